@@ -1,0 +1,63 @@
+/**
+ * Messages that carry bytes are written by joining text around their base64, never by serialising an
+ * object: base64 needs no escaping, and this is the path that every byte of output takes.
+ */
+import { encodeNotification } from '../protocol/envelope.ts'
+import type { IdText } from '../protocol/envelope.ts'
+import { Method } from '../protocol/methods.ts'
+import type { Chunk } from './retention.ts'
+
+/** A message, or the result of a request, in parts that are all ASCII, so that its length in bytes is known. */
+export class AsciiParts {
+  readonly head: string
+  readonly body: string
+  readonly tail: string
+  constructor(head: string, body: string, tail: string) {
+    this.head = head
+    this.body = body
+    this.tail = tail
+  }
+
+  get length(): number {
+    return this.head.length + this.body.length + this.tail.length
+  }
+
+  asResult(id: IdText): AsciiParts {
+    return new AsciiParts(`{"id":${asciiJson(id)},"result":${this.head}`, this.body, `${this.tail}}`)
+  }
+}
+
+/** Escapes what is not ASCII in JSON text. */
+function asciiJson(json: string): string {
+  return json.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+/** Writes the notifications and read answers of one process. */
+export function processFrames(processId: string) {
+  const id = asciiJson(JSON.stringify(processId))
+  const outputHead = `{"method":"${Method.ProcessOutput}","params":{"processId":${id},"seq":`
+  return {
+    output: ({ seq, stream, bytes }: Chunk): AsciiParts =>
+      new AsciiParts(`${outputHead}${seq},"stream":"${stream}","chunk":"`, bytes.toBase64(), '"}}'),
+
+    exited: (seq: number, exitCode: number): string =>
+      encodeNotification(Method.ProcessExited, `{"processId":${id},"seq":${seq},"exitCode":${exitCode},"sandboxDenied":false}`),
+
+    closed: (seq: number): string => encodeNotification(Method.ProcessClosed, `{"processId":${id},"seq":${seq}}`),
+  }
+}
+
+export type ReadState = { nextSeq: number; exited: boolean; exitCode: number | null; closed: boolean }
+
+/** The result of process/read. */
+export function readResult(chunks: readonly Chunk[], state: ReadState): AsciiParts {
+  const body = chunks
+    .map(({ seq, stream, bytes }) => `{"seq":${seq},"stream":"${stream}","chunk":"${bytes.toBase64()}"}`)
+    .join(',')
+  const { nextSeq, exited, exitCode, closed } = state
+  const tail = `],"nextSeq":${nextSeq},"exited":${exited},"exitCode":${exitCode},"closed":${closed},"failure":null,"sandboxDenied":false}`
+  return new AsciiParts('{"chunks":[', body, tail)
+}
+
+/** The result of fs/readFile. */
+export const fileResult = (bytes: Uint8Array): AsciiParts => new AsciiParts('{"dataBase64":"', bytes.toBase64(), '"}')

@@ -1,0 +1,73 @@
+/** What the core needs of the machine it runs on. Failures are thrown as RpcError. */
+import type { DirectoryEntry, Metadata } from '../protocol/fs.ts'
+import type { OutputStream } from '../protocol/process.ts'
+import type { EnvironmentInfo } from '../protocol/session.ts'
+
+export type SpawnSpec = {
+  /** At least one element; the first is the program. */
+  argv: readonly string[]
+  /** What the child sees as argv[0]; absent means argv[0]. */
+  arg0?: string
+  /** Absolute. */
+  cwd: string
+  /** The whole environment of the child. */
+  env: ReadonlyMap<string, string>
+  stdin: 'closed' | 'pipe' | 'terminal'
+}
+
+/** What a child tells. Nothing is called before `spawn` has returned. */
+export type ChildEvents = {
+  /** The bytes are the receiver's to keep. */
+  output(stream: OutputStream, bytes: Uint8Array): void
+  /** Once. Code 0-255, or 128 + n for signal n. */
+  exited(code: number): void
+  /** Once: no output will follow. May come before or after `exited`. */
+  ended(): void
+  /** Queued stdin has shrunk, or stdin has closed. */
+  stdinMoved(): void
+}
+
+export type Child = {
+  /** Queues bytes. Only while `stdinOpen()`. */
+  write(bytes: Uint8Array): void
+  /** Bytes that the child's pipe or terminal has not taken yet. */
+  stdinQueued(): number
+  stdinOpen(): boolean
+  /** Stops and goes on reading output; the child blocks once its pipe or terminal is full. Nothing is lost. */
+  pause(): void
+  resume(): void
+  /** SIGINT to the process group, and to a terminal's foreground job. */
+  interrupt(): void
+  /** SIGKILL to what is left of the process group. Does nothing to a group that may be a stranger's by now. */
+  kill(): void
+  /** Gives the output streams up, though someone may still hold them; `ended` follows. */
+  abandon(): void
+  /** Lets go of an ended process. Sends no signal. */
+  forget(): void
+}
+
+export type ReadFileOptions = { followSymlinks: boolean; maxBytes: number; reserve: (bytes: number) => Promise<void> | undefined }
+
+export type Files = {
+  /** Calls `reserve` with the size before it reads, and waits for it. */
+  readFile(path: string, options: ReadFileOptions): Promise<Uint8Array>
+  writeFile(path: string, data: Uint8Array, options: { followSymlinks: boolean }): Promise<void>
+  createDirectory(path: string, options: { recursive: boolean; followSymlinks: boolean }): Promise<void>
+  getMetadata(path: string, options: { followSymlinks: boolean }): Promise<Metadata>
+  readDirectory(path: string): Promise<DirectoryEntry[]>
+  remove(path: string, options: { recursive: boolean; force: boolean; followSymlinks: boolean }): Promise<void>
+  copy(source: string, destination: string, options: { recursive: boolean }): Promise<void>
+  canonicalize(path: string): Promise<string>
+}
+
+export type Host = {
+  spawn(spec: SpawnSpec, events: ChildEvents): Promise<Child>
+  files: Files
+  environmentInfo(): EnvironmentInfo
+  /** The server's own environment, which environment policies inherit from. */
+  environment(): ReadonlyMap<string, string>
+  /** A fresh UUID. */
+  uuid(): string
+  /** Called for a fault of ours that has been contained. */
+  report(fault: unknown): void
+}

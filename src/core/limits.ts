@@ -1,0 +1,78 @@
+/** Every bound of the server, in one place, with its reason. Bytes and milliseconds. */
+
+export type Limits = {
+  /**
+   * One inbound WebSocket frame. The reference takes as much, so every client keeps below it.
+   * One outbound frame stays below it too, because clients drop the connection above it.
+   */
+  frameBytes: number
+  /** One message, of any number of frames, or one stdio line. Every client and the reference have this bound. */
+  messageBytes: number
+  /** Retained output of one process. The protocol's figure: clients recover from a cut by reading this much back. */
+  retainedPerProcess: number
+  /** Retained chunks of one process: newer clients decode at most about 256,000 JSON values in an answer, 5 a chunk. */
+  chunksPerProcess: number
+  /** Retained output of all processes together. Ended processes give theirs up first. */
+  retainedTotal: number
+  /** What one retained chunk costs besides its bytes, so that a million tiny chunks count for what they are. */
+  chunkOverhead: number
+  /**
+   * Output in one process/output. Big enough that framing costs nothing, far below the 1 MiB at which
+   * newer clients give a process up.
+   */
+  chunkBytes: number
+  /** Unsent output of one process at which its pipe or terminal is no longer read: a few chunks, so a child never idles on a fast client. */
+  unsentPerProcess: number
+  /** Bytes queued in a connection at which output waits its turn, so that answers never stand behind more than this. */
+  outboundOutput: number
+  /**
+   * Bytes queued in a connection at which its requests are no longer read. Above one largest answer, so that
+   * a client that pipelines thousands of requests before it reads is served, and one that never reads is not.
+   */
+  outboundTotal: number
+  /** Stdin bytes queued for a child that does not read, before answers to process/write are held back. */
+  stdinQueue: number
+  /** Stdin bytes queued and held back together, above which process/write is refused: one largest message. */
+  stdinTotal: number
+  /** Accepted write ids that are remembered per process. The reference's figure; clients re-send the last few. */
+  writeIds: number
+  /** How long an ended process stays readable after `closed`. The newest reference's figure; clients recover within 45 s. */
+  retainEndedMs: number
+  /** How long a session outlives its connection. Same figure, same reason. */
+  sessionTtlMs: number
+  /** After terminate and exit, how long silence on a stream that a stray grandchild still holds means its end. */
+  strayQuietMs: number
+  /** And how long such a stream is read at most. */
+  strayTotalMs: number
+  /** Pings to a WebSocket peer; one that leaves two unanswered is gone. The reference's interval. */
+  pingIntervalMs: number
+  /** How long a peer may take to answer our close frame. */
+  closeTimeoutMs: number
+  /** The largest file that fs/readFile returns: its base64 must fit a message. */
+  readFileBytes: number
+}
+
+const MiB = 1024 * 1024
+
+export const defaultLimits: Readonly<Limits> = {
+  frameBytes: 16 * MiB,
+  messageBytes: 64 * MiB,
+  retainedPerProcess: MiB,
+  chunksPerProcess: 50_000,
+  retainedTotal: 256 * MiB,
+  chunkOverhead: 256,
+  chunkBytes: 64 * 1024,
+  unsentPerProcess: 256 * 1024,
+  outboundOutput: 256 * 1024,
+  outboundTotal: 128 * MiB,
+  stdinQueue: MiB,
+  stdinTotal: 64 * MiB,
+  writeIds: 4096,
+  retainEndedMs: 80_000,
+  sessionTtlMs: 80_000,
+  strayQuietMs: 100,
+  strayTotalMs: 1000,
+  pingIntervalMs: 30_000,
+  closeTimeoutMs: 2000,
+  readFileBytes: 47 * MiB,
+}

@@ -1,0 +1,54 @@
+/** How a method is declared, and what its handler is given. */
+import type { GenericSchema, InferOutput } from 'valibot'
+import type { JsonValue } from '../protocol/json.ts'
+import { decodeParams } from '../protocol/scalars.ts'
+import type { FileOrder } from './file-order.ts'
+import type { AsciiParts } from './frames.ts'
+import type { Host } from './host.ts'
+import type { Limits } from './limits.ts'
+import type { Clock } from './clock.ts'
+import type { Session } from './session.ts'
+
+export type Context = {
+  session: Session
+  host: Host
+  clock: Clock
+  limits: Limits
+  files: FileOrder
+  /** Calls once when the connection ends or is about to: whoever waits must answer now. Returns what cancels it. */
+  onRelease(call: () => void): () => void
+  /** Calls once the answer of this request has been queued. */
+  afterAnswer(call: () => void): void
+  /**
+   * Makes room for an answer of about so many bytes, once a request; given back when the answer has been queued.
+   * Undefined means that there is room now.
+   */
+  reserve(bytes: number): Promise<void> | undefined
+}
+
+/** A plain object is serialised; bytes come as parts that are JSON text already. */
+export type Result = AsciiParts | object
+
+/** A request with its params read, ready to run. */
+export type Call = (context: Context) => Result | Promise<Result>
+
+export type MethodDefinition = {
+  /** What the method is called in the refusals before the handshake is complete. */
+  family: string
+  /** Reads the params; throws -32602. */
+  prepare(params: JsonValue): Call
+}
+
+export function method<S extends GenericSchema>(
+  family: string,
+  schema: S,
+  run: (params: InferOutput<S>, context: Context) => Result | Promise<Result>,
+): MethodDefinition {
+  return {
+    family,
+    prepare: (params) => {
+      const decoded = decodeParams(schema, params)
+      return (context) => run(decoded, context)
+    },
+  }
+}

@@ -1,0 +1,322 @@
+/**
+ * One process: its retained output, its sequence numbers, and who waits for them.
+ *
+ * Every output chunk, the exit and the close take the next number, in the order in which they are
+ * retained and sent; `closed` is the last, once the root has exited and every stream has ended. The ring
+ * is also the queue of what a client has still to be sent: numbers up to `#sent` have gone out, or passed
+ * while nobody listened. A child whose client falls behind is paused, so unsent chunks are never dropped.
+ */
+import type { OutputStream, WriteStatus } from '../protocol/process.ts'
+import { internalError } from '../protocol/errors.ts'
+import type { Clock } from './clock.ts'
+import { processFrames, readResult } from './frames.ts'
+import type { AsciiParts } from './frames.ts'
+import type { Child, ChildEvents } from './host.ts'
+import type { Limits } from './limits.ts'
+import type { Holder, RetainedBudget } from './retained-budget.ts'
+import { Retention } from './retention.ts'
+import { StdinQueue } from './stdin-queue.ts'
+
+/** Who is told of new events. `eventsReady` is called again for every event; `takeEvent` hands them out. */
+export type Listener = { eventsReady(process: Process): void }
+
+export type ProcessOptions = {
+  clock: Clock
+  limits: Limits
+  budget: RetainedBudget
+  /** Called once, when `closed` has been numbered. */
+  onClosed: () => void
+}
+
+export class Process implements Holder, ChildEvents {
+  readonly id: string
+  readonly #options: ProcessOptions
+  readonly #frames: ReturnType<typeof processFrames>
+  readonly #retention: Retention
+  #child: Child | undefined
+  #stdin: StdinQueue | undefined
+
+  /** Pieces of one stream read in this turn of the loop, which become one chunk at its end. */
+  #pieces: Uint8Array[] = []
+  #piecesStream: OutputStream = 'stdout'
+  #piecesBytes = 0
+  #sealScheduled = false
+
+  #nextSeq = 1
+  #sent = 0
+  #unsentBytes = 0
+  #paused = false
+
+  /** The exit as the host told it, and its number once it has one. */
+  #exitCode: number | undefined
+  #exitSeq: number | undefined
+  #closedSeq: number | undefined
+  #streamsEnded = false
+  #terminated = false
+  #disposed = false
+  #lastOutputAt = 0
+
+  #listener: Listener | undefined
+  readonly #waiters = new Set<() => void>()
+
+  constructor(id: string, options: ProcessOptions) {
+    this.id = id
+    this.#options = options
+    this.#frames = processFrames(id)
+    const { retainedPerProcess, chunksPerProcess, chunkOverhead } = options.limits
+    this.#retention = new Retention({ bytes: retainedPerProcess, chunks: chunksPerProcess, chunkOverhead })
+    options.budget.add(this)
+  }
+
+  started(child: Child): void {
+    this.#child = child
+    this.#stdin = new StdinQueue(child, this.#options.limits)
+  }
+
+  get disposed(): boolean {
+    return this.#disposed
+  }
+
+  get closed(): boolean {
+    return this.#closedSeq !== undefined
+  }
+
+  // ---- what the child tells ----
+
+  output(stream: OutputStream, bytes: Uint8Array): void {
+    if (this.#disposed || bytes.length === 0) return
+    this.#lastOutputAt = this.#options.clock.now()
+    const { chunkBytes } = this.#options.limits
+    if (this.#piecesBytes > 0 && (stream !== this.#piecesStream || this.#piecesBytes + bytes.length > chunkBytes)) this.#seal()
+    for (let at = 0; at < bytes.length; at += chunkBytes) {
+      const piece = bytes.length <= chunkBytes ? bytes : bytes.subarray(at, at + chunkBytes)
+      this.#piecesStream = stream
+      this.#pieces.push(piece)
+      this.#piecesBytes += piece.length
+      if (this.#piecesBytes >= chunkBytes) this.#seal()
+    }
+    this.#scheduleSeal()
+    this.#balance()
+  }
+
+  exited(code: number): void {
+    if (this.#disposed) return
+    this.#exitCode = code
+    if (this.#terminated) this.#watchStrays()
+    if (this.#streamsEnded) return this.#finish()
+    // Output that the child wrote before it exited is often still to be read in this turn or the next.
+    const { clock } = this.#options
+    clock.soon(() => clock.soon(() => this.#numberExit()))
+  }
+
+  ended(): void {
+    if (this.#disposed) return
+    this.#streamsEnded = true
+    if (this.#exitCode !== undefined) this.#finish()
+  }
+
+  stdinMoved(): void {
+    this.#stdin?.moved()
+  }
+
+  #finish(): void {
+    this.#numberExit()
+    if (this.#closedSeq !== undefined) return
+    this.#closedSeq = this.#nextSeq++
+    this.#stdin?.close()
+    this.#options.budget.ended(this)
+    this.#announce()
+    this.#options.onClosed()
+  }
+
+  #numberExit(): void {
+    if (this.#exitSeq !== undefined || this.#disposed) return
+    this.#seal()
+    this.#exitSeq = this.#nextSeq++
+    this.#announce()
+  }
+
+  // ---- from pieces to chunks ----
+
+  #scheduleSeal(): void {
+    if (this.#sealScheduled || this.#piecesBytes === 0) return
+    this.#sealScheduled = true
+    this.#options.clock.soon(() => {
+      this.#sealScheduled = false
+      this.#seal()
+    })
+  }
+
+  #seal(): void {
+    if (this.#piecesBytes === 0) return
+    const bytes = this.#pieces.length === 1 ? (this.#pieces[0] as Uint8Array) : joined(this.#pieces, this.#piecesBytes)
+    this.#pieces = []
+    this.#piecesBytes = 0
+    const before = this.#retention.cost
+    this.#retention.append({ seq: this.#nextSeq++, stream: this.#piecesStream, bytes })
+    this.#unsentBytes += bytes.length
+    this.#announce()
+    this.#options.budget.charge(this.#retention.cost - before)
+  }
+
+  /** Tells whoever listens or waits that there is something new; without a listener it counts as sent. */
+  #announce(): void {
+    if (this.#listener === undefined) this.#passUnsent()
+    else this.#listener.eventsReady(this)
+    for (const wake of [...this.#waiters]) wake()
+  }
+
+  /** Pauses a child whose client is behind, and lets it go on when the client has caught up. */
+  #balance(): void {
+    const unsent = this.#unsentBytes + this.#piecesBytes
+    const pause = this.#listener !== undefined && unsent > 0 && (unsent > this.#options.limits.unsentPerProcess || this.#options.budget.exhausted)
+    if (pause === this.#paused) return
+    this.#paused = pause
+    if (pause) this.#child?.pause()
+    else this.#child?.resume()
+  }
+
+  // ---- the listener's side ----
+
+  /** Events from now on go to `listener`; earlier ones are for process/read. */
+  attach(listener: Listener): void {
+    this.#seal()
+    this.#passUnsent()
+    this.#listener = listener
+  }
+
+  detach(): void {
+    this.#listener = undefined
+    this.#passUnsent()
+    this.#balance()
+  }
+
+  #passUnsent(): void {
+    this.#sent = this.#nextSeq - 1
+    this.#unsentBytes = 0
+  }
+
+  /** The next event that has not been sent, as a message. */
+  takeEvent(): AsciiParts | string | undefined {
+    const seq = this.#sent + 1
+    if (seq >= this.#nextSeq) return undefined
+    this.#sent = seq
+    if (seq === this.#exitSeq) return this.#frames.exited(seq, this.#exitCode as number)
+    if (seq === this.#closedSeq) return this.#frames.closed(seq)
+    const chunk = this.#retention.after(seq - 1)
+    if (chunk?.seq !== seq) throw new Error(`process ${this.id}: unsent chunk ${seq} is gone`)
+    this.#unsentBytes -= chunk.bytes.length
+    this.#balance()
+    return this.#frames.output(chunk)
+  }
+
+  // ---- process/read ----
+
+  hasNewsAfter(seq: number): boolean {
+    if (this.closed || this.#retention.after(seq) !== undefined) return true
+    return this.#exitSeq !== undefined && seq < this.#nextSeq - 1
+  }
+
+  /** About how large the answer to a read is, at most. */
+  readBytes(afterSeq: number): number {
+    return this.#retention.after(afterSeq) === undefined ? 0 : this.#retention.bytes
+  }
+
+  read(afterSeq: number, maxBytes: number | undefined): AsciiParts {
+    this.#seal()
+    const chunks = this.#retention.read(afterSeq, maxBytes ?? Infinity)
+    const last = chunks.at(-1)
+    const nextSeq = maxBytes === undefined || last === undefined ? this.#nextSeq : last.seq + 1
+    const exited = this.#exitSeq !== undefined
+    return readResult(chunks, { nextSeq, exited, exitCode: exited ? (this.#exitCode as number) : null, closed: this.closed })
+  }
+
+  /** Calls `wake` at every event, until the returned function is called. */
+  watch(wake: () => void): () => void {
+    this.#seal()
+    this.#waiters.add(wake)
+    return () => this.#waiters.delete(wake)
+  }
+
+  // ---- process/write, signal, terminate ----
+
+  write(bytes: Uint8Array, writeId: string | null | undefined): WriteStatus | Promise<WriteStatus> {
+    if (this.#terminated) throw internalError('failed to write to process stdin: the process was terminated')
+    return this.#stdin?.write(bytes, writeId) ?? 'stdinClosed'
+  }
+
+  interrupt(): void {
+    if (this.#exitCode === undefined) this.#child?.interrupt()
+  }
+
+  /**
+   * Kills the process group: the root, or the background children that hold its output after it has exited.
+   * A closed process is over; what it left running on purpose is left alone. Returns whether the root was running.
+   */
+  terminate(): boolean {
+    if (this.closed) return false
+    const running = this.#exitCode === undefined
+    this.#terminated = true
+    this.#child?.kill()
+    if (!running) this.#watchStrays()
+    return running
+  }
+
+  /** A process that left the group may hold the streams for ever; after terminate they are given up once they fall silent. */
+  #watchStrays(): void {
+    const { clock, limits } = this.#options
+    const since = clock.now()
+    const look = (): void => {
+      if (this.#streamsEnded || this.#disposed) return
+      const now = clock.now()
+      // While paused, silence is ours and not the stream's.
+      const silent = !this.#paused && now - Math.max(this.#lastOutputAt, since) >= limits.strayQuietMs
+      if (silent || (!this.#paused && now - since >= limits.strayTotalMs)) this.#child?.abandon()
+      else clock.after(limits.strayQuietMs, look)
+    }
+    clock.after(limits.strayQuietMs, look)
+  }
+
+  /** Kills what runs and lets go of everything. The host still reaps the child. */
+  dispose(): void {
+    if (this.#disposed) return
+    if (!this.closed) {
+      this.#child?.kill()
+      this.#child?.abandon()
+    }
+    this.#disposed = true
+    this.#child?.forget()
+    this.#stdin?.close()
+    this.#pieces = []
+    this.#piecesBytes = 0
+    this.#listener = undefined
+    for (const wake of [...this.#waiters]) wake()
+    this.#options.budget.remove(this)
+  }
+
+  // ---- the budget's side ----
+
+  dropOldest(): number {
+    const chunk = this.#retention.oldest
+    if (chunk === undefined || chunk.seq > this.#sent) return 0
+    const before = this.#retention.cost
+    this.#retention.dropOldest()
+    return before - this.#retention.cost
+  }
+
+  dropAll(): number {
+    const before = this.#retention.cost
+    this.#retention.clear()
+    return before
+  }
+}
+
+function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
+  const whole = new Uint8Array(length)
+  let at = 0
+  for (const piece of pieces) {
+    whole.set(piece, at)
+    at += piece.length
+  }
+  return whole
+}

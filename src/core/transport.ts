@@ -1,0 +1,24 @@
+/** What a door gives a connection to answer through. */
+import type { AsciiParts } from './frames.ts'
+
+export type Transport = {
+  /** Who is at the other end, for error messages: `exec-server websocket 127.0.0.1:40000`. */
+  readonly peer: string
+  /** Queues a message. */
+  send(message: string | AsciiParts): void
+  /** Bytes queued and not yet taken by the operating system. */
+  queued(): number
+  /** Stops and goes on handing messages to the connection. */
+  pauseInput(): void
+  resumeInput(): void
+  /** Closes once everything queued has been sent. */
+  close(code: CloseCode, reason: string): void
+}
+
+/** WebSocket close codes; other transports just close. */
+export const CloseCode = {
+  GoingAway: 1001,
+  ProtocolError: 1002,
+  TooBig: 1009,
+} as const
+export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode]

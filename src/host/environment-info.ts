@@ -1,0 +1,51 @@
+/** What the executor tells of itself. */
+import { existsSync } from 'node:fs'
+import { homedir, tmpdir, userInfo } from 'node:os'
+import { basename } from 'node:path'
+import process from 'node:process'
+import { pathToUri } from '../protocol/path-uri.ts'
+import type { EnvironmentInfo } from '../protocol/session.ts'
+
+let shell: { name: string; path: string } | undefined
+
+/** The user's login shell as the user database has it, else as the environment has it, else what there is. */
+export function loginShell(): { name: string; path: string } {
+  if (shell === undefined) {
+    const candidates = [databaseShell(), process.env['SHELL'], '/bin/bash', '/bin/sh']
+    const path = candidates.find((candidate) => candidate?.startsWith('/') && existsSync(candidate)) ?? '/bin/sh'
+    shell = { name: basename(path), path }
+  }
+  return shell
+}
+
+function databaseShell(): string | undefined {
+  try {
+    return userInfo().shell ?? undefined
+  } catch {
+    // A user id without an entry, as containers have.
+    return undefined
+  }
+}
+
+function homeDirectory(): string | undefined {
+  try {
+    const home = homedir()
+    return home.startsWith('/') ? home : undefined
+  } catch {
+    return undefined
+  }
+}
+
+export function environmentInfo(): EnvironmentInfo {
+  const home = homeDirectory()
+  const temporary = process.env['TMPDIR']
+  return {
+    shell: loginShell(),
+    cwd: pathToUri(process.cwd()),
+    ...(home === undefined ? {} : { userHomeDir: pathToUri(home) }),
+    tempDir: pathToUri(tmpdir()),
+    temporaryDirectories: temporary?.startsWith('/') ? [pathToUri(temporary)] : [],
+    platformOs: process.platform === 'darwin' ? 'macos' : process.platform,
+    capabilities: {},
+  }
+}

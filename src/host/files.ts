@@ -1,0 +1,157 @@
+/** The file calls. Each opens without blocking and looks at what it opened, so a FIFO never hangs one. */
+import { constants } from 'node:fs'
+import { lstat, mkdir, open, readdir, realpath, rm, rmdir, stat, unlink } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Files, ReadFileOptions } from '../core/host.ts'
+import { internalError, invalidRequest } from '../protocol/errors.ts'
+import type { DirectoryEntry, Metadata } from '../protocol/fs.ts'
+import { decodeName } from '../protocol/path-uri.ts'
+import { copyPath } from './copy.ts'
+import { nativePath } from './native-path.ts'
+import { errorCode, fileError, osErrorText } from './os-error.ts'
+
+const { O_RDONLY, O_WRONLY, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = constants
+
+/** Files that give no size, such as those of /proc, are read in pieces of this many bytes. */
+const PIECE_BYTES = 64 * 1024
+
+async function readFile(path: string, { followSymlinks, maxBytes, reserve }: ReadFileOptions): Promise<Uint8Array> {
+  if (!followSymlinks) await refuseParentLinks(path)
+  const file = await open(nativePath(path), O_RDONLY | O_NONBLOCK | (followSymlinks ? 0 : O_NOFOLLOW))
+  try {
+    const info = await file.stat()
+    if (!info.isFile()) throw invalidRequest(`path \`${path}\` is not a file`)
+    if (info.size > maxBytes) throw tooLarge(maxBytes)
+    await reserve(Math.max(info.size, PIECE_BYTES))
+    return await readAll(file, info.size, maxBytes)
+  } finally {
+    await file.close()
+  }
+}
+
+const tooLarge = (maxBytes: number) => invalidRequest(`file is too large to read at once: limit is ${maxBytes} bytes`)
+
+/** Reads to the end, which need not be where the size said. */
+async function readAll(file: FileHandle, size: number, maxBytes: number): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = []
+  let total = 0
+  // One byte more than the size, so that a file of just that size ends with the second read.
+  for (let want = size + 1; ; want = PIECE_BYTES) {
+    const piece = Buffer.allocUnsafeSlow(want)
+    const { bytesRead } = await file.read(piece, 0, want, null)
+    if (bytesRead === 0) break
+    total += bytesRead
+    if (total > maxBytes) throw tooLarge(maxBytes)
+    pieces.push(piece.subarray(0, bytesRead))
+  }
+  return pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces, total)
+}
+
+async function writeFile(path: string, data: Uint8Array, { followSymlinks }: { followSymlinks: boolean }): Promise<void> {
+  if (!followSymlinks) await refuseParentLinks(path)
+  const file = await open(nativePath(path), O_WRONLY | O_CREAT | O_NONBLOCK | (followSymlinks ? 0 : O_NOFOLLOW))
+  try {
+    const info = await file.stat()
+    if (info.isFIFO() || info.isSocket()) throw invalidRequest(`path \`${path}\` is not a file`)
+    if (info.isFile()) await file.truncate(0)
+    for (let at = 0; at < data.length; ) at += (await file.write(data, at)).bytesWritten
+  } finally {
+    await file.close()
+  }
+}
+
+async function createDirectory(path: string, { recursive, followSymlinks }: { recursive: boolean; followSymlinks: boolean }): Promise<void> {
+  if (!followSymlinks) await refuseParentLinks(path)
+  await mkdir(nativePath(path), { recursive })
+}
+
+async function getMetadata(path: string, { followSymlinks }: { followSymlinks: boolean }): Promise<Metadata> {
+  const native = nativePath(path)
+  const own = await lstat(native)
+  if (!followSymlinks && (own.isSymbolicLink() || (await hasParentLinks(path)))) throw invalidRequest('path contains a symbolic link')
+  const info = own.isSymbolicLink() ? await stat(native) : own
+  return {
+    isDirectory: info.isDirectory(),
+    isFile: info.isFile(),
+    isSymlink: own.isSymbolicLink(),
+    size: info.size,
+    createdAtMs: Math.trunc(info.birthtimeMs),
+    modifiedAtMs: Math.trunc(info.mtimeMs),
+  }
+}
+
+/** Kinds are of what links lead to; what leads nowhere is left out, as it cannot be said to be either. */
+async function readDirectory(path: string): Promise<DirectoryEntry[]> {
+  const listed = await readdir(nativePath(path), { withFileTypes: true, encoding: 'buffer' })
+  const entries: DirectoryEntry[] = []
+  for (const entry of listed) {
+    const kind = entry.isSymbolicLink() ? await kindBehind(`${path}/${decodeName(entry.name)}`) : entry
+    // Names that are not UTF-8 cannot be told exactly in JSON.
+    if (kind !== undefined) entries.push({ fileName: entry.name.toString('utf8'), isDirectory: kind.isDirectory(), isFile: kind.isFile() })
+  }
+  return entries
+}
+
+async function kindBehind(link: string): Promise<{ isDirectory(): boolean; isFile(): boolean } | undefined> {
+  try {
+    return await stat(nativePath(link))
+  } catch {
+    return undefined
+  }
+}
+
+type RemoveOptions = { recursive: boolean; force: boolean; followSymlinks: boolean }
+
+/** A link is removed itself, never what it leads to. */
+async function remove(path: string, { recursive, force, followSymlinks }: RemoveOptions): Promise<void> {
+  if (path === '/') throw invalidRequest('the root directory cannot be removed')
+  if (!followSymlinks) {
+    if (recursive) throw internalError('recursive removal that follows no links is not supported')
+    await refuseParentLinks(path)
+  }
+  const native = nativePath(path)
+  try {
+    const own = await lstat(native)
+    if (!own.isDirectory()) await unlink(native)
+    else if (recursive) await rm(native, { recursive: true })
+    else await rmdir(native)
+  } catch (error) {
+    if (!(force && errorCode(error) === 'ENOENT')) throw error
+  }
+}
+
+async function canonicalize(path: string): Promise<string> {
+  return decodeName(await realpath(nativePath(path), { encoding: 'buffer' }))
+}
+
+async function hasParentLinks(path: string): Promise<boolean> {
+  const parent = dirname(path)
+  return (await canonicalize(parent)) !== parent
+}
+
+async function refuseParentLinks(path: string): Promise<void> {
+  if (await hasParentLinks(path)) throw internalError(osErrorText('ENOTDIR'))
+}
+
+/** Turns what a call throws into an error of the protocol. */
+function answering<A extends unknown[], R>(call: (...args: A) => Promise<R>): (...args: A) => Promise<R> {
+  return async (...args) => {
+    try {
+      return await call(...args)
+    } catch (error) {
+      throw fileError(error)
+    }
+  }
+}
+
+export const files: Files = {
+  readFile: answering(readFile),
+  writeFile: answering(writeFile),
+  createDirectory: answering(createDirectory),
+  getMetadata: answering(getMetadata),
+  readDirectory: answering(readDirectory),
+  remove: answering(remove),
+  copy: answering(copyPath),
+  canonicalize: answering(canonicalize),
+}

@@ -1,0 +1,96 @@
+/**
+ * The few C library calls that the runtimes have no name for. Each is optional: where foreign functions
+ * are not to be had, the callers have a second way.
+ */
+import { constants } from 'node:os'
+import process from 'node:process'
+
+/**
+ * Variadic C functions can only be called with their fixed arguments on every platform, hence `ioctl`
+ * with FIOCLEX, which takes no third, and not `fcntl`.
+ */
+const FIOCLEX = process.platform === 'darwin' ? 0x20006601n : 0x5451n
+const MFD_CLOEXEC = 1
+
+type Functions = {
+  pipe: (fds: Int32Array) => number
+  ioctl: (fd: number, request: bigint) => number
+  memfd_create?: ((name: Uint8Array, flags: number) => number) | undefined
+  signal: (signal: number, handler: bigint) => unknown
+}
+
+let loaded: Functions | null | undefined
+
+function functions(): Functions | null {
+  loaded ??= loadQuietly()
+  return loaded ?? null
+}
+
+function loadQuietly(): Functions | null {
+  // Node announces on stderr that its foreign functions are experimental; what we need of them is tested.
+  const emitWarning = process.emitWarning
+  process.emitWarning = () => {}
+  try {
+    return 'Deno' in globalThis ? loadDeno() : loadNode()
+  } catch {
+    return null
+  } finally {
+    process.emitWarning = emitWarning
+  }
+}
+
+function loadNode(): Functions | null {
+  const ffi = process.getBuiltinModule?.('node:ffi') as typeof import('node:ffi') | undefined
+  if (ffi === undefined) return null
+  const { functions } = ffi.dlopen(null, {
+    pipe: { arguments: ['pointer'], return: 'i32' },
+    ioctl: { arguments: ['i32', 'u64'], return: 'i32' },
+    signal: { arguments: ['i32', 'u64'], return: 'u64' },
+  })
+  return { ...(functions as unknown as Functions), memfd_create: process.platform === 'linux' ? loadMemfd(ffi) : undefined }
+}
+
+function loadMemfd(ffi: typeof import('node:ffi')): Functions['memfd_create'] {
+  const { functions } = ffi.dlopen(null, { memfd_create: { arguments: ['pointer', 'u32'], return: 'i32' } })
+  return functions.memfd_create as unknown as Functions['memfd_create']
+}
+
+type DenoFfi = { dlopen(path: string, symbols: object): { symbols: unknown } }
+
+function loadDeno(): Functions {
+  const deno = (globalThis as unknown as { Deno: DenoFfi }).Deno
+  const library = process.platform === 'darwin' ? 'libSystem.dylib' : 'libc.so.6'
+  return deno.dlopen(library, {
+    pipe: { parameters: ['buffer'], result: 'i32' },
+    ioctl: { parameters: ['i32', 'u64'], result: 'i32' },
+    signal: { parameters: ['i32', 'u64'], result: 'u64' },
+  }).symbols as Functions
+}
+
+/** A pipe that no child inherits: [read end, write end]. */
+export function openPipe(): [number, number] | undefined {
+  const calls = functions()
+  if (calls === null) return undefined
+  const fds = new Int32Array(2)
+  if (calls.pipe(fds) !== 0) return undefined
+  const [read, write] = fds as unknown as [number, number]
+  calls.ioctl(read, FIOCLEX)
+  calls.ioctl(write, FIOCLEX)
+  return [read, write]
+}
+
+/** Keeps a descriptor from children. Says whether it could. */
+export function closeOnExec(fd: number): boolean {
+  return functions()?.ioctl(fd, FIOCLEX) === 0
+}
+
+/** A file in memory only, on no file system: neither a read-only nor a noexec mount is in its way. */
+export function openMemoryFile(name: string): number | undefined {
+  const fd = functions()?.memfd_create?.(new TextEncoder().encode(`${name}\0`), MFD_CLOEXEC)
+  return fd === undefined || fd < 0 ? undefined : fd
+}
+
+/** Undoes the runtime's ignoring of SIGPIPE, which an execve would hand on. */
+export function restoreSigpipe(): void {
+  functions()?.signal(constants.signals.SIGPIPE, 0n)
+}

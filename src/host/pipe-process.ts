@@ -1,0 +1,110 @@
+/** A process whose output goes through pipes. */
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { constants } from 'node:os'
+import type { Readable, Writable } from 'node:stream'
+import type { Child, ChildEvents, SpawnSpec } from '../core/host.ts'
+import { groups } from './groups.ts'
+import { openPipe } from './libc.ts'
+import { killLeftovers, killSession, signalGroup } from './process-group.ts'
+import { findProgram } from './program.ts'
+
+/** What one of the child's three streams is in the child, and its other end in here. */
+type Wire<S> = { child: number | 'pipe'; ours: (process: ChildProcess, index: 0 | 1 | 2) => S; opened: number[] }
+
+/**
+ * The runtime's own pipes are sockets, which a child cannot open again by name: `echo x > /dev/stderr`
+ * fails in them. So real pipes are made where that is possible.
+ */
+function outputWire(): Wire<Readable> {
+  const pipe = openPipe()
+  if (pipe === undefined) return { child: 'pipe', ours: (process, index) => process.stdio[index] as Readable, opened: [] }
+  const [read, write] = pipe
+  return { child: write, ours: () => new Socket({ fd: read, readable: true, writable: false }), opened: [read, write] }
+}
+
+function inputWire(): Wire<Writable> {
+  const pipe = openPipe()
+  if (pipe === undefined) return { child: 'pipe', ours: (process) => process.stdin as Writable, opened: [] }
+  const [read, write] = pipe
+  return { child: read, ours: () => new Socket({ fd: write, readable: false, writable: true }), opened: [read, write] }
+}
+
+export async function startPiped(spec: SpawnSpec, events: ChildEvents): Promise<Child> {
+  const { file } = findProgram(spec)
+  const stdinWire = spec.stdin === 'pipe' ? inputWire() : undefined
+  const stdoutWire = outputWire()
+  const stderrWire = outputWire()
+  const wires = [stdinWire, stdoutWire, stderrWire].filter((wire) => wire !== undefined)
+  let child: ChildProcess
+  try {
+    child = spawn(file, spec.argv.slice(1), {
+      argv0: spec.arg0 ?? (spec.argv[0] as string),
+      cwd: spec.cwd,
+      env: Object.fromEntries(spec.env),
+      // A session and process group of its own, without a controlling terminal.
+      detached: true,
+      stdio: [stdinWire?.child ?? 'ignore', stdoutWire.child, stderrWire.child],
+    })
+    // Some failures come as an event, after the call.
+    if (child.pid === undefined) throw ((await once(child, 'error')) as unknown[])[0]
+  } catch (error) {
+    for (const fd of wires.flatMap((wire) => wire.opened)) closeSync(fd)
+    throw error
+  }
+  for (const { child: fd } of wires) if (typeof fd === 'number') closeSync(fd)
+  const stdin = stdinWire?.ours(child, 0)
+  const outputs = [stdoutWire.ours(child, 1), stderrWire.ours(child, 2)] as const
+  return followChild(child, stdin, outputs, events)
+}
+
+function followChild(
+  process: ChildProcess,
+  stdin: Writable | undefined,
+  outputs: readonly [Readable, Readable],
+  events: ChildEvents,
+): Child {
+  const pid = process.pid as number
+  let reaped = false
+  groups.started(pid)
+
+  let open = outputs.length
+  outputs.forEach((output, index) => {
+    const stream = index === 0 ? 'stdout' : 'stderr'
+    output.on('data', (bytes: Buffer) => events.output(stream, bytes))
+    // A stream that cannot be read any more has ended; `close` follows.
+    output.on('error', () => output.destroy())
+    output.on('close', () => --open === 0 && events.ended())
+  })
+
+  // A child that closes its stdin is seen when it is next written to.
+  stdin?.on('error', () => stdin.destroy())
+  stdin?.on('close', () => events.stdinMoved())
+  stdin?.on('drain', () => events.stdinMoved())
+
+  process.on('error', () => {})
+  process.on('exit', (code, signal) => {
+    reaped = true
+    groups.reaped(pid)
+    stdin?.destroy()
+    events.exited(signal === null ? (code ?? 0) : 128 + (constants.signals[signal] ?? 0))
+  })
+
+  return {
+    write: (bytes) => void stdin?.write(bytes),
+    stdinQueued: () => stdin?.writableLength ?? 0,
+    stdinOpen: () => stdin?.writable ?? false,
+    pause: () => outputs.forEach((output) => output.pause()),
+    resume: () => outputs.forEach((output) => output.resume()),
+    interrupt: () => signalGroup(pid, 'SIGINT'),
+    kill: () => (reaped ? killLeftovers([pid]) : killSession(pid)),
+    abandon: () => outputs.forEach((output) => output.destroy()),
+    forget: () => {
+      stdin?.destroy()
+      groups.forgotten(pid)
+    },
+  }
+}

@@ -1,0 +1,118 @@
+/** node-pty's native part, loaded from the package or from inside the executable. */
+import { closeSync, constants, openSync, unlinkSync, writeSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import process from 'node:process'
+import { getRawAsset, isSea } from './sea.ts'
+import { internalError } from '../protocol/errors.ts'
+import { openMemoryFile } from './libc.ts'
+
+export type PtyAddon = {
+  /**
+   * Forks a child on a new terminal. `exited` gets its exit code and signal number. The descriptor is the
+   * master's and does not block.
+   */
+  fork(
+    file: string,
+    args: readonly string[],
+    env: readonly string[],
+    cwd: string,
+    columns: number,
+    rows: number,
+    uid: number,
+    gid: number,
+    utf8: boolean,
+    helperPath: string,
+    exited: (code: number, signal: number) => void,
+  ): { fd: number; pid: number; pty: string }
+}
+
+export const PTY_ASSET = 'pty.node'
+
+let loaded: PtyAddon | undefined
+
+export function ptyAddon(): PtyAddon {
+  loaded ??= load()
+  return loaded
+}
+
+function load(): PtyAddon {
+  refuseMusl()
+  try {
+    return isSea() ? loadAsset(Buffer.from(getRawAsset(PTY_ASSET))) : loadPackage()
+  } catch (error) {
+    throw internalError(`terminals are not available here: ${(error as Error).message}`)
+  }
+}
+
+/** The addon is built for glibc. Under musl it loads, and then brings the server down at the first terminal. */
+function refuseMusl(): void {
+  if (process.platform !== 'linux' || 'Deno' in globalThis) return
+  // The report would look up every network peer's name otherwise.
+  Object.assign(process.report, { excludeNetwork: true })
+  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } }
+  if (header.glibcVersionRuntime === undefined) throw internalError('terminals need glibc, and this system has another C library')
+}
+
+function loadPackage(): PtyAddon {
+  const require = createRequire(import.meta.url)
+  const root = dirname(require.resolve('node-pty/package.json'))
+  const built = join(root, 'build', 'Release', 'pty.node')
+  try {
+    return require(built) as PtyAddon
+  } catch {
+    return require(join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'pty.node')) as PtyAddon
+  }
+}
+
+/** Addons load from files only. A file in memory is best, then one that has no name or loses it at once. */
+function loadAsset(bytes: Buffer): PtyAddon {
+  const failures: string[] = []
+  for (const source of assetFiles()) {
+    try {
+      return source(bytes)
+    } catch (error) {
+      failures.push((error as Error).message)
+    }
+  }
+  throw new Error(failures.join('; '))
+}
+
+function* assetFiles(): Generator<(bytes: Buffer) => PtyAddon> {
+  yield (bytes) => {
+    const fd = openMemoryFile(PTY_ASSET)
+    if (fd === undefined) throw new Error('no memory files')
+    try {
+      writeAll(fd, bytes)
+      return openAddon(`/proc/self/fd/${fd}`)
+    } finally {
+      closeSync(fd)
+    }
+  }
+  const directories = [process.env['XDG_RUNTIME_DIR'], tmpdir(), '/dev/shm', '/var/tmp', dirname(process.execPath)]
+  for (const directory of directories) {
+    if (directory === undefined) continue
+    yield (bytes) => {
+      const path = join(directory, `.exec-server-${process.pid}-${PTY_ASSET}`)
+      const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o700)
+      try {
+        writeAll(fd, bytes)
+        return openAddon(path)
+      } finally {
+        closeSync(fd)
+        unlinkSync(path)
+      }
+    }
+  }
+}
+
+function writeAll(fd: number, bytes: Buffer): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
+}
+
+function openAddon(path: string): PtyAddon {
+  const module = { exports: {} }
+  process.dlopen(module, path)
+  return module.exports as PtyAddon
+}

@@ -1,0 +1,174 @@
+/**
+ * A strict JSON reader for the wire.
+ *
+ * JSON.parse cannot serve here, because the protocol asks for three things that it hides: whether a
+ * number was written as an integer (`1.0` is not an id), every digit of a 64-bit integer, and whether
+ * an object named a key twice. Objects come back without a prototype, so a member called `__proto__`
+ * is a member like any other.
+ *
+ * Reads: RFC 8259, with these refusals: duplicate keys, nesting deeper than {@link MAX_DEPTH},
+ * escapes that leave a lone surrogate, a byte-order mark.
+ */
+
+/** Nesting that is still read. The reference's decoder stops at 128 levels; real messages use about 8. */
+export const MAX_DEPTH = 128
+
+/** A number that was not written as a plain integer, e.g. `1.0`, `1e3` or `-0`. */
+export class JsonFloat {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+/** Integers within ±2^53 are numbers, larger ones bigints; whatever has a point or an exponent is a {@link JsonFloat}. */
+export type JsonValue = null | boolean | string | number | bigint | JsonFloat | JsonValue[] | JsonObject
+export type JsonObject = { [key: string]: JsonValue }
+
+export class JsonSyntaxError extends Error {}
+
+const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y
+const NEEDS_CARE = /[\\\u0000-\u001f]/
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+
+export function parseJson(text: string): JsonValue {
+  let at = 0
+
+  const fail = (what: string): never => {
+    throw new JsonSyntaxError(`${what} at character ${at}`)
+  }
+
+  const skipSpace = (): number => {
+    for (;;) {
+      const code = text.charCodeAt(at)
+      if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return code
+      at++
+    }
+  }
+
+  /** Reads a string whose opening quote is at `at`. Most hold no escape and end at the next quote. */
+  const readString = (): string => {
+    const start = at + 1
+    let end = text.indexOf('"', start)
+    if (end < 0) fail('unterminated string')
+    let plain = text.slice(start, end)
+    if (!NEEDS_CARE.test(plain)) {
+      at = end + 1
+      return plain
+    }
+    while (isEscaped(text, start, end)) {
+      end = text.indexOf('"', end + 1)
+      if (end < 0) fail('unterminated string')
+    }
+    try {
+      plain = JSON.parse(text.slice(at, end + 1)) as string
+    } catch {
+      fail('invalid string')
+    }
+    if (!plain.isWellFormed()) fail('lone surrogate in string')
+    at = end + 1
+    return plain
+  }
+
+  const readNumber = (): number | bigint | JsonFloat => {
+    NUMBER.lastIndex = at
+    const match = NUMBER.exec(text) ?? fail('unexpected character')
+    const literal = match[0]
+    at += literal.length
+    if (match[1] !== undefined || match[2] !== undefined || literal === '-0') return new JsonFloat(literal)
+    if (literal.length < 16) return Number(literal)
+    const exact = BigInt(literal)
+    const near = Number(exact)
+    return Number.isSafeInteger(near) ? near : exact
+  }
+
+  const readWord = <T>(word: string, value: T): T => {
+    if (!text.startsWith(word, at)) fail('unexpected character')
+    at += word.length
+    return value
+  }
+
+  const readValue = (depth: number): JsonValue => {
+    const code = skipSpace()
+    switch (code) {
+      case QUOTE:
+        return readString()
+      case 0x7b:
+        return readObject(depth + 1)
+      case 0x5b:
+        return readArray(depth + 1)
+      case 0x74:
+        return readWord('true', true)
+      case 0x66:
+        return readWord('false', false)
+      case 0x6e:
+        return readWord('null', null)
+      default:
+        return at < text.length ? readNumber() : fail('unexpected end')
+    }
+  }
+
+  const readObject = (depth: number): JsonObject => {
+    if (depth > MAX_DEPTH) fail('nested too deeply')
+    const object = Object.create(null) as JsonObject
+    at++
+    if (skipSpace() === 0x7d) {
+      at++
+      return object
+    }
+    for (;;) {
+      if (skipSpace() !== QUOTE) fail('expected a member name')
+      const key = readString()
+      if (key in object) fail(`duplicate member \`${key.slice(0, 64)}\``)
+      if (skipSpace() !== 0x3a) fail('expected `:`')
+      at++
+      object[key] = readValue(depth)
+      const code = skipSpace()
+      at++
+      if (code === 0x7d) return object
+      if (code !== 0x2c) fail('expected `,` or `}`')
+    }
+  }
+
+  const readArray = (depth: number): JsonValue[] => {
+    if (depth > MAX_DEPTH) fail('nested too deeply')
+    const array: JsonValue[] = []
+    at++
+    if (skipSpace() === 0x5d) {
+      at++
+      return array
+    }
+    for (;;) {
+      array.push(readValue(depth))
+      const code = skipSpace()
+      at++
+      if (code === 0x5d) return array
+      if (code !== 0x2c) fail('expected `,` or `]`')
+    }
+  }
+
+  const value = readValue(0)
+  skipSpace()
+  if (at < text.length) fail('unexpected character after the value')
+  return value
+}
+
+/** Whether the quote at `quote` belongs to the string, i.e. an odd run of backslashes stands before it. */
+function isEscaped(text: string, start: number, quote: number): boolean {
+  let before = quote
+  while (before > start && text.charCodeAt(before - 1) === BACKSLASH) before--
+  return (quote - before) % 2 === 1
+}
+
+export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof JsonFloat)
+}
+
+/**
+ * A copy of a string that does not keep the message it was read from alive. Engines cut substrings
+ * as views, so a 20-character process id could otherwise hold a 60 MB message for as long as it is kept.
+ */
+export function detached(text: string): string {
+  return JSON.parse(JSON.stringify(text)) as string
+}

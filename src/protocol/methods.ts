@@ -1,0 +1,23 @@
+/** Every name that stands in a `method` member. */
+export const Method = {
+  Initialize: 'initialize',
+  Initialized: 'initialized',
+  EnvironmentInfo: 'environment/info',
+  EnvironmentStatus: 'environment/status',
+  ProcessStart: 'process/start',
+  ProcessRead: 'process/read',
+  ProcessWrite: 'process/write',
+  ProcessSignal: 'process/signal',
+  ProcessTerminate: 'process/terminate',
+  ProcessOutput: 'process/output',
+  ProcessExited: 'process/exited',
+  ProcessClosed: 'process/closed',
+  FsReadFile: 'fs/readFile',
+  FsWriteFile: 'fs/writeFile',
+  FsCreateDirectory: 'fs/createDirectory',
+  FsGetMetadata: 'fs/getMetadata',
+  FsReadDirectory: 'fs/readDirectory',
+  FsRemove: 'fs/remove',
+  FsCopy: 'fs/copy',
+  FsCanonicalize: 'fs/canonicalize',
+} as const

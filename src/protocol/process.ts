@@ -1,0 +1,59 @@
+/** The process family. */
+import * as v from 'valibot'
+import { base64, optional, path, stringMap, u64 } from './scalars.ts'
+import { Sandbox } from './sandbox.ts'
+
+export const EnvPolicy = v.object({
+  inherit: v.picklist(['all', 'core', 'none']),
+  ignoreDefaultExcludes: v.boolean(),
+  exclude: v.array(v.string()),
+  set: stringMap,
+  includeOnly: v.array(v.string()),
+})
+export type EnvPolicy = v.InferOutput<typeof EnvPolicy>
+
+export const StartParams = v.object({
+  processId: v.string(),
+  argv: v.array(v.string()),
+  cwd: path,
+  env: stringMap,
+  envPolicy: optional(EnvPolicy),
+  /** Whether the process gets a terminal (24 rows, 80 columns). */
+  tty: v.boolean(),
+  /** Whether stdin is a pipe that process/write feeds. Without it, and without a terminal, stdin is closed. */
+  pipeStdin: v.optional(v.boolean(), false),
+  /** The child's argv[0]; the program stays argv[0] of `argv`. */
+  arg0: optional(v.string()),
+  sandbox: Sandbox,
+  enforceManagedNetwork: v.optional(v.boolean(), false),
+  networkProxy: optional(v.custom<unknown>(() => true)),
+})
+export type StartParams = v.InferOutput<typeof StartParams>
+
+export const ReadParams = v.object({
+  processId: v.string(),
+  /** Chunks after this sequence number are returned. */
+  afterSeq: optional(u64),
+  /** Decoded bytes; at least one chunk is returned whatever it says. */
+  maxBytes: optional(u64),
+  /** How long to wait for news, in milliseconds. */
+  waitMs: optional(u64),
+})
+
+export const WriteParams = v.object({
+  processId: v.string(),
+  chunk: base64,
+  /** From 0.150 on. A repeated id is accepted and writes nothing. */
+  writeId: optional(v.string()),
+})
+
+export const SignalParams = v.object({
+  processId: v.string(),
+  signal: v.picklist(['interrupt']),
+})
+
+export const TerminateParams = v.object({ processId: v.string() })
+
+export type OutputStream = 'stdout' | 'stderr' | 'pty'
+export type WriteStatus = 'accepted' | 'unknownProcess' | 'stdinClosed'
+export type StartResult = { processId: string; sandboxType: 'none' }

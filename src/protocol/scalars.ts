@@ -1,0 +1,76 @@
+/** The building blocks of the params schemas. */
+import * as v from 'valibot'
+import { invalidParams } from './errors.ts'
+import { isJsonObject } from './json.ts'
+import type { JsonValue } from './json.ts'
+import { parsePath, PathSyntaxError } from './path-uri.ts'
+
+const U64_MAX = 2n ** 64n - 1n
+
+/**
+ * An unsigned 64-bit integer. Values above 2^53 are rounded to doubles: they bound counts, bytes or
+ * milliseconds, where "more than nine quadrillion" needs no last digit.
+ */
+export const u64 = v.pipe(
+  v.custom<number | bigint>(
+    (value) => (typeof value === 'number' && value >= 0) || (typeof value === 'bigint' && value >= 0n && value <= U64_MAX),
+    'expected an unsigned 64-bit integer',
+  ),
+  v.transform(Number),
+)
+
+/** Absent and null mean the same for optional members. */
+export const optional = <S extends v.GenericSchema>(schema: S) => v.nullish(schema)
+
+/** Decodes standard, padded base64; spaces, other alphabets, missing padding and stray trailing bits are refused. */
+export function decodeBase64(text: string): Uint8Array {
+  if (/[\t\n\f\r ]/.test(text)) throw new SyntaxError('white space in base64')
+  return Uint8Array.fromBase64(text, { alphabet: 'base64', lastChunkHandling: 'strict' })
+}
+
+/** Bytes as base64; the error is about the params. */
+export const base64 = v.pipe(
+  v.string('expected a base64 string'),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    try {
+      return decodeBase64(dataset.value)
+    } catch {
+      addIssue({ message: 'expected standard, padded base64' })
+      return NEVER
+    }
+  }),
+)
+
+/** An absolute path or file URI, read into a normalised absolute path. */
+export const path = v.pipe(
+  v.string('expected a path string'),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    try {
+      return parsePath(dataset.value)
+    } catch (error) {
+      if (!(error instanceof PathSyntaxError)) throw error
+      addIssue({ message: error.message })
+      return NEVER
+    }
+  }),
+)
+
+/**
+ * A map of strings, e.g. environment variables. Valibot's own record drops names such as `constructor`,
+ * which are lawful variable names.
+ */
+export const stringMap = v.pipe(
+  v.custom<Record<string, string>>((value) => {
+    return isJsonObject(value as JsonValue) && Object.values(value as object).every((member) => typeof member === 'string')
+  }, 'expected a map of strings'),
+  v.transform((map) => new Map(Object.entries(map))),
+)
+
+/** Decodes params by their schema, or throws the -32602 that names the first offending member. */
+export function decodeParams<S extends v.GenericSchema>(schema: S, params: JsonValue): v.InferOutput<S> {
+  const parsed = v.safeParse(schema, params, { abortEarly: true })
+  if (parsed.success) return parsed.output
+  const issue = parsed.issues[0]
+  const at = v.getDotPath(issue)
+  throw invalidParams(at === null ? issue.message : `${at}: ${issue.message}`)
+}

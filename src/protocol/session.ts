@@ -1,0 +1,31 @@
+/** The session family: the handshake and what a client learns of the executor. */
+import * as v from 'valibot'
+import { optional } from './scalars.ts'
+
+export const InitializeParams = v.object({
+  clientName: v.string(),
+  resumeSessionId: optional(v.string()),
+})
+
+/** Methods without params take an object, whose members are ignored, or null. */
+export const NoParams = v.nullish(v.looseObject({}))
+
+export type EnvironmentInfo = {
+  /** The user's login shell. The one member that clients insist on. */
+  shell: { name: string; path: string }
+  /** URIs, as are all the paths below. */
+  cwd: string
+  userHomeDir?: string
+  tempDir: string
+  /** What `:tmpdir` in a permission profile stands for. */
+  temporaryDirectories: string[]
+  platformOs: string
+  /**
+   * Promises about what the client may send. Only those that work are set; an absent one counts as false.
+   * `executorVersion` and `providerId` are left out: they name a Codex build, which this is not, and clients
+   * read an absent version as "unknown".
+   */
+  capabilities: Record<string, boolean>
+}
+
+export type InitializeResult = { sessionId: string; environmentInfo: EnvironmentInfo }

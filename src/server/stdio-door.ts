@@ -1,0 +1,65 @@
+/** The stdio door: one client, a JSON message a line. Its end is the end of the server. */
+import { Socket } from 'node:net'
+import { createReadStream, createWriteStream, fstatSync } from 'node:fs'
+import process from 'node:process'
+import type { Readable, Writable } from 'node:stream'
+import { AsciiParts } from '../core/frames.ts'
+import type { ExecServer } from '../core/server.ts'
+import { CloseCode } from '../core/transport.ts'
+import type { Transport } from '../core/transport.ts'
+import { lineReader } from './line-reader.ts'
+import { asciiBytes } from './websocket-transport.ts'
+
+/** Serves the client at `input` and `output`. Settles when nothing is left to be said to it. */
+export function serveStdio(server: ExecServer, input: Readable, output: Writable): Promise<void> {
+  return new Promise((finished) => {
+    const transport: Transport = {
+      peer: 'exec-server stdio',
+      send: (message) => void output.write(message instanceof AsciiParts ? asciiBytes(message, '\n') : `${message}\n`),
+      queued: () => output.writableLength,
+      pauseInput: () => void input.pause(),
+      resumeInput: () => void input.resume(),
+      close: () => void output.end(finished),
+    }
+    const connection = server.connect(transport)
+    const { messageBytes } = server.limits
+    const lines = lineReader(messageBytes, (line) => connection.receive(line), () => {
+      connection.refuse(`a line exceeds ${messageBytes} bytes`)
+      connection.close(CloseCode.TooBig, 'line too long')
+    })
+    input.on('data', (bytes: Buffer) => lines.push(bytes))
+    input.on('end', () => {
+      lines.end()
+      connection.close(CloseCode.GoingAway, 'stdin has ended')
+    })
+    // Nobody reads: nothing is left to be done for the client.
+    const lost = (): void => {
+      connection.gone()
+      finished()
+    }
+    input.on('error', lost)
+    output.on('error', lost)
+    output.on('close', lost)
+    output.on('drain', () => connection.drained())
+  })
+}
+
+/**
+ * The process's own stdin and stdout, as streams that never block: the runtime's stdout waits in the write
+ * when the parent does not read, and everything else in the process with it.
+ */
+export function stdioStreams(): { input: Readable; output: Writable } {
+  return {
+    input: isStream(0) ? new Socket({ fd: 0, readable: true, writable: false }) : isTerminal(0) ? process.stdin : createReadStream('', { fd: 0 }),
+    output: isStream(1) ? new Socket({ fd: 1, readable: false, writable: true }) : isTerminal(1) ? process.stdout : createWriteStream('', { fd: 1 }),
+  }
+}
+
+function isStream(fd: number): boolean {
+  const info = fstatSync(fd)
+  return info.isFIFO() || info.isSocket()
+}
+
+function isTerminal(fd: number): boolean {
+  return fstatSync(fd).isCharacterDevice()
+}

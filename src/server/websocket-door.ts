@@ -1,0 +1,82 @@
+/** The WebSocket door: listens, and connects every socket that comes through the upgrade to the core. */
+import type { AddressInfo, Socket } from 'node:net'
+import { clearInterval, setInterval } from 'node:timers'
+import type { WebSocket } from 'ws'
+import type { Connection } from '../core/connection.ts'
+import type { ExecServer } from '../core/server.ts'
+import { CloseCode } from '../core/transport.ts'
+import { createApp } from './app.ts'
+import { listenUrl } from './listen-url.ts'
+import { watchFaults } from './websocket-faults.ts'
+import { websocketTransport } from './websocket-transport.ts'
+import { createUpgradeServer } from './websocket-upgrade.ts'
+
+/** A peer that has left this many pings unanswered is gone. */
+const MISSED_PINGS = 2
+
+export type Door = {
+  url: string
+  /** Takes no more clients. */
+  close(): void
+  /** How many connections there still are. */
+  connections(): number
+}
+
+export async function openWebSocketDoor(server: ExecServer, address: string, port: number): Promise<Door> {
+  let connections = 0
+  const http = createUpgradeServer(server.limits, createApp, (websocket, socket) => {
+    connections++
+    websocket.on('close', () => connections--)
+    serveWebSocket(server, websocket, socket)
+  })
+  await new Promise<void>((resolve, reject) => {
+    http.once('error', reject)
+    http.listen(port, address, () => {
+      http.off('error', reject)
+      resolve()
+    })
+  })
+  // A connection that could not be accepted, for want of descriptors say, is not the end of the others.
+  http.on('error', () => {})
+  return {
+    url: listenUrl(address, (http.address() as AddressInfo).port),
+    close: () => {
+      http.close()
+      http.closeIdleConnections()
+    },
+    connections: () => connections,
+  }
+}
+
+function serveWebSocket(server: ExecServer, websocket: WebSocket, socket: Socket): void {
+  const { limits } = server
+  socket.setNoDelay(true)
+  const connection = server.connect(websocketTransport(websocket, socket, limits))
+  watchFaults(websocket, limits.frameBytes, ({ status, message }) => {
+    if (status === CloseCode.TooBig) connection.refuse(`${message}; a message may have ${limits.messageBytes} bytes`)
+    connection.close(status === CloseCode.TooBig ? CloseCode.TooBig : CloseCode.ProtocolError, message)
+  })
+  websocket.on('message', (data: Buffer) => connection.receive(data))
+  socket.on('drain', () => connection.drained())
+  keepAlive(websocket, limits.pingIntervalMs, connection)
+  websocket.on('close', () => connection.gone())
+  websocket.on('error', () => {})
+}
+
+/** Pings, and cuts a peer off that has stopped to answer: it would hold its session for as long as TCP hopes. */
+function keepAlive(websocket: WebSocket, intervalMs: number, connection: Connection): void {
+  let missed = 0
+  const timer = setInterval(() => {
+    // Nothing is read while input is paused, answers to pings included.
+    if (websocket.isPaused) return
+    if (missed >= MISSED_PINGS) {
+      connection.gone()
+      return websocket.terminate()
+    }
+    missed++
+    websocket.ping()
+  }, intervalMs)
+  timer.unref()
+  websocket.on('pong', () => (missed = 0))
+  websocket.on('close', () => clearInterval(timer))
+}
