@@ -1,0 +1,75 @@
+/**
+ * Makes dist/exec-server: one bundle of the sources, joined with the Node that runs this script and
+ * node-pty's addon into one executable.
+ */
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { build } from 'esbuild'
+import { PTY_ASSET } from '../src/host/pty-addon.ts'
+
+const root = dirname(import.meta.dirname)
+const output = join(root, 'dist', 'exec-server')
+const work = join(tmpdir(), `exec-server-build-${process.pid}`)
+
+mkdirSync(dirname(output), { recursive: true })
+mkdirSync(work)
+try {
+  await build({
+    entryPoints: [join(root, 'src', 'main.ts')],
+    outfile: join(work, 'main.cjs'),
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node26',
+    minify: true,
+    // Readable stacks in the one line that an internal error leaves.
+    keepNames: true,
+    legalComments: 'none',
+    // Only read when run from source; the executable has its addon as an asset.
+    define: { 'import.meta.url': '""' },
+  })
+  writeFileSync(join(work, 'sea.json'), JSON.stringify(seaConfig()))
+  rmSync(output, { force: true })
+  execFileSync(process.execPath, ['--build-sea', join(work, 'sea.json')], { stdio: ['ignore', 'ignore', 'inherit'] })
+  console.log(`${output} (${(statSync(output).size / 1e6).toFixed(1)} MB)`)
+} finally {
+  rmSync(work, { recursive: true, force: true })
+}
+
+function seaConfig() {
+  return {
+    main: join(work, 'main.cjs'),
+    mainFormat: 'commonjs',
+    executable: strippedNode(),
+    output,
+    disableExperimentalSEAWarning: true,
+    useCodeCache: true,
+    // A server must not change its ways by a stray NODE_OPTIONS of the devbox.
+    execArgvExtension: 'none',
+    assets: { [PTY_ASSET]: ptyAddonPath() },
+  }
+}
+
+/** The running Node without its symbols, which are a fifth of it. A system without `strip` gets them. */
+function strippedNode(): string {
+  const copy = join(work, 'node')
+  copyFileSync(process.execPath, copy)
+  try {
+    if (process.platform === 'linux') execFileSync('strip', ['--strip-unneeded', copy], { stdio: 'ignore' })
+  } catch {
+    console.log('strip is not here or failed: the executable keeps its symbols')
+    copyFileSync(process.execPath, copy)
+  }
+  return copy
+}
+
+function ptyAddonPath(): string {
+  const package_ = dirname(createRequire(import.meta.url).resolve('node-pty/package.json'))
+  const candidates = [join(package_, 'build', 'Release', 'pty.node'), join(package_, 'prebuilds', `${process.platform}-${process.arch}`, 'pty.node')]
+  const found = candidates.find((path) => existsSync(path))
+  if (found === undefined) throw new Error(`node-pty has no addon for ${process.platform}-${process.arch}`)
+  return found
+}

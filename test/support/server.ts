@@ -1,0 +1,64 @@
+/** Starts the real server from source, under the runtime that runs the test. */
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { dirname, join } from 'node:path'
+import process from 'node:process'
+
+export const root = dirname(dirname(import.meta.dirname))
+export const isDeno = 'Deno' in globalThis
+
+/** The command that runs the server from source. */
+export function serverCommand(args: readonly string[]): [string, string[]] {
+  const main = join(root, 'src', 'main.ts')
+  return [process.execPath, [...(isDeno ? ['run', '-A'] : []), main, ...args]]
+}
+
+export type RunningServer = {
+  url: string
+  child: ChildProcess
+  stderr(): string
+  /** SIGTERM, and the exit code or signal that followed. */
+  stop(): Promise<number | string | null>
+}
+
+export async function startServer(args: readonly string[] = [], env: NodeJS.ProcessEnv = process.env): Promise<RunningServer> {
+  const [command, commandArgs] = serverCommand(args)
+  const child = spawn(command, commandArgs, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  let stderr = ''
+  child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()))
+  const url = await firstLine(child)
+  return {
+    url,
+    child,
+    stderr: () => stderr,
+    stop: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode ?? child.signalCode
+      child.kill('SIGTERM')
+      const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]
+      return code ?? signal
+    },
+  }
+}
+
+function firstLine(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    child.stdout?.on('data', (bytes: Buffer) => {
+      text += bytes.toString()
+      if (text.includes('\n')) resolve(text.slice(0, text.indexOf('\n')))
+    })
+    child.on('exit', (code) => reject(new Error(`the server ended with ${code} before its first line`)))
+  })
+}
+
+export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** Waits until `probe` holds, or fails after `ms`. */
+export async function eventually(probe: () => boolean | Promise<boolean>, ms = 5000, what = 'the expected state'): Promise<void> {
+  const deadline = Date.now() + ms
+  while (!(await probe())) {
+    if (Date.now() > deadline) throw new Error(`${what} did not come about within ${ms} ms`)
+    await sleep(10)
+  }
+}
