@@ -54,7 +54,7 @@ export class ProcessTable {
       delete entry.starting
       resolve()
     }
-    return { announce: () => this.#listener && process.attach(this.#listener) }
+    return { announce: () => process.announce(this.#listener) }
   }
 
   /** The process, once it has started. */

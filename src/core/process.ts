@@ -57,6 +57,8 @@ export class Process implements Holder, ChildEvents {
   #lastOutputAt = 0
 
   #listener: Listener | undefined
+  /** Until the answer to process/start is on its way, events wait for it. */
+  #announced = false
   readonly #waiters = new Set<() => void>()
 
   constructor(id: string, options: ProcessOptions) {
@@ -125,7 +127,7 @@ export class Process implements Holder, ChildEvents {
     this.#closedSeq = this.#nextSeq++
     this.#stdin?.close()
     this.#options.budget.ended(this)
-    this.#announce()
+    this.#tell()
     this.#options.onClosed()
   }
 
@@ -133,7 +135,7 @@ export class Process implements Holder, ChildEvents {
     if (this.#exitSeq !== undefined || this.#disposed) return
     this.#seal()
     this.#exitSeq = this.#nextSeq++
-    this.#announce()
+    this.#tell()
   }
 
   // ---- from pieces to chunks ----
@@ -155,21 +157,22 @@ export class Process implements Holder, ChildEvents {
     const before = this.#retention.cost
     this.#retention.append({ seq: this.#nextSeq++, stream: this.#piecesStream, bytes })
     this.#unsentBytes += bytes.length
-    this.#announce()
+    this.#tell()
     this.#options.budget.charge(this.#retention.cost - before)
   }
 
-  /** Tells whoever listens or waits that there is something new; without a listener it counts as sent. */
-  #announce(): void {
-    if (this.#listener === undefined) this.#passUnsent()
-    else this.#listener.eventsReady(this)
+  /** Tells whoever listens or waits that there is something new; with nobody to listen it counts as sent. */
+  #tell(): void {
+    if (this.#listener !== undefined) this.#listener.eventsReady(this)
+    else if (this.#announced) this.#passUnsent()
     for (const wake of [...this.#waiters]) wake()
   }
 
   /** Pauses a child whose client is behind, and lets it go on when the client has caught up. */
   #balance(): void {
     const unsent = this.#unsentBytes + this.#piecesBytes
-    const pause = this.#listener !== undefined && unsent > 0 && (unsent > this.#options.limits.unsentPerProcess || this.#options.budget.exhausted)
+    const awaited = this.#listener !== undefined || !this.#announced
+    const pause = awaited && unsent > 0 && (unsent > this.#options.limits.unsentPerProcess || this.#options.budget.exhausted)
     if (pause === this.#paused) return
     this.#paused = pause
     if (pause) this.#child?.pause()
@@ -177,6 +180,14 @@ export class Process implements Holder, ChildEvents {
   }
 
   // ---- the listener's side ----
+
+  /** The answer to process/start is on its way: events go to `listener` from the first on, if there is one. */
+  announce(listener: Listener | undefined): void {
+    this.#announced = true
+    this.#listener = listener
+    if (listener !== undefined) listener.eventsReady(this)
+    else this.detach()
+  }
 
   /** Events from now on go to `listener`; earlier ones are for process/read. */
   attach(listener: Listener): void {

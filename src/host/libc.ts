@@ -13,7 +13,7 @@ const FIOCLEX = process.platform === 'darwin' ? 0x20006601n : 0x5451n
 const MFD_CLOEXEC = 1
 
 type Functions = {
-  pipe: (fds: Int32Array) => number
+  pipe?: (fds: Int32Array) => number
   ioctl: (fd: number, request: bigint) => number
   memfd_create?: ((name: Uint8Array, flags: number) => number) | undefined
   signal: (signal: number, handler: bigint) => unknown
@@ -61,16 +61,18 @@ function loadDeno(): Functions {
   const deno = (globalThis as unknown as { Deno: DenoFfi }).Deno
   const library = process.platform === 'darwin' ? 'libSystem.dylib' : 'libc.so.6'
   return deno.dlopen(library, {
-    pipe: { parameters: ['buffer'], result: 'i32' },
     ioctl: { parameters: ['i32', 'u64'], result: 'i32' },
     signal: { parameters: ['i32', 'u64'], result: 'u64' },
   }).symbols as Functions
 }
 
-/** A pipe that no child inherits: [read end, write end]. */
+/**
+ * A pipe that no child inherits: [read end, write end]. Not on Deno, whose file calls refuse descriptors
+ * that it has not made itself, and whose children get real pipes anyway.
+ */
 export function openPipe(): [number, number] | undefined {
   const calls = functions()
-  if (calls === null) return undefined
+  if (calls?.pipe === undefined) return undefined
   const fds = new Int32Array(2)
   if (calls.pipe(fds) !== 0) return undefined
   const [read, write] = fds as unknown as [number, number]

@@ -1,4 +1,4 @@
-/** Starts the real server from source, under the runtime that runs the test. */
+/** Starts the real server, from source under the runtime that runs the test. */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,8 +8,10 @@ import process from 'node:process'
 export const root = dirname(dirname(import.meta.dirname))
 export const isDeno = 'Deno' in globalThis
 
-/** The command that runs the server from source. */
+/** The command that runs the server from source, or the executable that EXEC_SERVER_BINARY names. */
 export function serverCommand(args: readonly string[]): [string, string[]] {
+  const binary = process.env['EXEC_SERVER_BINARY']
+  if (binary !== undefined) return [binary, [...args]]
   const main = join(root, 'src', 'main.ts')
   return [process.execPath, [...(isDeno ? ['run', '-A'] : []), main, ...args]]
 }
