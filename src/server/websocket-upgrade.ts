@@ -43,6 +43,8 @@ function guarded(listener: UpgradeListener) {
     socket.on('error', () => socket.destroy())
     if (request.method !== 'GET') return refuse(socket, '405 Method Not Allowed')
     if (!KEY.test(request.headers['sec-websocket-key'] ?? '')) return refuse(socket, '400 Bad Request')
+    // The adapter drops empty headers, and any Origin at all is to be seen.
+    if (request.headers.origin === '') request.headers.origin = 'null'
     // Offers of subprotocols are passed over, as are those of extensions.
     delete request.headers['sec-websocket-protocol']
     // The adapter builds a URL of what the client sent, and fails on some.

@@ -1,12 +1,12 @@
 /** Processes through a real server, over a real socket. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client, RpcFailure } from '../support/client.ts'
-import { eventually, sleep, startServer } from '../support/server.ts'
+import { eventually, isAlive, sleep, startServer } from '../support/server.ts'
 import type { RunningServer } from '../support/server.ts'
 
 const test = suite('processes')
@@ -27,7 +27,6 @@ test.after(async () => {
 })
 
 const sh = (script: string): string[] => ['/bin/sh', '-c', script]
-const isAlive = (pid: number): boolean => existsSync(`/proc/${pid}`)
 
 /** Runs a script on pipes and on a terminal. */
 const MODES = [

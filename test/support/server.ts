@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 
@@ -52,6 +53,16 @@ function firstLine(child: ChildProcess): Promise<string> {
     })
     child.on('exit', (code) => reject(new Error(`the server ended with ${code} before its first line`)))
   })
+}
+
+/** Whether a process runs. One that is dead and waits for its parent, or for a slow init, does not. */
+export function isAlive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    return !/\) [ZX]/.test(stat.slice(stat.lastIndexOf(')')))
+  } catch {
+    return false
+  }
 }
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
