@@ -43,7 +43,7 @@ async function makeDirectory(path: string): Promise<void> {
 
 /** The link's text is copied. Where the same link stands already there is nothing to do. */
 async function copyLink(source: string, destination: string): Promise<void> {
-  const text = await readlink(nativePath(source), { encoding: 'buffer' })
+  const text = Buffer.from(await readlink(nativePath(source), { encoding: 'buffer' }))
   try {
     await symlink(text, nativePath(destination))
   } catch (error) {

@@ -1,10 +1,11 @@
 /** The command line. */
 import { parseArgs } from 'node:util'
+import type { Limits } from '../core/limits.ts'
 import { parseListenUrl } from './listen-url.ts'
 import type { Listen } from './listen-url.ts'
 
 export type Command =
-  | { kind: 'serve'; listen: Listen; sessionTtlMs: number | undefined }
+  | { kind: 'serve'; listen: Listen; limits: Partial<Limits> }
   | { kind: 'help' }
   | { kind: 'version' }
 
@@ -22,6 +23,9 @@ const DEFAULT_LISTEN = 'ws://127.0.0.1:0'
 /** A day: a session that nobody came back to in that time is abandoned. */
 const MAX_TTL_SECONDS = 86_400
 
+/** 64 GiB: more than any devbox has to spare for output that nobody reads. */
+const MAX_RETAINED_MIB = 65_536
+
 export const HELP = `exec-server: lets a coding agent work on this machine
 
 Usage: exec-server [options]
@@ -30,6 +34,7 @@ Options:
   --listen URL                 where to listen: ws://IP:PORT, stdio or stdio:// (default ${DEFAULT_LISTEN});
                                the URL with the real port is the only line on stdout
   --session-ttl-seconds N      how long a session outlives its connection (default 80)
+  --retained-mib N             how much output of all processes together is kept for reading (default 256)
   --help                       show this text
   --version                    show the version
 
@@ -39,6 +44,7 @@ Point Codex at the printed URL: CODEX_EXEC_SERVER_URL=ws://127.0.0.1:PORT codex
 const options = {
   listen: { type: 'string' },
   'session-ttl-seconds': { type: 'string' },
+  'retained-mib': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'V' },
 } as const
@@ -49,7 +55,16 @@ export function parseCommand(args: readonly string[]): Command {
   const values = parseOptions(rest)
   if (values.help === true) return { kind: 'help' }
   if (values.version === true) return { kind: 'version' }
-  return { kind: 'serve', listen: parseListen(values.listen ?? DEFAULT_LISTEN), sessionTtlMs: parseTtl(values['session-ttl-seconds']) }
+  const ttl = wholeNumber('session-ttl-seconds', values['session-ttl-seconds'], MAX_TTL_SECONDS)
+  const retained = wholeNumber('retained-mib', values['retained-mib'], MAX_RETAINED_MIB)
+  return {
+    kind: 'serve',
+    listen: parseListen(values.listen ?? DEFAULT_LISTEN),
+    limits: {
+      ...(ttl === undefined ? {} : { sessionTtlMs: ttl * 1000 }),
+      ...(retained === undefined ? {} : { retainedTotal: retained * 1024 * 1024 }),
+    },
+  }
 }
 
 function parseOptions(args: readonly string[]) {
@@ -75,11 +90,9 @@ function parseListen(value: string): Listen {
   }
 }
 
-function parseTtl(value: string | undefined): number | undefined {
+function wholeNumber(name: string, value: string | undefined, max: number): number | undefined {
   if (value === undefined) return undefined
-  const seconds = /^[0-9]{1,6}$/.test(value) ? Number(value) : 0
-  if (seconds < 1 || seconds > MAX_TTL_SECONDS) {
-    throw new UsageError(`error: --session-ttl-seconds takes a whole number from 1 to ${MAX_TTL_SECONDS}, not '${value}'`, 2)
-  }
-  return seconds * 1000
+  const number = /^[0-9]{1,9}$/.test(value) ? Number(value) : 0
+  if (number < 1 || number > max) throw new UsageError(`error: --${name} takes a whole number from 1 to ${max}, not '${value}'`, 2)
+  return number
 }

@@ -37,7 +37,7 @@ async function follow(command: Command): Promise<void> {
     case 'version':
       return void process.stdout.write(`exec-server ${version}\n`)
     case 'serve': {
-      const limits = { ...defaultLimits, ...(command.sessionTtlMs === undefined ? {} : { sessionTtlMs: command.sessionTtlMs }) }
+      const limits = { ...defaultLimits, ...command.limits }
       const server = createExecServer({ host: createHost(report), clock: systemClock, limits })
       return command.listen.kind === 'stdio' ? serveParent(server) : serveNetwork(server, command.listen.address, command.listen.port)
     }

@@ -25,7 +25,7 @@ test('--help and --version answer on stdout', () => {
 })
 
 test('usage errors exit 2 with one line on stderr and nothing on stdout', () => {
-  for (const args of [['--bogus'], ['stray'], ['--listen'], ['--listen', 'stdio', '--listen', 'stdio'], ['--session-ttl-seconds', '0'], ['--session-ttl-seconds', '1.5']]) {
+  for (const args of [['--bogus'], ['stray'], ['--listen'], ['--listen', 'stdio', '--listen', 'stdio'], ['--session-ttl-seconds', '0'], ['--session-ttl-seconds', '1.5'], ['--retained-mib', 'x']]) {
     const { status, stdout, stderr } = call(...args)
     assert.is(status, 2, args.join(' '))
     assert.is(stdout, '')
@@ -78,7 +78,7 @@ test('SIGTERM and SIGINT kill every group, close the doors with a close frame, a
     const pids = [...['pipe', 'terminal', 'daemon', 'jobs'].flatMap((id) => pidsIn(client.outputOf(id).toString())), ...pidsIn(detached.outputOf('detached').toString())]
     assert.ok(pids.length >= 9)
     await detached.drop()
-    server.child.kill(signal)
+    process.kill(server.child.pid as number, signal)
     assert.is(await server.stop(), 0)
     await eventually(() => pids.every((pid) => !isAlive(pid)), 1000, 'the death of all')
     await client.until(() => client.closeCode !== undefined)
@@ -93,7 +93,7 @@ test('a closed stdin does not end a server that listens on the network', async (
   child.stdin.end()
   const client = await Client.connect(line.toString().trim())
   await client.close()
-  child.kill()
+  process.kill(child.pid as number)
   assert.equal(await once(child, 'exit'), [0, null])
 })
 

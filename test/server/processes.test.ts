@@ -281,6 +281,38 @@ for (const { name, more } of MODES) {
   })
 }
 
+test('input queued for a terminal that died never reaches the next one', async () => {
+  const secret = Buffer.alloc(200_000, 'SECRET ').toString('base64')
+  for (let round = 0; round < 20; round++) {
+    await client.start(`victim-${round}`, sh('stty raw -echo; echo ready; sleep 60'), { tty: true })
+    await client.until(() => client.outputOf(`victim-${round}`).toString().includes('ready'))
+    const write = client.ask('process/write', { processId: `victim-${round}`, chunk: secret })
+    const kill = client.ask('process/terminate', { processId: `victim-${round}` })
+    await Promise.all([write, kill])
+    // The next terminals get the descriptor that the dead one had.
+    const ids = [0, 1, 2].map((index) => `heir-${round}-${index}`)
+    await Promise.all(ids.map((id) => client.start(id, ['/bin/bash', '-c', 'read -t 0.1 line; echo "got $line"'], { tty: true })))
+    for (const id of ids) {
+      await client.closed(id)
+      assert.is(client.outputOf(id).toString(), 'got \r\n')
+    }
+  }
+})
+
+test('the tail of a quick program\'s output is never lost, on pipes or on terminals', async () => {
+  const expected = Array.from({ length: 3000 }, (_, index) => index + 1)
+  for (const { name, more } of MODES) {
+    for (let round = 0; round < 25; round++) {
+      const ids = Array.from({ length: 8 }, (_, index) => `tail-${name}-${round}-${index}`)
+      await Promise.all(ids.map((id) => client.start(id, sh('seq 1 3000'), more)))
+      for (const id of ids) {
+        await client.closed(id)
+        assert.equal(client.outputOf(id).toString().trim().split(/\r?\n/).map(Number), expected)
+      }
+    }
+  }
+})
+
 test('a write after terminate fails, and one to an unknown process is told so', async () => {
   await client.start('dead', ['/bin/cat'], { pipeStdin: true })
   await client.request('process/terminate', { processId: 'dead' })

@@ -1,7 +1,6 @@
 /** The WebSocket door: what it lets in, its bounds, and how it closes. */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import type { Socket } from 'node:net'
 import { readFileSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -156,6 +155,8 @@ test('20,000 requests in one burst while four processes flood are all answered',
   })
   for (let id = 1000; id < 21_000; id++) client.send(`{"id":${id},"method":"fs/getMetadata","params":{"path":"/"}}`)
   await eventually(() => answered === 20_000, 30_000, '20,000 answers')
+  for (let index = 0; index < 4; index++) client.send(`{"id":1,"method":"process/terminate","params":{"processId":"yes-${index}"}}`)
+  await eventually(() => answered === 20_004)
   await client.drop()
 })
 
@@ -167,7 +168,7 @@ function residentBytes(kind: string): number {
 test('a client that stops reading costs bounded memory, delays nobody, and loses nothing', async () => {
   const lazy = await Client.connect(server.url)
   const other = await Client.connect(server.url)
-  const socket = (lazy.socket as unknown as { _socket: Socket })._socket
+  const { socket } = lazy
   await lazy.start('numbers', ['/bin/sh', '-c', 'seq 1 3000000; exit 5'])
   socket.pause()
   await sleep(300)
@@ -178,14 +179,15 @@ test('a client that stops reading costs bounded memory, delays nobody, and loses
   await other.request('environment/status', null)
   assert.ok(performance.now() - start < 500)
   socket.resume()
+  await lazy.request('process/terminate', { processId: 'numbers' })
   await other.close()
-  await lazy.drop()
+  await lazy.close()
 })
 
 test('a flood to a slow reader arrives whole, from pipes and from terminals', async () => {
   for (const tty of [false, true]) {
     const client = await Client.connect(server.url)
-    const socket = (client.socket as unknown as { _socket: Socket })._socket
+    const { socket } = client
     await client.start('numbers', ['/bin/sh', '-c', 'seq 1 1500000; exit 5'], { tty })
     for (let round = 0; round < 5; round++) {
       socket.pause()

@@ -37,7 +37,7 @@ export async function startServer(args: readonly string[] = [], env: NodeJS.Proc
     stderr: () => stderr,
     stop: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return child.exitCode ?? child.signalCode
-      child.kill('SIGTERM')
+      process.kill(child.pid as number, 'SIGTERM')
       const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]
       return code ?? signal
     },
