@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
-import { startServer } from '../support/server.ts'
+import { isDeno, startServer } from '../support/server.ts'
 
 const MiB = 1024 * 1024
 
@@ -34,7 +34,7 @@ test('many short commands within the retention time do not fill memory: ended pr
   await server.stop()
 })
 
-test('thirty large reads asked for at once are answered in bounded memory', async () => {
+test('forty large reads asked for at once are answered in bounded memory', async () => {
   const server = await startServer()
   const client = await Client.connect(server.url)
   await client.run('make', ['/bin/sh', '-c', 'truncate -s 30M /tmp/exec-server-large-$PPID'], {})
@@ -47,12 +47,13 @@ test('thirty large reads asked for at once are answered in bounded memory', asyn
   })
   const peak = (): number => Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${server.child.pid}/status`, 'latin1'))?.[1]) * 1024
   const before = peak()
-  for (let id = 0; id < 30; id++) client.send(JSON.stringify({ id, method: 'fs/readFile', params: { path } }))
-  while (answers < 30) await new Promise((resolve) => setTimeout(resolve, 50))
-  assert.ok(bytes > 30 * 40 * MiB)
-  assert.ok(peak() - before < 450 * MiB, `${Math.round((peak() - before) / MiB)} MiB at the most for 1.2 GB of answers`)
+  for (let id = 0; id < 40; id++) client.send(JSON.stringify({ id, method: 'fs/readFile', params: { path } }))
+  while (answers < 40) await new Promise((resolve) => setTimeout(resolve, 50))
+  assert.ok(bytes > 40 * 40 * MiB)
+  // Deno copies each write once more, slowly, and collects late.
+  assert.ok(peak() - before < (isDeno ? 1100 : 500) * MiB, `${Math.round((peak() - before) / MiB)} MiB at the most for 1.6 GB of answers`)
   client.send(JSON.stringify({ id: 99, method: 'fs/remove', params: { path } }))
-  while (answers < 31) await new Promise((resolve) => setTimeout(resolve, 50))
+  while (answers < 41) await new Promise((resolve) => setTimeout(resolve, 50))
   await client.close()
   await server.stop()
 })

@@ -1,0 +1,201 @@
+/** A host whose children do what the test says, and nothing else. */
+import type { Child, ChildEvents, Files, Host, SpawnSpec } from '../../src/core/host.ts'
+import type { OutputStream } from '../../src/protocol/process.ts'
+import type { EnvironmentInfo } from '../../src/protocol/session.ts'
+
+export class FakeChild implements Child {
+  readonly spec: SpawnSpec
+  readonly written: Uint8Array[] = []
+  paused = false
+  interrupts = 0
+  kills = 0
+  abandoned = false
+  forgotten = false
+  readonly #events: ChildEvents
+  /** What the child has written and nobody has read yet. */
+  #pipe: { stream: OutputStream; bytes: Uint8Array }[] = []
+  #exited = false
+  #ending = false
+  #ended = false
+  #stdinOpen: boolean
+  #stdinQueued = 0
+
+  constructor(spec: SpawnSpec, events: ChildEvents) {
+    this.spec = spec
+    this.#events = events
+    this.#stdinOpen = spec.stdin !== 'closed'
+  }
+
+  // ---- what the test says ----
+
+  /** The child writes; the server reads it at once unless it has paused the child. */
+  output(stream: OutputStream, bytes: Uint8Array | string): void {
+    this.#pipe.push({ stream, bytes: typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes })
+    this.flow()
+  }
+
+  /** The server reads what the child has written, until it pauses the child. A real host does this by itself once resumed. */
+  flow(): void {
+    while (!this.paused) {
+      const piece = this.#pipe.shift()
+      if (piece === undefined) break
+      this.#events.output(piece.stream, piece.bytes)
+    }
+    if (!this.#ending || this.#ended || this.#pipe.length > 0) return
+    this.#ended = true
+    this.#events.ended()
+  }
+
+  /** Bytes that the child has written and the server has not read. */
+  get unread(): number {
+    return this.#pipe.reduce((sum, { bytes }) => sum + bytes.length, 0)
+  }
+
+  /** The child's root exits. */
+  exit(code: number): void {
+    if (this.#exited) throw new Error('exited twice')
+    this.#exited = true
+    this.#stdinOpen = false
+    this.#events.exited(code)
+  }
+
+  /** Nobody holds the child's output any more: it ends once it has been read. */
+  end(): void {
+    this.#ending = true
+    this.flow()
+  }
+
+  /** The child reads so many bytes of its stdin. */
+  reads(bytes = Infinity): void {
+    this.#stdinQueued = Math.max(0, this.#stdinQueued - bytes)
+    this.#events.stdinMoved()
+  }
+
+  closeStdin(): void {
+    this.#stdinOpen = false
+    this.#events.stdinMoved()
+  }
+
+  get input(): string {
+    return this.written.map((bytes) => new TextDecoder().decode(bytes)).join('')
+  }
+
+  // ---- what the server does ----
+
+  write(bytes: Uint8Array): void {
+    if (!this.#stdinOpen) throw new Error('written to while stdin was closed')
+    this.written.push(bytes)
+    this.#stdinQueued += bytes.length
+  }
+
+  stdinQueued(): number {
+    return this.#stdinQueued
+  }
+
+  stdinOpen(): boolean {
+    return this.#stdinOpen
+  }
+
+  pause(): void {
+    this.paused = true
+  }
+
+  resume(): void {
+    this.paused = false
+  }
+
+  interrupt(): void {
+    this.interrupts++
+  }
+
+  kill(): void {
+    this.kills++
+  }
+
+  abandon(): void {
+    this.abandoned = true
+    this.paused = false
+    this.#pipe = []
+    queueMicrotask(() => this.end())
+  }
+
+  forget(): void {
+    this.forgotten = true
+  }
+}
+
+type FileMethod = keyof Files
+
+export class FakeHost implements Host {
+  /** Every child, in the order started. */
+  readonly children: FakeChild[] = []
+  readonly faults: unknown[] = []
+  /** Set, it is what `spawn` fails with. */
+  spawnError: Error | undefined
+  variables: ReadonlyMap<string, string> = new Map()
+  /** How file calls are answered. */
+  serveFile: (method: FileMethod, args: any[]) => Promise<any> = async (method) => {
+    throw new Error(`${method} is not scripted`)
+  }
+  #gate: Promise<void> | undefined
+  #uuids = 0
+
+  /** Lets no spawn finish until the returned function is called. */
+  holdSpawns(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#gate = promise
+    return () => {
+      this.#gate = undefined
+      resolve()
+    }
+  }
+
+  async spawn(spec: SpawnSpec, events: ChildEvents): Promise<FakeChild> {
+    if (this.#gate !== undefined) await this.#gate
+    if (this.spawnError !== undefined) throw this.spawnError
+    const child = new FakeChild(spec, events)
+    this.children.push(child)
+    return child
+  }
+
+  /** The child started last. */
+  get child(): FakeChild {
+    const child = this.children.at(-1)
+    if (child === undefined) throw new Error('no child was started')
+    return child
+  }
+
+  readonly files: Files = {
+    readFile: (...args) => this.serveFile('readFile', args),
+    writeFile: (...args) => this.serveFile('writeFile', args),
+    createDirectory: (...args) => this.serveFile('createDirectory', args),
+    getMetadata: (...args) => this.serveFile('getMetadata', args),
+    readDirectory: (...args) => this.serveFile('readDirectory', args),
+    remove: (...args) => this.serveFile('remove', args),
+    copy: (...args) => this.serveFile('copy', args),
+    canonicalize: (...args) => this.serveFile('canonicalize', args),
+  }
+
+  environmentInfo(): EnvironmentInfo {
+    return {
+      shell: { name: 'sh', path: '/bin/sh' },
+      cwd: 'file:///',
+      tempDir: 'file:///tmp',
+      temporaryDirectories: [],
+      platformOs: 'linux',
+      capabilities: {},
+    }
+  }
+
+  environment(): ReadonlyMap<string, string> {
+    return this.variables
+  }
+
+  uuid(): string {
+    return `session-${++this.#uuids}`
+  }
+
+  report(fault: unknown): void {
+    this.faults.push(fault)
+  }
+}
