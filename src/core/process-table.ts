@@ -32,7 +32,7 @@ export class ProcessTable {
    * Events go out only after `announce` has been called, so that the answer to process/start comes first.
    */
   async start(processId: string, spec: () => SpawnSpec, ready: Promise<void> | undefined): Promise<{ announce: () => void }> {
-    if (this.#entries.has(processId)) throw invalidRequest(`process ${processId} already exists`)
+    if (this.#entries.has(processId)) throw invalidRequest(`process ${processId.slice(0, 100)} already exists`)
     const id = detached(processId)
     const { clock, host, limits, budget } = this.#options
     const process = new Process(id, { clock, limits, budget, onClosed: () => this.#retireLater(id, entry) })
@@ -42,7 +42,7 @@ export class ProcessTable {
     entry.starting = promise
     try {
       if (ready !== undefined) await ready
-      if (entry.cancelled) throw invalidRequest(`process ${id} was terminated before it started`)
+      if (entry.cancelled) throw invalidRequest(`process ${id.slice(0, 100)} was terminated before it started`)
       process.started(await host.spawn(spec(), process))
       if (this.#disposed) process.dispose()
       else if (entry.cancelled) process.terminate()

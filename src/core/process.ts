@@ -151,7 +151,9 @@ export class Process implements Holder, ChildEvents {
 
   #seal(): void {
     if (this.#piecesBytes === 0) return
-    const bytes = this.#pieces.length === 1 ? (this.#pieces[0] as Uint8Array) : joined(this.#pieces, this.#piecesBytes)
+    const [only] = this.#pieces
+    const keep = this.#pieces.length === 1 && only !== undefined && isCompact(only)
+    const bytes = keep ? only : joined(this.#pieces, this.#piecesBytes)
     this.#pieces = []
     this.#piecesBytes = 0
     const before = this.#retention.cost
@@ -320,6 +322,11 @@ export class Process implements Holder, ChildEvents {
     this.#retention.clear()
     return before
   }
+}
+
+/** Whether a view may be kept as it is. A few bytes of a large read buffer would keep all of it. */
+function isCompact(bytes: Uint8Array): boolean {
+  return bytes.length * 2 >= bytes.buffer.byteLength
 }
 
 function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {

@@ -39,6 +39,9 @@ async function follow(command: Command): Promise<void> {
     case 'serve': {
       const limits = { ...defaultLimits, ...command.limits }
       const server = createExecServer({ host: createHost(report), clock: systemClock, limits })
+      // A fault in what one client does is not the end of the others' processes.
+      process.on('uncaughtException', report)
+      process.on('unhandledRejection', report)
       return command.listen.kind === 'stdio' ? serveParent(server) : serveNetwork(server, command.listen.address, command.listen.port)
     }
   }

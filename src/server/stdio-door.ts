@@ -10,6 +10,9 @@ import type { Transport } from '../core/transport.ts'
 import { lineReader } from './line-reader.ts'
 import { asciiBytes } from './websocket-transport.ts'
 
+/** How long a parent that has closed our stdin may take to read the last answers. */
+const LAST_WORDS_MS = 5000
+
 /** Serves the client at `input` and `output`. Settles when nothing is left to be said to it. */
 export function serveStdio(server: ExecServer, input: Readable, output: Writable): Promise<void> {
   return new Promise((finished) => {
@@ -19,7 +22,10 @@ export function serveStdio(server: ExecServer, input: Readable, output: Writable
       queued: () => output.writableLength,
       pauseInput: () => void input.pause(),
       resumeInput: () => void input.resume(),
-      close: () => void output.end(finished),
+      close: () => {
+        output.end(finished)
+        setTimeout(finished, LAST_WORDS_MS)
+      },
     }
     const connection = server.connect(transport)
     const { messageBytes } = server.limits
