@@ -42,6 +42,8 @@ async function follow(command: Command): Promise<void> {
       // A fault in what one client does is not the end of the others' processes.
       process.on('uncaughtException', report)
       process.on('unhandledRejection', report)
+      // Nobody may be reading our words; to say so would be another of them.
+      process.stderr.on('error', () => {})
       return command.listen.kind === 'stdio' ? serveParent(server) : serveNetwork(server, command.listen.address, command.listen.port)
     }
   }
