@@ -1,0 +1,145 @@
+/** What is tried with every release. */
+import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { eventually } from '../support/server.ts'
+import type { Script } from './model.ts'
+import { executable } from './server.ts'
+import { applyPatch, exec, writeStdin } from './tools.ts'
+
+export type Scene = {
+  /** The folder that commands run in. */
+  work: string
+  /** Cuts Codex off from the server for a while. */
+  cut(): void
+}
+
+export type Case = {
+  name: string
+  /** Cuts the connection, and so is for releases that resume their session. */
+  cuts?: true
+  script(scene: Scene): Script
+}
+
+/** Of Codex's patience with a command: it hears of the end, and does not merely stop waiting. */
+const AT_ONCE_MS = 5000
+
+const numbers = (from: number, to: number): string => Array.from({ length: to - from + 1 }, (_, index) => `${from + index}\n`).join('')
+
+export const cases: readonly Case[] = [
+  {
+    name: 'a command runs on the server, and gives its output and exit code',
+    *script({ work }) {
+      const command = 'readlink /proc/$PPID/exe; pwd; sleep 0.2; echo error >&2; sleep 0.2; echo end; exit 7'
+      const { text, exitCode } = yield exec(command)
+      equal(text, `${executable}\n${work}\nerror\nend\n`)
+      equal(exitCode, 7)
+    },
+  },
+  {
+    name: 'an output of 2000 lines arrives whole',
+    *script() {
+      const { text, exitCode } = yield exec('seq 1 2000')
+      equal(text, numbers(1, 2000))
+      equal(exitCode, 0)
+    },
+  },
+  {
+    name: 'a command that is left running is waited for later',
+    *script() {
+      const first = yield exec('echo one; sleep 2; echo two; exit 3', { yieldMs: 1000 })
+      equal(first.text, 'one\n')
+      equal(first.exitCode, undefined)
+      const second = yield writeStdin(first.session, '')
+      equal(second.text, 'two\n')
+      equal(second.exitCode, 3)
+    },
+  },
+  {
+    name: 'a terminal is one, of 24 by 80',
+    *script() {
+      const { text, exitCode } = yield exec('test -t 0 && test -t 1 && test -t 2 && echo terminal; stty size', { tty: true })
+      equal(text, 'terminal\r\n24 80\r\n')
+      equal(exitCode, 0)
+    },
+  },
+  {
+    name: 'input reaches a running terminal',
+    *script() {
+      const first = yield exec('echo ready; read line; echo "got $line"; exit 4', { tty: true, yieldMs: 1000 })
+      equal(first.text, 'ready\r\n')
+      const second = yield writeStdin(first.session, 'héllo\n')
+      equal(second.text, 'héllo\r\ngot héllo\r\n')
+      equal(second.exitCode, 4)
+    },
+  },
+  {
+    name: 'Ctrl-C interrupts what runs in a terminal',
+    *script() {
+      const first = yield exec('echo ready; trap "exit 5" INT; while :; do sleep 0.1; done', { tty: true, yieldMs: 1000 })
+      equal(first.text, 'ready\r\n')
+      const second = yield writeStdin(first.session, '\x03')
+      equal(second.exitCode, 5)
+    },
+  },
+  {
+    name: 'patches create, change and remove a file',
+    *script({ work }) {
+      const file = join(work, 'new folder', 'file.txt')
+      yield applyPatch('*** Add File: new folder/file.txt', '+one', '+zwei €', '+three')
+      equal(readFileSync(file, 'utf8'), 'one\nzwei €\nthree\n')
+      yield applyPatch('*** Update File: new folder/file.txt', '@@', ' one', '-zwei €', '+two', ' three')
+      equal(readFileSync(file, 'utf8'), 'one\ntwo\nthree\n')
+      const removed = yield applyPatch('*** Delete File: new folder/file.txt')
+      ok(!existsSync(file), removed.whole)
+    },
+  },
+  {
+    name: 'a process left in the background holds nothing up',
+    *script() {
+      for (const tty of [false, true]) {
+        const since = Date.now()
+        const { text, exitCode } = yield exec('sleep 300 < /dev/null > /dev/null 2>&1 & echo started; exit 6', { tty })
+        match(text, /^started\r?\n$/)
+        equal(exitCode, 6)
+        ok(Date.now() - since < AT_ONCE_MS, `it took ${Date.now() - since} ms`)
+      }
+    },
+  },
+  {
+    // Codex waits for as long as the output is open. What it then tells of the exit is its own affair, and differs.
+    name: 'a process in the background that holds the output delays a command no longer than Codex waits',
+    *script() {
+      const since = Date.now()
+      const held = yield exec('sleep 300 & echo started; exit 6', { yieldMs: 1000 })
+      equal(held.text, 'started\n')
+      ok(Date.now() - since < AT_ONCE_MS, `it took ${Date.now() - since} ms`)
+      const next = yield exec('echo next')
+      equal(next.text, 'next\n')
+    },
+  },
+  {
+    name: 'a command outlives a cut connection, and its output is whole',
+    cuts: true,
+    *script({ work, cut }) {
+      const halfway = join(work, 'halfway')
+      void eventually(() => existsSync(halfway), 15_000).then(cut, () => {})
+      const { text, exitCode } = yield exec('for i in $(seq 1 40); do echo $i; sleep 0.05; test $i != 15 || touch halfway; done; exit 8')
+      ok(existsSync(halfway))
+      equal(text, numbers(1, 40))
+      equal(exitCode, 8)
+    },
+  },
+  {
+    name: 'a terminal outlives a cut connection, and takes input after it',
+    cuts: true,
+    *script({ cut }) {
+      const first = yield exec('echo ready; while read line; do echo "got $line"; done', { tty: true, yieldMs: 1000 })
+      equal(first.text, 'ready\r\n')
+      cut()
+      const second = yield writeStdin(first.session, 'one\n', 2000)
+      const third = yield writeStdin(first.session, '\x04')
+      deepEqual([second.text + third.text, third.exitCode], ['one\r\ngot one\r\n', 0])
+    },
+  },
+]

@@ -1,0 +1,43 @@
+/** The processes of one run, whoever started them: all have its mark in their environment. */
+import { readdirSync, readFileSync } from 'node:fs'
+import process from 'node:process'
+import { eventually } from '../support/server.ts'
+
+const VARIABLE = 'EXEC_SERVER_CODEX_TEST'
+
+export const markFor = (run: string): Record<string, string> => ({ [VARIABLE]: run })
+
+/** Waits for the last of them to end; throws if some do not, and kills them. */
+export async function assertNobodyLeft(run: string, ms = 3000): Promise<void> {
+  await eventually(() => processesOf(run).length === 0, ms).catch(() => {
+    const killed = killProcesses(run)
+    if (killed.length > 0) throw new Error(`left running: ${killed.join(', ')}`)
+  })
+}
+
+/** Tells whom. */
+export function killProcesses(run: string): string[] {
+  return processesOf(run).map((pid) => {
+    const command = readQuietly(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // It has ended meanwhile.
+    }
+    return `${pid} ${command.trim()}`
+  })
+}
+
+function processesOf(run: string): number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  return pids.filter((pid) => readQuietly(`/proc/${pid}/environ`).split('\0').includes(`${VARIABLE}=${run}`)).map(Number)
+}
+
+/** Empty for a process that has ended meanwhile or is another user's. */
+function readQuietly(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}

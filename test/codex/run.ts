@@ -1,0 +1,59 @@
+/**
+ * Tries the built executable with real Codex releases, whose model is played by a script:
+ *
+ *     node test/codex/run.ts [VERSION...]
+ */
+import { existsSync } from 'node:fs'
+import process from 'node:process'
+import { cases } from './cases.ts'
+import { installedCodex } from './install.ts'
+import { play } from './play.ts'
+import type { Transport } from './play.ts'
+import { releaseOf } from './release.ts'
+import type { Release } from './release.ts'
+import { executable } from './server.ts'
+
+const DEFAULT_VERSIONS = ['0.130.0', '0.150.0', '0.169.0']
+
+// What was started is killed, and the homes are removed, as this process exits.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
+let passed = 0
+let failed = 0
+
+/** Whether it passed. */
+async function check(name: string, body: () => unknown): Promise<boolean> {
+  const since = Date.now()
+  try {
+    await body()
+    passed++
+    console.log(`ok      ${name} (${((Date.now() - since) / 1000).toFixed(1)} s)`)
+    return true
+  } catch (error) {
+    failed++
+    console.log(`FAILED  ${name}`)
+    console.log((error as Error).message.replaceAll(/^/gm, '        '))
+    return false
+  }
+}
+
+async function checkRelease(release: Release): Promise<void> {
+  const { version } = release
+  if (!(await check(`${version} is installed`, () => installedCodex(version)))) return
+  const transports: Transport[] = release.startsServer ? ['ws', 'stdio'] : ['ws']
+  for (const transport of transports) {
+    for (const example of cases) {
+      if (example.cuts && (transport !== 'ws' || !release.resumes)) continue
+      await check(`${version} ${transport}: ${example.name}`, () => play(release, transport, example))
+    }
+  }
+}
+
+const asked = process.argv.slice(2)
+if (!existsSync(executable)) throw new Error(`${executable} has not been built`)
+
+const releases = (asked.length > 0 ? asked : DEFAULT_VERSIONS).map(releaseOf)
+for (const release of releases) await checkRelease(release)
+
+console.log(`${passed} passed, ${failed} failed`)
+process.exitCode = failed === 0 ? 0 : 1

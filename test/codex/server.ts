@@ -1,0 +1,41 @@
+/** The built executable, serving WebSocket. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { eventually, root } from '../support/server.ts'
+import type { Home } from './home.ts'
+
+export const executable = join(root, 'dist', 'exec-server')
+
+/** It takes a quarter of a second at most. */
+const STOP_MS = 5000
+
+export type BuiltServer = {
+  url: string
+  stderr(): string
+  /** SIGTERM, which must end it with exit code 0. */
+  stop(): Promise<void>
+}
+
+export async function startBuiltServer(home: Home): Promise<BuiltServer> {
+  const child = spawn(executable, ['--listen', 'ws://127.0.0.1:0'], { cwd: home.folder, env: home.env, stdio: ['ignore', 'pipe', 'pipe'] })
+  await once(child, 'spawn')
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (bytes: Buffer) => (stdout += bytes.toString()))
+  child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()))
+  const ended = once(child, 'exit').then(([code, signal]: (number | string | null)[]) => code ?? signal)
+  await eventually(() => stdout.includes('\n') || child.exitCode !== null, 10_000, 'the line with the URL')
+  if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}: ${stderr}`)
+  return {
+    url: stdout.trim(),
+    stderr: () => stderr,
+    stop: async () => {
+      if (!child.kill('SIGTERM')) throw new Error(`the server had ended with ${await ended}`)
+      const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
+      const exit = await ended
+      clearTimeout(timer)
+      if (exit !== 0) throw new Error(`SIGTERM ended the server with ${exit}`)
+    },
+  }
+}

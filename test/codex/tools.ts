@@ -1,0 +1,67 @@
+/** The tools that Codex offers its model: how they are called, and what they give back. */
+
+type CallItem =
+  | { type: 'function_call'; name: string; arguments: string }
+  | { type: 'custom_tool_call'; name: string; input: string }
+
+export type ToolCall = CallItem & { call_id: string }
+
+let calls = 0
+
+function call(item: CallItem): ToolCall {
+  return { ...item, call_id: `call_${++calls}` }
+}
+
+function functionCall(name: string, args: object): ToolCall {
+  return call({ type: 'function_call', name, arguments: JSON.stringify(args) })
+}
+
+/** Longer than any command here takes that is meant to be waited for. */
+const PATIENCE_MS = 20_000
+
+/** Runs a command in the login shell. It is left running when it takes longer than `yieldMs`. */
+export function exec(cmd: string, { tty = false, yieldMs = PATIENCE_MS } = {}): ToolCall {
+  return functionCall('exec_command', { cmd, tty, yield_time_ms: yieldMs, max_output_tokens: 20_000 })
+}
+
+/** Writes to a command that was left running, and waits for what it says; without input, only waits. */
+export function writeStdin(session: number | undefined, chars: string, yieldMs = PATIENCE_MS): ToolCall {
+  return functionCall('write_stdin', { session_id: session, chars, yield_time_ms: yieldMs, max_output_tokens: 20_000 })
+}
+
+export function applyPatch(...lines: string[]): ToolCall {
+  return call({ type: 'custom_tool_call', name: 'apply_patch', input: ['*** Begin Patch', ...lines, '*** End Patch', ''].join('\n') })
+}
+
+export type ToolOutput = {
+  /** All of it, with the lines that Codex puts on top. */
+  whole: string
+  /** What the command printed. */
+  text: string
+  /** Unless the command still runs. */
+  exitCode: number | undefined
+  /** If the command still runs. */
+  session: number | undefined
+}
+
+export function readOutput(output: unknown): ToolOutput {
+  const whole = plainText(output)
+  const [head = '', ...rest] = whole.split(/^Output:\n/m)
+  const number = (pattern: RegExp): number | undefined => {
+    const found = pattern.exec(head)?.[1]
+    return found === undefined ? undefined : Number(found)
+  }
+  return {
+    whole,
+    text: rest.join('Output:\n'),
+    exitCode: number(/^Process exited with code (-?\d+)$/m),
+    session: number(/^Process running with session ID (\d+)$/m),
+  }
+}
+
+/** A tool's output is a string, or a list of pieces of content. */
+function plainText(output: unknown): string {
+  if (typeof output === 'string') return output
+  if (!Array.isArray(output)) return JSON.stringify(output)
+  return output.map((piece: { text?: string }) => piece.text ?? '').join('')
+}
