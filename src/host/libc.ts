@@ -6,15 +6,20 @@ import { constants } from 'node:os'
 import process from 'node:process'
 
 /**
- * Variadic C functions can only be called with their fixed arguments on every platform, hence `ioctl`
- * with FIOCLEX, which takes no third, and not `fcntl`.
+ * Off Linux, variadic C functions can be called with their fixed arguments only, hence `ioctl` with FIOCLEX,
+ * which takes no third, and not `fcntl`.
  */
 const FIOCLEX = process.platform === 'darwin' ? 0x20006601n : 0x5451n
 const MFD_CLOEXEC = 1
+const F_SETPIPE_SZ = 1031
+
+/** Room in a pipe: four reads, so that a child that floods is not woken for each one. The usual is one. */
+const PIPE_BYTES = 256 * 1024
 
 type Functions = {
   pipe?: (fds: Int32Array) => number
   ioctl: (fd: number, request: bigint) => number
+  fcntl?: (fd: number, command: number, argument: number) => number
   memfd_create?: ((name: Uint8Array, flags: number) => number) | undefined
   signal: (signal: number, handler: bigint) => unknown
 }
@@ -43,6 +48,7 @@ function loadNode(): Functions | null {
   const ffi = process.getBuiltinModule?.('node:ffi') as typeof import('node:ffi') | undefined
   if (ffi === undefined) return null
   const { functions } = ffi.dlopen(null, {
+    ...(process.platform === 'linux' ? { fcntl: { arguments: ['i32', 'i32', 'i32'] as const, return: 'i32' as const } } : {}),
     pipe: { arguments: ['pointer'], return: 'i32' },
     ioctl: { arguments: ['i32', 'u64'], return: 'i32' },
     signal: { arguments: ['i32', 'u64'], return: 'u64' },
@@ -76,6 +82,8 @@ export function openPipe(): [number, number] | undefined {
   const fds = new Int32Array(2)
   if (calls.pipe(fds) !== 0) return undefined
   const [read, write] = fds as unknown as [number, number]
+  // Refused when the user has many pipes already; the usual size does as well, only slower.
+  calls.fcntl?.(read, F_SETPIPE_SZ, PIPE_BYTES)
   calls.ioctl(read, FIOCLEX)
   calls.ioctl(write, FIOCLEX)
   return [read, write]
