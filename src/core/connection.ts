@@ -213,7 +213,7 @@ export class Connection {
 
   #answer(id: IdText, result: Result, afterwards: readonly (() => void)[]): void {
     const message = result instanceof AsciiParts ? result.asResult(id) : encodeResult(id, JSON.stringify(result))
-    if (message.length > this.#options.limits.messageBytes) {
+    if (exceeds(message, this.#options.limits.messageBytes)) {
       return this.#fail(id, invalidRequest(`the answer is larger than ${this.#options.limits.messageBytes} bytes`), afterwards)
     }
     this.#send(message, afterwards)
@@ -248,4 +248,10 @@ export class Connection {
     if (pause) this.#transport.pauseInput()
     else this.#transport.resumeInput()
   }
+}
+
+/** Whether a message has more bytes than that. Only a text that might is measured: a character has 3 at the most. */
+function exceeds(message: string | AsciiParts, bytes: number): boolean {
+  if (typeof message !== 'string' || message.length > bytes) return message.length > bytes
+  return message.length * 3 > bytes && new TextEncoder().encode(message).length > bytes
 }

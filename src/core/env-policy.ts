@@ -28,7 +28,7 @@ const DENIED = new Set([
 export function childEnvironment(server: Env, policy: EnvPolicy | null | undefined, request: Env): Map<string, string> {
   const env = policy ? applyPolicy(server, policy) : new Map<string, string>()
   for (const [name, value] of request) env.set(name, value)
-  return keep(env, (name) => !DENIED.has(name.toUpperCase()))
+  return keep(env, (name) => !DENIED.has(asciiUpperCase(name)))
 }
 
 function applyPolicy(server: Env, policy: EnvPolicy): Map<string, string> {
@@ -41,7 +41,12 @@ function applyPolicy(server: Env, policy: EnvPolicy): Map<string, string> {
 }
 
 function isInherited(name: string, inherit: EnvPolicy['inherit']): boolean {
-  return inherit === 'all' || (inherit === 'core' && CORE.has(name.toUpperCase()))
+  return inherit === 'all' || (inherit === 'core' && CORE.has(asciiUpperCase(name)))
+}
+
+/** `ſ` is not an `s` here, though it becomes an `S`. */
+function asciiUpperCase(name: string): string {
+  return name.replace(/[a-z]+/g, (letters) => letters.toUpperCase())
 }
 
 function keep(env: Env, wanted: (name: string) => boolean): Map<string, string> {

@@ -23,6 +23,8 @@ export type Limits = {
   chunkBytes: number
   /** Unsent output of one process at which its pipe or terminal is no longer read: a few chunks, so a child never idles on a fast client. */
   unsentPerProcess: number
+  /** And unsent chunks, however small: well below the chunks that are retained, so that none is dropped unsent. */
+  unsentChunks: number
   /** Bytes queued in a connection at which output waits its turn, so that answers never stand behind more than this. */
   outboundOutput: number
   /**
@@ -63,6 +65,7 @@ export const defaultLimits: Readonly<Limits> = {
   chunkOverhead: 256,
   chunkBytes: 64 * 1024,
   unsentPerProcess: 256 * 1024,
+  unsentChunks: 4096,
   outboundOutput: 256 * 1024,
   outboundTotal: 128 * MiB,
   stdinQueue: MiB,

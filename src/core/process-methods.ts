@@ -41,19 +41,13 @@ function spawnSpec(params: StartParams, host: Host): SpawnSpec {
 
 async function read(params: ReadParams, context: Context): Promise<AsciiParts> {
   const { processes } = context.session
-  const find = async (): Promise<Process> => {
-    const process = processes.findStarted(params.processId) ?? (await processes.find(params.processId))
-    return process ?? unknownProcess(params.processId)
-  }
-  const process = await find()
+  const process = processes.findStarted(params.processId) ?? (await processes.find(params.processId)) ?? unknownProcess(params.processId)
   const afterSeq = params.afterSeq ?? 0
   const waitMs = params.waitMs ?? 0
-  if (waitMs > 0 && !process.hasNewsAfter(afterSeq)) {
-    await news(process, afterSeq, waitMs, context)
-    // It may have expired meanwhile, and another may have its id.
-    if ((await find()) !== process) unknownProcess(params.processId)
-  }
+  if (waitMs > 0 && !process.hasNewsAfter(afterSeq)) await news(process, afterSeq, waitMs, context)
   await context.reserve(process.readBytes(afterSeq))
+  // It may have expired while this waited.
+  if (process.disposed) unknownProcess(params.processId)
   return process.read(afterSeq, params.maxBytes ?? undefined)
 }
 

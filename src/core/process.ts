@@ -55,6 +55,7 @@ export class Process implements Holder, ChildEvents {
   #terminated = false
   #disposed = false
   #lastOutputAt = 0
+  #resumedAt = 0
 
   #listener: Listener | undefined
   /** Until the answer to process/start is on its way, events wait for it. */
@@ -122,8 +123,10 @@ export class Process implements Holder, ChildEvents {
   }
 
   #finish(): void {
-    this.#numberExit()
     if (this.#closedSeq !== undefined) return
+    this.#numberExit()
+    // Output that came after the exit had its number, and in this turn.
+    this.#seal()
     this.#closedSeq = this.#nextSeq++
     this.#stdin?.close()
     this.#options.budget.ended(this)
@@ -174,11 +177,14 @@ export class Process implements Holder, ChildEvents {
   #balance(): void {
     const unsent = this.#unsentBytes + this.#piecesBytes
     const awaited = this.#listener !== undefined || !this.#announced
-    const pause = awaited && unsent > 0 && (unsent > this.#options.limits.unsentPerProcess || this.#options.budget.exhausted)
+    const { unsentPerProcess, unsentChunks } = this.#options.limits
+    const behind = unsent > unsentPerProcess || this.#nextSeq - this.#sent > unsentChunks || this.#options.budget.exhausted
+    const pause = awaited && unsent > 0 && behind
     if (pause === this.#paused) return
     this.#paused = pause
-    if (pause) this.#child?.pause()
-    else this.#child?.resume()
+    if (pause) return this.#child?.pause()
+    this.#resumedAt = this.#options.clock.now()
+    this.#child?.resume()
   }
 
   // ---- the listener's side ----
@@ -279,12 +285,13 @@ export class Process implements Holder, ChildEvents {
   #watchStrays(): void {
     const { clock, limits } = this.#options
     const since = clock.now()
+    // While paused, and just after, silence is ours and not the stream's.
+    let unpausedMs = 0
     const look = (): void => {
       if (this.#streamsEnded || this.#disposed) return
-      const now = clock.now()
-      // While paused, silence is ours and not the stream's.
-      const silent = !this.#paused && now - Math.max(this.#lastOutputAt, since) >= limits.strayQuietMs
-      if (silent || (!this.#paused && now - since >= limits.strayTotalMs)) this.#child?.abandon()
+      if (!this.#paused) unpausedMs += limits.strayQuietMs
+      const silent = clock.now() - Math.max(this.#lastOutputAt, this.#resumedAt, since) >= limits.strayQuietMs
+      if (!this.#paused && (silent || unpausedMs >= limits.strayTotalMs)) this.#child?.abandon()
       else clock.after(limits.strayQuietMs, look)
     }
     clock.after(limits.strayQuietMs, look)

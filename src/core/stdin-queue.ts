@@ -75,6 +75,8 @@ export class StdinQueue {
       const [oldest] = this.#answers.keys()
       if (oldest !== undefined) this.#answers.delete(oldest)
     }
-    if (answer instanceof Promise) void answer.then((status) => this.#answers.has(writeId) && this.#answers.set(writeId, status))
+    if (!(answer instanceof Promise)) return
+    // The id may have been forgotten, and used again, before this was answered.
+    void answer.then((status) => this.#answers.get(writeId) === answer && this.#answers.set(writeId, status))
   }
 }

@@ -13,7 +13,7 @@
 /** Nesting that is still read. The reference's decoder stops at 128 levels; real messages use about 8. */
 export const MAX_DEPTH = 128
 
-/** A number that was not written as a plain integer, e.g. `1.0`, `1e3` or `-0`. */
+/** A number that was not written as a plain integer of 64 bits, e.g. `1.0`, `1e3`, `-0` or a hundred digits. */
 export class JsonFloat {
   readonly text: string
   constructor(text: string) {
@@ -29,6 +29,8 @@ export class JsonSyntaxError extends Error {}
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y
 const NEEDS_CARE = /[\\\u0000-\u001f]/
+/** A sign and the 20 digits of 2^64. */
+const MAX_INTEGER_CHARACTERS = 21
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
@@ -78,6 +80,8 @@ export function parseJson(text: string): JsonValue {
     at += literal.length
     if (match[1] !== undefined || match[2] !== undefined || literal === '-0') return new JsonFloat(literal)
     if (literal.length < 16) return Number(literal)
+    // No 64-bit integer is that long, and to convert millions of digits takes quadratic time.
+    if (literal.length > MAX_INTEGER_CHARACTERS) return new JsonFloat(literal)
     const exact = BigInt(literal)
     const near = Number(exact)
     return Number.isSafeInteger(near) ? near : exact

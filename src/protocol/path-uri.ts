@@ -10,6 +10,8 @@ export class PathSyntaxError extends Error {}
 
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]*):/
 
+const DRIVE = /^\/[A-Za-z]:(\/|$)/
+
 /** Reads an absolute POSIX path or file URI. Throws {@link PathSyntaxError}. */
 export function parsePath(text: string): string {
   const scheme = SCHEME.exec(text)?.[1]?.toLowerCase()
@@ -35,7 +37,7 @@ function pathOfUri(uri: string): string {
     rest = slash < 0 ? '/' : rest.slice(slash)
   }
   if (!rest.startsWith('/')) throw new PathSyntaxError('path URI is not absolute')
-  if (/^\/[A-Za-z]:(\/|$)/.test(rest)) throw new PathSyntaxError('path URI names a Windows drive')
+  if (DRIVE.test(rest)) throw new PathSyntaxError('path URI names a Windows drive')
   const path = decodePercent(rest)
   if (path.includes('\0')) throw new PathSyntaxError('path contains a NUL byte')
   return path
@@ -65,17 +67,32 @@ export function decodeName(bytes: Uint8Array): string {
 }
 
 function* decodePieces(bytes: Uint8Array): Generator<string> {
+  let start = 0
   for (let at = 0; at < bytes.length; ) {
-    const lead = bytes[at] as number
-    const length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4
-    try {
-      yield utf8.decode(bytes.subarray(at, at + length))
-      at += length
-    } catch {
-      yield String.fromCharCode(RAW_BYTE + lead)
-      at++
+    const length = sequenceLength(bytes, at)
+    if (length === 0) {
+      yield utf8.decode(bytes.subarray(start, at))
+      yield String.fromCharCode(RAW_BYTE + (bytes[at] as number))
+      start = at + 1
     }
+    at += length || 1
   }
+  yield utf8.decode(bytes.subarray(start))
+}
+
+/** The length of the UTF-8 sequence at `at`, 0 if there is none. */
+function sequenceLength(bytes: Uint8Array, at: number): number {
+  const lead = bytes[at] as number
+  if (lead < 0x80) return 1
+  if (lead < 0xc2 || lead > 0xf4) return 0
+  const length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4
+  // Overlong forms, surrogates and code points above U+10FFFF show in the second byte.
+  const least = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80
+  const most = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf
+  const second = bytes[at + 1] ?? 0
+  if (second < least || second > most) return 0
+  for (let index = at + 2; index < at + length; index++) if (((bytes[index] ?? 0) & 0xc0) !== 0x80) return 0
+  return length
 }
 
 /** The bytes of a path or name made by {@link decodeName}. */
@@ -105,8 +122,10 @@ export function normalizePath(path: string): string {
 const PLAIN = /[A-Za-z0-9\-._~!$&'()*+,;=:@/]/
 
 export function pathToUri(path: string): string {
-  let uri = 'file://'
-  for (const character of path) {
+  // A first name like `C:` would be taken for a Windows drive.
+  const drive = DRIVE.test(path)
+  let uri = drive ? `file:///${path.charAt(1)}%3A` : 'file://'
+  for (const character of drive ? path.slice(3) : path) {
     if (PLAIN.test(character)) uri += character
     else for (const byte of encodeName(character)) uri += `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
   }

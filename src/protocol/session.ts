@@ -1,5 +1,7 @@
 /** The session family: the handshake and what a client learns of the executor. */
 import * as v from 'valibot'
+import { isJsonObject } from './json.ts'
+import type { JsonValue } from './json.ts'
 import { optional } from './scalars.ts'
 
 export const InitializeParams = v.object({
@@ -8,7 +10,7 @@ export const InitializeParams = v.object({
 })
 
 /** Methods without params take an object, whose members are ignored, or null. */
-export const NoParams = v.nullish(v.looseObject({}))
+export const NoParams = v.custom<unknown>((params) => params === null || isJsonObject(params as JsonValue), 'expected an object or null')
 
 export type EnvironmentInfo = {
   /** The user's login shell. The one member that clients insist on. */

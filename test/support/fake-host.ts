@@ -1,7 +1,11 @@
 /** A host whose children do what the test says, and nothing else. */
 import type { Child, ChildEvents, Files, Host, SpawnSpec } from '../../src/core/host.ts'
+import { defaultLimits } from '../../src/core/limits.ts'
+import type { Limits } from '../../src/core/limits.ts'
+import { createExecServer } from '../../src/core/server.ts'
 import type { OutputStream } from '../../src/protocol/process.ts'
 import type { EnvironmentInfo } from '../../src/protocol/session.ts'
+import { ManualClock } from './manual-clock.ts'
 
 export class FakeChild implements Child {
   readonly spec: SpawnSpec
@@ -41,7 +45,8 @@ export class FakeChild implements Child {
       if (piece === undefined) break
       this.#events.output(piece.stream, piece.bytes)
     }
-    if (!this.#ending || this.#ended || this.#pipe.length > 0) return
+    // The end is read like everything before it.
+    if (this.paused || !this.#ending || this.#ended) return
     this.#ended = true
     this.#events.ended()
   }
@@ -198,4 +203,10 @@ export class FakeHost implements Host {
   report(fault: unknown): void {
     this.faults.push(fault)
   }
+}
+
+/** A whole server on a fake host and a manual clock. */
+export function fakeServer(limits: Partial<Limits> = {}) {
+  const [host, clock] = [new FakeHost(), new ManualClock()]
+  return { host, clock, server: createExecServer({ host, clock, limits: { ...defaultLimits, ...limits } }) }
 }

@@ -136,7 +136,7 @@ export class MemoryClient {
 
   /** Takes all that is queued, again and again, until nothing comes any more. */
   async drain(): Promise<void> {
-    for (let seen = -1; seen < this.transport.messages.length; ) {
+    for (let seen = -1; seen < this.transport.messages.length;) {
       seen = this.transport.messages.length
       this.transport.drain()
       this.connection.drained()

@@ -28,6 +28,10 @@ export type RunningServer = {
 export async function startServer(args: readonly string[] = [], env: NodeJS.ProcessEnv = process.env): Promise<RunningServer> {
   const [command, commandArgs] = serverCommand(args)
   const child = spawn(command, commandArgs, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  // Also when a test fails before it has stopped its server: that would live on with all its children.
+  const kill = (): void => void child.kill('SIGTERM')
+  process.once('exit', kill)
+  child.once('exit', () => process.off('exit', kill))
   let stderr = ''
   child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()))
   const url = await firstLine(child)
