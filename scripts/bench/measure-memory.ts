@@ -1,0 +1,73 @@
+/** What the server holds: at rest, after work, with running processes and with idle connections. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { onServer } from './measure.ts'
+import type { Measure, Row } from './measure.ts'
+import { memory } from './proc.ts'
+import type { Server } from './servers.ts'
+import { Session } from './session.ts'
+import { rate } from './statistics.ts'
+import { temporaryFolder } from './temporary-folder.ts'
+
+/** For what a server does soon after its work, such as collecting garbage. */
+const SETTLE_MS = 2000
+const RUNNING = 300
+const CONNECTIONS = 1000
+const CONNECTING = 20
+/** Enough for the answer to `initialize`. */
+const SMALL_READ_BYTES = 8192
+
+const memoryRows = (when: string): Row[] => [
+  { label: `resident, ${when}`, unit: 'MiB' },
+  { label: `anonymous, ${when}`, unit: 'MiB' },
+  { label: `proportional, ${when}`, unit: 'MiB' },
+]
+
+async function settledMemory({ pid }: Server): Promise<readonly number[]> {
+  await sleep(SETTLE_MS)
+  const { resident, anonymous, proportional } = memory(pid)
+  return [resident, anonymous, proportional]
+}
+
+/** Some of everything. */
+async function load(session: Session): Promise<void> {
+  const root = session.subject.path('/')
+  await rate(5000, 32, () => session.ask('fs/getMetadata', { path: root }))
+  await rate(200, 8, () => session.run(['/bin/true']))
+  await rate(20, 4, () => session.run(['/bin/true'], true))
+  await rate(4, 2, () => session.run(['head', '-c', String(64 * 1024 * 1024), '/dev/zero']))
+  const file = join(temporaryFolder(), 'file')
+  writeFileSync(file, Buffer.alloc(8 * 1024 * 1024))
+  await rate(10, 2, () => session.ask('fs/readFile', { path: session.subject.path(file) }))
+}
+
+const work = onServer('memory', [...memoryRows('idle'), ...memoryRows('after work')], async (session, server) => {
+  const idle = await settledMemory(server)
+  await load(session)
+  return [...idle, ...(await settledMemory(server))]
+})
+
+const running = onServer('running', memoryRows(`${RUNNING} running`), async (session, server) => {
+  const processIds: string[] = []
+  await rate(RUNNING, 8, async () => processIds.push(await session.start(['sleep', '60'])))
+  const figures = await settledMemory(server)
+  // The reference never answers when hundreds of these come at once.
+  await rate(RUNNING, 8, () => session.ask('process/terminate', { processId: processIds.pop() }))
+  return figures
+})
+
+const connections = onServer(
+  'connections',
+  [{ label: 'an idle connection', unit: 'KiB', target: { oursMax: 100 } }],
+  async (_, server) => {
+    const [, before = 0] = await settledMemory(server)
+    const sessions: Session[] = []
+    await rate(CONNECTIONS, CONNECTING, async () => sessions.push(await Session.open(server, SMALL_READ_BYTES)))
+    const [, after = 0] = await settledMemory(server)
+    await Promise.all(sessions.map((session) => session.close()))
+    return [((after - before) * 1024) / CONNECTIONS]
+  },
+)
+
+export const memoryMeasures: readonly Measure[] = [work, running, connections]

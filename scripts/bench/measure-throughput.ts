@@ -1,0 +1,71 @@
+/** Bytes: what processes write, and files. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { onServer } from './measure.ts'
+import type { Measure } from './measure.ts'
+import { cpuSeconds } from './proc.ts'
+import type { Server } from './servers.ts'
+import type { Session } from './session.ts'
+import { eachTimed, median, timed } from './statistics.ts'
+import { temporaryFolder } from './temporary-folder.ts'
+
+const STDOUT_BYTES = 512 * 1024 * 1024
+const LINE = `${'x'.repeat(79)}\n`
+const LINES = 800_000
+const FILE_BYTES = 8 * 1024 * 1024
+const FILE_RUNS = 9
+
+type Output = { argv: readonly string[]; tty: boolean; bytes: number }
+
+/** MB a second, and the server's CPU seconds for a GB. */
+async function throughput(session: Session, server: Server, { argv, tty, bytes }: Output): Promise<readonly number[]> {
+  const before = session.outputBytes
+  const cpuBefore = cpuSeconds(server.pid)
+  const ms = await timed(() => session.run(argv, tty))
+  const cpu = cpuSeconds(server.pid) - cpuBefore
+  // In base64, so more in any case.
+  if (session.outputBytes - before < bytes) throw new Error(`${server.subject.name} has lost output`)
+  return [bytes / 1e3 / ms, cpu / (bytes / 1e9)]
+}
+
+const throughputRows = (what: string, target: object) => [
+  { label: `${what} throughput`, unit: 'MB/s', ...target },
+  { label: `${what}, CPU of the server`, unit: 's/GB' },
+]
+
+const stdout = onServer('stdout', throughputRows('stdout', { target: { ratioMin: 1.3 } }), (session, server) =>
+  throughput(session, server, { argv: ['head', '-c', String(STDOUT_BYTES), '/dev/zero'], tty: false, bytes: STDOUT_BYTES }),
+)
+
+const terminal = onServer('terminal-output', throughputRows('terminal', {}), (session, server) => {
+  const path = join(temporaryFolder(), 'lines')
+  writeFileSync(path, LINE.repeat(LINES))
+  // A terminal puts a carriage return before each end of line.
+  return throughput(session, server, { argv: ['cat', path], tty: true, bytes: LINES * (LINE.length + 1) })
+})
+
+async function filesReadAndWritten(session: Session): Promise<readonly number[]> {
+  const file = join(temporaryFolder(), 'file')
+  const path = session.subject.path(file)
+  const data = Buffer.alloc(FILE_BYTES, 'file')
+  writeFileSync(file, data)
+  const reads = await eachTimed(FILE_RUNS, () => session.ask('fs/readFile', { path }))
+  const params = { path, dataBase64: data.toString('base64') }
+  const writes = Array.from({ length: FILE_RUNS }, () => session.prepare('fs/writeFile', params))
+  const writeTimes = await eachTimed(FILE_RUNS, () => {
+    const { id, frame } = writes.shift() as { id: number; frame: Buffer }
+    return session.send(id, frame)
+  })
+  return [median(reads), median(writeTimes)]
+}
+
+const files = onServer(
+  'files',
+  [
+    { label: 'read of an 8 MiB file', unit: 'ms' },
+    { label: 'write of an 8 MiB file', unit: 'ms' },
+  ],
+  filesReadAndWritten,
+)
+
+export const throughputMeasures: readonly Measure[] = [stdout, terminal, files]

@@ -1,0 +1,39 @@
+/** How a measure is declared. */
+import type { Server, Subject } from './servers.ts'
+import { startServer } from './servers.ts'
+import { Session } from './session.ts'
+
+/** What is asked of the ratio ours/reference, or of our value alone. */
+export type Target = { ratioMax?: number; ratioMin?: number; oursMax?: number }
+
+export type Row = { label: string; unit: string; target?: Target }
+
+/** One figure for each row. */
+export type Measure = {
+  name: string
+  rows: readonly Row[]
+  run(subject: Subject): Promise<readonly number[]>
+}
+
+/** A measure with a server of its own and one session in it. */
+export function onServer(
+  name: string,
+  rows: readonly Row[],
+  run: (session: Session, server: Server) => Promise<readonly number[]>,
+): Measure {
+  return {
+    name,
+    rows,
+    run: async (subject) => {
+      const server = await startServer(subject)
+      try {
+        const session = await Session.open(server)
+        const figures = await run(session, server)
+        await session.close()
+        return figures
+      } finally {
+        await server.stop()
+      }
+    },
+  }
+}

@@ -1,0 +1,42 @@
+/** What Linux tells of a process. */
+import { readdirSync, readFileSync } from 'node:fs'
+
+/** The unit of times in /proc, the same on every Linux that we know. */
+const TICKS_PER_SECOND = 100
+
+/** User and system time of all threads of a process, in seconds; its children are not in it. */
+export function cpuSeconds(pid: number): number {
+  const fields = statFields(pid) ?? []
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
+}
+
+/** In MiB. */
+export type Memory = { resident: number; anonymous: number; proportional: number }
+
+export function memory(pid: number): Memory {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1')
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1')
+  return { resident: mebibytes(status, 'VmRSS'), anonymous: mebibytes(status, 'RssAnon'), proportional: mebibytes(rollup, 'Pss') }
+}
+
+function mebibytes(text: string, name: string): number {
+  const kibibytes = new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]
+  if (kibibytes === undefined) throw new Error(`no ${name} in /proc`)
+  return Number(kibibytes) / 1024
+}
+
+export function childrenOf(parent: number): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => Number.isInteger(pid) && Number(statFields(pid)?.[1]) === parent)
+}
+
+/** The fields of /proc/PID/stat after the name, which may hold spaces: state, parent and so on. */
+function statFields(pid: number): string[] | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  } catch {
+    return undefined
+  }
+}

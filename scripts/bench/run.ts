@@ -1,0 +1,105 @@
+/**
+ * Measures the built executable side by side with the reference, in turns under the same client:
+ *
+ *   npm run bench -- [--runs N] [--reference VERSION | none] [--only NAME]... [--ours COMMAND]
+ *
+ * `--ours` runs another command in our executable's place, for example under a profiler.
+ */
+import { mkdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import process from 'node:process'
+import { parseArgs } from 'node:util'
+import { installReference } from './install-reference.ts'
+import type { Measure } from './measure.ts'
+import { memoryMeasures } from './measure-memory.ts'
+import { processMeasures } from './measure-processes.ts'
+import { requestMeasures } from './measure-requests.ts'
+import { throughputMeasures } from './measure-throughput.ts'
+import { killEverything, pathDialect } from './servers.ts'
+import type { Subject } from './servers.ts'
+import { median } from './statistics.ts'
+import { table } from './table.ts'
+import type { Line } from './table.ts'
+import { removeTemporaryFolder, temporaryFolder } from './temporary-folder.ts'
+
+const MEASURE_MS = 120_000
+
+const measures: readonly Measure[] = [...requestMeasures, ...processMeasures, ...throughputMeasures, ...memoryMeasures]
+const names = measures.map(({ name }) => name)
+
+const { values } = parseArgs({
+  options: {
+    runs: { type: 'string', default: '3' },
+    reference: { type: 'string', default: '0.169.0' },
+    only: { type: 'string', multiple: true, default: names },
+    ours: { type: 'string' },
+  },
+})
+
+function oursSubject(): Subject {
+  const program = join(dirname(dirname(import.meta.dirname)), 'dist', 'exec-server')
+  return { name: 'ours', program, command: values.ours?.split(' ') ?? [program], path: pathDialect(values.reference), env: process.env }
+}
+
+function referenceSubject(): Subject | undefined {
+  if (values.reference === 'none') return undefined
+  const program = installReference(values.reference)
+  // Away from the user's settings.
+  const home = join(temporaryFolder(), 'codex')
+  mkdirSync(home)
+  const command = [program, 'exec-server']
+  return { name: 'reference', program, command, path: pathDialect(values.reference), env: { ...process.env, CODEX_HOME: home } }
+}
+
+/** In turns, so that whatever else goes on in the machine hits both alike. */
+async function compare(measure: Measure, subjects: readonly Subject[], runs: number): Promise<Line[]> {
+  const figures = new Map<Subject, (readonly number[])[]>(subjects.map((subject) => [subject, []]))
+  for (let run = 0; run < runs; run++) {
+    for (const subject of subjects) {
+      const found = await inTime(measure.run(subject), `${measure.name} of ${subject.name}`)
+      figures.get(subject)?.push(found)
+      process.stderr.write(`${measure.name} ${run + 1}/${runs} ${subject.name}: ${found.map((value) => value.toFixed(2)).join(' ')}\n`)
+    }
+  }
+  const [ours, reference] = subjects.map((subject) => figures.get(subject))
+  const column = (found: (readonly number[])[] | undefined, index: number): number | undefined =>
+    found === undefined ? undefined : median(found.map((row) => row[index] as number))
+  return measure.rows.map((row, index) => ({ ...row, ours: column(ours, index) as number, reference: column(reference, index) }))
+}
+
+/** A server that does not answer is to be named, not waited for. */
+async function inTime<T>(work: Promise<T>, what: string): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(new Error(`${what} took more than ${MEASURE_MS} ms`)), MEASURE_MS)
+  try {
+    return await Promise.race([work, late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function main(): Promise<void> {
+  const runs = Number(values.runs)
+  if (!Number.isInteger(runs) || runs < 1) throw new Error('--runs must be a whole number from 1 on')
+  const stranger = values.only.find((name) => !names.includes(name))
+  if (stranger !== undefined) throw new Error(`no measure ${stranger}; there are ${names.join(', ')}`)
+
+  const subjects = [oursSubject(), referenceSubject()].filter((subject) => subject !== undefined)
+  const lines: Line[] = []
+  for (const measure of measures) if (values.only.includes(measure.name)) lines.push(...(await compare(measure, subjects, runs)))
+  process.stdout.write(`${runs} runs in turns, medians; the reference is Codex ${values.reference}\n\n${table(lines)}\n`)
+}
+
+// However the end comes about.
+process.on('exit', () => {
+  killEverything()
+  removeTemporaryFolder()
+})
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
+
+try {
+  await main()
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.exit(1)
+}
