@@ -2,21 +2,36 @@ import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { childEnvironment, wildcard } from '../../src/core/env-policy.ts'
+import { RpcError } from '../../src/protocol/errors.ts'
 import type { EnvPolicy } from '../../src/protocol/process.ts'
+
+fc.configureGlobal({ includeErrorInReport: true })
 
 // ---- the model: what each name comes to, one name at a time ----
 
 function matches(pattern: string, name: string): boolean {
   if (pattern === '') return false
-  const source = pattern.replace(/[\\^$.+()[\]{}|/]/g, '\\$&').replaceAll('*', '[^]*').replaceAll('?', '[^]')
+  const source = pattern
+    .replace(/[\\^$.+()[\]{}|/]/g, '\\$&')
+    .replaceAll('*', '[^]*')
+    .replaceAll('?', '[^]')
   return new RegExp(`^${source}$`, 'iu').test(name)
 }
 
 const matchesAny = (patterns: readonly string[], name: string): boolean => patterns.some((pattern) => matches(pattern, name))
 
 const CORE = /^(PATH|SHELL|TMPDIR|TEMP|TMP|HOME|LANG|LC_ALL|LC_CTYPE|LOGNAME|USER)$/i
-const DENIED =
-  /^(CODEX_EXEC_SERVER_NOISE_AUTH_TOKEN|NODE_REPL_AUTH_TOKEN|OPENAI_FEDERATION_RULE_ID|OPENAI_IDENTITY_TOKEN_FILE|OPENAI_WORKLOAD_IDENTITY_CONTEXT|CODEX_EXEC_SERVER_EXIT_ON_STDIN_CLOSE)$/i
+const DENIED = new RegExp(
+  `^(${[
+    'CODEX_EXEC_SERVER_NOISE_AUTH_TOKEN',
+    'NODE_REPL_AUTH_TOKEN',
+    'OPENAI_FEDERATION_RULE_ID',
+    'OPENAI_IDENTITY_TOKEN_FILE',
+    'OPENAI_WORKLOAD_IDENTITY_CONTEXT',
+    'CODEX_EXEC_SERVER_EXIT_ON_STDIN_CLOSE',
+  ].join('|')})$`,
+  'i',
+)
 
 function valueOf(name: string, server: Map<string, string>, policy: EnvPolicy | null, request: Map<string, string>): string | undefined {
   if (DENIED.test(name)) return undefined
@@ -31,10 +46,27 @@ function valueOf(name: string, server: Map<string, string>, policy: EnvPolicy | 
 
 // ---- inputs ----
 
-const SPECIAL = ['PATH', 'Home', 'lc_all', 'LC_MESSAGES', 'TERM', 'MONKEY', 'tokenlower', 'MY_SECRET_', 'NODE_REPL_AUTH_TOKEN', 'openai_federation_rule_id', 'OPENAI_API_KEY', 'constructor', '__proto__']
+const SPECIAL = [
+  'PATH',
+  'Home',
+  'lc_all',
+  'LC_MESSAGES',
+  'TERM',
+  'MONKEY',
+  'tokenlower',
+  'MY_SECRET_',
+  'NODE_REPL_AUTH_TOKEN',
+  'openai_federation_rule_id',
+  'OPENAI_API_KEY',
+  'constructor',
+  '__proto__',
+]
 const letters = fc.constantFrom(...'aAbB_0é[].(😀')
 const name = fc.oneof(fc.constantFrom(...SPECIAL), fc.string({ unit: letters, minLength: 1, maxLength: 5 }))
-const pattern = fc.oneof(fc.constantFrom(...SPECIAL, '*', '?*', 'LC_*', '', '*_*'), fc.string({ unit: fc.oneof(letters, fc.constantFrom('*', '?')), maxLength: 5 }))
+const pattern = fc.oneof(
+  fc.constantFrom(...SPECIAL, '*', '?*', 'LC_*', '', '*_*'),
+  fc.string({ unit: fc.oneof(letters, fc.constantFrom('*', '?')), maxLength: 5 }),
+)
 const variables = fc.array(fc.tuple(name, fc.string({ maxLength: 2 })), { maxLength: 6 }).map((list) => new Map(list))
 const policy: fc.Arbitrary<EnvPolicy> = fc.record({
   inherit: fc.constantFrom('all', 'core', 'none'),
@@ -66,14 +98,19 @@ test('each variable comes to what the steps of the protocol make of it', () => {
 test('a wildcard matches like the regular expression of the same meaning', () => {
   const text = fc.string({ unit: letters, minLength: 1, maxLength: 8 })
   const wild = fc.string({ unit: fc.oneof(letters, fc.constantFrom('*', '?', '*')), maxLength: 8 })
-  fc.assert(fc.property(wild, text, (pattern, text) => assert.is(wildcard(pattern)(text), matches(pattern, text), `${pattern} on ${text}`)), { numRuns: 2000 })
+  fc.assert(
+    fc.property(wild, text, (pattern, text) => assert.is(wildcard(pattern)(text), matches(pattern, text), `${pattern} on ${text}`)),
+    { numRuns: 2000 },
+  )
 })
 
 test('a wildcard made from a name matches it', () => {
   const text = fc.array(fc.constantFrom(...'aAbé😀[.'), { minLength: 1, maxLength: 8 })
   fc.assert(
     fc.property(text, fc.array(fc.constantFrom('same', 'any', 'run', 'upper')), (characters, how) => {
-      const pattern = characters.map((character, index) => ({ same: character, any: '?', run: '*', upper: character.toUpperCase() })[how[index] ?? 'same']).join('')
+      const pattern = characters
+        .map((character, index) => ({ same: character, any: '?', run: '*', upper: character.toUpperCase() })[how[index] ?? 'same'])
+        .join('')
       assert.ok(wildcard(pattern)(characters.join('')))
     }),
   )
@@ -95,7 +132,10 @@ test('the deny list strips every source, in any case', () => {
 test('default excludes drop whatever holds key, secret or token, and only of what is inherited', () => {
   const server = env({ MONKEY: '1', KEYBOARD: '2', tokenlower: '3', A: '4' })
   assert.is(names(childEnvironment(server, { ...all, ignoreDefaultExcludes: false }, new Map())), 'A')
-  assert.is(names(childEnvironment(server, { ...all, ignoreDefaultExcludes: false, set: env({ API_KEY: 'x' }) }, env({ MY_TOKEN: 'y' }))), 'API_KEY A MY_TOKEN'.split(' ').sort().join(' '))
+  assert.is(
+    names(childEnvironment(server, { ...all, ignoreDefaultExcludes: false, set: env({ API_KEY: 'x' }) }, env({ MY_TOKEN: 'y' }))),
+    'API_KEY A MY_TOKEN'.split(' ').sort().join(' '),
+  )
 })
 
 test('include-only filters what is set, and never the request', () => {
@@ -104,7 +144,7 @@ test('include-only filters what is set, and never the request', () => {
 })
 
 test('core variables are those of the list, in any ASCII case', () => {
-  const server = env({ Path: '1', LC_ALL: '2', LC_TIME: '3', TERM: '4', logname: '5', HOMES: '6', 'ſHELL': '7' })
+  const server = env({ Path: '1', LC_ALL: '2', LC_TIME: '3', TERM: '4', logname: '5', HOMES: '6', ſHELL: '7' })
   assert.is(names(childEnvironment(server, { ...all, inherit: 'core' }, new Map())), 'LC_ALL Path logname')
 })
 
@@ -114,6 +154,28 @@ test('a hostile pattern takes no exponential time', () => {
   assert.ok(wildcard('*'.repeat(50_000))('a'.repeat(50_000)))
   assert.not(wildcard('*?'.repeat(500) + 'b')('a'.repeat(5000)))
   assert.ok(performance.now() - start < 1000)
+})
+
+test('long patterns on long names, and many on many, are applied at once or refused', () => {
+  const named = (names: readonly string[]) => new Map(names.map((name) => [name, '']))
+  const policies = [
+    { ...all, set: named(['a'.repeat(40_000)]), includeOnly: [`*${'a'.repeat(20_000)}b`] },
+    {
+      ...all,
+      set: named(Array.from({ length: 10_000 }, (_, index) => `name_${index}`)),
+      includeOnly: Array.from({ length: 5000 }, (_, index) => `*x${index}`),
+    },
+  ]
+  for (const policy of policies) {
+    const start = performance.now()
+    try {
+      childEnvironment(new Map(), policy, new Map())
+    } catch (error) {
+      assert.instance(error, RpcError)
+    }
+    // A message may be a hundred times as large, and the whole server waits while it is worked on.
+    assert.ok(performance.now() - start < 1000)
+  }
 })
 
 test.run()

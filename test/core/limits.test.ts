@@ -1,0 +1,34 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { defaultLimits as limits } from '../../src/core/limits.ts'
+
+const base64 = (bytes: number): number => Math.ceil(bytes / 3) * 4
+
+test('every answer that carries bytes fits a message', () => {
+  const chunk = '{"seq":9007199254740991,"stream":"stdout","chunk":""},'.length
+  const envelope = 1000
+  assert.ok(base64(limits.readFileBytes) + envelope < limits.messageBytes)
+  assert.ok(base64(limits.retainedPerProcess) + limits.chunksPerProcess * (chunk + 4) + envelope < limits.messageBytes)
+})
+
+test('an event stays below what clients take, a read below what they decode', () => {
+  assert.ok(base64(limits.chunkBytes) < 1024 * 1024)
+  assert.ok(limits.chunksPerProcess * 5 + 10 <= 256_000)
+  assert.ok(limits.frameBytes <= 16 * 1024 * 1024)
+})
+
+test('the unsent output of a process fits what is retained of it, with room for what is read before it pauses', () => {
+  assert.ok(limits.unsentPerProcess + 4 * limits.chunkBytes <= limits.retainedPerProcess)
+  assert.ok(limits.unsentChunks * 2 <= limits.chunksPerProcess)
+})
+
+test('one largest answer fits an idle connection, one largest write fits an idle stdin', () => {
+  assert.ok(limits.outboundTotal > limits.messageBytes)
+  assert.ok(limits.stdinTotal >= (limits.messageBytes / 4) * 3)
+})
+
+test('sessions and ended processes outlive the recovery of every client', () => {
+  assert.ok(limits.retainEndedMs >= 45_000 && limits.sessionTtlMs >= 80_000)
+})
+
+test.run()

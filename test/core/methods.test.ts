@@ -1,0 +1,33 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { methods } from '../../src/core/methods.ts'
+import { RpcError } from '../../src/protocol/errors.ts'
+import { Method } from '../../src/protocol/methods.ts'
+
+const events = ['process/output', 'process/exited', 'process/closed']
+
+test('every request of the protocol has a handler, and nothing else has', () => {
+  const requests = Object.values(Method).filter((name) => !name.startsWith('initialize') && !events.includes(name))
+  assert.equal([...methods.keys()].sort(), requests.sort())
+})
+
+test('every method is named as clients of the reference know it in refusals', () => {
+  const families = { process: ['exec'], fs: ['filesystem'], environment: ['environment info', 'environment status'] }
+  for (const [name, { family }] of methods) assert.ok(families[name.split('/')[0] as keyof typeof families].includes(family), name)
+})
+
+test('no params make a handler fail with anything but an error of params', () => {
+  for (const [name, { prepare }] of methods) {
+    for (const params of [null, true, 5, 'x', [], [null], Object.create(null)]) {
+      try {
+        prepare(params)
+      } catch (error) {
+        assert.instance(error, RpcError, name)
+        assert.is((error as RpcError).code, -32602)
+      }
+    }
+    assert.throws(() => prepare('x'), name)
+  }
+})
+
+test.run()

@@ -1,0 +1,163 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { SpawnSpec } from '../../src/core/host.ts'
+import { defaultLimits } from '../../src/core/limits.ts'
+import { ProcessTable } from '../../src/core/process-table.ts'
+import { RetainedBudget } from '../../src/core/retained-budget.ts'
+import { ErrorCode, internalError, RpcError } from '../../src/protocol/errors.ts'
+import { FakeHost } from '../support/fake-host.ts'
+import { ManualClock, settled } from '../support/manual-clock.ts'
+
+const spec = (): SpawnSpec => ({ argv: ['fake'], cwd: '/', env: new Map(), stdin: 'pipe' })
+
+function setup() {
+  const [host, clock, budget] = [new FakeHost(), new ManualClock(), new RetainedBudget(1e9)]
+  const table = new ProcessTable({ host, clock, budget, limits: defaultLimits })
+  return { host, clock, budget, table, start: (id: string, ready?: Promise<void>) => table.start(id, spec, ready) }
+}
+
+/** The code that a promise fails with; undefined if it does not fail. */
+const codeOf = (promise: Promise<unknown>): Promise<number | undefined> =>
+  promise.then(
+    () => undefined,
+    (error: unknown) => (error instanceof RpcError ? error.code : Number.NaN),
+  )
+
+test('of two starts under one id the first wins, though it has not finished', async () => {
+  const { host, start } = setup()
+  const release = host.holdSpawns()
+  const [first, second] = [start('p'), start('p')]
+  assert.is(await codeOf(second), ErrorCode.InvalidRequest)
+  release()
+  await first
+  assert.is(host.children.length, 1)
+  assert.is(await codeOf(start('p')), ErrorCode.InvalidRequest)
+})
+
+test('a start that fails frees its id and tells why', async () => {
+  const { host, start, table, budget } = setup()
+  host.spawnError = internalError('No such file or directory (os error 2)')
+  const pending = start('p')
+  const found = table.find('p')
+  assert.is(await codeOf(pending), ErrorCode.Internal)
+  assert.is(await found, undefined)
+  host.spawnError = undefined
+  await start('p')
+  assert.is(host.children.length, 1)
+  assert.is(budget.total, 0)
+})
+
+test('a process waits for what must be ready before it, under its id', async () => {
+  const { host, start, table } = setup()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const pending = start('p', promise)
+  await settled()
+  assert.is(host.children.length, 0)
+  assert.ok(table.isStarting('p'))
+  assert.is(table.findStarted('p'), undefined)
+  resolve()
+  await pending
+  assert.not(table.isStarting('p'))
+  assert.is(table.findStarted('p'), await table.find('p'))
+})
+
+test('a process that is terminated before its turn to start never starts', async () => {
+  const { host, start, table } = setup()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const pending = start('p', promise)
+  assert.ok(table.terminate('p'))
+  resolve()
+  assert.is(await codeOf(pending), ErrorCode.InvalidRequest)
+  assert.is(host.children.length, 0)
+  assert.is(await codeOf(start('p')), undefined)
+})
+
+test('a process that is terminated while it starts is killed once it has', async () => {
+  const { host, start, table } = setup()
+  const release = host.holdSpawns()
+  const pending = start('p')
+  assert.ok(table.terminate('p'))
+  release()
+  await pending
+  assert.is(host.child.kills, 1)
+})
+
+test('nobody can be terminated who is unknown, or twice once the exit is known', async () => {
+  const { host, start, table } = setup()
+  assert.not(table.terminate('p'))
+  await start('p')
+  assert.ok(table.terminate('p'))
+  assert.ok(table.terminate('p'))
+  host.child.exit(137)
+  assert.not(table.terminate('p'))
+})
+
+test('an ended process is there for exactly 80 seconds after its close, and then its id is free', async () => {
+  const { host, clock, start, table } = setup()
+  await start('p')
+  clock.advance(1000)
+  host.child.exit(0)
+  host.child.end()
+  clock.advance(79_999)
+  assert.ok(table.findStarted('p'))
+  assert.is(await codeOf(start('p')), ErrorCode.InvalidRequest)
+  clock.advance(1)
+  assert.is(table.findStarted('p'), undefined)
+  assert.is(host.child.kills, 0)
+  assert.ok(host.child.forgotten)
+  assert.is(await codeOf(start('p')), undefined)
+})
+
+test('a process whose output is still held does not expire', async () => {
+  const { host, clock, start, table } = setup()
+  await start('p')
+  host.child.exit(0)
+  clock.advance(10_000_000)
+  assert.ok(table.findStarted('p'))
+  host.child.end()
+  clock.advance(80_000)
+  assert.is(table.findStarted('p'), undefined)
+})
+
+test('the end of an old process does not take a new one of the same id along', async () => {
+  const { host, clock, table, start } = setup()
+  host.spawnError = internalError('no')
+  await codeOf(start('p'))
+  host.spawnError = undefined
+  await start('p')
+  host.child.exit(0)
+  host.child.end()
+  clock.advance(80_000)
+  await start('p')
+  clock.advance(200_000)
+  assert.ok(table.findStarted('p'))
+})
+
+test('ids are any text, and each table has its own', async () => {
+  const { start, table } = setup()
+  for (const id of ['', '__proto__', 'constructor', 'é😀']) await start(id)
+  assert.ok(table.findStarted('__proto__') && table.findStarted(''))
+  assert.is(table.findStarted('toString'), undefined)
+  const other = setup()
+  assert.is(await codeOf(other.start('')), undefined)
+})
+
+test('when a table is disposed of, what runs and what is about to run is killed', async () => {
+  const { host, budget, start, table } = setup()
+  await start('running')
+  host.child.output('stdout', 'x')
+  const release = host.holdSpawns()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const [spawning, waiting] = [codeOf(start('spawning')), codeOf(start('waiting', promise))]
+  table.dispose()
+  assert.is(host.children[0]?.kills, 1)
+  resolve()
+  release()
+  await Promise.all([spawning, waiting])
+  assert.is(host.children.length, 2)
+  assert.ok(host.children.every((child) => child.kills === 1 && child.forgotten))
+  assert.is(table.findStarted('running'), undefined)
+  assert.is(budget.total, 0)
+})
+
+test.run()
