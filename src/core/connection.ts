@@ -81,7 +81,7 @@ export class Connection {
   /** Answers a message that cannot be read, or could not be taken in. */
   refuse(detail: string): void {
     if (this.#state === 'gone') return
-    const message = `failed to parse JSON-RPC message from ${this.#transport.peer}: ${detail}`
+    const message = `failed to parse ${this.#transport.source}: ${detail}`
     this.#transport.send(encodeError(NO_ID, ErrorCode.InvalidRequest, message))
     this.#balanceInput()
   }

@@ -2,6 +2,7 @@
  * The environment of a child: the request's variables, on top of what an optional policy lets through of
  * the server's own.
  */
+import { invalidParams } from '../protocol/errors.ts'
 import type { EnvPolicy } from '../protocol/process.ts'
 
 type Env = ReadonlyMap<string, string>
@@ -31,13 +32,22 @@ export function childEnvironment(server: Env, policy: EnvPolicy | null | undefin
   return keep(env, (name) => !DENIED.has(asciiUpperCase(name)))
 }
 
+/** Characters of patterns times characters of names that are matched; real policies come to a hundredth. */
+const MAX_MATCHING_WORK = 100_000_000
+
 function applyPolicy(server: Env, policy: EnvPolicy): Map<string, string> {
+  const work = characters([...policy.exclude, ...policy.includeOnly]) * characters([...server.keys(), ...policy.set.keys()])
+  if (work > MAX_MATCHING_WORK) throw invalidParams('envPolicy has too many or too long patterns')
   const excludes = [...(policy.ignoreDefaultExcludes ? [] : DEFAULT_EXCLUDES), ...policy.exclude].map(wildcard)
   const inherited = keep(server, (name) => isInherited(name, policy.inherit) && !excludes.some((matches) => matches(name)))
   for (const [name, value] of policy.set) inherited.set(name, value)
   if (policy.includeOnly.length === 0) return inherited
   const includes = policy.includeOnly.map(wildcard)
   return keep(inherited, (name) => includes.some((matches) => matches(name)))
+}
+
+function characters(texts: readonly string[]): number {
+  return texts.reduce((sum, text) => sum + text.length, 0)
 }
 
 function isInherited(name: string, inherit: EnvPolicy['inherit']): boolean {

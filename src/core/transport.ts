@@ -2,8 +2,8 @@
 import type { AsciiParts } from './frames.ts'
 
 export type Transport = {
-  /** Who is at the other end, for error messages: `exec-server websocket 127.0.0.1:40000`. */
-  readonly peer: string
+  /** What could not be read and from whom, for error messages: `websocket JSON-RPC message from exec-server websocket 127.0.0.1:40000`. */
+  readonly source: string
   /** Queues a message. */
   send(message: string | AsciiParts): void
   /** Bytes queued and not yet taken by the operating system. */

@@ -3,11 +3,9 @@
  * program's name, so this program is started on the terminal first, and turns into the wanted one.
  */
 import process from 'node:process'
+import { ARGV0_MODE } from './argv0-mode.ts'
 import { restoreSigpipe } from './libc.ts'
 import { isSea } from './sea.ts'
-
-/** The hidden first argument: argv[0], the program's path, and the program's arguments follow. */
-export const ARGV0_MODE = '__argv0'
 
 /** A command that ends up running `path` as `arg0`. */
 export function argv0Command(arg0: string, path: string, args: readonly string[]): string[] {

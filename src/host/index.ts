@@ -10,6 +10,8 @@ import { startPiped } from './pipe-process.ts'
 import { startOnTerminal } from './terminal-process.ts'
 
 export function createHost(report: (fault: unknown) => void): Host {
+  // Read once: nothing in here changes it, and each look at it is a system call a variable.
+  let environment: ReadonlyMap<string, string> | undefined
   return {
     spawn: async (spec, events) => {
       try {
@@ -20,7 +22,7 @@ export function createHost(report: (fault: unknown) => void): Host {
     },
     files,
     environmentInfo,
-    environment: () => new Map(Object.entries(process.env) as [string, string][]),
+    environment: () => (environment ??= new Map(Object.entries(process.env) as [string, string][])),
     uuid: randomUUID,
     report,
   }

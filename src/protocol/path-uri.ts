@@ -10,10 +10,14 @@ export class PathSyntaxError extends Error {}
 
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]*):/
 
+/** No operating system takes a path of a tenth of that. */
+const MAX_PATH_CHARACTERS = 65_536
+
 const DRIVE = /^\/[A-Za-z]:(\/|$)/
 
 /** Reads an absolute POSIX path or file URI. Throws {@link PathSyntaxError}. */
 export function parsePath(text: string): string {
+  if (text.length > MAX_PATH_CHARACTERS) throw new PathSyntaxError('path is too long')
   const scheme = SCHEME.exec(text)?.[1]?.toLowerCase()
   if (scheme === 'file') return normalizePath(pathOfUri(text))
   if (text.startsWith('/')) {

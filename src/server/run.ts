@@ -1,19 +1,14 @@
-/** Runs a command of the command line. */
+/**
+ * Runs a command of the command line. What it needs before the URL is told is little, and all that this
+ * file imports; the rest is loaded when the door is open.
+ */
+import { writeSync } from 'node:fs'
 import process from 'node:process'
-import { defaultLimits } from '../core/limits.ts'
-import { createExecServer } from '../core/server.ts'
-import type { ExecServer } from '../core/server.ts'
-import { systemClock } from '../host/clock.ts'
-import { createHost, killAllProcesses } from '../host/index.ts'
-import { osErrorText, errorCode } from '../host/os-error.ts'
 import { HELP, parseCommand, UsageError } from './arguments.ts'
 import type { Command } from './arguments.ts'
-import { serveStdio, stdioStreams } from './stdio-door.ts'
+import { openListener } from './listener.ts'
+import type { Listener } from './listener.ts'
 import { version } from './version.ts'
-import { openWebSocketDoor } from './websocket-door.ts'
-
-/** How long clients have to take our close frame in before the end. */
-const GOODBYE_MS = 250
 
 export async function run(args: readonly string[]): Promise<void> {
   if (process.platform === 'win32') return fail('exec-server does not run on Windows; run it inside WSL', 1)
@@ -37,45 +32,27 @@ async function follow(command: Command): Promise<void> {
     case 'version':
       return void process.stdout.write(`exec-server ${version}\n`)
     case 'serve': {
-      const limits = { ...defaultLimits, ...command.limits }
-      const server = createExecServer({ host: createHost(report), clock: systemClock, limits })
-      // A fault in what one client does is not the end of the others' processes.
-      process.on('uncaughtException', report)
-      process.on('unhandledRejection', report)
-      // Nobody may be reading our words; to say so would be another of them.
-      process.stderr.on('error', () => {})
-      return command.listen.kind === 'stdio' ? serveParent(server) : serveNetwork(server, command.listen.address, command.listen.port)
+      let stop = (): void => process.exit(0)
+      onStopSignal(() => stop())
+      if (command.listen.kind === 'stdio') {
+        stop = (await import('./serve.ts')).serveParent(command.limits)
+        return
+      }
+      const listener = await listen(command.listen.address, command.listen.port)
+      writeSync(1, `${listener.url}\n`)
+      stop = (await import('./serve.ts')).serveNetwork(listener, command.limits)
     }
   }
 }
 
-async function serveParent(server: ExecServer): Promise<void> {
-  onStopSignal(() => end(server))
-  const { input, output } = stdioStreams()
-  await serveStdio(server, input, output)
-  end(server)
-}
-
-async function serveNetwork(server: ExecServer, address: string, port: number): Promise<void> {
-  const door = await openWebSocketDoor(server, address, port).catch((error: unknown) => {
+async function listen(address: string, port: number): Promise<Listener> {
+  try {
+    return await openListener(address, port)
+  } catch (error) {
+    const { errorCode, osErrorText } = await import('../host/os-error.ts')
     const code = errorCode(error)
     throw new UsageError(`Error: cannot listen on ${address}:${port}: ${code === undefined ? String(error) : osErrorText(code)}`, 1)
-  })
-  onStopSignal(() => {
-    door.close()
-    server.shutdown()
-    killAllProcesses()
-    const deadline = setTimeout(() => process.exit(0), GOODBYE_MS)
-    const poll = setInterval(() => door.connections() === 0 && process.exit(0), 5)
-    void [deadline, poll]
-  })
-  process.stdout.write(`${door.url}\n`)
-}
-
-function end(server: ExecServer): never {
-  server.shutdown()
-  killAllProcesses()
-  process.exit(0)
+  }
 }
 
 function onStopSignal(stop: () => void): void {
@@ -87,9 +64,4 @@ function onStopSignal(stop: () => void): void {
       stop()
     })
   }
-}
-
-/** A contained fault of ours: worth a line, never the end. */
-function report(fault: unknown): void {
-  process.stderr.write(`exec-server: internal error: ${fault instanceof Error ? fault.stack : String(fault)}\n`)
 }

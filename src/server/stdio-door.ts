@@ -8,7 +8,6 @@ import type { ExecServer } from '../core/server.ts'
 import { CloseCode } from '../core/transport.ts'
 import type { Transport } from '../core/transport.ts'
 import { lineReader } from './line-reader.ts'
-import { asciiBytes } from './websocket-transport.ts'
 
 /** How long a parent that has closed our stdin may take to read the last answers. */
 const LAST_WORDS_MS = 5000
@@ -17,8 +16,8 @@ const LAST_WORDS_MS = 5000
 export function serveStdio(server: ExecServer, input: Readable, output: Writable): Promise<void> {
   return new Promise((finished) => {
     const transport: Transport = {
-      peer: 'exec-server stdio',
-      send: (message) => void output.write(message instanceof AsciiParts ? asciiBytes(message, '\n') : `${message}\n`),
+      source: 'JSON-RPC message from exec-server stdio',
+      send: (message) => void output.write(message instanceof AsciiParts ? `${message.head}${message.body}${message.tail}\n` : `${message}\n`, message instanceof AsciiParts ? 'latin1' : 'utf8'),
       queued: () => output.writableLength,
       pauseInput: () => void input.pause(),
       resumeInput: () => void input.resume(),

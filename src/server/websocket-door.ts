@@ -1,12 +1,12 @@
 /** The WebSocket door: listens, and connects every socket that comes through the upgrade to the core. */
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { clearInterval, setInterval } from 'node:timers'
 import type { WebSocket } from 'ws'
 import type { Connection } from '../core/connection.ts'
 import type { ExecServer } from '../core/server.ts'
 import { CloseCode } from '../core/transport.ts'
 import { createApp } from './app.ts'
-import { listenUrl } from './listen-url.ts'
+import type { Listener } from './listener.ts'
 import { watchFaults } from './websocket-faults.ts'
 import { websocketTransport } from './websocket-transport.ts'
 import { createUpgradeServer } from './websocket-upgrade.ts'
@@ -15,36 +15,31 @@ import { createUpgradeServer } from './websocket-upgrade.ts'
 const MISSED_PINGS = 2
 
 export type Door = {
-  url: string
-  /** Takes no more clients. */
-  close(): void
   /** How many connections there still are. */
   connections(): number
+  closeIdle(): void
 }
 
-export async function openWebSocketDoor(server: ExecServer, address: string, port: number): Promise<Door> {
+/** Serves everyone who comes to the listener. */
+export function openWebSocketDoor(server: ExecServer, listener: Listener): Door {
   let connections = 0
   const http = createUpgradeServer(server.limits, createApp, (websocket, socket) => {
     connections++
     websocket.on('close', () => connections--)
     serveWebSocket(server, websocket, socket)
   })
-  await new Promise<void>((resolve, reject) => {
-    http.once('error', reject)
-    http.listen(port, address, () => {
-      http.off('error', reject)
-      resolve()
-    })
+  // It does not listen itself, so it must be told to look after slow and idle connections.
+  http.emit('listening')
+  listener.accept((socket) => {
+    http.emit('connection', socket)
+    socket.resume()
   })
-  // A connection that could not be accepted, for want of descriptors say, is not the end of the others.
-  http.on('error', () => {})
   return {
-    url: listenUrl(address, (http.address() as AddressInfo).port),
-    close: () => {
+    connections: () => connections,
+    closeIdle: () => {
       http.close()
       http.closeIdleConnections()
     },
-    connections: () => connections,
   }
 }
 

@@ -7,6 +7,7 @@ import { defaultLimits } from '../../src/core/limits.ts'
 import { createExecServer } from '../../src/core/server.ts'
 import { systemClock } from '../../src/host/clock.ts'
 import { createHost } from '../../src/host/index.ts'
+import { openListener } from '../../src/server/listener.ts'
 import { openWebSocketDoor } from '../../src/server/websocket-door.ts'
 import { Client } from '../support/client.ts'
 import { sleep } from '../support/server.ts'
@@ -14,10 +15,12 @@ import { sleep } from '../support/server.ts'
 test('a peer that misses two pings is gone, and its session is free', async () => {
   const limits = { ...defaultLimits, pingIntervalMs: 100 }
   const server = createExecServer({ host: createHost((fault) => assert.unreachable(String(fault))), clock: systemClock, limits })
-  const door = await openWebSocketDoor(server, '127.0.0.1', 0)
+  const listener = await openListener('127.0.0.1', 0)
+  const { url } = listener
+  openWebSocketDoor(server, listener)
 
-  const lively = await Client.connect(door.url)
-  const dead = new WebSocket(door.url, { autoPong: false })
+  const lively = await Client.connect(url)
+  const dead = new WebSocket(url, { autoPong: false })
   await once(dead, 'open')
   dead.send('{"id":1,"method":"initialize","params":{"clientName":"x"}}')
   const [answer] = (await once(dead, 'message')) as [Buffer]
@@ -29,14 +32,14 @@ test('a peer that misses two pings is gone, and its session is free', async () =
   assert.is(pings, 2)
   assert.ok(Date.now() - start < 1000)
 
-  const heir = await Client.connect(door.url, sessionId)
+  const heir = await Client.connect(url, sessionId)
   assert.is(heir.sessionId, sessionId)
   await sleep(500)
   // Those that answer stay.
   assert.equal(await lively.request('environment/status', null), { status: 'ready' })
   await lively.close()
   await heir.close()
-  door.close()
+  listener.close()
   server.shutdown()
 })
 

@@ -6,7 +6,7 @@ import type { CloseCode, Transport } from '../../src/core/transport.ts'
 import { settled } from './manual-clock.ts'
 
 export class MemoryTransport implements Transport {
-  readonly peer = 'exec-server memory'
+  readonly source = 'JSON-RPC message from exec-server memory'
   /** Every message, in the order sent. */
   readonly messages: string[] = []
   /** A slow client takes nothing until {@link drain}. */

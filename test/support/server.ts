@@ -7,6 +7,9 @@ import { dirname, join } from 'node:path'
 import process from 'node:process'
 
 export const root = dirname(dirname(import.meta.dirname))
+// The test runner forces colours; where the user forbids them, Node remarks on that to stderr.
+delete process.env['FORCE_COLOR']
+
 export const isDeno = 'Deno' in globalThis
 
 /** The command that runs the server from source, or the executable that EXEC_SERVER_BINARY names. */

@@ -1,0 +1,36 @@
+/**
+ * The listening socket by itself. It is opened, and its URL told, before the rest of the server is loaded;
+ * whoever connects in between waits for a moment.
+ */
+import { createServer } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { listenUrl } from './listen-url.ts'
+
+export type Listener = {
+  url: string
+  /** Hands over those that wait and those that will come. */
+  accept(take: (socket: Socket) => void): void
+  /** Takes no more. */
+  close(): void
+}
+
+export async function openListener(address: string, port: number): Promise<Listener> {
+  const waiting: Socket[] = []
+  let accept = (socket: Socket): void => void waiting.push(socket)
+  // What an HTTP server asks of its sockets. One that waits is not read, so that nothing it sent is missed.
+  const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) => accept(socket))
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, address, resolve)
+  })
+  // A connection that could not be accepted, for want of descriptors say, is not the end of the others.
+  server.on('error', () => {})
+  return {
+    url: listenUrl(address, (server.address() as AddressInfo).port),
+    accept: (take) => {
+      accept = take
+      for (const socket of waiting.splice(0)) take(socket)
+    },
+    close: () => void server.close(),
+  }
+}

@@ -1,0 +1,56 @@
+/** The server behind an opened door: loaded after the URL has been told. */
+import process from 'node:process'
+import { defaultLimits } from '../core/limits.ts'
+import type { Limits } from '../core/limits.ts'
+import { createExecServer } from '../core/server.ts'
+import type { ExecServer } from '../core/server.ts'
+import { systemClock } from '../host/clock.ts'
+import { createHost, killAllProcesses } from '../host/index.ts'
+import type { Listener } from './listener.ts'
+import { serveStdio, stdioStreams } from './stdio-door.ts'
+import { openWebSocketDoor } from './websocket-door.ts'
+
+/** How long clients have to take our close frame in before the end. */
+const GOODBYE_MS = 250
+
+function createServer(limits: Partial<Limits>): ExecServer {
+  const server = createExecServer({ host: createHost(report), clock: systemClock, limits: { ...defaultLimits, ...limits } })
+  // A fault in what one client does is not the end of the others' processes.
+  process.on('uncaughtException', report)
+  process.on('unhandledRejection', report)
+  // Nobody may be reading our words; to say so would be another of them.
+  process.stderr.on('error', () => {})
+  return server
+}
+
+/** A contained fault of ours: worth a line, never the end. */
+function report(fault: unknown): void {
+  process.stderr.write(`exec-server: internal error: ${fault instanceof Error ? fault.stack : String(fault)}\n`)
+}
+
+/** Serves the parent until it has nothing more to say. Returns what ends it before. */
+export function serveParent(limits: Partial<Limits>): () => void {
+  const server = createServer(limits)
+  const end = (): never => {
+    server.shutdown()
+    killAllProcesses()
+    process.exit(0)
+  }
+  const { input, output } = stdioStreams()
+  void serveStdio(server, input, output).then(end)
+  return end
+}
+
+/** Serves whoever connects. Returns what ends it. */
+export function serveNetwork(listener: Listener, limits: Partial<Limits>): () => void {
+  const server = createServer(limits)
+  const door = openWebSocketDoor(server, listener)
+  return () => {
+    listener.close()
+    door.closeIdle()
+    server.shutdown()
+    killAllProcesses()
+    setTimeout(() => process.exit(0), GOODBYE_MS)
+    setInterval(() => door.connections() === 0 && process.exit(0), 5)
+  }
+}

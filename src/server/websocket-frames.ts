@@ -1,0 +1,67 @@
+/**
+ * The frames that the server sends: text, not masked, not compressed, each message in one write with its
+ * header. The socket library would write header and payload apart, after copying strings once more.
+ */
+import { AsciiParts } from '../core/frames.ts'
+
+const FIN = 0x80
+const TEXT = 0x01
+const CONTINUATION = 0x00
+
+/** A message as one frame, or as frames of at most `maxPayload` bytes each. */
+export function encodeMessage(message: string | AsciiParts, maxPayload: number): Buffer[] {
+  const length = message instanceof AsciiParts ? message.length : Buffer.byteLength(message)
+  if (length <= maxPayload) {
+    const start = headerLength(length)
+    const frame = Buffer.allocUnsafeSlow(start + length)
+    writeHeader(frame, FIN | TEXT, length)
+    writePayload(frame, message, start)
+    return [frame]
+  }
+  const payload = Buffer.allocUnsafeSlow(length)
+  writePayload(payload, message, 0)
+  return fragments(payload, maxPayload)
+}
+
+function fragments(payload: Buffer, maxPayload: number): Buffer[] {
+  const frames: Buffer[] = []
+  for (let at = 0; at < payload.length; at += maxPayload) {
+    const part = payload.subarray(at, at + maxPayload)
+    const header = Buffer.allocUnsafe(headerLength(part.length))
+    const isLast = at + part.length === payload.length
+    writeHeader(header, (isLast ? FIN : 0) | (at === 0 ? TEXT : CONTINUATION), part.length)
+    frames.push(header, part)
+  }
+  return frames
+}
+
+/** RFC 6455, section 5.2: 7 bits of length, or 16, or 64. */
+function headerLength(payloadLength: number): number {
+  return payloadLength < 126 ? 2 : payloadLength < 65_536 ? 4 : 10
+}
+
+function writeHeader(frame: Buffer, firstByte: number, payloadLength: number): void {
+  frame[0] = firstByte
+  if (payloadLength < 126) {
+    frame[1] = payloadLength
+  } else if (payloadLength < 65_536) {
+    frame[1] = 126
+    frame.writeUInt16BE(payloadLength, 2)
+  } else {
+    frame[1] = 127
+    frame.writeUInt32BE(0, 2)
+    frame.writeUInt32BE(payloadLength, 6)
+  }
+}
+
+/** Each part is copied once, straight to where it is sent from. */
+export function writePayload(target: Buffer, message: string | AsciiParts, at: number): void {
+  if (typeof message === 'string') {
+    target.write(message, at)
+    return
+  }
+  const { head, body, tail } = message
+  target.write(head, at, 'latin1')
+  target.write(body, at + head.length, 'latin1')
+  target.write(tail, at + head.length + body.length, 'latin1')
+}
