@@ -1,5 +1,4 @@
 /** A process on a terminal. */
-import { ReadStream } from 'node:tty'
 import type { Child, ChildEvents, SpawnSpec } from '../core/host.ts'
 import { argv0Command } from './argv0.ts'
 import { loginShell } from './environment-info.ts'
@@ -9,6 +8,7 @@ import { foregroundGroup, killLeftovers, killSession, signalGroup } from './proc
 import { checkSize, findProgram } from './program.ts'
 import { ptyAddon } from './pty-addon.ts'
 import { internalError } from '../protocol/errors.ts'
+import { openMaster } from './terminal-reader.ts'
 import { terminalWriter } from './terminal-writer.ts'
 
 /** The reference's size; the protocol has no way to change it. */
@@ -37,14 +37,13 @@ export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Pro
   closeOnExec(fd)
   groups.started(pid)
 
-  const master = new ReadStream(fd)
-  const writer = terminalWriter(fd, master, () => events.stdinMoved())
-  let reaped = false
-
-  master.on('data', (bytes: Buffer) => {
+  const master = openMaster(fd, (bytes) => {
     events.output('pty', bytes)
     writer.stir()
   })
+  const writer = terminalWriter(fd, master, () => events.stdinMoved())
+  let reaped = false
+
   // EIO is how a master learns that nobody holds the other side any more.
   master.on('error', () => master.destroy())
   master.on('close', () => {
