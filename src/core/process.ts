@@ -28,6 +28,9 @@ export type ProcessOptions = {
   onClosed: () => void
 }
 
+/** What stands around the base64 of one chunk in the answer to a read, at most. */
+const CHUNK_FRAME_BYTES = 64
+
 export class Process implements Holder, ChildEvents {
   readonly id: string
   readonly #options: ProcessOptions
@@ -238,7 +241,8 @@ export class Process implements Holder, ChildEvents {
 
   /** About how large the answer to a read is, at most. */
   readBytes(afterSeq: number): number {
-    return this.#retention.after(afterSeq) === undefined ? 0 : this.#retention.bytes
+    if (this.#retention.after(afterSeq) === undefined) return 0
+    return Math.ceil((this.#retention.bytes * 4) / 3) + this.#retention.length * CHUNK_FRAME_BYTES
   }
 
   read(afterSeq: number, maxBytes: number | undefined): AsciiParts {
