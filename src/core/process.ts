@@ -56,6 +56,7 @@ export class Process implements Holder, ChildEvents {
   #closedSeq: number | undefined
   #streamsEnded = false
   #terminated = false
+  #watchingStrays = false
   #disposed = false
   #lastOutputAt = 0
   #resumedAt = 0
@@ -287,6 +288,8 @@ export class Process implements Holder, ChildEvents {
 
   /** A process that left the group may hold the streams for ever; after terminate they are given up once they fall silent. */
   #watchStrays(): void {
+    if (this.#watchingStrays) return
+    this.#watchingStrays = true
     const { clock, limits } = this.#options
     const since = clock.now()
     // While paused, and just after, silence is ours and not the stream's.

@@ -692,6 +692,14 @@ test('output that waits for a slow client is not given up for the time it waited
   assert.is(client.events.at(-1)?.method, 'process/closed')
 })
 
+test('to terminate again and again looks after strays once', () => {
+  const { process, child, clock } = new Setup()
+  child.exit(0)
+  clock.turn()
+  for (let round = 0; round < 10; round++) process.terminate()
+  assert.is(clock.timers, 1)
+})
+
 test('a stream that ends by itself after terminate is not abandoned', () => {
   const { process, child, clock } = new Setup()
   process.terminate()
