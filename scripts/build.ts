@@ -3,12 +3,11 @@
  * node-pty's addon into one executable.
  */
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { copyFileSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { build } from 'esbuild'
-import { PTY_ASSET } from '../src/host/pty-addon.ts'
+import { packagedAddon, PTY_ASSET } from '../src/host/pty-addon.ts'
 
 const root = dirname(import.meta.dirname)
 const output = join(root, 'dist', 'exec-server')
@@ -51,7 +50,7 @@ function seaConfig() {
     execArgvExtension: 'none',
     // The runtime's own remarks are not for the user; stderr is for ours.
     execArgv: ['--no-warnings'],
-    assets: { [PTY_ASSET]: ptyAddonPath() },
+    assets: { [PTY_ASSET]: packagedAddon() },
   }
 }
 
@@ -66,12 +65,4 @@ function strippedNode(): string {
     copyFileSync(process.execPath, copy)
   }
   return copy
-}
-
-function ptyAddonPath(): string {
-  const package_ = dirname(createRequire(import.meta.url).resolve('node-pty/package.json'))
-  const candidates = [join(package_, 'build', 'Release', 'pty.node'), join(package_, 'prebuilds', `${process.platform}-${process.arch}`, 'pty.node')]
-  const found = candidates.find((path) => existsSync(path))
-  if (found === undefined) throw new Error(`node-pty has no addon for ${process.platform}-${process.arch}`)
-  return found
 }

@@ -1,5 +1,6 @@
 /** What Linux tells of a process. */
 import { readdirSync, readFileSync } from 'node:fs'
+import { statFields } from '../../src/host/proc-stat.ts'
 
 /** The unit of times in /proc, the same on every Linux that we know. */
 const TICKS_PER_SECOND = 100
@@ -29,14 +30,4 @@ export function childrenOf(parent: number): number[] {
   return readdirSync('/proc')
     .map(Number)
     .filter((pid) => Number.isInteger(pid) && Number(statFields(pid)?.[1]) === parent)
-}
-
-/** The fields of /proc/PID/stat after the name, which may hold spaces: state, parent and so on. */
-function statFields(pid: number): string[] | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  } catch {
-    return undefined
-  }
 }

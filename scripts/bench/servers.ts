@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import process from 'node:process'
 import { pathToFileURL } from 'node:url'
+import { firstLine } from '../../test/support/first-line.ts'
 import { childrenOf } from './proc.ts'
 
 export type Subject = {
@@ -47,18 +48,6 @@ export async function startServer(subject: Subject): Promise<Server> {
   const url = await firstLine(child)
   const startupMs = performance.now() - before
   return { subject, url, pid: child.pid as number, startupMs, stop: () => stop(child) }
-}
-
-function firstLine(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let text = ''
-    child.stdout?.on('data', (bytes: Buffer) => {
-      text += bytes.toString()
-      if (text.includes('\n')) resolve(text.slice(0, text.indexOf('\n')))
-    })
-    child.on('error', reject)
-    child.on('exit', (code) => reject(new Error(`${child.spawnfile} ended with ${code} before its first line`)))
-  })
 }
 
 /** Asks first, so that a profile gets written; what the server started is killed, whatever it did about it. */

@@ -74,9 +74,6 @@ function unknownProcess(processId: string): never {
   throw invalidRequest(`unknown process id ${processId.slice(0, 100)}`)
 }
 
-type WriteParams = { processId: string; chunk: Uint8Array; writeId?: string | null | undefined }
-type ReadParams = { processId: string; afterSeq?: number | null | undefined; maxBytes?: number | null | undefined; waitMs?: number | null | undefined }
-
 async function write(params: WriteParams, context: Context): Promise<{ status: WriteStatus }> {
   const { processes } = context.session
   // Found without waiting a turn, so that the writes of one burst are queued in the order they came.

@@ -1,5 +1,5 @@
 /** The process groups that this server started and may have to answer for when it ends. */
-import { groupExists, killLeftovers, killMembers, signalGroup } from './process-group.ts'
+import { groupExists, killLeftovers, killMembers, killSession, signalGroup } from './process-group.ts'
 
 /** Above this many remembered leftovers, those that have ended meanwhile are looked for. */
 const SWEEP_AT = 256
@@ -7,28 +7,39 @@ const SWEEP_AT = 256
 const running = new Set<number>()
 const leftovers = new Set<number>()
 
-export const groups = {
-  started(pid: number): void {
-    running.add(pid)
-    leftovers.delete(pid)
-  },
-
-  /** The leader has been reaped. */
-  reaped(pid: number): void {
-    running.delete(pid)
-  },
-
+/** The group of one child, and of what it starts. */
+export type Group = {
+  /** The leader has been reaped. From now on its number may come to be a stranger's. */
+  reaped(): void
+  interrupt(): void
+  /** SIGKILL to what is left of it. */
+  kill(): void
   /** Nobody asks for the process any more; what it left running is remembered for the end. */
-  forgotten(pid: number): void {
-    if (running.has(pid) || !groupExists(pid)) return
-    leftovers.add(pid)
-    if (leftovers.size > SWEEP_AT) for (const group of leftovers) if (!groupExists(group)) leftovers.delete(group)
-  },
+  forget(): void
+}
 
-  /** SIGKILL to all that is left of what was started. */
-  killAll(): void {
-    for (const pid of running) signalGroup(pid, 'SIGKILL')
-    killMembers(running)
-    killLeftovers(leftovers)
-  },
+export function trackGroup(pid: number): Group {
+  let isReaped = false
+  running.add(pid)
+  leftovers.delete(pid)
+  return {
+    reaped: () => {
+      isReaped = true
+      running.delete(pid)
+    },
+    interrupt: () => signalGroup(pid, 'SIGINT'),
+    kill: () => (isReaped ? killLeftovers([pid]) : killSession(pid)),
+    forget: () => {
+      if (running.has(pid) || !groupExists(pid)) return
+      leftovers.add(pid)
+      if (leftovers.size > SWEEP_AT) for (const group of leftovers) if (!groupExists(group)) leftovers.delete(group)
+    },
+  }
+}
+
+/** SIGKILL to all that is left of what was started. */
+export function killAllGroups(): void {
+  for (const pid of running) signalGroup(pid, 'SIGKILL')
+  killMembers(running)
+  killLeftovers(leftovers)
 }

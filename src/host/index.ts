@@ -4,7 +4,7 @@ import process from 'node:process'
 import type { Host } from '../core/host.ts'
 import { environmentInfo } from './environment-info.ts'
 import { files } from './files.ts'
-import { groups } from './groups.ts'
+import { killAllGroups } from './groups.ts'
 import { spawnError } from './os-error.ts'
 import { startPiped } from './pipe-process.ts'
 import { startOnTerminal } from './terminal-process.ts'
@@ -30,5 +30,5 @@ export function createHost(report: (fault: unknown) => void): Host {
 
 /** Ends whatever was started and still runs, whoever asked for it. */
 export function killAllProcesses(): void {
-  groups.killAll()
+  killAllGroups()
 }

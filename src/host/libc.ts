@@ -4,6 +4,7 @@
  */
 import { constants } from 'node:os'
 import process from 'node:process'
+import { isDeno } from './runtime.ts'
 
 /**
  * Off Linux, variadic C functions can be called with their fixed arguments only, hence `ioctl` with FIOCLEX,
@@ -27,8 +28,8 @@ type Functions = {
 let loaded: Functions | null | undefined
 
 function functions(): Functions | null {
-  loaded ??= loadQuietly()
-  return loaded ?? null
+  if (loaded === undefined) loaded = loadQuietly()
+  return loaded
 }
 
 function loadQuietly(): Functions | null {
@@ -36,7 +37,7 @@ function loadQuietly(): Functions | null {
   const emitWarning = process.emitWarning
   process.emitWarning = () => {}
   try {
-    return 'Deno' in globalThis ? loadDeno() : loadNode()
+    return isDeno ? loadDeno() : loadNode()
   } catch {
     return null
   } finally {

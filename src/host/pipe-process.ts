@@ -7,9 +7,8 @@ import { Socket } from 'node:net'
 import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import type { Child, ChildEvents, SpawnSpec } from '../core/host.ts'
-import { groups } from './groups.ts'
+import { trackGroup } from './groups.ts'
 import { openPipe } from './libc.ts'
-import { killLeftovers, killSession, signalGroup } from './process-group.ts'
 import { findProgram } from './program.ts'
 
 /** What one of the child's three streams is in the child, and its other end in here. */
@@ -67,9 +66,7 @@ function followChild(
   outputs: readonly [Readable, Readable],
   events: ChildEvents,
 ): Child {
-  const pid = process.pid as number
-  let reaped = false
-  groups.started(pid)
+  const group = trackGroup(process.pid as number)
 
   let open = outputs.length
   outputs.forEach((output, index) => {
@@ -87,8 +84,7 @@ function followChild(
 
   process.on('error', () => {})
   process.on('exit', (code, signal) => {
-    reaped = true
-    groups.reaped(pid)
+    group.reaped()
     stdin?.destroy()
     events.exited(signal === null ? (code ?? 0) : 128 + (constants.signals[signal] ?? 0))
   })
@@ -99,12 +95,12 @@ function followChild(
     stdinOpen: () => stdin?.writable ?? false,
     pause: () => outputs.forEach((output) => output.pause()),
     resume: () => outputs.forEach((output) => output.resume()),
-    interrupt: () => signalGroup(pid, 'SIGINT'),
-    kill: () => (reaped ? killLeftovers([pid]) : killSession(pid)),
+    interrupt: group.interrupt,
+    kill: group.kill,
     abandon: () => outputs.forEach((output) => output.destroy()),
     forget: () => {
       stdin?.destroy()
-      groups.forgotten(pid)
+      group.forget()
     },
   }
 }

@@ -3,9 +3,10 @@
  * numbered by its pid. That number is pinned for as long as the leader has not been reaped or a member
  * lives; after that it may come to name a stranger's.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import process from 'node:process'
 import { setImmediate } from 'node:timers'
+import { statFields } from './proc-stat.ts'
 
 export function signalGroup(pid: number, signal: 'SIGINT' | 'SIGKILL'): void {
   signalQuietly(-pid, signal)
@@ -89,15 +90,4 @@ function sessionsByLeader(): Map<number, number[]> {
 export function foregroundGroup(pid: number): number | undefined {
   const group = Number(statFields(pid)?.[5])
   return Number.isInteger(group) && group > 0 ? group : undefined
-}
-
-/** The fields of /proc/PID/stat after the program's name: state, parent, group, session, terminal, foreground group. */
-function statFields(pid: number): string[] | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    // The name is in parentheses and may itself hold spaces and parentheses.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  } catch {
-    return undefined
-  }
 }

@@ -1,5 +1,5 @@
 /** node-pty's native part, loaded from the package or from inside the executable. */
-import { closeSync, constants, openSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, constants, existsSync, openSync, unlinkSync, writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -7,6 +7,7 @@ import process from 'node:process'
 import { getRawAsset, isSea } from './sea.ts'
 import { internalError } from '../protocol/errors.ts'
 import { openMemoryFile } from './libc.ts'
+import { isDeno } from './runtime.ts'
 
 export type PtyAddon = {
   /**
@@ -48,7 +49,7 @@ function load(): PtyAddon {
 
 /** The addon is built for glibc. Under musl it loads, and then brings the server down at the first terminal. */
 function refuseMusl(): void {
-  if (process.platform !== 'linux' || 'Deno' in globalThis) return
+  if (process.platform !== 'linux' || isDeno) return
   // The report would look up every network peer's name otherwise.
   Object.assign(process.report, { excludeNetwork: true })
   const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } }
@@ -56,14 +57,16 @@ function refuseMusl(): void {
 }
 
 function loadPackage(): PtyAddon {
-  const require = createRequire(import.meta.url)
-  const root = dirname(require.resolve('node-pty/package.json'))
-  const built = join(root, 'build', 'Release', 'pty.node')
-  try {
-    return require(built) as PtyAddon
-  } catch {
-    return require(join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'pty.node')) as PtyAddon
-  }
+  return createRequire(import.meta.url)(packagedAddon()) as PtyAddon
+}
+
+/** Where the package has the addon for this machine: built here, else brought along. */
+export function packagedAddon(): string {
+  const root = dirname(createRequire(import.meta.url).resolve('node-pty/package.json'))
+  const candidates = [join(root, 'build', 'Release', 'pty.node'), join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'pty.node')]
+  const found = candidates.find((path) => existsSync(path))
+  if (found === undefined) throw new Error(`node-pty has no addon for ${process.platform}-${process.arch}`)
+  return found
 }
 
 /** Addons load from files only. A file in memory is best, then one that has no name or loses it at once. */

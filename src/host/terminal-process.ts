@@ -2,9 +2,9 @@
 import type { Child, ChildEvents, SpawnSpec } from '../core/host.ts'
 import { argv0Command } from './argv0.ts'
 import { loginShell } from './environment-info.ts'
-import { groups } from './groups.ts'
+import { trackGroup } from './groups.ts'
 import { closeOnExec } from './libc.ts'
-import { foregroundGroup, killLeftovers, killSession, signalGroup } from './process-group.ts'
+import { foregroundGroup, signalGroup } from './process-group.ts'
 import { checkSize, findProgram } from './program.ts'
 import { ptyAddon } from './pty-addon.ts'
 import { internalError } from '../protocol/errors.ts'
@@ -35,7 +35,7 @@ export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Pro
   const { fd, pid } = terminal
   // Without this every later child would hold this terminal open.
   closeOnExec(fd)
-  groups.started(pid)
+  const group = trackGroup(pid)
 
   const master = openMaster(fd, (bytes) => {
     events.output('pty', bytes)
@@ -52,7 +52,7 @@ export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Pro
   })
   exited = (code, signal) => {
     reaped = true
-    groups.reaped(pid)
+    group.reaped()
     writer.close()
     events.exited(signal > 0 ? 128 + signal : code)
   }
@@ -64,13 +64,13 @@ export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Pro
     pause: () => void master.pause(),
     resume: () => void master.resume(),
     interrupt: () => {
-      signalGroup(pid, 'SIGINT')
+      group.interrupt()
       const job = foregroundGroup(pid)
       if (job !== undefined && job !== pid) signalGroup(job, 'SIGINT')
     },
-    kill: () => (reaped ? killLeftovers([pid]) : killSession(pid)),
+    kill: group.kill,
     abandon: () => void master.destroy(),
-    forget: () => groups.forgotten(pid),
+    forget: group.forget,
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import { readSync } from 'node:fs'
 import { ReadStream } from 'node:tty'
+import { isDeno } from './runtime.ts'
 
 /** What is read in one go at most: one chunk of output. Others have their turn then. */
 const READ_BYTES = 64 * 1024
@@ -17,7 +18,7 @@ let buffer: Buffer | undefined
 
 /** The stream of a master; `take` gets copies that are its to keep. */
 export function openMaster(fd: number, take: (bytes: Uint8Array) => void): ReadStream {
-  if ('Deno' in globalThis) {
+  if (isDeno) {
     const master = new ReadStream(fd)
     master.on('data', (bytes: Buffer) => take(bytes))
     return master

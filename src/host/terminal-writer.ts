@@ -8,6 +8,7 @@ import { writeSync } from 'node:fs'
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import type { ReadStream } from 'node:tty'
 import { errorCode } from './os-error.ts'
+import { isDeno } from './runtime.ts'
 
 /** Turns of the loop that a full terminal is tried in again at once: a child that reads fast is fed fast. */
 const EAGER_TURNS = 32
@@ -25,7 +26,7 @@ export type TerminalWriter = {
 
 export function terminalWriter(fd: number, master: ReadStream, moved: () => void): TerminalWriter {
   // Deno does not know descriptors that an addon has made; there the stream itself writes without blocking.
-  return 'Deno' in globalThis ? streamWriter(master, moved) : descriptorWriter(fd, master, moved)
+  return isDeno ? streamWriter(master, moved) : descriptorWriter(fd, master, moved)
 }
 
 function descriptorWriter(fd: number, master: ReadStream, moved: () => void): TerminalWriter {

@@ -40,12 +40,16 @@ export const ReadParams = v.object({
   waitMs: optional(u64),
 })
 
+export type ReadParams = v.InferOutput<typeof ReadParams>
+
 export const WriteParams = v.object({
   processId: v.string(),
   chunk: base64,
   /** From 0.150 on. A repeated id is accepted and writes nothing. */
   writeId: optional(v.string()),
 })
+
+export type WriteParams = v.InferOutput<typeof WriteParams>
 
 export const SignalParams = v.object({
   processId: v.string(),

@@ -6,7 +6,7 @@ export type LineReader = {
   end(): void
 }
 
-const NEWLINE = 0x0a
+export const NEWLINE = 0x0a
 const CARRIAGE_RETURN = 0x0d
 
 /** `maxBytes` is without the newline. Lines are handed over without CR LF or LF; blank ones are left out. */

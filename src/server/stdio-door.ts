@@ -3,11 +3,12 @@ import { Socket } from 'node:net'
 import { createReadStream, createWriteStream, fstatSync } from 'node:fs'
 import process from 'node:process'
 import type { Readable, Writable } from 'node:stream'
-import { AsciiParts } from '../core/frames.ts'
+import type { AsciiParts } from '../core/frames.ts'
 import type { ExecServer } from '../core/server.ts'
 import { CloseCode } from '../core/transport.ts'
 import type { Transport } from '../core/transport.ts'
-import { lineReader } from './line-reader.ts'
+import { lineReader, NEWLINE } from './line-reader.ts'
+import { payloadLength, writePayload } from './payload.ts'
 
 /** How long a parent that has closed our stdin may take to read the last answers. */
 const LAST_WORDS_MS = 5000
@@ -17,7 +18,7 @@ export function serveStdio(server: ExecServer, input: Readable, output: Writable
   return new Promise((finished) => {
     const transport: Transport = {
       source: 'JSON-RPC message from exec-server stdio',
-      send: (message) => void output.write(message instanceof AsciiParts ? `${message.head}${message.body}${message.tail}\n` : `${message}\n`, message instanceof AsciiParts ? 'latin1' : 'utf8'),
+      send: (message) => void output.write(encodeLine(message)),
       queued: () => output.writableLength,
       pauseInput: () => void input.pause(),
       resumeInput: () => void input.resume(),
@@ -47,6 +48,14 @@ export function serveStdio(server: ExecServer, input: Readable, output: Writable
     output.on('close', lost)
     output.on('drain', () => connection.drained())
   })
+}
+
+function encodeLine(message: string | AsciiParts): Buffer {
+  const length = payloadLength(message)
+  const line = Buffer.allocUnsafeSlow(length + 1)
+  writePayload(line, message, 0)
+  line[length] = NEWLINE
+  return line
 }
 
 /**

@@ -1,4 +1,4 @@
-/** The WebSocket door: listens, and connects every socket that comes through the upgrade to the core. */
+/** The WebSocket door: connects every socket that comes through the upgrade to the core. */
 import type { Socket } from 'node:net'
 import { clearInterval, setInterval } from 'node:timers'
 import type { WebSocket } from 'ws'
@@ -45,7 +45,6 @@ export function openWebSocketDoor(server: ExecServer, listener: Listener): Door 
 
 function serveWebSocket(server: ExecServer, websocket: WebSocket, socket: Socket): void {
   const { limits } = server
-  socket.setNoDelay(true)
   const connection = server.connect(websocketTransport(websocket, socket, limits))
   watchFaults(websocket, limits.frameBytes, ({ status, message }) => {
     if (status === CloseCode.TooBig) connection.refuse(`${message}; a message may have ${limits.messageBytes} bytes`)

@@ -2,7 +2,8 @@
  * The frames that the server sends: text, not masked, not compressed, each message in one write with its
  * header. The socket library would write header and payload apart, after copying strings once more.
  */
-import { AsciiParts } from '../core/frames.ts'
+import type { AsciiParts } from '../core/frames.ts'
+import { payloadLength, writePayload } from './payload.ts'
 
 const FIN = 0x80
 const TEXT = 0x01
@@ -10,7 +11,7 @@ const CONTINUATION = 0x00
 
 /** A message as one frame, or as frames of at most `maxPayload` bytes each. */
 export function encodeMessage(message: string | AsciiParts, maxPayload: number): Buffer[] {
-  const length = message instanceof AsciiParts ? message.length : Buffer.byteLength(message)
+  const length = payloadLength(message)
   if (length <= maxPayload) {
     const start = headerLength(length)
     const frame = Buffer.allocUnsafeSlow(start + length)
@@ -52,16 +53,4 @@ function writeHeader(frame: Buffer, firstByte: number, payloadLength: number): v
     frame.writeUInt32BE(0, 2)
     frame.writeUInt32BE(payloadLength, 6)
   }
-}
-
-/** Each part is copied once, straight to where it is sent from. */
-export function writePayload(target: Buffer, message: string | AsciiParts, at: number): void {
-  if (typeof message === 'string') {
-    target.write(message, at)
-    return
-  }
-  const { head, body, tail } = message
-  target.write(head, at, 'latin1')
-  target.write(body, at + head.length, 'latin1')
-  target.write(tail, at + head.length + body.length, 'latin1')
 }

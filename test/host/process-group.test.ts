@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { groups } from '../../src/host/groups.ts'
+import { killAllGroups, trackGroup } from '../../src/host/groups.ts'
 import { foregroundGroup, groupExists, killLeftovers, killSession } from '../../src/host/process-group.ts'
 import { eventually, isAlive, sleep } from '../support/server.ts'
 
@@ -43,12 +43,12 @@ test('the job-control groups of a session are killed with it', async () => {
 
 test('what forgotten processes left running is killed at the end', async () => {
   const { pid, printed, exit } = await leader('sleep 60 > /dev/null & echo $!')
-  groups.started(pid)
+  const group = trackGroup(pid)
   await exit
-  groups.reaped(pid)
-  groups.forgotten(pid)
+  group.reaped()
+  group.forget()
   assert.ok(isAlive(printed[0] as number))
-  groups.killAll()
+  killAllGroups()
   await eventually(() => !isAlive(printed[0] as number), 2000)
 })
 

@@ -2,9 +2,10 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
+import { statFields } from '../../src/host/proc-stat.ts'
+import { firstLine } from './first-line.ts'
 
 export const root = dirname(dirname(import.meta.dirname))
 // The test runner forces colours; where the user forbids them, Node remarks on that to stderr.
@@ -51,25 +52,10 @@ export async function startServer(args: readonly string[] = [], env: NodeJS.Proc
   }
 }
 
-function firstLine(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let text = ''
-    child.stdout?.on('data', (bytes: Buffer) => {
-      text += bytes.toString()
-      if (text.includes('\n')) resolve(text.slice(0, text.indexOf('\n')))
-    })
-    child.on('exit', (code) => reject(new Error(`the server ended with ${code} before its first line`)))
-  })
-}
-
 /** Whether a process runs. One that is dead and waits for its parent, or for a slow init, does not. */
 export function isAlive(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return !/\) [ZX]/.test(stat.slice(stat.lastIndexOf(')')))
-  } catch {
-    return false
-  }
+  const state = statFields(pid)?.[0]
+  return state !== undefined && state !== 'Z' && state !== 'X'
 }
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
