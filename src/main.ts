@@ -1,7 +1,9 @@
 import process from 'node:process'
 import { ARGV0_MODE } from './host/argv0-mode.ts'
+import { isHelperCall } from './host/helper-mode.ts'
 import { run } from './server/run.ts'
 
 const args = process.argv.slice(2)
 if (args[0] === ARGV0_MODE) void import('./host/argv0.ts').then(({ becomeProgram }) => becomeProgram(args.slice(1)))
+else if (isHelperCall(process.argv0, args)) void import('./host/fs-helper.ts').then(async ({ serveFileRequests }) => process.exit(await serveFileRequests()))
 else void run(args)

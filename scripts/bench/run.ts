@@ -14,6 +14,7 @@ import type { Measure } from './measure.ts'
 import { memoryMeasures } from './measure-memory.ts'
 import { processMeasures } from './measure-processes.ts'
 import { requestMeasures } from './measure-requests.ts'
+import { sandboxMeasures } from './measure-sandbox.ts'
 import { throughputMeasures } from './measure-throughput.ts'
 import { killEverything, pathDialect } from './servers.ts'
 import type { Subject } from './servers.ts'
@@ -24,7 +25,7 @@ import { removeTemporaryFolder, temporaryFolder } from './temporary-folder.ts'
 
 const MEASURE_MS = 120_000
 
-const measures: readonly Measure[] = [...requestMeasures, ...processMeasures, ...throughputMeasures, ...memoryMeasures]
+const measures: readonly Measure[] = [...requestMeasures, ...processMeasures, ...throughputMeasures, ...sandboxMeasures, ...memoryMeasures]
 const names = measures.map(({ name }) => name)
 
 const { values } = parseArgs({

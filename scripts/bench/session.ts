@@ -80,15 +80,15 @@ export class Session {
   }
 
   /** Starts a process and waits until it is closed. */
-  async run(argv: readonly string[], tty = false): Promise<void> {
+  async run(argv: readonly string[], tty = false, more: object = {}): Promise<void> {
     const processId = `p${this.#nextProcess++}`
     const closed = new Promise<string>((resolve, reject) => this.#closed.set(processId, { resolve, reject }))
-    await Promise.all([this.#start(processId, argv, tty), closed])
+    await Promise.all([this.#start(processId, argv, tty, more), closed])
   }
 
-  #start(processId: string, argv: readonly string[], tty: boolean): Promise<string> {
+  #start(processId: string, argv: readonly string[], tty: boolean, more: object = {}): Promise<string> {
     const env = { PATH: '/usr/local/bin:/usr/bin:/bin' }
-    return this.ask('process/start', { processId, argv, cwd: this.subject.path('/'), env, tty, pipeStdin: false, arg0: null })
+    return this.ask('process/start', { processId, argv, cwd: this.subject.path('/'), env, tty, pipeStdin: false, arg0: null, ...more })
   }
 
   close(): Promise<void> {

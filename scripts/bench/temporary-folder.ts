@@ -1,12 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
 
 let folder: string | undefined
 
-/** A folder of this run. */
+/** A folder of this run; not in the temporary folder, where the reference cannot have its home. */
 export function temporaryFolder(): string {
-  folder ??= mkdtempSync(join(tmpdir(), 'exec-server-bench-'))
+  if (folder === undefined) {
+    const cache = join(homedir(), '.cache')
+    mkdirSync(cache, { recursive: true })
+    folder = mkdtempSync(join(cache, 'exec-server-bench-'))
+  }
   return folder
 }
 

@@ -15,6 +15,7 @@ import { InitializeParams } from '../protocol/session.ts'
 import type { InitializeResult } from '../protocol/session.ts'
 import { AnswerBudget } from './answer-budget.ts'
 import type { Clock } from './clock.ts'
+import { FileHandles } from './file-handles.ts'
 import { FileOrder } from './file-order.ts'
 import { AsciiParts } from './frames.ts'
 import type { Host } from './host.ts'
@@ -41,6 +42,7 @@ export class Connection {
   readonly #pump: OutputPump
   readonly #answers: AnswerBudget
   readonly #files = new FileOrder()
+  readonly #handles: FileHandles
   readonly #releases = new Set<() => void>()
 
   #session: Session | undefined
@@ -57,6 +59,7 @@ export class Connection {
     this.#options = options
     const { limits } = options
     this.#pump = new OutputPump(transport, limits.outboundOutput)
+    this.#handles = new FileHandles(limits.fileHandles)
     this.#answers = new AnswerBudget(limits.outboundTotal, () => transport.queued())
   }
 
@@ -125,6 +128,7 @@ export class Connection {
     if (this.#session !== undefined) this.#options.sessions.detach(this.#session)
     this.#release()
     this.#answers.dispose()
+    this.#handles.dispose()
     this.#options.onGone()
   }
 
@@ -182,6 +186,7 @@ export class Connection {
       clock,
       limits,
       files: this.#files,
+      handles: this.#handles,
       onRelease: (call) => {
         // A connection that is closing lets nobody wait.
         if (this.#state !== 'open') queueMicrotask(call)

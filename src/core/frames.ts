@@ -40,24 +40,27 @@ export function processFrames(processId: string) {
     output: ({ seq, stream, bytes }: Chunk): AsciiParts =>
       new AsciiParts(`${outputHead}${seq},"stream":"${stream}","chunk":"`, bytes.toBase64(), '"}}'),
 
-    exited: (seq: number, exitCode: number): string =>
-      encodeNotification(Method.ProcessExited, `{"processId":${id},"seq":${seq},"exitCode":${exitCode},"sandboxDenied":false}`),
+    exited: (seq: number, exitCode: number, sandboxDenied: boolean): string =>
+      encodeNotification(Method.ProcessExited, `{"processId":${id},"seq":${seq},"exitCode":${exitCode},"sandboxDenied":${sandboxDenied}}`),
 
     closed: (seq: number): string => encodeNotification(Method.ProcessClosed, `{"processId":${id},"seq":${seq}}`),
   }
 }
 
-export type ReadState = { nextSeq: number; exited: boolean; exitCode: number | null; closed: boolean }
+export type ReadState = { nextSeq: number; exited: boolean; exitCode: number | null; closed: boolean; sandboxDenied: boolean }
 
 /** The result of process/read. */
 export function readResult(chunks: readonly Chunk[], state: ReadState): AsciiParts {
   const body = chunks
     .map(({ seq, stream, bytes }) => `{"seq":${seq},"stream":"${stream}","chunk":"${bytes.toBase64()}"}`)
     .join(',')
-  const { nextSeq, exited, exitCode, closed } = state
-  const tail = `],"nextSeq":${nextSeq},"exited":${exited},"exitCode":${exitCode},"closed":${closed},"failure":null,"sandboxDenied":false}`
+  const { nextSeq, exited, exitCode, closed, sandboxDenied } = state
+  const tail = `],"nextSeq":${nextSeq},"exited":${exited},"exitCode":${exitCode},"closed":${closed},"failure":null,"sandboxDenied":${sandboxDenied}}`
   return new AsciiParts('{"chunks":[', body, tail)
 }
+
+/** The result of fs/readBlock. */
+export const blockResult = (bytes: Uint8Array, eof: boolean): AsciiParts => new AsciiParts('{"chunk":"', bytes.toBase64(), `","eof":${eof}}`)
 
 /** The result of fs/readFile. */
 export const fileResult = (bytes: Uint8Array): AsciiParts => new AsciiParts('{"dataBase64":"', bytes.toBase64(), '"}')

@@ -10,55 +10,70 @@ import {
   RemoveParams,
   WriteFileParams,
 } from '../protocol/fs.ts'
+import type { JsonValue } from '../protocol/json.ts'
 import { Method } from '../protocol/methods.ts'
 import { pathToUri } from '../protocol/path-uri.ts'
-import { opensFiles } from '../protocol/sandbox.ts'
 import type { Sandbox } from '../protocol/sandbox.ts'
-import { decodeBase64 } from '../protocol/scalars.ts'
+import { decodeBase64, decodeParams } from '../protocol/scalars.ts'
 import type { GenericSchema, InferOutput } from 'valibot'
 import { fileResult } from './frames.ts'
-import { method } from './method.ts'
+import type { Files } from './host.ts'
+import type { Limits } from './limits.ts'
 import type { Context, MethodDefinition, Result } from './method.ts'
+import { noteLookUp, placed } from './workspace.ts'
 
 /** What a look-up's answer is taken to need until it is sent: thousands run at once, not millions. */
 const LOOK_UP_BYTES = 64 * 1024
 
-type FileParams = { sandbox?: Sandbox }
-type Run<P> = (params: P, context: Context) => Promise<Result>
+type FileParams = { path?: string; sandbox?: Sandbox | null | undefined }
+type Surroundings = Pick<Context, 'limits' | 'reserve'>
+type Run<P, R> = (params: P, files: Files, surroundings: Surroundings) => Promise<R>
 
-/** A read: side by side with others, between the mutations around it. */
-function reads<S extends GenericSchema<unknown, FileParams>>(schema: S, run: Run<InferOutput<S>>): MethodDefinition {
-  return method('filesystem', schema, (params, context) => {
-    refuseSandbox(params)
-    return context.files.read(() => run(params, context))
-  })
+/** One file call, without the connection that it came by: the helper in a sandbox runs the same. */
+type FileOperation = {
+  /** Reads run side by side between the mutations around them; mutations run alone, in arrival order. */
+  order: 'read' | 'mutate'
+  /** Throws -32602. */
+  prepare(params: JsonValue): {
+    path: string | undefined
+    sandbox: Sandbox | undefined
+    run: (files: Files, surroundings: Surroundings) => Promise<Result>
+  }
+}
+
+function reads<S extends GenericSchema<unknown, FileParams>>(schema: S, run: Run<InferOutput<S>, Result>): FileOperation {
+  return operation('read', schema, run)
 }
 
 /** A read whose answer is small. */
-function looksUp<S extends GenericSchema<unknown, FileParams>>(schema: S, run: Run<InferOutput<S>>): MethodDefinition {
-  return reads(schema, async (params, context) => {
-    await context.reserve(LOOK_UP_BYTES)
-    return run(params, context)
+function looksUp<S extends GenericSchema<unknown, FileParams>>(schema: S, run: Run<InferOutput<S>, Result>): FileOperation {
+  return operation('read', schema, async (params, files, surroundings) => {
+    await surroundings.reserve(LOOK_UP_BYTES)
+    return run(params, files, surroundings)
   })
 }
 
-/** A mutation: alone, in arrival order, answered with an empty object. */
-function mutates<S extends GenericSchema<unknown, FileParams>>(
+/** Answered with an empty object. */
+function mutates<S extends GenericSchema<unknown, FileParams>>(schema: S, run: Run<InferOutput<S>, void>): FileOperation {
+  return operation('mutate', schema, async (params, files, surroundings) => {
+    await run(params, files, surroundings)
+    return {}
+  })
+}
+
+function operation<S extends GenericSchema<unknown, FileParams>>(
+  order: FileOperation['order'],
   schema: S,
-  run: (params: InferOutput<S>, context: Context) => Promise<void>,
-): MethodDefinition {
-  return method('filesystem', schema, (params, context) => {
-    refuseSandbox(params)
-    return context.files.mutate(async () => {
-      await run(params, context)
-      return {}
-    })
-  })
-}
-
-/** Until file calls can be confined here, whatever asks for that is refused. */
-function refuseSandbox({ sandbox }: FileParams): void {
-  if (!opensFiles(sandbox)) throw invalidRequest('this executor cannot enforce a filesystem sandbox')
+  run: Run<InferOutput<S>, Result>,
+): FileOperation {
+  return {
+    order,
+    prepare: (params) => {
+      const decoded = decodeParams(schema, params)
+      const { path, sandbox } = decoded
+      return { path, sandbox: sandbox ?? undefined, run: (files, surroundings) => run(decoded, files, surroundings) }
+    },
+  }
 }
 
 /** Links are followed unless the request says no. */
@@ -72,28 +87,49 @@ function decodeData(dataBase64: string): Uint8Array {
   }
 }
 
-export const fsMethods = {
-  [Method.FsReadFile]: reads(ReadFileParams, async ({ path, followSymlinks }, { host, limits, reserve }) => {
+const operations: Record<string, FileOperation> = {
+  [Method.FsReadFile]: reads(ReadFileParams, async ({ path, followSymlinks }, files, { limits, reserve }) => {
     const options = { ...follows(followSymlinks), maxBytes: limits.readFileBytes, reserve }
-    return fileResult(await host.files.readFile(path, options))
+    return fileResult(await files.readFile(path, options))
   }),
-  [Method.FsWriteFile]: mutates(WriteFileParams, ({ path, dataBase64, followSymlinks }, { host }) =>
-    host.files.writeFile(path, decodeData(dataBase64), follows(followSymlinks)),
+  [Method.FsWriteFile]: mutates(WriteFileParams, ({ path, dataBase64, followSymlinks }, files) =>
+    files.writeFile(path, decodeData(dataBase64), follows(followSymlinks)),
   ),
-  [Method.FsCreateDirectory]: mutates(CreateDirectoryParams, ({ path, recursive, followSymlinks }, { host }) =>
-    host.files.createDirectory(path, { recursive: recursive ?? true, ...follows(followSymlinks) }),
+  [Method.FsCreateDirectory]: mutates(CreateDirectoryParams, ({ path, recursive, followSymlinks }, files) =>
+    files.createDirectory(path, { recursive: recursive ?? true, ...follows(followSymlinks) }),
   ),
-  [Method.FsGetMetadata]: looksUp(GetMetadataParams, ({ path, followSymlinks }, { host }) =>
-    host.files.getMetadata(path, follows(followSymlinks)),
+  [Method.FsGetMetadata]: looksUp(GetMetadataParams, ({ path, followSymlinks }, files) => files.getMetadata(path, follows(followSymlinks))),
+  [Method.FsReadDirectory]: looksUp(ReadDirectoryParams, async ({ path }, files) => ({ entries: await files.readDirectory(path) })),
+  [Method.FsRemove]: mutates(RemoveParams, ({ path, recursive, force, followSymlinks }, files) =>
+    files.remove(path, { recursive: recursive ?? true, force: force ?? true, ...follows(followSymlinks) }),
   ),
-  [Method.FsReadDirectory]: looksUp(ReadDirectoryParams, async ({ path }, { host }) => ({ entries: await host.files.readDirectory(path) })),
-  [Method.FsRemove]: mutates(RemoveParams, ({ path, recursive, force, followSymlinks }, { host }) =>
-    host.files.remove(path, { recursive: recursive ?? true, force: force ?? true, ...follows(followSymlinks) }),
+  [Method.FsCopy]: mutates(CopyParams, ({ sourcePath, destinationPath, recursive }, files) =>
+    files.copy(sourcePath, destinationPath, { recursive }),
   ),
-  [Method.FsCopy]: mutates(CopyParams, ({ sourcePath, destinationPath, recursive }, { host }) =>
-    host.files.copy(sourcePath, destinationPath, { recursive }),
-  ),
-  [Method.FsCanonicalize]: looksUp(CanonicalizeParams, async ({ path }, { host }) => ({
-    path: pathToUri(await host.files.canonicalize(path)),
-  })),
+  [Method.FsCanonicalize]: looksUp(CanonicalizeParams, async ({ path }, files) => ({ path: pathToUri(await files.canonicalize(path)) })),
+}
+
+/** The calls as methods of a connection. */
+export const fsMethods: Record<string, MethodDefinition> = Object.fromEntries(
+  Object.entries(operations).map(([name, { order, prepare }]) => [
+    name,
+    {
+      family: 'filesystem',
+      prepare: (params: JsonValue) => {
+        const { path, sandbox, run } = prepare(params)
+        return (context: Context) => {
+          const { workspace } = context.session
+          if (sandbox === undefined && path !== undefined) noteLookUp(workspace, path)
+          return context.files[order](() => run(context.host.files(sandbox && placed(sandbox, workspace)), context))
+        }
+      },
+    },
+  ]),
+)
+
+/** Runs a call by its name on given files, whatever sandbox its params name. Throws RpcError. */
+export async function runFileOperation(name: string, params: JsonValue, files: Files, limits: Limits): Promise<Result> {
+  const operation = Object.hasOwn(operations, name) ? operations[name] : undefined
+  if (operation === undefined) throw invalidRequest(`unknown file operation ${name.slice(0, 100)}`)
+  return operation.prepare(params).run(files, { limits, reserve: () => undefined })
 }

@@ -1,6 +1,7 @@
 /** What the core needs of the machine it runs on. Failures are thrown as RpcError. */
-import type { DirectoryEntry, Metadata } from '../protocol/fs.ts'
+import type { DirectoryEntry, Metadata, OpenMode } from '../protocol/fs.ts'
 import type { OutputStream } from '../protocol/process.ts'
+import type { Sandbox, SandboxType } from '../protocol/sandbox.ts'
 import type { EnvironmentInfo } from '../protocol/session.ts'
 
 export type SpawnSpec = {
@@ -13,6 +14,8 @@ export type SpawnSpec = {
   /** The whole environment of the child. */
   env: ReadonlyMap<string, string>
   stdin: 'closed' | 'pipe' | 'terminal'
+  /** What the child is to be confined to. Absent: nothing was asked for. */
+  sandbox?: Sandbox
 }
 
 /** What a child tells. Nothing is called before `spawn` has returned. */
@@ -48,6 +51,15 @@ export type Child = {
 
 export type ReadFileOptions = { followSymlinks: boolean; maxBytes: number; reserve: (bytes: number) => Promise<void> | undefined }
 
+/** A regular file that stays open, whatever becomes of its path. Offsets and lengths in bytes. */
+export type OpenFile = {
+  /** Fewer bytes than asked for only at the end of the file. Throws EBADF's error for a file opened to be replaced. */
+  read(offset: number, length: number): Promise<Uint8Array>
+  /** Writes all of it; a gap before it becomes zeros. Throws EBADF's error for a file opened to be read. */
+  write(offset: number, bytes: Uint8Array): Promise<void>
+  close(): Promise<void>
+}
+
 export type Files = {
   /** Calls `reserve` with the size before it reads, and waits for it. */
   readFile(path: string, options: ReadFileOptions): Promise<Uint8Array>
@@ -58,11 +70,16 @@ export type Files = {
   remove(path: string, options: { recursive: boolean; force: boolean; followSymlinks: boolean }): Promise<void>
   copy(source: string, destination: string, options: { recursive: boolean }): Promise<void>
   canonicalize(path: string): Promise<string>
+  open(path: string, mode: OpenMode): Promise<OpenFile>
 }
 
 export type Host = {
+  /** Throws -32602 for a sandbox that cannot be enforced here. */
   spawn(spec: SpawnSpec, events: ChildEvents): Promise<Child>
-  files: Files
+  /** The file calls under a sandbox; each throws -32600 where that cannot be enforced. Undefined: none was asked for. */
+  files(sandbox: Sandbox | undefined): Files
+  /** What confines commands here. */
+  sandboxType: SandboxType
   environmentInfo(): EnvironmentInfo
   /** The server's own environment, which environment policies inherit from. */
   environment(): ReadonlyMap<string, string>

@@ -50,6 +50,17 @@ export type Limits = {
   pingIntervalMs: number
   /** How long a peer may take to answer our close frame. */
   closeTimeoutMs: number
+  /**
+   * Helpers of sandboxed file calls, each a process of some 45 MB: as many calls run side by side, and as many
+   * different sandboxes are kept ready.
+   */
+  helperCount: number
+  /** How long an idle helper is kept: an agent's next patch comes within that, or much later. */
+  helperIdleMs: number
+  /** Open files of one connection. The reference's figure. */
+  fileHandles: number
+  /** Bytes of one fs/readBlock or fs/writeBlock. The protocol's figure. */
+  fileBlock: number
   /** The largest file that fs/readFile returns: its base64 must fit a message. */
   readFileBytes: number
 }
@@ -77,5 +88,9 @@ export const defaultLimits: Readonly<Limits> = {
   strayTotalMs: 1000,
   pingIntervalMs: 30_000,
   closeTimeoutMs: 2000,
+  helperCount: 4,
+  helperIdleMs: 20_000,
+  fileHandles: 128,
+  fileBlock: MiB,
   readFileBytes: 47 * MiB,
 }

@@ -2,6 +2,7 @@
 import type { GenericSchema, InferOutput } from 'valibot'
 import type { JsonValue } from '../protocol/json.ts'
 import { decodeParams } from '../protocol/scalars.ts'
+import type { FileHandles } from './file-handles.ts'
 import type { FileOrder } from './file-order.ts'
 import type { AsciiParts } from './frames.ts'
 import type { Host } from './host.ts'
@@ -15,6 +16,8 @@ export type Context = {
   clock: Clock
   limits: Limits
   files: FileOrder
+  /** The files that this connection holds open. */
+  handles: FileHandles
   /** Calls once when the connection ends or is about to: whoever waits must answer now. Returns what cancels it. */
   onRelease(call: () => void): () => void
   /** Calls once the answer of this request has been queued. */

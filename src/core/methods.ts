@@ -3,7 +3,8 @@ import { fsMethods } from './fs-methods.ts'
 import type { MethodDefinition } from './method.ts'
 import { processMethods } from './process-methods.ts'
 import { sessionMethods } from './session-methods.ts'
+import { streamMethods } from './stream-methods.ts'
 
 export const methods: ReadonlyMap<string, MethodDefinition> = new Map(
-  Object.entries({ ...sessionMethods, ...processMethods, ...fsMethods }),
+  Object.entries({ ...sessionMethods, ...processMethods, ...fsMethods, ...streamMethods }),
 )

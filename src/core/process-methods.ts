@@ -3,30 +3,45 @@ import { invalidParams, invalidRequest } from '../protocol/errors.ts'
 import { Method } from '../protocol/methods.ts'
 import { ReadParams, SignalParams, StartParams, TerminateParams, WriteParams } from '../protocol/process.ts'
 import type { StartResult, WriteStatus } from '../protocol/process.ts'
-import { opensProcess } from '../protocol/sandbox.ts'
+import { unwrapLinuxSandbox } from '../protocol/linux-sandbox.ts'
 import { childEnvironment } from './env-policy.ts'
 import type { AsciiParts } from './frames.ts'
 import type { Host, SpawnSpec } from './host.ts'
 import { method } from './method.ts'
 import type { Context } from './method.ts'
 import type { Process } from './process.ts'
+import type { Session } from './session.ts'
 
 const FAMILY = 'exec'
 
 async function start(params: StartParams, context: Context): Promise<StartResult> {
   if (params.argv.length === 0) throw invalidParams('argv must not be empty')
-  refuseSandbox(params)
-  const { processes } = context.session
-  const { announce } = await processes.start(params.processId, () => spawnSpec(params, context.host), context.files.settled())
+  refuseManagedNetwork(params)
+  const unwrapped = unwrap(params, context.session)
+  const isConfined = isSomething(unwrapped.sandbox)
+  const spec = (): SpawnSpec => spawnSpec(unwrapped, context.host)
+  const { announce } = await context.session.processes.start(params.processId, spec, { isConfined, ready: context.files.settled() })
   context.afterAnswer(announce)
-  return { processId: params.processId, sandboxType: 'none' }
+  return { processId: params.processId, sandboxType: isConfined ? context.host.sandboxType : 'none' }
 }
 
-/** Until commands can be confined here, whatever asks for that is refused. */
-function refuseSandbox({ sandbox, enforceManagedNetwork, networkProxy }: StartParams): void {
-  if (!opensProcess(sandbox)) throw invalidParams('this executor cannot enforce a process sandbox')
+/** Full network where a filtered one was asked for would be the opposite of what was asked for. */
+function refuseManagedNetwork({ enforceManagedNetwork, networkProxy }: StartParams): void {
   if (enforceManagedNetwork) throw invalidParams('this executor cannot enforce a managed network')
-  if (networkProxy !== null && networkProxy !== undefined) throw invalidParams('this executor has no network proxy')
+  if (isSomething(networkProxy)) throw invalidParams('this executor has no network proxy')
+}
+
+/** Older clients put their sandbox into the command line; it is taken out again, and enforced like any other. */
+function unwrap(params: StartParams, session: Session): StartParams {
+  const wrapped = unwrapLinuxSandbox(params.argv)
+  if (wrapped === undefined) return params
+  if (isSomething(params.sandbox)) throw invalidParams('a command cannot have both a sandbox and a sandbox program')
+  session.workspace.ofLastCommand = wrapped.sandbox.cwd
+  return { ...params, argv: wrapped.argv, arg0: null, sandbox: wrapped.sandbox }
+}
+
+function isSomething<T>(value: T | null | undefined): value is T {
+  return value !== null && value !== undefined
 }
 
 function spawnSpec(params: StartParams, host: Host): SpawnSpec {
@@ -35,7 +50,8 @@ function spawnSpec(params: StartParams, host: Host): SpawnSpec {
     cwd: params.cwd,
     env: childEnvironment(host.environment(), params.envPolicy, params.env),
     stdin: params.tty ? 'terminal' : params.pipeStdin ? 'pipe' : 'closed',
-    ...(params.arg0 === null || params.arg0 === undefined ? {} : { arg0: params.arg0 }),
+    ...(isSomething(params.arg0) ? { arg0: params.arg0 } : {}),
+    ...(isSomething(params.sandbox) ? { sandbox: params.sandbox } : {}),
   }
 }
 

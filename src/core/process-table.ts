@@ -31,11 +31,15 @@ export class ProcessTable {
    * Takes the id at once and starts the process once `ready` has settled. The id is free again if that fails.
    * Events go out only after `announce` has been called, so that the answer to process/start comes first.
    */
-  async start(processId: string, spec: () => SpawnSpec, ready: Promise<void> | undefined): Promise<{ announce: () => void }> {
+  async start(
+    processId: string,
+    spec: () => SpawnSpec,
+    { isConfined, ready }: { isConfined: boolean; ready: Promise<void> | undefined },
+  ): Promise<{ announce: () => void }> {
     if (this.#entries.has(processId)) throw invalidRequest(`process ${processId.slice(0, 100)} already exists`)
     const id = detached(processId)
     const { clock, host, limits, budget } = this.#options
-    const process = new Process(id, { clock, limits, budget, onClosed: () => this.#retireLater(id, entry) })
+    const process = new Process(id, { clock, limits, budget, isConfined, onClosed: () => this.#retireLater(id, entry) })
     const entry: Entry = { process, cancelled: false }
     this.#entries.set(id, entry)
     const { promise, resolve } = Promise.withResolvers<void>()

@@ -15,6 +15,7 @@ import type { Child, ChildEvents } from './host.ts'
 import type { Limits } from './limits.ts'
 import type { Holder, RetainedBudget } from './retained-budget.ts'
 import { Retention } from './retention.ts'
+import { wasSandboxDenied } from './sandbox-denied.ts'
 import { StdinQueue } from './stdin-queue.ts'
 
 /** Who is told of new events. `eventsReady` is called again for every event; `takeEvent` hands them out. */
@@ -24,6 +25,8 @@ export type ProcessOptions = {
   clock: Clock
   limits: Limits
   budget: RetainedBudget
+  /** Whether a sandbox was asked for: then a failure may be its doing. */
+  isConfined: boolean
   /** Called once, when `closed` has been numbered. */
   onClosed: () => void
 }
@@ -53,6 +56,7 @@ export class Process implements Holder, ChildEvents {
   /** The exit as the host told it, and its number once it has one. */
   #exitCode: number | undefined
   #exitSeq: number | undefined
+  #sandboxDenied = false
   #closedSeq: number | undefined
   #streamsEnded = false
   #terminated = false
@@ -111,9 +115,11 @@ export class Process implements Holder, ChildEvents {
     this.#exitCode = code
     if (this.#terminated) this.#watchStrays()
     if (this.#streamsEnded) return this.#finish()
+    const { clock, isConfined, limits } = this.#options
+    // Nobody outlives a sandbox, so the rest of its output is on its way, and may tell of a denial.
+    if (isConfined && code !== 0) clock.after(limits.strayQuietMs, () => this.#numberExit())
     // Output that the child wrote before it exited is often still to be read in this turn or the next.
-    const { clock } = this.#options
-    clock.soon(() => clock.soon(() => this.#numberExit()))
+    else clock.soon(() => clock.soon(() => this.#numberExit()))
   }
 
   ended(): void {
@@ -141,6 +147,8 @@ export class Process implements Holder, ChildEvents {
   #numberExit(): void {
     if (this.#exitSeq !== undefined || this.#disposed) return
     this.#seal()
+    const { isConfined } = this.#options
+    this.#sandboxDenied = isConfined && wasSandboxDenied(this.#exitCode as number, () => this.#retention.read(0, Infinity))
     this.#exitSeq = this.#nextSeq++
     this.#tell()
   }
@@ -224,7 +232,7 @@ export class Process implements Holder, ChildEvents {
     const seq = this.#sent + 1
     if (seq >= this.#nextSeq) return undefined
     this.#sent = seq
-    if (seq === this.#exitSeq) return this.#frames.exited(seq, this.#exitCode as number)
+    if (seq === this.#exitSeq) return this.#frames.exited(seq, this.#exitCode as number, this.#sandboxDenied)
     if (seq === this.#closedSeq) return this.#frames.closed(seq)
     const chunk = this.#retention.after(seq - 1)
     if (chunk?.seq !== seq) throw new Error(`process ${this.id}: unsent chunk ${seq} is gone`)
@@ -252,7 +260,7 @@ export class Process implements Holder, ChildEvents {
     const last = chunks.at(-1)
     const nextSeq = maxBytes === undefined || last === undefined ? this.#nextSeq : last.seq + 1
     const exited = this.#exitSeq !== undefined
-    return readResult(chunks, { nextSeq, exited, exitCode: exited ? (this.#exitCode as number) : null, closed: this.closed })
+    return readResult(chunks, { nextSeq, exited, exitCode: exited ? (this.#exitCode as number) : null, closed: this.closed, sandboxDenied: this.#sandboxDenied })
   }
 
   /** Calls `wake` at every event, until the returned function is called. */

@@ -3,11 +3,14 @@ import { ErrorCode, invalidRequest, RpcError } from '../protocol/errors.ts'
 import { ProcessTable } from './process-table.ts'
 import type { TableOptions } from './process-table.ts'
 import type { Listener } from './process.ts'
+import type { Workspace } from './workspace.ts'
 
 export type Session = {
   readonly id: string
   readonly processes: ProcessTable
   attached: boolean
+  /** Where an old client's workspace is; see workspace.ts. */
+  workspace: Workspace
   /** Set while detached: stops the end of the session from coming. */
   cancelExpiry: (() => void) | undefined
 }
@@ -26,7 +29,7 @@ export class SessionRegistry {
 
   create(): Session {
     const id = this.#options.host.uuid()
-    const session: Session = { id, processes: new ProcessTable(this.#options), attached: true, cancelExpiry: undefined }
+    const session: Session = { id, processes: new ProcessTable(this.#options), workspace: {}, attached: true, cancelExpiry: undefined }
     this.#sessions.set(id, session)
     return session
   }

@@ -5,36 +5,37 @@ import { copyFile, lstat, mkdir, open, readdir, readlink, realpath, stat, symlin
 import { dirname, join } from 'node:path'
 import { invalidRequest } from '../protocol/errors.ts'
 import { decodeName } from '../protocol/path-uri.ts'
+import type { Guard } from './guard.ts'
 import { nativePath } from './native-path.ts'
 import { errorCode } from './os-error.ts'
 
-export async function copyPath(source: string, destination: string, { recursive }: { recursive: boolean }): Promise<void> {
+export async function copyPath(source: string, destination: string, { recursive }: { recursive: boolean }, guard: Guard): Promise<void> {
   const info = await lstat(nativePath(source))
   if (info.isDirectory()) {
     if (!recursive) throw invalidRequest('copying a directory requires recursive: true')
     await refuseDescendant(source, destination)
-    return copyDirectory(source, destination)
+    return copyDirectory(source, destination, guard)
   }
-  if (info.isSymbolicLink()) return copyLink(source, destination)
+  if (info.isSymbolicLink()) return copyLink(source, destination, guard)
   if (!info.isFile()) throw invalidRequest('only regular files, directories and symbolic links can be copied')
-  return copyRegularFile(source, info, destination)
+  return copyRegularFile(source, info, destination, guard)
 }
 
 /** A directory is merged into one that exists. What is neither file, directory nor link is passed over. */
-async function copyDirectory(source: string, destination: string): Promise<void> {
-  await makeDirectory(destination)
+async function copyDirectory(source: string, destination: string, guard: Guard): Promise<void> {
+  await makeDirectory(destination, guard)
   for (const entry of await readdir(nativePath(source), { withFileTypes: true, encoding: 'buffer' })) {
     const name = decodeName(entry.name)
     const [from, to] = [join(source, name), join(destination, name)]
-    if (entry.isDirectory()) await copyDirectory(from, to)
-    else if (entry.isSymbolicLink()) await copyLink(from, to)
-    else if (entry.isFile()) await copyRegularFile(from, await stat(nativePath(from)), to)
+    if (entry.isDirectory()) await copyDirectory(from, to, guard)
+    else if (entry.isSymbolicLink()) await copyLink(from, to, guard)
+    else if (entry.isFile()) await copyRegularFile(from, await stat(nativePath(from)), to, guard)
   }
 }
 
-async function makeDirectory(path: string): Promise<void> {
+async function makeDirectory(path: string, guard: Guard): Promise<void> {
   try {
-    await mkdir(nativePath(path))
+    await guard.create(path, (place) => mkdir(place))
   } catch (error) {
     const existing = await stat(nativePath(path)).catch(() => undefined)
     if (errorCode(error) !== 'EEXIST' || !existing?.isDirectory()) throw error
@@ -42,10 +43,10 @@ async function makeDirectory(path: string): Promise<void> {
 }
 
 /** The link's text is copied. Where the same link stands already there is nothing to do. */
-async function copyLink(source: string, destination: string): Promise<void> {
+async function copyLink(source: string, destination: string, guard: Guard): Promise<void> {
   const text = Buffer.from(await readlink(nativePath(source), { encoding: 'buffer' }))
   try {
-    await symlink(text, nativePath(destination))
+    await guard.create(destination, (place) => symlink(text, place))
   } catch (error) {
     const existing = await readlink(nativePath(destination), { encoding: 'buffer' }).catch(() => undefined)
     if (errorCode(error) !== 'EEXIST' || existing === undefined || !text.equals(existing)) throw error
@@ -53,7 +54,7 @@ async function copyLink(source: string, destination: string): Promise<void> {
 }
 
 /** Contents and mode bits, over what is there, through a link that is there. */
-async function copyRegularFile(source: string, info: Stats, destination: string): Promise<void> {
+async function copyRegularFile(source: string, info: Stats, destination: string, guard: Guard): Promise<void> {
   const existing = await stat(nativePath(destination)).catch(() => undefined)
   if (existing !== undefined) {
     // To open the destination would empty the source.
@@ -61,7 +62,7 @@ async function copyRegularFile(source: string, info: Stats, destination: string)
     if (existing.isFIFO() || existing.isSocket()) throw invalidRequest('the destination is not a regular file')
     if (existing.isDirectory()) await refuseAsDirectory(destination)
   }
-  await copyFile(nativePath(source), nativePath(destination))
+  await guard.writeOver(destination, (place) => copyFile(nativePath(source), place))
 }
 
 /** Opens a directory for writing, for the error that the system has for it. */

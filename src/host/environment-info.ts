@@ -36,16 +36,36 @@ function homeDirectory(): string | undefined {
   }
 }
 
+function capabilities(): Record<string, boolean> {
+  const isLinux = process.platform === 'linux'
+  return {
+    fileWriteStreaming: true,
+    // What a helper has opened is taken over by way of /proc.
+    ...(isLinux ? { sandboxedFileStreaming: true } : {}),
+    // A sandbox that may write everything but a few places still has the standard devices, and no others.
+    ...(isLinux ? { linuxRootWritePreservesDevices: true } : {}),
+  }
+}
+
+function currentDirectory(): string {
+  try {
+    return process.cwd()
+  } catch {
+    // Removed meanwhile.
+    return '/'
+  }
+}
+
 export function environmentInfo(): EnvironmentInfo {
   const home = homeDirectory()
   const temporary = process.env['TMPDIR']
   return {
     shell: loginShell(),
-    cwd: pathToUri(process.cwd()),
+    cwd: pathToUri(currentDirectory()),
     ...(home === undefined ? {} : { userHomeDir: pathToUri(home) }),
     tempDir: pathToUri(tmpdir()),
     temporaryDirectories: temporary?.startsWith('/') ? [pathToUri(temporary)] : [],
     platformOs: process.platform === 'darwin' ? 'macos' : process.platform,
-    capabilities: {},
+    capabilities: capabilities(),
   }
 }

@@ -5,11 +5,14 @@ import type { FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Files, ReadFileOptions } from '../core/host.ts'
 import { internalError, invalidRequest } from '../protocol/errors.ts'
-import type { DirectoryEntry, Metadata } from '../protocol/fs.ts'
+import type { DirectoryEntry, Metadata, OpenMode } from '../protocol/fs.ts'
 import { decodeName } from '../protocol/path-uri.ts'
 import { copyPath } from './copy.ts'
+import { guardAgainst, unguarded } from './guard.ts'
+import type { Forbidden, Guard } from './guard.ts'
 import { allMountsAreLocal } from './mounts.ts'
 import { nativePath } from './native-path.ts'
+import { checked, openAt, openFile } from './open-file.ts'
 import { errorCode, fileError, osErrorText } from './os-error.ts'
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = constants
@@ -51,7 +54,10 @@ async function readAll(file: FileHandle, size: number, maxBytes: number): Promis
 
 async function writeFile(path: string, data: Uint8Array, { followSymlinks }: { followSymlinks: boolean }): Promise<void> {
   if (!followSymlinks) await refuseParentLinks(path)
-  const file = await open(nativePath(path), O_WRONLY | O_CREAT | O_NONBLOCK | (followSymlinks ? 0 : O_NOFOLLOW))
+  return writeTo(await open(nativePath(path), O_WRONLY | O_CREAT | O_NONBLOCK | (followSymlinks ? 0 : O_NOFOLLOW)), path, data)
+}
+
+async function writeTo(file: FileHandle, path: string, data: Uint8Array): Promise<void> {
   try {
     const info = await file.stat()
     if (info.isFIFO() || info.isSocket()) throw invalidRequest(`path \`${path}\` is not a file`)
@@ -64,7 +70,7 @@ async function writeFile(path: string, data: Uint8Array, { followSymlinks }: { f
 
 async function createDirectory(path: string, { recursive, followSymlinks }: { recursive: boolean; followSymlinks: boolean }): Promise<void> {
   if (!followSymlinks) await refuseParentLinks(path)
-  await mkdir(nativePath(path), { recursive })
+  await makeDirectories(path, recursive, unguarded)
 }
 
 async function getMetadata(path: string, { followSymlinks }: { followSymlinks: boolean }): Promise<Metadata> {
@@ -148,6 +154,7 @@ function answering<A extends unknown[], R>(call: (...args: A) => Promise<R>): (.
   }
 }
 
+/** The calls on what this process can reach. */
 export const files: Files = {
   readFile: answering(readFile),
   writeFile: answering(writeFile),
@@ -155,6 +162,74 @@ export const files: Files = {
   getMetadata: answering(getMetadata),
   readDirectory: answering(readDirectory),
   remove: answering(remove),
-  copy: answering(copyPath),
+  copy: answering((source, destination, options) => copyPath(source, destination, options, unguarded)),
   canonicalize: answering(canonicalize),
+  open: answering(async (path, mode) => openFile(await openAt(nativePath(path), path, mode))),
+}
+
+/**
+ * The same, for a sandbox in which some paths must not come to be. Those that are there only to be covered in
+ * another sandbox are kept from sight.
+ */
+export function guardedFiles(forbidden: Forbidden): Files {
+  if (forbidden.paths.length === 0) return files
+  const guard = guardAgainst(forbidden)
+  return {
+    ...files,
+    writeFile: answering(async (path, data, { followSymlinks }) => {
+      if (!followSymlinks) await refuseParentLinks(path)
+      await guard.openForWriting(path, { followLinks: followSymlinks, use: (file) => writeTo(file, path, data) })
+    }),
+    createDirectory: answering(async (path, { recursive, followSymlinks }) => {
+      if (!followSymlinks) await refuseParentLinks(path)
+      await makeDirectories(path, recursive, guard)
+    }),
+    getMetadata: answering(async (path, options) => {
+      await guard.refuseHidden(path)
+      return getMetadata(path, options)
+    }),
+    readDirectory: answering(async (path) => {
+      const hidden = await guard.hiddenIn(path)
+      return (await readDirectory(path)).filter(({ fileName }) => !hidden.has(fileName))
+    }),
+    remove: answering(async (path, options) => {
+      if (options.force && (await guard.isHidden(path))) return
+      await guard.refuseHidden(path)
+      await guard.refuseHolder(path)
+      return remove(path, options)
+    }),
+    copy: answering((source, destination, options) => copyPath(source, destination, options, guard)),
+    open: answering(async (path, mode) => openFile(await openGuarded(path, mode, guard))),
+  }
+}
+
+/** The bare file of an open call, for the helper. Throws RpcError. */
+export const openUnder = answering((forbidden: Forbidden, path: string, mode: OpenMode) =>
+  forbidden.paths.length === 0 ? openAt(nativePath(path), path, mode) : openGuarded(path, mode, guardAgainst(forbidden)),
+)
+
+/** One that is made is made under guard. */
+async function openGuarded(path: string, mode: OpenMode, guard: ReturnType<typeof guardAgainst>): Promise<FileHandle> {
+  if (mode === 'read') return openAt(nativePath(path), path, mode)
+  let opened: FileHandle | undefined
+  await guard.openForWriting(path, { followLinks: true, use: async (file) => void (opened = await checked(file, path, mode)) })
+  return opened as unknown as FileHandle
+}
+
+/**
+ * All on the way if `recursive`; those that are there are well then. The runtime's own recursion says that a
+ * parent is missing where it may not be made.
+ */
+async function makeDirectories(path: string, recursive: boolean, guard: Guard): Promise<void> {
+  try {
+    await guard.create(path, (place) => mkdir(place))
+  } catch (error) {
+    const code = errorCode(error)
+    if (!recursive) throw error
+    if (code === 'ENOENT' && path !== '/') {
+      await makeDirectories(dirname(path), recursive, guard)
+      return guard.create(path, (place) => mkdir(place))
+    }
+    if (code !== 'EEXIST' || !(await stat(nativePath(path))).isDirectory()) throw error
+  }
 }

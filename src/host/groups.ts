@@ -1,5 +1,5 @@
 /** The process groups that this server started and may have to answer for when it ends. */
-import { groupExists, killLeftovers, killMembers, killSession, signalGroup } from './process-group.ts'
+import { groupExists, interruptConfined, killLeftovers, killMembers, killSession, signalGroup } from './process-group.ts'
 
 /** Above this many remembered leftovers, those that have ended meanwhile are looked for. */
 const SWEEP_AT = 256
@@ -35,6 +35,14 @@ export function trackGroup(pid: number): Group {
       if (leftovers.size > SWEEP_AT) for (const group of leftovers) if (!groupExists(group)) leftovers.delete(group)
     },
   }
+}
+
+/**
+ * The same for a sandbox, of which the child is only the keeper: it dies with everything inside when it is
+ * killed, and a SIGINT is for the command inside and not for it.
+ */
+export function trackConfined(pid: number): Group {
+  return { ...trackGroup(pid), interrupt: () => interruptConfined(pid) }
 }
 
 /** SIGKILL to all that is left of what was started. */

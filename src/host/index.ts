@@ -1,30 +1,64 @@
 /** The machine that the server runs on, as the core's host. */
 import { randomUUID } from 'node:crypto'
 import process from 'node:process'
-import type { Host } from '../core/host.ts'
+import type { Child, ChildEvents, Host, SpawnSpec } from '../core/host.ts'
+import type { Limits } from '../core/limits.ts'
+import { confinedFiles } from './confined-files.ts'
+import { confineProcess } from './confined-process.ts'
 import { environmentInfo } from './environment-info.ts'
-import { files } from './files.ts'
 import { killAllGroups } from './groups.ts'
+import { closeInheritedOnExec } from './libc.ts'
 import { spawnError } from './os-error.ts'
-import { startPiped } from './pipe-process.ts'
-import { startOnTerminal } from './terminal-process.ts'
+import { startConfinedPiped, startPiped } from './pipe-process.ts'
+import { createSandboxes, sandboxType } from './sandboxes.ts'
+import type { SandboxOptions, Sandboxes } from './sandboxes.ts'
+import { startConfinedOnTerminal, startOnTerminal, terminalEnvironment } from './terminal-process.ts'
 
-export function createHost(report: (fault: unknown) => void): Host {
+export type HostOptions = {
+  sandbox: SandboxOptions
+  limits: Limits
+  /** Called for a fault that has been contained. */
+  report: (fault: unknown) => void
+}
+
+export function createHost({ sandbox, limits, report }: HostOptions): Host {
+  closeInheritedOnExec()
+  const sandboxes = createSandboxes(sandbox)
+  const files = confinedFiles(sandboxes, limits)
   // Read once: nothing in here changes it, and each look at it is a system call a variable.
   let environment: ReadonlyMap<string, string> | undefined
   return {
     spawn: async (spec, events) => {
       try {
-        return await (spec.stdin === 'terminal' ? startOnTerminal(spec, events) : startPiped(spec, events))
+        return await start(spec, events, sandboxes)
       } catch (error) {
         throw spawnError(error)
       }
     },
     files,
-    environmentInfo,
+    sandboxType,
+    environmentInfo: () => {
+      sandboxes.prepare()
+      return environmentInfo()
+    },
     environment: () => (environment ??= new Map(Object.entries(process.env) as [string, string][])),
     uuid: randomUUID,
     report,
+  }
+}
+
+async function start(spec: SpawnSpec, events: ChildEvents, sandboxes: Sandboxes): Promise<Child> {
+  const onTerminal = spec.stdin === 'terminal'
+  const how = await confineProcess(onTerminal ? { ...spec, env: terminalEnvironment(spec.env) } : spec, sandboxes)
+  if ('spec' in how) return onTerminal ? startOnTerminal(how.spec, events) : startPiped(how.spec, events)
+  const { confined } = how
+  try {
+    return await (onTerminal ? startConfinedOnTerminal(confined, events) : startConfinedPiped(spec, confined, events))
+  } catch (error) {
+    confined.release()
+    throw error
+  } finally {
+    confined.close()
   }
 }
 

@@ -2,6 +2,7 @@
  * The few C library calls that the runtimes have no name for. Each is optional: where foreign functions
  * are not to be had, the callers have a second way.
  */
+import { closeSync, readdirSync } from 'node:fs'
 import { constants } from 'node:os'
 import process from 'node:process'
 import { isDeno } from './runtime.ts'
@@ -22,6 +23,8 @@ type Functions = {
   ioctl: (fd: number, request: bigint) => number
   fcntl?: (fd: number, command: number, argument: number) => number
   memfd_create?: ((name: Uint8Array, flags: number) => number) | undefined
+  close: (fd: number) => number
+  flock: (fd: number, operation: number) => number
   signal: (signal: number, handler: bigint) => unknown
 }
 
@@ -51,6 +54,8 @@ function loadNode(): Functions | null {
   const { functions } = ffi.dlopen(null, {
     ...(process.platform === 'linux' ? { fcntl: { arguments: ['i32', 'i32', 'i32'] as const, return: 'i32' as const } } : {}),
     pipe: { arguments: ['pointer'], return: 'i32' },
+    close: { arguments: ['i32'], return: 'i32' },
+    flock: { arguments: ['i32', 'i32'], return: 'i32' },
     ioctl: { arguments: ['i32', 'u64'], return: 'i32' },
     signal: { arguments: ['i32', 'u64'], return: 'u64' },
   })
@@ -68,6 +73,9 @@ function loadDeno(): Functions {
   const deno = (globalThis as unknown as { Deno: DenoFfi }).Deno
   const library = process.platform === 'darwin' ? 'libSystem.dylib' : 'libc.so.6'
   return deno.dlopen(library, {
+    ...(process.platform === 'linux' ? { memfd_create: { parameters: ['buffer', 'u32'], result: 'i32' } } : {}),
+    close: { parameters: ['i32'], result: 'i32' },
+    flock: { parameters: ['i32', 'i32'], result: 'i32' },
     ioctl: { parameters: ['i32', 'u64'], result: 'i32' },
     signal: { parameters: ['i32', 'u64'], result: 'u64' },
   }).symbols as Functions
@@ -95,10 +103,32 @@ export function closeOnExec(fd: number): boolean {
   return functions()?.ioctl(fd, FIOCLEX) === 0
 }
 
+/** Keeps from children what this process itself was given beside its standard streams. */
+export function closeInheritedOnExec(): void {
+  if (process.platform !== 'linux') return
+  for (const name of readdirSync('/proc/self/fd')) if (Number(name) > 2) closeOnExec(Number(name))
+}
+
 /** A file in memory only, on no file system: neither a read-only nor a noexec mount is in its way. */
 export function openMemoryFile(name: string): number | undefined {
   const fd = functions()?.memfd_create?.(new TextEncoder().encode(`${name}\0`), MFD_CLOEXEC)
   return fd === undefined || fd < 0 ? undefined : fd
+}
+
+/** Closes a descriptor that an addon or the C library has made, which the runtime may know nothing of. */
+export function closeDescriptor(fd: number): void {
+  const calls = functions()
+  if (calls === null) closeSync(fd)
+  else calls.close(fd)
+}
+
+/** flock's operations, never waiting. */
+export const Lock = { Shared: 1 | 4, Exclusive: 2 | 4 } as const
+
+/** Whether the lock was got. True where there are no foreign functions: then nothing is known of other servers. */
+export function lockFile(fd: number, lock: (typeof Lock)[keyof typeof Lock]): boolean {
+  const calls = functions()
+  return calls === null || calls.flock(fd, lock) === 0
 }
 
 /** Undoes the runtime's ignoring of SIGPIPE, which an execve would hand on. */

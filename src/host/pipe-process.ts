@@ -7,7 +7,9 @@ import { Socket } from 'node:net'
 import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import type { Child, ChildEvents, SpawnSpec } from '../core/host.ts'
-import { trackGroup } from './groups.ts'
+import type { ConfinedStart } from './confined-process.ts'
+import { trackConfined, trackGroup } from './groups.ts'
+import type { Group } from './groups.ts'
 import { openPipe } from './libc.ts'
 import { findProgram } from './program.ts'
 
@@ -34,19 +36,33 @@ function inputWire(): Wire<Writable> {
 
 export async function startPiped(spec: SpawnSpec, events: ChildEvents): Promise<Child> {
   const { file } = findProgram(spec)
-  const stdinWire = spec.stdin === 'pipe' ? inputWire() : undefined
+  const program = { file, argv0: spec.arg0 ?? (spec.argv[0] as string), args: spec.argv.slice(1), cwd: spec.cwd, env: Object.fromEntries(spec.env) }
+  const { child, stdin, outputs } = await spawnPiped(program, spec.stdin === 'pipe', [])
+  return followChild(child, stdin, outputs, trackGroup(child.pid as number), events)
+}
+
+export async function startConfinedPiped(spec: SpawnSpec, command: ConfinedStart, events: ChildEvents): Promise<Child> {
+  const program = { ...command, argv0: command.file, cwd: '/', env: {} }
+  const { child, stdin, outputs } = await spawnPiped(program, spec.stdin === 'pipe', command.descriptors)
+  child.once('exit', command.release)
+  return followChild(child, stdin, outputs, trackConfined(child.pid as number), events)
+}
+
+type Program = { file: string; argv0: string; args: string[]; cwd: string; env: Record<string, string> }
+type Piped = { child: ChildProcess; stdin: Writable | undefined; outputs: readonly [Readable, Readable] }
+
+async function spawnPiped({ file, args, ...options }: Program, pipeStdin: boolean, descriptors: number[]): Promise<Piped> {
+  const stdinWire = pipeStdin ? inputWire() : undefined
   const stdoutWire = outputWire()
   const stderrWire = outputWire()
   const wires = [stdinWire, stdoutWire, stderrWire].filter((wire) => wire !== undefined)
   let child: ChildProcess
   try {
-    child = spawn(file, spec.argv.slice(1), {
-      argv0: spec.arg0 ?? (spec.argv[0] as string),
-      cwd: spec.cwd,
-      env: Object.fromEntries(spec.env),
+    child = spawn(file, args, {
+      ...options,
       // A session and process group of its own, without a controlling terminal.
       detached: true,
-      stdio: [stdinWire?.child ?? 'ignore', stdoutWire.child, stderrWire.child],
+      stdio: [stdinWire?.child ?? 'ignore', stdoutWire.child, stderrWire.child, ...descriptors],
     })
     // Some failures come as an event, after the call.
     if (child.pid === undefined) throw ((await once(child, 'error')) as unknown[])[0]
@@ -57,17 +73,16 @@ export async function startPiped(spec: SpawnSpec, events: ChildEvents): Promise<
   for (const { child: fd } of wires) if (typeof fd === 'number') closeSync(fd)
   const stdin = stdinWire?.ours(child, 0)
   const outputs = [stdoutWire.ours(child, 1), stderrWire.ours(child, 2)] as const
-  return followChild(child, stdin, outputs, events)
+  return { child, stdin, outputs }
 }
 
 function followChild(
   process: ChildProcess,
   stdin: Writable | undefined,
   outputs: readonly [Readable, Readable],
+  group: Group,
   events: ChildEvents,
 ): Child {
-  const group = trackGroup(process.pid as number)
-
   let open = outputs.length
   outputs.forEach((output, index) => {
     const stream = index === 0 ? 'stdout' : 'stderr'

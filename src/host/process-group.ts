@@ -3,9 +3,9 @@
  * numbered by its pid. That number is pinned for as long as the leader has not been reaped or a member
  * lives; after that it may come to name a stranger's.
  */
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import process from 'node:process'
-import { setImmediate } from 'node:timers'
+import { setImmediate, setTimeout } from 'node:timers'
 import { statFields } from './proc-stat.ts'
 
 export function signalGroup(pid: number, signal: 'SIGINT' | 'SIGKILL'): void {
@@ -84,6 +84,45 @@ function sessionsByLeader(): Map<number, number[]> {
     sessions.set(session, members)
   }
   return sessions
+}
+
+/** A sandbox that was started just now has no command yet; so long it is waited for, looking so often. */
+const COMMAND_MS = 1000
+const LOOK_MS = 5
+
+/** SIGINT to the command in a sandbox, by its keeper's pid: to its group, and to its terminal's foreground job. */
+export function interruptConfined(keeper: number, waited = 0): void {
+  const command = commandIn(keeper)
+  if (command !== undefined) {
+    signalGroup(command, 'SIGINT')
+    const job = foregroundGroup(command)
+    if (job !== undefined && job !== command) signalGroup(job, 'SIGINT')
+  } else if (waited < COMMAND_MS && statFields(keeper) !== undefined) {
+    setTimeout(() => interruptConfined(keeper, waited + LOOK_MS), LOOK_MS)
+  }
+}
+
+/** What runs in a sandbox, once it leads its session. */
+function commandIn(keeper: number): number | undefined {
+  const command = childOfChild(keeper)
+  return command !== undefined && Number(statFields(command)?.[3]) === command ? command : undefined
+}
+
+/** The keeper's child is the first process of the sandbox; what was to be run is that one's first child. */
+export function childOfChild(keeper: number): number | undefined {
+  const [first] = childrenOf(keeper)
+  return first === undefined ? undefined : childrenOf(first)[0]
+}
+
+/** In the order they were started. */
+function childrenOf(parent: number): number[] {
+  try {
+    return readFileSync(`/proc/${parent}/task/${parent}/children`, 'latin1').trim().split(' ').filter(Boolean).map(Number)
+  } catch {
+    // A kernel without that list, or the process is gone.
+  }
+  const pids = existsSync('/proc') ? readdirSync('/proc').map(Number) : []
+  return pids.filter((pid) => Number.isInteger(pid) && Number(statFields(pid)?.[1]) === parent).sort((a, b) => a - b)
 }
 
 /** The group of the job in the foreground of a session's terminal. */

@@ -36,13 +36,10 @@ class ExecError extends Error {
 }
 
 /** Throws what exec would fail with, as an error with an errno name in `code`. */
-export function findProgram({ argv, arg0, cwd, env }: SpawnSpec): Program {
+export function findProgram(spec: SpawnSpec): Program {
+  checkTexts(spec)
+  const { argv, cwd, env } = spec
   const name = argv[0] as string
-  if (name === '') throw internalError('missing program: argv[0] is empty')
-  for (const text of [...argv, arg0 ?? '', ...env.keys(), ...env.values()]) {
-    if (text.includes('\0')) throw internalError('NUL byte in an argument or environment variable')
-  }
-  checkDirectory(cwd)
   if (name.includes('/')) {
     const path = name.startsWith('/') ? name : `${cwd}/${name}`
     checkExecutable(path, 0)
@@ -50,6 +47,22 @@ export function findProgram({ argv, arg0, cwd, env }: SpawnSpec): Program {
   }
   const path = searchPath(name, env.get('PATH') ?? DEFAULT_PATH, cwd)
   return { file: path, path }
+}
+
+/** What can be said without looking for the program: NUL bytes, and a directory that is none. */
+export function checkTexts({ argv, arg0, cwd, env }: SpawnSpec): void {
+  if (argv[0] === '') throw internalError('missing program: argv[0] is empty')
+  for (const text of [...argv, arg0 ?? '', ...env.keys(), ...env.values()]) {
+    if (text.includes('\0')) throw internalError('NUL byte in an argument or environment variable')
+  }
+  checkDirectory(cwd)
+}
+
+/** Every path that exec would try for a name, relative ones as they come. */
+export function programCandidates(name: string, env: ReadonlyMap<string, string>): string[] {
+  if (name.includes('/')) return [name]
+  const directories = (env.get('PATH') ?? DEFAULT_PATH).split(':')
+  return directories.map((directory) => `${directory === '' ? '.' : directory}/${name}`)
 }
 
 function checkDirectory(cwd: string): void {

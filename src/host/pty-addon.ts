@@ -1,5 +1,5 @@
 /** node-pty's native part, loaded from the package or from inside the executable. */
-import { closeSync, constants, existsSync, openSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, constants, existsSync, openSync, unlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -8,6 +8,7 @@ import { getRawAsset, isSea } from './sea.ts'
 import { internalError } from '../protocol/errors.ts'
 import { openMemoryFile } from './libc.ts'
 import { isDeno } from './runtime.ts'
+import { writeAll } from './write-all.ts'
 
 export type PtyAddon = {
   /**
@@ -27,6 +28,8 @@ export type PtyAddon = {
     helperPath: string,
     exited: (code: number, signal: number) => void,
   ): { fd: number; pid: number; pty: string }
+  /** A new terminal, for the caller to hand on. */
+  open(columns: number, rows: number): { master: number; slave: number; pty: string }
 }
 
 export const PTY_ASSET = 'pty.node'
@@ -108,10 +111,6 @@ function* assetFiles(): Generator<(bytes: Buffer) => PtyAddon> {
       }
     }
   }
-}
-
-function writeAll(fd: number, bytes: Buffer): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
 }
 
 function openAddon(path: string): PtyAddon {

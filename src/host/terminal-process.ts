@@ -1,9 +1,15 @@
 /** A process on a terminal. */
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { constants } from 'node:os'
 import type { Child, ChildEvents, SpawnSpec } from '../core/host.ts'
 import { argv0Command } from './argv0.ts'
 import { loginShell } from './environment-info.ts'
-import { trackGroup } from './groups.ts'
-import { closeOnExec } from './libc.ts'
+import type { ConfinedStart } from './confined-process.ts'
+import { trackConfined, trackGroup } from './groups.ts'
+import type { Group } from './groups.ts'
+import { closeDescriptor, closeOnExec } from './libc.ts'
 import { foregroundGroup, signalGroup } from './process-group.ts'
 import { checkSize, findProgram } from './program.ts'
 import { ptyAddon } from './pty-addon.ts'
@@ -18,11 +24,14 @@ const ROWS = 24
 /** Keep the server's user and group. */
 const SAME_ID = -1
 
+/** A terminal's children expect to know the user's shell; nothing else is added, TERM included. */
+export function terminalEnvironment(env: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  return env.has('SHELL') ? env : new Map(env).set('SHELL', loginShell().path)
+}
+
 export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Promise<Child> {
   const { path } = findProgram(spec)
-  const env = new Map(spec.env)
-  // A terminal's children expect to know the user's shell; nothing else is added, TERM included.
-  if (!env.has('SHELL')) env.set('SHELL', loginShell().path)
+  const { env } = spec
   const [file, ...args] = spec.arg0 === undefined ? spec.argv : argv0Command(spec.arg0, path, spec.argv.slice(1))
   checkSize([file as string, ...args], env)
   const addon = ptyAddon()
@@ -35,8 +44,46 @@ export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Pro
   const { fd, pid } = terminal
   // Without this every later child would hold this terminal open.
   closeOnExec(fd)
-  const group = trackGroup(pid)
+  const followed = followTerminal(fd, pid, trackGroup(pid), events)
+  exited = followed.exited
+  return followed.child
+}
 
+/**
+ * In a sandbox the child is only its keeper, and does not take the terminal: the command inside does, so that
+ * job control and Ctrl-C are the command's.
+ */
+export async function startConfinedOnTerminal(command: ConfinedStart, events: ChildEvents): Promise<Child> {
+  const { master, slave } = fork(() => ptyAddon().open(COLUMNS, ROWS))
+  closeOnExec(master)
+  closeOnExec(slave)
+  let child: ChildProcess
+  try {
+    child = spawn(command.file, command.args, {
+      cwd: '/',
+      env: {},
+      detached: true,
+      stdio: [slave, slave, slave, ...command.descriptors],
+    })
+    if (child.pid === undefined) throw ((await once(child, 'error')) as unknown[])[0]
+  } catch (error) {
+    closeDescriptor(master)
+    throw error
+  } finally {
+    closeDescriptor(slave)
+  }
+  const followed = followTerminal(master, child.pid, trackConfined(child.pid), events)
+  child.on('error', () => {})
+  child.once('exit', (code, signal) => {
+    command.release()
+    followed.exited(code ?? 0, signal === null ? 0 : (constants.signals[signal] ?? 0))
+  })
+  return followed.child
+}
+
+type Followed = { child: Child; exited: (code: number, signal: number) => void }
+
+function followTerminal(fd: number, pid: number, group: Group, events: ChildEvents): Followed {
   const master = openMaster(fd, (bytes) => {
     events.output('pty', bytes)
     writer.stir()
@@ -50,14 +97,14 @@ export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Pro
     writer.close()
     events.ended()
   })
-  exited = (code, signal) => {
+  const exited = (code: number, signal: number): void => {
     reaped = true
     group.reaped()
     writer.close()
     events.exited(signal > 0 ? 128 + signal : code)
   }
 
-  return {
+  const child: Child = {
     write: (bytes) => writer.write(bytes),
     stdinQueued: () => writer.queued(),
     stdinOpen: () => !reaped && !master.destroyed,
@@ -72,6 +119,7 @@ export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Pro
     abandon: () => void master.destroy(),
     forget: group.forget,
   }
+  return { child, exited }
 }
 
 function fork<T>(run: () => T): T {

@@ -1,9 +1,9 @@
 /** The filesystem family. */
 import * as v from 'valibot'
-import { optional, path } from './scalars.ts'
-import { Sandbox } from './sandbox.ts'
+import { base64, optional, path, u64 } from './scalars.ts'
+import { SandboxContext } from './sandbox.ts'
 
-const target = { path, sandbox: Sandbox }
+const target = { path, sandbox: SandboxContext }
 const followSymlinks = optional(v.boolean())
 
 export const ReadFileParams = v.object({ ...target, followSymlinks })
@@ -13,8 +13,19 @@ export const CreateDirectoryParams = v.object({ ...target, recursive: optional(v
 export const GetMetadataParams = v.object({ ...target, followSymlinks })
 export const ReadDirectoryParams = v.object(target)
 export const RemoveParams = v.object({ ...target, recursive: optional(v.boolean()), force: optional(v.boolean()), followSymlinks })
-export const CopyParams = v.object({ sourcePath: path, destinationPath: path, recursive: v.boolean(), sandbox: Sandbox })
+export const CopyParams = v.object({ sourcePath: path, destinationPath: path, recursive: v.boolean(), sandbox: SandboxContext })
 export const CanonicalizeParams = v.object(target)
+
+/** The client's name for an open file. Its length is checked by the method, because that error is -32600. */
+const handleId = v.string()
+
+export const OpenParams = v.object({ handleId, ...target, mode: optional(v.picklist(['read', 'replace'])) })
+export const ReadBlockParams = v.object({ handleId, offset: u64, len: u64 })
+export const WriteBlockParams = v.object({ handleId, offset: u64, chunk: base64 })
+export const CloseParams = v.object({ handleId })
+
+/** `read` what is there; `replace` empties the file or makes it. */
+export type OpenMode = 'read' | 'replace'
 
 export type Metadata = {
   isDirectory: boolean

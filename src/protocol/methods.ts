@@ -20,4 +20,8 @@ export const Method = {
   FsRemove: 'fs/remove',
   FsCopy: 'fs/copy',
   FsCanonicalize: 'fs/canonicalize',
+  FsOpen: 'fs/open',
+  FsReadBlock: 'fs/readBlock',
+  FsWriteBlock: 'fs/writeBlock',
+  FsClose: 'fs/close',
 } as const

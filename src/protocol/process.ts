@@ -1,7 +1,8 @@
 /** The process family. */
 import * as v from 'valibot'
 import { base64, optional, path, stringMap, u64 } from './scalars.ts'
-import { Sandbox } from './sandbox.ts'
+import { SandboxContext } from './sandbox.ts'
+import type { SandboxType } from './sandbox.ts'
 
 export const EnvPolicy = v.object({
   inherit: v.picklist(['all', 'core', 'none']),
@@ -24,7 +25,7 @@ export const StartParams = v.object({
   pipeStdin: v.optional(v.boolean(), false),
   /** The child's argv[0]; the program stays argv[0] of `argv`. */
   arg0: optional(v.string()),
-  sandbox: Sandbox,
+  sandbox: SandboxContext,
   enforceManagedNetwork: v.optional(v.boolean(), false),
   networkProxy: optional(v.custom<unknown>(() => true)),
 })
@@ -60,4 +61,4 @@ export const TerminateParams = v.object({ processId: v.string() })
 
 export type OutputStream = 'stdout' | 'stderr' | 'pty'
 export type WriteStatus = 'accepted' | 'unknownProcess' | 'stdinClosed'
-export type StartResult = { processId: string; sandboxType: 'none' }
+export type StartResult = { processId: string; sandboxType: SandboxType }

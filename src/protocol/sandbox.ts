@@ -1,42 +1,279 @@
-/** The sandbox object that requests carry: which of them ask for something to be enforced. */
+/**
+ * The sandbox object that requests carry, in every dialect, read into one form.
+ *
+ * 0.121 and 0.123 send a legacy policy; 0.125 and later a permission profile, whose paths are native up to
+ * 0.140 and file URIs from 0.150 on. What is not understood is refused, never taken for "no sandbox".
+ */
 import * as v from 'valibot'
 import { isJsonObject } from './json.ts'
 import type { JsonValue } from './json.ts'
-import { optional } from './scalars.ts'
+import { optional, path } from './scalars.ts'
 
-/** Any value is taken, so that a shape that is not understood is refused as a sandbox and not overlooked. */
-export const Sandbox = optional(v.custom<JsonValue>(() => true))
-export type Sandbox = v.InferOutput<typeof Sandbox>
+export type Access = 'read' | 'write' | 'deny'
+export type Network = 'restricted' | 'enabled'
 
-/** Whether file calls under this sandbox may run unconfined. What is not known to be open is closed. */
-export function opensFiles(sandbox: Sandbox): boolean {
-  if (sandbox === null || sandbox === undefined) return true
-  if (!isJsonObject(sandbox)) return false
-  const policy = sandbox['sandboxPolicy']
-  if (isJsonObject(policy)) return policy['type'] === 'danger-full-access' && isNothing(sandbox['fileSystemSandboxPolicy'])
-  const permissions = sandbox['permissions']
-  if (!isJsonObject(permissions)) return false
-  switch (permissions['type']) {
-    case 'disabled':
-    case 'external':
-      return true
-    case 'managed': {
-      const files = permissions['file_system']
-      return isJsonObject(files) && files['type'] === 'unrestricted'
+/** What an entry of a profile is about. */
+export type EntryPath =
+  | { type: 'path'; path: string }
+  /** Relative patterns are below the sandbox's cwd. */
+  | { type: 'glob'; pattern: string }
+  | { type: 'root' | 'minimal' | 'tmpdir' | 'slash_tmp' | 'unknown' }
+  /** `subpath` is relative to every workspace root. */
+  | { type: 'project_roots'; subpath?: string }
+
+export type Entry = { at: EntryPath; access: Access }
+
+/** Which files may be touched: all of them, or what the entries say. */
+export type FilePermissions = { unrestricted: true } | { unrestricted: false; entries: Entry[]; globScanMaxDepth?: number }
+
+/** What enforced a command's sandbox; the protocol's words. */
+export type SandboxType = 'none' | 'linuxSeccomp' | 'macosSeatbelt'
+
+export type Sandbox = {
+  files: FilePermissions
+  network: Network
+  /** What relative entries are relative to. Absent: the request did not say. */
+  cwd?: string
+  /** The dialect (0.121) has no word for the cwd: it means a directory that this side should know. */
+  cwdImplied?: true
+  /** What `project_roots` stands for. Absent (clients before 0.150): the cwd. */
+  workspaceRoots?: string[]
+}
+
+const access = v.pipe(
+  v.picklist(['read', 'write', 'deny', 'none']),
+  v.transform((word): Access => (word === 'none' ? 'deny' : word)),
+)
+
+const subpath = optional(
+  v.pipe(
+    v.string(),
+    v.check((text) => !text.startsWith('/') && !text.split('/').includes('..') && !text.includes('\0'), 'expected a path below a workspace root'),
+  ),
+)
+
+const special = v.variant('kind', [
+  v.pipe(
+    v.object({ kind: v.picklist(['root', 'minimal', 'tmpdir', 'slash_tmp', 'unknown']) }),
+    v.transform(({ kind }): EntryPath => ({ type: kind })),
+  ),
+  v.pipe(
+    v.object({ kind: v.picklist(['project_roots', 'current_working_directory']), subpath }),
+    v.transform(({ subpath }): EntryPath => ({ type: 'project_roots', ...(isNothing(subpath) ? {} : { subpath }) })),
+  ),
+])
+
+const pattern = v.pipe(
+  v.string(),
+  v.check((text) => !text.includes('\0'), 'pattern contains a NUL byte'),
+)
+
+const entryPath = v.variant('type', [
+  v.object({ type: v.literal('path'), path }),
+  v.pipe(
+    v.object({ type: v.literal('glob_pattern'), pattern }),
+    v.transform(({ pattern }): EntryPath => ({ type: 'glob', pattern })),
+  ),
+  v.pipe(
+    v.object({ type: v.literal('special'), value: special }),
+    v.transform(({ value }) => value),
+  ),
+])
+
+/** More than any real profile has by a factor of a hundred; each costs a few looks at the disk and a mount. */
+const MAX_ENTRIES = 4096
+
+const entries = v.pipe(
+  v.array(
+    v.pipe(
+      // What `missing_path_behavior` could ask for is done for every entry: what is missing is skipped.
+      v.object({ path: entryPath, access, missing_path_behavior: optional(v.string()) }),
+      v.transform(({ path: at, access }): Entry => ({ at, access })),
+    ),
+  ),
+  v.maxLength(MAX_ENTRIES),
+)
+
+const depth = optional(
+  v.custom<number>((value) => typeof value === 'number' && Number.isInteger(value) && value >= 1, 'expected a nonzero integer'),
+)
+
+function restrictTo(files: { entries: Entry[]; glob_scan_max_depth?: number | null | undefined }): FilePermissions {
+  const { entries, glob_scan_max_depth: depth } = files
+  return { unrestricted: false, entries, ...(isNothing(depth) ? {} : { globScanMaxDepth: depth }) }
+}
+
+const network = v.picklist(['restricted', 'enabled'])
+
+type Permissions = { files: FilePermissions; network: Network }
+
+const unrestricted = (): FilePermissions => ({ unrestricted: true })
+
+const managedFiles = v.variant('type', [
+  v.pipe(v.object({ type: v.literal('unrestricted') }), v.transform(unrestricted)),
+  v.pipe(v.object({ type: v.literal('restricted'), entries, glob_scan_max_depth: depth }), v.transform((files) => restrictTo(files))),
+])
+
+/** Permission profiles. Whatever else than files and network a profile may speak of is not for an executor. */
+const taggedPermissions = v.variant('type', [
+  v.pipe(
+    v.object({ type: v.literal('managed'), file_system: managedFiles, network }),
+    v.transform(({ file_system: files, network }): Permissions => ({ files, network })),
+  ),
+  v.pipe(
+    v.object({ type: v.literal('disabled') }),
+    v.transform((): Permissions => ({ files: unrestricted(), network: 'enabled' })),
+  ),
+  v.pipe(
+    v.object({ type: v.literal('external'), network }),
+    v.transform(({ network }): Permissions => ({ files: unrestricted(), network })),
+  ),
+])
+
+const paths = optional(v.pipe(v.array(path), v.maxLength(MAX_ENTRIES)))
+
+/** A list has no member that is wanted, and would pass for an object without any. */
+const anObject = v.custom<object>((value) => isJsonObject(value as JsonValue), 'expected an object')
+
+/** Grants on top of a legacy policy, and the whole of what 0.125 to 0.140 take as an untagged profile. */
+const Grants = v.pipe(
+  anObject,
+  v.object({
+    file_system: optional(
+      v.pipe(anObject, v.object({ read: paths, write: paths, entries: optional(entries), glob_scan_max_depth: depth })),
+    ),
+    network: optional(v.pipe(anObject, v.object({ enabled: optional(v.boolean()) }))),
+  }),
+)
+
+type Grants = v.InferOutput<typeof Grants>
+
+function granted({ file_system: files }: Grants): Entry[] {
+  const literal = (access: Access) => (path: string): Entry => ({ at: { type: 'path', path }, access })
+  return [...(files?.entries ?? []), ...(files?.read ?? []).map(literal('read')), ...(files?.write ?? []).map(literal('write'))]
+}
+
+const untaggedPermissions = v.pipe(
+  Grants,
+  v.check(({ file_system, network }) => Boolean(file_system ?? network), 'missing member `type`'),
+  v.transform(
+    (grants): Permissions => ({
+      files: restrictTo({ entries: granted(grants), glob_scan_max_depth: grants.file_system?.glob_scan_max_depth }),
+      network: grants.network?.enabled === true ? 'enabled' : 'restricted',
+    }),
+  ),
+)
+
+export const PermissionProfile = v.lazy((input) => (hasMember(input, 'type') ? taggedPermissions : untaggedPermissions))
+
+const place = { cwd: path, workspaceRoots: paths }
+
+function placed({ cwd, workspaceRoots }: { cwd?: string | null | undefined; workspaceRoots?: string[] | null | undefined }) {
+  return { ...(isNothing(cwd) ? {} : { cwd }), ...(isNothing(workspaceRoots) ? {} : { workspaceRoots }) }
+}
+
+const profileContext = v.pipe(
+  v.object({ permissions: PermissionProfile, ...place, cwd: optional(path), policyContext: optional(v.object(place)) }),
+  v.transform(({ permissions, policyContext, ...flat }): Sandbox => ({ ...permissions, ...placed(policyContext ?? flat) })),
+)
+
+// ---- the legacy policies ----
+
+const flag = v.optional(v.boolean(), false)
+
+const readAccess = optional(
+  v.variant('type', [
+    v.object({ type: v.literal('full-access') }),
+    v.object({ type: v.literal('restricted'), include_platform_defaults: v.optional(v.boolean(), true), readable_roots: paths }),
+  ]),
+)
+
+type ReadAccess = v.InferOutput<typeof readAccess>
+
+function readable(access: ReadAccess): Entry[] {
+  if (isNothing(access) || access.type === 'full-access') return [{ at: { type: 'root' }, access: 'read' }]
+  return [
+    ...(access.include_platform_defaults ? [{ at: { type: 'minimal' }, access: 'read' } as const] : []),
+    ...granted({ file_system: { read: access.readable_roots } }),
+  ]
+}
+
+const networkOf = (enabled: boolean): Network => (enabled ? 'enabled' : 'restricted')
+
+const writeSpecial = (type: 'slash_tmp' | 'tmpdir' | 'project_roots'): Entry => ({ at: { type }, access: 'write' })
+
+export const LegacyPolicy = v.variant('type', [
+  v.pipe(
+    v.object({ type: v.literal('danger-full-access') }),
+    v.transform((): Permissions => ({ files: unrestricted(), network: 'enabled' })),
+  ),
+  v.pipe(
+    v.object({ type: v.literal('external-sandbox'), network_access: v.optional(network, 'restricted') }),
+    v.transform(({ network_access: network }): Permissions => ({ files: unrestricted(), network })),
+  ),
+  v.pipe(
+    v.object({ type: v.literal('read-only'), access: readAccess, network_access: flag }),
+    v.transform(({ access, network_access }): Permissions => ({ files: restrictTo({ entries: readable(access) }), network: networkOf(network_access) })),
+  ),
+  v.pipe(
+    v.object({
+      type: v.literal('workspace-write'),
+      writable_roots: paths,
+      read_only_access: readAccess,
+      network_access: flag,
+      exclude_tmpdir_env_var: flag,
+      exclude_slash_tmp: flag,
+    }),
+    v.transform((policy): Permissions => {
+      const entries = [
+        ...readable(policy.read_only_access),
+        writeSpecial('project_roots'),
+        ...granted({ file_system: { write: policy.writable_roots } }),
+        ...(policy.exclude_slash_tmp ? [] : [writeSpecial('slash_tmp')]),
+        ...(policy.exclude_tmpdir_env_var ? [] : [writeSpecial('tmpdir')]),
+      ]
+      return { files: restrictTo({ entries }), network: networkOf(policy.network_access) }
+    }),
+  ),
+])
+
+/** The finer policy that 0.123 and 0.125 have beside the legacy one, which is its projection. */
+export const FileSystemPolicy = v.variant('kind', [
+  v.pipe(v.object({ kind: v.picklist(['unrestricted', 'external-sandbox']) }), v.transform(unrestricted)),
+  v.pipe(v.object({ kind: v.literal('restricted'), entries, glob_scan_max_depth: depth }), v.transform((files) => restrictTo(files))),
+])
+
+const legacyContext = v.pipe(
+  v.object({
+    sandboxPolicy: LegacyPolicy,
+    sandboxPolicyCwd: optional(path),
+    fileSystemSandboxPolicy: optional(FileSystemPolicy),
+    additionalPermissions: optional(Grants),
+  }),
+  v.check(
+    ({ fileSystemSandboxPolicy, sandboxPolicyCwd }) => isNothing(fileSystemSandboxPolicy) || !isNothing(sandboxPolicyCwd),
+    'fileSystemSandboxPolicy requires sandboxPolicyCwd',
+  ),
+  v.transform(({ sandboxPolicy, sandboxPolicyCwd, fileSystemSandboxPolicy, additionalPermissions }): Sandbox => {
+    const files = fileSystemSandboxPolicy ?? sandboxPolicy.files
+    const more = additionalPermissions ?? {}
+    return {
+      files: files.unrestricted ? files : { ...files, entries: [...files.entries, ...granted(more)] },
+      network: more.network?.enabled === true ? 'enabled' : sandboxPolicy.network,
+      ...(isNothing(sandboxPolicyCwd) ? { cwdImplied: true } : { cwd: sandboxPolicyCwd }),
     }
-    default:
-      return false
-  }
+  }),
+)
+
+/** Absent and null mean that nothing is to be enforced. */
+export const SandboxContext = optional(
+  v.lazy((input) => (hasMember(input, 'sandboxPolicy') && !hasMember(input, 'permissions') ? legacyContext : profileContext)),
+)
+
+function hasMember(value: unknown, name: string): boolean {
+  return typeof value === 'object' && value !== null && name in value
 }
 
-/** Whether a command under this sandbox may run unconfined: files and network must both be open. */
-export function opensProcess(sandbox: Sandbox): boolean {
-  if (!opensFiles(sandbox)) return false
-  const permissions = isJsonObject(sandbox ?? null) ? (sandbox as { permissions?: JsonValue }).permissions : undefined
-  if (!isJsonObject(permissions) || permissions['type'] === 'disabled') return true
-  return permissions['network'] === 'enabled'
-}
-
-function isNothing(value: JsonValue | undefined): boolean {
+function isNothing(value: unknown): value is null | undefined {
   return value === null || value === undefined
 }

@@ -1,11 +1,13 @@
 /** The command line. */
 import { parseArgs } from 'node:util'
 import type { Limits } from '../core/limits.ts'
+import type { SandboxOptions } from '../host/sandboxes.ts'
 import { parseListenUrl } from './listen-url.ts'
 import type { Listen } from './listen-url.ts'
 
 export type Command =
-  | { kind: 'serve'; listen: Listen; limits: Partial<Limits> }
+  | { kind: 'serve'; listen: Listen; limits: Partial<Limits>; sandbox: SandboxOptions }
+  | { kind: 'doctor'; sandbox: SandboxOptions }
   | { kind: 'help' }
   | { kind: 'version' }
 
@@ -29,12 +31,16 @@ const MAX_RETAINED_MIB = 65_536
 export const HELP = `exec-server: lets a coding agent work on this machine
 
 Usage: exec-server [options]
+       exec-server doctor [--bwrap PATH]   what sandboxes this machine can enforce, and why not
+       exec-server fs-helper               answers file calls on stdin, for use in a sandbox
 
 Options:
   --listen URL                 where to listen: ws://IP:PORT, stdio or stdio:// (default ${DEFAULT_LISTEN});
                                the URL with the real port is the only line on stdout
   --session-ttl-seconds N      how long a session outlives its connection (default 80)
   --retained-mib N             how much output of all processes together is kept for reading (default 256)
+  --bwrap PATH                 the bubblewrap that confines commands (default: the first on PATH)
+  --require-sandbox            refuse every command and file call that comes without a sandbox
   --help                       show this text
   --version                    show the version
 
@@ -45,6 +51,8 @@ const options = {
   listen: { type: 'string' },
   'session-ttl-seconds': { type: 'string' },
   'retained-mib': { type: 'string' },
+  bwrap: { type: 'string' },
+  'require-sandbox': { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'V' },
 } as const
@@ -52,14 +60,18 @@ const options = {
 /** Reads the arguments. A leading `exec-server` is passed over, so that this can stand where `codex exec-server` is called. */
 export function parseCommand(args: readonly string[]): Command {
   const rest = args[0] === 'exec-server' ? args.slice(1) : args
-  const values = parseOptions(rest)
+  const isDoctor = rest[0] === 'doctor'
+  const values = parseOptions(isDoctor ? rest.slice(1) : rest)
   if (values.help === true) return { kind: 'help' }
   if (values.version === true) return { kind: 'version' }
+  const sandbox = sandboxOptions(values.bwrap, values['require-sandbox'])
+  if (isDoctor) return { kind: 'doctor', sandbox }
   const ttl = wholeNumber('session-ttl-seconds', values['session-ttl-seconds'], MAX_TTL_SECONDS)
   const retained = wholeNumber('retained-mib', values['retained-mib'], MAX_RETAINED_MIB)
   return {
     kind: 'serve',
     listen: parseListen(values.listen ?? DEFAULT_LISTEN),
+    sandbox,
     limits: {
       ...(ttl === undefined ? {} : { sessionTtlMs: ttl * 1000 }),
       ...(retained === undefined ? {} : { retainedTotal: retained * 1024 * 1024 }),
@@ -80,6 +92,11 @@ function parseOptions(args: readonly string[]) {
   } catch (error) {
     throw new UsageError(`error: ${(error as Error).message.split('\n', 1)[0]}`, 2)
   }
+}
+
+function sandboxOptions(bubblewrap: string | undefined, required: boolean | undefined): SandboxOptions {
+  if (bubblewrap !== undefined && !bubblewrap.startsWith('/')) throw new UsageError(`error: --bwrap takes an absolute path, not '${bubblewrap}'`, 2)
+  return { required: required === true, ...(bubblewrap === undefined ? {} : { bubblewrap }) }
 }
 
 function parseListen(value: string): Listen {

@@ -31,16 +31,19 @@ async function follow(command: Command): Promise<void> {
       return void process.stdout.write(HELP)
     case 'version':
       return void process.stdout.write(`exec-server ${version}\n`)
+    case 'doctor':
+      process.exitCode = await (await import('./doctor.ts')).runDoctor(command.sandbox)
+      return
     case 'serve': {
       let stop = (): void => process.exit(0)
       onStopSignal(() => stop())
       if (command.listen.kind === 'stdio') {
-        stop = (await import('./serve.ts')).serveParent(command.limits)
+        stop = (await import('./serve.ts')).serveParent(command)
         return
       }
       const listener = await listen(command.listen.address, command.listen.port)
       writeSync(1, `${listener.url}\n`)
-      stop = (await import('./serve.ts')).serveNetwork(listener, command.limits)
+      stop = (await import('./serve.ts')).serveNetwork(listener, command)
     }
   }
 }

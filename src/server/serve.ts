@@ -6,6 +6,7 @@ import { createExecServer } from '../core/server.ts'
 import type { ExecServer } from '../core/server.ts'
 import { systemClock } from '../host/clock.ts'
 import { createHost, killAllProcesses } from '../host/index.ts'
+import type { SandboxOptions } from '../host/sandboxes.ts'
 import type { Listener } from './listener.ts'
 import { serveStdio, stdioStreams } from './stdio-door.ts'
 import { openWebSocketDoor } from './websocket-door.ts'
@@ -13,8 +14,11 @@ import { openWebSocketDoor } from './websocket-door.ts'
 /** How long clients have to take our close frame in before the end. */
 const GOODBYE_MS = 250
 
-function createServer(limits: Partial<Limits>): ExecServer {
-  const server = createExecServer({ host: createHost(report), clock: systemClock, limits: { ...defaultLimits, ...limits } })
+export type ServeOptions = { limits: Partial<Limits>; sandbox: SandboxOptions }
+
+function createServer({ limits: given, sandbox }: ServeOptions): ExecServer {
+  const limits = { ...defaultLimits, ...given }
+  const server = createExecServer({ host: createHost({ sandbox, limits, report }), clock: systemClock, limits })
   // A fault in what one client does is not the end of the others' processes.
   process.on('uncaughtException', report)
   process.on('unhandledRejection', report)
@@ -29,8 +33,8 @@ function report(fault: unknown): void {
 }
 
 /** Serves the parent until it has nothing more to say. Returns what ends it before. */
-export function serveParent(limits: Partial<Limits>): () => void {
-  const server = createServer(limits)
+export function serveParent(options: ServeOptions): () => void {
+  const server = createServer(options)
   const end = (): never => {
     server.shutdown()
     killAllProcesses()
@@ -42,8 +46,8 @@ export function serveParent(limits: Partial<Limits>): () => void {
 }
 
 /** Serves whoever connects. Returns what ends it. */
-export function serveNetwork(listener: Listener, limits: Partial<Limits>): () => void {
-  const server = createServer(limits)
+export function serveNetwork(listener: Listener, options: ServeOptions): () => void {
+  const server = createServer(options)
   const door = openWebSocketDoor(server, listener)
   return () => {
     listener.close()

@@ -1,8 +1,9 @@
 /** What is tried with every release. */
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { eventually } from '../support/server.ts'
+import type { SandboxMode } from './home.ts'
 import type { Script } from './model.ts'
 import { executable } from './server.ts'
 import { applyPatch, exec, writeStdin } from './tools.ts'
@@ -18,6 +19,8 @@ export type Case = {
   name: string
   /** Cuts the connection, and so is for releases that resume their session. */
   cuts?: true
+  /** Absent: full access. */
+  sandbox?: SandboxMode
   script(scene: Scene): Script
 }
 
@@ -140,6 +143,48 @@ export const cases: readonly Case[] = [
       const second = yield writeStdin(first.session, 'one\n', 2000)
       const third = yield writeStdin(first.session, '\x04')
       deepEqual([second.text + third.text, third.exitCode], ['one\r\ngot one\r\n', 0])
+    },
+  },
+  {
+    name: 'in the workspace-write sandbox a patch applies, and commands write inside and not outside',
+    sandbox: 'workspace-write',
+    *script({ work }) {
+      const patched = yield applyPatch('*** Add File: patched.txt', '+from the patch')
+      equal(readFileSync(join(work, 'patched.txt'), 'utf8'), 'from the patch\n', patched.whole)
+      const { text, exitCode } = yield exec(
+        'exec 2>&1; cat patched.txt; touch inside.txt && echo inside; touch ../outside.txt || echo refused; mkdir .codex 2>/dev/null; touch .codex/config.toml || echo protected; exit 9',
+      )
+      match(text, /^from the patch\ninside\n.*Read-only file system\nrefused\n.*\nprotected\n$/)
+      equal(exitCode, 9)
+      deepEqual(readdirSync(work).sort(), ['inside.txt', 'patched.txt'])
+      ok(!existsSync(join(work, '..', 'outside.txt')))
+    },
+  },
+  {
+    name: 'in the workspace-write sandbox there is no network, and no more power than the user has',
+    sandbox: 'workspace-write',
+    *script() {
+      const { text } = yield exec('(echo > /dev/tcp/127.0.0.1/1) 2>&1 | grep -o "Operation not permitted" | head -n 1; grep -E "CapEff|NoNewPrivs" /proc/self/status')
+      equal(text, 'Operation not permitted\nCapEff:\t0000000000000000\nNoNewPrivs:\t1\n')
+    },
+  },
+  {
+    name: 'in the workspace-write sandbox a terminal takes input, and Ctrl-C reaches what runs in it',
+    sandbox: 'workspace-write',
+    *script() {
+      const first = yield exec('echo ready; trap "exit 5" INT; while :; do sleep 0.1; done', { tty: true, yieldMs: 1000 })
+      equal(first.text, 'ready\r\n')
+      const second = yield writeStdin(first.session, '\x03')
+      equal(second.exitCode, 5)
+    },
+  },
+  {
+    name: 'in the read-only sandbox commands read everything and write nothing',
+    sandbox: 'read-only',
+    *script({ work }) {
+      const { text } = yield exec('exec 2>&1; head -c 4 /etc/passwd; echo; touch inside.txt || echo refused')
+      match(text, /^root\n.*Read-only file system\nrefused\n$/)
+      deepEqual(readdirSync(work), [])
     },
   },
 ]

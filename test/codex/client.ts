@@ -17,7 +17,7 @@ export type CodexRun = {
 export async function runCodex(binary: string, home: Home, env: Record<string, string>): Promise<CodexRun> {
   const child = spawn(binary, ['exec', '--skip-git-repo-check', 'play the script'], {
     cwd: home.work,
-    env: { ...home.env, CODEX_HOME: home.folder, [MODEL_KEY]: 'none', ...env },
+    env: { ...home.env, CODEX_HOME: home.codexHome, [MODEL_KEY]: 'none', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let log = ''

@@ -1,4 +1,4 @@
-/** A CODEX_HOME for one run, with a folder to work in. */
+/** A folder for one run: the CODEX_HOME, and a folder to work in. */
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -7,11 +7,12 @@ import { killProcesses, markFor } from './processes.ts'
 
 export type Home = {
   folder: string
+  codexHome: string
   /** Where Codex is started, which is where its commands run. */
   work: string
   /** What Codex and the server are started with: little, so that nothing of the user's own set-up has a say. */
   env: Record<string, string>
-  writeConfig(model: string, modelUrl: string): void
+  writeConfig(config: { model: string; modelUrl: string; sandbox: SandboxMode }): void
   writeEnvironments(program: string, args: readonly string[]): void
   /** Throws if something is left. */
   remove(): void
@@ -33,13 +34,15 @@ export function makeHome(): Home {
   homes.add(folder)
   // A name that a file URI must encode.
   const work = join(folder, 'wörk folder')
-  mkdirSync(work)
+  const codexHome = join(folder, 'codex')
+  for (const path of [work, codexHome]) mkdirSync(path)
   return {
     folder,
+    codexHome,
     work,
     env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: folder, LANG: 'C.UTF-8', ...markFor(folder) },
-    writeConfig: (model, modelUrl) => writeFileSync(join(folder, 'config.toml'), config(model, modelUrl)),
-    writeEnvironments: (program, args) => writeFileSync(join(folder, 'environments.toml'), environments(program, args)),
+    writeConfig: ({ model, modelUrl, sandbox }) => writeFileSync(join(codexHome, 'config.toml'), config(model, modelUrl, sandbox)),
+    writeEnvironments: (program, args) => writeFileSync(join(codexHome, 'environments.toml'), environments(program, args)),
     remove: () => {
       removeFolder(folder)
       if (existsSync(folder)) throw new Error(`${folder} could not be removed`)
@@ -56,11 +59,13 @@ function removeFolder(folder: string): void {
 /** The environment variable that Codex takes the model's key from; it insists on one. */
 export const MODEL_KEY = 'STAND_IN_MODEL_KEY'
 
-function config(model: string, modelUrl: string): string {
+export type SandboxMode = 'danger-full-access' | 'workspace-write' | 'read-only'
+
+function config(model: string, modelUrl: string, sandbox: SandboxMode): string {
   return `model = ${JSON.stringify(model)}
 model_provider = "stand-in"
 approval_policy = "never"
-sandbox_mode = "danger-full-access"
+sandbox_mode = "${sandbox}"
 check_for_update_on_startup = false
 
 [analytics]

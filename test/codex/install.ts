@@ -9,9 +9,12 @@ const xdgCache = process.env['XDG_CACHE_HOME'] ?? ''
 
 export const cacheFolder = join(isAbsolute(xdgCache) ? xdgCache : join(homedir(), '.cache'), 'exec-server-codex')
 
+/** Where a release is, once it is installed. */
+export const installedFolder = (version: string): string => join(cacheFolder, version)
+
 /** The path of the release's `codex`; installs it first if it is not here yet. */
 export function installedCodex(version: string): string {
-  const folder = join(cacheFolder, version)
+  const folder = installedFolder(version)
   if (!existsSync(folder)) install(version, folder)
   return findExecutable(join(folder, 'node_modules', 'codex', 'vendor'))
 }

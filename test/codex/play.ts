@@ -4,7 +4,7 @@ import type { Case } from './cases.ts'
 import { runCodex } from './client.ts'
 import { makeHome } from './home.ts'
 import type { Home } from './home.ts'
-import { installedCodex } from './install.ts'
+import { installedCodex, installedFolder } from './install.ts'
 import { startModel } from './model.ts'
 import { startRelay } from './relay.ts'
 import { assertNobodyLeft } from './processes.ts'
@@ -29,7 +29,9 @@ export async function play(release: Release, transport: Transport, example: Case
 }
 
 async function overWebSocket(release: Release, home: Home, example: Case): Promise<void> {
-  const server = await startBuiltServer(home)
+  // Of a sandbox Codex brings nothing along: neither its program nor its home are in the server's reach.
+  const masked = example.sandbox === undefined ? [] : [home.codexHome, installedFolder(release.version)]
+  const server = await startBuiltServer(home, masked)
   const relay = await startRelay(server.url)
   await inTurn(
     () => follow(release, home, example, { CODEX_EXEC_SERVER_URL: relay.url }, () => relay.cut(OUTAGE_MS)),
@@ -51,7 +53,7 @@ function overStdio(release: Release, home: Home, example: Case): Promise<void> {
 
 async function follow(release: Release, home: Home, example: Case, env: Record<string, string>, cut: () => void): Promise<void> {
   const model = await startModel(example.script({ work: home.work, cut }))
-  home.writeConfig(release.model, model.baseUrl)
+  home.writeConfig({ model: release.model, modelUrl: model.baseUrl, sandbox: example.sandbox ?? 'danger-full-access' })
   const { exit, log } = await runCodex(installedCodex(release.version), home, env).finally(model.close)
   try {
     model.assertPlayed()

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import process from 'node:process'
 import { eventually, root } from '../support/server.ts'
 import type { Home } from './home.ts'
 
@@ -17,8 +18,10 @@ export type BuiltServer = {
   stop(): Promise<void>
 }
 
-export async function startBuiltServer(home: Home): Promise<BuiltServer> {
-  const child = spawn(executable, ['--listen', 'ws://127.0.0.1:0'], { cwd: home.folder, env: home.env, stdio: ['ignore', 'pipe', 'pipe'] })
+/** `masked` are folders that look empty to the server, and to all that it starts. */
+export async function startBuiltServer(home: Home, masked: readonly string[] = []): Promise<BuiltServer> {
+  const [file, ...args] = [...mask(masked), executable, '--listen', 'ws://127.0.0.1:0']
+  const child = spawn(file as string, args, { cwd: home.folder, env: home.env, stdio: ['ignore', 'pipe', 'pipe'] })
   await once(child, 'spawn')
   let stdout = ''
   let stderr = ''
@@ -38,4 +41,12 @@ export async function startBuiltServer(home: Home): Promise<BuiltServer> {
       if (exit !== 0) throw new Error(`SIGTERM ended the server with ${exit}`)
     },
   }
+}
+
+/** A command that runs what follows it where these folders are empty. */
+function mask(folders: readonly string[]): string[] {
+  if (folders.length === 0) return []
+  const namespaces = process.getuid?.() === 0 ? ['--mount'] : ['--user', '--map-current-user', '--keep-caps', '--mount']
+  const script = `for folder do shift; [ "$folder" = -- ] && break; mount -t tmpfs none "$folder" || exit; done; exec "$@"`
+  return ['unshare', ...namespaces, 'sh', '-c', script, 'sh', ...folders, '--']
 }

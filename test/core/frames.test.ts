@@ -34,11 +34,11 @@ test('an output event says what the chunk holds, for any process id', () => {
 
 test('exit and close events carry their numbers', () => {
   fc.assert(
-    fc.property(anyText, fc.nat(), fc.integer({ min: 0, max: 255 }), (processId, seq, exitCode) => {
+    fc.property(anyText, fc.nat(), fc.integer({ min: 0, max: 255 }), fc.boolean(), (processId, seq, exitCode, sandboxDenied) => {
       const frames = processFrames(processId)
-      assert.equal(received(frames.exited(seq, exitCode)), {
+      assert.equal(received(frames.exited(seq, exitCode, sandboxDenied)), {
         method: 'process/exited',
-        params: { processId, seq, exitCode, sandboxDenied: false },
+        params: { processId, seq, exitCode, sandboxDenied },
       })
       assert.equal(received(frames.closed(seq)), { method: 'process/closed', params: { processId, seq } })
     }),
@@ -46,11 +46,11 @@ test('exit and close events carry their numbers', () => {
 })
 
 test('the answer to a read holds its chunks and its state, under any id', () => {
-  const state = fc.record({ nextSeq: fc.nat(), exited: fc.boolean(), exitCode: fc.option(fc.nat(255)), closed: fc.boolean() })
+  const state = fc.record({ nextSeq: fc.nat(), exited: fc.boolean(), exitCode: fc.option(fc.nat(255)), closed: fc.boolean(), sandboxDenied: fc.boolean() })
   fc.assert(
     fc.property(fc.oneof(anyText, fc.integer()), fc.array(chunk, { maxLength: 4 }), state, (id, chunks, state) => {
       const answer = received(readResult(chunks, state).asResult(JSON.stringify(id)))
-      assert.equal(answer, { id, result: { chunks: chunks.map(asSent), ...state, failure: null, sandboxDenied: false } })
+      assert.equal(answer, { id, result: { chunks: chunks.map(asSent), ...state, failure: null } })
     }),
   )
 })

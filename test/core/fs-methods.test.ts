@@ -72,9 +72,9 @@ test('data that is not strict base64 is an invalid request, and nothing is writt
   assert.equal(calls, [])
 })
 
-test('a call that asks to be confined is refused before anything is touched', async () => {
-  const { client, calls } = await setup()
-  const sandbox = { permissions: { type: 'managed', file_system: { type: 'restricted', entries: [] }, network: 'enabled' } }
+test('every call is made under the sandbox that it names, and one that is not understood is refused', async () => {
+  const { client, calls, host } = await setup('/')
+  const sandbox = { permissions: { type: 'managed', file_system: { type: 'restricted', entries: [] }, network: 'enabled' }, cwd: '/w' }
   const requests: [string, object][] = [
     ['fs/readFile', { path: '/a' }],
     ['fs/writeFile', { path: '/a', dataBase64: '' }],
@@ -86,12 +86,37 @@ test('a call that asks to be confined is refused before anything is touched', as
     ['fs/canonicalize', { path: '/a' }],
   ]
   for (const [method, params] of requests) {
-    for (const closed of [sandbox, {}, 'x', { permissions: { type: 'new' } }]) {
-      assert.is((await client.ask(method, { ...params, sandbox: closed })).error?.code, ErrorCode.InvalidRequest, method)
+    for (const odd of [{}, 'x', { permissions: { type: 'new' } }]) {
+      assert.is((await client.ask(method, { ...params, sandbox: odd })).error?.code, ErrorCode.InvalidParams, method)
     }
+    assert.equal([calls.length, host.sandboxes.length], [0, 0])
   }
-  assert.equal(calls, [])
-  assert.ok((await client.ask('fs/remove', { path: '/a', sandbox: { permissions: { type: 'disabled' } } })).result)
+  for (const [method, params] of requests) {
+    client.begin(method, { ...params, sandbox })
+    await settled()
+    assert.equal(host.sandboxes.at(-1), { files: { unrestricted: false, entries: [] }, network: 'enabled', cwd: '/w' })
+    client.begin(method, { ...params, sandbox: null })
+    await settled()
+    assert.is(host.sandboxes.at(-1), undefined)
+  }
+  assert.is(host.sandboxes.length, 2 * requests.length)
+})
+
+test('a sandbox without a word for its workspace gets that of the last command, or of the last look for instructions', async () => {
+  const { client, host } = await setup({})
+  const sandbox = { sandboxPolicy: { type: 'workspace-write' }, windowsSandboxLevel: 'disabled' }
+  await client.ask('fs/remove', { path: '/a', sandbox })
+  assert.equal([host.sandboxes.at(-1)?.cwd, host.sandboxes.at(-1)?.cwdImplied], [undefined, true])
+  await client.ask('fs/getMetadata', { path: '/repository/AGENTS.md', sandbox: null })
+  await client.ask('fs/getMetadata', { path: '/repository/w/AGENTS.override.md', sandbox: null })
+  await client.ask('fs/getMetadata', { path: '/elsewhere/AGENTS.md', sandbox })
+  await client.ask('fs/getMetadata', { path: '/elsewhere/README.md', sandbox: null })
+  await client.ask('fs/remove', { path: '/a', sandbox })
+  assert.is(host.sandboxes.at(-1)?.cwd, '/repository/w')
+  const argv = ['/c/codex-linux-sandbox', '--sandbox-policy-cwd', '/w', '--sandbox-policy', '{"type":"read-only"}', '--', 'true']
+  await client.ask('process/start', { processId: 'p', argv, cwd: '/', env: {}, tty: false })
+  await client.ask('fs/remove', { path: '/a', sandbox })
+  assert.equal([host.sandboxes.at(-1)?.cwd, host.sandboxes.at(-1)?.cwdImplied], ['/w', undefined])
 })
 
 test('mutations run one at a time in the order they came, reads between them side by side', async () => {

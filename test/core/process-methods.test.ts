@@ -69,27 +69,37 @@ test('an empty argv is an error of params, a duplicate id is not, and the sandbo
   assert.is(host.children.length, 1)
 })
 
-test('what asks to be confined is refused and nothing is started', async () => {
+test('a managed network, a proxy and a sandbox that is not understood are refused, and nothing is started', async () => {
   const { client, host } = await setup()
-  const restricted = { permissions: { type: 'managed', file_system: { type: 'restricted', entries: [] }, network: 'enabled' } }
-  for (const more of [
-    { sandbox: restricted },
-    { sandbox: {} },
-    { sandbox: 'x' },
-    { enforceManagedNetwork: true },
-    { networkProxy: {} },
-    { networkProxy: false },
-  ]) {
+  for (const more of [{ sandbox: {} }, { sandbox: 'x' }, { enforceManagedNetwork: true }, { networkProxy: {} }, { networkProxy: false }]) {
     assert.is(codeOf(await client.start('p', more)), ErrorCode.InvalidParams, JSON.stringify(more))
   }
   assert.is(host.children.length, 0)
-  for (const [id, more] of Object.entries({
-    a: { sandbox: null },
-    b: { sandbox: { permissions: { type: 'disabled' } } },
-    c: { enforceManagedNetwork: false, networkProxy: null },
-  })) {
-    assert.is(codeOf(await client.start(id, more)), undefined)
-  }
+  assert.is(codeOf(await client.start('p', { enforceManagedNetwork: false, networkProxy: null })), undefined)
+})
+
+test('a command is started under the sandbox that it names, and told so', async () => {
+  const { client, host } = await setup()
+  const permissions = { type: 'managed', file_system: { type: 'restricted', entries: [] }, network: 'enabled' }
+  const { result } = await client.start('p', { sandbox: { permissions } })
+  assert.equal(result, { processId: 'p', sandboxType: 'linuxSeccomp' })
+  assert.equal(host.child.spec.sandbox, { files: { unrestricted: false, entries: [] }, network: 'enabled' })
+  assert.equal((await client.start('q', { sandbox: null })).result, { processId: 'q', sandboxType: 'none' })
+  assert.is(host.child.spec.sandbox, undefined)
+})
+
+test('a command behind an old client\'s sandbox program is taken out, and confined by us', async () => {
+  const { client, host } = await setup()
+  const program = '/home/client/tmp/codex-linux-sandbox'
+  const profile = '{"type":"managed","file_system":{"type":"restricted","entries":[]},"network":"restricted"}'
+  const argv = [program, '--sandbox-policy-cwd', '/w', '--command-cwd', '/w', '--permission-profile', profile, '--', 'ls', '-l']
+  assert.is((await client.start('p', { argv, arg0: program })).result.sandboxType, 'linuxSeccomp')
+  assert.equal(host.child.spec.argv, ['ls', '-l'])
+  assert.is(host.child.spec.arg0, undefined)
+  assert.equal(host.child.spec.sandbox, { files: { unrestricted: false, entries: [] }, network: 'restricted', cwd: '/w' })
+  assert.is(codeOf(await client.start('q', { argv: [program, '--new-flag', '--', 'ls'] })), ErrorCode.InvalidParams)
+  assert.is(codeOf(await client.start('q', { argv, sandbox: { permissions: { type: 'disabled' } } })), ErrorCode.InvalidParams)
+  assert.is(host.children.length, 1)
 })
 
 test('a start comes behind the file changes that were asked for before it', async () => {

@@ -13,7 +13,7 @@ const spec = (): SpawnSpec => ({ argv: ['fake'], cwd: '/', env: new Map(), stdin
 function setup() {
   const [host, clock, budget] = [new FakeHost(), new ManualClock(), new RetainedBudget(1e9)]
   const table = new ProcessTable({ host, clock, budget, limits: defaultLimits })
-  return { host, clock, budget, table, start: (id: string, ready?: Promise<void>) => table.start(id, spec, ready) }
+  return { host, clock, budget, table, start: (id: string, ready?: Promise<void>) => table.start(id, spec, { isConfined: false, ready }) }
 }
 
 /** The code that a promise fails with; undefined if it does not fail. */

@@ -70,11 +70,12 @@ class Setup {
     budget = new RetainedBudget(1e9),
     alone = false,
     announced = true,
+    confined = false,
     stdin = 'closed' as 'closed' | 'pipe',
   } = {}) {
     this.limits = { ...defaultLimits, ...limits }
     this.budget = budget
-    this.process = new Process('p', { clock: this.clock, limits: this.limits, budget, onClosed: () => this.closings++ })
+    this.process = new Process('p', { clock: this.clock, limits: this.limits, budget, isConfined: confined, onClosed: () => this.closings++ })
     this.child = new FakeChild({ argv: ['p'], cwd: '/', env: new Map(), stdin }, this.process)
     this.process.started(this.child)
     if (announced) this.process.announce(alone ? undefined : this.client)

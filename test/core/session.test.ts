@@ -54,10 +54,12 @@ test('an id that is unknown, empty or a name of the language is refused', () => 
     )
 })
 
+const open = { isConfined: false, ready: undefined }
+
 test('a detached session can be resumed for 80 seconds, and is gone at that very moment', async () => {
   const { sessions, clock, host } = setup()
   const session = sessions.create()
-  await session.processes.start('p', spec, undefined)
+  await session.processes.start('p', spec, open)
   sessions.detach(session)
   clock.advance(79_999)
   assert.is(sessions.resume(session.id), session)
@@ -88,17 +90,17 @@ test('sessions do not know each other', async () => {
   const { sessions } = setup()
   const [one, other] = [sessions.create(), sessions.create()]
   assert.is.not(one.id, other.id)
-  await one.processes.start('p', spec, undefined)
+  await one.processes.start('p', spec, open)
   assert.is(other.processes.findStarted('p'), undefined)
-  await other.processes.start('p', spec, undefined)
+  await other.processes.start('p', spec, open)
   assert.is.not(one.processes.findStarted('p'), other.processes.findStarted('p'))
 })
 
 test('when all end at once, every process is killed and nothing is left to come', async () => {
   const { sessions, clock, host } = setup()
   const [one, other] = [sessions.create(), sessions.create()]
-  await one.processes.start('p', spec, undefined)
-  await other.processes.start('p', spec, undefined)
+  await one.processes.start('p', spec, open)
+  await other.processes.start('p', spec, open)
   sessions.detach(other)
   sessions.dispose()
   assert.equal(

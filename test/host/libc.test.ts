@@ -1,9 +1,9 @@
 /** The C library calls: they are optional, and they work where they are. */
 import { spawnSync } from 'node:child_process'
-import { closeSync, readFileSync, readlinkSync, readSync, writeSync } from 'node:fs'
+import { closeSync, readFileSync, readlinkSync, readSync, writeFileSync, writeSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { closeOnExec, openMemoryFile, openPipe } from '../../src/host/libc.ts'
+import { closeDescriptor, closeOnExec, openMemoryFile, openPipe } from '../../src/host/libc.ts'
 import { isDeno } from '../support/server.ts'
 
 test('a pipe carries bytes and is not inherited', () => {
@@ -25,11 +25,11 @@ test('a pipe carries bytes and is not inherited', () => {
 
 test('a memory file holds what is written to it', () => {
   const fd = openMemoryFile('test')
-  if (isDeno) return assert.is(fd, undefined)
   assert.ok(fd)
-  writeSync(fd, 'contents')
+  // By its name: Deno knows only the descriptors that it opened itself.
+  writeFileSync(`/proc/self/fd/${fd}`, 'contents')
   assert.is(readFileSync(`/proc/self/fd/${fd}`, 'utf8'), 'contents')
-  closeSync(fd)
+  closeDescriptor(fd)
 })
 
 test('a descriptor that is none cannot be kept from children', () => {

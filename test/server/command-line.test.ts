@@ -1,14 +1,15 @@
 /** The program as it is called. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { networkInterfaces } from 'node:os'
+import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
+import { firstLine } from '../support/first-line.ts'
 import { eventually, isAlive, root, serverCommand, startServer } from '../support/server.ts'
 
 function call(...args: string[]): { status: number | null; stdout: string; stderr: string } {
@@ -95,6 +96,20 @@ test('a closed stdin does not end a server that listens on the network', async (
   await client.close()
   process.kill(child.pid as number)
   assert.equal(await once(child, 'exit'), [0, null])
+})
+
+test('a server whose directory is removed serves on, and hands none of its own descriptors to a command', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'removed-'))
+  const [command, args] = serverCommand([])
+  const child = spawn('/bin/sh', ['-c', 'cd "$0"; exec "$@" 9</dev/null', folder, command, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const url = await firstLine(child)
+  rmSync(folder, { recursive: true })
+  const client = await Client.connect(url)
+  assert.match((await client.request('environment/info', {})).cwd, /^file:\/\/\//)
+  assert.equal(await client.run('p', ['/bin/sh', '-c', 'test -e /proc/self/fd/9 || echo closed'], { cwd: '/' }), { code: 0, output: 'closed\n' })
+  await client.close()
+  child.kill('SIGTERM')
+  await once(child, 'exit')
 })
 
 test.run()

@@ -239,12 +239,4 @@ test('a script that was just written can be run in the same breath', async () =>
   assert.is(client.outputOf('fresh').toString(), 'ran\n')
 })
 
-test('a file call in a sandbox that asks for enforcement is refused and does nothing', async () => {
-  const sandbox = { permissions: { type: 'managed', file_system: { type: 'restricted', entries: [] }, network: 'restricted' } }
-  assert.is((await code('writeFile', { path: at('f'), dataBase64: '', sandbox }))[0], -32600)
-  assert.not(existsSync(at('f')))
-  assert.is((await code('readFile', { path: '/etc/passwd', sandbox: 'odd' }))[0], -32600)
-  assert.equal(await request('writeFile', { path: at('f'), dataBase64: '', sandbox: { permissions: { type: 'disabled' } } }), {})
-})
-
 test.run()

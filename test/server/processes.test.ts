@@ -368,17 +368,6 @@ test('adjacent output is joined, up to 64 KiB', async () => {
   assert.ok(sizes.length < 200, `${sizes.length} chunks for 3.4 MB`)
 })
 
-test('a sandbox that asks for enforcement is refused', async () => {
-  const managed = { permissions: { type: 'managed', file_system: { type: 'restricted', entries: [] }, network: 'restricted' }, windowsSandboxLevel: 'disabled' }
-  for (const sandbox of [managed, 'text', {}, { sandboxPolicy: { type: 'read-only' } }, { permissions: { type: 'managed', file_system: { type: 'unrestricted' }, network: 'restricted' } }]) {
-    assert.is((await failure(client.start('sandboxed', ['/bin/true'], { sandbox }))).code, -32602)
-  }
-  assert.is((await failure(client.start('sandboxed', ['/bin/true'], { enforceManagedNetwork: true }))).code, -32602)
-  for (const sandbox of [null, { permissions: { type: 'disabled' } }, { sandboxPolicy: { type: 'danger-full-access' } }]) {
-    assert.is((await client.run(`open-${JSON.stringify(sandbox)}`, ['/bin/true'], { sandbox })).code, 0)
-  }
-})
-
 test('600 terminals at once all deliver their output and exit', async () => {
   const ids = Array.from({ length: 600 }, (_, index) => `many-${index}`)
   await Promise.all(ids.map((id) => client.start(id, sh(`sleep 0.5; echo ${id}; exit 3`), { tty: true })))

@@ -4,6 +4,7 @@ import { defaultLimits } from '../../src/core/limits.ts'
 import type { Limits } from '../../src/core/limits.ts'
 import { createExecServer } from '../../src/core/server.ts'
 import type { OutputStream } from '../../src/protocol/process.ts'
+import type { Sandbox } from '../../src/protocol/sandbox.ts'
 import type { EnvironmentInfo } from '../../src/protocol/session.ts'
 import { ManualClock } from './manual-clock.ts'
 
@@ -170,7 +171,16 @@ export class FakeHost implements Host {
     return child
   }
 
-  readonly files: Files = {
+  /** The sandboxes of the file calls so far. */
+  readonly sandboxes: (Sandbox | undefined)[] = []
+  readonly sandboxType = 'linuxSeccomp'
+
+  files(sandbox: Sandbox | undefined): Files {
+    this.sandboxes.push(sandbox)
+    return this.#files
+  }
+
+  readonly #files: Files = {
     readFile: (...args) => this.serveFile('readFile', args),
     writeFile: (...args) => this.serveFile('writeFile', args),
     createDirectory: (...args) => this.serveFile('createDirectory', args),
@@ -179,6 +189,7 @@ export class FakeHost implements Host {
     remove: (...args) => this.serveFile('remove', args),
     copy: (...args) => this.serveFile('copy', args),
     canonicalize: (...args) => this.serveFile('canonicalize', args),
+    open: (...args) => this.serveFile('open', args),
   }
 
   environmentInfo(): EnvironmentInfo {

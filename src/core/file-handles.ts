@@ -1,0 +1,60 @@
+/** The files that one connection holds open, by the names that the client gave them. They end with it. */
+import { ErrorCode, invalidRequest, RpcError } from '../protocol/errors.ts'
+import { detached } from '../protocol/json.ts'
+import type { OpenFile } from './host.ts'
+
+/** The reference's bound, in UTF-8. */
+const MAX_ID_BYTES = 32
+
+export class FileHandles {
+  readonly #limit: number
+  /** Undefined while the file is being opened: it has its place already. */
+  readonly #files = new Map<string, OpenFile | undefined>()
+  #disposed = false
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  async open(handleId: string, open: () => Promise<OpenFile>): Promise<void> {
+    if (new TextEncoder().encode(handleId).length > MAX_ID_BYTES) throw invalidRequest(`file handle ID must not exceed ${MAX_ID_BYTES} bytes`)
+    if (this.#files.has(handleId)) throw invalidRequest(`file handle \`${handleId}\` already exists`)
+    if (this.#files.size >= this.#limit) throw invalidRequest(`at most ${this.#limit} file handles may be open per connection`)
+    const id = detached(handleId)
+    this.#files.set(id, undefined)
+    let file: OpenFile
+    try {
+      file = await open()
+    } catch (error) {
+      this.#files.delete(id)
+      throw error
+    }
+    // Closed, or the connection is gone, before it was open.
+    if (this.#disposed || !this.#files.has(id)) return file.close()
+    this.#files.set(id, file)
+  }
+
+  /** Uses an open file. One that fails is closed: what state it is in, nobody knows. */
+  async use<T>(handleId: string, use: (file: OpenFile) => Promise<T>): Promise<T> {
+    const file = this.#files.get(handleId)
+    if (file === undefined) throw new RpcError(ErrorCode.NotFound, `unknown file handle \`${handleId.slice(0, 100)}\``)
+    try {
+      return await use(file)
+    } catch (error) {
+      await this.close(handleId)
+      throw error
+    }
+  }
+
+  /** A handle that is not there is closed already. */
+  async close(handleId: string): Promise<void> {
+    const file = this.#files.get(handleId)
+    this.#files.delete(handleId)
+    await file?.close()
+  }
+
+  dispose(): void {
+    this.#disposed = true
+    for (const id of [...this.#files.keys()]) this.close(id).catch(() => {})
+  }
+}

@@ -1,0 +1,225 @@
+/** File calls under a sandbox: in a helper, or directly where the sandbox has nothing to say. */
+import { closeSync, constants, fstatSync, openSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import process from 'node:process'
+import type { Files, OpenFile } from '../core/host.ts'
+import type { Limits } from '../core/limits.ts'
+import { invalidRequest, RpcError } from '../protocol/errors.ts'
+import type { DirectoryEntry, Metadata, OpenMode } from '../protocol/fs.ts'
+import { Method } from '../protocol/methods.ts'
+import { parsePath, pathToUri } from '../protocol/path-uri.ts'
+import type { Sandbox } from '../protocol/sandbox.ts'
+import { decodeBase64 } from '../protocol/scalars.ts'
+import type { MountPlan } from '../sandbox/mounts.ts'
+import { isFullRead } from '../sandbox/policy.ts'
+import type { Policy } from '../sandbox/policy.ts'
+import { bubblewrapCommand } from './bubblewrap.ts'
+import type { Bubblewrap, ConfinedCommand } from './bubblewrap.ts'
+import { files } from './files.ts'
+import { FS_HELPER } from './helper-mode.ts'
+import { helperPool } from './helper-pool.ts'
+import type { Helper, HelperPool } from './helper-pool.ts'
+import { holdMountPoints } from './mount-points.ts'
+import { nativePath } from './native-path.ts'
+import { checked, openFile, openFlags } from './open-file.ts'
+import { fileError } from './os-error.ts'
+import { childOfChild } from './process-group.ts'
+import { isDeno } from './runtime.ts'
+import { CannotConfine, planFor, policyOf, realPath, SANDBOX_EXEC, seatbeltArguments } from './sandboxes.ts'
+import type { Sandboxes } from './sandboxes.ts'
+import { isSea } from './sea.ts'
+
+export function confinedFiles(sandboxes: Sandboxes, limits: Limits): (sandbox: Sandbox | undefined) => Files {
+  const pool = helperPool(limits)
+  return (sandbox) => {
+    const policy = sandbox && policyOf(sandbox, { tmpdir: process.env['TMPDIR'] })
+    if (sandbox === undefined || policy === undefined) {
+      if (sandboxes.required) throw invalidRequest('this executor touches no file without a sandbox (--require-sandbox)')
+      return files
+    }
+    const confined = inHelper((use) => withHelper(policy, sandbox, sandboxes, pool, use))
+    // What may read everything needs nobody to watch it read.
+    if (!isFullRead(policy)) return confined
+    const { readFile, getMetadata, readDirectory, canonicalize, open } = files
+    return {
+      ...confined,
+      readFile,
+      getMetadata,
+      readDirectory,
+      canonicalize,
+      open: (path, mode) => (mode === 'read' ? open(path, mode) : confined.open(path, mode)),
+    }
+  }
+}
+
+type Request = { operation: string; params: object }
+/** Asks a helper; the answer's `response`. Throws what it answered as an error. */
+type Ask = <T>(request: Request) => Promise<T>
+
+/** Lends `use` a helper in the sandbox. */
+async function withHelper<T>(
+  policy: Policy,
+  sandbox: Sandbox,
+  sandboxes: Sandboxes,
+  pool: HelperPool,
+  use: (ask: Ask, keeper: number) => Promise<T>,
+): Promise<T> {
+  try {
+    if (process.platform === 'darwin') {
+      const args = [...seatbeltArguments(policy, 'restricted', { visible: helperFiles() }), ...ownCommand(), FS_HELPER]
+      const start = (): ConfinedCommand => ({ file: SANDBOX_EXEC, args, descriptors: [], close: () => {} })
+      return await pool.lend(JSON.stringify(args), start, (helper) => use(asking(helper, []), helper.pid))
+    }
+    const bubblewrap = await sandboxes.bubblewrapFor(policy, sandbox)
+    const plan = await planFor(policy, bubblewrap, { visible: helperFiles() })
+    const forbidden = plan.forbidden.map(({ path }) => path)
+    if (bubblewrap.abilities.proc || forbidden.length === 0) {
+      const identity = identify(bubblewrap, plan)
+      let isKept = false
+      const start = (): ConfinedCommand => {
+        const command = helperCommand(bubblewrap, plan, false)
+        // From here on it is the helper's.
+        isKept = identity !== undefined
+        return { ...command, ...(identity === undefined ? {} : { ended: identity.close }) }
+      }
+      try {
+        return await pool.lend(identity?.key, start, (helper) => use(asking(helper, forbidden), helper.pid))
+      } finally {
+        if (!isKept) identity?.close()
+      }
+    }
+    const points = holdMountPoints(plan.forbidden)
+    try {
+      const start = (): ConfinedCommand => helperCommand(bubblewrap, { ...plan, forbidden: points.held }, true)
+      return await pool.lend(undefined, start, (helper) => use(asking(helper, forbidden, true), helper.pid))
+    } finally {
+      points.release()
+    }
+  } catch (error) {
+    if (error instanceof CannotConfine) throw invalidRequest(`this executor cannot enforce the filesystem sandbox: ${error.message}`)
+    throw fileError(error)
+  }
+}
+
+/** The helper is this program, and alone in its sandbox: its answers are what they should be. */
+function asking(helper: Helper, forbidden: readonly string[], covered = false): Ask {
+  return async <T>(request: Request): Promise<T> => {
+    const { status, payload } = JSON.parse(await helper.ask(JSON.stringify({ ...request, forbidden, covered })))
+    if (status !== 'ok') throw new RpcError(payload.code, payload.message)
+    return payload.response as T
+  }
+}
+
+/** With more mounts a helper is not kept: their files would be held open for as long. */
+const MAX_HELD = 64
+
+/** Where no right to read is needed, and nothing is followed. */
+const O_PATH = 0o10000000
+
+type Identity = { key: string; close: () => void }
+
+/**
+ * Sandboxes are the same if the mounts are, and if what is mounted is. What a kept helper has mounted is held
+ * open, since its number would go to the next file else; undefined where that cannot be done.
+ */
+function identify({ path }: Bubblewrap, plan: MountPlan): Identity | undefined {
+  if (plan.mounts.length > MAX_HELD) return undefined
+  const held: number[] = []
+  const close = (): void => held.splice(0).forEach((fd) => closeSync(fd))
+  try {
+    for (const mount of plan.mounts) held.push(openSync(nativePath(mount.path), O_PATH | constants.O_NOFOLLOW))
+  } catch {
+    close()
+    return undefined
+  }
+  const identities = held.map((fd) => {
+    const { dev, ino } = fstatSync(fd, { bigint: true })
+    return `${dev}:${ino}`
+  })
+  const { base, mounts, links } = plan
+  return { key: JSON.stringify([path, base, mounts, links, identities]), close }
+}
+
+/** The helper never gets the network, nor more of the environment than where programs and temporary files are. */
+const HELPER_VARIABLES = ['PATH', 'TMPDIR', 'TMP', 'TEMP']
+
+function helperCommand(bubblewrap: Bubblewrap, plan: MountPlan, coverForbidden: boolean): ConfinedCommand {
+  const env = HELPER_VARIABLES.flatMap((name): [string, string][] => {
+    const value = process.env[name]
+    return value === undefined ? [] : [[name, value]]
+  })
+  // It looks for its cache, though nothing is to be fetched.
+  if (isDeno) env.push(['DENO_DIR', process.env['DENO_DIR'] ?? join(homedir(), '.cache', 'deno')])
+  return bubblewrapCommand({
+    bubblewrap,
+    plan,
+    coverForbidden,
+    network: 'restricted',
+    cwd: '/',
+    env: new Map(env),
+    command: [...ownCommand(), FS_HELPER],
+  })
+}
+
+function ownCommand(): string[] {
+  if (isSea()) return [process.execPath]
+  const main = join(sourceRoot, 'src', 'main.ts')
+  return [process.execPath, ...(isDeno ? ['run', '--allow-all', '--no-check', '--cached-only'] : []), main]
+}
+
+/** Of a checkout; in the executable nobody asks. */
+const sourceRoot = isSea() ? '/' : dirname(dirname(dirname(new URL(import.meta.url).pathname)))
+
+/** What the helper needs to run: itself and the libraries that it is linked to. */
+function helperFiles(): string[] {
+  const own = isSea() ? [] : [realPath(sourceRoot)]
+  return [realPath(process.execPath), ...own, '/lib', '/lib32', '/lib64', '/usr/lib', '/usr/lib64', '/nix/store'].filter((path) => path !== '/')
+}
+
+type Lend = <T>(use: (ask: Ask, keeper: number) => Promise<T>) => Promise<T>
+
+/** The file calls, each as one request to a helper. */
+function inHelper(lend: Lend): Files {
+  const simply = <T>(operation: string, params: object): Promise<T> => lend((ask) => ask<T>({ operation, params }))
+  return {
+    readFile: (path, { followSymlinks, reserve }) =>
+      lend(async (ask) => {
+        const { dataBase64 } = await ask<{ dataBase64: string }>({ operation: Method.FsReadFile, params: { path: pathToUri(path), followSymlinks } })
+        const bytes = decodeBase64(dataBase64)
+        // While the helper is still held, so that no more files than there are helpers wait for their turn.
+        await reserve(bytes.length)
+        return bytes
+      }),
+    writeFile: (path, data, options) => simply(Method.FsWriteFile, { path: pathToUri(path), dataBase64: data.toBase64(), ...options }),
+    createDirectory: (path, options) => simply(Method.FsCreateDirectory, { path: pathToUri(path), ...options }),
+    getMetadata: (path, options) => simply<Metadata>(Method.FsGetMetadata, { path: pathToUri(path), ...options }),
+    readDirectory: async (path) =>
+      (await simply<{ entries: DirectoryEntry[] }>(Method.FsReadDirectory, { path: pathToUri(path) })).entries,
+    remove: (path, options) => simply(Method.FsRemove, { path: pathToUri(path), ...options }),
+    copy: (source, destination, options) =>
+      simply(Method.FsCopy, { sourcePath: pathToUri(source), destinationPath: pathToUri(destination), ...options }),
+    canonicalize: async (path) => parsePath((await simply<{ path: string }>(Method.FsCanonicalize, { path: pathToUri(path) })).path),
+    open: (path, mode) =>
+      lend(async (ask, keeper) => {
+        const params = { handleId: '', path: pathToUri(path), mode }
+        const { descriptor } = await ask<{ descriptor: number }>({ operation: Method.FsOpen, params })
+        try {
+          return await takeOver(keeper, descriptor, path, mode)
+        } finally {
+          await ask({ operation: Method.FsClose, params: { descriptor } })
+        }
+      }),
+  }
+}
+
+/**
+ * Opens what a helper has opened: the very file, by whatever name it goes now, and with no more rights than the
+ * helper's own mounts give.
+ */
+async function takeOver(keeper: number, descriptor: number, path: string, mode: OpenMode): Promise<OpenFile> {
+  const helper = childOfChild(keeper)
+  if (helper === undefined) throw invalidRequest('sandboxed file streams need /proc, which this machine does not have')
+  return openFile(await checked(await open(`/proc/${helper}/fd/${descriptor}`, openFlags(mode)), path, mode))
+}

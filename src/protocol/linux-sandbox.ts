@@ -1,0 +1,93 @@
+/**
+ * Clients up to 0.140 put their own sandbox program in front of a command: `codex-linux-sandbox FLAGS -- COMMAND`,
+ * by a path of the client's machine. Here such a command line is read back into the command and the sandbox
+ * that it asks for.
+ */
+import * as v from 'valibot'
+import { invalidParams, RpcError } from './errors.ts'
+import { JsonSyntaxError, parseJson } from './json.ts'
+import { FileSystemPolicy, LegacyPolicy, PermissionProfile } from './sandbox.ts'
+import type { Sandbox } from './sandbox.ts'
+import { decodeParams, path } from './scalars.ts'
+
+const PROGRAM = 'codex-linux-sandbox'
+
+const VALUES = [
+  '--sandbox-policy-cwd',
+  '--command-cwd',
+  '--permission-profile',
+  '--sandbox-policy',
+  '--file-system-sandbox-policy',
+  '--network-sandbox-policy',
+] as const
+
+type ValueFlag = (typeof VALUES)[number]
+
+/** Which mechanism enforces the sandbox, and whether it has a /proc, is this side's affair. */
+const IGNORED = new Set(['--use-legacy-landlock', '--no-proc'])
+
+export type WrappedCommand = {
+  argv: string[]
+  sandbox: Sandbox & { cwd: string }
+}
+
+/** The command inside, if this is such a command line. Throws -32602 for one that is not understood. */
+export function unwrapLinuxSandbox(argv: readonly string[]): WrappedCommand | undefined {
+  const program = argv[0]
+  if (program === undefined || program.slice(program.lastIndexOf('/') + 1) !== PROGRAM) return undefined
+  const end = argv.indexOf('--')
+  if (end < 0) throw refused('`--` is missing')
+  const command = argv.slice(end + 1)
+  if (command.length === 0) throw refused('the command is missing')
+  const flags = readFlags(argv.slice(1, end))
+  const cwd = flags.get('--sandbox-policy-cwd')
+  if (cwd === undefined) throw refused('--sandbox-policy-cwd is missing')
+  return { argv: command, sandbox: { ...permissions(flags), cwd: inFlag('--sandbox-policy-cwd', () => decodeParams(path, cwd)) } }
+}
+
+function readFlags(args: readonly string[]): Map<ValueFlag, string> {
+  const flags = new Map<ValueFlag, string>()
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at] as string
+    const equals = arg.indexOf('=')
+    const name = equals < 0 ? arg : arg.slice(0, equals)
+    if (equals < 0 && IGNORED.has(name)) continue
+    if (name === '--allow-network-for-proxy') throw refused('managed networks cannot be enforced here')
+    const flag = VALUES.find((known) => known === name)
+    if (flag === undefined) throw refused(`unknown flag ${name.slice(0, 100)}`)
+    if (flags.has(flag)) throw refused(`${flag} is given twice`)
+    const value = equals < 0 ? args[++at] : arg.slice(equals + 1)
+    if (value === undefined) throw refused(`${flag} has no value`)
+    flags.set(flag, value)
+  }
+  return flags
+}
+
+/** The profile of 0.130 and later, or the three policies before it, of which the finer one counts for files. */
+function permissions(flags: Map<ValueFlag, string>): Pick<Sandbox, 'files' | 'network'> {
+  const decode = <S extends v.GenericSchema>(flag: ValueFlag, schema: S): v.InferOutput<S> | undefined => {
+    const text = flags.get(flag)
+    return text === undefined ? undefined : inFlag(flag, () => decodeParams(schema, parseJson(text)))
+  }
+  const profile = decode('--permission-profile', PermissionProfile)
+  const legacy = decode('--sandbox-policy', LegacyPolicy)
+  const files = decode('--file-system-sandbox-policy', FileSystemPolicy)
+  const network = decode('--network-sandbox-policy', v.picklist(['restricted', 'enabled']))
+  if (profile !== undefined) {
+    if (legacy !== undefined || files !== undefined || network !== undefined) throw refused('both a profile and policies are given')
+    return profile
+  }
+  if (legacy === undefined && (files === undefined || network === undefined)) throw refused('no permission profile is given')
+  return { files: files ?? legacy?.files ?? { unrestricted: false, entries: [] }, network: network ?? legacy?.network ?? 'restricted' }
+}
+
+function inFlag<T>(flag: ValueFlag, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof RpcError || error instanceof JsonSyntaxError) throw refused(`${flag}: ${error.message}`)
+    throw error
+  }
+}
+
+const refused = (why: string): RpcError => invalidParams(`cannot follow ${PROGRAM}: ${why}`)

@@ -1,0 +1,163 @@
+/**
+ * What a sandbox means for paths, by their text alone: the entries of a profile become rules, and of the rules
+ * that hold a path the deepest decides; at equal depth deny is stronger than write, and write than read.
+ */
+import { invalidParams } from '../protocol/errors.ts'
+import { normalizePath } from '../protocol/path-uri.ts'
+import type { Access, Entry, Network, Sandbox } from '../protocol/sandbox.ts'
+import { GlobSyntaxError, parseGlob } from './glob.ts'
+import type { Glob } from './glob.ts'
+
+export type Rule = {
+  /** Absolute and normalised. */
+  path: string
+  access: Access
+}
+
+export type Policy = {
+  rules: Rule[]
+  /** Whether the directories that programs need are readable, wherever no rule but one for `/` speaks of them. */
+  minimal: boolean
+  /** Files that match are denied, whatever the rules say. */
+  denyGlobs: Glob[]
+  /** How many levels below a glob's directory matches are looked for. */
+  globScanMaxDepth?: number
+  network: Network
+}
+
+/** What symbolic entries stand for on this machine. */
+export type Surroundings = {
+  /** Where a sandbox is that does not say. */
+  cwd?: string | undefined
+  home?: string | undefined
+  /** TMPDIR of whoever is confined. */
+  tmpdir?: string | undefined
+}
+
+/** What a program needs to run at all; those that exist are meant. */
+export const MINIMAL_PATHS = ['/bin', '/sbin', '/usr', '/etc', '/lib', '/lib32', '/lib64', '/nix/store', '/run/current-system/sw']
+
+/** Directories in a workspace that are trusted by tools outside, so that to write them is to get out. */
+export const PROTECTED_NAMES = ['.git', '.agents', '.codex', '.aws']
+
+const STRENGTH: Record<Access, number> = { read: 0, write: 1, deny: 2 }
+
+export const stronger = (a: Access, b: Access): Access => (STRENGTH[a] >= STRENGTH[b] ? a : b)
+
+export const isWithin = (path: string, directory: string): boolean =>
+  directory === '/' || path === directory || (path.startsWith(directory) && path[directory.length] === '/')
+
+export const depthOf = (path: string): number => (path === '/' ? 0 : path.split('/').length - 1)
+
+export const join = (directory: string, name: string): string => (directory === '/' ? `/${name}` : `${directory}/${name}`)
+
+export const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
+
+export function parentOf(path: string): string | undefined {
+  return path === '/' ? undefined : path.slice(0, path.lastIndexOf('/')) || '/'
+}
+
+/** Every rule is a few looks at the disk and a mount; no machine holds more. */
+const MAX_RULES = 4096
+
+/** Undefined if every file may be written, so that there is nothing to enforce for files. Throws -32602. */
+export function resolvePolicy({ files, network, cwd, workspaceRoots }: Sandbox, surroundings: Surroundings): Policy | undefined {
+  if (files.unrestricted) return undefined
+  const place = { ...surroundings, cwd: cwd ?? surroundings.cwd, workspaceRoots }
+  const { entries, globScanMaxDepth } = files
+  const rules = entries.flatMap((entry) => entryPaths(entry, place).map((path) => ({ path, access: entry.access })))
+  if (rules.length > MAX_RULES) throw invalidParams('the sandbox has too many entries and workspace roots')
+  const policy: Policy = {
+    rules,
+    minimal: entries.some(({ at, access }) => at.type === 'minimal' && access !== 'deny'),
+    denyGlobs: entries.flatMap((entry) => denyGlob(entry, place)),
+    ...(globScanMaxDepth === undefined ? {} : { globScanMaxDepth }),
+    network,
+  }
+  return isFullWrite(policy) ? undefined : policy
+}
+
+type Place = Surroundings & { workspaceRoots: string[] | undefined }
+
+function entryPaths({ at, access }: Entry, place: Place): string[] {
+  switch (at.type) {
+    case 'path':
+      return [at.path]
+    case 'root':
+      return ['/']
+    case 'slash_tmp':
+      return ['/tmp']
+    case 'tmpdir':
+      return place.tmpdir?.startsWith('/') === true ? [normalizePath(place.tmpdir)] : []
+    case 'project_roots': {
+      const roots = place.workspaceRoots ?? [cwdOf(place)]
+      return roots.map((root) => (at.subpath === undefined ? root : normalizePath(`${root}/${at.subpath}`)))
+    }
+    case 'minimal':
+    case 'unknown':
+      // To grant less than was meant is safe; to deny less is not.
+      if (access === 'deny') throw invalidParams(`a sandbox entry that denies \`${at.type}\` cannot be enforced`)
+      return []
+    case 'glob':
+      return []
+  }
+}
+
+function denyGlob({ at, access }: Entry, place: Place): Glob[] {
+  if (at.type !== 'glob' || access !== 'deny') return []
+  try {
+    return [parseGlob(absolutePattern(at.pattern, place))]
+  } catch (error) {
+    if (error instanceof GlobSyntaxError) throw invalidParams(error.message)
+    throw error
+  }
+}
+
+function absolutePattern(pattern: string, place: Place): string {
+  if (pattern.startsWith('/')) return pattern
+  if (!pattern.startsWith('~/')) return `${escapeGlob(cwdOf(place))}/${pattern.replace(/^(\.\/+)+/, '')}`
+  if (place.home === undefined) throw invalidParams('the home directory that a sandbox glob names is not known')
+  return `${escapeGlob(place.home)}/${pattern.slice(2)}`
+}
+
+const escapeGlob = (path: string): string => path.replace(/[*?[\]{},\\]/g, '\\$&')
+
+function cwdOf({ cwd }: Place): string {
+  if (cwd === undefined) throw invalidParams('file system sandbox context with dynamic permissions requires cwd')
+  return cwd
+}
+
+/** The rule that decides about a path, if one does. */
+export function decidingRule(rules: readonly Rule[], path: string): Rule | undefined {
+  let deciding: Rule | undefined
+  for (const rule of rules) {
+    if (!isWithin(path, rule.path)) continue
+    // Both hold the path, so the longer one is the deeper one.
+    const deeper = deciding === undefined || rule.path.length > deciding.path.length
+    const equal = deciding !== undefined && rule.path.length === deciding.path.length
+    if (deeper || (equal && STRENGTH[rule.access] > STRENGTH[(deciding as Rule).access])) deciding = rule
+  }
+  return deciding
+}
+
+/** What may be done with a path: the meaning of a policy, which the tests hold the mounts to. */
+export function accessOf(policy: Policy, path: string): Access {
+  if (policy.denyGlobs.some((glob) => glob.matches(path))) return 'deny'
+  const deciding = decidingRule(policy.rules, path)
+  const isOpen = deciding === undefined || (deciding.path === '/' && deciding.access === 'deny')
+  if (isOpen) return policy.minimal && MINIMAL_PATHS.some((minimal) => isWithin(path, minimal)) ? 'read' : 'deny'
+  return deciding.access
+}
+
+/** Whether every file may be read, so that reading needs no sandbox. */
+export function isFullRead({ rules, denyGlobs }: Policy): boolean {
+  return denyGlobs.length === 0 && decidingRule(rules, '/') !== undefined && rules.every(({ access }) => access !== 'deny')
+}
+
+/** Whether every file may be written: `/` is, and whatever else a rule says about a path, another grants it. */
+function isFullWrite({ rules, denyGlobs }: Policy): boolean {
+  if (denyGlobs.length > 0 || decidingRule(rules, '/')?.access !== 'write') return false
+  const strongest = new Map<string, Access>()
+  for (const { path, access } of rules) strongest.set(path, stronger(strongest.get(path) ?? access, access))
+  return [...strongest.values()].every((access) => access === 'write')
+}

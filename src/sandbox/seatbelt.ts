@@ -1,0 +1,98 @@
+/**
+ * From a policy to a profile for macOS's sandbox-exec. Of its rules the last that matches decides, so the
+ * places are written from the shallowest to the deepest. Rules go by path and not by file: they hold for what
+ * does not exist yet, too.
+ */
+import type { Access, Network } from '../protocol/sandbox.ts'
+import { depthOf, parentOf } from './policy.ts'
+import type { Policy } from './policy.ts'
+import { findPlaces } from './places.ts'
+import type { PlanNeeds } from './places.ts'
+import type { Disk } from './route.ts'
+
+/** What programs need that has nothing to do with files or the network. */
+const PROCESSES = `(allow process-exec)
+(allow process-fork)
+(allow signal (target same-sandbox))
+(allow process-info* (target same-sandbox))
+(allow sysctl-read)
+(allow iokit-open (iokit-registry-entry-class "RootDomainUserClient"))
+(allow ipc-posix-sem)
+(allow mach-lookup
+  (global-name "com.apple.system.opendirectoryd.libinfo")
+  (global-name "com.apple.system.logger")
+  (global-name "com.apple.PowerManagement.control"))`
+
+const TERMINALS = `(allow pseudo-tty)
+(allow file-read* file-write* file-ioctl (literal "/dev/ptmx"))
+(allow file-read* file-write* (require-all (regex #"^/dev/ttys[0-9]+$") (extension "com.apple.sandbox.pty")))
+(allow file-ioctl (regex #"^/dev/ttys[0-9]+$"))`
+
+const DEVICES = `(allow file-read* file-write-data (literal "/dev/null") (literal "/dev/zero") (literal "/dev/tty"))
+(allow file-read* (literal "/dev/random") (literal "/dev/urandom") (subpath "/dev/fd"))
+(allow file-write-data (literal "/dev/fd/1") (literal "/dev/fd/2") (literal "/dev/stdout") (literal "/dev/stderr"))`
+
+/** Where the loader and the C library are, which no program does without. */
+const LIBRARIES = `(allow file-read* (subpath "/usr/lib") (subpath "/System") (subpath "/Library/Apple") (subpath "/private/var/db/dyld"))
+(allow file-read* (literal "/") (literal "/dev") (literal "/private/etc/localtime"))`
+
+/**
+ * The profile for a policy; `policy` undefined means that every file may be written. Throws -32602 where the
+ * policy cannot be enforced.
+ */
+export function seatbeltProfile(policy: Policy | undefined, network: Network, disk: Disk, needs: PlanNeeds = {}): string {
+  return [
+    '(version 1)',
+    '(deny default)',
+    PROCESSES,
+    ...(policy === undefined ? ['(allow file-read* file-write* file-ioctl)'] : [LIBRARIES, ...fileRules(policy, disk, needs)]),
+    DEVICES,
+    TERMINALS,
+    // Nothing, unix sockets included, unless everything.
+    ...(network === 'enabled' ? ['(allow network*)', '(allow system-socket)', NAME_SERVICES] : []),
+    '',
+  ].join('\n')
+}
+
+const NAME_SERVICES = `(allow mach-lookup
+  (global-name "com.apple.SystemConfiguration.configd")
+  (global-name "com.apple.networkd")
+  (global-name "com.apple.trustd.agent")
+  (global-name "com.apple.SecurityServer"))`
+
+function fileRules(policy: Policy, disk: Disk, needs: PlanNeeds): string[] {
+  const { places, forbidden } = findPlaces(policy, disk, needs)
+  const byDepth = [...places].sort(([a], [b]) => depthOf(a) - depthOf(b) || (a < b ? -1 : 1))
+  return [
+    // To come by a directory is not to look into it.
+    ...ancestors([...places].filter(([, { access }]) => access !== 'deny').map(([path]) => path)).map(
+      (path) => `(allow file-read-metadata (literal ${quoted(path)}))`,
+    ),
+    ...byDepth.map(([path, { access }]) => fileRule(access, `(subpath ${quoted(path)})`)),
+    ...forbidden.map(({ path }) => `(deny file-write* (subpath ${quoted(path)}))`),
+    // What is read-only or denied stays where it is: what holds it is not renamed.
+    ...ancestors([...byDepth.filter(([, { access }]) => access !== 'write').map(([path]) => path), ...forbidden.map(({ path }) => path)]).map(
+      (path) => `(deny file-write-unlink (literal ${quoted(path)}))`,
+    ),
+    ...policy.denyGlobs.map(({ pattern }) => `(deny file-read* file-write* (regex ${quoted(pattern)}))`),
+  ]
+}
+
+function fileRule(access: Access, filter: string): string {
+  switch (access) {
+    case 'write':
+      return `(allow file-read* file-write* ${filter})`
+    case 'read':
+      return `(allow file-read* ${filter}) (deny file-write* ${filter})`
+    case 'deny':
+      return `(deny file-read* file-write* ${filter})`
+  }
+}
+
+function ancestors(paths: readonly string[]): string[] {
+  const found = new Set<string>()
+  for (const path of paths) for (let above = parentOf(path); above !== undefined && above !== '/'; above = parentOf(above)) found.add(above)
+  return [...found]
+}
+
+const quoted = (text: string): string => `"${text.replace(/[\\"]/g, '\\$&')}"`
