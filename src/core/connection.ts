@@ -19,6 +19,7 @@ import { FileHandles } from './file-handles.ts'
 import { FileOrder } from './file-order.ts'
 import { AsciiParts } from './frames.ts'
 import type { Host } from './host.ts'
+import { HttpCalls } from './http-calls.ts'
 import type { Limits } from './limits.ts'
 import type { Context, Result } from './method.ts'
 import { methods } from './methods.ts'
@@ -43,6 +44,7 @@ export class Connection {
   readonly #answers: AnswerBudget
   readonly #files = new FileOrder()
   readonly #handles: FileHandles
+  readonly #http: HttpCalls
   readonly #releases = new Set<() => void>()
 
   #session: Session | undefined
@@ -61,6 +63,7 @@ export class Connection {
     this.#pump = new OutputPump(transport, limits.outboundOutput)
     this.#handles = new FileHandles(limits.fileHandles)
     this.#answers = new AnswerBudget(limits.outboundTotal, () => transport.queued())
+    this.#http = new HttpCalls({ ...options, pump: this.#pump, hold: () => this.#hold() })
   }
 
   // ---- what the door tells ----
@@ -110,6 +113,7 @@ export class Connection {
   settle(): Promise<void> {
     if (this.#state === 'open') this.#state = 'closing'
     this.#release()
+    this.#http.close()
     return new Promise((resolve) => {
       const before = this.#onIdle
       this.#onIdle = () => {
@@ -129,6 +133,7 @@ export class Connection {
     this.#release()
     this.#answers.dispose()
     this.#handles.dispose()
+    this.#http.dispose()
     this.#options.onGone()
   }
 
@@ -153,19 +158,27 @@ export class Connection {
       return this.#fail(id, error, afterwards)
     }
     if (!(result instanceof Promise)) return this.#answer(id, result, afterwards)
-    this.#runningCalls++
+    const letGo = this.#hold()
     this.#runningBytes += bytes
     const finished = (): void => {
-      this.#runningCalls--
       this.#runningBytes -= bytes
       this.#balanceInput()
-      this.#checkIdle()
+      letGo()
     }
     void result
       .then((value) => this.#answer(id, value, afterwards))
       .catch((error: unknown) => this.#fail(id, error, afterwards))
       .finally(finished)
     this.#balanceInput()
+  }
+
+  /** Counts something that a closing connection waits for, until the returned function is called. */
+  #hold(): () => void {
+    this.#runningCalls++
+    return () => {
+      this.#runningCalls--
+      this.#checkIdle()
+    }
   }
 
   #call(name: string, params: JsonValue, afterwards: (() => void)[]): Result | Promise<Result> {
@@ -187,6 +200,7 @@ export class Connection {
       limits,
       files: this.#files,
       handles: this.#handles,
+      http: this.#http,
       onRelease: (call) => {
         // A connection that is closing lets nobody wait.
         if (this.#state !== 'open') queueMicrotask(call)

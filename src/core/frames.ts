@@ -5,6 +5,7 @@
 import { encodeNotification } from '../protocol/envelope.ts'
 import type { IdText } from '../protocol/envelope.ts'
 import { Method } from '../protocol/methods.ts'
+import type { HttpResponse } from './host.ts'
 import type { Chunk } from './retention.ts'
 
 /** A message, or the result of a request, in parts that are all ASCII, so that its length in bytes is known. */
@@ -57,6 +58,24 @@ export function readResult(chunks: readonly Chunk[], state: ReadState): AsciiPar
   const { nextSeq, exited, exitCode, closed, sandboxDenied } = state
   const tail = `],"nextSeq":${nextSeq},"exited":${exited},"exitCode":${exitCode},"closed":${closed},"failure":null,"sandboxDenied":${sandboxDenied}}`
   return new AsciiParts('{"chunks":[', body, tail)
+}
+
+/** Writes the notifications of one streamed HTTP body. */
+export function bodyFrames(requestId: string) {
+  const head = `{"method":"${Method.HttpBodyDelta}","params":{"requestId":${asciiJson(JSON.stringify(requestId))},"seq":`
+  return {
+    delta: (seq: number, bytes: Uint8Array): AsciiParts =>
+      new AsciiParts(`${head}${seq},"deltaBase64":"`, bytes.toBase64(), '","done":false,"error":null}}'),
+
+    /** The last one. */
+    end: (seq: number, error: string | undefined): AsciiParts =>
+      new AsciiParts(`${head}${seq},"deltaBase64":"`, '', `","done":true,"error":${asciiJson(JSON.stringify(error ?? null))}}}`),
+  }
+}
+
+/** The result of http/request. */
+export function responseResult({ status, headers }: Pick<HttpResponse, 'status' | 'headers'>, body: Uint8Array | undefined): AsciiParts {
+  return new AsciiParts(`{"status":${status},"headers":${asciiJson(JSON.stringify(headers))},"bodyBase64":"`, body?.toBase64() ?? '', '"}')
 }
 
 /** The result of fs/readBlock. */

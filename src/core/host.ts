@@ -1,5 +1,6 @@
 /** What the core needs of the machine it runs on. Failures are thrown as RpcError. */
 import type { DirectoryEntry, Metadata, OpenMode } from '../protocol/fs.ts'
+import type { HttpHeader } from '../protocol/http.ts'
 import type { OutputStream } from '../protocol/process.ts'
 import type { Sandbox, SandboxType } from '../protocol/sandbox.ts'
 import type { EnvironmentInfo } from '../protocol/session.ts'
@@ -73,11 +74,37 @@ export type Files = {
   open(path: string, mode: OpenMode): Promise<OpenFile>
 }
 
+/** One exchange's request, as it goes out: redirects are followed by the core. */
+export type HttpRequest = {
+  method: string
+  /** http: or https:, without credentials and fragment. */
+  url: URL
+  /** In order, lower-case names, each value a text whose UTF-8 bytes are sent. */
+  headers: readonly HttpHeader[]
+  body: Uint8Array | undefined
+}
+
+export type HttpResponse = {
+  status: number
+  /** In order, lower-case names. */
+  headers: HttpHeader[]
+  /** The next bytes of the body as they came over the wire, undefined at its end. Throws an Error that says what broke it off. */
+  read(): Promise<Uint8Array | undefined>
+  /** Gives the rest of the body up. */
+  cancel(): void
+}
+
 export type Host = {
   /** Throws -32602 for a sandbox that cannot be enforced here. */
   spawn(spec: SpawnSpec, events: ChildEvents): Promise<Child>
   /** The file calls under a sandbox; each throws -32600 where that cannot be enforced. Undefined: none was asked for. */
   files(sandbox: Sandbox | undefined): Files
+  /**
+   * Sends a request; settles when the headers of the response are there. The peer is held back while nobody reads.
+   * Throws RpcError for what may not be asked, any other Error for what did not work. Once `signal` is aborted
+   * the call or the read under way throws its reason, and the connection is gone.
+   */
+  http(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse>
   /** What confines commands here. */
   sandboxType: SandboxType
   environmentInfo(): EnvironmentInfo

@@ -63,6 +63,18 @@ export type Limits = {
   fileBlock: number
   /** The largest file that fs/readFile returns: its base64 must fit a message. */
   readFileBytes: number
+  /** HTTP requests of one connection under way, streamed bodies included. Each may hold some 128 KiB and a socket. */
+  httpRequests: number
+  /** Bytes of a streamed body in one http/request/bodyDelta: half of what the newest clients accept. */
+  httpDelta: number
+  /** The largest body that a request without streamResponse returns: its base64 must fit a message. */
+  httpBuffered: number
+  /** Such bodies, those below a small size not counted, that one connection gathers at a time: two of the largest. */
+  httpBufferedTotal: number
+  /** Redirects followed in one request. The reference's figure. */
+  httpRedirects: number
+  /** How long exchanges may still take once the connection is being closed: time for a quick answer. */
+  httpClosingMs: number
 }
 
 const MiB = 1024 * 1024
@@ -93,4 +105,10 @@ export const defaultLimits: Readonly<Limits> = {
   fileHandles: 128,
   fileBlock: MiB,
   readFileBytes: 47 * MiB,
+  httpRequests: 512,
+  httpDelta: 512 * 1024,
+  httpBuffered: 47 * MiB,
+  httpBufferedTotal: 94 * MiB,
+  httpRedirects: 10,
+  httpClosingMs: 5000,
 }

@@ -6,6 +6,7 @@ import type { FileHandles } from './file-handles.ts'
 import type { FileOrder } from './file-order.ts'
 import type { AsciiParts } from './frames.ts'
 import type { Host } from './host.ts'
+import type { HttpCalls } from './http-calls.ts'
 import type { Limits } from './limits.ts'
 import type { Clock } from './clock.ts'
 import type { Session } from './session.ts'
@@ -18,6 +19,8 @@ export type Context = {
   files: FileOrder
   /** The files that this connection holds open. */
   handles: FileHandles
+  /** The HTTP requests that it has under way. */
+  http: HttpCalls
   /** Calls once when the connection ends or is about to: whoever waits must answer now. Returns what cancels it. */
   onRelease(call: () => void): () => void
   /** Calls once the answer of this request has been queued. */

@@ -1,15 +1,21 @@
 /**
- * Sends a session's events: a chunk of each process in turn, as long as little is queued, so that one
- * flood delays neither answers nor the other processes.
+ * Sends what a connection's sources have to tell, the processes of its session and the bodies of its HTTP
+ * requests: a chunk of each in turn, as long as little is queued, so that one flood delays neither answers
+ * nor the other sources.
  */
-import type { Listener, Process } from './process.ts'
+import type { AsciiParts } from './frames.ts'
 import type { Transport } from './transport.ts'
 
-export class OutputPump implements Listener {
+export type EventSource = {
+  /** The next notification, if there is one by now. */
+  takeEvent(): string | AsciiParts | undefined
+}
+
+export class OutputPump {
   readonly #transport: Transport
   readonly #queueBound: number
-  /** Processes with events to send, in the order of their turns. */
-  readonly #ready = new Set<Process>()
+  /** Sources with events to send, in the order of their turns. */
+  readonly #ready = new Set<EventSource>()
   #scheduled = false
   #stopped = false
 
@@ -18,8 +24,9 @@ export class OutputPump implements Listener {
     this.#queueBound = queueBound
   }
 
-  eventsReady(process: Process): void {
-    this.#ready.add(process)
+  eventsReady(source: EventSource): void {
+    if (this.#stopped) return
+    this.#ready.add(source)
     if (this.#scheduled) return
     this.#scheduled = true
     // The end of this very step: what is announced together, such as exit and close, goes out together.
@@ -31,14 +38,14 @@ export class OutputPump implements Listener {
 
   flush(): void {
     if (this.#stopped) return
-    for (const process of this.#ready) {
+    for (const source of this.#ready) {
       if (this.#transport.queued() >= this.#queueBound) return
-      this.#ready.delete(process)
-      const event = process.takeEvent()
+      this.#ready.delete(source)
+      const event = source.takeEvent()
       if (event === undefined) continue
       this.#transport.send(event)
       // Back in line: a set goes on to what is added while it is walked.
-      this.#ready.add(process)
+      this.#ready.add(source)
     }
   }
 

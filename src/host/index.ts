@@ -7,6 +7,8 @@ import { confinedFiles } from './confined-files.ts'
 import { confineProcess } from './confined-process.ts'
 import { environmentInfo } from './environment-info.ts'
 import { killAllGroups } from './groups.ts'
+import { openPolicy } from './http-policy.ts'
+import type { HttpPolicy } from './http-policy.ts'
 import { closeInheritedOnExec } from './libc.ts'
 import { spawnError } from './os-error.ts'
 import { startConfinedPiped, startPiped } from './pipe-process.ts'
@@ -17,17 +19,25 @@ import { startConfinedOnTerminal, startOnTerminal, terminalEnvironment } from '.
 export type HostOptions = {
   sandbox: SandboxOptions
   limits: Limits
+  /** Whom http/request may talk to; absent: anybody. */
+  httpPolicy?: HttpPolicy | undefined
   /** Called for a fault that has been contained. */
   report: (fault: unknown) => void
 }
 
-export function createHost({ sandbox, limits, report }: HostOptions): Host {
+export function createHost({ sandbox, limits, httpPolicy = openPolicy, report }: HostOptions): Host {
   closeInheritedOnExec()
   const sandboxes = createSandboxes(sandbox)
   const files = confinedFiles(sandboxes, limits)
   // Read once: nothing in here changes it, and each look at it is a system call a variable.
   let environment: ReadonlyMap<string, string> | undefined
+  // Loaded with the first request: most sessions make none, and TLS takes its time.
+  let http: Promise<Host['http']> | undefined
   return {
+    http: async (request, signal) => {
+      http ??= import('./http-client.ts').then(({ httpClient }) => httpClient(httpPolicy))
+      return (await http)(request, signal)
+    },
     spawn: async (spec, events) => {
       try {
         return await start(spec, events, sandboxes)

@@ -24,4 +24,9 @@ export const Method = {
   FsReadBlock: 'fs/readBlock',
   FsWriteBlock: 'fs/writeBlock',
   FsClose: 'fs/close',
+  FsWalk: 'fs/walk',
+  FsWatchMissing: 'fs/watchMissing',
+  FsMissingChanged: 'fs/missingChanged',
+  HttpRequest: 'http/request',
+  HttpBodyDelta: 'http/request/bodyDelta',
 } as const

@@ -6,7 +6,7 @@ import { parseListenUrl } from './listen-url.ts'
 import type { Listen } from './listen-url.ts'
 
 export type Command =
-  | { kind: 'serve'; listen: Listen; limits: Partial<Limits>; sandbox: SandboxOptions }
+  | { kind: 'serve'; listen: Listen; limits: Partial<Limits>; sandbox: SandboxOptions; httpPolicy: string | undefined }
   | { kind: 'doctor'; sandbox: SandboxOptions }
   | { kind: 'help' }
   | { kind: 'version' }
@@ -41,6 +41,8 @@ Options:
   --retained-mib N             how much output of all processes together is kept for reading (default 256)
   --bwrap PATH                 the bubblewrap that confines commands (default: the first on PATH)
   --require-sandbox            refuse every command and file call that comes without a sandbox
+  --http-policy RULES          whom http/request may talk to: {"allow":[…],"deny":[…]} of host names, *.NAME, IP addresses
+                               and ranges, or the absolute path of a JSON file with that (default: anybody)
   --help                       show this text
   --version                    show the version
 
@@ -53,6 +55,7 @@ const options = {
   'retained-mib': { type: 'string' },
   bwrap: { type: 'string' },
   'require-sandbox': { type: 'boolean' },
+  'http-policy': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'V' },
 } as const
@@ -72,6 +75,7 @@ export function parseCommand(args: readonly string[]): Command {
     kind: 'serve',
     listen: parseListen(values.listen ?? DEFAULT_LISTEN),
     sandbox,
+    httpPolicy: values['http-policy'],
     limits: {
       ...(ttl === undefined ? {} : { sessionTtlMs: ttl * 1000 }),
       ...(retained === undefined ? {} : { retainedTotal: retained * 1024 * 1024 }),

@@ -4,6 +4,7 @@
  */
 import { writeSync } from 'node:fs'
 import process from 'node:process'
+import type { HttpPolicy } from '../host/http-policy.ts'
 import { HELP, parseCommand, UsageError } from './arguments.ts'
 import type { Command } from './arguments.ts'
 import { openListener } from './listener.ts'
@@ -37,14 +38,26 @@ async function follow(command: Command): Promise<void> {
     case 'serve': {
       let stop = (): void => process.exit(0)
       onStopSignal(() => stop())
+      const options = { ...command, httpPolicy: await httpPolicy(command.httpPolicy) }
       if (command.listen.kind === 'stdio') {
-        stop = (await import('./serve.ts')).serveParent(command)
+        stop = (await import('./serve.ts')).serveParent(options)
         return
       }
       const listener = await listen(command.listen.address, command.listen.port)
       writeSync(1, `${listener.url}\n`)
-      stop = (await import('./serve.ts')).serveNetwork(listener, command)
+      stop = (await import('./serve.ts')).serveNetwork(listener, options)
     }
+  }
+}
+
+/** Loaded only if it is asked for: it is the one thing that must be right before the door opens. */
+async function httpPolicy(value: string | undefined): Promise<HttpPolicy | undefined> {
+  if (value === undefined) return undefined
+  const { readHttpPolicy } = await import('../host/http-policy.ts')
+  try {
+    return readHttpPolicy(value)
+  } catch (error) {
+    throw new UsageError(`error: --http-policy: ${(error as Error).message}`, 2)
   }
 }
 

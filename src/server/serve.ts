@@ -5,6 +5,7 @@ import type { Limits } from '../core/limits.ts'
 import { createExecServer } from '../core/server.ts'
 import type { ExecServer } from '../core/server.ts'
 import { systemClock } from '../host/clock.ts'
+import type { HttpPolicy } from '../host/http-policy.ts'
 import { createHost, killAllProcesses } from '../host/index.ts'
 import type { SandboxOptions } from '../host/sandboxes.ts'
 import type { Listener } from './listener.ts'
@@ -14,11 +15,11 @@ import { openWebSocketDoor } from './websocket-door.ts'
 /** How long clients have to take our close frame in before the end. */
 const GOODBYE_MS = 250
 
-export type ServeOptions = { limits: Partial<Limits>; sandbox: SandboxOptions }
+export type ServeOptions = { limits: Partial<Limits>; sandbox: SandboxOptions; httpPolicy: HttpPolicy | undefined }
 
-function createServer({ limits: given, sandbox }: ServeOptions): ExecServer {
+function createServer({ limits: given, sandbox, httpPolicy }: ServeOptions): ExecServer {
   const limits = { ...defaultLimits, ...given }
-  const server = createExecServer({ host: createHost({ sandbox, limits, report }), clock: systemClock, limits })
+  const server = createExecServer({ host: createHost({ sandbox, limits, httpPolicy, report }), clock: systemClock, limits })
   // A fault in what one client does is not the end of the others' processes.
   process.on('uncaughtException', report)
   process.on('unhandledRejection', report)

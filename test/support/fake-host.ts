@@ -1,5 +1,5 @@
 /** A host whose children do what the test says, and nothing else. */
-import type { Child, ChildEvents, Files, Host, SpawnSpec } from '../../src/core/host.ts'
+import type { Child, ChildEvents, Files, Host, HttpRequest, HttpResponse, SpawnSpec } from '../../src/core/host.ts'
 import { defaultLimits } from '../../src/core/limits.ts'
 import type { Limits } from '../../src/core/limits.ts'
 import { createExecServer } from '../../src/core/server.ts'
@@ -143,6 +143,10 @@ export class FakeHost implements Host {
   serveFile: (method: FileMethod, args: any[]) => Promise<any> = async (method) => {
     throw new Error(`${method} is not scripted`)
   }
+  /** How HTTP requests are answered. */
+  serveHttp: (request: HttpRequest, signal: AbortSignal) => Promise<HttpResponse> = async () => {
+    throw new Error('no HTTP is scripted')
+  }
   #gate: Promise<void> | undefined
   #uuids = 0
 
@@ -162,6 +166,10 @@ export class FakeHost implements Host {
     const child = new FakeChild(spec, events)
     this.children.push(child)
     return child
+  }
+
+  http(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+    return this.serveHttp(request, signal)
   }
 
   /** The child started last. */

@@ -1,0 +1,212 @@
+/**
+ * The HTTP requests of one connection. A streamed body is read as fast as the client takes it: one piece is
+ * kept here, and the peer is held back meanwhile. They end with the connection.
+ */
+import { internalError, invalidParams, invalidRequest, RpcError } from '../protocol/errors.ts'
+import type { HttpRequestParams } from '../protocol/http.ts'
+import { detached } from '../protocol/json.ts'
+import { AnswerBudget } from './answer-budget.ts'
+import type { Clock } from './clock.ts'
+import { bodyFrames, responseResult } from './frames.ts'
+import type { AsciiParts } from './frames.ts'
+import type { Host, HttpResponse } from './host.ts'
+import { prepareRequest, redirected } from './http-request.ts'
+import type { PreparedRequest } from './http-request.ts'
+import type { Limits } from './limits.ts'
+import type { EventSource } from './output-pump.ts'
+
+/** Buffered bodies up to that are not counted: so few bytes are in a socket's buffers, too. */
+const SMALL_BODY_BYTES = 64 * 1024
+
+export type HttpCallsOptions = {
+  host: Host
+  clock: Clock
+  limits: Limits
+  pump: { eventsReady(source: EventSource): void }
+  /** Keeps a closing connection open until the returned function is called. */
+  hold: () => () => void
+}
+
+/** What a request needs of the connection that it came by. */
+export type Surroundings = {
+  afterAnswer(call: () => void): void
+  reserve(bytes: number): Promise<void> | undefined
+}
+
+/** One request under way. */
+type Exchange = { signal: AbortSignal; abort: (reason: Error) => void; finish: () => void }
+
+export class HttpCalls {
+  readonly #options: HttpCallsOptions
+  readonly #exchanges = new Set<Exchange>()
+  /** The ids of the streams under way. */
+  readonly #streams = new Set<string>()
+  readonly #bodies: AnswerBudget
+  #cancelClosing: (() => void) | undefined
+  #isGone = false
+
+  constructor(options: HttpCallsOptions) {
+    this.#options = options
+    this.#bodies = new AnswerBudget(options.limits.httpBufferedTotal, () => 0)
+  }
+
+  async request(params: HttpRequestParams, surroundings: Surroundings): Promise<AsciiParts> {
+    const { host, limits } = this.#options
+    const request = prepareRequest(params, host.environment())
+    const streamId = params.streamResponse ? detached(params.requestId) : undefined
+    if (streamId !== undefined && this.#streams.has(streamId)) {
+      throw invalidParams(`http/request streamResponse requestId \`${streamId.slice(0, 100)}\` is already active`)
+    }
+    if (this.#exchanges.size >= limits.httpRequests) throw invalidRequest(`at most ${limits.httpRequests} http requests may be under way per connection`)
+    const exchange = this.#begin(params.timeoutMs ?? undefined, streamId)
+    try {
+      const response = await this.#send(request, params.redirectPolicy, exchange.signal)
+      if (streamId === undefined) return await this.#whole(response, exchange, surroundings)
+      surroundings.afterAnswer(() => this.#stream(streamId, response, exchange))
+      return responseResult(response, undefined)
+    } catch (error) {
+      exchange.finish()
+      throw error
+    }
+  }
+
+  #begin(timeoutMs: number | undefined, streamId: string | undefined): Exchange {
+    if (this.#isGone) throw internalError('http/request failed: the connection is gone')
+    const { clock, hold } = this.#options
+    const controller = new AbortController()
+    const abort = (reason: Error): void => controller.abort(reason)
+    const cancelTimer = timeoutMs === undefined ? undefined : clock.after(timeoutMs, () => abort(new Error(`timed out after ${timeoutMs} ms`)))
+    if (timeoutMs === 0) abort(new Error('timed out after 0 ms'))
+    const letGo = hold()
+    const exchange: Exchange = {
+      signal: controller.signal,
+      abort,
+      finish: () => {
+        if (!this.#exchanges.delete(exchange)) return
+        cancelTimer?.()
+        if (streamId !== undefined) this.#streams.delete(streamId)
+        if (this.#exchanges.size === 0) this.#cancelClosing?.()
+        letGo()
+      },
+    }
+    this.#exchanges.add(exchange)
+    if (streamId !== undefined) this.#streams.add(streamId)
+    return exchange
+  }
+
+  async #send(first: PreparedRequest, redirectPolicy: 'follow' | 'stop', signal: AbortSignal): Promise<HttpResponse> {
+    const { host, limits } = this.#options
+    let request = first
+    for (let redirects = 0; ; redirects++) {
+      let response: HttpResponse
+      try {
+        signal.throwIfAborted()
+        response = await host.http(request, signal)
+      } catch (error) {
+        if (error instanceof RpcError) throw error
+        throw internalError(`http/request failed: error sending request for url (${request.url.href}): ${reason(error)}`)
+      }
+      const next = redirectPolicy === 'follow' ? redirected(request, response) : undefined
+      if (next === undefined) return response
+      if (redirects === limits.httpRedirects) throw internalError('http/request failed: too many redirects')
+      response.cancel()
+      request = next
+    }
+  }
+
+  /** Gathers the body and answers with it. */
+  async #whole(response: HttpResponse, { signal, finish }: Exchange, { afterAnswer, reserve }: Surroundings): Promise<AsciiParts> {
+    const { httpBuffered } = this.#options.limits
+    const pieces: Uint8Array[] = []
+    let total = 0
+    let isCounted = false
+    try {
+      for (let piece = await response.read(); piece !== undefined; piece = await response.read()) {
+        pieces.push(piece)
+        total += piece.length
+        if (total > httpBuffered) {
+          response.cancel()
+          throw internalError(`failed to read http/request response body: it exceeds ${httpBuffered} bytes; use streamResponse`)
+        }
+        if (total <= SMALL_BODY_BYTES || isCounted) continue
+        isCounted = true
+        const room = this.#bodies.reserve(httpBuffered)
+        afterAnswer(() => this.#bodies.release(httpBuffered))
+        await room
+        signal.throwIfAborted()
+      }
+    } catch (error) {
+      if (error instanceof RpcError) throw error
+      throw internalError(`failed to read http/request response body: error decoding response body: ${reason(error)}`)
+    }
+    afterAnswer(finish)
+    await reserve(Math.ceil((total * 4) / 3))
+    return responseResult(response, joined(pieces, total))
+  }
+
+  /** Sends the body piece by piece, behind the answer. */
+  #stream(requestId: string, response: HttpResponse, { finish }: Exchange): void {
+    const { pump, limits } = this.#options
+    const frames = bodyFrames(requestId)
+    let seq = 0
+    let piece: Uint8Array | undefined
+    let end: { error: string | undefined } | undefined
+    const source: EventSource = {
+      takeEvent: () => {
+        if (piece === undefined) {
+          if (end === undefined) return undefined
+          const last = frames.end(++seq, end.error)
+          end = undefined
+          finish()
+          return last
+        }
+        const delta = frames.delta(++seq, piece.subarray(0, limits.httpDelta))
+        piece = piece.length > limits.httpDelta ? piece.subarray(limits.httpDelta) : undefined
+        if (piece === undefined) pull()
+        return delta
+      },
+    }
+    const pull = (): void => {
+      response
+        .read()
+        .then(
+          (bytes) => (bytes === undefined ? (end = { error: undefined }) : (piece = bytes)),
+          (error: unknown) => (end = { error: `error decoding response body: ${reason(error)}` }),
+        )
+        .then(() => pump.eventsReady(source))
+    }
+    pull()
+  }
+
+  /** The connection is about to end: exchanges get a little more time. */
+  close(): void {
+    const { clock, limits } = this.#options
+    if (this.#exchanges.size === 0 || this.#cancelClosing !== undefined) return
+    this.#cancelClosing = clock.after(limits.httpClosingMs, () => this.#abortAll('the connection is closing'))
+  }
+
+  /** Nobody is there to answer. */
+  dispose(): void {
+    this.#isGone = true
+    this.#abortAll('the connection is gone')
+    for (const { finish } of [...this.#exchanges]) finish()
+    this.#cancelClosing?.()
+    this.#bodies.dispose()
+  }
+
+  #abortAll(reason: string): void {
+    for (const { abort } of [...this.#exchanges]) abort(new Error(reason))
+  }
+}
+
+const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+function joined(pieces: readonly Uint8Array[], total: number): Uint8Array {
+  const bytes = new Uint8Array(total)
+  let at = 0
+  for (const piece of pieces) {
+    bytes.set(piece, at)
+    at += piece.length
+  }
+  return bytes
+}

@@ -1,0 +1,69 @@
+/**
+ * Which proxy a request goes through: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, in small letters or large.
+ * Never for this machine itself: a proxy could not reach it, and would be shown what was meant to stay here.
+ */
+import { BlockList, isIP } from 'node:net'
+
+type Variables = Record<string, string | undefined>
+
+/** The proxy's URL, http: or https:; undefined: directly. Throws an Error for a proxy that cannot be used. */
+export function proxyFor(url: URL, env: Variables): URL | undefined {
+  const host = bareHost(url)
+  if (isLoopback(host) || isExempt(host, portOf(url), variable(env, 'NO_PROXY') ?? '')) return undefined
+  // In a CGI program HTTP_PROXY is what a stranger's request header says.
+  const isCgi = env['REQUEST_METHOD'] !== undefined
+  const own = url.protocol === 'https:' ? variable(env, 'HTTPS_PROXY') : isCgi ? env['http_proxy'] : variable(env, 'HTTP_PROXY')
+  const text = own ?? variable(env, 'ALL_PROXY')
+  if (text === undefined) return undefined
+  const proxy = parse(text.includes('://') ? text : `http://${text}`)
+  if (proxy?.protocol !== 'http:' && proxy?.protocol !== 'https:') {
+    throw new Error('the proxy that the environment names is not usable: only http:// and https:// proxies are')
+  }
+  return proxy
+}
+
+/** An empty variable is none. */
+const variable = (env: Variables, name: string): string | undefined => env[name.toLowerCase()] || env[name] || undefined
+
+function parse(text: string): URL | undefined {
+  try {
+    return new URL(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** The host without brackets. */
+export const bareHost = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, '$1')
+
+export const portOf = ({ port, protocol }: URL): number => Number(port || (protocol === 'https:' ? 443 : 80))
+
+function isLoopback(host: string): boolean {
+  return /(^|\.)localhost\.?$/.test(host) || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+}
+
+/** Entries are names, which cover what is below them, addresses, ranges, or `*`; each may end in a port. */
+function isExempt(host: string, port: number, list: string): boolean {
+  return list.split(/[\s,]+/).some((entry) => {
+    if (entry === '*') return true
+    if (isIP(entry.replace(/\/.*/, '')) !== 0) return isInRange(host, entry)
+    const [, name, ownPort] = /^\[?(.*?)\]?(?::([0-9]+))?$/.exec(entry.toLowerCase()) as unknown as [string, string, string?]
+    if (name === '' || (ownPort !== undefined && Number(ownPort) !== port)) return false
+    const bare = name.replace(/^\*?\./, '')
+    return host === bare || host.endsWith(`.${bare}`)
+  })
+}
+
+function isInRange(host: string, range: string): boolean {
+  const [address, bits] = range.split('/') as [string, string?]
+  const version = isIP(address)
+  if (isIP(host) !== version) return false
+  const family = version === 6 ? 'ipv6' : 'ipv4'
+  const list = new BlockList()
+  try {
+    list.addSubnet(address, Number(bits ?? (version === 6 ? 128 : 32)), family)
+  } catch {
+    return false
+  }
+  return list.check(host, family)
+}
