@@ -23,6 +23,7 @@ import { HttpCalls } from './http-calls.ts'
 import type { Limits } from './limits.ts'
 import type { Context, Result } from './method.ts'
 import { methods } from './methods.ts'
+import { MissingWatch } from './missing-watch.ts'
 import { OutputPump } from './output-pump.ts'
 import type { Session, SessionRegistry } from './session.ts'
 import { CloseCode } from './transport.ts'
@@ -45,6 +46,7 @@ export class Connection {
   readonly #files = new FileOrder()
   readonly #handles: FileHandles
   readonly #http: HttpCalls
+  readonly #watch: MissingWatch
   readonly #releases = new Set<() => void>()
 
   #session: Session | undefined
@@ -63,6 +65,7 @@ export class Connection {
     this.#pump = new OutputPump(transport, limits.outboundOutput)
     this.#handles = new FileHandles(limits.fileHandles)
     this.#answers = new AnswerBudget(limits.outboundTotal, () => transport.queued())
+    this.#watch = new MissingWatch((notification) => transport.send(notification))
     this.#http = new HttpCalls({ ...options, pump: this.#pump, hold: () => this.#hold() })
   }
 
@@ -134,6 +137,7 @@ export class Connection {
     this.#answers.dispose()
     this.#handles.dispose()
     this.#http.dispose()
+    this.#watch.dispose()
     this.#options.onGone()
   }
 
@@ -201,6 +205,7 @@ export class Connection {
       files: this.#files,
       handles: this.#handles,
       http: this.#http,
+      watch: this.#watch,
       onRelease: (call) => {
         // A connection that is closing lets nobody wait.
         if (this.#state !== 'open') queueMicrotask(call)

@@ -8,6 +8,7 @@ import {
   ReadDirectoryParams,
   ReadFileParams,
   RemoveParams,
+  WalkParams,
   WriteFileParams,
 } from '../protocol/fs.ts'
 import type { JsonValue } from '../protocol/json.ts'
@@ -24,6 +25,9 @@ import { noteLookUp, placed } from './workspace.ts'
 
 /** What a look-up's answer is taken to need until it is sent: thousands run at once, not millions. */
 const LOOK_UP_BYTES = 64 * 1024
+
+/** What an entry of a walk is taken to need: its path, as object and as text. */
+const WALK_ENTRY_BYTES = 400
 
 type FileParams = { path?: string; sandbox?: Sandbox | null | undefined }
 type Surroundings = Pick<Context, 'limits' | 'reserve'>
@@ -106,6 +110,17 @@ const operations: Record<string, FileOperation> = {
   [Method.FsCopy]: mutates(CopyParams, ({ sourcePath, destinationPath, recursive }, files) =>
     files.copy(sourcePath, destinationPath, { recursive }),
   ),
+  [Method.FsWalk]: reads(WalkParams, async ({ path, options }, files, { limits, reserve }) => {
+    const { maxDepth, maxDirectories, maxEntries } = options
+    const { walkDepth, walkDirectories, walkEntries } = limits
+    if (maxDirectories === 0 || maxEntries === 0) throw invalidRequest('filesystem walk limits must be greater than zero')
+    if (maxDepth > walkDepth || maxDirectories > walkDirectories || maxEntries > walkEntries) {
+      const maximums = `depth=${walkDepth}, directories=${walkDirectories}, entries=${walkEntries}`
+      throw invalidRequest(`filesystem walk limits exceed maximums: ${maximums}`)
+    }
+    await reserve(maxEntries * WALK_ENTRY_BYTES)
+    return files.walk(path, options)
+  }),
   [Method.FsCanonicalize]: looksUp(CanonicalizeParams, async ({ path }, files) => ({ path: pathToUri(await files.canonicalize(path)) })),
 }
 

@@ -1,5 +1,5 @@
 /** What the core needs of the machine it runs on. Failures are thrown as RpcError. */
-import type { DirectoryEntry, Metadata, OpenMode } from '../protocol/fs.ts'
+import type { DirectoryEntry, Metadata, OpenMode, WalkOptions, WalkResult } from '../protocol/fs.ts'
 import type { HttpHeader } from '../protocol/http.ts'
 import type { OutputStream } from '../protocol/process.ts'
 import type { Sandbox, SandboxType } from '../protocol/sandbox.ts'
@@ -72,6 +72,7 @@ export type Files = {
   copy(source: string, destination: string, options: { recursive: boolean }): Promise<void>
   canonicalize(path: string): Promise<string>
   open(path: string, mode: OpenMode): Promise<OpenFile>
+  walk(path: string, options: WalkOptions): Promise<WalkResult>
 }
 
 /** One exchange's request, as it goes out: redirects are followed by the core. */
@@ -99,6 +100,11 @@ export type Host = {
   spawn(spec: SpawnSpec, events: ChildEvents): Promise<Child>
   /** The file calls under a sandbox; each throws -32600 where that cannot be enforced. Undefined: none was asked for. */
   files(sandbox: Sandbox | undefined): Files
+  /**
+   * Calls once when one of the missing paths appears or `present` changes. Returns what ends it; undefined if there is
+   * nothing to wait for, or no way to.
+   */
+  watchMissing(missing: readonly string[], present: string | undefined, changed: () => void): (() => void) | undefined
   /**
    * Sends a request; settles when the headers of the response are there. The peer is held back while nobody reads.
    * Throws RpcError for what may not be asked, any other Error for what did not work. Once `signal` is aborted

@@ -63,6 +63,12 @@ export type Limits = {
   fileBlock: number
   /** The largest file that fs/readFile returns: its base64 must fit a message. */
   readFileBytes: number
+  /** What one fs/walk may ask for. The reference's figures. */
+  walkDepth: number
+  walkDirectories: number
+  walkEntries: number
+  /** Paths in one fs/watchMissing. The reference's figure. */
+  watchedPaths: number
   /** HTTP requests of one connection under way, streamed bodies included. Each may hold some 128 KiB and a socket. */
   httpRequests: number
   /** Bytes of a streamed body in one http/request/bodyDelta: half of what the newest clients accept. */
@@ -105,6 +111,10 @@ export const defaultLimits: Readonly<Limits> = {
   fileHandles: 128,
   fileBlock: MiB,
   readFileBytes: 47 * MiB,
+  walkDepth: 64,
+  walkDirectories: 10_000,
+  walkEntries: 50_000,
+  watchedPaths: 64,
   httpRequests: 512,
   httpDelta: 512 * 1024,
   httpBuffered: 47 * MiB,

@@ -9,6 +9,7 @@ import type { Host } from './host.ts'
 import type { HttpCalls } from './http-calls.ts'
 import type { Limits } from './limits.ts'
 import type { Clock } from './clock.ts'
+import type { MissingWatch } from './missing-watch.ts'
 import type { Session } from './session.ts'
 
 export type Context = {
@@ -21,6 +22,8 @@ export type Context = {
   handles: FileHandles
   /** The HTTP requests that it has under way. */
   http: HttpCalls
+  /** What it waits to see appear. */
+  watch: MissingWatch
   /** Calls once when the connection ends or is about to: whoever waits must answer now. Returns what cancels it. */
   onRelease(call: () => void): () => void
   /** Calls once the answer of this request has been queued. */

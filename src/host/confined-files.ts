@@ -7,7 +7,7 @@ import process from 'node:process'
 import type { Files, OpenFile } from '../core/host.ts'
 import type { Limits } from '../core/limits.ts'
 import { invalidRequest, RpcError } from '../protocol/errors.ts'
-import type { DirectoryEntry, Metadata, OpenMode } from '../protocol/fs.ts'
+import type { DirectoryEntry, Metadata, OpenMode, WalkResult } from '../protocol/fs.ts'
 import { Method } from '../protocol/methods.ts'
 import { parsePath, pathToUri } from '../protocol/path-uri.ts'
 import type { Sandbox } from '../protocol/sandbox.ts'
@@ -42,13 +42,14 @@ export function confinedFiles(sandboxes: Sandboxes, limits: Limits): (sandbox: S
     const confined = inHelper((use) => withHelper(policy, sandbox, sandboxes, pool, use))
     // What may read everything needs nobody to watch it read.
     if (!isFullRead(policy)) return confined
-    const { readFile, getMetadata, readDirectory, canonicalize, open } = files
+    const { readFile, getMetadata, readDirectory, canonicalize, walk, open } = files
     return {
       ...confined,
       readFile,
       getMetadata,
       readDirectory,
       canonicalize,
+      walk,
       open: (path, mode) => (mode === 'read' ? open(path, mode) : confined.open(path, mode)),
     }
   }
@@ -201,6 +202,7 @@ function inHelper(lend: Lend): Files {
     copy: (source, destination, options) =>
       simply(Method.FsCopy, { sourcePath: pathToUri(source), destinationPath: pathToUri(destination), ...options }),
     canonicalize: async (path) => parsePath((await simply<{ path: string }>(Method.FsCanonicalize, { path: pathToUri(path) })).path),
+    walk: (path, options) => simply<WalkResult>(Method.FsWalk, { path: pathToUri(path), options }),
     open: (path, mode) =>
       lend(async (ask, keeper) => {
         const params = { handleId: '', path: pathToUri(path), mode }

@@ -41,6 +41,7 @@ function capabilities(): Record<string, boolean> {
   return {
     fileWriteStreaming: true,
     httpHeaderEnvVars: true,
+    fsWatchMissing: true,
     // What a helper has opened is taken over by way of /proc.
     ...(isLinux ? { sandboxedFileStreaming: true } : {}),
     // A sandbox that may write everything but a few places still has the standard devices, and no others.

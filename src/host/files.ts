@@ -14,6 +14,7 @@ import { allMountsAreLocal } from './mounts.ts'
 import { nativePath } from './native-path.ts'
 import { checked, openAt, openFile } from './open-file.ts'
 import { errorCode, fileError, osErrorText } from './os-error.ts'
+import { walk } from './walk.ts'
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = constants
 
@@ -154,6 +155,8 @@ function answering<A extends unknown[], R>(call: (...args: A) => Promise<R>): (.
   }
 }
 
+const NOTHING: ReadonlySet<string> = new Set()
+
 /** The calls on what this process can reach. */
 export const files: Files = {
   readFile: answering(readFile),
@@ -165,6 +168,7 @@ export const files: Files = {
   copy: answering((source, destination, options) => copyPath(source, destination, options, unguarded)),
   canonicalize: answering(canonicalize),
   open: answering(async (path, mode) => openFile(await openAt(nativePath(path), path, mode))),
+  walk: answering((path, options) => walk(path, options, async () => NOTHING)),
 }
 
 /**
@@ -199,6 +203,7 @@ export function guardedFiles(forbidden: Forbidden): Files {
       return remove(path, options)
     }),
     copy: answering((source, destination, options) => copyPath(source, destination, options, guard)),
+    walk: answering((path, options) => walk(path, options, guard.hiddenIn)),
     open: answering(async (path, mode) => openFile(await openGuarded(path, mode, guard))),
   }
 }

@@ -14,6 +14,7 @@ import { spawnError } from './os-error.ts'
 import { startConfinedPiped, startPiped } from './pipe-process.ts'
 import { createSandboxes, sandboxType } from './sandboxes.ts'
 import type { SandboxOptions, Sandboxes } from './sandboxes.ts'
+import { watchMissing } from './watch-missing.ts'
 import { startConfinedOnTerminal, startOnTerminal, terminalEnvironment } from './terminal-process.ts'
 
 export type HostOptions = {
@@ -46,6 +47,8 @@ export function createHost({ sandbox, limits, httpPolicy = openPolicy, report }:
       }
     },
     files,
+    // Whoever must ask in a sandbox cannot ask so.
+    watchMissing: (missing, present, changed) => (sandboxes.required ? undefined : watchMissing(missing, present, changed)),
     sandboxType,
     environmentInfo: () => {
       sandboxes.prepare()

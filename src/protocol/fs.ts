@@ -1,6 +1,6 @@
 /** The filesystem family. */
 import * as v from 'valibot'
-import { base64, optional, path, u64 } from './scalars.ts'
+import { base64, optional, path, pathOrForeign, u64 } from './scalars.ts'
 import { SandboxContext } from './sandbox.ts'
 
 const target = { path, sandbox: SandboxContext }
@@ -23,6 +23,23 @@ export const OpenParams = v.object({ handleId, ...target, mode: optional(v.pickl
 export const ReadBlockParams = v.object({ handleId, offset: u64, len: u64 })
 export const WriteBlockParams = v.object({ handleId, offset: u64, chunk: base64 })
 export const CloseParams = v.object({ handleId })
+
+/** The limits are checked by the method, because their error is -32600. */
+const WalkOptions = v.object({ maxDepth: u64, maxDirectories: u64, maxEntries: u64, followDirectorySymlinks: v.boolean() })
+export type WalkOptions = v.InferOutput<typeof WalkOptions>
+
+export const WalkParams = v.object({ ...target, options: WalkOptions })
+
+export type WalkResult = {
+  /** Paths are URIs. */
+  entries: { path: string; kind: 'file' | 'directory' }[]
+  errors: { path: string; message: string }[]
+  /** Whether a limit cut it off. */
+  truncated: boolean
+}
+
+/** A `sandbox` may be there, and says nothing: whether something exists is told by the file calls, too. */
+export const WatchMissingParams = v.object({ watchId: u64, missing: v.array(pathOrForeign), present: optional(pathOrForeign) })
 
 /** `read` what is there; `replace` empties the file or makes it. */
 export type OpenMode = 'read' | 'replace'

@@ -8,6 +8,9 @@
 /** A path that could not be read; the message is the client's. */
 export class PathSyntaxError extends Error {}
 
+/** A lawful URI of a file on another machine. */
+export class ForeignPathError extends PathSyntaxError {}
+
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]*):/
 
 /** No operating system takes a path of a tenth of that. */
@@ -37,11 +40,11 @@ function pathOfUri(uri: string): string {
   if (rest.startsWith('//')) {
     const slash = rest.indexOf('/', 2)
     const host = rest.slice(2, slash < 0 ? undefined : slash)
-    if (host !== '' && host.toLowerCase() !== 'localhost') throw new PathSyntaxError(`path URI names another host: \`${host}\``)
+    if (host !== '' && host.toLowerCase() !== 'localhost') throw new ForeignPathError(`path URI names another host: \`${host}\``)
     rest = slash < 0 ? '/' : rest.slice(slash)
   }
   if (!rest.startsWith('/')) throw new PathSyntaxError('path URI is not absolute')
-  if (DRIVE.test(rest)) throw new PathSyntaxError('path URI names a Windows drive')
+  if (DRIVE.test(rest)) throw new ForeignPathError('path URI names a Windows drive')
   const path = decodePercent(rest)
   if (path.includes('\0')) throw new PathSyntaxError('path contains a NUL byte')
   return path

@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { invalidParams } from './errors.ts'
 import { isJsonObject } from './json.ts'
 import type { JsonValue } from './json.ts'
-import { parsePath, PathSyntaxError } from './path-uri.ts'
+import { ForeignPathError, parsePath, PathSyntaxError } from './path-uri.ts'
 
 const U64_MAX = 2n ** 64n - 1n
 
@@ -51,6 +51,24 @@ export const path = v.pipe(
     try {
       return parsePath(dataset.value)
     } catch (error) {
+      if (!(error instanceof PathSyntaxError)) throw error
+      addIssue({ message: error.message })
+      return NEVER
+    }
+  }),
+)
+
+/** What {@link pathOrForeign} makes of a file of another machine. */
+export const FOREIGN = ''
+
+/** The same, for calls to which a file of another machine is no mistake: it is not here, that is all. */
+export const pathOrForeign = v.pipe(
+  v.string('expected a path string'),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    try {
+      return parsePath(dataset.value)
+    } catch (error) {
+      if (error instanceof ForeignPathError) return FOREIGN
       if (!(error instanceof PathSyntaxError)) throw error
       addIssue({ message: error.message })
       return NEVER

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client, RpcFailure } from '../support/client.ts'
@@ -176,7 +177,7 @@ for (const { name, more, stream } of MODES) {
     const before = Date.now()
     await client.closed(`fled-${name}`)
     assert.ok(Date.now() - before < 2000)
-    execFileSync('pkill', ['-f', '^sleep 60$'])
+    process.kill(Number(client.outputOf(`fled-${name}`)), 'SIGKILL')
   })
 
   test(`a signal interrupts the group with ${name}`, async () => {

@@ -168,6 +168,17 @@ export class FakeHost implements Host {
     return child
   }
 
+  /** The watch that runs now. */
+  watched: { missing: readonly string[]; present: string | undefined; changed: () => void } | undefined
+
+  watchMissing(missing: readonly string[], present: string | undefined, changed: () => void): () => void {
+    const watched = { missing, present, changed }
+    this.watched = watched
+    return () => {
+      if (this.watched === watched) this.watched = undefined
+    }
+  }
+
   http(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
     return this.serveHttp(request, signal)
   }
@@ -198,6 +209,7 @@ export class FakeHost implements Host {
     copy: (...args) => this.serveFile('copy', args),
     canonicalize: (...args) => this.serveFile('canonicalize', args),
     open: (...args) => this.serveFile('open', args),
+    walk: (...args) => this.serveFile('walk', args),
   }
 
   environmentInfo(): EnvironmentInfo {
