@@ -8,25 +8,39 @@ import { Method } from '../protocol/methods.ts'
 import type { HttpResponse } from './host.ts'
 import type { Chunk } from './retention.ts'
 
-/** A message, or the result of a request, in parts that are all ASCII, so that its length in bytes is known. */
+/**
+ * A message, or the result of a request, in parts that are all ASCII, so that its length in bytes is known. A body of
+ * bytes stands for their base64, which is made where it is sent from.
+ */
 export class AsciiParts {
   readonly head: string
-  readonly body: string
+  readonly body: string | Uint8Array
   readonly tail: string
-  constructor(head: string, body: string, tail: string) {
+  /** Nobody will look at the bytes once they are written. */
+  readonly isLastUse: boolean
+  constructor(head: string, body: string | Uint8Array, tail: string, isLastUse = false) {
     this.head = head
     this.body = body
     this.tail = tail
+    this.isLastUse = isLastUse
   }
 
   get length(): number {
-    return this.head.length + this.body.length + this.tail.length
+    const { body } = this
+    return this.head.length + (typeof body === 'string' ? body.length : base64Length(body.length)) + this.tail.length
+  }
+
+  get text(): string {
+    return this.head + (typeof this.body === 'string' ? this.body : this.body.toBase64()) + this.tail
   }
 
   asResult(id: IdText): AsciiParts {
-    return new AsciiParts(`{"id":${asciiJson(id)},"result":${this.head}`, this.body, `${this.tail}}`)
+    return new AsciiParts(`{"id":${asciiJson(id)},"result":${this.head}`, this.body, `${this.tail}}`, this.isLastUse)
   }
 }
+
+/** Characters of the base64 of so many bytes. */
+export const base64Length = (bytes: number): number => Math.ceil(bytes / 3) * 4
 
 /** Escapes what is not ASCII in JSON text. */
 function asciiJson(json: string): string {
@@ -39,7 +53,7 @@ export function processFrames(processId: string) {
   const outputHead = `{"method":"${Method.ProcessOutput}","params":{"processId":${id},"seq":`
   return {
     output: ({ seq, stream, bytes }: Chunk): AsciiParts =>
-      new AsciiParts(`${outputHead}${seq},"stream":"${stream}","chunk":"`, bytes.toBase64(), '"}}'),
+      new AsciiParts(`${outputHead}${seq},"stream":"${stream}","chunk":"`, bytes, '"}}'),
 
     exited: (seq: number, exitCode: number, sandboxDenied: boolean): string =>
       encodeNotification(Method.ProcessExited, `{"processId":${id},"seq":${seq},"exitCode":${exitCode},"sandboxDenied":${sandboxDenied}}`),
@@ -65,7 +79,7 @@ export function bodyFrames(requestId: string) {
   const head = `{"method":"${Method.HttpBodyDelta}","params":{"requestId":${asciiJson(JSON.stringify(requestId))},"seq":`
   return {
     delta: (seq: number, bytes: Uint8Array): AsciiParts =>
-      new AsciiParts(`${head}${seq},"deltaBase64":"`, bytes.toBase64(), '","done":false,"error":null}}'),
+      new AsciiParts(`${head}${seq},"deltaBase64":"`, bytes, '","done":false,"error":null}}'),
 
     /** The last one. */
     end: (seq: number, error: string | undefined): AsciiParts =>
@@ -75,11 +89,11 @@ export function bodyFrames(requestId: string) {
 
 /** The result of http/request. */
 export function responseResult({ status, headers }: Pick<HttpResponse, 'status' | 'headers'>, body: Uint8Array | undefined): AsciiParts {
-  return new AsciiParts(`{"status":${status},"headers":${asciiJson(JSON.stringify(headers))},"bodyBase64":"`, body?.toBase64() ?? '', '"}')
+  return new AsciiParts(`{"status":${status},"headers":${asciiJson(JSON.stringify(headers))},"bodyBase64":"`, body ?? '', '"}', true)
 }
 
-/** The result of fs/readBlock. */
-export const blockResult = (bytes: Uint8Array, eof: boolean): AsciiParts => new AsciiParts('{"chunk":"', bytes.toBase64(), `","eof":${eof}}`)
+/** The result of fs/readBlock. The bytes are used up. */
+export const blockResult = (bytes: Uint8Array, eof: boolean): AsciiParts => new AsciiParts('{"chunk":"', bytes, `","eof":${eof}}`, true)
 
-/** The result of fs/readFile. */
-export const fileResult = (bytes: Uint8Array): AsciiParts => new AsciiParts('{"dataBase64":"', bytes.toBase64(), '"}')
+/** The result of fs/readFile. The bytes are used up. */
+export const fileResult = (bytes: Uint8Array): AsciiParts => new AsciiParts('{"dataBase64":"', bytes, '"}', true)

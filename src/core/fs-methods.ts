@@ -12,6 +12,7 @@ import {
   WriteFileParams,
 } from '../protocol/fs.ts'
 import type { JsonValue } from '../protocol/json.ts'
+import type { Base64Text } from '../protocol/long-base64.ts'
 import { Method } from '../protocol/methods.ts'
 import { pathToUri } from '../protocol/path-uri.ts'
 import type { Sandbox } from '../protocol/sandbox.ts'
@@ -21,6 +22,7 @@ import { fileResult } from './frames.ts'
 import type { Files } from './host.ts'
 import type { Limits } from './limits.ts'
 import type { Context, MethodDefinition, Result } from './method.ts'
+import { release } from './release.ts'
 import { noteLookUp, placed } from './workspace.ts'
 
 /** What a look-up's answer is taken to need until it is sent: thousands run at once, not millions. */
@@ -83,7 +85,7 @@ function operation<S extends GenericSchema<unknown, FileParams>>(
 /** Links are followed unless the request says no. */
 const follows = (followSymlinks: boolean | null | undefined): { followSymlinks: boolean } => ({ followSymlinks: followSymlinks ?? true })
 
-function decodeData(dataBase64: string): Uint8Array {
+function decodeData(dataBase64: string | Base64Text): Uint8Array {
   try {
     return decodeBase64(dataBase64)
   } catch {
@@ -96,9 +98,11 @@ const operations: Record<string, FileOperation> = {
     const options = { ...follows(followSymlinks), maxBytes: limits.readFileBytes, reserve }
     return fileResult(await files.readFile(path, options))
   }),
-  [Method.FsWriteFile]: mutates(WriteFileParams, ({ path, dataBase64, followSymlinks }, files) =>
-    files.writeFile(path, decodeData(dataBase64), follows(followSymlinks)),
-  ),
+  [Method.FsWriteFile]: mutates(WriteFileParams, async ({ path, dataBase64, followSymlinks }, files) => {
+    const data = decodeData(dataBase64)
+    await files.writeFile(path, data, follows(followSymlinks))
+    release(data)
+  }),
   [Method.FsCreateDirectory]: mutates(CreateDirectoryParams, ({ path, recursive, followSymlinks }, files) =>
     files.createDirectory(path, { recursive: recursive ?? true, ...follows(followSymlinks) }),
   ),

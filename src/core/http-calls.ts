@@ -130,10 +130,10 @@ export class HttpCalls {
         }
         if (total <= SMALL_BODY_BYTES || isCounted) continue
         isCounted = true
-        const room = this.#bodies.reserve(httpBuffered)
-        afterAnswer(() => this.#bodies.release(httpBuffered))
-        await room
-        signal.throwIfAborted()
+        const room = this.#bodies.reserve(httpBuffered) ?? Promise.resolve()
+        // Also if it is given up meanwhile: its turn comes all the same.
+        afterAnswer(() => void room.then(() => this.#bodies.release(httpBuffered)))
+        await Promise.race([room, aborted(signal)])
       }
     } catch (error) {
       if (error instanceof RpcError) throw error
@@ -197,6 +197,14 @@ export class HttpCalls {
   #abortAll(reason: string): void {
     for (const { abort } of [...this.#exchanges]) abort(new Error(reason))
   }
+}
+
+/** Never settles well. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason)
+    signal.addEventListener('abort', () => reject(signal.reason))
+  })
 }
 
 const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error))

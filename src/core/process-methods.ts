@@ -48,11 +48,19 @@ function spawnSpec(params: StartParams, host: Host): SpawnSpec {
   return {
     argv: params.argv,
     cwd: params.cwd,
-    env: childEnvironment(host.environment(), params.envPolicy, params.env),
+    env: environment(params, host),
     stdin: params.tty ? 'terminal' : params.pipeStdin ? 'pipe' : 'closed',
     ...(isSomething(params.arg0) ? { arg0: params.arg0 } : {}),
     ...(isSomething(params.sandbox) ? { sandbox: params.sandbox } : {}),
   }
+}
+
+/** What the request says of itself comes last, whatever the policy is: it is about this very command. */
+function environment({ envPolicy, env, metadata }: StartParams, host: Host): Map<string, string> {
+  const variables = childEnvironment(host.environment(), envPolicy, env)
+  if (isSomething(metadata?.threadId)) variables.set('CODEX_THREAD_ID', metadata.threadId)
+  if (isSomething(metadata?.toolCallId)) variables.set('CODEX_TOOL_CALL_ID', metadata.toolCallId)
+  return variables
 }
 
 async function read(params: ReadParams, context: Context): Promise<AsciiParts> {

@@ -4,6 +4,7 @@ import { CloseParams, OpenParams, ReadBlockParams, WriteBlockParams } from '../p
 import { Method } from '../protocol/methods.ts'
 import { blockResult } from './frames.ts'
 import { method } from './method.ts'
+import { release } from './release.ts'
 
 const FAMILY = 'filesystem'
 
@@ -37,6 +38,7 @@ export const streamMethods = {
       if (offset + chunk.length >= OFFSET_LIMIT) throw invalidRequest('file write range exceeds the signed 64-bit file offset limit')
       if (isBeyondFiles(offset)) throw internalError('File too large (os error 27)')
       await handles.use(handleId, (file) => file.write(offset, chunk))
+      release(chunk)
       return {}
     }),
   ),

@@ -124,5 +124,5 @@ function readRequest(request: JsonValue): { operation: string; params: JsonValue
 }
 
 function jsonText(result: AsciiParts | object): string {
-  return result instanceof AsciiParts ? result.head + result.body + result.tail : JSON.stringify(result)
+  return result instanceof AsciiParts ? result.text : JSON.stringify(result)
 }

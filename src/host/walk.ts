@@ -6,10 +6,8 @@ import { decodeName, pathToUri } from '../protocol/path-uri.ts'
 import { nativePath } from './native-path.ts'
 import { errorCode, osErrorText } from './os-error.ts'
 
-type Kind = 'file' | 'directory'
-
 /**
- * Names are in the order of their bytes. Every name that is looked at counts for `maxEntries`, listed or not; every
+ * Names are in the order of their bytes. Every name counts for `maxEntries`, listed or not, but links that lead nowhere; every
  * directory that is opened, the root too, for `maxDirectories`. Below `maxDepth` nothing is looked for, and that is
  * no truncation. With links to directories followed, each directory is entered once, by the first way to it.
  * A root that is no directory, or a link to one that is not to be followed, has nothing below it.
@@ -20,7 +18,7 @@ export async function walk(
   hiddenIn: (directory: string) => Promise<ReadonlySet<string>>,
 ): Promise<WalkResult> {
   const result: WalkResult = { entries: [], errors: [], truncated: false }
-  const top = await stat(nativePath(root), { bigint: true })
+  const top = await stat(nativePath(root))
   const isLink = (await lstat(nativePath(root))).isSymbolicLink()
   if (!top.isDirectory() || (isLink && !followDirectorySymlinks)) return result
   const seen = new Set<string>()
@@ -42,39 +40,34 @@ export async function walk(
     for (const entry of names) {
       const name = decodeName(entry.name)
       if (hidden.has(name)) continue
-      if (looked++ === maxEntries) return { ...result, truncated: true }
       const at = `${below}${name}`
-      let kind: Kind | undefined
-      try {
-        kind = await kindOf(entry, at, followDirectorySymlinks)
-      } catch (error) {
-        result.errors.push({ path: pathToUri(at), message: describe(error) })
-      }
-      if (kind === undefined) continue
-      result.entries.push({ path: pathToUri(at), kind })
-      if (kind === 'directory' && depth < maxDepth) queue.push({ path: at, depth: depth + 1 })
+      const kind = await kindOf(entry, at)
+      if (kind === 'nothing') continue
+      if (looked++ === maxEntries) return { ...result, truncated: true }
+      const isListed = kind === 'file' || kind === 'directory' || (kind === 'link to a directory' && followDirectorySymlinks)
+      if (!isListed) continue
+      result.entries.push({ path: pathToUri(at), kind: kind === 'file' ? 'file' : 'directory' })
+      if (kind !== 'file' && depth < maxDepth) queue.push({ path: at, depth: depth + 1 })
     }
   }
   return result
 }
 
-/** Undefined for what is not listed: links, unless they lead to directories that are to be entered; pipes, sockets, devices. */
-async function kindOf(entry: Dirent<Buffer>, path: string, followLinks: boolean): Promise<Kind | undefined> {
+/** `nothing` is a link that leads nowhere; `other` are pipes, sockets, devices, and links to files. */
+type Kind = 'file' | 'directory' | 'link to a directory' | 'other' | 'nothing'
+
+async function kindOf(entry: Dirent<Buffer>, path: string): Promise<Kind> {
   if (entry.isFile()) return 'file'
   if (entry.isDirectory()) return 'directory'
-  if (entry.isSymbolicLink()) return followLinks && (await leadsToDirectory(path)) ? 'directory' : undefined
-  if (entry.isFIFO() || entry.isSocket() || entry.isCharacterDevice() || entry.isBlockDevice()) return undefined
-  // Some file systems tell no kinds.
-  const info = await lstat(nativePath(path))
-  return info.isFile() ? 'file' : info.isDirectory() ? 'directory' : undefined
-}
-
-/** Nor does one that leads nowhere. */
-async function leadsToDirectory(path: string): Promise<boolean> {
+  if (entry.isFIFO() || entry.isSocket() || entry.isCharacterDevice() || entry.isBlockDevice()) return 'other'
   try {
-    return (await stat(nativePath(path))).isDirectory()
+    const target = await stat(nativePath(path))
+    // Some file systems tell no kinds with the names.
+    const own = entry.isSymbolicLink() ? entry : await lstat(nativePath(path))
+    if (own.isSymbolicLink()) return target.isDirectory() ? 'link to a directory' : 'other'
+    return target.isFile() ? 'file' : target.isDirectory() ? 'directory' : 'other'
   } catch {
-    return false
+    return 'nothing'
   }
 }
 

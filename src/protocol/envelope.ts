@@ -5,6 +5,7 @@
  */
 import { isJsonObject, JsonSyntaxError, parseJson } from './json.ts'
 import type { JsonObject, JsonValue } from './json.ts'
+import { findLongMember, LONG_BYTES } from './long-base64.ts'
 
 /** A request id as JSON text, so that 64-bit integers go back digit for digit. */
 export type IdText = string
@@ -27,12 +28,28 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 export function parseMessage(bytes: Uint8Array): Message {
   let value: JsonValue
   try {
-    value = parseJson(utf8.decode(bytes))
+    value = (bytes.length > LONG_BYTES ? parseAround(bytes) : undefined) ?? parseJson(utf8.decode(bytes))
   } catch (error) {
     if (error instanceof JsonSyntaxError) return malformed(error.message)
     return malformed('not valid UTF-8')
   }
   return isJsonObject(value) ? classify(value) : malformed('expected a JSON-RPC object')
+}
+
+/** Reads a message with a long base64 member in its params; undefined if it is not one, or there is something wrong with it. */
+function parseAround(bytes: Uint8Array): JsonValue | undefined {
+  const member = findLongMember(bytes)
+  if (member === undefined) return undefined
+  const { name, start, end, value } = member
+  try {
+    const before = utf8.decode(bytes.subarray(0, start))
+    const message = parseJson(`${before}""${utf8.decode(bytes.subarray(end + 1))}`, { at: before.length, value })
+    const params = isJsonObject(message) ? message['params'] : undefined
+    // Elsewhere, say among environment variables, it is a string like any other.
+    return isJsonObject(params) && params[name] === value ? message : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function classify(object: JsonObject): Message {

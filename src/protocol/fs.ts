@@ -1,6 +1,6 @@
 /** The filesystem family. */
 import * as v from 'valibot'
-import { base64, optional, path, pathOrForeign, u64 } from './scalars.ts'
+import { base64, base64Text, optional, path, pathOrForeign, u64 } from './scalars.ts'
 import { SandboxContext } from './sandbox.ts'
 
 const target = { path, sandbox: SandboxContext }
@@ -8,7 +8,7 @@ const followSymlinks = optional(v.boolean())
 
 export const ReadFileParams = v.object({ ...target, followSymlinks })
 /** `dataBase64` is decoded by the method, because its error is -32600 and not -32602. */
-export const WriteFileParams = v.object({ ...target, dataBase64: v.string(), followSymlinks })
+export const WriteFileParams = v.object({ ...target, dataBase64: base64Text, followSymlinks })
 export const CreateDirectoryParams = v.object({ ...target, recursive: optional(v.boolean()), followSymlinks })
 export const GetMetadataParams = v.object({ ...target, followSymlinks })
 export const ReadDirectoryParams = v.object(target)

@@ -10,6 +10,8 @@
  * escapes that leave a lone surrogate, a byte-order mark.
  */
 
+import { Base64Text } from './long-base64.ts'
+
 /** Nesting that is still read. The reference's decoder stops at 128 levels; real messages use about 8. */
 export const MAX_DEPTH = 128
 
@@ -22,7 +24,7 @@ export class JsonFloat {
 }
 
 /** Integers within ±2^53 are numbers, larger ones bigints; whatever has a point or an exponent is a {@link JsonFloat}. */
-export type JsonValue = null | boolean | string | number | bigint | JsonFloat | JsonValue[] | JsonObject
+export type JsonValue = null | boolean | string | number | bigint | JsonFloat | Base64Text | JsonValue[] | JsonObject
 export type JsonObject = { [key: string]: JsonValue }
 
 export class JsonSyntaxError extends Error {}
@@ -35,7 +37,8 @@ const LONG_STRING = 4096
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
-export function parseJson(text: string): JsonValue {
+/** With `stand`, the empty string that begins at `stand.at` is read as its value. */
+export function parseJson(text: string, stand?: { at: number; value: JsonValue }): JsonValue {
   let at = 0
 
   const fail = (what: string): never => {
@@ -100,7 +103,9 @@ export function parseJson(text: string): JsonValue {
     const code = skipSpace()
     switch (code) {
       case QUOTE:
-        return readString()
+        if (at !== stand?.at) return readString()
+        at += 2
+        return stand.value
       case 0x7b:
         return readObject(depth + 1)
       case 0x5b:
@@ -169,7 +174,7 @@ function isEscaped(text: string, start: number, quote: number): boolean {
 }
 
 export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof JsonFloat)
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof JsonFloat || value instanceof Base64Text)
 }
 
 /**

@@ -13,6 +13,13 @@ export const EnvPolicy = v.object({
 })
 export type EnvPolicy = v.InferOutput<typeof EnvPolicy>
 
+/** With hyphens or without; read into the usual form. */
+const uuid = v.pipe(
+  v.string(),
+  v.regex(/^[0-9A-Fa-f]{8}(-?)[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{12}$/, 'expected a UUID'),
+  v.transform((text) => text.toLowerCase().replace(/-/g, '').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')),
+)
+
 export const StartParams = v.object({
   processId: v.string(),
   argv: v.array(v.string()),
@@ -28,6 +35,8 @@ export const StartParams = v.object({
   sandbox: SandboxContext,
   enforceManagedNetwork: v.optional(v.boolean(), false),
   networkProxy: optional(v.custom<unknown>(() => true)),
+  /** Which conversation and which of its calls this is for. The command is told by variables. */
+  metadata: optional(v.object({ threadId: optional(uuid), toolCallId: optional(v.string()) })),
 })
 export type StartParams = v.InferOutput<typeof StartParams>
 

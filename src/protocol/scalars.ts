@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import { invalidParams } from './errors.ts'
 import { isJsonObject } from './json.ts'
 import type { JsonValue } from './json.ts'
+import { Base64Text } from './long-base64.ts'
 import { ForeignPathError, parsePath, PathSyntaxError } from './path-uri.ts'
 
 const U64_MAX = 2n ** 64n - 1n
@@ -23,7 +24,8 @@ export const u64 = v.pipe(
 export const optional = <S extends v.GenericSchema>(schema: S) => v.nullish(schema)
 
 /** Decodes standard, padded base64; spaces, other alphabets, missing padding and stray trailing bits are refused. */
-export function decodeBase64(text: string): Uint8Array {
+export function decodeBase64(text: string | Base64Text): Uint8Array {
+  if (typeof text !== 'string') return text.bytes
   const bytes = Uint8Array.fromBase64(text, { alphabet: 'base64', lastChunkHandling: 'strict' })
   // The decoder passes over white space; then there are fewer bytes than the text is long.
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
@@ -31,9 +33,12 @@ export function decodeBase64(text: string): Uint8Array {
   return bytes
 }
 
+/** A string that should be base64; what is wrong with it shows when it is decoded. */
+export const base64Text = v.custom<string | Base64Text>((value) => typeof value === 'string' || value instanceof Base64Text, 'expected a base64 string')
+
 /** Bytes as base64; the error is about the params. */
 export const base64 = v.pipe(
-  v.string('expected a base64 string'),
+  base64Text,
   v.rawTransform(({ dataset, addIssue, NEVER }) => {
     try {
       return decodeBase64(dataset.value)

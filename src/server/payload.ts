@@ -1,5 +1,9 @@
 /** Messages as bytes, in memory that the door has made for them and for what it puts around them. */
 import { AsciiParts } from '../core/frames.ts'
+import { release } from '../core/release.ts'
+
+/** Turned into base64 at a time: whole groups of three, and a string that is soon collected. */
+const PIECE_BYTES = 96 * 1024
 
 export function payloadLength(message: string | AsciiParts): number {
   return message instanceof AsciiParts ? message.length : Buffer.byteLength(message)
@@ -11,8 +15,15 @@ export function writePayload(target: Buffer, message: string | AsciiParts, at: n
     target.write(message, at)
     return
   }
-  const { head, body, tail } = message
-  target.write(head, at, 'latin1')
-  target.write(body, at + head.length, 'latin1')
-  target.write(tail, at + head.length + body.length, 'latin1')
+  const { head, body, tail, isLastUse } = message
+  let to = at + target.write(head, at, 'latin1')
+  if (typeof body === 'string') {
+    to += target.write(body, to, 'latin1')
+  } else {
+    for (let from = 0; from < body.length; from += PIECE_BYTES) {
+      to += target.write(body.subarray(from, from + PIECE_BYTES).toBase64(), to, 'latin1')
+    }
+    if (isLastUse) release(body)
+  }
+  target.write(tail, to, 'latin1')
 }

@@ -7,6 +7,7 @@ import type { AsciiParts } from '../core/frames.ts'
 import type { ExecServer } from '../core/server.ts'
 import { CloseCode } from '../core/transport.ts'
 import type { Transport } from '../core/transport.ts'
+import { countTraffic } from '../host/garbage.ts'
 import { lineReader, NEWLINE } from '../host/line-reader.ts'
 import { payloadLength, writePayload } from './payload.ts'
 
@@ -33,7 +34,10 @@ export function serveStdio(server: ExecServer, input: Readable, output: Writable
       connection.refuse(`a line exceeds ${messageBytes} bytes`)
       connection.close(CloseCode.TooBig, 'line too long')
     })
-    input.on('data', (bytes: Buffer) => lines.push(bytes))
+    input.on('data', (bytes: Buffer) => {
+      countTraffic(bytes.length)
+      lines.push(bytes)
+    })
     input.on('end', () => {
       lines.end()
       connection.close(CloseCode.GoingAway, 'stdin has ended')
@@ -52,6 +56,7 @@ export function serveStdio(server: ExecServer, input: Readable, output: Writable
 
 function encodeLine(message: string | AsciiParts): Buffer {
   const length = payloadLength(message)
+  countTraffic(length)
   const line = Buffer.allocUnsafeSlow(length + 1)
   writePayload(line, message, 0)
   line[length] = NEWLINE

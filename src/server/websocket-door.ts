@@ -3,8 +3,10 @@ import type { Socket } from 'node:net'
 import { clearInterval, setInterval } from 'node:timers'
 import type { WebSocket } from 'ws'
 import type { Connection } from '../core/connection.ts'
+import { release } from '../core/release.ts'
 import type { ExecServer } from '../core/server.ts'
 import { CloseCode } from '../core/transport.ts'
+import { countTraffic } from '../host/garbage.ts'
 import { createApp } from './app.ts'
 import type { Listener } from './listener.ts'
 import { watchFaults } from './websocket-faults.ts'
@@ -50,7 +52,11 @@ function serveWebSocket(server: ExecServer, websocket: WebSocket, socket: Socket
     if (status === CloseCode.TooBig) connection.refuse(`${message}; a message may have ${limits.messageBytes} bytes`)
     connection.close(status === CloseCode.TooBig ? CloseCode.TooBig : CloseCode.ProtocolError, message)
   })
-  websocket.on('message', (data: Buffer) => connection.receive(data))
+  websocket.on('message', (data: Buffer) => {
+    countTraffic(data.length)
+    connection.receive(data)
+    release(data)
+  })
   socket.on('drain', () => connection.drained())
   keepAlive(websocket, limits.pingIntervalMs, connection)
   websocket.on('close', () => connection.gone())

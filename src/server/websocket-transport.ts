@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import type { Limits } from '../core/limits.ts'
 import type { Transport } from '../core/transport.ts'
+import { countTraffic } from '../host/garbage.ts'
 import { encodeMessage } from './websocket-frames.ts'
 
 export function websocketTransport(websocket: WebSocket, socket: Socket, limits: Limits): Transport {
@@ -13,7 +14,10 @@ export function websocketTransport(websocket: WebSocket, socket: Socket, limits:
     send: (message) => {
       // After a close frame nothing may follow.
       if (websocket.readyState !== websocket.OPEN) return
-      for (const bytes of encodeMessage(message, maxPayload)) socket.write(bytes)
+      for (const bytes of encodeMessage(message, maxPayload)) {
+        countTraffic(bytes.length)
+        socket.write(bytes)
+      }
     },
     queued: () => socket.writableLength,
     pauseInput: () => websocket.pause(),

@@ -126,7 +126,7 @@ test('before the handshake is complete every method names its family in the refu
 
 test('unknown methods and bad params are told before the state of the handshake', async () => {
   const { client } = setup()
-  for (const method of ['', 'initialized', 'process/resize', 'process/output', 'constructor', '__proto__', 'fs', 'http/request']) {
+  for (const method of ['', 'initialized', 'process/resize', 'process/output', 'constructor', '__proto__', 'fs', 'http']) {
     assert.is((await client.ask(method, {})).error?.code, ErrorCode.MethodNotFound, method)
   }
   for (const [method, params] of [

@@ -8,7 +8,7 @@ import type { Chunk } from '../../src/core/retention.ts'
 fc.configureGlobal({ includeErrorInReport: true })
 
 const textOf = (message: AsciiParts | string): string =>
-  typeof message === 'string' ? message : message.head + message.body + message.tail
+  typeof message === 'string' ? message : message.text
 
 /** What a client reads, after a look at the promise that the parts are ASCII and of the length they say. */
 function received(message: AsciiParts | string): any {

@@ -4,7 +4,7 @@ import { methods } from '../../src/core/methods.ts'
 import { RpcError } from '../../src/protocol/errors.ts'
 import { Method } from '../../src/protocol/methods.ts'
 
-const events = ['process/output', 'process/exited', 'process/closed']
+const events = ['process/output', 'process/exited', 'process/closed', 'fs/missingChanged', 'http/request/bodyDelta']
 
 test('every request of the protocol has a handler, and nothing else has', () => {
   const requests = Object.values(Method).filter((name) => !name.startsWith('initialize') && !events.includes(name))
@@ -12,7 +12,7 @@ test('every request of the protocol has a handler, and nothing else has', () => 
 })
 
 test('every method is named as clients of the reference know it in refusals', () => {
-  const families = { process: ['exec'], fs: ['filesystem'], environment: ['environment info', 'environment status'] }
+  const families = { process: ['exec'], fs: ['filesystem'], environment: ['environment info', 'environment status'], http: ['http'] }
   for (const [name, { family }] of methods) assert.ok(families[name.split('/')[0] as keyof typeof families].includes(family), name)
 })
 

@@ -30,6 +30,16 @@ test('a start is answered with its id, and what the child gets is what was asked
   assert.equal([...env], [['A', '1']])
 })
 
+test('a command is told what it is run for, over whatever the request or the policy says', async () => {
+  const { client, host } = await setup()
+  const threadId = '0198c1d2-0000-7abc-8def-0123456789ab'
+  const envPolicy = { inherit: 'none', ignoreDefaultExcludes: true, exclude: ['CODEX*'], set: { CODEX_THREAD_ID: 'set' }, includeOnly: ['X'] }
+  await client.start('p', { env: { CODEX_TOOL_CALL_ID: 'given', X: '1' }, envPolicy, metadata: { threadId, toolCallId: 'call_1' } })
+  assert.equal(Object.fromEntries(host.child.spec.env), { X: '1', CODEX_THREAD_ID: threadId, CODEX_TOOL_CALL_ID: 'call_1' })
+  await client.start('q', { env: { CODEX_TOOL_CALL_ID: 'given' }, metadata: {} })
+  assert.equal(Object.fromEntries(host.child.spec.env), { CODEX_TOOL_CALL_ID: 'given' })
+})
+
 test('stdin is closed, a pipe or a terminal', async () => {
   const { client, host } = await setup()
   for (const [id, more] of Object.entries({ a: {}, b: { pipeStdin: true }, c: { tty: true }, d: { tty: true, pipeStdin: true } }))

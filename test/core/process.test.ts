@@ -42,7 +42,7 @@ class FakeClient implements Listener {
     for (; count > 0 && this.#ready !== undefined; count--) {
       const event = this.#ready.takeEvent()
       if (event === undefined) this.#ready = undefined
-      else this.events.push(JSON.parse(event instanceof AsciiParts ? event.head + event.body + event.tail : event))
+      else this.events.push(JSON.parse(event instanceof AsciiParts ? event.text : event))
     }
   }
 

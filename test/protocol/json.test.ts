@@ -3,6 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { detached, isJsonObject, JsonFloat, JsonSyntaxError, MAX_DEPTH, parseJson } from '../../src/protocol/json.ts'
 import type { JsonValue } from '../../src/protocol/json.ts'
+import { Base64Text } from '../../src/protocol/long-base64.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 
@@ -10,6 +11,7 @@ fc.configureGlobal({ includeErrorInReport: true })
 function show(value: JsonValue): string {
   if (typeof value === 'bigint') return `big ${value}`
   if (value instanceof JsonFloat) return `float ${value.text}`
+  if (value instanceof Base64Text) return `base64 ${value.bytes.toBase64()}`
   if (Array.isArray(value)) return `[${value.map(show).join()}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
   const members = Object.keys(value)

@@ -29,8 +29,15 @@ test('process/start needs its five members in their types', () => {
   refusesEach(StartParams, start, [{ argv: ['a', null] }, { env: { A: null } }, { env: [] }, { cwd: 'relative' }, { cwd: 'http://x/' }])
 })
 
+test('metadata names a conversation by its UUID, in any of the usual forms', () => {
+  const id = '0198c1d2-0000-7abc-8def-0123456789ab'
+  for (const threadId of [id, id.toUpperCase(), id.replaceAll('-', '')]) assert.is(read(StartParams, { ...start, metadata: { threadId } }).metadata?.threadId, id)
+  for (const metadata of [null, {}, { threadId: null, toolCallId: null }, { toolCallId: 'call_1', other: 1 }]) assert.ok(read(StartParams, { ...start, metadata }))
+  refusesEach(StartParams, start, [{ metadata: 'x' }, { metadata: { threadId: 'x' } }, { metadata: { threadId: id.slice(1) } }, { metadata: { toolCallId: 5 } }])
+})
+
 test('the optional members of process/start may be absent, and unknown ones are passed over', () => {
-  const params = read(StartParams, { ...start, metadata: { threadId: 'x' }, managedNetwork: null, shellSnapshot: null })
+  const params = read(StartParams, { ...start, managedNetwork: null, shellSnapshot: null })
   assert.is(params.pipeStdin, false)
   assert.is(params.enforceManagedNetwork, false)
   for (const name of ['arg0', 'envPolicy', 'sandbox', 'networkProxy']) assert.ok(read(StartParams, { ...start, [name]: null }), name)

@@ -1,14 +1,24 @@
 /** Files that stay open, with and without a sandbox. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
 import { eventually, startServer } from '../support/server.ts'
 import type { RunningServer } from '../support/server.ts'
+
+const MiB = 1024 * 1024
+
+/** 2 GiB by hand: EXEC_SERVER_TEST_BYTES=2147483648. */
+const LARGE_BYTES = Number(process.env['EXEC_SERVER_TEST_BYTES'] ?? 96 * MiB)
+
+const anonymousBytes = async ({ child }: RunningServer): Promise<number> =>
+  Number(/^RssAnon:\s+(\d+) kB/m.exec(await readFile(`/proc/${child.pid}/status`, 'latin1'))?.[1]) * 1024
 
 const canConfine = spawnSync('bwrap', ['--ro-bind', '/', '/', '--unshare-user', '--unshare-pid', '--unshare-net', '--proc', '/proc', 'true']).status === 0
 
@@ -127,6 +137,33 @@ for (const confined of [false, true]) {
     const answers = Promise.all([...Array.from({ length: 64 }, (_, index) => write('w', index * block.length, block)), close('w')])
     assert.equal((await answers).filter(({ error }) => error !== undefined), [])
     assert.is(statSync(at('w/big')).size, 64 * block.length)
+  })
+
+  row('a large file is written and read in bounded memory', async () => {
+    const blocks = LARGE_BYTES / MiB
+    const block = (index: number): Buffer => Buffer.alloc(MiB, `block ${index}\n`)
+    const before = await anonymousBytes(server)
+    let most = 0
+    /** A few requests at a time, as a client that is in a hurry sends them. */
+    const inTurns = async (each: (index: number) => Promise<void>): Promise<void> => {
+      for (let first = 0; first < blocks; first += 4) {
+        await Promise.all(Array.from({ length: Math.min(4, blocks - first) }, (_, offset) => each(first + offset)))
+        most = Math.max(most, await anonymousBytes(server))
+        client.messages.length = 0
+      }
+    }
+    await open('w', 'w/large', { mode: 'replace' })
+    await inTurns(async (index) => assert.equal((await client.ask('fs/writeBlock', { handleId: 'w', offset: index * MiB, chunk: block(index).toString('base64') })).result, {}))
+    await close('w')
+    assert.is(statSync(at('w/large')).size, LARGE_BYTES)
+    await open('r', 'w/large')
+    await inTurns(async (index) => {
+      const { chunk, eof } = (await read('r', index * MiB, MiB)).result
+      assert.is(eof, false)
+      assert.ok(Buffer.from(chunk, 'base64').equals(block(index)), `block ${index}`)
+    })
+    await close('r')
+    assert.ok(most - before < 64 * MiB, `${(most - before) / MiB} MiB`)
   })
 
   row('what is no regular file, is missing, or has no parent is refused at once', async () => {

@@ -20,7 +20,7 @@ export class MemoryTransport implements Transport {
 
   send(message: string | AsciiParts): void {
     if (this.closed !== undefined) throw new Error('sent after close')
-    const text = message instanceof AsciiParts ? message.head + message.body + message.tail : message
+    const text = message instanceof AsciiParts ? message.text : message
     this.messages.push(text)
     if (!this.slow) return
     this.#queued += Buffer.byteLength(text)

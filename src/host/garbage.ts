@@ -1,0 +1,35 @@
+/**
+ * Young garbage is collected after so many bytes of messages. To the collector each message is a few small objects;
+ * the megabytes behind them do not count until there are 64 of them, and until then the process only grows.
+ */
+import v8 from 'node:v8'
+import vm from 'node:vm'
+
+/** A collection takes a millisecond or two: as long as so many bytes take to be sent. */
+const COLLECT_AFTER_BYTES = 8 * 1024 * 1024
+
+type Collect = (options: { type: 'minor' }) => void
+
+let collect: Collect | undefined
+let passed = 0
+
+/** Counts bytes that have come in or gone out. */
+export function countTraffic(bytes: number): void {
+  passed += bytes
+  if (passed < COLLECT_AFTER_BYTES) return
+  passed = 0
+  collect ??= collector()
+  collect({ type: 'minor' })
+}
+
+/** Contexts made while the flag stands have the function. Where it is not to be had, the runtime collects when it likes. */
+function collector(): Collect {
+  try {
+    v8.setFlagsFromString('--expose-gc')
+    const found: unknown = vm.runInNewContext('gc')
+    v8.setFlagsFromString('--no-expose-gc')
+    return typeof found === 'function' ? (found as Collect) : () => {}
+  } catch {
+    return () => {}
+  }
+}
