@@ -134,12 +134,14 @@ test('what stands in a forbidden place for another sandbox is kept from sight an
       request('fs/readDirectory', { path: folder }, forbid(at('.git'))),
       request('fs/remove', { path: at('.git'), force: false }, forbid(at('.git'))),
       request('fs/remove', { path: folder }, forbid(at('.git'))),
+      request('fs/walk', { path: folder, options: { maxDepth: 1, maxDirectories: 9, maxEntries: 9, followDirectorySymlinks: false } }, forbid(at('.git'))),
     ].join('\n'),
   ).answers
   assert.is(answers[0].payload.code, -32004)
   assert.equal(answers[1].payload.response.entries.map(({ fileName }: { fileName: string }) => fileName), ['sub'])
   assert.is(answers[2].payload.code, -32004)
   assert.match(answers[3].payload.message, /os error 16/)
+  assert.equal(answers[4].payload.response, { entries: [{ path: `file://${at('sub')}`, kind: 'directory' }], errors: [], truncated: false })
   assert.equal(readdirSync(folder).sort(), ['.git', 'sub'])
 })
 

@@ -102,6 +102,21 @@ forEachUser('sandbox escapes, files', (row, user) => {
     })
   }
 
+  row('a walk tells of nothing that is denied, by no name and through no link, nor of what protects a name', async (a) => {
+    const { tree } = a
+    for (const place of ['ws', 'out']) tree.link(`${place}/to-secret`, tree.secret)
+    const options = { maxDepth: 64, maxDirectories: 10_000, maxEntries: 50_000, followDirectorySymlinks: true }
+    const whole = await a.ok('walk', { path: tree.root, options })
+    const paths: string[] = whole.entries.map(({ path }: { path: string }) => path)
+    assert.ok(paths.includes(uri(tree.in('out/plain.txt'))) && paths.includes(uri(tree.in('ws/tree/file.txt'))))
+    assert.equal(paths.filter((path) => /secret\/|key\.txt|public/.test(path)), [])
+    for (const name of ['.codex', '.agents', '.aws']) assert.not(paths.includes(uri(tree.in(`bare/${name}`))), name)
+    for (const [alias, name] of ALIASES) {
+      const { result } = await a.fs('walk', { path: name(a, 'secret'), options }, a.standard())
+      assert.equal(result?.entries ?? [], [], alias)
+    }
+  })
+
   row('nothing outside is altered through a link to a folder', async (a) => {
     const link = a.tree.link('ws/link', a.tree.out)
     const link2 = a.tree.link('ws/link2', 'link')
