@@ -11,9 +11,10 @@ import { connect as connectTls } from 'node:tls'
 import { promisify } from 'node:util'
 import type { HttpRequest, HttpResponse } from '../core/host.ts'
 import { invalidRequest, RpcError } from '../protocol/errors.ts'
+import { bareHost } from './addresses.ts'
 import { trust } from './http-certificates.ts'
 import type { HttpPolicy } from './http-policy.ts'
-import { bareHost, portOf, proxyFor } from './http-proxy.ts'
+import { portOf, proxyFor } from './http-proxy.ts'
 
 /** How long an idle connection is kept: less than servers do, so that none is used that was just closed. */
 const KEEP_MS = 4000

@@ -2,17 +2,18 @@
  * Which proxy a request goes through: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, in small letters or large.
  * Never for this machine itself: a proxy could not reach it, and would be shown what was meant to stay here.
  */
-import { BlockList, isIP } from 'node:net'
+import { isIP } from 'node:net'
+import { addressList, bareHost, isLoopback } from './addresses.ts'
 
 type Variables = Record<string, string | undefined>
 
 /** The proxy's URL, http: or https:; undefined: directly. Throws an Error for a proxy that cannot be used. */
 export function proxyFor(url: URL, env: Variables): URL | undefined {
-  const host = bareHost(url)
-  if (isLoopback(host) || isExempt(host, portOf(url), variable(env, 'NO_PROXY') ?? '')) return undefined
+  const host = bareHost(url).replace(/\.$/, '')
+  if (isThisMachine(host) || isExempt(host, portOf(url), variable(env, 'NO_PROXY') ?? '')) return undefined
   // In a CGI program HTTP_PROXY is what a stranger's request header says.
   const isCgi = env['REQUEST_METHOD'] !== undefined
-  const own = url.protocol === 'https:' ? variable(env, 'HTTPS_PROXY') : isCgi ? env['http_proxy'] : variable(env, 'HTTP_PROXY')
+  const own = url.protocol === 'https:' ? variable(env, 'HTTPS_PROXY') : isCgi ? env['http_proxy'] || undefined : variable(env, 'HTTP_PROXY')
   const text = own ?? variable(env, 'ALL_PROXY')
   if (text === undefined) return undefined
   const proxy = parse(text.includes('://') ? text : `http://${text}`)
@@ -33,37 +34,30 @@ function parse(text: string): URL | undefined {
   }
 }
 
-/** The host without brackets. */
-export const bareHost = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, '$1')
-
 export const portOf = ({ port, protocol }: URL): number => Number(port || (protocol === 'https:' ? 443 : 80))
 
-function isLoopback(host: string): boolean {
-  return /(^|\.)localhost\.?$/.test(host) || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
-}
+const isThisMachine = (host: string): boolean => /(^|\.)localhost$/.test(host) || (isIP(host) !== 0 && isLoopback(host))
 
 /** Entries are names, which cover what is below them, addresses, ranges, or `*`; each may end in a port. */
 function isExempt(host: string, port: number, list: string): boolean {
   return list.split(/[\s,]+/).some((entry) => {
     if (entry === '*') return true
-    if (isIP(entry.replace(/\/.*/, '')) !== 0) return isInRange(host, entry)
-    const [, name, ownPort] = /^\[?(.*?)\]?(?::([0-9]+))?$/.exec(entry.toLowerCase()) as unknown as [string, string, string?]
+    if (isInRange(host, entry)) return true
+    const [, name, ownPort] = /^(.*?)(?::([0-9]+))?$/.exec(entry.toLowerCase()) as unknown as [string, string, string?]
     if (name === '' || (ownPort !== undefined && Number(ownPort) !== port)) return false
+    if (isInRange(host, name)) return true
     const bare = name.replace(/^\*?\./, '')
-    return host === bare || host.endsWith(`.${bare}`)
+    return bare !== '' && (host === bare || host.endsWith(`.${bare}`))
   })
 }
 
 function isInRange(host: string, range: string): boolean {
-  const [address, bits] = range.split('/') as [string, string?]
-  const version = isIP(address)
-  if (isIP(host) !== version) return false
-  const family = version === 6 ? 'ipv6' : 'ipv4'
-  const list = new BlockList()
+  if (isIP(host) === 0) return false
+  const list = addressList()
   try {
-    list.addSubnet(address, Number(bits ?? (version === 6 ? 128 : 32)), family)
+    return list.add(range) && list.has(host)
   } catch {
+    // No range; proxies are not spared by mistake.
     return false
   }
-  return list.check(host, family)
 }
