@@ -18,6 +18,8 @@ import type { EventSource } from './output-pump.ts'
 /** Buffered bodies up to that are not counted: so few bytes are in a socket's buffers, too. */
 const SMALL_BODY_BYTES = 64 * 1024
 
+const CLOSING = 'the connection is closing'
+
 export type HttpCallsOptions = {
   host: Host
   clock: Clock
@@ -34,7 +36,7 @@ export type Surroundings = {
 }
 
 /** One request under way. */
-type Exchange = { signal: AbortSignal; abort: (reason: Error) => void; finish: () => void }
+type Exchange = { signal: AbortSignal; isStreamed: boolean; abort: (reason: Error) => void; finish: () => void }
 
 export class HttpCalls {
   readonly #options: HttpCallsOptions
@@ -80,6 +82,7 @@ export class HttpCalls {
     const letGo = hold()
     const exchange: Exchange = {
       signal: controller.signal,
+      isStreamed: streamId !== undefined,
       abort,
       finish: () => {
         if (!this.#exchanges.delete(exchange)) return
@@ -178,11 +181,12 @@ export class HttpCalls {
     pull()
   }
 
-  /** The connection is about to end: exchanges get a little more time. */
+  /** The connection is about to end: what is to be answered whole gets a little more time, streams may have no end. */
   close(): void {
     const { clock, limits } = this.#options
+    for (const { isStreamed, abort } of [...this.#exchanges]) if (isStreamed) abort(new Error(CLOSING))
     if (this.#exchanges.size === 0 || this.#cancelClosing !== undefined) return
-    this.#cancelClosing = clock.after(limits.httpClosingMs, () => this.#abortAll('the connection is closing'))
+    this.#cancelClosing = clock.after(limits.httpClosingMs, () => this.#abortAll(CLOSING))
   }
 
   /** Nobody is there to answer. */

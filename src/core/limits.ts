@@ -79,7 +79,7 @@ export type Limits = {
   httpBufferedTotal: number
   /** Redirects followed in one request. The reference's figure. */
   httpRedirects: number
-  /** How long exchanges may still take once the connection is being closed: time for a quick answer. */
+  /** How long a request without streamResponse may still take once the connection is being closed: time for a quick answer. */
   httpClosingMs: number
 }
 

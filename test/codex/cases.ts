@@ -4,13 +4,19 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { eventually } from '../support/server.ts'
 import type { SandboxMode } from './home.ts'
+import { mcpCases } from './mcp-cases.ts'
+import type { McpKind, McpTools } from './mcp-fixture.ts'
 import type { Script } from './model.ts'
-import { executable } from './server.ts'
+import { numbers } from './numbers.ts'
 import { applyPatch, exec, writeStdin } from './tools.ts'
 
 export type Scene = {
   /** The folder that commands run in. */
   work: string
+  /** The path of the server's executable. */
+  server: string
+  /** Of the MCP server, if there is one. */
+  mcp?: McpTools
   /** Cuts Codex off from the server for a while. */
   cut(): void
 }
@@ -21,21 +27,21 @@ export type Case = {
   cuts?: true
   /** Absent: full access. */
   sandbox?: SandboxMode
+  /** It has an MCP server on the executor's side. */
+  mcp?: McpKind
   script(scene: Scene): Script
 }
 
 /** Of Codex's patience with a command: it hears of the end, and does not merely stop waiting. */
 const AT_ONCE_MS = 5000
 
-const numbers = (from: number, to: number): string => Array.from({ length: to - from + 1 }, (_, index) => `${from + index}\n`).join('')
-
 export const cases: readonly Case[] = [
   {
     name: 'a command runs on the server, and gives its output and exit code',
-    *script({ work }) {
+    *script({ work, server }) {
       const command = 'readlink /proc/$PPID/exe; pwd; sleep 0.2; echo error >&2; sleep 0.2; echo end; exit 7'
       const { text, exitCode } = yield exec(command)
-      equal(text, `${executable}\n${work}\nerror\nend\n`)
+      equal(text, `${server}\n${work}\nerror\nend\n`)
       equal(exitCode, 7)
     },
   },
@@ -187,4 +193,5 @@ export const cases: readonly Case[] = [
       deepEqual(readdirSync(work), [])
     },
   },
+  ...mcpCases,
 ]

@@ -1,7 +1,6 @@
 /** Runs the Codex command line once. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { MODEL_KEY } from './home.ts'
 import type { Home } from './home.ts'
 
 /** Of one run, which has a handful of tool calls. */
@@ -17,7 +16,7 @@ export type CodexRun = {
 export async function runCodex(binary: string, home: Home, env: Record<string, string>): Promise<CodexRun> {
   const child = spawn(binary, ['exec', '--skip-git-repo-check', 'play the script'], {
     cwd: home.work,
-    env: { ...home.env, CODEX_HOME: home.codexHome, [MODEL_KEY]: 'none', ...env },
+    env: { ...home.clientEnv, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let log = ''

@@ -4,15 +4,19 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { cacheFolder } from './install.ts'
 import { killProcesses, markFor } from './processes.ts'
+import { CLIENT_TOKEN, SERVER_TOKEN, TOKEN } from './token.ts'
 
 export type Home = {
   folder: string
   codexHome: string
   /** Where Codex is started, which is where its commands run. */
   work: string
+  /** What all processes of the run have in their environment. */
+  mark: Record<string, string>
   /** What Codex and the server are started with: little, so that nothing of the user's own set-up has a say. */
-  env: Record<string, string>
-  writeConfig(config: { model: string; modelUrl: string; sandbox: SandboxMode }): void
+  clientEnv: Record<string, string>
+  serverEnv: Record<string, string>
+  writeConfig(config: Config): void
   writeEnvironments(program: string, args: readonly string[]): void
   /** Throws if something is left. */
   remove(): void
@@ -36,13 +40,17 @@ export function makeHome(): Home {
   const work = join(folder, 'wörk folder')
   const codexHome = join(folder, 'codex')
   for (const path of [work, codexHome]) mkdirSync(path)
+  const mark = markFor(folder)
+  const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: folder, LANG: 'C.UTF-8', ...mark }
   return {
     folder,
     codexHome,
     work,
-    env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: folder, LANG: 'C.UTF-8', ...markFor(folder) },
-    writeConfig: ({ model, modelUrl, sandbox }) => writeFileSync(join(codexHome, 'config.toml'), config(model, modelUrl, sandbox)),
-    writeEnvironments: (program, args) => writeFileSync(join(codexHome, 'environments.toml'), environments(program, args)),
+    mark,
+    clientEnv: { ...env, CODEX_HOME: codexHome, [MODEL_KEY]: 'none', [TOKEN]: CLIENT_TOKEN },
+    serverEnv: { ...env, [TOKEN]: SERVER_TOKEN },
+    writeConfig: (config) => writeFileSync(join(codexHome, 'config.toml'), configToml(config)),
+    writeEnvironments: (program, args) => writeFileSync(join(codexHome, 'environments.toml'), environmentsToml(program, args)),
     remove: () => {
       removeFolder(folder)
       if (existsSync(folder)) throw new Error(`${folder} could not be removed`)
@@ -57,16 +65,26 @@ function removeFolder(folder: string): void {
 }
 
 /** The environment variable that Codex takes the model's key from; it insists on one. */
-export const MODEL_KEY = 'STAND_IN_MODEL_KEY'
+const MODEL_KEY = 'STAND_IN_MODEL_KEY'
 
 export type SandboxMode = 'danger-full-access' | 'workspace-write' | 'read-only'
 
-function config(model: string, modelUrl: string, sandbox: SandboxMode): string {
+export type Config = {
+  model: string
+  modelUrl: string
+  sandbox: SandboxMode
+  /** A table of an MCP server, if there is one. */
+  mcp: string
+}
+
+function configToml({ model, modelUrl, sandbox, mcp }: Config): string {
   return `model = ${JSON.stringify(model)}
 model_provider = "stand-in"
 approval_policy = "never"
 sandbox_mode = "${sandbox}"
 check_for_update_on_startup = false
+# Enough for the longest result of a tool here to reach the model whole.
+tool_output_token_limit = 200000
 
 [analytics]
 enabled = false
@@ -81,16 +99,21 @@ wire_api = "responses"
 env_key = "${MODEL_KEY}"
 requires_openai_auth = false
 supports_websockets = false
-`
+
+${mcp}`
 }
 
+/** The id of the environment whose server Codex starts. */
+export const STARTED_ENVIRONMENT = 'devbox'
+
 /** No local environment: Codex would fall back to it without a word, and run the commands itself. */
-function environments(program: string, args: readonly string[]): string {
-  return `default = "devbox"
+function environmentsToml(program: string, args: readonly string[]): string {
+  return `default = "${STARTED_ENVIRONMENT}"
 include_local = false
 
 [[environments]]
-id = "devbox"
+id = "${STARTED_ENVIRONMENT}"
+env = { ${TOKEN} = "${SERVER_TOKEN}" }
 program = ${JSON.stringify(program)}
 args = ${JSON.stringify(args)}
 `

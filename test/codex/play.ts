@@ -2,16 +2,33 @@
 import { equal, ok } from 'node:assert/strict'
 import type { Case } from './cases.ts'
 import { runCodex } from './client.ts'
-import { makeHome } from './home.ts'
+import { makeHome, STARTED_ENVIRONMENT } from './home.ts'
 import type { Home } from './home.ts'
 import { installedCodex, installedFolder } from './install.ts'
+import { placeMcp } from './mcp-fixture.ts'
+import type { McpFixture } from './mcp-fixture.ts'
 import { startModel } from './model.ts'
 import { startRelay } from './relay.ts'
 import { assertNobodyLeft } from './processes.ts'
 import type { Release } from './release.ts'
-import { executable, startBuiltServer } from './server.ts'
+import { LISTEN_ON_A_PORT, startServer } from './server.ts'
+import type { ServerProgram } from './server.ts'
 
 export type Transport = 'ws' | 'stdio'
+
+type Play = { release: Release; program: ServerProgram; example: Case; home: Home }
+
+/** What the two transports differ in. */
+type Way = {
+  /** By what name Codex knows the executor. */
+  environment: string
+  /** The arguments that the server has. */
+  serverArgs: readonly string[]
+  clientEnv: Record<string, string>
+  /** The server is there until Codex has ended. */
+  serverStays: boolean
+  cut(): void
+}
 
 /** How long Codex is cut off. The server has output for it meanwhile. */
 const OUTAGE_MS = 500
@@ -19,42 +36,71 @@ const OUTAGE_MS = 500
 const LOG_LINES = 15
 
 /** Throws with everything that went wrong. */
-export async function play(release: Release, transport: Transport, example: Case): Promise<void> {
+export async function play(release: Release, transport: Transport, program: ServerProgram, example: Case): Promise<void> {
   const home = makeHome()
+  const it = { release, program, example, home }
   await inTurn(
-    () => (transport === 'ws' ? overWebSocket(release, home, example) : overStdio(release, home, example)),
+    () => (transport === 'ws' ? overWebSocket(it) : overStdio(it)),
     () => assertNobodyLeft(home.folder),
     () => home.remove(),
   )
 }
 
-async function overWebSocket(release: Release, home: Home, example: Case): Promise<void> {
+async function overWebSocket(it: Play): Promise<void> {
+  const { release, program, example, home } = it
   // Of a sandbox Codex brings nothing along: neither its program nor its home are in the server's reach.
-  const masked = example.sandbox === undefined ? [] : [home.codexHome, installedFolder(release.version)]
-  const server = await startBuiltServer(home, masked)
+  const unreachable = [home.codexHome, ...(program.ours ? [installedFolder(release.version)] : [])]
+  const server = await startServer(program, home, example.sandbox === undefined ? [] : unreachable)
   const relay = await startRelay(server.url)
   await inTurn(
-    () => follow(release, home, example, { CODEX_EXEC_SERVER_URL: relay.url }, () => relay.cut(OUTAGE_MS)),
+    () =>
+      follow(it, {
+        environment: 'remote',
+        serverArgs: LISTEN_ON_A_PORT,
+        clientEnv: { CODEX_EXEC_SERVER_URL: relay.url },
+        serverStays: true,
+        cut: () => relay.cut(OUTAGE_MS),
+      }),
     () => ok(!example.cuts || relay.connections() > 1, 'Codex did not come back after the cut'),
     () => relay.close(),
     () => server.stop(),
-    // The server writes there of faults only.
-    () => equal(server.stderr(), '', 'stderr of the server'),
+    () => program.ours && equal(server.stderr(), '', 'stderr of the server'),
   )
 }
 
 /** Codex itself starts the server, and stops it with SIGTERM. */
-function overStdio(release: Release, home: Home, example: Case): Promise<void> {
-  home.writeEnvironments(executable, ['--listen', 'stdio'])
-  return follow(release, home, example, {}, () => {
-    throw new Error('there is no connection to cut')
+function overStdio(it: Play): Promise<void> {
+  const serverArgs = ['--listen', 'stdio']
+  it.home.writeEnvironments(it.program.file, [...it.program.args, ...serverArgs])
+  return follow(it, {
+    environment: STARTED_ENVIRONMENT,
+    serverArgs,
+    clientEnv: {},
+    serverStays: false,
+    cut: () => {
+      throw new Error('there is no connection to cut')
+    },
   })
 }
 
-async function follow(release: Release, home: Home, example: Case, env: Record<string, string>, cut: () => void): Promise<void> {
-  const model = await startModel(example.script({ work: home.work, cut }))
-  home.writeConfig({ model: release.model, modelUrl: model.baseUrl, sandbox: example.sandbox ?? 'danger-full-access' })
-  const { exit, log } = await runCodex(installedCodex(release.version), home, env).finally(model.close)
+async function follow(it: Play, way: Way): Promise<void> {
+  const { release, program, example, home } = it
+  if (example.mcp === undefined) return lead(it, way)
+  const server = [program.file, ...program.args, ...way.serverArgs].join(' ')
+  const mcp = await placeMcp(example.mcp, { ...way, home, release, server })
+  await inTurn(
+    () => lead(it, way, mcp),
+    () => mcp.assertDone(),
+    () => mcp.close(),
+  )
+}
+
+async function lead({ release, program, example, home }: Play, way: Way, mcp?: McpFixture): Promise<void> {
+  const scene = { work: home.work, server: program.file, cut: way.cut, ...(mcp === undefined ? {} : { mcp: mcp.tools }) }
+  const model = await startModel(example.script(scene))
+  const sandbox = example.sandbox ?? 'danger-full-access'
+  home.writeConfig({ model: release.model, modelUrl: model.baseUrl, sandbox, mcp: mcp?.table ?? '' })
+  const { exit, log } = await runCodex(installedCodex(release.version), home, way.clientEnv).finally(model.close)
   try {
     model.assertPlayed()
     equal(exit, 0, `Codex ended with ${exit}`)
@@ -65,7 +111,7 @@ async function follow(release: Release, home: Home, example: Case, env: Record<s
 }
 
 /** Takes every step, whatever becomes of those before, and throws with all that went wrong. */
-async function inTurn(...steps: (() => void | Promise<void>)[]): Promise<void> {
+async function inTurn(...steps: (() => unknown)[]): Promise<void> {
   const problems: string[] = []
   for (const step of steps) {
     try {

@@ -8,6 +8,21 @@ export type Release = {
   startsServer: boolean
   /** It comes back to its session when the connection was cut. */
   resumes: boolean
+  mcp: McpOfRelease
+}
+
+/** MCP servers on the executor's side. */
+export type McpOfRelease = {
+  /** It can have them, over HTTP too. */
+  placed: boolean
+  /** The key that places it. */
+  key: 'experimental_environment' | 'environment_id'
+  /** What comes after its name where the model calls its tools. */
+  suffix: '__' | ''
+  /** Whose environment variable the bearer token is. */
+  token: 'client' | 'server'
+  /** Before it leaves, the executor has the time to end the session with it. */
+  endsSession: boolean
 }
 
 export function releaseOf(version: string): Release {
@@ -18,5 +33,12 @@ export function releaseOf(version: string): Release {
     model: minor >= 125 ? 'gpt-5.5' : 'gpt-5.2',
     startsServer: minor >= 140,
     resumes: minor >= 150,
+    mcp: {
+      placed: minor >= 125,
+      key: minor >= 140 ? 'environment_id' : 'experimental_environment',
+      suffix: minor >= 140 ? '' : '__',
+      token: minor >= 150 ? 'server' : 'client',
+      endsSession: minor >= 150,
+    },
   }
 }

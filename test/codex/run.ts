@@ -1,17 +1,25 @@
 /**
  * Tries the built executable with real Codex releases, whose model is played by a script:
  *
- *     node test/codex/run.ts [VERSION...]
+ *     node test/codex/run.ts [--server reference] [--only TEXT] [VERSION...]
+ *
+ * With `--server reference` it is Codex's own server that is tried, which shows what can be asked of ours,
+ * and with `--only` the cases that have this text in their names.
  */
 import { existsSync } from 'node:fs'
 import process from 'node:process'
+import { parseArgs } from 'node:util'
 import { cases } from './cases.ts'
 import { installedCodex } from './install.ts'
 import { play } from './play.ts'
 import type { Transport } from './play.ts'
 import { releaseOf } from './release.ts'
 import type { Release } from './release.ts'
-import { executable } from './server.ts'
+import { built, executable, reference } from './server.ts'
+
+const options = { server: { type: 'string', default: 'ours' }, only: { type: 'string', default: '' } } as const
+const { values, positionals: asked } = parseArgs({ options, allowPositionals: true })
+if (!['ours', 'reference'].includes(values.server)) throw new Error(`not a server to try: ${values.server}`)
 
 const DEFAULT_VERSIONS = ['0.130.0', '0.150.0', '0.169.0']
 
@@ -40,18 +48,20 @@ async function check(name: string, body: () => unknown): Promise<boolean> {
 async function checkRelease(release: Release): Promise<void> {
   const { version } = release
   if (!(await check(`${version} is installed`, () => installedCodex(version)))) return
+  const program = values.server === 'reference' ? reference(version) : built
   const transports: Transport[] = release.startsServer ? ['ws', 'stdio'] : ['ws']
   for (const transport of transports) {
     for (const example of cases) {
+      if (!example.name.includes(values.only)) continue
       if (example.cuts && (transport !== 'ws' || !release.resumes)) continue
       // Codex starts its program itself, where nothing can be kept from it.
       if (example.sandbox !== undefined && transport !== 'ws') continue
-      await check(`${version} ${transport}: ${example.name}`, () => play(release, transport, example))
+      if (example.mcp !== undefined && !release.mcp.placed) continue
+      await check(`${version} ${transport}: ${example.name}`, () => play(release, transport, program, example))
     }
   }
 }
 
-const asked = process.argv.slice(2)
 if (!existsSync(executable)) throw new Error(`${executable} has not been built`)
 
 const releases = (asked.length > 0 ? asked : DEFAULT_VERSIONS).map(releaseOf)

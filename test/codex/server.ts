@@ -1,17 +1,31 @@
-/** The built executable, serving WebSocket. */
+/** A server on WebSocket: the built executable, or Codex's own to compare with. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import process from 'node:process'
 import { eventually, root } from '../support/server.ts'
 import type { Home } from './home.ts'
+import { installedCodex } from './install.ts'
 
 export const executable = join(root, 'dist', 'exec-server')
 
 /** It takes a quarter of a second at most. */
 const STOP_MS = 5000
 
-export type BuiltServer = {
+export type ServerProgram = {
+  file: string
+  args: readonly string[]
+  /** It is held to how it ends, and to writing of faults only. */
+  ours: boolean
+}
+
+export const built: ServerProgram = { file: executable, args: [], ours: true }
+
+export const reference = (version: string): ServerProgram => ({ file: installedCodex(version), args: ['exec-server'], ours: false })
+
+export const LISTEN_ON_A_PORT = ['--listen', 'ws://127.0.0.1:0']
+
+export type RunningServer = {
   url: string
   stderr(): string
   /** SIGTERM, which must end it with exit code 0. */
@@ -19,9 +33,9 @@ export type BuiltServer = {
 }
 
 /** `masked` are folders that look empty to the server, and to all that it starts. */
-export async function startBuiltServer(home: Home, masked: readonly string[] = []): Promise<BuiltServer> {
-  const [file, ...args] = [...mask(masked), executable, '--listen', 'ws://127.0.0.1:0']
-  const child = spawn(file as string, args, { cwd: home.folder, env: home.env, stdio: ['ignore', 'pipe', 'pipe'] })
+export async function startServer(program: ServerProgram, home: Home, masked: readonly string[] = []): Promise<RunningServer> {
+  const [file, ...args] = [...mask(masked), program.file, ...program.args, ...LISTEN_ON_A_PORT]
+  const child = spawn(file as string, args, { cwd: home.folder, env: home.serverEnv, stdio: ['ignore', 'pipe', 'pipe'] })
   await once(child, 'spawn')
   let stdout = ''
   let stderr = ''
@@ -38,7 +52,7 @@ export async function startBuiltServer(home: Home, masked: readonly string[] = [
       const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
       const exit = await ended
       clearTimeout(timer)
-      if (exit !== 0) throw new Error(`SIGTERM ended the server with ${exit}`)
+      if (program.ours && exit !== 0) throw new Error(`SIGTERM ended the server with ${exit}`)
     },
   }
 }

@@ -1,7 +1,7 @@
 /** The tools that Codex offers its model: how they are called, and what they give back. */
 
 type CallItem =
-  | { type: 'function_call'; name: string; arguments: string }
+  | { type: 'function_call'; name: string; namespace?: string; arguments: string }
   | { type: 'custom_tool_call'; name: string; input: string }
 
 export type ToolCall = CallItem & { call_id: string }
@@ -31,6 +31,18 @@ export function writeStdin(session: number | undefined, chars: string, yieldMs =
 
 export function applyPatch(...lines: string[]): ToolCall {
   return call({ type: 'custom_tool_call', name: 'apply_patch', input: ['*** Begin Patch', ...lines, '*** End Patch', ''].join('\n') })
+}
+
+/** Calls a tool of an MCP server. */
+export function callMcp(namespace: string, name: string, args: object): ToolCall {
+  return call({ type: 'function_call', namespace, name, arguments: JSON.stringify(args) })
+}
+
+/** What a tool of an MCP server said. Codex heads it with the time; up to 0.150 it gives JSON, then the text itself. */
+export function readMcp({ whole }: ToolOutput): string {
+  const [, said] = /^Wall time: [\d.]+ seconds\nOutput:\n?([^]*)$/.exec(whole) ?? []
+  if (said === undefined) throw new Error(`no result of a tool: ${whole}`)
+  return said.startsWith('[{"type":"text"') ? plainText(JSON.parse(said)) : said
 }
 
 export type ToolOutput = {
