@@ -186,7 +186,11 @@ export class HttpCalls {
     const { clock, limits } = this.#options
     for (const { isStreamed, abort } of [...this.#exchanges]) if (isStreamed) abort(new Error(CLOSING))
     if (this.#exchanges.size === 0 || this.#cancelClosing !== undefined) return
-    this.#cancelClosing = clock.after(limits.httpClosingMs, () => this.#abortAll(CLOSING))
+    this.#cancelClosing = clock.after(limits.httpClosingMs, () => {
+      this.#abortAll(CLOSING)
+      // The last delta of a stream may wait for ever behind what nobody reads.
+      for (const { isStreamed, finish } of [...this.#exchanges]) if (isStreamed) finish()
+    })
   }
 
   /** Nobody is there to answer. */

@@ -107,7 +107,7 @@ export function httpClient(policy: HttpPolicy): (request: HttpRequest, signal: A
 
   return async (request, signal) => {
     const { url } = request
-    if (request.method === 'CONNECT') throw new Error('tunnels cannot be asked for')
+    if (request.method.toUpperCase() === 'CONNECT') throw new Error('tunnels cannot be asked for')
     const proxy = proxyFor(url, process.env)
     await check(bareHost(url), proxy !== undefined)
     signal.throwIfAborted()
@@ -135,17 +135,21 @@ function start(options: RequestOptions): ClientRequest {
 function exchange(request: HttpRequest, options: RequestOptions, signal: AbortSignal): Promise<HttpResponse | 'stale'> {
   const { promise, resolve, reject } = Promise.withResolvers<HttpResponse | 'stale'>()
   const sent = start({ ...options, method: request.method })
+  // The runtime has made capitals of it.
+  sent.method = request.method
   setHeaders(sent, request)
   const abort = (): void => void sent.destroy(signal.reason)
   signal.addEventListener('abort', abort)
   sent.once('close', () => signal.removeEventListener('abort', abort))
-  sent.once('response', (response) => resolve(answer(response, sent, signal)))
+  let failure: Error | undefined
+  sent.once('response', (response) => resolve(answer(response, sent, () => (signal.aborted ? signal.reason : failure))))
   sent.once('upgrade', (_, socket: Duplex) => {
     socket.destroy()
     reject(new Error('the server changed the protocol'))
   })
   sent.on('error', (error: NodeJS.ErrnoException) => {
     const isStale = sent.reusedSocket && !signal.aborted && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
+    failure = error
     if (isStale && REPEATABLE.has(request.method)) resolve('stale')
     else reject(signal.aborted ? signal.reason : error)
   })
@@ -175,18 +179,18 @@ function setHeaders(sent: ClientRequest, { method, url, headers, body }: HttpReq
   else sent.removeHeader('content-length')
 }
 
-function answer(response: IncomingMessage, sent: ClientRequest, signal: AbortSignal): HttpResponse {
+/** `failure` tells what has gone wrong by then: to the runtime a body that has no length of its own ends well with any end of its connection. */
+function answer(response: IncomingMessage, sent: ClientRequest, failure: () => Error | undefined): HttpResponse {
   const pieces = response[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
   return {
     status: response.statusCode ?? 0,
     headers: readableHeaders(response.rawHeaders),
     read: async () => {
-      try {
-        const { done, value } = await pieces.next()
-        return done === true ? undefined : value
-      } catch (error) {
-        throw signal.aborted ? signal.reason : error
-      }
+      const next = await pieces.next().catch((error: unknown) => Promise.reject(failure() ?? error))
+      if (next.done !== true) return next.value
+      const broken = failure()
+      if (broken !== undefined) throw broken
+      return undefined
     },
     cancel: () => void sent.destroy(),
   }
