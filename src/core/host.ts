@@ -1,9 +1,11 @@
 /** What the core needs of the machine it runs on. Failures are thrown as RpcError. */
+import type { CapabilityBounds, Discovery } from '../protocol/capability-roots.ts'
 import type { DirectoryEntry, Metadata, OpenMode, WalkOptions, WalkResult } from '../protocol/fs.ts'
 import type { HttpHeader } from '../protocol/http.ts'
 import type { OutputStream } from '../protocol/process.ts'
 import type { Sandbox, SandboxType } from '../protocol/sandbox.ts'
 import type { EnvironmentInfo } from '../protocol/session.ts'
+import type { ConfigFiles } from './codex-config/config-files.ts'
 
 export type SpawnSpec = {
   /** At least one element; the first is the program. */
@@ -73,6 +75,8 @@ export type Files = {
   canonicalize(path: string): Promise<string>
   open(path: string, mode: OpenMode): Promise<OpenFile>
   walk(path: string, options: WalkOptions): Promise<WalkResult>
+  /** The plugins and skills below a folder, by its URI. */
+  discover(root: string, bounds: CapabilityBounds): Promise<Discovery>
 }
 
 /** One exchange's request, as it goes out: redirects are followed by the core. */
@@ -111,6 +115,7 @@ export type Host = {
    * the call or the read under way throws its reason, and the connection is gone.
    */
   http(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse>
+  configFiles: ConfigFiles
   /** What confines commands here. */
   sandboxType: SandboxType
   environmentInfo(): EnvironmentInfo

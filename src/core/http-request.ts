@@ -114,17 +114,17 @@ export function redirected(request: PreparedRequest, { status, headers }: Pick<H
     return undefined
   }
   if (!isHttp(target)) throw internalError(`http/request failed: redirect target uses unsupported URL scheme: ${target.protocol.slice(0, -1)}`)
-  const keepsBody = status === 307 || status === 308
+  const becomesGet = status === 303 ? request.method !== 'HEAD' : (status === 301 || status === 302) && request.method === 'POST'
   const isSame = target.origin === request.url.origin
   let kept = without(request.headers, new Set(['referer', ...(request.headers.some(({ name }) => name === 'host') && !isSame ? ['host'] : [])]))
-  if (!keepsBody) kept = without(kept, ABOUT_THE_BODY)
+  if (becomesGet) kept = without(kept, ABOUT_THE_BODY)
   if (!isSame) kept = without(without(kept, FOR_THE_ORIGIN), request.secretHeaders)
   const isLeavingTls = request.url.protocol === 'https:' && target.protocol === 'http:'
   if (!isLeavingTls) kept.push({ name: 'referer', value: isSame ? request.url.href : `${request.url.origin}/` })
   return {
     ...withoutCredentials(target, kept),
-    method: keepsBody || request.method === 'HEAD' ? request.method : 'GET',
-    body: keepsBody ? request.body : undefined,
+    method: becomesGet ? 'GET' : request.method,
+    body: becomesGet ? undefined : request.body,
     secretHeaders: request.secretHeaders,
   }
 }

@@ -69,6 +69,20 @@ export type Limits = {
   walkEntries: number
   /** Paths in one fs/watchMissing. The reference's figure. */
   watchedPaths: number
+  /** Roots in one capabilityRoots/discoverV1, and how far each is looked through. The reference's figures. */
+  capabilityRoots: number
+  capabilityDepth: number
+  capabilityDirectories: number
+  capabilityEntries: number
+  /** One file of a plugin or skill, and all that one root gives. The reference's figures. */
+  capabilityFileBytes: number
+  capabilityRootBytes: number
+  /** All that one answer gives, as JSON: with its warnings it must fit a message. */
+  capabilityAnswerBytes: number
+  /** And its warnings: tens of thousands, which nobody reads. */
+  capabilityWarningBytes: number
+  /** One file of Codex's configuration. Real ones have a few KiB; each is read, parsed and written in one go. */
+  configFile: number
   /** HTTP requests of one connection under way, streamed bodies included. Each may hold some 128 KiB and a socket. */
   httpRequests: number
   /** Bytes of a streamed body in one http/request/bodyDelta: half of what the newest clients accept. */
@@ -115,6 +129,15 @@ export const defaultLimits: Readonly<Limits> = {
   walkDirectories: 10_000,
   walkEntries: 50_000,
   watchedPaths: 64,
+  capabilityRoots: 128,
+  capabilityDepth: 6,
+  capabilityDirectories: 2000,
+  capabilityEntries: 20_000,
+  capabilityFileBytes: MiB,
+  capabilityRootBytes: 16 * MiB,
+  capabilityAnswerBytes: 48 * MiB,
+  capabilityWarningBytes: 4 * MiB,
+  configFile: MiB,
   httpRequests: 512,
   httpDelta: 512 * 1024,
   httpBuffered: 47 * MiB,

@@ -1,4 +1,5 @@
 /** The method table: every request but `initialize`, which makes the session that the others run in. */
+import { capabilityMethods } from './capabilities/capability-roots.ts'
 import { fsMethods } from './fs-methods.ts'
 import { httpMethods } from './http-methods.ts'
 import { watchMethods } from './missing-watch.ts'
@@ -8,5 +9,13 @@ import { sessionMethods } from './session-methods.ts'
 import { streamMethods } from './stream-methods.ts'
 
 export const methods: ReadonlyMap<string, MethodDefinition> = new Map(
-  Object.entries({ ...sessionMethods, ...processMethods, ...fsMethods, ...streamMethods, ...watchMethods, ...httpMethods }),
+  Object.entries({
+    ...sessionMethods,
+    ...processMethods,
+    ...fsMethods,
+    ...streamMethods,
+    ...watchMethods,
+    ...capabilityMethods,
+    ...httpMethods,
+  }),
 )

@@ -8,17 +8,20 @@ import { release } from './release.ts'
 
 const FAMILY = 'filesystem'
 
-/** Beyond what the system's own offsets can tell. */
-const OFFSET_LIMIT = 2 ** 63
+/** The last that the system's own offsets can tell. */
+const LAST_OFFSET = 2n ** 63n - 1n
 
-/** Above it a number is no exact offset; no file system has files of nine million gigabytes. */
-const isBeyondFiles = (offset: number): boolean => offset > Number.MAX_SAFE_INTEGER - 1024 * 1024 * 1024
+/** Whether a block ends where the system's offsets cannot. */
+const isBeyondOffsets = (offset: number | bigint, length: number): boolean => BigInt(offset) + BigInt(length) > LAST_OFFSET
+
+/** No file system has files of nine million gigabytes. */
+const isBeyondFiles = (offset: number | bigint): offset is bigint => typeof offset === 'bigint' || !Number.isSafeInteger(offset + 2 ** 30)
 
 export const streamMethods = {
   [Method.FsOpen]: method(FAMILY, OpenParams, ({ handleId, path, mode, sandbox }, { handles, host, files }) => {
     const order = mode === 'replace' ? 'mutate' : 'read'
     return files[order](async () => {
-      await handles.open(handleId, () => host.files(sandbox ?? undefined).open(path, mode ?? 'read'))
+      await handles.open(handleId, mode, () => host.files(sandbox ?? undefined).open(path, mode))
       return { handleId }
     })
   }),
@@ -26,7 +29,10 @@ export const streamMethods = {
     files.read(async () => {
       if (len < 1 || len > limits.fileBlock) throw invalidRequest(`file read block length must be between 1 and ${limits.fileBlock}`)
       await reserve(Math.ceil((len * 4) / 3))
-      const bytes = await handles.use(handleId, (file) => (isBeyondFiles(offset) ? Promise.resolve(new Uint8Array()) : file.read(offset, len)))
+      const bytes = await handles.use(handleId, 'read', async (file) => {
+        if (isBeyondOffsets(offset, len)) throw invalidRequest('Invalid argument (os error 22)')
+        return isBeyondFiles(offset) ? new Uint8Array() : file.read(offset, len)
+      })
       return blockResult(bytes, bytes.length < len)
     }),
   ),
@@ -35,9 +41,9 @@ export const streamMethods = {
       if (chunk.length < 1 || chunk.length > limits.fileBlock) {
         throw invalidRequest(`file write block length must be between 1 and ${limits.fileBlock}`)
       }
-      if (offset + chunk.length >= OFFSET_LIMIT) throw invalidRequest('file write range exceeds the signed 64-bit file offset limit')
+      if (isBeyondOffsets(offset, chunk.length)) throw invalidRequest('file write range exceeds the signed 64-bit file offset limit')
       if (isBeyondFiles(offset)) throw internalError('File too large (os error 27)')
-      await handles.use(handleId, (file) => file.write(offset, chunk))
+      await handles.use(handleId, 'replace', (file) => file.write(offset, chunk))
       release(chunk)
       return {}
     }),

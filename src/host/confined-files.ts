@@ -4,6 +4,7 @@ import process from 'node:process'
 import type { Files, OpenFile } from '../core/host.ts'
 import type { Limits } from '../core/limits.ts'
 import { invalidRequest, RpcError } from '../protocol/errors.ts'
+import type { Discovery } from '../protocol/capability-roots.ts'
 import type { DirectoryEntry, Metadata, OpenMode, WalkResult } from '../protocol/fs.ts'
 import { Method } from '../protocol/methods.ts'
 import { parsePath, pathToUri } from '../protocol/path-uri.ts'
@@ -35,7 +36,7 @@ export function confinedFiles(sandboxes: Sandboxes, limits: Limits): (sandbox: S
     const confined = inHelper((use) => withHelper(policy, sandbox, sandboxes, pool, use))
     // What may read everything needs nobody to watch it read.
     if (!isFullRead(policy)) return confined
-    const { readFile, getMetadata, readDirectory, canonicalize, walk, open } = files
+    const { readFile, getMetadata, readDirectory, canonicalize, walk, discover, open } = files
     return {
       ...confined,
       readFile,
@@ -43,6 +44,7 @@ export function confinedFiles(sandboxes: Sandboxes, limits: Limits): (sandbox: S
       readDirectory,
       canonicalize,
       walk,
+      discover,
       open: (path, mode) => (mode === 'read' ? open(path, mode) : confined.open(path, mode)),
     }
   }
@@ -130,6 +132,7 @@ function inHelper(lend: Lend): Files {
       simply(Method.FsCopy, { sourcePath: pathToUri(source), destinationPath: pathToUri(destination), ...options }),
     canonicalize: async (path) => parsePath((await simply<{ path: string }>(Method.FsCanonicalize, { path: pathToUri(path) })).path),
     walk: (path, options) => simply<WalkResult>(Method.FsWalk, { path: pathToUri(path), options }),
+    discover: (root, bounds) => simply<Discovery>(Method.CapabilityRootsDiscover, { root, bounds }),
     open: (path, mode) =>
       lend(async (ask, keeper) => {
         const params = { handleId: '', path: pathToUri(path), mode }

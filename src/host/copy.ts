@@ -14,7 +14,7 @@ export async function copyPath(source: string, destination: string, { recursive 
   if (info.isDirectory()) {
     if (!recursive) throw invalidRequest('copying a directory requires recursive: true')
     await refuseDescendant(source, destination)
-    return copyDirectory(source, destination, guard)
+    return copyDirectory(source, destination, guard, true)
   }
   if (info.isSymbolicLink()) return copyLink(source, destination, guard)
   if (!info.isFile()) throw invalidRequest('only regular files, directories and symbolic links can be copied')
@@ -22,8 +22,8 @@ export async function copyPath(source: string, destination: string, { recursive 
 }
 
 /** A directory is merged into one that exists. What is neither file, directory nor link is passed over. */
-async function copyDirectory(source: string, destination: string, guard: Guard): Promise<void> {
-  await makeDirectory(destination, guard)
+async function copyDirectory(source: string, destination: string, guard: Guard, makeParents = false): Promise<void> {
+  await makeDirectory(destination, guard, makeParents)
   for (const entry of await readdir(nativePath(source), { withFileTypes: true, encoding: 'buffer' })) {
     const name = decodeName(entry.name)
     const [from, to] = [join(source, name), join(destination, name)]
@@ -33,10 +33,14 @@ async function copyDirectory(source: string, destination: string, guard: Guard):
   }
 }
 
-async function makeDirectory(path: string, guard: Guard): Promise<void> {
+async function makeDirectory(path: string, guard: Guard, makeParents: boolean): Promise<void> {
   try {
     await guard.create(path, (place) => mkdir(place))
   } catch (error) {
+    if (makeParents && errorCode(error) === 'ENOENT' && path !== '/') {
+      await makeDirectory(dirname(path), guard, true)
+      return makeDirectory(path, guard, false)
+    }
     const existing = await stat(nativePath(path)).catch(() => undefined)
     if (errorCode(error) !== 'EEXIST' || !existing?.isDirectory()) throw error
   }

@@ -42,8 +42,12 @@ function capabilities(): Record<string, boolean> {
     fileWriteStreaming: true,
     httpHeaderEnvVars: true,
     fsWatchMissing: true,
+    // On macOS requirements may come with a device profile as well, which we do not read; and policy is not left out.
+    ...(isLinux ? { environmentConfigRead: true } : {}),
     // What a helper has opened is taken over by way of /proc.
     ...(isLinux ? { sandboxedFileStreaming: true } : {}),
+    // Each root is looked through in its own sandbox.
+    ...(isLinux ? { capabilityDiscoverySandbox: true } : {}),
     // A sandbox that may write everything but a few places still has the standard devices, and no others.
     ...(isLinux ? { linuxRootWritePreservesDevices: true } : {}),
   }

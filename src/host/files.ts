@@ -3,6 +3,7 @@ import { constants, lstatSync, statSync } from 'node:fs'
 import { lstat, mkdir, open, readdir, realpath, rm, rmdir, stat, unlink } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { discover } from '../core/capabilities/capability-discovery.ts'
 import type { Files, ReadFileOptions } from '../core/host.ts'
 import { internalError, invalidRequest } from '../protocol/errors.ts'
 import type { DirectoryEntry, Metadata, OpenMode } from '../protocol/fs.ts'
@@ -21,7 +22,7 @@ const { O_RDONLY, O_WRONLY, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = constants
 /** Files that give no size, such as those of /proc, are read in pieces of this many bytes. */
 const PIECE_BYTES = 64 * 1024
 
-async function readFile(path: string, { followSymlinks, maxBytes, reserve }: ReadFileOptions): Promise<Uint8Array> {
+export async function readFile(path: string, { followSymlinks, maxBytes, reserve }: ReadFileOptions): Promise<Uint8Array> {
   if (!followSymlinks) await refuseParentLinks(path)
   const file = await open(nativePath(path), O_RDONLY | O_NONBLOCK | (followSymlinks ? 0 : O_NOFOLLOW))
   try {
@@ -69,9 +70,15 @@ async function writeTo(file: FileHandle, path: string, data: Uint8Array): Promis
   }
 }
 
-async function createDirectory(path: string, { recursive, followSymlinks }: { recursive: boolean; followSymlinks: boolean }): Promise<void> {
-  if (!followSymlinks) await refuseParentLinks(path)
-  await makeDirectories(path, recursive, unguarded)
+type CreateOptions = { recursive: boolean; followSymlinks: boolean }
+
+async function createDirectory(path: string, { recursive, followSymlinks }: CreateOptions, guard: Guard = unguarded): Promise<void> {
+  if (!followSymlinks) {
+    await refuseParentLinks(path)
+    const own = await lstat(nativePath(path)).catch(() => undefined)
+    if (recursive && own !== undefined && !own.isDirectory()) throw internalError(osErrorText('ENOTDIR'))
+  }
+  await makeDirectories(path, recursive, guard)
 }
 
 async function getMetadata(path: string, { followSymlinks }: { followSymlinks: boolean }): Promise<Metadata> {
@@ -79,7 +86,10 @@ async function getMetadata(path: string, { followSymlinks }: { followSymlinks: b
   // The call that agents make by far the most.
   const [look, lookThrough] = allMountsAreLocal() ? [lstatSync, statSync] : [lstat, stat]
   const own = await look(native)
-  if (!followSymlinks && (own.isSymbolicLink() || (await hasParentLinks(path)))) throw invalidRequest('path contains a symbolic link')
+  if (!followSymlinks) {
+    if (own.isSymbolicLink()) throw invalidRequest(IS_A_LINK)
+    await refuseParentLinks(path)
+  }
   const info = own.isSymbolicLink() ? await lookThrough(native) : own
   return {
     isDirectory: info.isDirectory(),
@@ -123,6 +133,7 @@ async function remove(path: string, { recursive, force, followSymlinks }: Remove
   const native = nativePath(path)
   try {
     const own = await lstat(native)
+    if (!followSymlinks && own.isSymbolicLink()) throw invalidRequest(IS_A_LINK)
     if (!own.isDirectory()) await unlink(native)
     else if (recursive) await rm(native, { recursive: true })
     else await rmdir(native)
@@ -131,17 +142,25 @@ async function remove(path: string, { recursive, force, followSymlinks }: Remove
   }
 }
 
-async function canonicalize(path: string): Promise<string> {
+export async function canonicalize(path: string): Promise<string> {
   return decodeName(await realpath(nativePath(path), { encoding: 'buffer' }))
 }
 
-async function hasParentLinks(path: string): Promise<boolean> {
+const IS_A_LINK = 'path contains a symbolic link'
+
+/** What is missing on the way is no link. */
+async function refuseParentLinks(path: string): Promise<void> {
   const parent = dirname(path)
-  return (await canonicalize(parent)) !== parent
+  try {
+    if ((await canonicalize(parent)) !== parent) throw internalError(osErrorText('ENOTDIR'))
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT' || (await isLink(parent))) throw error
+    await refuseParentLinks(parent)
+  }
 }
 
-async function refuseParentLinks(path: string): Promise<void> {
-  if (await hasParentLinks(path)) throw internalError(osErrorText('ENOTDIR'))
+async function isLink(path: string): Promise<boolean> {
+  return (await lstat(nativePath(path)).catch(() => undefined))?.isSymbolicLink() ?? false
 }
 
 /** Turns what a call throws into an error of the protocol. */
@@ -161,7 +180,7 @@ const NOTHING: ReadonlySet<string> = new Set()
 export const files: Files = {
   readFile: answering(readFile),
   writeFile: answering(writeFile),
-  createDirectory: answering(createDirectory),
+  createDirectory: answering((path, options) => createDirectory(path, options)),
   getMetadata: answering(getMetadata),
   readDirectory: answering(readDirectory),
   remove: answering(remove),
@@ -169,6 +188,7 @@ export const files: Files = {
   canonicalize: answering(canonicalize),
   open: answering(async (path, mode) => openFile(await openAt(nativePath(path), path, mode))),
   walk: answering((path, options) => walk(path, options, async () => NOTHING)),
+  discover: answering((root, bounds) => discover(root, files, bounds)),
 }
 
 /**
@@ -178,16 +198,13 @@ export const files: Files = {
 export function guardedFiles(forbidden: Forbidden): Files {
   if (forbidden.paths.length === 0) return files
   const guard = guardAgainst(forbidden)
-  return {
+  const guarded: Files = {
     ...files,
     writeFile: answering(async (path, data, { followSymlinks }) => {
       if (!followSymlinks) await refuseParentLinks(path)
       await guard.openForWriting(path, { followLinks: followSymlinks, use: (file) => writeTo(file, path, data) })
     }),
-    createDirectory: answering(async (path, { recursive, followSymlinks }) => {
-      if (!followSymlinks) await refuseParentLinks(path)
-      await makeDirectories(path, recursive, guard)
-    }),
+    createDirectory: answering((path, options) => createDirectory(path, options, guard)),
     getMetadata: answering(async (path, options) => {
       await guard.refuseHidden(path)
       return getMetadata(path, options)
@@ -204,8 +221,10 @@ export function guardedFiles(forbidden: Forbidden): Files {
     }),
     copy: answering((source, destination, options) => copyPath(source, destination, options, guard)),
     walk: answering((path, options) => walk(path, options, guard.hiddenIn)),
+    discover: answering((root, bounds) => discover(root, guarded, bounds)),
     open: answering(async (path, mode) => openFile(await openGuarded(path, mode, guard))),
   }
+  return guarded
 }
 
 /** The bare file of an open call, for the helper. Throws RpcError. */
@@ -235,6 +254,7 @@ async function makeDirectories(path: string, recursive: boolean, guard: Guard): 
       await makeDirectories(dirname(path), recursive, guard)
       return guard.create(path, (place) => mkdir(place))
     }
-    if (code !== 'EEXIST' || !(await stat(nativePath(path))).isDirectory()) throw error
+    const existing = await stat(nativePath(path)).catch(() => undefined)
+    if (code !== 'EEXIST' || !existing?.isDirectory()) throw error
   }
 }

@@ -16,6 +16,7 @@ import * as v from 'valibot'
 import { AsciiParts } from '../core/frames.ts'
 import { runFileOperation } from '../core/fs-methods.ts'
 import { defaultLimits } from '../core/limits.ts'
+import { DiscoverInRoot } from '../protocol/capability-roots.ts'
 import { RpcError } from '../protocol/errors.ts'
 import { isJsonObject, parseJson } from '../protocol/json.ts'
 import type { JsonValue } from '../protocol/json.ts'
@@ -108,6 +109,10 @@ async function run(operation: string, params: JsonValue, forbidden: Forbidden): 
       await open.get(descriptor)?.close()
       open.delete(descriptor)
       return {}
+    }
+    case Method.CapabilityRootsDiscover: {
+      const { root, bounds } = decodeParams(DiscoverInRoot, params)
+      return guardedFiles(forbidden).discover(root, bounds)
     }
     default:
       return runFileOperation(operation, params, guardedFiles(forbidden), defaultLimits)

@@ -5,6 +5,7 @@ import type { Child, ChildEvents, Host, SpawnSpec } from '../core/host.ts'
 import type { Limits } from '../core/limits.ts'
 import { confinedFiles } from './confined-files.ts'
 import { confineProcess } from './confined-process.ts'
+import { configFiles } from './config-files.ts'
 import { environmentInfo } from './environment-info.ts'
 import { killAllGroups } from './groups.ts'
 import { openPolicy } from './http-policy.ts'
@@ -49,6 +50,7 @@ export function createHost({ sandbox, limits, httpPolicy = openPolicy, report }:
     files,
     // Whoever must ask in a sandbox cannot ask so.
     watchMissing: (missing, present, changed) => (sandboxes.required ? undefined : watchMissing(missing, present, changed)),
+    configFiles: configFiles(limits.configFile),
     sandboxType,
     environmentInfo: () => {
       sandboxes.prepare()

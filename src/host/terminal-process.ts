@@ -2,7 +2,8 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { constants } from 'node:os'
+import { closeSync, constants, openSync } from 'node:fs'
+import { constants as osConstants } from 'node:os'
 import type { Child, ChildEvents, SpawnSpec } from '../core/host.ts'
 import { argv0Command } from './argv0.ts'
 import { loginShell } from './environment-info.ts'
@@ -41,10 +42,10 @@ export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Pro
   const terminal = fork(() =>
     addon.fork(file as string, args, variables, spec.cwd, COLUMNS, ROWS, SAME_ID, SAME_ID, false, '', (code, signal) => exited(code, signal)),
   )
-  const { fd, pid } = terminal
+  const { fd, pid, pty } = terminal
   // Without this every later child would hold this terminal open.
   closeOnExec(fd)
-  const followed = followTerminal(fd, pid, trackGroup(pid), events)
+  const followed = followTerminal(fd, pid, trackGroup(pid), events, holdOpen(pty))
   exited = followed.exited
   return followed.child
 }
@@ -68,37 +69,57 @@ export async function startConfinedOnTerminal(command: ConfinedStart, events: Ch
     if (child.pid === undefined) throw ((await once(child, 'error')) as unknown[])[0]
   } catch (error) {
     closeDescriptor(master)
-    throw error
-  } finally {
     closeDescriptor(slave)
+    throw error
   }
-  const followed = followTerminal(master, child.pid, trackConfined(child.pid), events)
+  const followed = followTerminal(master, child.pid, trackConfined(child.pid), events, () => closeDescriptor(slave))
   child.on('error', () => {})
   child.once('exit', (code, signal) => {
     command.release()
-    followed.exited(code ?? 0, signal === null ? 0 : (constants.signals[signal] ?? 0))
+    followed.exited(code ?? 0, signal === null ? 0 : (osConstants.signals[signal] ?? 0))
   })
   return followed.child
 }
 
 type Followed = { child: Child; exited: (code: number, signal: number) => void }
 
-function followTerminal(fd: number, pid: number, group: Group, events: ChildEvents): Followed {
+/**
+ * Holds the child's side of a terminal open, until the returned function is called: a child may close all that it has
+ * of it and go on, and were nobody left to hold it the terminal would be over, and the child be told so by SIGHUP.
+ */
+function holdOpen(path: string): () => void {
+  try {
+    const fd = openSync(path, constants.O_RDWR | constants.O_NOCTTY)
+    return () => closeSync(fd)
+  } catch {
+    // Gone already, or no descriptor left for it.
+    return () => {}
+  }
+}
+
+function followTerminal(fd: number, pid: number, group: Group, events: ChildEvents, letGo: () => void): Followed {
   const master = openMaster(fd, (bytes) => {
     events.output('pty', bytes)
     writer.stir()
   })
   const writer = terminalWriter(fd, master, () => events.stdinMoved())
   let reaped = false
+  let isHeld = true
+  const release = (): void => {
+    if (isHeld) letGo()
+    isHeld = false
+  }
 
   // EIO is how a master learns that nobody holds the other side any more.
   master.on('error', () => master.destroy())
   master.on('close', () => {
+    release()
     writer.close()
     events.ended()
   })
   const exited = (code: number, signal: number): void => {
     reaped = true
+    release()
     group.reaped()
     writer.close()
     events.exited(signal > 0 ? 128 + signal : code)

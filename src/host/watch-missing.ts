@@ -1,5 +1,5 @@
 /** Tells when something comes to be, or ceases to be what it was: for clients that remember what they did not find. */
-import { lstatSync, statSync, watch } from 'node:fs'
+import { lstatSync, realpathSync, statSync, watch } from 'node:fs'
 import type { FSWatcher } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { decodeName } from '../protocol/path-uri.ts'
@@ -33,7 +33,7 @@ export function watchMissing(missing: readonly string[], present: string | undef
       watchers.push(watcher)
     }
     // Looked at once the watchers stand, so that nothing comes about in between.
-    if (missing.some(exists) || missing.some(isBelowFile) || (present !== undefined && !exists(present))) throw new Error('nothing to wait for')
+    if (missing.some(exists) || missing.some(isBelowFileOrLink) || (present !== undefined && !isItself(present))) throw new Error('nothing to wait for')
     return stop
   } catch {
     stop()
@@ -70,7 +70,14 @@ function firstMissing(path: string): string {
   return exists(parent) ? path : firstMissing(parent)
 }
 
-const isBelowFile = (path: string): boolean => !statSync(nativePath(dirname(firstMissing(path)))).isDirectory()
+/** What a link leads to may change elsewhere, where nobody looks. */
+function isBelowFileOrLink(path: string): boolean {
+  const parent = dirname(firstMissing(path))
+  return !isItself(parent) || !statSync(nativePath(parent)).isDirectory()
+}
+
+/** Whether it is there, and no link leads to it. */
+const isItself = (path: string): boolean => exists(path) && realpathSync(nativePath(path), 'buffer').equals(Buffer.from(nativePath(path)))
 
 /** A link that leads nowhere is there. */
 function exists(path: string): boolean {

@@ -1,6 +1,6 @@
 /** The filesystem family. */
 import * as v from 'valibot'
-import { base64, base64Text, optional, path, pathOrForeign, u64 } from './scalars.ts'
+import { base64, base64Text, exactU64, optional, path, pathOrForeign, u64 } from './scalars.ts'
 import { SandboxContext } from './sandbox.ts'
 
 const target = { path, sandbox: SandboxContext }
@@ -19,9 +19,9 @@ export const CanonicalizeParams = v.object(target)
 /** The client's name for an open file. Its length is checked by the method, because that error is -32600. */
 const handleId = v.string()
 
-export const OpenParams = v.object({ handleId, ...target, mode: optional(v.picklist(['read', 'replace'])) })
-export const ReadBlockParams = v.object({ handleId, offset: u64, len: u64 })
-export const WriteBlockParams = v.object({ handleId, offset: u64, chunk: base64 })
+export const OpenParams = v.object({ handleId, ...target, mode: v.optional(v.picklist(['read', 'replace']), 'read') })
+export const ReadBlockParams = v.object({ handleId, offset: exactU64, len: u64 })
+export const WriteBlockParams = v.object({ handleId, offset: exactU64, chunk: base64 })
 export const CloseParams = v.object({ handleId })
 
 /** The limits are checked by the method, because their error is -32600. */

@@ -4,6 +4,7 @@ export const Method = {
   Initialized: 'initialized',
   EnvironmentInfo: 'environment/info',
   EnvironmentStatus: 'environment/status',
+  EnvironmentConfigRead: 'environmentConfig/read',
   ProcessStart: 'process/start',
   ProcessRead: 'process/read',
   ProcessWrite: 'process/write',
@@ -27,6 +28,7 @@ export const Method = {
   FsWalk: 'fs/walk',
   FsWatchMissing: 'fs/watchMissing',
   FsMissingChanged: 'fs/missingChanged',
+  CapabilityRootsDiscover: 'capabilityRoots/discoverV1',
   HttpRequest: 'http/request',
   HttpBodyDelta: 'http/request/bodyDelta',
 } as const

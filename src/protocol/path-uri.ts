@@ -125,8 +125,8 @@ export function normalizePath(path: string): string {
   return `/${parts.join('/')}`
 }
 
-/** What a URI path may hold as it is; every other byte is percent-encoded. */
-const PLAIN = /[A-Za-z0-9\-._~!$&'()*+,;=:@/]/
+/** What the path of a URL holds as it is, in the spelling that clients compare; every other byte is percent-encoded. */
+const PLAIN = /[A-Za-z0-9\-._~!$&'()*+,;=:@/[\]^|]/
 
 export function pathToUri(path: string): string {
   // A first name like `C:` would be taken for a Windows drive.

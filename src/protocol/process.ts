@@ -1,6 +1,6 @@
 /** The process family. */
 import * as v from 'valibot'
-import { base64, optional, path, stringMap, u64 } from './scalars.ts'
+import { anObject, base64, optional, path, stringMap, u64 } from './scalars.ts'
 import { SandboxContext } from './sandbox.ts'
 import type { SandboxType } from './sandbox.ts'
 
@@ -34,9 +34,11 @@ export const StartParams = v.object({
   arg0: optional(v.string()),
   sandbox: SandboxContext,
   enforceManagedNetwork: v.optional(v.boolean(), false),
+  /** What a managed network would let through; nothing, as there is none. */
+  managedNetwork: optional(anObject),
   networkProxy: optional(v.custom<unknown>(() => true)),
   /** Which conversation and which of its calls this is for. The command is told by variables. */
-  metadata: optional(v.object({ threadId: optional(uuid), toolCallId: optional(v.string()) })),
+  metadata: optional(v.pipe(anObject, v.object({ threadId: optional(uuid), toolCallId: optional(v.string()) }))),
 })
 export type StartParams = v.InferOutput<typeof StartParams>
 
@@ -56,7 +58,7 @@ export const WriteParams = v.object({
   processId: v.string(),
   chunk: base64,
   /** From 0.150 on. A repeated id is accepted and writes nothing. */
-  writeId: optional(v.string()),
+  writeId: optional(v.pipe(v.string(), v.nonEmpty('must not be empty'))),
 })
 
 export type WriteParams = v.InferOutput<typeof WriteParams>

@@ -5,9 +5,7 @@
  * 0.140 and file URIs from 0.150 on. What is not understood is refused, never taken for "no sandbox".
  */
 import * as v from 'valibot'
-import { isJsonObject } from './json.ts'
-import type { JsonValue } from './json.ts'
-import { optional, path } from './scalars.ts'
+import { anObject, optional, path } from './scalars.ts'
 
 export type Access = 'read' | 'write' | 'deny'
 export type Network = 'restricted' | 'enabled'
@@ -133,7 +131,6 @@ const taggedPermissions = v.variant('type', [
 const paths = optional(v.pipe(v.array(path), v.maxLength(MAX_ENTRIES)))
 
 /** A list has no member that is wanted, and would pass for an object without any. */
-const anObject = v.custom<object>((value) => isJsonObject(value as JsonValue), 'expected an object')
 
 /** Grants on top of a legacy policy, and the whole of what 0.125 to 0.140 take as an untagged profile. */
 const Grants = v.pipe(
@@ -166,14 +163,14 @@ const untaggedPermissions = v.pipe(
 
 export const PermissionProfile = v.lazy((input) => (hasMember(input, 'type') ? taggedPermissions : untaggedPermissions))
 
-const place = { cwd: path, workspaceRoots: paths }
+const place = { cwd: optional(path), workspaceRoots: paths }
 
 function placed({ cwd, workspaceRoots }: { cwd?: string | null | undefined; workspaceRoots?: string[] | null | undefined }) {
   return { ...(isNothing(cwd) ? {} : { cwd }), ...(isNothing(workspaceRoots) ? {} : { workspaceRoots }) }
 }
 
 const profileContext = v.pipe(
-  v.object({ permissions: PermissionProfile, ...place, cwd: optional(path), policyContext: optional(v.object(place)) }),
+  v.object({ permissions: PermissionProfile, ...place, policyContext: optional(v.pipe(anObject, v.object(place))) }),
   v.transform(({ permissions, policyContext, ...flat }): Sandbox => ({ ...permissions, ...placed(policyContext ?? flat) })),
 )
 

@@ -8,17 +8,20 @@ import { ForeignPathError, parsePath, PathSyntaxError } from './path-uri.ts'
 
 const U64_MAX = 2n ** 64n - 1n
 
+/** An unsigned 64-bit integer, to its last digit. */
+export const exactU64 = v.custom<number | bigint>(
+  (value) => (typeof value === 'number' && value >= 0) || (typeof value === 'bigint' && value >= 0n && value <= U64_MAX),
+  'expected an unsigned 64-bit integer',
+)
+
 /**
  * An unsigned 64-bit integer. Values above 2^53 are rounded to doubles: they bound counts, bytes or
  * milliseconds, where "more than nine quadrillion" needs no last digit.
  */
-export const u64 = v.pipe(
-  v.custom<number | bigint>(
-    (value) => (typeof value === 'number' && value >= 0) || (typeof value === 'bigint' && value >= 0n && value <= U64_MAX),
-    'expected an unsigned 64-bit integer',
-  ),
-  v.transform(Number),
-)
+export const u64 = v.pipe(exactU64, v.transform(Number))
+
+/** An object, whatever its members: valibot's own takes a list for one. */
+export const anObject = v.custom<object>((value) => isJsonObject(value as JsonValue), 'expected an object')
 
 /** Absent and null mean the same for optional members. */
 export const optional = <S extends v.GenericSchema>(schema: S) => v.nullish(schema)

@@ -1,5 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { FILE_OVERHEAD, WARNING_OVERHEAD } from '../../src/core/capabilities/capability-reader.ts'
 import { defaultLimits as limits } from '../../src/core/limits.ts'
 
 const base64 = (bytes: number): number => Math.ceil(bytes / 3) * 4
@@ -9,6 +10,14 @@ test('every answer that carries bytes fits a message', () => {
   const envelope = 1000
   assert.ok(base64(limits.readFileBytes) + envelope < limits.messageBytes)
   assert.ok(base64(limits.retainedPerProcess) + limits.chunksPerProcess * (chunk + 4) + envelope < limits.messageBytes)
+})
+
+test('an answer of capability roots fits a message, and is no more than clients decode', () => {
+  const { capabilityAnswerBytes, capabilityWarningBytes, capabilityRoots, messageBytes } = limits
+  // Room for the names and paths of the roots.
+  assert.ok(capabilityAnswerBytes + capabilityWarningBytes + capabilityRoots * 64 * 1024 < messageBytes)
+  const values = (capabilityAnswerBytes / FILE_OVERHEAD) * 5 + capabilityWarningBytes / WARNING_OVERHEAD + capabilityRoots * 10
+  assert.ok(values < 256_000)
 })
 
 test('an event stays below what clients take, a read below what they decode', () => {

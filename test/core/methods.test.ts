@@ -12,7 +12,14 @@ test('every request of the protocol has a handler, and nothing else has', () => 
 })
 
 test('every method is named as clients of the reference know it in refusals', () => {
-  const families = { process: ['exec'], fs: ['filesystem'], environment: ['environment info', 'environment status'], http: ['http'] }
+  const families = {
+    process: ['exec'],
+    fs: ['filesystem'],
+    environment: ['environment info', 'environment status'],
+    environmentConfig: ['environment config'],
+    http: ['http'],
+    capabilityRoots: ['capability discovery'],
+  }
   for (const [name, { family }] of methods) assert.ok(families[name.split('/')[0] as keyof typeof families].includes(family), name)
 })
 

@@ -33,7 +33,7 @@ test('metadata names a conversation by its UUID, in any of the usual forms', () 
   const id = '0198c1d2-0000-7abc-8def-0123456789ab'
   for (const threadId of [id, id.toUpperCase(), id.replaceAll('-', '')]) assert.is(read(StartParams, { ...start, metadata: { threadId } }).metadata?.threadId, id)
   for (const metadata of [null, {}, { threadId: null, toolCallId: null }, { toolCallId: 'call_1', other: 1 }]) assert.ok(read(StartParams, { ...start, metadata }))
-  refusesEach(StartParams, start, [{ metadata: 'x' }, { metadata: { threadId: 'x' } }, { metadata: { threadId: id.slice(1) } }, { metadata: { toolCallId: 5 } }])
+  refusesEach(StartParams, start, [{ metadata: 'x' }, { metadata: [] }, { managedNetwork: 5 }, { metadata: { threadId: 'x' } }, { metadata: { threadId: id.slice(1) } }, { metadata: { toolCallId: 5 } }])
 })
 
 test('the optional members of process/start may be absent, and unknown ones are passed over', () => {
@@ -80,8 +80,9 @@ test('process/read takes whole numbers of 64 bits, null or nothing', () => {
 test('process/write takes strict base64, and a write id or none', () => {
   const good = { processId: 'p', chunk: 'QQ==' }
   assert.equal(Array.from(read(WriteParams, good).chunk as Uint8Array), [0x41])
-  for (const writeId of [null, '', 'w']) assert.ok(read(WriteParams, { ...good, writeId }))
+  for (const writeId of [null, 'w']) assert.ok(read(WriteParams, { ...good, writeId }))
   refusesEach(WriteParams, good, [
+    { writeId: '' },
     { chunk: 'QQ' },
     { chunk: 'Q!==' },
     { chunk: null },

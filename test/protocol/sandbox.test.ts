@@ -137,7 +137,8 @@ test('the policy’s context counts before the flat cwd and workspace roots, who
     refuses({ permissions, policyContext: { cwd: wrong } })
   }
   for (const wrong of ['/a', 5, { '0': '/a' }] as Json[]) refuses({ permissions, workspaceRoots: wrong })
-  for (const wrong of ['/a', 5, true, [], ['/a'], {}] as Json[]) refuses({ permissions, policyContext: wrong })
+  for (const wrong of ['/a', 5, true, [], ['/a']] as Json[]) refuses({ permissions, policyContext: wrong })
+  assert.equal(place({ cwd: '/a', policyContext: {} }), {})
 })
 
 test('an untagged profile, as older clients have it, grants what it lists', () => {

@@ -23,7 +23,7 @@ test('initialize tells the session and the environment', async () => {
   assert.ok(existsSync(environmentInfo.shell.path))
   assert.is(environmentInfo.cwd, `file://${process.cwd()}`)
   assert.is(environmentInfo.platformOs, process.platform === 'darwin' ? 'macos' : 'linux')
-  assert.equal(environmentInfo.capabilities, { fileWriteStreaming: true, httpHeaderEnvVars: true, fsWatchMissing: true, ...(process.platform === 'linux' ? { sandboxedFileStreaming: true, linuxRootWritePreservesDevices: true } : {}) })
+  assert.equal(environmentInfo.capabilities, { fileWriteStreaming: true, httpHeaderEnvVars: true, fsWatchMissing: true, ...(process.platform === 'linux' ? { environmentConfigRead: true, sandboxedFileStreaming: true, capabilityDiscoverySandbox: true, linuxRootWritePreservesDevices: true } : {}) })
   assert.is('executorVersion' in environmentInfo, false)
   client.notify('initialized', {})
   assert.equal(await client.request('environment/info', null), environmentInfo)

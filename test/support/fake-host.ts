@@ -6,6 +6,7 @@ import { createExecServer } from '../../src/core/server.ts'
 import type { OutputStream } from '../../src/protocol/process.ts'
 import type { Sandbox } from '../../src/protocol/sandbox.ts'
 import type { EnvironmentInfo } from '../../src/protocol/session.ts'
+import { fakeConfigFiles } from './fake-config-files.ts'
 import { ManualClock } from './manual-clock.ts'
 
 export class FakeChild implements Child {
@@ -193,6 +194,7 @@ export class FakeHost implements Host {
   /** The sandboxes of the file calls so far. */
   readonly sandboxes: (Sandbox | undefined)[] = []
   readonly sandboxType = 'linuxSeccomp'
+  configFiles = fakeConfigFiles()
 
   files(sandbox: Sandbox | undefined): Files {
     this.sandboxes.push(sandbox)
@@ -210,6 +212,7 @@ export class FakeHost implements Host {
     canonicalize: (...args) => this.serveFile('canonicalize', args),
     open: (...args) => this.serveFile('open', args),
     walk: (...args) => this.serveFile('walk', args),
+    discover: (...args) => this.serveFile('discover', args),
   }
 
   environmentInfo(): EnvironmentInfo {

@@ -1,0 +1,125 @@
+/**
+ * Looks through a folder for plugins and skills. The client gets the texts of their files, and makes of them what it
+ * will: here nothing is read but what leads to other files.
+ *
+ * Folders and files go by their URIs, folders without a slash at the end.
+ */
+import type { CapabilityBounds, CapabilityFile, CapabilityPlugin, CapabilitySkill, Discovery } from '../../protocol/capability-roots.ts'
+import { invalidRequest, RpcError } from '../../protocol/errors.ts'
+import { parsePath, pathToUri } from '../../protocol/path-uri.ts'
+import { capabilityReader } from './capability-reader.ts'
+import type { CapabilityReader } from './capability-reader.ts'
+import type { Files } from '../host.ts'
+import { MANIFESTS, pluginFiles } from './plugin-manifest.ts'
+
+/** The root of the file system. */
+const TOP = 'file://'
+
+/** What is found below the root is told by URIs that begin with the root's, as it is given. Throws RpcError. */
+export async function discover(
+  uri: string,
+  files: Pick<Files, 'getMetadata' | 'readFile' | 'walk'>,
+  bounds: CapabilityBounds,
+): Promise<Discovery> {
+  const path = parsePath(uri)
+  const { isDirectory } = await files.getMetadata(path, { followSymlinks: true })
+  if (!isDirectory) throw invalidRequest('it is not a directory')
+  const root = path === '/' ? TOP : uri.replace(/\/+$/, '')
+  const reader = capabilityReader(files, bounds)
+  const listed = await filesBelow(root, path, files, bounds, reader)
+  const manifest = await manifestIn(root, reader, 2)
+  const namespaceManifests = await namespaces(root, manifest, listed, reader)
+  const plugin = manifest && (await pluginOf(root, manifest, reader))
+  const skills = await skillsIn(listed, reader)
+  return { found: { plugin, skills, namespaceManifests, warnings: reader.warnings }, left: reader.left() }
+}
+
+/** The files below the root, in the order of their URIs. */
+async function filesBelow(
+  root: string,
+  path: string,
+  files: Pick<Files, 'walk'>,
+  bounds: CapabilityBounds,
+  { warn }: CapabilityReader,
+): Promise<string[]> {
+  // The walk has a spelling of its own for the root.
+  const { length } = pathToUri(path).replace(/\/$/, '')
+  const respelled = (found: string): string => root + found.slice(length)
+  try {
+    const { entries, errors, truncated } = await files.walk(path, { ...bounds.walk, followDirectorySymlinks: true })
+    for (const { path, message } of errors) warn(`cannot look through ${respelled(path)}: ${message}`)
+    if (truncated) warn(`there is more below ${root} than is looked through`)
+    return entries
+      .filter(({ kind }) => kind === 'file')
+      .map(({ path }) => respelled(path))
+      .sort()
+  } catch (error) {
+    if (!(error instanceof RpcError)) throw error
+    warn(`cannot look through ${root}: ${error.message}`)
+    return []
+  }
+}
+
+/** The manifest of the plugin that a folder is. */
+async function manifestIn(folder: string, { read }: CapabilityReader, times = 1): Promise<CapabilityFile | null> {
+  for (const manifest of MANIFESTS) {
+    const file = await read(`${folder}/${manifest}`, times)
+    if (file !== null) return file
+  }
+  return null
+}
+
+/** Skills are called after the plugin that they are in, be it inside the root or around it. */
+async function namespaces(
+  root: string,
+  manifest: CapabilityFile | null,
+  listed: readonly string[],
+  reader: CapabilityReader,
+): Promise<CapabilityFile[]> {
+  const found = [manifest ?? (await manifestAround(root, reader))]
+  for (const uri of manifestsBelow(root, listed)) found.push(await reader.read(uri))
+  return found.filter((file) => file !== null)
+}
+
+/** Of the nearest folder around the root that has one. */
+async function manifestAround(root: string, reader: CapabilityReader): Promise<CapabilityFile | null> {
+  for (let folder = root; folder !== TOP; ) {
+    folder = folder.slice(0, folder.lastIndexOf('/'))
+    const file = await manifestIn(folder, reader)
+    if (file !== null) return file
+  }
+  return null
+}
+
+/** One for each folder below the root, in the order of the folders. */
+function manifestsBelow(root: string, listed: readonly string[]): string[] {
+  const ranks = new Map<string, number>()
+  for (const uri of listed) {
+    const rank = MANIFESTS.findIndex((manifest) => uri.endsWith(`/${manifest}`))
+    if (rank < 0) continue
+    const folder = uri.slice(0, -`/${MANIFESTS[rank]}`.length)
+    // The root has been seen to, and may itself be the folder of a manifest.
+    if (folder.length > root.length && rank < (ranks.get(folder) ?? MANIFESTS.length)) ranks.set(folder, rank)
+  }
+  return [...ranks].sort(([a], [b]) => (a < b ? -1 : 1)).map(([folder, rank]) => `${folder}/${MANIFESTS[rank]}`)
+}
+
+async function pluginOf(folder: string, manifest: CapabilityFile, { read, warn }: CapabilityReader): Promise<CapabilityPlugin> {
+  const { mcpConfig, appsConfig } = pluginFiles(folder, manifest, warn)
+  return { manifest, mcpConfig: mcpConfig === undefined ? null : await read(mcpConfig), appsConfig: await read(appsConfig) }
+}
+
+const INSTRUCTIONS = '/SKILL.md'
+const METADATA = '/agents/openai.yaml'
+
+/** Every folder with instructions is a skill, wherever it is. */
+async function skillsIn(listed: readonly string[], { read }: CapabilityReader): Promise<CapabilitySkill[]> {
+  const found: CapabilitySkill[] = []
+  for (const uri of listed) {
+    if (!uri.endsWith(INSTRUCTIONS)) continue
+    const instructions = await read(uri)
+    if (instructions === null) continue
+    found.push({ instructions, metadata: await read(uri.slice(0, -INSTRUCTIONS.length) + METADATA) })
+  }
+  return found
+}

@@ -1,0 +1,57 @@
+/**
+ * capabilityRoots/discoverV1: what plugins and skills there are below folders that the user has chosen. Each is looked
+ * through in its own sandbox, and what is wrong with one is its own error.
+ */
+import { CapabilityRootsDiscoverParams } from '../../protocol/capability-roots.ts'
+import type { CapabilityRoot, Discovery } from '../../protocol/capability-roots.ts'
+import { invalidRequest, RpcError } from '../../protocol/errors.ts'
+import { Method } from '../../protocol/methods.ts'
+import { method } from '../method.ts'
+import { placed } from '../workspace.ts'
+
+export const capabilityMethods = {
+  [Method.CapabilityRootsDiscover]: method(
+    'capability discovery',
+    CapabilityRootsDiscoverParams,
+    ({ roots }, { session, host, files, limits, reserve }) => {
+      const { capabilityRoots, capabilityRootBytes: rootBytes, capabilityAnswerBytes: answerBytes } = limits
+      if (roots.length > capabilityRoots) throw invalidRequest(`at most ${capabilityRoots} capability roots are looked through at once`)
+      const bounds = {
+        walk: { maxDepth: limits.capabilityDepth, maxDirectories: limits.capabilityDirectories, maxEntries: limits.capabilityEntries },
+        fileBytes: limits.capabilityFileBytes,
+        rootBytes,
+      }
+      return files.read(async () => {
+        await reserve(Math.min(roots.length * rootBytes, answerBytes))
+        let left = { files: answerBytes, warnings: limits.capabilityWarningBytes }
+        const answer: CapabilityRoot[] = []
+        // One after the other, so that what finds no room is always what was asked for last.
+        for (const { id, path: root, sandbox } of roots) {
+          const outcome = await outcomeOf(async () => {
+            if (root.isForeign) throw invalidRequest('it is not on this machine')
+            return host.files(sandbox ? placed(sandbox, session.workspace) : undefined).discover(root.uri, { ...bounds, left })
+          })
+          const named = { id, path: root.uri }
+          if (typeof outcome === 'string') answer.push({ ...named, ...NOTHING, error: `capability root ${root.uri}: ${outcome}` })
+          else {
+            left = outcome.left
+            answer.push({ ...named, ...outcome.found, error: null })
+          }
+        }
+        return { roots: answer }
+      })
+    },
+  ),
+}
+
+const NOTHING = { plugin: null, skills: [], namespaceManifests: [], warnings: [] }
+
+/** What was found, or why nothing can be: such as a sandbox that cannot be enforced. */
+async function outcomeOf(discover: () => Promise<Discovery>): Promise<Discovery | string> {
+  try {
+    return await discover()
+  } catch (error) {
+    if (error instanceof RpcError) return error.message
+    throw error
+  }
+}

@@ -1,0 +1,50 @@
+/** What a configuration says of projects: where they begin, and which of them are trusted. */
+import { isTable, tableOf } from './toml.ts'
+import type { TomlTable } from './toml.ts'
+
+export type ProjectRules = {
+  /** A directory that holds one of these is the root of a project. */
+  rootMarkers: readonly string[]
+  /** Whether what lies in a directory is trusted, by the path that the user has written. */
+  trust: ReadonlyMap<string, boolean>
+}
+
+/** Reads them from layers, of which a later one has precedence. Throws for what cannot be understood. */
+export function projectRules(layers: readonly TomlTable[]): ProjectRules {
+  const merged = layers
+    .map(({ projects, project_root_markers }) => ({ projects, project_root_markers }))
+    .reduce((below, above) => ({
+      projects: merge(below.projects, above.projects),
+      project_root_markers: merge(below.project_root_markers, above.project_root_markers),
+    }))
+  return { rootMarkers: rootMarkers(merged.project_root_markers), trust: trustLevels(merged.projects) }
+}
+
+/** Tables are joined key by key; of anything else the one above takes the place of the one below. */
+function merge(below: unknown, above: unknown): unknown {
+  if (above === undefined) return below
+  if (!isTable(below) || !isTable(above)) return above
+  const keys = new Set([...Object.keys(below), ...Object.keys(above)])
+  return tableOf(Array.from(keys, (key) => [key, merge(below[key], above[key])] as const))
+}
+
+function rootMarkers(markers: unknown = ['.git']): readonly string[] {
+  if (!Array.isArray(markers) || markers.some((marker) => typeof marker !== 'string')) {
+    throw new Error('`project_root_markers` is not a list of strings')
+  }
+  return markers as string[]
+}
+
+function trustLevels(projects: unknown = tableOf([])): ReadonlyMap<string, boolean> {
+  if (!isTable(projects)) throw new Error('`projects` is not a table')
+  const trust = new Map<string, boolean>()
+  for (const [directory, project] of Object.entries(projects)) {
+    if (!isTable(project)) throw new Error(`the entry of \`projects\` for \`${directory}\` is not a table`)
+    const level = project['trust_level']
+    if (level === undefined) continue
+    if (level !== 'trusted' && level !== 'untrusted')
+      throw new Error(`\`trust_level\` of \`${directory}\` is neither "trusted" nor "untrusted"`)
+    trust.set(directory, level === 'trusted')
+  }
+  return trust
+}

@@ -1,0 +1,62 @@
+/** Where the git repository around a directory is, as far as trust in it is concerned. */
+import { normalizePath } from '../../protocol/path-uri.ts'
+import type { ConfigFiles } from './config-files.ts'
+
+export type Repository = {
+  /** The directory that holds `.git`. */
+  top: string
+  /** The checkout whose word goes for this one: itself, or for a linked worktree the main one. */
+  main: string
+}
+
+/** The directory and all above it, up to the root. */
+export function* upwardFrom(directory: string): Generator<string> {
+  for (let at = directory; ; at = parentOf(at)) {
+    yield at
+    if (at === '/') return
+  }
+}
+
+const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/')) || '/'
+export const within = (directory: string, name: string): string => `${directory === '/' ? '' : directory}/${name}`
+
+/** Whether a directory has a `.git` that is one: a file that names a repository elsewhere, or a directory with a HEAD. */
+export async function hasGit(directory: string, files: ConfigFiles): Promise<boolean> {
+  const git = within(directory, '.git')
+  const kind = await files.kindOf(git)
+  return kind === 'file' || (kind === 'directory' && (await files.kindOf(`${git}/HEAD`)) !== undefined)
+}
+
+export async function repositoryAround(directory: string, files: ConfigFiles): Promise<Repository | undefined> {
+  for (const top of upwardFrom(directory)) {
+    if (!(await hasGit(top, files))) continue
+    const main = (await files.kindOf(within(top, '.git'))) === 'directory' ? top : await mainCheckout(top, files).catch(() => undefined)
+    return main === undefined ? undefined : { top, main }
+  }
+  return undefined
+}
+
+/**
+ * The main checkout of a linked worktree. Its repository must know of the worktree: a `.git` that only claims to belong
+ * to a trusted repository, as anybody's files can, would make what lies beside it trusted.
+ */
+async function mainCheckout(top: string, files: ConfigFiles): Promise<string | undefined> {
+  const read = async (path: string): Promise<string> => (await files.read(path))?.trim() ?? ''
+  const git = within(top, '.git')
+  const [, stated] = /^gitdir:\s*(.+)$/s.exec(await read(git)) ?? []
+  if (stated === undefined) return undefined
+  const administration = resolve(top, stated)
+  const common = resolve(administration, await read(`${administration}/commondir`))
+  const back = resolve(administration, await read(`${administration}/gitdir`))
+  const isLinked = common.endsWith('/.git') && (await isSame(parentOf(administration), `${common}/worktrees`, files))
+  // Nor is it enough to be a link to the `.git` of a worktree.
+  const knows = isLinked && (await files.canonicalize(back)) === within((await files.canonicalize(top)) ?? top, '.git')
+  return knows ? parentOf(common) : undefined
+}
+
+const resolve = (from: string, path: string): string => normalizePath(path.startsWith('/') ? path : `${from}/${path}`)
+
+async function isSame(one: string, other: string, files: ConfigFiles): Promise<boolean> {
+  const path = await files.canonicalize(one)
+  return path !== undefined && path === (await files.canonicalize(other))
+}
