@@ -7,7 +7,6 @@ import https from 'node:https'
 import { isIP } from 'node:net'
 import process from 'node:process'
 import type { Duplex } from 'node:stream'
-import { connect as connectTls } from 'node:tls'
 import { promisify } from 'node:util'
 import type { HttpRequest, HttpResponse } from '../core/host.ts'
 import { invalidRequest, RpcError } from '../protocol/errors.ts'
@@ -15,6 +14,8 @@ import { bareHost } from './addresses.ts'
 import { trust } from './http-certificates.ts'
 import type { HttpPolicy } from './http-policy.ts'
 import { portOf, proxyFor } from './http-proxy.ts'
+import { tunnelAgent } from './http-tunnel.ts'
+import type { TunnelOptions } from './http-tunnel.ts'
 
 /** How long an idle connection is kept: less than servers do, so that none is used that was just closed. */
 const KEEP_MS = 4000
@@ -80,28 +81,14 @@ export function httpClient(policy: HttpPolicy): (request: HttpRequest, signal: A
   }
 
   function tunnel(proxy: URL): https.Agent {
-    const known = tunnels.get(proxy.href)
-    if (known !== undefined) return known
-    const agent = new https.Agent(AGENT_OPTIONS)
-    agent.createConnection = (options: RequestOptions & { servername?: string }, created) => {
-      const failed = created as ((error: Error) => void) | undefined
-      const target = `${isIP(options.host ?? '') === 6 ? `[${options.host}]` : options.host}:${options.port}`
-      const headers = { host: target, ...proxyAuthorization(proxy) }
-      const request = start({ ...to(proxy), agent: false, method: 'CONNECT', path: target, headers })
-      request.once('connect', ({ statusCode }: IncomingMessage, socket: Duplex) => {
-        if (statusCode !== 200) {
-          socket.destroy()
-          return failed?.(new Error(`the proxy answered ${statusCode}`))
-        }
-        const secured = connectTls({ socket, secureContext: trust(), servername: options.servername ?? '' })
-        secured.once('secureConnect', () => created?.(null, secured))
-        secured.once('error', (error) => failed?.(error))
-      })
-      request.once('error', (error) => failed?.(error))
-      request.end()
-      return undefined
+    let agent = tunnels.get(proxy.href)
+    if (agent === undefined) {
+      const secureContext = proxy.protocol === 'https:' ? { secureContext: trust() } : {}
+      agent = tunnelAgent(AGENT_OPTIONS, (target) =>
+        start({ ...to(proxy), ...secureContext, agent: false, method: 'CONNECT', path: target, headers: { host: target, ...proxyAuthorization(proxy) } }),
+      )
+      tunnels.set(proxy.href, agent)
     }
-    tunnels.set(proxy.href, agent)
     return agent
   }
 
@@ -111,7 +98,7 @@ export function httpClient(policy: HttpPolicy): (request: HttpRequest, signal: A
     const proxy = proxyFor(url, process.env)
     await check(bareHost(url), proxy !== undefined)
     signal.throwIfAborted()
-    const options = route(url, proxy)
+    const options: TunnelOptions = { ...route(url, proxy), givenUp: signal }
     for (;;) {
       const attempt = await exchange(request, options, signal)
       if (attempt !== 'stale') return attempt
@@ -138,7 +125,11 @@ function exchange(request: HttpRequest, options: RequestOptions, signal: AbortSi
   // The runtime has made capitals of it.
   sent.method = request.method
   setHeaders(sent, request)
-  const abort = (): void => void sent.destroy(signal.reason)
+  const abort = (): void => {
+    sent.destroy(signal.reason)
+    // Without a connection yet it would not say so.
+    reject(signal.reason)
+  }
   signal.addEventListener('abort', abort)
   sent.once('close', () => signal.removeEventListener('abort', abort))
   let failure: Error | undefined

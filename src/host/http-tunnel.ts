@@ -1,0 +1,46 @@
+/** Connections to TLS servers through a proxy: it is asked for a tunnel (CONNECT), and sees nothing of what goes through. */
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
+import https from 'node:https'
+import type { AgentOptions } from 'node:https'
+import { isIP } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { connect as connectTls } from 'node:tls'
+import { trust } from './http-certificates.ts'
+
+/** `givenUp` ends the asking with the request that it is done for. */
+export type TunnelOptions = RequestOptions & { servername?: string; givenUp?: AbortSignal }
+
+type Created = (error: Error | null, socket?: Duplex) => void
+
+/** `ask` begins a CONNECT for a target, HOST:PORT. */
+export function tunnelAgent(options: AgentOptions, ask: (target: string) => ClientRequest): https.Agent {
+  const agent = new https.Agent(options)
+  agent.createConnection = (to: TunnelOptions, callback) => {
+    const { givenUp } = to
+    const created = callback as Created | undefined
+    const request = ask(`${isIP(to.host ?? '') === 6 ? `[${to.host}]` : to.host}:${to.port}`)
+    let tunnel: { destroy(): unknown } = request
+    const settle: Created = (error, socket) => {
+      givenUp?.removeEventListener('abort', giveUp)
+      if (error !== null) tunnel.destroy()
+      created?.(error, socket)
+    }
+    const giveUp = (): void => settle(givenUp?.reason ?? new Error('given up'))
+    givenUp?.addEventListener('abort', giveUp)
+    request.once('connect', ({ statusCode }: IncomingMessage, socket: Duplex, first: Buffer) => {
+      tunnel = socket
+      if (statusCode !== 200) return settle(new Error(`the proxy answered ${statusCode}`))
+      socket.unshift(first)
+      // Who answers must be whom the URL names; an address has no name to ask for.
+      const secured = connectTls({ socket, secureContext: trust(), host: to.host as string, servername: to.servername ?? '' })
+      secured.once('secureConnect', () => settle(null, secured))
+      secured.once('error', settle)
+      secured.once('close', () => settle(new Error('the tunnel has ended')))
+    })
+    request.once('response', ({ statusCode }: IncomingMessage) => settle(new Error(`the proxy answered ${statusCode}`)))
+    request.once('error', settle)
+    request.end()
+    return undefined
+  }
+  return agent
+}
