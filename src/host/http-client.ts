@@ -4,6 +4,7 @@ import type { LookupAddress, LookupOptions } from 'node:dns'
 import http from 'node:http'
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import https from 'node:https'
+import type { AgentOptions } from 'node:https'
 import { isIP } from 'node:net'
 import process from 'node:process'
 import type { Duplex } from 'node:stream'
@@ -16,6 +17,7 @@ import type { HttpPolicy } from './http-policy.ts'
 import { portOf, proxyFor } from './http-proxy.ts'
 import { tunnelAgent } from './http-tunnel.ts'
 import type { TunnelOptions } from './http-tunnel.ts'
+import { isDeno } from './runtime.ts'
 
 /** How long an idle connection is kept: less than servers do, so that none is used that was just closed. */
 const KEEP_MS = 4000
@@ -99,11 +101,21 @@ export function httpClient(policy: HttpPolicy): (request: HttpRequest, signal: A
     await check(bareHost(url), proxy !== undefined)
     signal.throwIfAborted()
     const options: TunnelOptions = { ...route(url, proxy), givenUp: signal }
+    // Deno by itself sends again what got no answer on a kept connection, whatever it is.
+    if (isDeno && !REPEATABLE.has(request.method)) options.agent = unshared(options.agent as http.Agent)
     for (;;) {
       const attempt = await exchange(request, options, signal)
       if (attempt !== 'stale') return attempt
     }
   }
+}
+
+/** One like it that keeps no connections. */
+function unshared(agent: http.Agent): http.Agent {
+  const Kind = agent instanceof https.Agent ? https.Agent : http.Agent
+  const own = new Kind({ ...(agent as http.Agent & { options: AgentOptions }).options, keepAlive: false })
+  own.createConnection = agent.createConnection.bind(own)
+  return own
 }
 
 const refusal = (host: string): RpcError => invalidRequest(`http/request to ${host} is not allowed by this server's --http-policy`)
@@ -133,14 +145,19 @@ function exchange(request: HttpRequest, options: RequestOptions, signal: AbortSi
   signal.addEventListener('abort', abort)
   sent.once('close', () => signal.removeEventListener('abort', abort))
   let failure: Error | undefined
-  sent.once('response', (response) => resolve(answer(response, sent, () => (signal.aborted ? signal.reason : failure))))
+  let received: IncomingMessage | undefined
+  sent.once('response', (response) => {
+    received = response
+    resolve(answer(response, sent, () => (signal.aborted ? signal.reason : failure)))
+  })
   sent.once('upgrade', (_, socket: Duplex) => {
     socket.destroy()
     reject(new Error('the server changed the protocol'))
   })
   sent.on('error', (error: NodeJS.ErrnoException) => {
     const isStale = sent.reusedSocket && !signal.aborted && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
-    failure = error
+    // A connection that ends once all is there has done its work.
+    if (received?.complete !== true) failure = error
     if (isStale && REPEATABLE.has(request.method)) resolve('stale')
     else reject(signal.aborted ? signal.reason : error)
   })
