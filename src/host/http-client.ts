@@ -12,6 +12,7 @@ import { promisify } from 'node:util'
 import type { HttpRequest, HttpResponse } from '../core/host.ts'
 import { invalidRequest, RpcError } from '../protocol/errors.ts'
 import { bareHost } from './addresses.ts'
+import { countTraffic } from './garbage.ts'
 import { trust } from './http-certificates.ts'
 import type { HttpPolicy } from './http-policy.ts'
 import { portOf, proxyFor } from './http-proxy.ts'
@@ -195,7 +196,10 @@ function answer(response: IncomingMessage, sent: ClientRequest, failure: () => E
     headers: readableHeaders(response.rawHeaders),
     read: async () => {
       const next = await pieces.next().catch((error: unknown) => Promise.reject(failure() ?? error))
-      if (next.done !== true) return next.value
+      if (next.done !== true) {
+        countTraffic(next.value.length)
+        return next.value
+      }
       const broken = failure()
       if (broken !== undefined) throw broken
       return undefined

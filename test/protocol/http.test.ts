@@ -12,7 +12,10 @@ test('a request needs a method, a URL and an id, which may be empty, and nothing
   for (const name of ['method', 'url', 'requestId']) {
     for (const value of [undefined, null, 5, ['x']]) {
       const params = Object.fromEntries(Object.entries({ ...least, [name]: value }).filter(([, each]) => each !== undefined))
-      assert.throws(() => decodeParams(HttpRequestParams, params as unknown as JsonValue), (error: { code: number; message: string }) => error.code === -32602 && error.message.startsWith(name))
+      assert.throws(
+        () => decodeParams(HttpRequestParams, params as unknown as JsonValue),
+        (error: { code: number; message: string }) => error.code === -32602 && error.message.startsWith(name),
+      )
     }
   }
 })
@@ -29,7 +32,13 @@ test('headers keep their order, and each has a name and a value', () => {
     { name: 'b', value: '2', valueEnvVar: 'HOME' },
   ]
   assert.equal(decode({ headers }).headers, headers)
-  for (const wrong of [{}, 'a: b', [{ name: 'a' }], [{ value: 'a' }], [{ name: 'a', value: null }], [{ name: 'a', value: 'b', valueEnvVar: 5 }], ['a']]) {
+  for (
+    const wrong of [{}, 'a: b', [{ name: 'a' }], [{ value: 'a' }], [{ name: 'a', value: null }], [{
+      name: 'a',
+      value: 'b',
+      valueEnvVar: 5,
+    }], ['a']]
+  ) {
     assert.throws(() => decode({ headers: wrong }), /headers/)
   }
 })
