@@ -133,9 +133,10 @@ export class HttpCalls {
         }
         if (total <= SMALL_BODY_BYTES || isCounted) continue
         isCounted = true
-        const room = this.#bodies.reserve(httpBuffered) ?? Promise.resolve()
+        const bytes = Math.max(total, Math.min(declaredLength(response), httpBuffered))
+        const room = this.#bodies.reserve(bytes) ?? Promise.resolve()
         // Also if it is given up meanwhile: its turn comes all the same.
-        afterAnswer(() => void room.then(() => this.#bodies.release(httpBuffered)))
+        afterAnswer(() => void room.then(() => this.#bodies.release(bytes)))
         await Promise.race([room, aborted(signal)])
       }
     } catch (error) {
@@ -205,6 +206,12 @@ export class HttpCalls {
   #abortAll(reason: string): void {
     for (const { abort } of [...this.#exchanges]) abort(new Error(reason))
   }
+}
+
+/** What the response says; without a word it may be any. */
+function declaredLength({ headers }: HttpResponse): number {
+  const text = headers.find(({ name }) => name === 'content-length')?.value ?? ''
+  return /^[0-9]+$/.test(text) ? Number(text) : Infinity
 }
 
 /** Never settles well. */

@@ -24,7 +24,7 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const NO_VALUE = /[\0-\x08\x0a-\x1f\x7f]/
 
 /** They frame the body, and the body is whatever the request says it is. */
-const FRAMING = new Set(['content-length', 'transfer-encoding'])
+const FRAMING = new Set(['content-length', 'transfer-encoding', 'trailer'])
 
 /** A request, and which of its headers must not be shown to anybody but the origin that it names. */
 export type PreparedRequest = HttpRequest & { secretHeaders: ReadonlySet<string> }

@@ -99,7 +99,7 @@ export function httpClient(policy: HttpPolicy): (request: HttpRequest, signal: A
     const { url } = request
     if (request.method.toUpperCase() === 'CONNECT') throw new Error('tunnels cannot be asked for')
     const proxy = proxyFor(url, process.env)
-    await check(bareHost(url), proxy !== undefined)
+    await Promise.race([check(bareHost(url), proxy !== undefined), aborted(signal)])
     signal.throwIfAborted()
     const options: TunnelOptions = { ...route(url, proxy), givenUp: signal }
     // Deno by itself sends again what got no answer on a kept connection, whatever it is.
@@ -117,6 +117,11 @@ function unshared(agent: http.Agent): http.Agent {
   const own = new Kind({ ...(agent as http.Agent & { options: AgentOptions }).options, keepAlive: false })
   own.createConnection = agent.createConnection.bind(own)
   return own
+}
+
+/** Rejects when the signal is aborted: a look-up cannot be ended, but need not be waited for. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
 }
 
 const refusal = (host: string): RpcError => invalidRequest(`http/request to ${host} is not allowed by this server's --http-policy`)
