@@ -22,7 +22,7 @@ import { fileResult } from './frames.ts'
 import type { Files } from './host.ts'
 import type { Limits } from './limits.ts'
 import type { Context, MethodDefinition, Result } from './method.ts'
-import { release } from './release.ts'
+import { release } from './bytes.ts'
 import { noteLookUp, placed } from './workspace.ts'
 
 /** What a look-up's answer is taken to need until it is sent: thousands run at once, not millions. */

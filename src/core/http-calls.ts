@@ -6,6 +6,7 @@ import { internalError, invalidParams, invalidRequest, RpcError } from '../proto
 import type { HttpRequestParams } from '../protocol/http.ts'
 import { detached } from '../protocol/json.ts'
 import { AnswerBudget } from './answer-budget.ts'
+import { joined } from './bytes.ts'
 import type { Clock } from './clock.ts'
 import { bodyFrames, responseResult } from './frames.ts'
 import type { AsciiParts } from './frames.ts'
@@ -223,13 +224,3 @@ function aborted(signal: AbortSignal): Promise<never> {
 }
 
 const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
-function joined(pieces: readonly Uint8Array[], total: number): Uint8Array {
-  const bytes = new Uint8Array(total)
-  let at = 0
-  for (const piece of pieces) {
-    bytes.set(piece, at)
-    at += piece.length
-  }
-  return bytes
-}

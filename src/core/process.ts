@@ -8,6 +8,7 @@
  */
 import type { OutputStream, WriteStatus } from '../protocol/process.ts'
 import { internalError } from '../protocol/errors.ts'
+import { joined } from './bytes.ts'
 import type { Clock } from './clock.ts'
 import { processFrames, readResult } from './frames.ts'
 import type { AsciiParts } from './frames.ts'
@@ -349,14 +350,4 @@ export class Process implements Holder, ChildEvents {
 /** Whether a view may be kept as it is. A few bytes of a large read buffer would keep all of it. */
 function isCompact(bytes: Uint8Array): boolean {
   return bytes.length * 2 >= bytes.buffer.byteLength
-}
-
-function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length)
-  let at = 0
-  for (const piece of pieces) {
-    whole.set(piece, at)
-    at += piece.length
-  }
-  return whole
 }

@@ -4,7 +4,7 @@ import { CloseParams, OpenParams, ReadBlockParams, WriteBlockParams } from '../p
 import { Method } from '../protocol/methods.ts'
 import { blockResult } from './frames.ts'
 import { method } from './method.ts'
-import { release } from './release.ts'
+import { release } from './bytes.ts'
 
 const FAMILY = 'filesystem'
 

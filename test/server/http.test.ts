@@ -12,6 +12,7 @@ import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
 import type { Answer } from '../support/client.ts'
 import { isDeno, eventually, serverCommand, sleep, startServer } from '../support/server.ts'
+import { startStdioServer } from '../support/stdio-server.ts'
 import type { RunningServer } from '../support/server.ts'
 import { authorityFile, head, plainEnvironment, pour, redirect, reply, startProxy, valueOf, Web } from '../support/web.ts'
 import type { Asked, Serve } from '../support/web.ts'
@@ -82,24 +83,11 @@ const request = (id: number, url: string, more: object = {}): string =>
   `${JSON.stringify({ id, method: 'http/request', params: { method: 'GET', url, requestId: `r${id}`, ...more } })}\n`
 
 function startStdio() {
-  const [command, args] = serverCommand(['--listen', 'stdio'])
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env: plainEnvironment() })
-  const lines: string[] = []
-  let [rest, stderr] = ['', '']
-  child.stdout.on('data', (bytes: Buffer) => {
-    const parts = (rest + bytes.toString()).split('\n')
-    rest = parts.pop() as string
-    lines.push(...parts)
-  })
-  child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()))
-  child.stdin.on('error', () => {})
-  const exit = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | string)
+  const server = startStdioServer('stdio', plainEnvironment())
   const messages = (): { id?: number; result?: { bodyBase64: string }; error?: { code: number }; params?: Delta }[] =>
-    lines.map((line) => JSON.parse(line))
+    server.lines.map((line) => JSON.parse(line))
   return {
-    child,
-    exit,
-    stderr: () => stderr,
+    ...server,
     messages,
     answer: (id: number) => messages().find((message) => message.id === id),
     deltas: () => messages().flatMap(({ params }) => (params === undefined ? [] : [params])),

@@ -1,27 +1,8 @@
 /** The stdio door of a real server. */
-import { spawn } from 'node:child_process'
-import type { ChildProcessByStdio } from 'node:child_process'
-import { once } from 'node:events'
-import type { Readable, Writable } from 'node:stream'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { eventually, isAlive, serverCommand, sleep } from '../support/server.ts'
-
-type Stdio = { child: ChildProcessByStdio<Writable, Readable, Readable>; lines: string[]; stderr: () => string; exit: Promise<number | string | null> }
-
-function start(listen = 'stdio'): Stdio {
-  const child = spawn(...serverCommand(['--listen', listen]), { stdio: ['pipe', 'pipe', 'pipe'] })
-  const lines: string[] = []
-  let [rest, stderr] = ['', '']
-  child.stdout.on('data', (bytes: Buffer) => {
-    const parts = (rest + bytes.toString()).split('\n')
-    rest = parts.pop() as string
-    lines.push(...parts)
-  })
-  child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()))
-  child.stdin.on('error', () => {})
-  return { child, lines, stderr: () => stderr, exit: once(child, 'close').then(([code, signal]) => code ?? signal) }
-}
+import { eventually, isAlive, sleep } from '../support/server.ts'
+import { startStdioServer } from '../support/stdio-server.ts'
 
 const HANDSHAKE = '{"id":1,"method":"initialize","params":{"clientName":"x"}}\n{"method":"initialized"}\n'
 const startProcess = (id: number, processId: string, script: string, more = ''): string =>
@@ -36,7 +17,7 @@ function pidsOf(lines: readonly string[]): number[] {
 
 test('everything read before the end of stdin is answered, then all is killed and the exit code is 0', async () => {
   for (const listen of ['stdio', 'stdio://']) {
-    const { child, lines, exit, stderr } = start(listen)
+    const { child, lines, exit, stderr } = startStdioServer(listen)
     child.stdin.write(HANDSHAKE + startProcess(2, 'p', 'trap "" TERM HUP; sleep 60 & echo $! $$; wait'))
     await eventually(() => pidsOf(lines).length === 2)
     const pids = pidsOf(lines)
@@ -53,7 +34,7 @@ test('everything read before the end of stdin is answered, then all is killed an
 })
 
 test('blank lines are passed over, CR LF is a line end, malformed lines are answered and the connection lives', async () => {
-  const { child, lines, exit } = start()
+  const { child, lines, exit } = startStdioServer()
   child.stdin.write('\n  \r\n\t\nnot json\n{"id":1}{"id":2}\n')
   child.stdin.write(Buffer.from([0x22, 0xff, 0x22, 0x0a]))
   child.stdin.write('{"id":4,"method":"initialize","params":{"clientName":"a\u2028b"}}\r\n')
@@ -69,7 +50,7 @@ test('a line of 64 MiB is taken; one byte more gets an error and the end', async
     const head = '{"id":7,"method":"environment/status","pad":"'
     return `${head}${'x'.repeat(bytes - head.length - 2)}"}\n`
   }
-  const { child, lines, exit } = start()
+  const { child, lines, exit } = startStdioServer()
   child.stdin.write(HANDSHAKE)
   child.stdin.write(line(64 * 1024 * 1024))
   await eventually(() => withId(lines, 7) !== undefined, 20_000)
@@ -81,7 +62,7 @@ test('a line of 64 MiB is taken; one byte more gets an error and the end', async
 
 test('SIGTERM and SIGINT end it at once, with its processes', async () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    const { child, lines, exit } = start()
+    const { child, lines, exit } = startStdioServer()
     child.stdin.write(HANDSHAKE + startProcess(2, 'p', 'trap "" TERM HUP; sleep 60 & echo $! $$; wait') + startProcess(3, 't', 'trap "" TERM HUP; sleep 60 & echo $! $$; wait').replace('"tty":false', '"tty":true'))
     await eventually(() => pidsOf(lines).length === 4)
     const pids = pidsOf(lines)
@@ -94,7 +75,7 @@ test('SIGTERM and SIGINT end it at once, with its processes', async () => {
 })
 
 test('a parent that does not read is waited for without a standstill, and one that closes stdout ends it', async () => {
-  const { child, exit, lines } = start()
+  const { child, exit, lines } = startStdioServer()
   child.stdin.write(HANDSHAKE + startProcess(2, 'p', 'yes'))
   await eventually(() => lines.length > 10)
   child.stdout.pause()
@@ -105,7 +86,7 @@ test('a parent that does not read is waited for without a standstill, and one th
   assert.is(await exit, 0)
   assert.ok(Date.now() - before < 1000)
 
-  const other = start()
+  const other = startStdioServer()
   other.child.stdin.write(HANDSHAKE + startProcess(2, 'p', 'yes'))
   await eventually(() => other.lines.length > 10)
   other.child.stdout.destroy()

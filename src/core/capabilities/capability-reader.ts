@@ -3,7 +3,7 @@ import type { CapabilityBounds, CapabilityFile } from '../../protocol/capability
 import { ErrorCode, RpcError } from '../../protocol/errors.ts'
 import { parsePath } from '../../protocol/path-uri.ts'
 import type { Files } from '../host.ts'
-import { release } from '../release.ts'
+import { release } from '../bytes.ts'
 
 /**
  * What is counted for a file beside its text, and for a warning. Newer clients decode at most about 256,000 JSON values

@@ -15,13 +15,13 @@
  *
  * It needs root, to give each server a /tmp of its own and to become another user.
  */
-import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
+import { copyTree } from '../copied.ts'
 import { installedCodex } from '../install.ts'
 import { killProcesses } from '../processes.ts'
 import { executable } from '../server.ts'
@@ -55,14 +55,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 /** A copy that every user can run; on the same disk, of hard links. */
 function readable(path: string, name: string): string {
-  const copy = join(openFolder(join(base, 'bin')), name)
-  try {
-    execFileSync('cp', ['-al', path, copy], { stdio: 'ignore' })
-  } catch {
-    rmSync(copy, { recursive: true, force: true })
-    execFileSync('cp', ['-a', path, copy])
-  }
-  return copy
+  return copyTree(path, join(openFolder(join(base, 'bin')), name))
 }
 
 const codex = installedCodex(VERSION)

@@ -1,8 +1,8 @@
 /** The folder of this run, and what is put into it. It is gone at the end, with all processes that belong to it. */
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
+import { copyTree } from '../copied.ts'
 import { installedCodex } from '../install.ts'
 import { killProcesses } from '../processes.ts'
 
@@ -18,13 +18,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 export function visible(path: string, name: string): string {
   const copy = join(base, 'bin', name)
   mkdirSync(dirname(copy), { recursive: true })
-  try {
-    execFileSync('cp', ['-al', path, copy], { stdio: 'ignore' })
-  } catch {
-    rmSync(copy, { recursive: true, force: true })
-    execFileSync('cp', ['-a', path, copy])
-  }
-  return copy
+  return copyTree(path, copy)
 }
 
 /** With the folders beside it, where it has programs of its own. */

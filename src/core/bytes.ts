@@ -1,3 +1,15 @@
+/** Bytes in pieces, and their memory. */
+
+export function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
+  const whole = new Uint8Array(length)
+  let at = 0
+  for (const piece of pieces) {
+    whole.set(piece, at)
+    at += piece.length
+  }
+  return whole
+}
+
 /** Below that it is not worth the call. */
 const WORTH_BYTES = 64 * 1024
 

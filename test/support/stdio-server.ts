@@ -1,0 +1,30 @@
+/** Starts the real server on stdio, and collects the lines that it says. */
+import { spawn } from 'node:child_process'
+import type { ChildProcessByStdio } from 'node:child_process'
+import { once } from 'node:events'
+import process from 'node:process'
+import type { Readable, Writable } from 'node:stream'
+import { serverCommand } from './server.ts'
+
+export type StdioServer = {
+  child: ChildProcessByStdio<Writable, Readable, Readable>
+  lines: string[]
+  stderr: () => string
+  /** The exit code or signal, once all output has been read. */
+  exit: Promise<number | string | null>
+}
+
+export function startStdioServer(listen = 'stdio', env: NodeJS.ProcessEnv = process.env): StdioServer {
+  const [command, args] = serverCommand(['--listen', listen])
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env })
+  const lines: string[] = []
+  let [rest, stderr] = ['', '']
+  child.stdout.on('data', (bytes: Buffer) => {
+    const parts = (rest + bytes.toString()).split('\n')
+    rest = parts.pop() as string
+    lines.push(...parts)
+  })
+  child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()))
+  child.stdin.on('error', () => {})
+  return { child, lines, stderr: () => stderr, exit: once(child, 'close').then(([code, signal]) => code ?? signal) }
+}
