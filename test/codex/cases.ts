@@ -1,6 +1,6 @@
 /** What is tried with every release. */
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { eventually } from '../support/server.ts'
 import type { SandboxMode } from './home.ts'
@@ -19,6 +19,8 @@ export type Scene = {
   mcp?: McpTools
   /** Cuts Codex off from the server for a while. */
   cut(): void
+  /** What the model was told last, as JSON. */
+  told(): string
 }
 
 export type Case = {
@@ -29,6 +31,8 @@ export type Case = {
   sandbox?: SandboxMode
   /** It has an MCP server on the executor's side. */
   mcp?: McpKind
+  /** What is in the folder before Codex starts. */
+  prepare?(work: string): void
   script(scene: Scene): Script
 }
 
@@ -43,6 +47,22 @@ export const cases: readonly Case[] = [
       const { text, exitCode } = yield exec(command)
       equal(text, `${server}\n${work}\nerror\nend\n`)
       equal(exitCode, 7)
+    },
+  },
+  {
+    name: 'the instructions and the skills of the work tree are found on the server',
+    prepare(work) {
+      const skill = join(work, '.agents', 'skills', 'birds')
+      mkdirSync(skill, { recursive: true })
+      writeFileSync(join(skill, 'SKILL.md'), '---\nname: bird-watching\ndescription: Tells herons from storks\n---\nLook at the neck.\n')
+      writeFileSync(join(work, 'AGENTS.md'), 'Never disturb the blue heron.\n')
+    },
+    *script({ told }) {
+      const first = told()
+      match(first, /Never disturb the blue heron/)
+      match(first, /bird-watching/)
+      match(first, /Tells herons from storks/)
+      yield exec('true')
     },
   },
   {

@@ -14,6 +14,8 @@ export type Script = Generator<ToolCall, void, ToolOutput>
 
 export type Model = {
   baseUrl: string
+  /** The last request to it, as JSON. */
+  told(): string
   /** Throws what the script threw, or an error if it was not played to its end. */
   assertPlayed(): void
   close(): void
@@ -21,8 +23,9 @@ export type Model = {
 
 export async function startModel(script: Script): Promise<Model> {
   const player = play(script)
+  let told = ''
   const server = createServer((request, response) => {
-    answer(request, response, player).catch((error: unknown) => {
+    answer(request, response, player, (text) => (told = text)).catch((error: unknown) => {
       player.fail(error)
       response.destroy()
     })
@@ -31,6 +34,7 @@ export async function startModel(script: Script): Promise<Model> {
   await once(server, 'listening')
   return {
     baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+    told: () => told,
     assertPlayed: player.assertPlayed,
     close: () => {
       server.close()
@@ -81,13 +85,15 @@ function play(script: Script): Player {
   }
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, player: Player): Promise<void> {
+async function answer(request: IncomingMessage, response: ServerResponse, player: Player, tell: (told: string) => void): Promise<void> {
   if (request.method !== 'POST' || !request.url?.endsWith('/responses')) {
     request.resume()
     response.setHeader('content-type', 'application/json').end('{"object":"list","data":[],"models":[]}')
     return
   }
-  const { input = [] } = (await json(request)) as { input?: InputItem[] }
+  const told = (await json(request)) as { input?: InputItem[] }
+  tell(JSON.stringify(told))
+  const { input = [] } = told
   const item = player.next(input)
   const usage = { input_tokens: 0, input_tokens_details: null, output_tokens: 0, output_tokens_details: null, total_tokens: 0 }
   const events = [

@@ -1,6 +1,6 @@
 /** Plays one case: a server, a Codex that is led by the case's script, and nothing left of either afterwards. */
 import { equal, ok } from 'node:assert/strict'
-import type { Case } from './cases.ts'
+import type { Case, Scene } from './cases.ts'
 import { runCodex } from './client.ts'
 import { makeHome, STARTED_ENVIRONMENT } from './home.ts'
 import type { Home } from './home.ts'
@@ -96,7 +96,8 @@ async function follow(it: Play, way: Way): Promise<void> {
 }
 
 async function lead({ release, program, example, home }: Play, way: Way, mcp?: McpFixture): Promise<void> {
-  const scene = { work: home.work, server: program.file, cut: way.cut, ...(mcp === undefined ? {} : { mcp: mcp.tools }) }
+  example.prepare?.(home.work)
+  const scene: Scene = { work: home.work, server: program.file, cut: way.cut, told: () => model.told(), ...(mcp === undefined ? {} : { mcp: mcp.tools }) }
   const model = await startModel(example.script(scene))
   const sandbox = example.sandbox ?? 'danger-full-access'
   home.writeConfig({ model: release.model, modelUrl: model.baseUrl, sandbox, mcp: mcp?.table ?? '' })
