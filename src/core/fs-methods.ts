@@ -18,11 +18,11 @@ import { pathToUri } from '../protocol/path-uri.ts'
 import type { Sandbox } from '../protocol/sandbox.ts'
 import { decodeBase64, decodeParams } from '../protocol/scalars.ts'
 import type { GenericSchema, InferOutput } from 'valibot'
+import { release } from './bytes.ts'
 import { fileResult } from './frames.ts'
 import type { Files } from './host.ts'
 import type { Limits } from './limits.ts'
 import type { Context, MethodDefinition, Result } from './method.ts'
-import { release } from './bytes.ts'
 import { noteLookUp, placed } from './workspace.ts'
 
 /** What a look-up's answer is taken to need until it is sent: thousands run at once, not millions. */

@@ -2,18 +2,20 @@
  * The HTTP requests of one connection. A streamed body is read as fast as the client takes it: one piece is
  * kept here, and the peer is held back meanwhile. They end with the connection.
  */
-import { internalError, invalidParams, invalidRequest, RpcError } from '../protocol/errors.ts'
+import { internalError, invalidParams, invalidRequest, messageOf, RpcError } from '../protocol/errors.ts'
 import type { HttpRequestParams } from '../protocol/http.ts'
 import { detached } from '../protocol/json.ts'
+import { aborted } from './aborted.ts'
 import { AnswerBudget } from './answer-budget.ts'
 import { joined } from './bytes.ts'
 import type { Clock } from './clock.ts'
-import { bodyFrames, responseResult } from './frames.ts'
+import { base64Length, bodyFrames, responseResult } from './frames.ts'
 import type { AsciiParts } from './frames.ts'
 import type { Host, HttpResponse } from './host.ts'
 import { prepareRequest, redirected } from './http-request.ts'
 import type { PreparedRequest } from './http-request.ts'
 import type { Limits } from './limits.ts'
+import type { Context } from './method.ts'
 import type { EventSource } from './output-pump.ts'
 
 /** Buffered bodies up to that are not counted: so few bytes are in a socket's buffers, too. */
@@ -31,10 +33,7 @@ export type HttpCallsOptions = {
 }
 
 /** What a request needs of the connection that it came by. */
-export type Surroundings = {
-  afterAnswer(call: () => void): void
-  reserve(bytes: number): Promise<void> | undefined
-}
+type Surroundings = Pick<Context, 'afterAnswer' | 'reserve'>
 
 /** One request under way. */
 type Exchange = { signal: AbortSignal; isStreamed: boolean; abort: (reason: Error) => void; finish: () => void }
@@ -108,7 +107,7 @@ export class HttpCalls {
         response = await host.http(request, signal)
       } catch (error) {
         if (error instanceof RpcError) throw error
-        throw internalError(`http/request failed: error sending request for url (${request.url.href}): ${reason(error)}`)
+        throw internalError(`http/request failed: error sending request for url (${request.url.href}): ${messageOf(error)}`)
       }
       const next = redirectPolicy === 'follow' ? redirected(request, response) : undefined
       if (next === undefined) return response
@@ -142,10 +141,10 @@ export class HttpCalls {
       }
     } catch (error) {
       if (error instanceof RpcError) throw error
-      throw internalError(`failed to read http/request response body: error decoding response body: ${reason(error)}`)
+      throw internalError(`failed to read http/request response body: error decoding response body: ${messageOf(error)}`)
     }
     afterAnswer(finish)
-    await reserve(Math.ceil((total * 4) / 3))
+    await reserve(base64Length(total))
     return responseResult(response, joined(pieces, total))
   }
 
@@ -176,7 +175,7 @@ export class HttpCalls {
         .read()
         .then(
           (bytes) => (bytes === undefined ? (end = { error: undefined }) : (piece = bytes)),
-          (error: unknown) => (end = { error: `error decoding response body: ${reason(error)}` }),
+          (error: unknown) => (end = { error: `error decoding response body: ${messageOf(error)}` }),
         )
         .then(() => pump.eventsReady(source))
     }
@@ -214,13 +213,3 @@ function declaredLength({ headers }: HttpResponse): number {
   const text = headers.find(({ name }) => name === 'content-length')?.value ?? ''
   return /^[0-9]+$/.test(text) ? Number(text) : Infinity
 }
-
-/** Never settles well. */
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    signal.addEventListener('abort', () => reject(signal.reason))
-  })
-}
-
-const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -2,7 +2,7 @@
 import { internalError, invalidRequest } from '../protocol/errors.ts'
 import { CloseParams, OpenParams, ReadBlockParams, WriteBlockParams } from '../protocol/fs.ts'
 import { Method } from '../protocol/methods.ts'
-import { blockResult } from './frames.ts'
+import { base64Length, blockResult } from './frames.ts'
 import { method } from './method.ts'
 import { release } from './bytes.ts'
 
@@ -28,7 +28,7 @@ export const streamMethods = {
   [Method.FsReadBlock]: method(FAMILY, ReadBlockParams, ({ handleId, offset, len }, { handles, files, limits, reserve }) =>
     files.read(async () => {
       if (len < 1 || len > limits.fileBlock) throw invalidRequest(`file read block length must be between 1 and ${limits.fileBlock}`)
-      await reserve(Math.ceil((len * 4) / 3))
+      await reserve(base64Length(len))
       const bytes = await handles.use(handleId, 'read', async (file) => {
         if (isBeyondOffsets(offset, len)) throw invalidRequest('Invalid argument (os error 22)')
         return isBeyondFiles(offset) ? new Uint8Array() : file.read(offset, len)

@@ -6,7 +6,7 @@ import process from 'node:process'
 import type { ConfigFiles } from '../core/codex-config/config-files.ts'
 import { canonicalize, readFile } from './files.ts'
 import { nativePath } from './native-path.ts'
-import { errorCode, osErrorText } from './os-error.ts'
+import { errorCode, fileError } from './os-error.ts'
 
 export function configFiles(maxBytes: number, systemDirectory = '/etc/codex', environment: NodeJS.ProcessEnv = process.env): ConfigFiles {
   return {
@@ -31,9 +31,8 @@ async function readText(path: string, maxBytes: number): Promise<string | undefi
   try {
     bytes = await readFile(path, { followSymlinks: true, maxBytes, reserve: () => undefined })
   } catch (error) {
-    const code = errorCode(error)
-    if (code === 'ENOENT') return undefined
-    throw new Error(`${path}: ${code === undefined ? reasonOf(error) : osErrorText(code)}`)
+    if (errorCode(error) === 'ENOENT') return undefined
+    throw new Error(`${path}: ${fileError(error).message}`)
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
@@ -41,8 +40,6 @@ async function readText(path: string, maxBytes: number): Promise<string | undefi
     throw new Error(`${path}: not UTF-8`)
   }
 }
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 const canonicalPath = (path: string): Promise<string | undefined> => canonicalize(path).catch(() => undefined)
 

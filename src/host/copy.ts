@@ -1,10 +1,11 @@
 /** fs/copy. */
 import { constants } from 'node:fs'
 import type { Stats } from 'node:fs'
-import { copyFile, lstat, mkdir, open, readdir, readlink, realpath, stat, symlink } from 'node:fs/promises'
+import { copyFile, lstat, open, readdir, readlink, realpath, stat, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { invalidRequest } from '../protocol/errors.ts'
 import { decodeName } from '../protocol/path-uri.ts'
+import { makeDirectories } from './directories.ts'
 import type { Guard } from './guard.ts'
 import { nativePath } from './native-path.ts'
 import { errorCode } from './os-error.ts'
@@ -14,7 +15,7 @@ export async function copyPath(source: string, destination: string, { recursive 
   if (info.isDirectory()) {
     if (!recursive) throw invalidRequest('copying a directory requires recursive: true')
     await refuseDescendant(source, destination)
-    return copyDirectory(source, destination, guard, true)
+    return copyDirectory(source, destination, guard)
   }
   if (info.isSymbolicLink()) return copyLink(source, destination, guard)
   if (!info.isFile()) throw invalidRequest('only regular files, directories and symbolic links can be copied')
@@ -22,27 +23,14 @@ export async function copyPath(source: string, destination: string, { recursive 
 }
 
 /** A directory is merged into one that exists. What is neither file, directory nor link is passed over. */
-async function copyDirectory(source: string, destination: string, guard: Guard, makeParents = false): Promise<void> {
-  await makeDirectory(destination, guard, makeParents)
+async function copyDirectory(source: string, destination: string, guard: Guard): Promise<void> {
+  await makeDirectories(destination, true, guard)
   for (const entry of await readdir(nativePath(source), { withFileTypes: true, encoding: 'buffer' })) {
     const name = decodeName(entry.name)
     const [from, to] = [join(source, name), join(destination, name)]
     if (entry.isDirectory()) await copyDirectory(from, to, guard)
     else if (entry.isSymbolicLink()) await copyLink(from, to, guard)
     else if (entry.isFile()) await copyRegularFile(from, await stat(nativePath(from)), to, guard)
-  }
-}
-
-async function makeDirectory(path: string, guard: Guard, makeParents: boolean): Promise<void> {
-  try {
-    await guard.create(path, (place) => mkdir(place))
-  } catch (error) {
-    if (makeParents && errorCode(error) === 'ENOENT' && path !== '/') {
-      await makeDirectory(dirname(path), guard, true)
-      return makeDirectory(path, guard, false)
-    }
-    const existing = await stat(nativePath(path)).catch(() => undefined)
-    if (errorCode(error) !== 'EEXIST' || !existing?.isDirectory()) throw error
   }
 }
 

@@ -37,20 +37,23 @@ function homeDirectory(): string | undefined {
 }
 
 function capabilities(): Record<string, boolean> {
-  const isLinux = process.platform === 'linux'
   return {
     fileWriteStreaming: true,
     httpHeaderEnvVars: true,
     fsWatchMissing: true,
-    // On macOS requirements may come with a device profile as well, which we do not read; and policy is not left out.
-    ...(isLinux ? { environmentConfigRead: true } : {}),
-    // What a helper has opened is taken over by way of /proc.
-    ...(isLinux ? { sandboxedFileStreaming: true } : {}),
-    // Each root is looked through in its own sandbox.
-    ...(isLinux ? { capabilityDiscoverySandbox: true } : {}),
-    // A sandbox that may write everything but a few places still has the standard devices, and no others.
-    ...(isLinux ? { linuxRootWritePreservesDevices: true } : {}),
+    ...(process.platform === 'linux' ? LINUX_CAPABILITIES : {}),
   }
+}
+
+const LINUX_CAPABILITIES = {
+  // On macOS requirements may come with a device profile as well, which we do not read; and policy is not left out.
+  environmentConfigRead: true,
+  // What a helper has opened is taken over by way of /proc.
+  sandboxedFileStreaming: true,
+  // Each root is looked through in its own sandbox.
+  capabilityDiscoverySandbox: true,
+  // A sandbox that may write everything but a few places still has the standard devices, and no others.
+  linuxRootWritePreservesDevices: true,
 }
 
 function currentDirectory(): string {

@@ -1,6 +1,6 @@
 /** The file calls. Each opens without blocking and looks at what it opened, so a FIFO never hangs one. */
 import { constants, lstatSync, statSync } from 'node:fs'
-import { lstat, mkdir, open, readdir, realpath, rm, rmdir, stat, unlink } from 'node:fs/promises'
+import { lstat, open, readdir, realpath, rm, rmdir, stat, unlink } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { discover } from '../core/capabilities/capability-discovery.ts'
@@ -9,6 +9,7 @@ import { internalError, invalidRequest } from '../protocol/errors.ts'
 import type { DirectoryEntry, Metadata, OpenMode } from '../protocol/fs.ts'
 import { decodeName } from '../protocol/path-uri.ts'
 import { copyPath } from './copy.ts'
+import { makeDirectories } from './directories.ts'
 import { guardAgainst, unguarded } from './guard.ts'
 import type { Forbidden, Guard } from './guard.ts'
 import { allMountsAreLocal } from './mounts.ts'
@@ -238,23 +239,4 @@ async function openGuarded(path: string, mode: OpenMode, guard: ReturnType<typeo
   let opened: FileHandle | undefined
   await guard.openForWriting(path, { followLinks: true, use: async (file) => void (opened = await checked(file, path, mode)) })
   return opened as unknown as FileHandle
-}
-
-/**
- * All on the way if `recursive`; those that are there are well then. The runtime's own recursion says that a
- * parent is missing where it may not be made.
- */
-async function makeDirectories(path: string, recursive: boolean, guard: Guard): Promise<void> {
-  try {
-    await guard.create(path, (place) => mkdir(place))
-  } catch (error) {
-    const code = errorCode(error)
-    if (!recursive) throw error
-    if (code === 'ENOENT' && path !== '/') {
-      await makeDirectories(dirname(path), recursive, guard)
-      return guard.create(path, (place) => mkdir(place))
-    }
-    const existing = await stat(nativePath(path)).catch(() => undefined)
-    if (code !== 'EEXIST' || !existing?.isDirectory()) throw error
-  }
 }

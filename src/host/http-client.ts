@@ -9,6 +9,7 @@ import { isIP } from 'node:net'
 import process from 'node:process'
 import type { Duplex } from 'node:stream'
 import { promisify } from 'node:util'
+import { aborted } from '../core/aborted.ts'
 import type { HttpRequest, HttpResponse } from '../core/host.ts'
 import { invalidRequest, RpcError } from '../protocol/errors.ts'
 import { bareHost } from './addresses.ts'
@@ -117,11 +118,6 @@ function unshared(agent: http.Agent): http.Agent {
   const own = new Kind({ ...(agent as http.Agent & { options: AgentOptions }).options, keepAlive: false })
   own.createConnection = agent.createConnection.bind(own)
   return own
-}
-
-/** Rejects when the signal is aborted: a look-up cannot be ended, but need not be waited for. */
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
 }
 
 const refusal = (host: string): RpcError => invalidRequest(`http/request to ${host} is not allowed by this server's --http-policy`)

@@ -4,7 +4,7 @@ import { lstat, readdir, stat } from 'node:fs/promises'
 import type { WalkOptions, WalkResult } from '../protocol/fs.ts'
 import { decodeName, pathToUri } from '../protocol/path-uri.ts'
 import { nativePath } from './native-path.ts'
-import { errorCode, osErrorText } from './os-error.ts'
+import { fileError } from './os-error.ts'
 
 /**
  * Names are in the order of their bytes. Every name counts for `maxEntries`, listed or not, but links that lead nowhere; every
@@ -33,7 +33,7 @@ export async function walk(
       names = (await readdir(nativePath(path), { withFileTypes: true, encoding: 'buffer' })).sort((a, b) => Buffer.compare(a.name, b.name))
       hidden = await hiddenIn(path)
     } catch (error) {
-      result.errors.push({ path: pathToUri(path), message: describe(error) })
+      result.errors.push({ path: pathToUri(path), message: fileError(error).message })
       continue
     }
     const below = path === '/' ? '/' : `${path}/`
@@ -83,9 +83,4 @@ async function isNew(path: string, seen: Set<string>): Promise<boolean> {
   if (seen.has(key)) return false
   seen.add(key)
   return true
-}
-
-function describe(error: unknown): string {
-  const code = errorCode(error)
-  return code === undefined ? String(error) : osErrorText(code)
 }

@@ -21,6 +21,9 @@ export class RpcError extends Error {
   }
 }
 
+/** What whatever was thrown has to say. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
 export const invalidRequest = (message: string): RpcError => new RpcError(ErrorCode.InvalidRequest, message)
 export const invalidParams = (message: string): RpcError => new RpcError(ErrorCode.InvalidParams, message)
 export const internalError = (message: string): RpcError => new RpcError(ErrorCode.Internal, message)

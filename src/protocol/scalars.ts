@@ -52,37 +52,29 @@ export const base64 = v.pipe(
   }),
 )
 
-/** An absolute path or file URI, read into a normalised absolute path. */
-export const path = v.pipe(
-  v.string('expected a path string'),
-  v.rawTransform(({ dataset, addIssue, NEVER }) => {
-    try {
-      return parsePath(dataset.value)
-    } catch (error) {
-      if (!(error instanceof PathSyntaxError)) throw error
-      addIssue({ message: error.message })
-      return NEVER
-    }
-  }),
-)
-
 /** What {@link pathOrForeign} makes of a file of another machine. */
 export const FOREIGN = ''
 
+const pathUnless = (isForeign: (error: unknown) => boolean) =>
+  v.pipe(
+    v.string('expected a path string'),
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      try {
+        return parsePath(dataset.value)
+      } catch (error) {
+        if (isForeign(error)) return FOREIGN
+        if (!(error instanceof PathSyntaxError)) throw error
+        addIssue({ message: error.message })
+        return NEVER
+      }
+    }),
+  )
+
+/** An absolute path or file URI, read into a normalised absolute path. */
+export const path = pathUnless(() => false)
+
 /** The same, for calls to which a file of another machine is no mistake: it is not here, that is all. */
-export const pathOrForeign = v.pipe(
-  v.string('expected a path string'),
-  v.rawTransform(({ dataset, addIssue, NEVER }) => {
-    try {
-      return parsePath(dataset.value)
-    } catch (error) {
-      if (error instanceof ForeignPathError) return FOREIGN
-      if (!(error instanceof PathSyntaxError)) throw error
-      addIssue({ message: error.message })
-      return NEVER
-    }
-  }),
-)
+export const pathOrForeign = pathUnless((error) => error instanceof ForeignPathError)
 
 /**
  * A map of strings, e.g. environment variables. Valibot's own record drops names such as `constructor`,

@@ -1,7 +1,20 @@
 /** The processes of one run, whoever started them: all have its mark in their environment. */
+import type { ChildProcess } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 import { eventually } from '../support/server.ts'
+
+const children = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of children) child.kill('SIGKILL')
+})
+
+/** A child that is not to outlive this process. */
+export function killAtExit<C extends ChildProcess>(child: C): C {
+  children.add(child)
+  child.once('exit', () => children.delete(child))
+  return child
+}
 
 const VARIABLE = 'EXEC_SERVER_CODEX_TEST'
 

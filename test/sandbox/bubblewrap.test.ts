@@ -11,6 +11,7 @@ import { bubblewrapArguments, launcherPath } from '../../src/sandbox/bubblewrap.
 import type { BubblewrapOptions } from '../../src/sandbox/bubblewrap.ts'
 import { planMounts } from '../../src/sandbox/mounts.ts'
 import type { MountPlan } from '../../src/sandbox/mounts.ts'
+import { DEVICES } from '../support/devices.ts'
 import { anyScene, fakeDisk, holds, parentOf } from '../support/fake-disk.ts'
 import type { FakeDisk, Tree } from '../support/fake-disk.ts'
 
@@ -64,24 +65,6 @@ type Layer = {
   /** What was made in it, with what links lead to. */
   made: Map<string, string | undefined>
 }
-
-const DEVICES = [
-  'console',
-  'core',
-  'fd',
-  'full',
-  'null',
-  'ptmx',
-  'pts',
-  'random',
-  'shm',
-  'stderr',
-  'stdin',
-  'stdout',
-  'tty',
-  'urandom',
-  'zero',
-]
 
 /** Carries the options out. What bubblewrap could not do, or would do to the machine, throws. */
 function laid(

@@ -10,7 +10,6 @@ import {
   closeSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -20,16 +19,15 @@ import {
 } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
+import { DEVICES } from '../support/devices.ts'
 import { firstLine } from '../support/first-line.ts'
 import { eventually, sleep } from '../support/server.ts'
 import {
   at,
   Attempt,
+  base64,
   builtExecutable,
   forEachUser,
   glob,
@@ -42,12 +40,10 @@ import {
   special,
   TOKEN,
   uri,
-  users,
+  withoutBubblewrap,
   WRITE_ROOTS,
 } from '../support/sandbox.ts'
 import type { User } from '../support/sandbox.ts'
-
-const base64 = (text: string): string => Buffer.from(text).toString('base64')
 
 /** A word that no other process on this machine has in its command line: a number that sleep takes. */
 const mark = (): string => `9${String(Math.random()).slice(2, 11)}`
@@ -580,27 +576,10 @@ S
   })
 
   row('a device cannot be made, and /dev has only the usual ones', async (a) => {
-    const usual = [
-      'console',
-      'core',
-      'fd',
-      'full',
-      'null',
-      'ptmx',
-      'pts',
-      'random',
-      'shm',
-      'stderr',
-      'stdin',
-      'stdout',
-      'tty',
-      'urandom',
-      'zero',
-    ]
     for (const tty of [false, true]) {
       const { output } = await a.run(['/bin/ls', '/dev'], { tty, env: { TERM: 'dumb' } })
       assert.equal(
-        output.split(/\s+/).filter((name) => name !== '' && !usual.includes(name)),
+        output.split(/\s+/).filter((name) => name !== '' && !DEVICES.includes(name)),
         [],
       )
     }
@@ -997,48 +976,28 @@ function noExecutable(): string | undefined {
 
 // ---- without bubblewrap -----------------------------------------------------------------------------------------
 
-for (const user of users()) {
-  const test = suite(`commands without bubblewrap, as ${user.name}`)
-  const title = 'a sandboxed command is refused by name of what is missing, and is not run'
-  if (user.obstacle !== undefined) test.skip(`${title} [not shown here: ${user.obstacle}]`)
-  else {
-    test(title, async () => {
-      const empty = mkdtempSync(join(tmpdir(), 'exec-server-empty-'))
-      chmodSync(empty, 0o755)
-      const server = await serveAs(user, { PATH: empty })
-      const client = await Client.connect(server.url)
-      const attempt = new Attempt(user, server, client)
-      const { tree } = attempt
-      try {
-        tree.file('ws/bwrap', '#!/bin/sh\ntouch $W/ran\n', 0o755)
-        tree.freeze()
-        for (const tty of [false, true]) {
-          for (const env of [{ PATH: '/usr/bin:/bin' }, { PATH: `${tree.ws}:/usr/bin:/bin`, W: tree.ws }]) {
-            const processId = `${tty} ${env.PATH}`
-            const params = {
-              processId,
-              argv: ['/bin/sh', '-c', `touch ${tree.ws}/ran`],
-              cwd: uri(tree.ws),
-              env,
-              tty,
-              sandbox: attempt.standard(),
-            }
-            const { error } = await client.ask('process/start', params)
-            assert.is(error?.code, -32602)
-            assert.match(error?.message ?? '', /bubblewrap|bwrap/)
-          }
-        }
-        await sleep(200)
-        await tree.verify()
-        // What asks for no enforcement goes on working.
-        assert.is((await client.run('free', ['/bin/sh', '-c', 'exit 6'], { cwd: uri(tree.ws), sandbox: null })).code, 6)
-      } finally {
-        tree.delete()
-        await client.close()
-        await server.stop()
-        rmSync(empty, { recursive: true })
+withoutBubblewrap('commands', 'a sandboxed command is refused by name of what is missing, and is not run', async (attempt) => {
+  const { client, tree } = attempt
+  tree.file('ws/bwrap', '#!/bin/sh\ntouch $W/ran\n', 0o755)
+  tree.freeze()
+  for (const tty of [false, true]) {
+    for (const env of [{ PATH: '/usr/bin:/bin' }, { PATH: `${tree.ws}:/usr/bin:/bin`, W: tree.ws }]) {
+      const processId = `${tty} ${env.PATH}`
+      const params = {
+        processId,
+        argv: ['/bin/sh', '-c', `touch ${tree.ws}/ran`],
+        cwd: uri(tree.ws),
+        env,
+        tty,
+        sandbox: attempt.standard(),
       }
-    })
+      const { error } = await client.ask('process/start', params)
+      assert.is(error?.code, -32602)
+      assert.match(error?.message ?? '', /bubblewrap|bwrap/)
+    }
   }
-  test.run()
-}
+  await sleep(200)
+  await tree.verify()
+  // What asks for no enforcement goes on working.
+  assert.is((await client.run('free', ['/bin/sh', '-c', 'exit 6'], { cwd: uri(tree.ws), sandbox: null })).code, 6)
+})

@@ -2,13 +2,12 @@
  * Attempts to get out of the sandbox with file calls. After each the host is looked at: nothing outside may have
  * changed, and nothing may have been left in the workspace.
  */
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import {
   chownSync,
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -16,15 +15,13 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
 import { sleep } from '../support/server.ts'
 import {
   at,
   Attempt,
+  base64,
   forEachUser,
   glob,
   managed,
@@ -35,12 +32,11 @@ import {
   special,
   TOKEN,
   uri,
-  users,
+  withoutBubblewrap,
   WRITE_ROOTS,
 } from '../support/sandbox.ts'
 import type { Call, Tree } from '../support/sandbox.ts'
 
-const base64 = (text: string): string => Buffer.from(text).toString('base64')
 const data = { dataBase64: base64('put') }
 
 /** Everything that alters, tried on the folder `out` under one of its names. */
@@ -806,46 +802,26 @@ forEachUser('sandbox escapes, files', (row, user) => {
 
 // ---- without bubblewrap -----------------------------------------------------------------------------------------
 
-for (const user of users()) {
-  const test = suite(`file calls without bubblewrap, as ${user.name}`)
-  const title = 'a sandboxed file call is refused by name of what is missing, and does nothing'
-  if (user.obstacle !== undefined) test.skip(`${title} [not shown here: ${user.obstacle}]`)
-  else {
-    test(title, async () => {
-      const empty = mkdtempSync(join(tmpdir(), 'exec-server-empty-'))
-      spawnSync('chmod', ['755', empty])
-      const server = await serveAs(user, { PATH: empty })
-      const client = await Client.connect(server.url)
-      const attempt = new Attempt(user, { ...server }, client)
-      const { tree } = attempt
-      try {
-        // A folder of its own stands on no PATH; a bwrap in the workspace must not be taken either.
-        tree.file('ws/bwrap', '#!/bin/sh\nexit 0\n', 0o755)
-        tree.freeze()
-        const calls: Call[] = [
-          ['writeFile', { path: tree.in('ws/new.txt'), ...data }],
-          ['writeFile', { path: tree.in('out/new.txt'), ...data }],
-          ['createDirectory', { path: tree.in('ws/new') }],
-          ['remove', { path: tree.in('ws/inside.txt') }],
-          ['copy', { sourcePath: tree.in('ws/inside.txt'), destinationPath: tree.in('ws/copy'), recursive: false }],
-          ['readFile', { path: tree.in('secret/key.txt') }],
-          ['readDirectory', { path: tree.secret }],
-        ]
-        for (const [method, params] of calls) {
-          const { error } = await attempt.fs(method, params)
-          assert.is(error?.code, -32600, method)
-          assert.match(error?.message ?? '', /bubblewrap|bwrap/)
-        }
-        await tree.verify()
-        // What asks for no enforcement goes on working.
-        assert.equal((await client.ask('fs/writeFile', { path: uri(tree.in('ws/new.txt')), ...data, sandbox: null })).result, {})
-      } finally {
-        tree.delete()
-        await client.close()
-        await server.stop()
-        rmSync(empty, { recursive: true })
-      }
-    })
+withoutBubblewrap('file calls', 'a sandboxed file call is refused by name of what is missing, and does nothing', async (attempt) => {
+  const { client, tree } = attempt
+  // A folder of its own stands on no PATH; a bwrap in the workspace must not be taken either.
+  tree.file('ws/bwrap', '#!/bin/sh\nexit 0\n', 0o755)
+  tree.freeze()
+  const calls: Call[] = [
+    ['writeFile', { path: tree.in('ws/new.txt'), ...data }],
+    ['writeFile', { path: tree.in('out/new.txt'), ...data }],
+    ['createDirectory', { path: tree.in('ws/new') }],
+    ['remove', { path: tree.in('ws/inside.txt') }],
+    ['copy', { sourcePath: tree.in('ws/inside.txt'), destinationPath: tree.in('ws/copy'), recursive: false }],
+    ['readFile', { path: tree.in('secret/key.txt') }],
+    ['readDirectory', { path: tree.secret }],
+  ]
+  for (const [method, params] of calls) {
+    const { error } = await attempt.fs(method, params)
+    assert.is(error?.code, -32600, method)
+    assert.match(error?.message ?? '', /bubblewrap|bwrap/)
   }
-  test.run()
-}
+  await tree.verify()
+  // What asks for no enforcement goes on working.
+  assert.equal((await client.ask('fs/writeFile', { path: uri(tree.in('ws/new.txt')), ...data, sandbox: null })).result, {})
+})

@@ -316,6 +316,8 @@ function photograph(folder: string): Map<string, string> {
   return picture
 }
 
+export const base64 = (text: string): string => Buffer.from(text).toString('base64')
+
 // ---- servers ----------------------------------------------------------------------------------------------------
 
 export type Served = { url: string; child: ChildProcess; pid: number; stderr(): string; stop(signal?: NodeJS.Signals): Promise<void> }
@@ -521,6 +523,32 @@ export function forEachUser(name: string, define: (row: (title: string, body: Ro
       })
     }
     define(row, user)
+    test.run()
+  }
+}
+
+/** One test for each user, of a server that finds no bubblewrap. */
+export function withoutBubblewrap(name: string, title: string, body: Row): void {
+  for (const user of users()) {
+    const test = suite(`${name} without bubblewrap, as ${user.name}`)
+    if (user.obstacle !== undefined) test.skip(`${title} [not shown here: ${user.obstacle}]`)
+    else {
+      test(title, async () => {
+        const empty = mkdtempSync(join(tmpdir(), 'exec-server-empty-'))
+        chmodSync(empty, 0o755)
+        const server = await serveAs(user, { PATH: empty })
+        const client = await Client.connect(server.url)
+        const attempt = new Attempt(user, server, client)
+        try {
+          await body(attempt)
+        } finally {
+          attempt.tree.delete()
+          await client.close()
+          await server.stop()
+          rmSync(empty, { recursive: true })
+        }
+      })
+    }
     test.run()
   }
 }

@@ -3,7 +3,7 @@
  * own; nothing is resolved or joined here, and nothing is told but the keys that it asks for.
  */
 import type { ConfigLayer, ConfigStack, EnvironmentConfig, EnvironmentConfigReadParams } from '../../protocol/environment-config.ts'
-import { internalError, invalidParams } from '../../protocol/errors.ts'
+import { internalError, invalidParams, messageOf } from '../../protocol/errors.ts'
 import { pathToUri } from '../../protocol/path-uri.ts'
 import type { ConfigFiles } from './config-files.ts'
 import { keyTree, project, withoutKeys } from './key-paths.ts'
@@ -40,7 +40,7 @@ export async function readEnvironmentConfig(params: EnvironmentConfigReadParams,
   try {
     return await readStacks(params, files)
   } catch (error) {
-    throw internalError(`cannot read this machine's Codex configuration: ${error instanceof Error ? error.message : String(error)}`)
+    throw internalError(`cannot read this machine's Codex configuration: ${messageOf(error)}`)
   }
 }
 

@@ -10,7 +10,7 @@ import { Client } from '../../support/client.ts'
 import type { Answer } from '../../support/client.ts'
 import { firstLine } from '../../support/first-line.ts'
 import { statFields } from '../../../src/host/proc-stat.ts'
-import { markFor } from '../processes.ts'
+import { killAtExit, markFor } from '../processes.ts'
 import type { Cells, Finished, Operation, Scene } from './operations.ts'
 import type { Profile } from './profiles.ts'
 import { openFolder, Tree } from './tree.ts'
@@ -31,11 +31,6 @@ type Server = { child: ChildProcess; client: Client }
 const PATIENCE_MS = 15_000
 /** A server takes its mount points away just after a command's end. */
 const LITTER_MS = 400
-
-const children = new Set<ChildProcess>()
-process.on('exit', () => {
-  for (const child of children) child.kill('SIGKILL')
-})
 
 export class Side {
   readonly name: string
@@ -65,7 +60,7 @@ export class Side {
     const holder = spawn('unshare', ['--mount', 'sh', '-c', 'mount -t tmpfs tmpfs /tmp && echo ready && exec sleep infinity'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
-    children.add(holder)
+    killAtExit(holder)
     await firstLine(holder)
     return new Side(options, holder, new Tree(root, `/proc/${holder.pid}/root/tmp`, socket, owner))
   }
@@ -88,8 +83,7 @@ export class Side {
       ...markFor(base),
     }
     const child = spawn('nsenter', [...args, ...command, '--listen', 'ws://127.0.0.1:0'], { env, stdio: ['ignore', 'pipe', 'ignore'] })
-    children.add(child)
-    child.once('exit', () => children.delete(child))
+    killAtExit(child)
     const client = await Client.connect(await firstLine(child))
     const server = { child, client }
     this.#servers.set(key, server)

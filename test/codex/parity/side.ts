@@ -5,10 +5,9 @@ import { once } from 'node:events'
 import { mkdirSync, symlinkSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import process from 'node:process'
 import { Client } from '../../support/client.ts'
 import { firstLine } from '../../support/first-line.ts'
-import { markFor } from '../processes.ts'
+import { killAtExit, markFor } from '../processes.ts'
 import { Names } from './names.ts'
 import type { Reference } from './reference.ts'
 import { Tree } from './tree.ts'
@@ -48,11 +47,6 @@ const VARIABLES = {
   OPENAI_API_KEY: 'openai value',
 }
 
-const children = new Set<ChildProcess>()
-process.on('exit', () => {
-  for (const child of children) child.kill('SIGKILL')
-})
-
 export class Side {
   readonly options: SideOptions
   readonly home: string
@@ -79,8 +73,7 @@ export class Side {
     const env = { ...VARIABLES, PATH: '/usr/bin:/bin', HOME: this.home, CODEX_HOME: this.home, ...markFor(this.options.base) }
     const [file, ...args] = [...OWN_TMP, ...this.options.command, '--listen', 'ws://127.0.0.1:0']
     const child = spawn(file as string, args, { cwd: this.home, env, stdio: ['ignore', 'pipe', 'ignore'] })
-    children.add(child)
-    child.once('exit', () => children.delete(child))
+    killAtExit(child)
     this.#child = child
     this.#url = await firstLine(child)
     return this.#url

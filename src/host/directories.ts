@@ -1,0 +1,25 @@
+/** Directories that are made. */
+import { mkdir, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Guard } from './guard.ts'
+import { nativePath } from './native-path.ts'
+import { errorCode } from './os-error.ts'
+
+/**
+ * All on the way if `recursive`; those that are there are well then. The runtime's own recursion says that a
+ * parent is missing where it may not be made.
+ */
+export async function makeDirectories(path: string, recursive: boolean, guard: Guard): Promise<void> {
+  try {
+    await guard.create(path, (place) => mkdir(place))
+  } catch (error) {
+    const code = errorCode(error)
+    if (!recursive) throw error
+    if (code === 'ENOENT' && path !== '/') {
+      await makeDirectories(dirname(path), recursive, guard)
+      return guard.create(path, (place) => mkdir(place))
+    }
+    const existing = await stat(nativePath(path)).catch(() => undefined)
+    if (code !== 'EEXIST' || !existing?.isDirectory()) throw error
+  }
+}
