@@ -15,6 +15,7 @@ import { InitializeParams } from '../protocol/session.ts'
 import type { InitializeResult } from '../protocol/session.ts'
 import { AnswerBudget } from './answer-budget.ts'
 import type { Clock } from './clock.ts'
+import type { Drain } from './drain.ts'
 import { FileHandles } from './file-handles.ts'
 import { FileOrder } from './file-order.ts'
 import { AsciiParts } from './frames.ts'
@@ -24,8 +25,13 @@ import type { Limits } from './limits.ts'
 import type { Context, Result } from './method.ts'
 import { methods } from './methods.ts'
 import { MissingWatch } from './missing-watch.ts'
+import { count, shortName, UNKNOWN_METHOD } from './observer.ts'
+import type { Observer, Outcome, Peer } from './observer.ts'
 import { OutputPump } from './output-pump.ts'
+import { RequestLoad } from './request-load.ts'
+import type { RequestTicket } from './request-load.ts'
 import type { Session, SessionRegistry } from './session.ts'
+import type { Snapshot } from './snapshot.ts'
 import { CloseCode } from './transport.ts'
 import type { Transport } from './transport.ts'
 
@@ -34,6 +40,8 @@ export type ConnectionOptions = {
   host: Host
   limits: Limits
   sessions: SessionRegistry
+  observer: Observer
+  drain: Drain
   /** Called once the connection is gone for good. */
   onGone: () => void
 }
@@ -43,30 +51,37 @@ export class Connection {
   readonly #options: ConnectionOptions
   readonly #pump: OutputPump
   readonly #answers: AnswerBudget
+  readonly #load: RequestLoad
   readonly #files = new FileOrder()
   readonly #handles: FileHandles
   readonly #http: HttpCalls
   readonly #watch: MissingWatch
   readonly #releases = new Set<() => void>()
 
+  readonly #peer: Peer
   #session: Session | undefined
   #initialized = false
   /** `closing`: nothing more is read, what was accepted is still answered. `gone`: nobody is there to answer. */
   #state: 'open' | 'closing' | 'gone' = 'open'
   #runningCalls = 0
-  #runningBytes = 0
+  #requests = 0
   #inputPaused = false
   #onIdle: (() => void) | undefined
+  /** Why the connection ends, if that is our doing. */
+  #why: string | undefined
 
   constructor(transport: Transport, options: ConnectionOptions) {
     this.#transport = transport
     this.#options = options
-    const { limits } = options
+    const { limits, observer } = options
     this.#pump = new OutputPump(transport, limits.outboundOutput)
+    this.#load = new RequestLoad(limits)
     this.#handles = new FileHandles(limits.fileHandles)
     this.#answers = new AnswerBudget(limits.outboundTotal, () => transport.queued())
     this.#watch = new MissingWatch((notification) => transport.send(notification))
     this.#http = new HttpCalls({ ...options, pump: this.#pump, hold: () => this.#hold() })
+    this.#peer = { connection: ++observer.totals.connections, address: transport.peer }
+    observer.opened?.(this.#peer)
   }
 
   // ---- what the door tells ----
@@ -90,6 +105,7 @@ export class Connection {
   /** Answers a message that cannot be read, or could not be taken in. */
   refuse(detail: string): void {
     if (this.#state === 'gone') return
+    count(this.#options.observer.totals.errors, ErrorCode.InvalidRequest)
     const message = `failed to parse ${this.#transport.source}: ${detail}`
     this.#transport.send(encodeError(NO_ID, ErrorCode.InvalidRequest, message))
     this.#balanceInput()
@@ -104,6 +120,7 @@ export class Connection {
 
   /** Answers what was accepted, waiting reads included, then closes. */
   close(code: CloseCode, reason: string): void {
+    this.#why ??= reason
     void this.settle().then(() => {
       if (this.#state === 'gone') return
       this.#transport.close(code, reason)
@@ -127,8 +144,8 @@ export class Connection {
     })
   }
 
-  /** The transport is gone. The session waits for its client to come back. */
-  gone(): void {
+  /** The transport is gone, for whatever reason the door knows. The session waits for its client to come back. */
+  gone(reason = 'the client has gone'): void {
     if (this.#state === 'gone') return
     this.#state = 'gone'
     this.#pump.stop()
@@ -138,7 +155,22 @@ export class Connection {
     this.#handles.dispose()
     this.#http.dispose()
     this.#watch.dispose()
+    this.#options.observer.closed?.(this.#peer, this.#why ?? reason)
     this.#options.onGone()
+  }
+
+  /** Whether something is yet to be answered or sent. Output waits in its processes only while there is some in the queue. */
+  get isBusy(): boolean {
+    return this.#runningCalls > 0 || this.#transport.queued() > 0
+  }
+
+  /** Adds what there is to a snapshot. */
+  tally(snapshot: Snapshot): void {
+    snapshot.connections++
+    snapshot.requests += this.#requests
+    snapshot.httpRequests += this.#http.size
+    snapshot.fileHandles += this.#handles.size
+    snapshot.outboundBytes += this.#transport.queued()
   }
 
   #release(): void {
@@ -154,24 +186,34 @@ export class Connection {
   }
 
   #request(id: IdText, method: string, params: JsonValue, bytes: number): void {
+    const { totals } = this.#options.observer
     const afterwards: (() => void)[] = []
+    const known = method === Method.Initialize || methods.has(method) ? method : UNKNOWN_METHOD
+    count(totals.requests, known)
+    const request: Request = { id, method: known, afterwards, told: this.#options.observer.request?.(this.#peer, known, params) }
+    const ticket = this.#load.begin(bytes)
     let result: Result | Promise<Result>
     try {
-      result = method === Method.Initialize ? this.#initialize(params, afterwards) : this.#call(method, params, afterwards)
+      result = method === Method.Initialize ? this.#initialize(params, afterwards) : this.#call(method, params, afterwards, ticket)
     } catch (error) {
-      return this.#fail(id, error, afterwards)
+      ticket.end()
+      return this.#fail(request, error)
     }
-    if (!(result instanceof Promise)) return this.#answer(id, result, afterwards)
+    if (!(result instanceof Promise)) {
+      ticket.end()
+      return this.#answer(request, result)
+    }
     const letGo = this.#hold()
-    this.#runningBytes += bytes
+    this.#requests++
     const finished = (): void => {
-      this.#runningBytes -= bytes
+      this.#requests--
+      ticket.end()
       this.#balanceInput()
       letGo()
     }
     void result
-      .then((value) => this.#answer(id, value, afterwards))
-      .catch((error: unknown) => this.#fail(id, error, afterwards))
+      .then((value) => this.#answer(request, value))
+      .catch((error: unknown) => this.#fail(request, error))
       .finally(finished)
     this.#balanceInput()
   }
@@ -185,20 +227,22 @@ export class Connection {
     }
   }
 
-  #call(name: string, params: JsonValue, afterwards: (() => void)[]): Result | Promise<Result> {
+  #call(name: string, params: JsonValue, afterwards: (() => void)[], ticket: RequestTicket): Result | Promise<Result> {
     const method = methods.get(name)
     if (method === undefined) throw new RpcError(ErrorCode.MethodNotFound, `exec-server does not implement \`${name.slice(0, 100)}\``)
     const call = method.prepare(params)
     const session = this.#session
     if (session === undefined) throw invalidRequest(`client must call initialize before using ${method.family} methods`)
     if (!this.#initialized) throw invalidRequest(`client must send initialized before using ${method.family} methods`)
-    return call(this.#context(session, afterwards))
+    this.#options.drain.check(name)
+    return call(this.#context(session, afterwards, ticket))
   }
 
-  #context(session: Session, afterwards: (() => void)[]): Context {
+  #context(session: Session, afterwards: (() => void)[], ticket: RequestTicket): Context {
     const { host, clock, limits } = this.#options
     return {
       session,
+      peer: this.#peer,
       host,
       clock,
       limits,
@@ -212,6 +256,8 @@ export class Connection {
         this.#releases.add(call)
         return () => this.#releases.delete(call)
       },
+      waits: ticket.waits,
+      stepAside: ticket.stepAside,
       afterAnswer: (call) => afterwards.push(call),
       reserve: (bytes) => {
         const room = this.#answers.reserve(bytes)
@@ -222,12 +268,17 @@ export class Connection {
   }
 
   #initialize(params: JsonValue, afterwards: (() => void)[]): InitializeResult {
-    const { resumeSessionId } = decodeParams(InitializeParams, params)
+    const { clientName, resumeSessionId } = decodeParams(InitializeParams, params)
     if (this.#session !== undefined) throw invalidRequest('initialize may only be sent once per connection')
-    const { sessions, host } = this.#options
+    const { sessions, host, observer, drain } = this.#options
     const environmentInfo = host.environmentInfo()
-    const session = resumeSessionId === null || resumeSessionId === undefined ? sessions.create() : sessions.resume(resumeSessionId)
+    const isNew = resumeSessionId === null || resumeSessionId === undefined
+    if (isNew) drain.checkNewSession()
+    const session = isNew ? sessions.create() : sessions.resume(resumeSessionId)
     this.#session = session
+    this.#peer.client = shortName(clientName)
+    this.#peer.session = session.id
+    observer.session?.(isNew ? 'created' : 'resumed', session.id, this.#peer)
     // Events flow from here on, behind the answer.
     afterwards.push(() => sessions.listen(session, this.#pump))
     return { sessionId: session.id, environmentInfo }
@@ -235,18 +286,24 @@ export class Connection {
 
   // ---- answers ----
 
-  #answer(id: IdText, result: Result, afterwards: readonly (() => void)[]): void {
+  #answer(request: Request, result: Result): void {
+    const { id, afterwards } = request
     const message = result instanceof AsciiParts ? result.asResult(id) : encodeResult(id, JSON.stringify(result))
     if (exceeds(message, this.#options.limits.messageBytes)) {
-      return this.#fail(id, invalidRequest(`the answer is larger than ${this.#options.limits.messageBytes} bytes`), afterwards)
+      return this.#fail(request, invalidRequest(`the answer is larger than ${this.#options.limits.messageBytes} bytes`))
     }
     this.#send(message, afterwards)
+    request.told?.({ result })
   }
 
-  #fail(id: IdText, error: unknown, afterwards: readonly (() => void)[]): void {
+  #fail({ id, method, afterwards, told }: Request, error: unknown): void {
     if (!(error instanceof RpcError)) this.#options.host.report(error)
     const { code, message } = error instanceof RpcError ? error : { code: ErrorCode.Internal, message: 'internal error' }
+    const { totals } = this.#options.observer
+    count(totals.errors, code)
+    if (method === Method.ProcessStart) totals.refusedStarts++
     this.#send(encodeError(id, code, message), afterwards)
+    told?.({ error: { code, message, cause: error } })
   }
 
   #send(message: string | AsciiParts, afterwards: readonly (() => void)[]): void {
@@ -265,13 +322,22 @@ export class Connection {
   /** A client that sends without reading is not read either, until its answers have gone. */
   #balanceInput(): void {
     if (this.#state === 'gone') return
-    const { outboundTotal, messageBytes } = this.#options.limits
-    const pause = this.#transport.queued() > outboundTotal || this.#runningBytes > 2 * messageBytes
+    const pause = this.#transport.queued() > this.#options.limits.outboundTotal || this.#load.isFull
     if (pause === this.#inputPaused) return
     this.#inputPaused = pause
     if (pause) this.#transport.pauseInput()
     else this.#transport.resumeInput()
   }
+}
+
+/** A request that is to be answered. */
+type Request = {
+  id: IdText
+  /** Of the methods that there are; others are one. */
+  method: string
+  afterwards: (() => void)[]
+  /** Wants to hear how it was answered. */
+  told: ((outcome: Outcome) => void) | undefined
 }
 
 /** Whether a message has more bytes than that. Only a text that might is measured: a character has 3 at the most. */

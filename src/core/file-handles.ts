@@ -21,6 +21,10 @@ export class FileHandles {
     this.#limit = limit
   }
 
+  get size(): number {
+    return this.#files.size
+  }
+
   async open(handleId: string, mode: OpenMode, open: () => Promise<OpenFile>): Promise<void> {
     checkId(handleId)
     if (this.#files.has(handleId)) throw invalidRequest(`file handle \`${handleId}\` already exists`)

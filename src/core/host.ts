@@ -34,6 +34,8 @@ export type ChildEvents = {
 }
 
 export type Child = {
+  /** Of the root, or of what keeps its sandbox. */
+  readonly pid?: number | undefined
   /** Queues bytes. Only while `stdinOpen()`. */
   write(bytes: Uint8Array): void
   /** Bytes that the child's pipe or terminal has not taken yet. */
@@ -44,7 +46,9 @@ export type Child = {
   resume(): void
   /** SIGINT to the process group, and to a terminal's foreground job. */
   interrupt(): void
-  /** SIGKILL to what is left of the process group. Does nothing to a group that may be a stranger's by now. */
+  /** SIGTERM to all that is left of what it started. */
+  terminate(): void
+  /** SIGKILL to all that is left of what it started, wherever that went. Never to what may be a stranger's by now. */
   kill(): void
   /** Gives the output streams up, though someone may still hold them; `ended` follows. */
   abandon(): void

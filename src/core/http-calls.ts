@@ -2,7 +2,7 @@
  * The HTTP requests of one connection. A streamed body is read as fast as the client takes it: one piece is
  * kept here, and the peer is held back meanwhile. They end with the connection.
  */
-import { internalError, invalidParams, invalidRequest, messageOf, RpcError } from '../protocol/errors.ts'
+import { internalError, invalidParams, messageOf, overloaded, RpcError } from '../protocol/errors.ts'
 import type { HttpRequestParams } from '../protocol/http.ts'
 import { detached } from '../protocol/json.ts'
 import { aborted } from './aborted.ts'
@@ -16,6 +16,7 @@ import { prepareRequest, redirected } from './http-request.ts'
 import type { PreparedRequest } from './http-request.ts'
 import type { Limits } from './limits.ts'
 import type { Context } from './method.ts'
+import type { Observer } from './observer.ts'
 import type { EventSource } from './output-pump.ts'
 
 /** Buffered bodies up to that are not counted: so few bytes are in a socket's buffers, too. */
@@ -27,13 +28,14 @@ export type HttpCallsOptions = {
   host: Host
   clock: Clock
   limits: Limits
+  observer: Observer
   pump: { eventsReady(source: EventSource): void }
   /** Keeps a closing connection open until the returned function is called. */
   hold: () => () => void
 }
 
 /** What a request needs of the connection that it came by. */
-type Surroundings = Pick<Context, 'afterAnswer' | 'reserve'>
+type Surroundings = Pick<Context, 'afterAnswer' | 'reserve' | 'waits'>
 
 /** One request under way. */
 type Exchange = { signal: AbortSignal; isStreamed: boolean; abort: (reason: Error) => void; finish: () => void }
@@ -52,6 +54,11 @@ export class HttpCalls {
     this.#bodies = new AnswerBudget(options.limits.httpBufferedTotal, () => 0)
   }
 
+  /** How many are under way. */
+  get size(): number {
+    return this.#exchanges.size
+  }
+
   async request(params: HttpRequestParams, surroundings: Surroundings): Promise<AsciiParts> {
     const { host, limits } = this.#options
     const request = prepareRequest(params, host.environment())
@@ -59,7 +66,8 @@ export class HttpCalls {
     if (streamId !== undefined && this.#streams.has(streamId)) {
       throw invalidParams(`http/request streamResponse requestId \`${streamId.slice(0, 100)}\` is already active`)
     }
-    if (this.#exchanges.size >= limits.httpRequests) throw invalidRequest(`at most ${limits.httpRequests} http requests may be under way per connection`)
+    if (this.#exchanges.size >= limits.httpRequests) throw overloaded(`at most ${limits.httpRequests} http requests may be under way per connection`)
+    surroundings.waits()
     const exchange = this.#begin(params.timeoutMs ?? undefined, streamId)
     try {
       const response = await this.#send(request, params.redirectPolicy, exchange.signal)
@@ -98,13 +106,14 @@ export class HttpCalls {
   }
 
   async #send(first: PreparedRequest, redirectPolicy: 'follow' | 'stop', signal: AbortSignal): Promise<HttpResponse> {
-    const { host, limits } = this.#options
+    const { host, limits, observer } = this.#options
     let request = first
     for (let redirects = 0; ; redirects++) {
       let response: HttpResponse
       try {
         signal.throwIfAborted()
         response = await host.http(request, signal)
+        observer.totals.httpSent += request.body?.length ?? 0
       } catch (error) {
         if (error instanceof RpcError) throw error
         throw internalError(`http/request failed: error sending request for url (${request.url.href}): ${messageOf(error)}`)
@@ -126,6 +135,7 @@ export class HttpCalls {
     try {
       for (let piece = await response.read(); piece !== undefined; piece = await response.read()) {
         pieces.push(piece)
+        this.#options.observer.totals.httpReceived += piece.length
         total += piece.length
         if (total > httpBuffered) {
           response.cancel()
@@ -150,7 +160,7 @@ export class HttpCalls {
 
   /** Sends the body piece by piece, behind the answer. */
   #stream(requestId: string, response: HttpResponse, { finish }: Exchange): void {
-    const { pump, limits } = this.#options
+    const { pump, limits, observer } = this.#options
     const frames = bodyFrames(requestId)
     let seq = 0
     let piece: Uint8Array | undefined
@@ -174,8 +184,12 @@ export class HttpCalls {
       response
         .read()
         .then(
-          (bytes) => (bytes === undefined ? (end = { error: undefined }) : (piece = bytes)),
-          (error: unknown) => (end = { error: `error decoding response body: ${messageOf(error)}` }),
+          (bytes) => {
+            if (bytes === undefined) end = { error: undefined }
+            else piece = bytes
+            observer.totals.httpReceived += bytes?.length ?? 0
+          },
+          (error: unknown) => void (end = { error: `error decoding response body: ${messageOf(error)}` }),
         )
         .then(() => pump.eventsReady(source))
     }

@@ -1,6 +1,39 @@
 /** Every bound of the server, in one place, with its reason. Bytes and milliseconds. */
 
 export type Limits = {
+  /** Sockets, upgraded or not. Each costs a descriptor and up to 100 KiB when idle; the agents of one machine need a few. */
+  connections: number
+  /** Sockets beyond that which are told so at a time: 503, and a moment to read it. Others are just closed. */
+  refusedConnections: number
+  /** And that moment. */
+  refusalMs: number
+  /** How long a socket may take to its upgrade, or from one HTTP request to the next. A handshake is one round trip. */
+  handshakeMs: number
+  /** Sessions, those that wait for their client included. One for each connection, as a rule. */
+  sessions: number
+  /** Processes of one session that are not closed, those about to start included. Each has a few descriptors here. */
+  processes: number
+  /**
+   * Closed processes of one session that are kept for reading. Without any output one holds some 12 KiB, and 100 a second,
+   * which is what this comes to, is more than any client starts.
+   */
+  endedProcesses: number
+  /**
+   * Requests of one connection that may wait without end, for output, or for an HTTP peer. Beyond it they are refused, so
+   * that a terminate behind them is always read.
+   */
+  waitingRequests: number
+  /** And their messages, together: two of the largest. */
+  waitingBytes: number
+  /**
+   * Requests of one connection under way that end by themselves, beyond which it is not read: enough to keep any disk
+   * busy, and to a burst of any length it is only a pause.
+   */
+  runningRequests: number
+  /** How long what runs is given when the server is asked to end. As always, unless told: none. */
+  drainMs: number
+  /** While draining, how long all must have been over: a client that polls process/read comes for its last answer. */
+  drainQuietMs: number
   /**
    * One inbound WebSocket frame. The reference takes as much, so every client keeps below it.
    * One outbound frame stays below it too, because clients drop the connection above it.
@@ -34,14 +67,23 @@ export type Limits = {
   outboundTotal: number
   /** Stdin bytes queued for a child that does not read, before answers to process/write are held back. */
   stdinQueue: number
-  /** Stdin bytes queued and held back together, above which process/write is refused: one largest message. */
+  /** And writes that the child has not taken, however small: each is an object of its own. */
+  stdinWrites: number
+  /**
+   * Stdin queued and held back for all processes of a session together, above which process/write is refused:
+   * one largest message.
+   */
   stdinTotal: number
+  /** What a write that is held back costs besides its bytes: its promises, its write id, its place in line. */
+  heldWriteOverhead: number
   /** Accepted write ids that are remembered per process. The reference's figure; clients re-send the last few. */
   writeIds: number
   /** How long an ended process stays readable after `closed`. The newest reference's figure; clients recover within 45 s. */
   retainEndedMs: number
   /** How long a session outlives its connection. Same figure, same reason. */
   sessionTtlMs: number
+  /** The longest grace between SIGTERM and SIGKILL that process/terminate may ask for: as long as a session waits for its client. */
+  graceMs: number
   /** After terminate and exit, how long silence on a stream that a stray grandchild still holds means its end. */
   strayQuietMs: number
   /** And how long such a stream is read at most. */
@@ -95,11 +137,29 @@ export type Limits = {
   httpRedirects: number
   /** How long a request without streamResponse may still take once the connection is being closed: time for a quick answer. */
   httpClosingMs: number
+  /** Bytes of log lines that wait for whoever reads stderr. Some thousand lines; further ones are dropped, and counted. */
+  logQueue: number
+  /** Characters of one text in the log: a stack trace has them. */
+  logText: number
+  /** Characters of a command's arguments together in the audit log, and of the names of its variables: nearly all have them. */
+  auditText: number
 }
 
 const MiB = 1024 * 1024
 
 export const defaultLimits: Readonly<Limits> = {
+  connections: 1024,
+  refusedConnections: 64,
+  refusalMs: 1000,
+  handshakeMs: 10_000,
+  sessions: 1024,
+  processes: 1024,
+  endedProcesses: 8192,
+  waitingRequests: 4096,
+  waitingBytes: 128 * MiB,
+  runningRequests: 1024,
+  drainMs: 0,
+  drainQuietMs: 500,
   frameBytes: 16 * MiB,
   messageBytes: 64 * MiB,
   retainedPerProcess: MiB,
@@ -112,10 +172,13 @@ export const defaultLimits: Readonly<Limits> = {
   outboundOutput: 256 * 1024,
   outboundTotal: 128 * MiB,
   stdinQueue: MiB,
+  stdinWrites: 4096,
   stdinTotal: 64 * MiB,
+  heldWriteOverhead: 2048,
   writeIds: 4096,
   retainEndedMs: 80_000,
   sessionTtlMs: 80_000,
+  graceMs: 80_000,
   strayQuietMs: 100,
   strayTotalMs: 1000,
   pingIntervalMs: 30_000,
@@ -144,4 +207,7 @@ export const defaultLimits: Readonly<Limits> = {
   httpBufferedTotal: 94 * MiB,
   httpRedirects: 10,
   httpClosingMs: 5000,
+  logQueue: MiB,
+  logText: 8192,
+  auditText: 64 * 1024,
 }

@@ -10,10 +10,13 @@ import type { HttpCalls } from './http-calls.ts'
 import type { Limits } from './limits.ts'
 import type { Clock } from './clock.ts'
 import type { MissingWatch } from './missing-watch.ts'
+import type { Peer } from './observer.ts'
 import type { Session } from './session.ts'
 
 export type Context = {
   session: Session
+  /** Who asks. */
+  peer: Peer
   host: Host
   clock: Clock
   limits: Limits
@@ -26,6 +29,10 @@ export type Context = {
   watch: MissingWatch
   /** Calls once when the connection ends or is about to: whoever waits must answer now. Returns what cancels it. */
   onRelease(call: () => void): () => void
+  /** From here on this request may wait without end. Throws if too many of this connection do. */
+  waits(): void
+  /** The same where something else bounds those that wait. */
+  stepAside(): void
   /** Calls once the answer of this request has been queued. */
   afterAnswer(call: () => void): void
   /**

@@ -20,7 +20,7 @@ async function start(params: StartParams, context: Context): Promise<StartResult
   const unwrapped = unwrap(params, context.session)
   const isConfined = isSomething(unwrapped.sandbox)
   const spec = (): SpawnSpec => spawnSpec(unwrapped, context.host)
-  const { announce } = await context.session.processes.start(params.processId, spec, { isConfined, ready: context.files.settled() })
+  const { announce } = await context.session.processes.start(params.processId, spec, { peer: context.peer, isConfined, ready: context.files.settled() })
   context.afterAnswer(announce)
   return { processId: params.processId, sandboxType: isConfined ? context.host.sandboxType : 'none' }
 }
@@ -68,7 +68,10 @@ async function read(params: ReadParams, context: Context): Promise<AsciiParts> {
   const process = processes.findStarted(params.processId) ?? (await processes.find(params.processId)) ?? unknownProcess(params.processId)
   const afterSeq = params.afterSeq ?? 0
   const waitMs = params.waitMs ?? 0
-  if (waitMs > 0 && !process.hasNewsAfter(afterSeq)) await news(process, afterSeq, waitMs, context)
+  if (waitMs > 0 && !process.hasNewsAfter(afterSeq)) {
+    context.waits()
+    await news(process, afterSeq, waitMs, context)
+  }
   await context.reserve(process.readBytes(afterSeq))
   // It may have expired while this waited.
   if (process.disposed) unknownProcess(params.processId)
@@ -105,7 +108,7 @@ async function write(params: WriteParams, context: Context): Promise<{ status: W
     ? await processes.find(params.processId)
     : processes.findStarted(params.processId)
   if (process === undefined) return { status: 'unknownProcess' }
-  return { status: await process.write(params.chunk, params.writeId) }
+  return { status: await process.write(params.chunk, params.writeId, context.stepAside) }
 }
 
 export const processMethods = {
@@ -116,7 +119,9 @@ export const processMethods = {
     session.processes.findStarted(processId)?.interrupt()
     return {}
   }),
-  [Method.ProcessTerminate]: method(FAMILY, TerminateParams, ({ processId }, { session }) => ({
-    running: session.processes.terminate(processId),
-  })),
+  [Method.ProcessTerminate]: method(FAMILY, TerminateParams, ({ processId, graceMs }, { session, limits }) => {
+    const grace = graceMs ?? 0
+    if (grace > limits.graceMs) throw invalidParams(`graceMs must be at most ${limits.graceMs}`)
+    return { running: session.processes.terminate(processId, grace) }
+  }),
 }

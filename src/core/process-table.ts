@@ -1,14 +1,17 @@
 /** The processes of one session, by the id that the client gave them. */
-import { invalidRequest } from '../protocol/errors.ts'
+import { invalidRequest, overloaded } from '../protocol/errors.ts'
 import { detached } from '../protocol/json.ts'
 import type { Clock } from './clock.ts'
 import type { Host, SpawnSpec } from './host.ts'
 import type { Limits } from './limits.ts'
+import type { Observer, Peer, Run } from './observer.ts'
 import { Process } from './process.ts'
 import type { Listener } from './process.ts'
 import type { RetainedBudget } from './retained-budget.ts'
+import type { Snapshot } from './snapshot.ts'
+import { StdinBudget } from './stdin-budget.ts'
 
-export type TableOptions = { clock: Clock; host: Host; limits: Limits; budget: RetainedBudget }
+export type TableOptions = { clock: Clock; host: Host; limits: Limits; budget: RetainedBudget; observer: Observer }
 
 type Entry = {
   process: Process
@@ -19,12 +22,21 @@ type Entry = {
 
 export class ProcessTable {
   readonly #options: TableOptions
+  readonly #stdin: StdinBudget
   readonly #entries = new Map<string, Entry>()
+  /** Those of them that are closed, the oldest first, each with what cancels its retirement. */
+  readonly #closed = new Map<Entry, () => void>()
   #listener: Listener | undefined
   #disposed = false
 
   constructor(options: TableOptions) {
     this.#options = options
+    this.#stdin = new StdinBudget(options.limits.stdinTotal)
+  }
+
+  /** How many are not closed, those about to start included. */
+  get open(): number {
+    return this.#entries.size - this.#closed.size
   }
 
   /**
@@ -34,31 +46,47 @@ export class ProcessTable {
   async start(
     processId: string,
     spec: () => SpawnSpec,
-    { isConfined, ready }: { isConfined: boolean; ready: Promise<void> | undefined },
+    { peer, isConfined, ready }: { peer: Peer; isConfined: boolean; ready: Promise<void> | undefined },
   ): Promise<{ announce: () => void }> {
     if (this.#entries.has(processId)) throw invalidRequest(`process ${processId.slice(0, 100)} already exists`)
+    this.#checkRoom()
     const id = detached(processId)
-    const { clock, host, limits, budget } = this.#options
-    const process = new Process(id, { clock, limits, budget, isConfined, onClosed: () => this.#retireLater(id, entry) })
+    const { clock, host, limits, budget, observer } = this.#options
+    const process = new Process(id, { clock, limits, budget, stdin: this.#stdin, isConfined, totals: observer.totals, onClosed: () => this.#retireLater(entry) })
     const entry: Entry = { process, cancelled: false }
     this.#entries.set(id, entry)
     const { promise, resolve } = Promise.withResolvers<void>()
     entry.starting = promise
+    let run: Run | undefined
     try {
       if (ready !== undefined) await ready
       if (entry.cancelled) throw invalidRequest(`process ${id.slice(0, 100)} was terminated before it started`)
-      process.started(await host.spawn(spec(), process))
+      const command = spec()
+      run = observer.starting?.({ peer, processId: id, spec: command, sandboxType: isConfined ? host.sandboxType : 'none' })
+      const child = await host.spawn(command, process)
+      process.started(child, run)
+      observer.totals.starts++
+      run?.started(child.pid)
       if (this.#disposed) process.dispose()
       else if (entry.cancelled) process.terminate()
     } catch (error) {
       this.#entries.delete(id)
       process.dispose()
+      run?.failed(error)
       throw error
     } finally {
       delete entry.starting
       resolve()
     }
     return { announce: () => process.announce(this.#listener) }
+  }
+
+  #checkRoom(): void {
+    const { processes, endedProcesses } = this.#options.limits
+    if (this.open >= processes) throw overloaded(`too many processes in this session: ${processes} have not closed`)
+    this.#retireOldest()
+    if (this.#closed.size <= endedProcesses) return
+    throw overloaded(`too many ended processes in this session: the events of ${endedProcesses} have not been read`)
   }
 
   /** The process, once it has started. */
@@ -79,21 +107,35 @@ export class ProcessTable {
     return this.#entries.get(processId)?.starting !== undefined
   }
 
-  /** Ends a process, one that is about to start included. Returns whether it was running. */
-  terminate(processId: string): boolean {
+  /** Ends a process, one that is about to start included; one that runs may take `graceMs` for it. Returns whether it was running. */
+  terminate(processId: string, graceMs = 0): boolean {
     const entry = this.#entries.get(processId)
     if (entry === undefined) return false
-    if (entry.starting === undefined) return entry.process.terminate()
+    if (entry.starting === undefined) return entry.process.terminate(graceMs)
     entry.cancelled = true
     return true
   }
 
-  #retireLater(id: string, entry: Entry): void {
+  /** Keeps a process that has closed for a while, or until there are too many; in any case until its client has been told all of it. */
+  #retireLater(entry: Entry): void {
     const { clock, limits } = this.#options
-    clock.after(limits.retainEndedMs, () => {
-      if (this.#entries.get(id) === entry) this.#entries.delete(id)
-      entry.process.dispose()
-    })
+    const retire = (): void => (entry.process.delivered ? this.#retire(entry) : this.#retireLater(entry))
+    this.#closed.set(entry, clock.after(limits.retainEndedMs, retire))
+    this.#retireOldest()
+  }
+
+  #retireOldest(): void {
+    for (const oldest of this.#closed.keys()) {
+      if (this.#closed.size <= this.#options.limits.endedProcesses || !oldest.process.delivered) return
+      this.#retire(oldest)
+    }
+  }
+
+  #retire(entry: Entry): void {
+    this.#closed.get(entry)?.()
+    this.#closed.delete(entry)
+    this.#entries.delete(entry.process.id)
+    entry.process.dispose()
   }
 
   attach(listener: Listener): void {
@@ -106,6 +148,14 @@ export class ProcessTable {
     for (const { process } of this.#entries.values()) process.detach()
   }
 
+  /** Adds what there is to a snapshot. */
+  tally(snapshot: Snapshot): void {
+    for (const { process, starting } of this.#entries.values()) {
+      snapshot.processes[starting === undefined ? process.state : 'starting']++
+      snapshot.stdinBytes += process.stdinBytes
+    }
+  }
+
   /** Kills every process and forgets it. */
   dispose(): void {
     this.#disposed = true
@@ -116,5 +166,7 @@ export class ProcessTable {
       if (entry.starting === undefined) entry.process.dispose()
     }
     this.#entries.clear()
+    for (const cancel of this.#closed.values()) cancel()
+    this.#closed.clear()
   }
 }

@@ -14,9 +14,12 @@ import { processFrames, readResult } from './frames.ts'
 import type { AsciiParts } from './frames.ts'
 import type { Child, ChildEvents } from './host.ts'
 import type { Limits } from './limits.ts'
+import type { Run, Totals } from './observer.ts'
 import type { Holder, RetainedBudget } from './retained-budget.ts'
 import { Retention } from './retention.ts'
 import { wasSandboxDenied } from './sandbox-denied.ts'
+import type { ProcessState } from './snapshot.ts'
+import type { StdinBudget } from './stdin-budget.ts'
 import { StdinQueue } from './stdin-queue.ts'
 
 /** Who is told of new events. `eventsReady` is called again for every event; `takeEvent` hands them out. */
@@ -26,8 +29,10 @@ export type ProcessOptions = {
   clock: Clock
   limits: Limits
   budget: RetainedBudget
+  stdin: StdinBudget
   /** Whether a sandbox was asked for: then a failure may be its doing. */
   isConfined: boolean
+  totals: Totals
   /** Called once, when `closed` has been numbered. */
   onClosed: () => void
 }
@@ -41,6 +46,7 @@ export class Process implements Holder, ChildEvents {
   readonly #frames: ReturnType<typeof processFrames>
   readonly #retention: Retention
   #child: Child | undefined
+  #run: Run | undefined
   #stdin: StdinQueue | undefined
 
   /** Pieces of one stream read in this turn of the loop, which become one chunk at its end. */
@@ -61,9 +67,12 @@ export class Process implements Holder, ChildEvents {
   #closedSeq: number | undefined
   #streamsEnded = false
   #terminated = false
+  /** Set while a process has been asked to end: the kill that follows, whatever it has done meanwhile. */
+  #cancelKill: (() => void) | undefined
   #watchingStrays = false
   #disposed = false
   #lastOutputAt = 0
+  #outputBytes = 0
   #resumedAt = 0
 
   #listener: Listener | undefined
@@ -80,17 +89,33 @@ export class Process implements Holder, ChildEvents {
     options.budget.add(this)
   }
 
-  started(child: Child): void {
+  /** `run` is told how it goes on. */
+  started(child: Child, run?: Run): void {
     this.#child = child
-    this.#stdin = new StdinQueue(child, this.#options.limits)
+    this.#run = run
+    this.#stdin = new StdinQueue(child, this.#options.limits, this.#options.totals, this.#options.stdin)
   }
 
   get disposed(): boolean {
     return this.#disposed
   }
 
+  get state(): ProcessState {
+    return this.closed ? 'closed' : this.#exitCode === undefined ? 'running' : 'exited'
+  }
+
+  /** Stdin bytes that the child has not taken. */
+  get stdinBytes(): number {
+    return this.#stdin?.bytes ?? 0
+  }
+
   get closed(): boolean {
     return this.#closedSeq !== undefined
+  }
+
+  /** Whether it is over, and its listener, if it has one, was sent all of it. */
+  get delivered(): boolean {
+    return this.closed && this.#sent === this.#nextSeq - 1
   }
 
   // ---- what the child tells ----
@@ -98,6 +123,8 @@ export class Process implements Holder, ChildEvents {
   output(stream: OutputStream, bytes: Uint8Array): void {
     if (this.#disposed || bytes.length === 0) return
     this.#lastOutputAt = this.#options.clock.now()
+    this.#outputBytes += bytes.length
+    this.#options.totals.outputRead += bytes.length
     const { chunkBytes } = this.#options.limits
     if (this.#piecesBytes > 0 && (stream !== this.#piecesStream || this.#piecesBytes + bytes.length > chunkBytes)) this.#seal()
     for (let at = 0; at < bytes.length; at += chunkBytes) {
@@ -114,6 +141,7 @@ export class Process implements Holder, ChildEvents {
   exited(code: number): void {
     if (this.#disposed) return
     this.#exitCode = code
+    this.#run?.exited(code)
     if (this.#terminated) this.#watchStrays()
     if (this.#streamsEnded) return this.#finish()
     const { clock, isConfined, limits } = this.#options
@@ -139,10 +167,16 @@ export class Process implements Holder, ChildEvents {
     // Output that came after the exit had its number, and in this turn.
     this.#seal()
     this.#closedSeq = this.#nextSeq++
+    this.#tellEnd(false)
     this.#stdin?.close()
     this.#options.budget.ended(this)
     this.#tell()
     this.#options.onClosed()
+  }
+
+  #tellEnd(killed: boolean): void {
+    this.#run?.ended({ exitCode: this.#exitCode, outputBytes: this.#outputBytes, killed })
+    this.#run = undefined
   }
 
   #numberExit(): void {
@@ -238,6 +272,7 @@ export class Process implements Holder, ChildEvents {
     const chunk = this.#retention.after(seq - 1)
     if (chunk?.seq !== seq) throw new Error(`process ${this.id}: unsent chunk ${seq} is gone`)
     this.#unsentBytes -= chunk.bytes.length
+    this.#options.totals.outputSent += chunk.bytes.length
     this.#balance()
     return this.#frames.output(chunk)
   }
@@ -273,9 +308,10 @@ export class Process implements Holder, ChildEvents {
 
   // ---- process/write, signal, terminate ----
 
-  write(bytes: Uint8Array, writeId: string | null | undefined): WriteStatus | Promise<WriteStatus> {
+  /** Calls `onWait` before the answer is held back. */
+  write(bytes: Uint8Array, writeId: string | null | undefined, onWait?: () => void): WriteStatus | Promise<WriteStatus> {
     if (this.#terminated) throw internalError('failed to write to process stdin: the process was terminated')
-    return this.#stdin?.write(bytes, writeId) ?? 'stdinClosed'
+    return this.#stdin?.write(bytes, writeId, onWait) ?? 'stdinClosed'
   }
 
   interrupt(): void {
@@ -283,16 +319,30 @@ export class Process implements Holder, ChildEvents {
   }
 
   /**
-   * Kills the process group: the root, or the background children that hold its output after it has exited.
+   * Kills the process and all that it started: the root, or the background children that hold its output after it has exited.
+   * With a grace they are asked first, and have so many milliseconds; a second call may shorten it.
    * A closed process is over; what it left running on purpose is left alone. Returns whether the root was running.
    */
-  terminate(): boolean {
+  terminate(graceMs = 0): boolean {
     if (this.closed) return false
     const running = this.#exitCode === undefined
+    const isFirst = this.#cancelKill === undefined
+    this.#cancelKill?.()
+    this.#cancelKill = undefined
+    if (graceMs === 0) {
+      this.#kill()
+    } else if (!this.#terminated) {
+      if (isFirst) this.#child?.terminate()
+      this.#cancelKill = this.#options.clock.after(graceMs, () => this.#kill())
+    }
+    return running
+  }
+
+  #kill(): void {
+    this.#cancelKill = undefined
     this.#terminated = true
     this.#child?.kill()
-    if (!running) this.#watchStrays()
-    return running
+    if (this.#exitCode !== undefined) this.#watchStrays()
   }
 
   /** A process that left the group may hold the streams for ever; after terminate they are given up once they fall silent. */
@@ -316,11 +366,12 @@ export class Process implements Holder, ChildEvents {
   /** Kills what runs and lets go of everything. The host still reaps the child. */
   dispose(): void {
     if (this.#disposed) return
-    if (!this.closed) {
-      this.#child?.kill()
-      this.#child?.abandon()
-    }
+    const isToBeKilled = this.#cancelKill !== undefined
+    this.#cancelKill?.()
+    if (!this.closed || isToBeKilled) this.#child?.kill()
+    if (!this.closed) this.#child?.abandon()
     this.#disposed = true
+    this.#tellEnd(true)
     this.#child?.forget()
     this.#stdin?.close()
     this.#pieces = []

@@ -1,8 +1,10 @@
 /** Sessions: what outlives a connection. Each holds its own processes; a connection holds at most one. */
-import { ErrorCode, invalidRequest, RpcError } from '../protocol/errors.ts'
+import { ErrorCode, invalidRequest, overloaded, RpcError } from '../protocol/errors.ts'
+import type { SessionEvent } from './observer.ts'
 import { ProcessTable } from './process-table.ts'
 import type { TableOptions } from './process-table.ts'
 import type { Listener } from './process.ts'
+import type { Snapshot } from './snapshot.ts'
 import type { Workspace } from './workspace.ts'
 
 export type Session = {
@@ -27,7 +29,18 @@ export class SessionRegistry {
     return this.#sessions.size
   }
 
+  /** How many of their processes are not closed. */
+  get openProcesses(): number {
+    let open = 0
+    for (const { processes } of this.#sessions.values()) open += processes.open
+    return open
+  }
+
   create(): Session {
+    const { limits } = this.#options
+    if (this.#sessions.size >= limits.sessions) {
+      throw overloaded(`too many sessions: ${limits.sessions}; one that has lost its connection ends after ${limits.sessionTtlMs / 1000} s`)
+    }
     const id = this.#options.host.uuid()
     const session: Session = { id, processes: new ProcessTable(this.#options), workspace: {}, attached: true, cancelExpiry: undefined }
     this.#sessions.set(id, session)
@@ -55,17 +68,29 @@ export class SessionRegistry {
     const { clock, limits } = this.#options
     session.attached = false
     session.processes.detach()
-    session.cancelExpiry = clock.after(limits.sessionTtlMs, () => this.#end(session))
+    // At the end of the server sessions end before their connections.
+    if (this.#sessions.has(session.id)) this.#options.observer.session?.('detached', session.id)
+    session.cancelExpiry = clock.after(limits.sessionTtlMs, () => this.#end(session, 'expired'))
   }
 
-  #end(session: Session): void {
+  #end(session: Session, event: SessionEvent): void {
     this.#sessions.delete(session.id)
     session.cancelExpiry?.()
     session.processes.dispose()
+    this.#options.observer.session?.(event, session.id)
+  }
+
+  /** Adds what there is to a snapshot. */
+  tally(snapshot: Snapshot): void {
+    for (const { attached, processes } of this.#sessions.values()) {
+      if (attached) snapshot.attachedSessions++
+      else snapshot.detachedSessions++
+      processes.tally(snapshot)
+    }
   }
 
   /** Ends every session at once. */
   dispose(): void {
-    for (const session of this.#sessions.values()) this.#end(session)
+    for (const session of this.#sessions.values()) this.#end(session, 'ended')
   }
 }

@@ -4,6 +4,8 @@ import type { AsciiParts } from './frames.ts'
 export type Transport = {
   /** What could not be read and from whom, for error messages: `websocket JSON-RPC message from exec-server websocket 127.0.0.1:40000`. */
   readonly source: string
+  /** Who is at the other end: `127.0.0.1:40000`, or the kind of door. */
+  readonly peer: string
   /** Queues a message. */
   send(message: string | AsciiParts): void
   /** Bytes queued and not yet taken by the operating system. */

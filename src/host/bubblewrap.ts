@@ -1,5 +1,6 @@
 /** The bubblewrap of this machine: where it is, what it can do here, and how it is called. */
 import { spawn } from 'node:child_process'
+import type { StdioOptions } from 'node:child_process'
 import { accessSync, closeSync, constants, realpathSync, statSync } from 'node:fs'
 import process from 'node:process'
 import { internalError } from '../protocol/errors.ts'
@@ -12,6 +13,7 @@ import type { MountPlan } from '../sandbox/mounts.ts'
 import { seccompFilter } from '../sandbox/seccomp.ts'
 import type { Arch } from '../sandbox/seccomp.ts'
 import { openBlob } from './blob.ts'
+import { withMark } from './marks.ts'
 
 export type Bubblewrap = { path: string; abilities: BubblewrapAbilities }
 
@@ -133,13 +135,10 @@ async function tryOut(bubblewrap: Bubblewrap): Promise<string | undefined> {
     launch: { terminal: false, arg0: 'bwrap', candidates: [bubblewrap.path], args: ['--version'] },
   })
   return new Promise((resolve) => {
-    const child = spawn(command.file, command.args, {
-      cwd: '/',
-      env: {},
-      stdio: ['ignore', 'ignore', 'pipe', ...command.descriptors],
-      timeout: PROBE_MS,
-      killSignal: 'SIGKILL',
-    })
+    const stdio: StdioOptions = ['ignore', 'ignore', 'pipe', ...command.descriptors]
+    const options = { cwd: '/', env: {}, stdio, timeout: PROBE_MS, killSignal: 'SIGKILL' } as const
+    // Marked, so that it ends with this server.
+    const child = withMark(() => spawn(command.file, command.args, options))
     command.close()
     let said = ''
     child.stderr?.on('data', (bytes: Buffer) => (said += said.length < 4096 ? bytes.toString() : ''))

@@ -4,12 +4,13 @@
  * files. All end with the server, whose end is the end of their input and of their sandbox.
  */
 import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
+import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { clearTimeout, setTimeout } from 'node:timers'
 import type { Limits } from '../core/limits.ts'
 import { internalError } from '../protocol/errors.ts'
 import type { ConfinedCommand } from './bubblewrap.ts'
 import { lineReader } from './line-reader.ts'
+import { withMark } from './marks.ts'
 
 export type HelperPool = {
   /** Lends a helper of the sandbox named by `key`, or one for this once; `start` makes the command of a new one. */
@@ -81,7 +82,9 @@ const MAX_STDERR = 2000
 function startHelper(key: string | undefined, command: ConfinedCommand, messageBytes: number): Kept {
   let child: ChildProcess
   try {
-    child = spawn(command.file, command.args, { cwd: '/', env: {}, stdio: ['pipe', 'pipe', 'pipe', ...command.descriptors] })
+    const stdio: StdioOptions = ['pipe', 'pipe', 'pipe', ...command.descriptors]
+    // Marked, so that it ends with this server.
+    child = withMark(() => spawn(command.file, command.args, { cwd: '/', env: {}, stdio }))
   } catch (error) {
     command.ended?.()
     throw error

@@ -1,6 +1,7 @@
 /** The machine that the server runs on, as the core's host. */
 import { randomUUID } from 'node:crypto'
 import process from 'node:process'
+import { setImmediate } from 'node:timers'
 import type { Child, ChildEvents, Host, SpawnSpec } from '../core/host.ts'
 import type { Limits } from '../core/limits.ts'
 import { confinedFiles } from './confined-files.ts'
@@ -15,6 +16,7 @@ import { spawnError } from './os-error.ts'
 import { startConfinedPiped, startPiped } from './pipe-process.ts'
 import { createSandboxes, sandboxType } from './sandboxes.ts'
 import type { SandboxOptions, Sandboxes } from './sandboxes.ts'
+import { postWarden } from './warden.ts'
 import { watchMissing } from './watch-missing.ts'
 import { startConfinedOnTerminal, startOnTerminal, terminalEnvironment } from './terminal-process.ts'
 
@@ -41,6 +43,7 @@ export function createHost({ sandbox, limits, httpPolicy = openPolicy, report }:
       return (await http)(request, signal)
     },
     spawn: async (spec, events) => {
+      postWarden()
       try {
         return await start(spec, events, sandboxes)
       } catch (error) {
@@ -54,6 +57,8 @@ export function createHost({ sandbox, limits, httpPolicy = openPolicy, report }:
     sandboxType,
     environmentInfo: () => {
       sandboxes.prepare()
+      // Before the first command, and behind the answer.
+      setImmediate(postWarden)
       return environmentInfo()
     },
     environment: () => (environment ??= new Map(Object.entries(process.env) as [string, string][])),

@@ -14,6 +14,8 @@ import { isDeno } from './runtime.ts'
 const FIOCLEX = process.platform === 'darwin' ? 0x20006601n : 0x5451n
 const MFD_CLOEXEC = 1
 const F_SETPIPE_SZ = 1031
+const SOL_SOCKET = 1
+const SO_PEERCRED = 17
 
 /** Room in a pipe: four reads, so that a child that floods is not woken for each one. The usual is one. */
 const PIPE_BYTES = 256 * 1024
@@ -26,6 +28,9 @@ type Functions = {
   close: (fd: number) => number
   flock: (fd: number, operation: number) => number
   signal: (signal: number, handler: bigint) => unknown
+  getrlimit?: (resource: number, limit: BigUint64Array) => number
+  setrlimit?: (resource: number, limit: BigUint64Array) => number
+  getsockopt?: (fd: number, level: number, option: number, value: Int32Array, length: Int32Array) => number
 }
 
 let loaded: Functions | null | undefined
@@ -52,7 +57,14 @@ function loadNode(): Functions | null {
   const ffi = process.getBuiltinModule?.('node:ffi') as typeof import('node:ffi') | undefined
   if (ffi === undefined) return null
   const { functions } = ffi.dlopen(null, {
-    ...(process.platform === 'linux' ? { fcntl: { arguments: ['i32', 'i32', 'i32'] as const, return: 'i32' as const } } : {}),
+    ...(process.platform === 'linux'
+      ? {
+          fcntl: { arguments: ['i32', 'i32', 'i32'] as const, return: 'i32' as const },
+          getrlimit: { arguments: ['i32', 'pointer'] as const, return: 'i32' as const },
+          setrlimit: { arguments: ['i32', 'pointer'] as const, return: 'i32' as const },
+          getsockopt: { arguments: ['i32', 'i32', 'i32', 'pointer', 'pointer'] as const, return: 'i32' as const },
+        }
+      : {}),
     pipe: { arguments: ['pointer'], return: 'i32' },
     close: { arguments: ['i32'], return: 'i32' },
     flock: { arguments: ['i32', 'i32'], return: 'i32' },
@@ -73,7 +85,14 @@ function loadDeno(): Functions {
   const deno = (globalThis as unknown as { Deno: DenoFfi }).Deno
   const library = process.platform === 'darwin' ? 'libSystem.dylib' : 'libc.so.6'
   return deno.dlopen(library, {
-    ...(process.platform === 'linux' ? { memfd_create: { parameters: ['buffer', 'u32'], result: 'i32' } } : {}),
+    ...(process.platform === 'linux'
+      ? {
+          memfd_create: { parameters: ['buffer', 'u32'], result: 'i32' },
+          getrlimit: { parameters: ['i32', 'buffer'], result: 'i32' },
+          setrlimit: { parameters: ['i32', 'buffer'], result: 'i32' },
+          getsockopt: { parameters: ['i32', 'i32', 'i32', 'buffer', 'buffer'], result: 'i32' },
+        }
+      : {}),
     close: { parameters: ['i32'], result: 'i32' },
     flock: { parameters: ['i32', 'i32'], result: 'i32' },
     ioctl: { parameters: ['i32', 'u64'], result: 'i32' },
@@ -134,4 +153,25 @@ export function lockFile(fd: number, lock: (typeof Lock)[keyof typeof Lock]): bo
 /** Undoes the runtime's ignoring of SIGPIPE, which an execve would hand on. */
 export function restoreSigpipe(): void {
   functions()?.signal(constants.signals.SIGPIPE, 0n)
+}
+
+/** A resource's limits, on Linux. */
+export function getLimit(resource: number): { soft: bigint; hard: bigint } | undefined {
+  const limit = new BigUint64Array(2)
+  if (functions()?.getrlimit?.(resource, limit) !== 0) return undefined
+  return { soft: limit[0] as bigint, hard: limit[1] as bigint }
+}
+
+/** Says whether it could. */
+export function setLimit(resource: number, { soft, hard }: { soft: bigint; hard: bigint }): boolean {
+  return functions()?.setrlimit?.(resource, new BigUint64Array([soft, hard])) === 0
+}
+
+/** The user at the other end of a unix socket, as it was when that connected. On Linux. */
+export function peerUser(fd: number): number | undefined {
+  // pid, uid, gid
+  const credentials = new Int32Array(3)
+  const length = new Int32Array([credentials.byteLength])
+  if (functions()?.getsockopt?.(fd, SOL_SOCKET, SO_PEERCRED, credentials, length) !== 0) return undefined
+  return (credentials[1] as number) >>> 0
 }

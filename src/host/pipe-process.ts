@@ -1,6 +1,6 @@
 /** A process whose output goes through pipes. */
 import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
+import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync } from 'node:fs'
 import { Socket } from 'node:net'
@@ -11,6 +11,7 @@ import type { ConfinedStart } from './confined-process.ts'
 import { trackConfined, trackGroup } from './groups.ts'
 import type { Group } from './groups.ts'
 import { openPipe } from './libc.ts'
+import { withMark } from './marks.ts'
 import { findProgram } from './program.ts'
 
 /** What one of the child's three streams is in the child, and its other end in here. */
@@ -37,33 +38,31 @@ function inputWire(): Wire<Writable> {
 export async function startPiped(spec: SpawnSpec, events: ChildEvents): Promise<Child> {
   const { file } = findProgram(spec)
   const program = { file, argv0: spec.arg0 ?? (spec.argv[0] as string), args: spec.argv.slice(1), cwd: spec.cwd, env: Object.fromEntries(spec.env) }
-  const { child, stdin, outputs } = await spawnPiped(program, spec.stdin === 'pipe', [])
-  return followChild(child, stdin, outputs, trackGroup(child.pid as number), events)
+  const { child, mark, stdin, outputs } = await spawnPiped(program, spec.stdin === 'pipe', [])
+  return followChild(child, stdin, outputs, trackGroup(child.pid as number, mark), events)
 }
 
 export async function startConfinedPiped(spec: SpawnSpec, command: ConfinedStart, events: ChildEvents): Promise<Child> {
   const program = { ...command, argv0: command.file, cwd: '/', env: {} }
-  const { child, stdin, outputs } = await spawnPiped(program, spec.stdin === 'pipe', command.descriptors)
+  const { child, mark, stdin, outputs } = await spawnPiped(program, spec.stdin === 'pipe', command.descriptors)
   child.once('exit', command.release)
-  return followChild(child, stdin, outputs, trackConfined(child.pid as number), events)
+  return followChild(child, stdin, outputs, trackConfined(child.pid as number, mark), events)
 }
 
 type Program = { file: string; argv0: string; args: string[]; cwd: string; env: Record<string, string> }
-type Piped = { child: ChildProcess; stdin: Writable | undefined; outputs: readonly [Readable, Readable] }
+type Piped = { child: ChildProcess; mark: string | undefined; stdin: Writable | undefined; outputs: readonly [Readable, Readable] }
 
 async function spawnPiped({ file, args, ...options }: Program, pipeStdin: boolean, descriptors: number[]): Promise<Piped> {
   const stdinWire = pipeStdin ? inputWire() : undefined
   const stdoutWire = outputWire()
   const stderrWire = outputWire()
   const wires = [stdinWire, stdoutWire, stderrWire].filter((wire) => wire !== undefined)
+  const stdio: StdioOptions = [stdinWire?.child ?? 'ignore', stdoutWire.child, stderrWire.child, ...descriptors]
   let child: ChildProcess
+  let mark: string | undefined
   try {
-    child = spawn(file, args, {
-      ...options,
-      // A session and process group of its own, without a controlling terminal.
-      detached: true,
-      stdio: [stdinWire?.child ?? 'ignore', stdoutWire.child, stderrWire.child, ...descriptors],
-    })
+    // A session and process group of its own, without a controlling terminal.
+    ;[child, mark] = withMark((mark) => [spawn(file, args, { ...options, detached: true, stdio }), mark])
     // Some failures come as an event, after the call.
     if (child.pid === undefined) throw ((await once(child, 'error')) as unknown[])[0]
   } catch (error) {
@@ -73,7 +72,7 @@ async function spawnPiped({ file, args, ...options }: Program, pipeStdin: boolea
   for (const { child: fd } of wires) if (typeof fd === 'number') closeSync(fd)
   const stdin = stdinWire?.ours(child, 0)
   const outputs = [stdoutWire.ours(child, 1), stderrWire.ours(child, 2)] as const
-  return { child, stdin, outputs }
+  return { child, mark, stdin, outputs }
 }
 
 function followChild(
@@ -105,12 +104,14 @@ function followChild(
   })
 
   return {
+    pid: process.pid,
     write: (bytes) => void stdin?.write(bytes),
     stdinQueued: () => stdin?.writableLength ?? 0,
     stdinOpen: () => stdin?.writable ?? false,
     pause: () => outputs.forEach((output) => output.pause()),
     resume: () => outputs.forEach((output) => output.resume()),
     interrupt: group.interrupt,
+    terminate: group.terminate,
     kill: group.kill,
     abandon: () => outputs.forEach((output) => output.destroy()),
     forget: () => {

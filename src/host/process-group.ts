@@ -5,14 +5,16 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import process from 'node:process'
-import { setImmediate, setTimeout } from 'node:timers'
+import { setTimeout } from 'node:timers'
 import { statFields } from './proc-stat.ts'
 
-export function signalGroup(pid: number, signal: 'SIGINT' | 'SIGKILL'): void {
+type Signal = 'SIGINT' | 'SIGTERM' | 'SIGKILL'
+
+export function signalGroup(pid: number, signal: Signal): void {
   signalQuietly(-pid, signal)
 }
 
-function signalQuietly(target: number, signal: 'SIGINT' | 'SIGKILL'): void {
+export function signalQuietly(target: number, signal: Signal): void {
   try {
     process.kill(target, signal)
   } catch {
@@ -30,75 +32,19 @@ export function groupExists(pid: number): boolean {
   }
 }
 
-const doomed = new Set<number>()
-
-/**
- * SIGKILL to a child that has not been reaped: to its group at once, and to the job-control groups that a
- * shell made in its session at the end of this turn, in one look at all processes however many are killed.
- */
-export function killSession(pid: number): void {
-  signalGroup(pid, 'SIGKILL')
-  if (process.platform !== 'linux') return
-  if (doomed.size === 0) setImmediate(killDoomed)
-  doomed.add(pid)
-}
-
-function killDoomed(): void {
-  killMembers(doomed)
-  doomed.clear()
-}
-
-/**
- * SIGKILL to what reaped leaders left behind. A process that has a leader's number now is a stranger, and
- * so is its session: that is left alone.
- */
-export function killLeftovers(pids: Iterable<number>): void {
-  if (process.platform !== 'linux') {
-    for (const pid of pids) signalGroup(pid, 'SIGKILL')
-    return
-  }
-  const sessions = sessionsByLeader()
-  for (const pid of pids) {
-    const members = sessions.get(pid) ?? []
-    if (members.includes(pid)) continue
-    for (const member of members) signalQuietly(member, 'SIGKILL')
-  }
-}
-
-/** SIGKILL to all members of these sessions, whose leaders have not been reaped. */
-export function killMembers(leaders: Iterable<number>): void {
-  if (process.platform !== 'linux') return
-  const sessions = sessionsByLeader()
-  for (const leader of leaders) for (const member of sessions.get(leader) ?? []) signalQuietly(member, 'SIGKILL')
-}
-
-/** Every process by the session it belongs to. */
-function sessionsByLeader(): Map<number, number[]> {
-  const sessions = new Map<number, number[]>()
-  for (const name of readdirSync('/proc')) {
-    const pid = Number(name)
-    const session = Number.isInteger(pid) ? Number(statFields(pid)?.[3]) : Number.NaN
-    if (Number.isNaN(session)) continue
-    const members = sessions.get(session) ?? []
-    members.push(pid)
-    sessions.set(session, members)
-  }
-  return sessions
-}
-
 /** A sandbox that was started just now has no command yet; so long it is waited for, looking so often. */
 const COMMAND_MS = 1000
 const LOOK_MS = 5
 
-/** SIGINT to the command in a sandbox, by its keeper's pid: to its group, and to its terminal's foreground job. */
-export function interruptConfined(keeper: number, waited = 0): void {
+/** A signal to the command in a sandbox, by its keeper's pid: to its group, and to its terminal's foreground job. */
+export function signalConfined(keeper: number, signal: 'SIGINT' | 'SIGTERM', waited = 0): void {
   const command = commandIn(keeper)
   if (command !== undefined) {
-    signalGroup(command, 'SIGINT')
+    signalGroup(command, signal)
     const job = foregroundGroup(command)
-    if (job !== undefined && job !== command) signalGroup(job, 'SIGINT')
+    if (job !== undefined && job !== command) signalGroup(job, signal)
   } else if (waited < COMMAND_MS && statFields(keeper) !== undefined) {
-    setTimeout(() => interruptConfined(keeper, waited + LOOK_MS), LOOK_MS)
+    setTimeout(() => signalConfined(keeper, signal, waited + LOOK_MS), LOOK_MS)
   }
 }
 

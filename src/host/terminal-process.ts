@@ -11,6 +11,7 @@ import type { ConfinedStart } from './confined-process.ts'
 import { trackConfined, trackGroup } from './groups.ts'
 import type { Group } from './groups.ts'
 import { closeDescriptor, closeOnExec } from './libc.ts'
+import { withMark } from './marks.ts'
 import { foregroundGroup, signalGroup } from './process-group.ts'
 import { checkSize, findProgram } from './program.ts'
 import { ptyAddon } from './pty-addon.ts'
@@ -39,13 +40,13 @@ export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Pro
 
   let exited: (code: number, signal: number) => void = () => {}
   const variables = Array.from(env, ([name, value]) => `${name}=${value}`)
-  const terminal = fork(() =>
-    addon.fork(file as string, args, variables, spec.cwd, COLUMNS, ROWS, SAME_ID, SAME_ID, false, '', (code, signal) => exited(code, signal)),
+  const forked = (code: number, signal: number): void => exited(code, signal)
+  const { fd, pid, pty, mark } = fork(() =>
+    withMark((mark) => ({ ...addon.fork(file as string, args, variables, spec.cwd, COLUMNS, ROWS, SAME_ID, SAME_ID, false, '', forked), mark })),
   )
-  const { fd, pid, pty } = terminal
   // Without this every later child would hold this terminal open.
   closeOnExec(fd)
-  const followed = followTerminal(fd, pid, trackGroup(pid), events, holdOpen(pty))
+  const followed = followTerminal(fd, pid, trackGroup(pid, mark), events, holdOpen(pty))
   exited = followed.exited
   return followed.child
 }
@@ -58,21 +59,18 @@ export async function startConfinedOnTerminal(command: ConfinedStart, events: Ch
   const { master, slave } = fork(() => ptyAddon().open(COLUMNS, ROWS))
   closeOnExec(master)
   closeOnExec(slave)
+  const stdio = [slave, slave, slave, ...command.descriptors]
   let child: ChildProcess
+  let mark: string | undefined
   try {
-    child = spawn(command.file, command.args, {
-      cwd: '/',
-      env: {},
-      detached: true,
-      stdio: [slave, slave, slave, ...command.descriptors],
-    })
+    ;[child, mark] = withMark((mark) => [spawn(command.file, command.args, { cwd: '/', env: {}, detached: true, stdio }), mark])
     if (child.pid === undefined) throw ((await once(child, 'error')) as unknown[])[0]
   } catch (error) {
     closeDescriptor(master)
     closeDescriptor(slave)
     throw error
   }
-  const followed = followTerminal(master, child.pid, trackConfined(child.pid), events, () => closeDescriptor(slave))
+  const followed = followTerminal(master, child.pid, trackConfined(child.pid, mark), events, () => closeDescriptor(slave))
   child.on('error', () => {})
   child.once('exit', (code, signal) => {
     command.release()
@@ -126,6 +124,7 @@ function followTerminal(fd: number, pid: number, group: Group, events: ChildEven
   }
 
   const child: Child = {
+    pid,
     write: (bytes) => writer.write(bytes),
     stdinQueued: () => writer.queued(),
     stdinOpen: () => !reaped && !master.destroyed,
@@ -136,6 +135,7 @@ function followTerminal(fd: number, pid: number, group: Group, events: ChildEven
       const job = foregroundGroup(pid)
       if (job !== undefined && job !== pid) signalGroup(job, 'SIGINT')
     },
+    terminate: group.terminate,
     kill: group.kill,
     abandon: () => void master.destroy(),
     forget: group.forget,

@@ -8,6 +8,8 @@ export const ErrorCode = {
   Internal: -32603,
   /** A file or directory that does not exist. The only code that clients tell apart for files. */
   NotFound: -32004,
+  /** A bound of the server was met, or it is about to end: nothing was done. */
+  Overloaded: -32001,
   /** The session is held by a live connection; clients from 0.150 on wait and try again. */
   SessionAttached: -32010,
 } as const
@@ -26,4 +28,5 @@ export const messageOf = (error: unknown): string => (error instanceof Error ? e
 
 export const invalidRequest = (message: string): RpcError => new RpcError(ErrorCode.InvalidRequest, message)
 export const invalidParams = (message: string): RpcError => new RpcError(ErrorCode.InvalidParams, message)
+export const overloaded = (message: string): RpcError => new RpcError(ErrorCode.Overloaded, message)
 export const internalError = (message: string): RpcError => new RpcError(ErrorCode.Internal, message)

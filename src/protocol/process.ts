@@ -68,7 +68,11 @@ export const SignalParams = v.object({
   signal: v.picklist(['interrupt']),
 })
 
-export const TerminateParams = v.object({ processId: v.string() })
+export const TerminateParams = v.object({
+  processId: v.string(),
+  /** Ours: SIGTERM first, and SIGKILL when so many milliseconds have passed. Absent: SIGKILL at once. */
+  graceMs: optional(u64),
+})
 
 export type OutputStream = 'stdout' | 'stderr' | 'pty'
 export type WriteStatus = 'accepted' | 'unknownProcess' | 'stdinClosed'

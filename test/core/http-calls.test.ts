@@ -592,7 +592,7 @@ test('so many requests may be under way on one connection, streams included, and
   await settled()
   for (const id of refused) {
     assert.equal(answered(client, id).error, {
-      code: ErrorCode.InvalidRequest,
+      code: ErrorCode.Overloaded,
       message: 'at most 4 http requests may be under way per connection',
     })
   }
@@ -609,7 +609,7 @@ test('so many requests may be under way on one connection, streams included, and
   const last = begin()
   await settled()
   assert.equal(ids.map((id) => client.answer(id)), [undefined, undefined, undefined])
-  assert.is(answered(client, last).error?.code, ErrorCode.InvalidRequest)
+  assert.is(answered(client, last).error?.code, ErrorCode.Overloaded)
 })
 
 test('300 streams run at once, each whole', async () => {

@@ -40,4 +40,15 @@ test('sessions and ended processes outlive the recovery of every client', () => 
   assert.ok(limits.retainEndedMs >= 45_000 && limits.sessionTtlMs >= 80_000)
 })
 
+test('one largest message waits where waiting is bounded, and held writes of a long burst fit their bound', () => {
+  assert.ok(limits.waitingBytes >= 2 * limits.messageBytes)
+  // A burst of 20,000 small writes to a child that reads late is served in full.
+  assert.ok(limits.stdinWrites + (limits.stdinTotal - limits.stdinQueue) / (limits.heldWriteOverhead + 100) > 20_000)
+})
+
+test('a drain leaves a client that is far away the time to come for the last of it, and is none unless asked for', () => {
+  // Round trips of a client far away, and a look in between.
+  assert.ok(limits.drainQuietMs >= 400 && limits.drainMs === 0)
+})
+
 test.run()

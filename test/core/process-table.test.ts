@@ -2,6 +2,9 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { SpawnSpec } from '../../src/core/host.ts'
 import { defaultLimits } from '../../src/core/limits.ts'
+import type { Limits } from '../../src/core/limits.ts'
+import { silentObserver } from '../../src/core/observer.ts'
+import type { Process } from '../../src/core/process.ts'
 import { ProcessTable } from '../../src/core/process-table.ts'
 import { RetainedBudget } from '../../src/core/retained-budget.ts'
 import { ErrorCode, internalError, RpcError } from '../../src/protocol/errors.ts'
@@ -10,10 +13,14 @@ import { ManualClock, settled } from '../support/manual-clock.ts'
 
 const spec = (): SpawnSpec => ({ argv: ['fake'], cwd: '/', env: new Map(), stdin: 'pipe' })
 
-function setup() {
+function setup(changes: Partial<Limits> = {}) {
   const [host, clock, budget] = [new FakeHost(), new ManualClock(), new RetainedBudget(1e9)]
-  const table = new ProcessTable({ host, clock, budget, limits: defaultLimits })
-  return { host, clock, budget, table, start: (id: string, ready?: Promise<void>) => table.start(id, spec, { isConfined: false, ready }) }
+  const table = new ProcessTable({ host, clock, budget, limits: { ...defaultLimits, ...changes }, observer: silentObserver() })
+  const start = async (id: string, ready?: Promise<void>): Promise<void> => {
+    const { announce } = await table.start(id, spec, { peer: { connection: 1, address: 'memory' }, isConfined: false, ready })
+    announce()
+  }
+  return { host, clock, budget, table, start }
 }
 
 /** The code that a promise fails with; undefined if it does not fail. */
@@ -158,6 +165,79 @@ test('when a table is disposed of, what runs and what is about to run is killed'
   assert.ok(host.children.every((child) => child.kills === 1 && child.forgotten))
   assert.is(table.findStarted('running'), undefined)
   assert.is(budget.total, 0)
+})
+
+test('so many processes may be open at a time, those that start included, and each that closes makes room', async () => {
+  const { host, table, start } = setup({ processes: 3 })
+  await start('runs')
+  const release = host.holdSpawns()
+  const starting = start('starts')
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const waiting = codeOf(start('waits', promise))
+  assert.is(await codeOf(start('more')), ErrorCode.Overloaded)
+  assert.is(table.open, 3)
+  // A name that is taken is told as that.
+  assert.is(await codeOf(start('runs')), ErrorCode.InvalidRequest)
+  table.terminate('waits')
+  resolve()
+  release()
+  await Promise.all([starting, waiting])
+  await start('more')
+  assert.is(await codeOf(start('again')), ErrorCode.Overloaded)
+  host.child.exit(0)
+  assert.is(await codeOf(start('again')), ErrorCode.Overloaded, 'its output is still held')
+  host.child.end()
+  await start('again')
+  host.spawnError = internalError('no')
+  host.children[0]?.exit(0)
+  host.children[0]?.end()
+  for (let count = 0; count < 10; count++) assert.is(await codeOf(start('fails')), ErrorCode.Internal)
+  assert.is(table.open, 2)
+})
+
+test('of closed processes only so many are kept, the youngest, and no timer of the others', async () => {
+  const { host, clock, table, budget, start } = setup({ endedProcesses: 3 })
+  for (let index = 0; index < 10; index++) {
+    await start(`p${index}`)
+    host.child.output('stdout', 'x')
+    clock.advance(1)
+    host.child.exit(0)
+    host.child.end()
+    clock.advance(1)
+  }
+  const kept = Array.from({ length: 10 }, (_, index) => `p${index}`).filter((id) => table.findStarted(id) !== undefined)
+  assert.equal(kept, ['p7', 'p8', 'p9'])
+  assert.is(clock.timers, 3)
+  assert.is(budget.total, 3 * (1 + defaultLimits.chunkOverhead))
+  assert.is(await codeOf(start('p0')), undefined)
+  table.dispose()
+  assert.is(clock.timers, 0)
+})
+
+test('a closed process is kept until its client has been told, however long and however many; meanwhile none more is started', async () => {
+  const { host, clock, table, start } = setup({ endedProcesses: 2 })
+  /** A client that takes an event only when the test does. */
+  const behind = new Set<Process>()
+  table.attach({ eventsReady: (process) => behind.add(process) })
+  for (const id of ['a', 'b', 'c']) {
+    await start(id)
+    host.child.output('stdout', 'x')
+    host.child.exit(0)
+    host.child.end()
+    clock.advance(1)
+  }
+  clock.advance(1_000_000)
+  assert.ok(['a', 'b', 'c'].every((id) => table.findStarted(id) !== undefined))
+  assert.is(await codeOf(start('d')), ErrorCode.Overloaded)
+  for (const process of behind) {
+    let events = 0
+    while (process.takeEvent() !== undefined) events++
+    assert.is(events, 3)
+  }
+  await start('d')
+  assert.equal(['a', 'b', 'c'].filter((id) => table.findStarted(id) !== undefined), ['b', 'c'])
+  clock.advance(80_000)
+  assert.ok(['b', 'c'].every((id) => table.findStarted(id) === undefined))
 })
 
 test.run()

@@ -5,9 +5,11 @@ import * as assert from 'uvu/assert'
 import { AsciiParts } from '../../src/core/frames.ts'
 import { defaultLimits } from '../../src/core/limits.ts'
 import type { Limits } from '../../src/core/limits.ts'
+import { silentObserver } from '../../src/core/observer.ts'
 import { Process } from '../../src/core/process.ts'
 import type { Listener } from '../../src/core/process.ts'
 import { RetainedBudget } from '../../src/core/retained-budget.ts'
+import { StdinBudget } from '../../src/core/stdin-budget.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
 import type { RpcError } from '../../src/protocol/errors.ts'
 import type { OutputStream } from '../../src/protocol/process.ts'
@@ -75,7 +77,7 @@ class Setup {
   } = {}) {
     this.limits = { ...defaultLimits, ...limits }
     this.budget = budget
-    this.process = new Process('p', { clock: this.clock, limits: this.limits, budget, isConfined: confined, onClosed: () => this.closings++ })
+    this.process = new Process('p', { clock: this.clock, limits: this.limits, budget, isConfined: confined, totals: silentObserver().totals, stdin: new StdinBudget(this.limits.stdinTotal), onClosed: () => this.closings++ })
     this.child = new FakeChild({ argv: ['p'], cwd: '/', env: new Map(), stdin }, this.process)
     this.process.started(this.child)
     if (announced) this.process.announce(alone ? undefined : this.client)
@@ -709,6 +711,67 @@ test('a stream that ends by itself after terminate is not abandoned', () => {
   clock.advance(10_000)
   assert.not(child.abandoned)
   assert.is(clock.timers, 0)
+})
+
+test('a grace is a request to end, and a kill when the time is up', () => {
+  const { process, child, clock } = new Setup({ stdin: 'pipe' })
+  assert.ok(process.terminate(1000))
+  assert.equal([child.terminations, child.kills], [1, 0])
+  // It may still be told something, such as that it should really quit.
+  assert.is(process.write(new Uint8Array(1), null), 'accepted')
+  clock.advance(999)
+  assert.is(child.kills, 0)
+  clock.advance(1)
+  assert.equal([child.terminations, child.kills], [1, 1])
+  assert.throws(() => process.write(new Uint8Array(1), null))
+  child.exit(137)
+  child.end()
+  clock.advance(1000)
+  assert.is(clock.timers, 0)
+  assert.is(child.kills, 1)
+})
+
+test('a second terminate sets the time anew, asks no second time, and kills at once without a grace', () => {
+  const { process, child, clock } = new Setup()
+  process.terminate(60_000)
+  process.terminate(500)
+  assert.equal([child.terminations, clock.timers], [1, 1])
+  clock.advance(500)
+  assert.is(child.kills, 1)
+  process.terminate(500)
+  assert.equal([child.terminations, clock.timers], [1, 0], 'it has been killed')
+  const other = new Setup()
+  other.process.terminate(60_000)
+  other.process.terminate()
+  assert.equal([other.child.kills, other.clock.timers], [1, 0])
+})
+
+test('what a process leaves when it ends within its grace is killed when that is over', () => {
+  const { process, child, clock, client } = new Setup()
+  process.terminate(1000)
+  child.exit(0)
+  child.end()
+  client.take()
+  assert.is(client.events.at(-1)?.method, 'process/closed')
+  assert.is(child.kills, 0)
+  assert.not(process.terminate(), 'it is over')
+  clock.advance(1000)
+  assert.is(child.kills, 1)
+})
+
+test('a process that is let go of within its grace is killed at once, also one that has closed', () => {
+  for (const closes of [false, true]) {
+    const { process, child, clock } = new Setup()
+    process.terminate(1000)
+    if (closes) {
+      child.exit(0)
+      child.end()
+    }
+    process.dispose()
+    assert.is(child.kills, 1)
+    clock.advance(5000)
+    assert.is(child.kills, 1)
+  }
 })
 
 test('interrupt reaches a running root only', () => {

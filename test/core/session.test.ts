@@ -2,6 +2,8 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { SpawnSpec } from '../../src/core/host.ts'
 import { defaultLimits } from '../../src/core/limits.ts'
+import type { Limits } from '../../src/core/limits.ts'
+import { silentObserver } from '../../src/core/observer.ts'
 import { RetainedBudget } from '../../src/core/retained-budget.ts'
 import { SessionRegistry } from '../../src/core/session.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
@@ -11,9 +13,9 @@ import { ManualClock } from '../support/manual-clock.ts'
 
 const spec = (): SpawnSpec => ({ argv: ['fake'], cwd: '/', env: new Map(), stdin: 'closed' })
 
-function setup() {
+function setup(changes: Partial<Limits> = {}) {
   const [host, clock] = [new FakeHost(), new ManualClock()]
-  return { host, clock, sessions: new SessionRegistry({ host, clock, limits: defaultLimits, budget: new RetainedBudget(1e9) }) }
+  return { host, clock, sessions: new SessionRegistry({ host, clock, limits: { ...defaultLimits, ...changes }, budget: new RetainedBudget(1e9), observer: silentObserver() }) }
 }
 
 function codeOf(run: () => unknown): number | undefined {
@@ -54,7 +56,7 @@ test('an id that is unknown, empty or a name of the language is refused', () => 
     )
 })
 
-const open = { isConfined: false, ready: undefined }
+const open = { peer: { connection: 1, address: 'memory' }, isConfined: false, ready: undefined }
 
 test('a detached session can be resumed for 80 seconds, and is gone at that very moment', async () => {
   const { sessions, clock, host } = setup()
@@ -109,6 +111,20 @@ test('when all end at once, every process is killed and nothing is left to come'
   )
   assert.is(sessions.size, 0)
   assert.is(clock.timers, 0)
+})
+
+test('so many sessions may be, and one that ends makes room', () => {
+  const { sessions, clock } = setup({ sessions: 2 })
+  const [one] = [sessions.create(), sessions.create()]
+  assert.is(codeOf(() => sessions.create()), ErrorCode.Overloaded)
+  // One that has lost its connection is still one, and can be resumed.
+  sessions.detach(one)
+  assert.is(codeOf(() => sessions.create()), ErrorCode.Overloaded)
+  assert.is(sessions.resume(one.id), one)
+  sessions.detach(one)
+  clock.advance(80_000)
+  assert.is(codeOf(() => sessions.create()), undefined)
+  assert.is(sessions.size, 2)
 })
 
 test.run()

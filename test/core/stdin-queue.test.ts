@@ -2,20 +2,23 @@ import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { defaultLimits } from '../../src/core/limits.ts'
+import { silentObserver } from '../../src/core/observer.ts'
+import { StdinBudget } from '../../src/core/stdin-budget.ts'
 import { StdinQueue } from '../../src/core/stdin-queue.ts'
-import { ErrorCode, RpcError } from '../../src/protocol/errors.ts'
+import { ErrorCode, overloaded, RpcError } from '../../src/protocol/errors.ts'
 import type { WriteStatus } from '../../src/protocol/process.ts'
 import { FakeChild } from '../support/fake-host.ts'
 import { settled } from '../support/manual-clock.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 
-const limits = { ...defaultLimits, stdinQueue: 10, stdinTotal: 40, writeIds: 4 }
+const limits = { ...defaultLimits, stdinQueue: 10, stdinTotal: 40, heldWriteOverhead: 0, writeIds: 4 }
 
-function queueOf(changes: object = {}): { child: FakeChild; queue: StdinQueue } {
+function queueOf(changes: Partial<typeof limits> = {}, budget?: StdinBudget): { child: FakeChild; queue: StdinQueue } {
+  const own = { ...limits, ...changes }
   const events = { output() {}, exited() {}, ended() {}, stdinMoved: () => queue.moved() }
   const child = new FakeChild({ argv: ['cat'], cwd: '/', env: new Map(), stdin: 'pipe' }, events)
-  const queue: StdinQueue = new StdinQueue(child, { ...limits, ...changes })
+  const queue: StdinQueue = new StdinQueue(child, own, silentObserver().totals, budget ?? new StdinBudget(own.stdinTotal))
   return { child, queue }
 }
 
@@ -62,7 +65,7 @@ test('input reaches the child once, in the order written, within bounds, and eve
           try {
             answer = follow(queue.write(bytes(text), step.id === undefined ? null : `w${step.id}`))
           } catch (error) {
-            assert.is((error as RpcError).code, ErrorCode.Internal)
+            assert.is((error as RpcError).code, ErrorCode.Overloaded)
             assert.ok(open && repeated === undefined && waiting + step.write > limits.stdinTotal, 'refused without need')
             continue
           }
@@ -131,7 +134,7 @@ test('writes without an id, or with an empty one, are never taken for repeats', 
 })
 
 test('the last 4096 ids are remembered, and one that was repeated is not thereby younger', () => {
-  const { child, queue } = queueOf({ writeIds: defaultLimits.writeIds, stdinQueue: 1e6 })
+  const { child, queue } = queueOf({ writeIds: defaultLimits.writeIds, stdinQueue: 1e6, stdinTotal: 1e6, stdinWrites: 1e6 })
   for (let id = 0; id < 4096; id++) queue.write(bytes('.'), `w${id}`)
   queue.write(bytes('x'), 'w0')
   queue.write(bytes('x'), 'w4095')
@@ -199,7 +202,7 @@ test('beyond the bound on what waits a write is refused, and its id may be used 
   void queue.write(new Uint8Array(30), null)
   assert.throws(
     () => queue.write(bytes('x'), 'w'),
-    (error: RpcError) => error instanceof RpcError && error.code === ErrorCode.Internal,
+    (error: RpcError) => error instanceof RpcError && error.code === ErrorCode.Overloaded && /\b40\b/.test(error.message),
   )
   child.reads()
   child.reads()
@@ -217,6 +220,78 @@ test('when stdin closes, writes that are held back and later ones learn of it', 
   assert.is(queue.write(bytes('y'), 'new'), 'stdinClosed')
   // What was accepted before stays accepted.
   assert.is(queue.write(bytes('z'), 'sent'), 'accepted')
+})
+
+/** Whether a write is refused for want of room. */
+function isRefused(queue: StdinQueue, size: number): boolean {
+  try {
+    void queue.write(new Uint8Array(size), null)
+    return false
+  } catch (error) {
+    assert.is((error as RpcError).code, ErrorCode.Overloaded)
+    return true
+  }
+}
+
+test('tiny writes are held back by their number, and go on when the child has read', async () => {
+  const { child, queue } = queueOf({ stdinQueue: 1000, stdinWrites: 5 })
+  for (let count = 0; count < 5; count++) assert.is(queue.write(bytes('x'), null), 'accepted')
+  const sixth = follow(queue.write(bytes('6'), null))
+  await settled()
+  assert.is(sixth.status, undefined)
+  child.reads(4)
+  await settled()
+  assert.is(sixth.status, undefined)
+  child.reads()
+  await settled()
+  assert.is(sixth.status, 'accepted')
+  // The count began anew with the empty queue.
+  for (let count = 0; count < 4; count++) assert.is(queue.write(bytes('y'), null), 'accepted')
+})
+
+test('a write that is held back counts for more than its bytes', () => {
+  const { queue, child } = queueOf({ stdinTotal: 40, heldWriteOverhead: 9 })
+  queue.write(new Uint8Array(10), null)
+  for (let count = 0; count < 3; count++) assert.not(isRefused(queue, 1))
+  assert.ok(isRefused(queue, 1))
+  child.reads()
+  assert.not(isRefused(queue, 1))
+})
+
+test('the processes of a session share one bound on what waits', async () => {
+  const budget = new StdinBudget(limits.stdinTotal)
+  const [one, other] = [queueOf({}, budget), queueOf({}, budget)]
+  one.queue.write(new Uint8Array(38), null)
+  assert.ok(isRefused(other.queue, 3), 'though its own child has nothing to read')
+  assert.not(isRefused(other.queue, 2))
+  one.child.reads(5)
+  assert.not(isRefused(other.queue, 5))
+  // What one that ended has not read waits for nobody.
+  assert.ok(isRefused(other.queue, 20))
+  one.child.closeStdin()
+  assert.not(isRefused(other.queue, 20))
+  other.child.reads()
+  await settled()
+  other.child.reads()
+  assert.is(budget.total, 0)
+  assert.not(isRefused(one.queue, 1000), 'closed, which is no want of room')
+})
+
+test('whoever is to be held back is asked first, and what it throws leaves nothing behind', async () => {
+  const { child, queue } = queueOf()
+  const refuse = (): never => {
+    throw overloaded('too many')
+  }
+  queue.write(bytes('0123456789'), null, refuse)
+  assert.throws(() => queue.write(bytes('abc'), 'w', refuse), /too many/)
+  let asked = 0
+  const first = follow(queue.write(bytes('abc'), 'w', () => asked++))
+  // Its answer is waited for as well.
+  assert.throws(() => queue.write(bytes('abc'), 'w', refuse), /too many/)
+  child.reads()
+  await settled()
+  assert.equal([first.status, asked, child.input], ['accepted', 1, '0123456789abc'])
+  assert.is(queue.write(bytes('abc'), 'w', refuse), 'accepted')
 })
 
 test.run()

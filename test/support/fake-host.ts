@@ -15,6 +15,7 @@ export class FakeChild implements Child {
   paused = false
   interrupts = 0
   kills = 0
+  terminations = 0
   abandoned = false
   forgotten = false
   readonly #events: ChildEvents
@@ -113,6 +114,10 @@ export class FakeChild implements Child {
 
   interrupt(): void {
     this.interrupts++
+  }
+
+  terminate(): void {
+    this.terminations++
   }
 
   kill(): void {

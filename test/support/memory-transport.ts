@@ -7,6 +7,7 @@ import { settled } from './manual-clock.ts'
 
 export class MemoryTransport implements Transport {
   readonly source = 'JSON-RPC message from exec-server memory'
+  readonly peer = 'memory'
   /** Every message, in the order sent. */
   readonly messages: string[] = []
   /** A slow client takes nothing until {@link drain}. */

@@ -1,0 +1,134 @@
+/**
+ * Finds and ends all that a child has started, wherever it went: those that bear its mark, the members of its session, and whoever
+ * descends from one of these. What they start between the look and the kill is found by the next look.
+ */
+import process from 'node:process'
+import { setImmediate, setTimeout } from 'node:timers/promises'
+import { lookAtAll, lookInTurns } from './census.ts'
+import type { Seen } from './census.ts'
+import { serverMark } from './marks.ts'
+import { signalGroup, signalQuietly } from './process-group.ts'
+import { statFields } from './proc-stat.ts'
+
+export type Quarry = {
+  /** The child's number, which its group and its session have, too. */
+  readonly pid: number
+  readonly mark: string | undefined
+  /** From then on the number may be a stranger's. */
+  readonly isReaped: boolean
+}
+
+/** A hunt is over when so many looks after the last find have found nobody: what forks and ends all the time may slip through one. */
+const QUIET_LOOKS = 5
+/** Looks in one hunt at the most. Only a bomb that leaves its group with each fork needs many. */
+const MAX_LOOKS = 1000
+/** And in one that must not wait, at the end of the server: its warden looks on. */
+const MAX_LAST_LOOKS = 50
+/** Between two looks others have their turn, too. */
+const LOOK_MS = 2
+
+/** With those that were found before the group was killed. */
+const doomed = new Map<Quarry, Seen[]>()
+let isHunting = false
+
+/** SIGKILL to a child's group at once, and soon to the rest of what it started. */
+export function kill(quarry: Quarry): void {
+  // Whose child somebody is, is forgotten when the parent dies; the mark stays.
+  const members = quarry.mark === undefined ? membersOf([quarry], lookAtAll()) : []
+  if (!quarry.isReaped) signalGroup(quarry.pid, 'SIGKILL')
+  if (process.platform !== 'linux') return
+  doomed.set(quarry, [...(doomed.get(quarry) ?? []), ...members])
+  if (!isHunting) void hunt()
+}
+
+/** One hunt at a time, for all that were doomed meanwhile, however many. */
+async function hunt(): Promise<void> {
+  isHunting = true
+  // All that are killed in this turn together.
+  await setImmediate()
+  while (doomed.size > 0) {
+    const quarries = [...doomed.keys()]
+    const found = [...doomed.values()].flat()
+    doomed.clear()
+    for (const { pid } of found) signalQuietly(pid, 'SIGKILL')
+    await killRest(quarries)
+  }
+  isHunting = false
+}
+
+async function killRest(quarries: readonly Quarry[]): Promise<void> {
+  // A group dies as a whole, those that are being forked included, so its members need no second look.
+  const groups = new Set(quarries.filter(({ isReaped }) => !isReaped).map(({ pid }) => pid))
+  const fled = membersOf(quarries, await lookInTurns()).filter(({ group, isDead }) => !isDead && !groups.has(group))
+  for (const { pid } of fled) signalQuietly(pid, 'SIGKILL')
+  const marks = new Set(quarries.map(({ mark }) => mark).filter((mark) => mark !== undefined))
+  if (fled.length > 0 && marks.size > 0) await chase((mark) => marks.has(mark))
+}
+
+/** Looks again and again for those with a mark, until none is left. */
+async function chase(isWanted: (mark: string) => boolean): Promise<void> {
+  const killNew = killer(isWanted)
+  for (let [looks, quiet] = [0, 0]; looks < MAX_LOOKS && quiet < QUIET_LOOKS; looks++) {
+    let isNew = false
+    await lookInTurns((seen) => {
+      if (killNew(seen)) isNew = true
+    })
+    quiet = isNew ? 0 : quiet + 1
+    await setTimeout(LOOK_MS)
+  }
+}
+
+/**
+ * Kills those with a mark as soon as they are seen, and with their group, in which one that is being forked is, too. Nobody but
+ * descendants is in the group of a descendant, unless that has only just been forked, and is still in ours. Says who was new.
+ */
+function killer(isWanted: (mark: string) => boolean): (seen: Seen) => boolean {
+  const own = Number(statFields(process.pid)?.[2])
+  const known = new Set<string>()
+  return ({ pid, group, startTime, isDead, mark }) => {
+    const itsMark = isDead ? undefined : mark()
+    if (itsMark === undefined || !isWanted(itsMark)) return false
+    if (group !== own) signalGroup(group, 'SIGKILL')
+    signalQuietly(pid, 'SIGKILL')
+    const name = `${pid} ${startTime}`
+    if (known.has(name)) return false
+    known.add(name)
+    return true
+  }
+}
+
+/** SIGTERM to all that a child has started: its group at once, and soon the rest. */
+export async function terminate(quarry: Quarry): Promise<void> {
+  const { isReaped } = quarry
+  const members = quarry.mark === undefined ? membersOf([quarry], lookAtAll()) : undefined
+  if (!isReaped) signalGroup(quarry.pid, 'SIGTERM')
+  const all = members ?? membersOf([quarry], await lookInTurns())
+  for (const { pid, group } of all) if (isReaped || group !== quarry.pid) signalQuietly(pid, 'SIGTERM')
+}
+
+/** SIGKILL to all that this server has started and all that these have left, before it returns. */
+export function killEverything(quarries: readonly Quarry[]): void {
+  const members = membersOf(quarries, lookAtAll())
+  for (const { pid, isReaped } of quarries) if (!isReaped) signalGroup(pid, 'SIGKILL')
+  for (const { pid } of members) signalQuietly(pid, 'SIGKILL')
+  const killNew = killer((mark) => mark.startsWith(serverMark))
+  for (let looks = 0; looks < MAX_LAST_LOOKS; looks++) if (lookAtAll().filter(killNew).length === 0) return
+}
+
+/** All that belong to one of these children. */
+export function membersOf(quarries: readonly Quarry[], all: readonly Seen[]): Seen[] {
+  const marks = new Set(quarries.map(({ mark }) => mark).filter((mark) => mark !== undefined))
+  const numbers = new Set(all.map(({ pid }) => pid))
+  // A process that has the number of one that was reaped is a stranger, and so is its session.
+  const sessions = new Set(quarries.filter(({ pid, isReaped }) => !isReaped || !numbers.has(pid)).map(({ pid }) => pid))
+  const isMarked = (mark: string | undefined): boolean => mark !== undefined && marks.has(mark)
+  const members = all.filter((one) => sessions.has(one.session) || (marks.size > 0 && isMarked(one.mark())))
+  return withDescendants(all, new Set(members))
+}
+
+function withDescendants(all: readonly Seen[], members: Set<Seen>): Seen[] {
+  const children = Map.groupBy(all, ({ parent }) => parent)
+  // A set goes on to what is added to it meanwhile.
+  for (const { pid } of members) for (const child of children.get(pid) ?? []) members.add(child)
+  return [...members]
+}

@@ -1,0 +1,119 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { CloseCode } from '../../src/core/transport.ts'
+import { ErrorCode } from '../../src/protocol/errors.ts'
+import { fakeServer } from '../support/fake-host.ts'
+import { settled } from '../support/manual-clock.ts'
+import { MemoryClient } from '../support/memory-transport.ts'
+
+async function ready(limits: object = {}) {
+  const fake = fakeServer(limits)
+  return { ...fake, client: await MemoryClient.ready(fake.server) }
+}
+
+const read = (client: MemoryClient): number => client.begin('process/read', { processId: 'p', waitMs: 1e9 })
+
+test('so many reads may wait on a connection, one more is refused at once, and a terminate behind them gets through', async () => {
+  const { client, host, server } = await ready({ waitingRequests: 3, runningRequests: 2 })
+  await client.start('p')
+  const waiting = [read(client), read(client), read(client)]
+  const refused = [read(client), client.begin('http/request', { method: 'GET', url: 'http://x/', requestId: 'h' })]
+  await settled()
+  for (const id of refused) {
+    assert.is(client.answer(id)?.error?.code, ErrorCode.Overloaded)
+    assert.match(String(client.answer(id)?.error?.message), /too many requests wait on this connection: 3 /)
+  }
+  assert.not(client.transport.inputPaused)
+  // What need not wait is no matter of this bound, nor are other connections.
+  assert.ok((await client.ask('process/read', { processId: 'p' })).result)
+  const other = await MemoryClient.ready(server)
+  await other.start('p')
+  read(other)
+  await settled()
+  assert.is(other.answers.length, 2)
+  assert.is((await client.ask('process/terminate', { processId: 'p' })).result.running, true)
+  assert.is(host.children[0]?.kills, 1)
+  host.children[0]?.output('stdout', 'x')
+  host.children[0]?.exit(137)
+  host.children[0]?.end()
+  await settled()
+  assert.ok(waiting.every((id) => client.answer(id)?.result))
+})
+
+test('a read that has been answered makes room for another', async () => {
+  const { client, clock } = await ready({ waitingRequests: 2 })
+  await client.start('p')
+  for (let round = 0; round < 5; round++) {
+    const ids = [1, 2].map(() => client.begin('process/read', { processId: 'p', waitMs: 10 }))
+    await settled()
+    assert.is((await client.ask('process/read', { processId: 'p', waitMs: 10 })).error?.code, ErrorCode.Overloaded)
+    clock.advance(10)
+    await settled()
+    assert.ok(ids.every((id) => client.answer(id)?.result))
+  }
+})
+
+test('a burst of 20,000 requests that end by themselves is served in full, so many at a time', async () => {
+  const { client, host } = await ready({ runningRequests: 16 })
+  let [running, most] = [0, 0]
+  host.serveFile = async (_, [path]) => {
+    most = Math.max(most, ++running)
+    await Promise.resolve()
+    running--
+    return path
+  }
+  const ids = Array.from({ length: 20_000 }, (_, index) => client.begin('fs/canonicalize', { path: `/${index}` }))
+  while (client.answers.length < 20_001) await settled()
+  assert.is(new Set(client.answers.map(({ id }) => id)).size, 20_001)
+  assert.is(client.answers.at(-1)?.id, ids.at(-1))
+  assert.ok(most > 1 && most <= 16, `${most} at a time`)
+  assert.not(client.transport.inputPaused)
+})
+
+test('requests that wait without end never stop the reading, however large; those that are too large together are refused', async () => {
+  const { client, host } = await ready({ messageBytes: 10_000, waitingBytes: 20_000, runningRequests: 4 })
+  host.serveHttp = () => new Promise(() => {})
+  const ask = (): number =>
+    client.begin('http/request', { method: 'POST', url: 'http://x/', requestId: 'h', bodyBase64: 'A'.repeat(8000) })
+  const ids = Array.from({ length: 30 }, ask)
+  await settled()
+  const refused = ids.filter((id) => client.answer(id) !== undefined)
+  assert.equal(refused, ids.slice(2))
+  for (const id of refused) assert.is(client.answer(id)?.error?.code, ErrorCode.Overloaded)
+  assert.match(String(client.answer(refused[0])?.error?.message), /20000 bytes/)
+  assert.not(client.transport.inputPaused)
+  assert.ok((await client.ask('environment/status')).result)
+})
+
+test('writes that a child does not take never stop the reading, however many; beyond their bound they are refused', async () => {
+  const { client, host } = await ready({ waitingRequests: 4, runningRequests: 4, stdinQueue: 4, stdinTotal: 100_000, heldWriteOverhead: 10 })
+  await client.start('p', { pipeStdin: true })
+  const ids = Array.from({ length: 20_000 }, () => client.begin('process/write', { processId: 'p', chunk: 'eA==' }))
+  await settled()
+  assert.not(client.transport.inputPaused)
+  const [codes, answered] = [new Set<number | undefined>(), client.answers.filter(({ id }) => ids.includes(id as number))]
+  for (const { error } of answered) codes.add(error?.code)
+  assert.equal([...codes], [undefined, ErrorCode.Overloaded])
+  // 4 are with the child, and some 9090 are held, at 11 bytes each.
+  assert.is(answered.filter(({ result }) => result).length, 4)
+  const held = ids.length - answered.length
+  assert.ok(held > 9080 && held < 9100, `${held} are held`)
+  assert.ok((await client.ask('process/terminate', { processId: 'p' })).result)
+  host.child.exit(137)
+  host.child.end()
+  await settled()
+  assert.ok(ids.every((id) => client.answer(id) !== undefined))
+})
+
+test('a connection that closes answers what waits, and what was refused is not among it', async () => {
+  const { client } = await ready({ waitingRequests: 1 })
+  await client.start('p')
+  const [waits, refused] = [read(client), read(client)]
+  client.connection.close(CloseCode.GoingAway, 'bye')
+  await settled()
+  assert.ok(client.answer(waits)?.result)
+  assert.ok(client.answer(refused)?.error)
+  assert.is(client.transport.closed?.code, CloseCode.GoingAway)
+})
+
+test.run()

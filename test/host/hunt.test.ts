@@ -1,0 +1,138 @@
+/** Who belongs to a child: what must die dies, and strangers live. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { setImmediate } from 'node:timers/promises'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { lookAtAll } from '../../src/host/census.ts'
+import { killAllGroups, trackGroup } from '../../src/host/groups.ts'
+import { kill, terminate } from '../../src/host/hunt.ts'
+import { markOf, withMark } from '../../src/host/marks.ts'
+import { eventually, isAlive, sleep } from '../support/server.ts'
+
+type Leader = { pid: number; mark: string | undefined; printed: number[]; exit: Promise<unknown> }
+
+/** A session leader, with a mark or without, and what its script prints. */
+async function leader(script: string, isMarked = true): Promise<Leader> {
+  const run = (mark?: string) => ({ mark, child: spawn('/bin/bash', ['-c', script], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] }) })
+  const { mark, child } = isMarked ? withMark(run) : run()
+  const exit = once(child, 'exit')
+  const [bytes] = (await once(child.stdout, 'data')) as [Buffer]
+  child.stdout.destroy()
+  return { pid: child.pid as number, mark, printed: bytes.toString().trim().split(/\s+/).map(Number), exit }
+}
+
+const dies = (pid: number): Promise<void> => eventually(() => !isAlive(pid), 5000, `the death of ${pid}`)
+
+/** Tells its number, and has lost its parent, its group, its session and its streams by then. */
+const DAEMON = `(setsid sh -c 'echo $$ >&3; exec sleep 60' 3>&1 >/dev/null </dev/null &)`
+
+for (const isMarked of [true, false]) {
+  const by = isMarked ? 'by its mark' : 'without marks'
+
+  test(`what a reaped leader has left is killed ${by}`, async () => {
+    const { pid, mark, printed, exit } = await leader('sleep 60 > /dev/null & echo $!', isMarked)
+    await exit
+    assert.ok(isAlive(printed[0] as number))
+    kill({ pid, mark, isReaped: true })
+    await dies(printed[0] as number)
+  })
+
+  test(`the job-control groups of a session are killed with it ${by}`, async () => {
+    const { pid, mark, printed } = await leader('set -m; sleep 60 > /dev/null & echo $!; wait', isMarked)
+    kill({ pid, mark, isReaped: false })
+    await dies(pid)
+    await dies(printed[0] as number)
+  })
+
+  test(`a child that has left the session is killed with its parent ${by}`, async () => {
+    const { pid, mark, printed } = await leader('setsid sh -c "echo \\$\\$; exec sleep 60" & wait', isMarked)
+    assert.is.not(printed[0], pid)
+    // The group is killed at once, and the look at all comes after: a stopped parent keeps its child, and can still be killed.
+    terminate({ pid, mark, isReaped: false })
+    await dies(printed[0] as number)
+    await dies(pid)
+  })
+}
+
+test('a daemon is killed, which has left the session and lost its parent', async () => {
+  const { pid, mark, printed } = await leader(`${DAEMON}; sleep 60`)
+  const [daemon] = printed as [number]
+  assert.is(markOf(daemon), mark)
+  kill({ pid, mark, isReaped: false })
+  await dies(daemon)
+  await dies(pid)
+})
+
+test('a daemon of one child survives the end of another', async () => {
+  const one = await leader(`${DAEMON}; sleep 60`)
+  const other = await leader(`${DAEMON}; sleep 60`)
+  kill({ ...one, isReaped: false })
+  await dies(one.printed[0] as number)
+  await sleep(50)
+  assert.ok(isAlive(other.pid))
+  assert.ok(isAlive(other.printed[0] as number))
+  kill({ ...other, isReaped: false })
+  await dies(other.printed[0] as number)
+})
+
+test('a stranger whose session has the number of a process that was reaped is left alone', async () => {
+  const { pid, printed } = await leader('sleep 60 > /dev/null & echo $!; sleep 60', false)
+  kill({ pid, mark: undefined, isReaped: true })
+  await sleep(100)
+  assert.ok(isAlive(pid))
+  assert.ok(isAlive(printed[0] as number))
+  kill({ pid, mark: undefined, isReaped: false })
+  await dies(pid)
+  await dies(printed[0] as number)
+})
+
+test('terminate asks everybody, and kills nobody', async () => {
+  const { pid, mark, printed } = await leader(`trap 'asked=1' TERM; (trap '' TERM; exec sleep 60) & sleep 0.3; echo $!; while [ -z "$asked" ]; do sleep 0.02; done; sleep 60`)
+  terminate({ pid, mark, isReaped: false })
+  await sleep(100)
+  assert.ok(isAlive(printed[0] as number))
+  kill({ pid, mark, isReaped: false })
+  await dies(printed[0] as number)
+})
+
+test('whoever forks faster than it is looked for is killed all the same', async () => {
+  // Each lives for a moment and leaves a follower in a session of its own.
+  const { pid, mark } = await leader(`echo 1; f() { setsid bash -c "$(declare -f f); sleep 0.005; f" & }; f; sleep 60`)
+  await sleep(200)
+  kill({ pid, mark, isReaped: false })
+  await dies(pid)
+  const left = (): number => lookAtAll().filter((one) => !one.isDead && one.mark() === mark).length
+  await eventually(() => left() === 0, 10_000, 'the end of the last')
+  await sleep(300)
+  assert.is(left(), 0)
+})
+
+test('at the end everything is killed: what runs, what was forgotten, daemons of both', async () => {
+  const running = await leader(`${DAEMON}; sleep 60`)
+  const ended = await leader(DAEMON)
+  const unmarked = await leader('sleep 60 > /dev/null & echo $!', false)
+  trackGroup(running.pid, running.mark)
+  for (const { pid, mark, exit } of [ended, unmarked]) {
+    const group = trackGroup(pid, mark)
+    await exit
+    group.reaped()
+    group.forget()
+  }
+  const all = [running, ended, unmarked].flatMap(({ printed }) => printed)
+  assert.ok(all.every(isAlive))
+  killAllGroups()
+  for (const pid of [running.pid, ...all]) await dies(pid)
+})
+
+test('the mark is gone from this process as soon as the child has it', async () => {
+  const { mark, pid } = await leader('echo 1; sleep 60')
+  assert.ok(mark)
+  assert.is(markOf(pid), mark)
+  assert.is(markOf(process.pid), undefined)
+  await setImmediate()
+  kill({ pid, mark, isReaped: false })
+  await dies(pid)
+})
+
+test.run()
