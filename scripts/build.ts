@@ -49,7 +49,8 @@ function seaConfig() {
     // A server must not change its ways by a stray NODE_OPTIONS of the devbox.
     execArgvExtension: 'none',
     // The runtime's own remarks are not for the user; stderr is for ours.
-    execArgv: ['--no-warnings'],
+    // SIGUSR1 must not open a debugger's port, by which one gets in.
+    execArgv: ['--no-warnings', '--disable-sigusr1'],
     assets: { [PTY_ASSET]: packagedAddon() },
   }
 }

@@ -1,35 +1,61 @@
-/** The HTTP side: health for whoever watches, the WebSocket upgrade on `/`, and nothing for browsers. */
+/** The HTTP side: health for whoever watches, and the WebSocket upgrade for whoever may come in. */
+import type { IncomingMessage } from 'node:http'
 import { Hono } from 'hono'
 import type { Context, MiddlewareHandler } from 'hono'
+import type { Gate } from './gate.ts'
+import { METRICS_TYPE } from './metrics.ts'
 
 export type Upgrade = MiddlewareHandler
 
-export function createApp(upgrade: () => Upgrade): Hono {
+/** What `ws` takes for a key; the reference does not look at it, and every client sends a good one. */
+const KEY = /^[+/0-9A-Za-z]{22}==$/
+
+export type AppParts = { upgrade: Upgrade; gate: Gate; metrics: () => string; isReady: () => boolean }
+
+export function createApp({ upgrade, gate, metrics, isReady }: AppParts): Hono {
   const app = new Hono()
+  const authorize = authorizeWith(gate)
 
-  // Browsers send Origin with every WebSocket, from whatever page; no agent does.
-  app.use(async (context, next) => {
-    if (context.req.header('origin') !== undefined) return context.body(null, 403)
-    await next()
-    return undefined
-  })
-
+  app.get('/readyz', (context) => (isReady() ? context.body(null, 200) : context.text('draining', 503)))
+  app.get('/healthz', (context) => context.body(null, 200))
   for (const path of ['/readyz', '/healthz']) {
-    app.get(path, (context) => context.body(null, 200))
     app.all(path, (context) => context.body(null, 405, { allow: 'GET,HEAD' }))
   }
 
-  app.get('/', refuseOtherThanUpgrade, (context, next) => upgrade()(context, next))
-  app.all('/', (context) => context.text('Request method must be GET', 405, { allow: 'GET' }))
+  for (const prefix of new Set(['', gate.prefix])) {
+    app.get(`${prefix}/metrics`, authorize, (context) => context.body(metrics(), 200, { 'content-type': METRICS_TYPE }))
+    app.all(`${prefix}/metrics`, (context) => context.body(null, 405, { allow: 'GET,HEAD' }))
+  }
+
+  // Without the token in its path, `/` is there to say that one is missing.
+  for (const path of new Set(['/', gate.prefix || '/'])) {
+    app.get(path, refuseOtherThanUpgrade, authorize, upgrade)
+    app.all(path, (context) => context.text('Request method must be GET', 405, { allow: 'GET' }))
+  }
   app.notFound((context) => context.body(null, 404))
   return app
 }
 
+/** Goes before whatever only those may have who may come in. */
+function authorizeWith(gate: Gate): MiddlewareHandler {
+  return async (context, next) => {
+    // From the request itself: the adapters drop headers that are empty.
+    const { authorization } = (context.env as { incoming: IncomingMessage }).incoming.headers
+    const refusal = await gate.judge({ authorization, token: context.req.param('token') })
+    if (refusal !== undefined) return context.text(refusal, 401)
+    await next()
+    return undefined
+  }
+}
+
 const refuseOtherThanUpgrade: MiddlewareHandler = async (context: Context, next) => {
-  const header = (name: string): string => context.req.header(name)?.toLowerCase() ?? ''
-  if (!header('connection').split(/\s*,\s*/).includes('upgrade')) return context.text('this is a WebSocket endpoint: Connection must be upgrade', 400)
-  if (header('upgrade') !== 'websocket') return context.text('Upgrade must be websocket', 400)
+  const header = (name: string): string => context.req.header(name) ?? ''
+  const connection = header('connection').toLowerCase().split(/\s*,\s*/)
+  if (!connection.includes('upgrade')) return context.text('this is a WebSocket endpoint: Connection must be upgrade', 400)
+  if (header('upgrade').toLowerCase() !== 'websocket') return context.text('Upgrade must be websocket', 400)
   if (header('sec-websocket-version') !== '13') return context.text('Sec-WebSocket-Version must be 13', 400)
   if (header('sec-websocket-key') === '') return context.text('Sec-WebSocket-Key is missing', 400)
-  return next()
+  if (!KEY.test(header('sec-websocket-key'))) return context.text('Sec-WebSocket-Key must be 16 bytes in base64', 400)
+  await next()
+  return undefined
 }

@@ -2,31 +2,35 @@
 import { parseArgs } from 'node:util'
 import type { Limits } from '../core/limits.ts'
 import type { SandboxOptions } from '../host/sandboxes.ts'
+import { AUTH_HELP, authOptions, parseAuthentication } from './auth-arguments.ts'
+import type { Authentication } from './auth-arguments.ts'
+import { isHostPattern } from './host-check.ts'
+import { limitHelp, limitOptions, readLimits } from './limit-arguments.ts'
 import { parseListenUrl } from './listen-url.ts'
 import type { Listen } from './listen-url.ts'
+import type { LogLevel } from './log-level.ts'
+import { OBSERVE_HELP, observeOptions, observing } from './observe-arguments.ts'
+import { UsageError } from './usage-error.ts'
+
+export { UsageError }
 
 export type Command =
-  | { kind: 'serve'; listen: Listen; limits: Partial<Limits>; sandbox: SandboxOptions; httpPolicy: string | undefined }
+  | {
+      kind: 'serve'
+      listen: Listen
+      authentication: Authentication
+      hosts: readonly string[]
+      limits: Partial<Limits>
+      sandbox: SandboxOptions
+      httpPolicy: string | undefined
+      logLevel: LogLevel
+      auditLog: string | undefined
+    }
   | { kind: 'doctor'; sandbox: SandboxOptions }
   | { kind: 'help' }
   | { kind: 'version' }
 
-/** A command line that cannot be followed: one line for stderr, and the exit code. */
-export class UsageError extends Error {
-  readonly exitCode: number
-  constructor(message: string, exitCode: number) {
-    super(message)
-    this.exitCode = exitCode
-  }
-}
-
 const DEFAULT_LISTEN = 'ws://127.0.0.1:0'
-
-/** A day: a session that nobody came back to in that time is abandoned. */
-const MAX_TTL_SECONDS = 86_400
-
-/** 64 GiB: more than any devbox has to spare for output that nobody reads. */
-const MAX_RETAINED_MIB = 65_536
 
 export const HELP = `exec-server: lets a coding agent work on this machine
 
@@ -35,15 +39,14 @@ Usage: exec-server [options]
        exec-server fs-helper               answers file calls on stdin, for use in a sandbox
 
 Options:
-  --listen URL                 where to listen: ws://IP:PORT, stdio or stdio:// (default ${DEFAULT_LISTEN});
+  --listen URL                 where to listen: ws://IP:PORT, unix:/PATH, stdio or stdio:// (default ${DEFAULT_LISTEN});
                                the URL with the real port is the only line on stdout
-  --session-ttl-seconds N      how long a session outlives its connection (default 80)
-  --retained-mib N             how much output of all processes together is kept for reading (default 256)
-  --bwrap PATH                 the bubblewrap that confines commands (default: the first on PATH)
+${AUTH_HELP}  --bwrap PATH                 the bubblewrap that confines commands (default: the first on PATH)
   --require-sandbox            refuse every command and file call that comes without a sandbox
   --http-policy RULES          whom http/request may talk to: {"allow":[…],"deny":[…]} of host names, *.NAME, IP addresses
                                and ranges, or the absolute path of a JSON file with that (default: anybody)
-  --help                       show this text
+${limitHelp}
+${OBSERVE_HELP}  --help                       show this text
   --version                    show the version
 
 Point Codex at the printed URL: CODEX_EXEC_SERVER_URL=ws://127.0.0.1:PORT codex
@@ -51,8 +54,9 @@ Point Codex at the printed URL: CODEX_EXEC_SERVER_URL=ws://127.0.0.1:PORT codex
 
 const options = {
   listen: { type: 'string' },
-  'session-ttl-seconds': { type: 'string' },
-  'retained-mib': { type: 'string' },
+  ...authOptions,
+  ...limitOptions,
+  ...observeOptions,
   bwrap: { type: 'string' },
   'require-sandbox': { type: 'boolean' },
   'http-policy': { type: 'string' },
@@ -69,17 +73,16 @@ export function parseCommand(args: readonly string[]): Command {
   if (values.version === true) return { kind: 'version' }
   const sandbox = sandboxOptions(values.bwrap, values['require-sandbox'])
   if (isDoctor) return { kind: 'doctor', sandbox }
-  const ttl = wholeNumber('session-ttl-seconds', values['session-ttl-seconds'], MAX_TTL_SECONDS)
-  const retained = wholeNumber('retained-mib', values['retained-mib'], MAX_RETAINED_MIB)
+  const listen = parseListen(values.listen ?? DEFAULT_LISTEN)
   return {
     kind: 'serve',
-    listen: parseListen(values.listen ?? DEFAULT_LISTEN),
+    listen,
+    authentication: parseAuthentication(values, listen),
+    hosts: hostPatterns(values['allow-host']),
     sandbox,
     httpPolicy: values['http-policy'],
-    limits: {
-      ...(ttl === undefined ? {} : { sessionTtlMs: ttl * 1000 }),
-      ...(retained === undefined ? {} : { retainedTotal: retained * 1024 * 1024 }),
-    },
+    limits: readLimits(values),
+    ...observing(values),
   }
 }
 
@@ -89,7 +92,7 @@ function parseOptions(args: readonly string[]) {
     const seen = new Set<string>()
     for (const token of tokens) {
       if (token.kind !== 'option') continue
-      if (seen.has(token.name)) throw new Error(`option --${token.name} was given twice`)
+      if (seen.has(token.name) && !('multiple' in options[token.name as keyof typeof options])) throw new Error(`option --${token.name} was given twice`)
       seen.add(token.name)
     }
     return values
@@ -103,17 +106,16 @@ function sandboxOptions(bubblewrap: string | undefined, required: boolean | unde
   return { required: required === true, ...(bubblewrap === undefined ? {} : { bubblewrap }) }
 }
 
+function hostPatterns(values: readonly string[] = []): readonly string[] {
+  const bad = values.find((value) => !isHostPattern(value))
+  if (bad !== undefined) throw new UsageError(`error: --allow-host takes a host name, *.NAME or *, without a port, not '${bad}'`, 2)
+  return values
+}
+
 function parseListen(value: string): Listen {
   try {
     return parseListenUrl(value)
   } catch (error) {
     throw new UsageError(`Error: ${(error as Error).message}`, 1)
   }
-}
-
-function wholeNumber(name: string, value: string | undefined, max: number): number | undefined {
-  if (value === undefined) return undefined
-  const number = /^[0-9]{1,9}$/.test(value) ? Number(value) : 0
-  if (number < 1 || number > max) throw new UsageError(`error: --${name} takes a whole number from 1 to ${max}, not '${value}'`, 2)
-  return number
 }

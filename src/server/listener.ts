@@ -30,6 +30,12 @@ function bind(server: Server & Bindable, address: string, port: number): void {
 }
 
 export async function openListener(address: string, port: number): Promise<Listener> {
+  const { server, accept } = await openServer((server) => bind(server, address, port))
+  return { url: listenUrl(address, (server.address() as AddressInfo).port), accept, close: () => void server.close() }
+}
+
+/** A server that keeps those who come until somebody takes them. */
+export async function openServer(bind: (server: Server) => void): Promise<{ server: Server; accept: Listener['accept'] }> {
   const waiting: Socket[] = []
   let accept = (socket: Socket): void => void waiting.push(socket)
   // What an HTTP server asks of its sockets. One that waits is not read, so that nothing it sent is missed.
@@ -37,16 +43,15 @@ export async function openListener(address: string, port: number): Promise<Liste
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.once('listening', resolve)
-    bind(server, address, port)
+    bind(server)
   })
   // A connection that could not be accepted, for want of descriptors say, is not the end of the others.
   server.on('error', () => {})
   return {
-    url: listenUrl(address, (server.address() as AddressInfo).port),
+    server,
     accept: (take) => {
       accept = take
       for (const socket of waiting.splice(0)) take(socket)
     },
-    close: () => void server.close(),
   }
 }

@@ -5,8 +5,15 @@
 import { writeSync } from 'node:fs'
 import process from 'node:process'
 import type { HttpPolicy } from '../host/http-policy.ts'
+import type { AuditFile } from './audit-file.ts'
 import { HELP, parseCommand, UsageError } from './arguments.ts'
 import type { Command } from './arguments.ts'
+import type { Authentication } from './auth-arguments.ts'
+import { openGate } from './gate.ts'
+import type { Gate } from './gate.ts'
+import { anyHost, hostCheck } from './host-check.ts'
+import type { HostCheck } from './host-check.ts'
+import type { Listen } from './listen-url.ts'
 import { openListener } from './listener.ts'
 import type { Listener } from './listener.ts'
 import { version } from './version.ts'
@@ -38,15 +45,30 @@ async function follow(command: Command): Promise<void> {
     case 'serve': {
       let stop = (): void => process.exit(0)
       onStopSignal(() => stop())
-      const options = { ...command, httpPolicy: await httpPolicy(command.httpPolicy) }
+      const options = { ...command, httpPolicy: await httpPolicy(command.httpPolicy), auditFile: await auditFile(command.auditLog) }
       if (command.listen.kind === 'stdio') {
         stop = (await import('./serve.ts')).serveParent(options)
         return
       }
-      const listener = await listen(command.listen.address, command.listen.port)
-      writeSync(1, `${listener.url}\n`)
-      stop = (await import('./serve.ts')).serveNetwork(listener, options)
+      const { gate, path } = await makeGate(command.authentication)
+      const { listener, checkHost } = await listen(command.listen, command.hosts)
+      // A unix socket's path and the one of a URL on it are kept apart as clients do it.
+      writeSync(1, `${listener.url}${command.listen.kind === 'unix' && path !== '' ? ':' : ''}${path}\n`)
+      stop = (await import('./serve.ts')).serveNetwork(listener, { ...options, gate, checkHost })
     }
+  }
+}
+
+/** Opened before anybody can come in. */
+async function auditFile(path: string | undefined): Promise<AuditFile | undefined> {
+  if (path === undefined) return undefined
+  const { openAuditFile } = await import('./audit-file.ts')
+  try {
+    return openAuditFile(path)
+  } catch (error) {
+    const { errorCode, osErrorText } = await import('../host/os-error.ts')
+    const code = errorCode(error)
+    throw new UsageError(`Error: cannot open the audit log ${path}: ${code === undefined ? String(error) : osErrorText(code)}`, 1)
   }
 }
 
@@ -61,23 +83,28 @@ async function httpPolicy(value: string | undefined): Promise<HttpPolicy | undef
   }
 }
 
-async function listen(address: string, port: number): Promise<Listener> {
+/** Secrets must be right before the door opens, too. */
+async function makeGate(authentication: Authentication): Promise<{ gate: Gate; path: string }> {
+  if (authentication.kind === 'none') return { gate: openGate, path: '' }
+  return (await import('./authentication.ts')).makeGate(authentication)
+}
+
+type Open = { listener: Listener; checkHost: HostCheck }
+
+async function listen(where: Exclude<Listen, { kind: 'stdio' }>, hosts: readonly string[]): Promise<Open> {
   try {
-    return await openListener(address, port)
+    if (where.kind === 'websocket') return { listener: await openListener(where.address, where.port), checkHost: hostCheck(hosts) }
+    return { listener: await (await import('./unix-listener.ts')).openUnixListener(where.path), checkHost: anyHost }
   } catch (error) {
+    if (error instanceof UsageError) throw error
     const { errorCode, osErrorText } = await import('../host/os-error.ts')
     const code = errorCode(error)
-    throw new UsageError(`Error: cannot listen on ${address}:${port}: ${code === undefined ? String(error) : osErrorText(code)}`, 1)
+    const place = where.kind === 'unix' ? where.path : `${where.address}:${where.port}`
+    throw new UsageError(`Error: cannot listen on ${place}: ${code === undefined ? String(error) : osErrorText(code)}`, 1)
   }
 }
 
+/** The first asks the server to end, a second one not to wait for anything. SIGHUP is what is left of a terminal that was closed. */
 function onStopSignal(stop: () => void): void {
-  let stopping = false
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      if (stopping) return
-      stopping = true
-      stop()
-    })
-  }
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, stop)
 }

@@ -16,10 +16,16 @@ const LAST_WORDS_MS = 5000
 
 /** Serves the client at `input` and `output`. Settles when nothing is left to be said to it. */
 export function serveStdio(server: ExecServer, input: Readable, output: Writable): Promise<void> {
+  const { totals } = server.observer
   return new Promise((finished) => {
     const transport: Transport = {
       source: 'JSON-RPC message from exec-server stdio',
-      send: (message) => void output.write(encodeLine(message)),
+      peer: 'stdio',
+      send: (message) => {
+        const line = encodeLine(message)
+        totals.sent += line.length
+        output.write(line)
+      },
       queued: () => output.writableLength,
       pauseInput: () => void input.pause(),
       resumeInput: () => void input.resume(),
@@ -36,6 +42,7 @@ export function serveStdio(server: ExecServer, input: Readable, output: Writable
     })
     input.on('data', (bytes: Buffer) => {
       countTraffic(bytes.length)
+      totals.received += bytes.length
       lines.push(bytes)
     })
     input.on('end', () => {

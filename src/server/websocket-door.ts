@@ -8,7 +8,10 @@ import type { ExecServer } from '../core/server.ts'
 import { CloseCode } from '../core/transport.ts'
 import { countTraffic } from '../host/garbage.ts'
 import { createApp } from './app.ts'
+import type { Gate } from './gate.ts'
+import type { HostCheck } from './host-check.ts'
 import type { Listener } from './listener.ts'
+import { limitSockets } from './socket-limits.ts'
 import { watchFaults } from './websocket-faults.ts'
 import { websocketTransport } from './websocket-transport.ts'
 import { createUpgradeServer } from './websocket-upgrade.ts'
@@ -16,23 +19,38 @@ import { createUpgradeServer } from './websocket-upgrade.ts'
 /** A peer that has left this many pings unanswered is gone. */
 const MISSED_PINGS = 2
 
+/** What `ws` gives for a code where no close frame has come. */
+const LOST = 1006
+
 export type Door = {
   /** How many connections there still are. */
   connections(): number
   closeIdle(): void
 }
 
-/** Serves everyone who comes to the listener. */
-export function openWebSocketDoor(server: ExecServer, listener: Listener): Door {
+export type DoorOptions = { gate: Gate; checkHost: HostCheck; metrics: () => string }
+
+/** Serves everyone who comes to the listener and may come in. */
+export function openWebSocketDoor(server: ExecServer, listener: Listener, { gate, checkHost, metrics }: DoorOptions): Door {
   let connections = 0
-  const http = createUpgradeServer(server.limits, createApp, (websocket, socket) => {
-    connections++
-    websocket.on('close', () => connections--)
-    serveWebSocket(server, websocket, socket)
+  const sockets = limitSockets(server.limits)
+  const http = createUpgradeServer({
+    limits: server.limits,
+    checkHost,
+    makeApp: (upgrade) => createApp({ upgrade, gate, metrics, isReady: () => !server.isDraining }),
+    onSocket: (websocket, socket) => {
+      connections++
+      sockets.upgraded(socket)
+      websocket.on('close', () => connections--)
+      serveWebSocket(server, websocket, socket)
+    },
   })
   // It does not listen itself, so it must be told to look after slow and idle connections.
   http.emit('listening')
+  http.keepAliveTimeout = Math.min(http.keepAliveTimeout, server.limits.handshakeMs)
+  http.on('request', ({ socket }) => sockets.heard(socket))
   listener.accept((socket) => {
+    if (!sockets.admit(socket)) return
     http.emit('connection', socket)
     socket.resume()
   })
@@ -46,20 +64,22 @@ export function openWebSocketDoor(server: ExecServer, listener: Listener): Door 
 }
 
 function serveWebSocket(server: ExecServer, websocket: WebSocket, socket: Socket): void {
-  const { limits } = server
-  const connection = server.connect(websocketTransport(websocket, socket, limits))
+  const { limits, observer } = server
+  const { totals } = observer
+  const connection = server.connect(websocketTransport(websocket, socket, limits, totals))
   watchFaults(websocket, limits.frameBytes, ({ status, message }) => {
     if (status === CloseCode.TooBig) connection.refuse(`${message}; a message may have ${limits.messageBytes} bytes`)
     connection.close(status === CloseCode.TooBig ? CloseCode.TooBig : CloseCode.ProtocolError, message)
   })
   websocket.on('message', (data: Buffer) => {
     countTraffic(data.length)
+    totals.received += data.length
     connection.receive(data)
     release(data)
   })
   socket.on('drain', () => connection.drained())
   keepAlive(websocket, limits.pingIntervalMs, connection)
-  websocket.on('close', () => connection.gone())
+  websocket.on('close', (code) => connection.gone(code === LOST ? 'the connection was lost' : `the client closed it with ${code}`))
   websocket.on('error', () => {})
 }
 
@@ -70,7 +90,7 @@ function keepAlive(websocket: WebSocket, intervalMs: number, connection: Connect
     // Nothing is read while input is paused, answers to pings included.
     if (websocket.isPaused) return
     if (missed >= MISSED_PINGS) {
-      connection.gone()
+      connection.gone('it left pings unanswered')
       return websocket.terminate()
     }
     missed++

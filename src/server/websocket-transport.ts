@@ -2,18 +2,24 @@
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import type { Limits } from '../core/limits.ts'
+import type { Totals } from '../core/observer.ts'
 import type { Transport } from '../core/transport.ts'
 import { countTraffic } from '../host/garbage.ts'
+import { payloadLength } from './payload.ts'
 import { encodeMessage } from './websocket-frames.ts'
 
-export function websocketTransport(websocket: WebSocket, socket: Socket, limits: Limits): Transport {
+export function websocketTransport(websocket: WebSocket, socket: Socket, limits: Limits, totals: Totals): Transport {
   // Clients drop the connection at a frame of more than 16 MiB; in fragments they take 64 MiB.
   const maxPayload = limits.frameBytes / 2
+  // On a unix socket a peer has no address.
+  const peer = socket.remoteAddress === undefined ? 'unix' : `${socket.remoteAddress}:${socket.remotePort ?? 0}`
   return {
-    source: `websocket JSON-RPC message from exec-server websocket ${socket.remoteAddress ?? 'unknown'}:${socket.remotePort ?? 0}`,
+    source: `websocket JSON-RPC message from exec-server websocket ${peer}`,
+    peer,
     send: (message) => {
       // After a close frame nothing may follow.
       if (websocket.readyState !== websocket.OPEN) return
+      totals.sent += payloadLength(message)
       for (const bytes of encodeMessage(message, maxPayload)) {
         countTraffic(bytes.length)
         socket.write(bytes)

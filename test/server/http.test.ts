@@ -708,7 +708,7 @@ function household(title: string, env: Record<string, string> = {}) {
       )
     }
     await eventually(() => answers.length > 0, 10_000, 'a refusal')
-    assert.is(answers[0]?.error?.code, -32600)
+    assert.is(answers[0]?.error?.code, -32001)
     assert.ok((await other.ask('environment/status', {})).result)
     await eventually(() => house.web.asked.length === 512, 15_000, '512 requests')
     assert.is(answers.length, 1)

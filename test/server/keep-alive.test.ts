@@ -7,6 +7,8 @@ import { defaultLimits } from '../../src/core/limits.ts'
 import { createExecServer } from '../../src/core/server.ts'
 import { systemClock } from '../../src/host/clock.ts'
 import { createHost } from '../../src/host/index.ts'
+import { openGate } from '../../src/server/gate.ts'
+import { anyHost } from '../../src/server/host-check.ts'
 import { openListener } from '../../src/server/listener.ts'
 import { openWebSocketDoor } from '../../src/server/websocket-door.ts'
 import { Client } from '../support/client.ts'
@@ -17,7 +19,7 @@ test('a peer that misses two pings is gone, and its session is free', async () =
   const server = createExecServer({ host: createHost({ sandbox: { required: false }, limits, report: (fault) => assert.unreachable(String(fault)) }), clock: systemClock, limits })
   const listener = await openListener('127.0.0.1', 0)
   const { url } = listener
-  openWebSocketDoor(server, listener)
+  openWebSocketDoor(server, listener, { gate: openGate, checkHost: anyHost, metrics: () => '' })
 
   const lively = await Client.connect(url)
   const dead = new WebSocket(url, { autoPong: false })

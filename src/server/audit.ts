@@ -1,0 +1,188 @@
+/**
+ * The audit log: who started what, and how it ended. A process whose start cannot be written down is not started. Every
+ * `start` line is followed by one `end` or `refused` line of its run, whatever becomes of session and server, unless that
+ * is killed. No output, no input, no value of a variable.
+ */
+import process from 'node:process'
+import { setTimeout } from 'node:timers'
+import { internalError, messageOf } from '../protocol/errors.ts'
+import { isJsonObject } from '../protocol/json.ts'
+import type { JsonValue } from '../protocol/json.ts'
+import { Method } from '../protocol/methods.ts'
+import type { Limits } from '../core/limits.ts'
+import { shortName } from '../core/observer.ts'
+import type { Observer, Outcome, Peer, Run, Start } from '../core/observer.ts'
+import { errorCode, osErrorText } from '../host/os-error.ts'
+import type { AuditFile } from './audit-file.ts'
+import type { Log } from './log.ts'
+import { version } from './version.ts'
+
+/** How often lines that could not be written are tried again while nothing happens. */
+const RETRY_MS = 1000
+
+export type Audit = Required<Pick<Observer, 'starting' | 'request'>> & {
+  /** Ends what has no end yet: the server does, and its processes with it. */
+  stop(): void
+}
+
+type Line = Readonly<Record<string, unknown>>
+
+export function createAudit(file: AuditFile, log: Log, { auditText }: Pick<Limits, 'auditText'>): Audit {
+  const lines = reliableLines(file, log)
+  /** Runs without an end. */
+  const open = new Map<number, () => void>()
+  /** Refusals that a run's line has told of already. */
+  const told = new WeakSet<object>()
+  let runs = 0
+
+  const starting = ({ peer, processId, spec, sandboxType }: Start): Run => {
+    const known = { run: ++runs, session: peer.session, process: shortName(processId) }
+    try {
+      lines.must({
+        event: 'start',
+        ...known,
+        connection: connectionOf(peer),
+        argv: cut(spec.argv, auditText),
+        ...(spec.arg0 === undefined ? {} : { arg0: cut([spec.arg0], auditText)[0] }),
+        cwd: cut([spec.cwd], auditText)[0],
+        env: cut([...spec.env.keys()], auditText),
+        tty: spec.stdin === 'terminal',
+        sandbox: sandboxType,
+      })
+    } catch (error) {
+      throw internalError(`process/start is refused: the audit log cannot be written: ${reasonOf(error)}`)
+    }
+    const since = performance.now()
+    let pid: number | undefined
+    let exit: { code: number; at: number } | undefined
+    const end = (line: Line): void => {
+      if (open.delete(known.run)) lines.will(line)
+    }
+    const ended: Run['ended'] = ({ exitCode, outputBytes, killed }) => {
+      const ms = Math.round((exit?.at ?? performance.now()) - since)
+      end({ event: 'end', ...known, pid: pid ?? null, exitCode: exitCode ?? exit?.code ?? null, ms, outputBytes, killed })
+    }
+    open.set(known.run, () => ended({ exitCode: undefined, outputBytes: 0, killed: true }))
+    return {
+      started: (of) => lines.will({ event: 'started', ...known, pid: (pid = of) ?? null }),
+      exited: (code) => void (exit = { code, at: performance.now() }),
+      ended,
+      failed: (error) => {
+        if (error instanceof Error) told.add(error)
+        end({ event: 'refused', ...known, reason: cut([messageOf(error)], auditText)[0] })
+      },
+    }
+  }
+
+  /** What a client asked for that was not started, or that ends something. */
+  const request = (peer: Peer, method: string, params: JsonValue): ((outcome: Outcome) => void) | undefined => {
+    if (method !== Method.ProcessStart && method !== Method.ProcessSignal && method !== Method.ProcessTerminate) return undefined
+    const { processId, argv, graceMs } = isJsonObject(params) ? (params as Record<string, unknown>) : {}
+    const known = {
+      session: peer.session ?? null,
+      process: typeof processId === 'string' ? shortName(processId) : null,
+      connection: connectionOf(peer),
+    }
+    return (outcome) => {
+      const error = 'error' in outcome ? outcome.error : undefined
+      const { running } = ('result' in outcome ? outcome.result : {}) as { running?: boolean }
+      const refusal = error === undefined ? {} : { reason: cut([error.message], auditText)[0] }
+      if (method !== Method.ProcessStart) {
+        const event = method === Method.ProcessSignal ? 'signal' : 'terminate'
+        return lines.may({ event, ...known, ...(typeof graceMs === 'number' ? { graceMs } : {}), running, ...refusal })
+      }
+      if (error === undefined || (error.cause instanceof Error && told.has(error.cause))) return
+      lines.may({ event: 'refused', run: null, ...known, argv: isTexts(argv) ? cut(argv, auditText) : null, ...refusal })
+    }
+  }
+
+  lines.may({ event: 'serverStarted', pid: process.pid, version })
+  return {
+    starting,
+    request,
+    stop() {
+      for (const end of [...open.values()]) end()
+      lines.may({ event: 'serverStopped', pid: process.pid })
+    },
+  }
+}
+
+function connectionOf({ connection, address, client }: Peer): Line {
+  return { number: connection, peer: address, client: client ?? null }
+}
+
+const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.every((each) => typeof each === 'string')
+
+/** Texts of so many characters together. What is cut away is counted. */
+function cut(texts: readonly string[], room: number): string[] {
+  const kept: string[] = []
+  let left = room
+  for (const text of texts) {
+    if (left <= 0) return [...kept, `… (${texts.length - kept.length} more)`]
+    kept.push(text.length <= left ? text : `${text.slice(0, left)}… (${text.length} characters)`)
+    // Empty ones, of which there may be a million, count as well.
+    left -= text.length + 1
+  }
+  return kept
+}
+
+function reasonOf(error: unknown): string {
+  const code = errorCode(error)
+  return code === undefined ? messageOf(error) : osErrorText(code)
+}
+
+/**
+ * Three kinds of lines. One that must be written throws where it cannot be. One that will be waits for its time, and all
+ * others behind it; there are two a run, so they are no more than what runs. One that may be is counted where it is lost:
+ * a client can cause any number of these.
+ */
+function reliableLines(file: AuditFile, log: Log) {
+  const waiting: string[] = []
+  let lost = 0
+  let isFailing = false
+
+  const text = (line: Line): string => JSON.stringify({ time: new Date().toISOString(), ...line })
+
+  const write = (line: string | undefined): void => {
+    try {
+      for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
+        file.write(next)
+        waiting.shift()
+      }
+      if (lost > 0) {
+        file.write(text({ event: 'lost', lines: lost }))
+        lost = 0
+      }
+      if (line !== undefined) file.write(line)
+    } catch (error) {
+      if (!isFailing) log.write('error', 'auditFailed', { reason: reasonOf(error) })
+      if (!isFailing) retry()
+      isFailing = true
+      throw error
+    }
+    if (isFailing) log.write('warn', 'auditRecovered')
+    isFailing = false
+  }
+
+  const tries = (line?: string): boolean => {
+    try {
+      write(line)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  const retry = (): void => void setTimeout(() => void (isFailing && !tries() && retry()), RETRY_MS).unref()
+
+  return {
+    must: (line: Line): void => write(text(line)),
+    will: (line: Line): void => {
+      const written = text(line)
+      if (!tries(written)) waiting.push(written)
+    },
+    may: (line: Line): void => {
+      if (!tries(text(line))) lost++
+    },
+  }
+}

@@ -1,0 +1,107 @@
+/** `GET /metrics`: Prometheus' text format, version 0.0.4. Numbers only: nothing of what is run, read or written. */
+import { readdirSync } from 'node:fs'
+import process from 'node:process'
+import { methods } from '../core/methods.ts'
+import { UNKNOWN_METHOD } from '../core/observer.ts'
+import type { ExecServer } from '../core/server.ts'
+import { processStates } from '../core/snapshot.ts'
+import { ErrorCode } from '../protocol/errors.ts'
+import { Method } from '../protocol/methods.ts'
+import { eventLoopDelay } from './event-loop-delay.ts'
+import { version } from './version.ts'
+
+export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+
+type Labels = Readonly<Record<string, string>>
+type Sample = readonly [Labels, number]
+
+/** Told in the order of the table, those that nobody has asked for yet as 0, so that no series begins in the middle. */
+const METHOD_NAMES = [Method.Initialize, ...methods.keys(), UNKNOWN_METHOD]
+const ERROR_CODES = Object.values(ErrorCode)
+
+/** Makes the page, each time anew. `droppedLines` tells how many lines the log has lost. */
+export function createMetrics(server: ExecServer, droppedLines: () => number): () => string {
+  const { totals } = server.observer
+  const startedAt = Date.now()
+  const since = performance.now()
+  const delay = eventLoopDelay()
+
+  return () => {
+    const now = server.snapshot()
+    const loop = delay()
+    const lines: string[] = []
+    const family = (type: 'counter' | 'gauge', name: string, help: string, told: number | readonly Sample[]): void => {
+      lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`)
+      const samples: readonly Sample[] = typeof told === 'number' ? [[{}, told]] : told
+      for (const [labels, value] of samples) lines.push(`${name}${labelText(labels)} ${value}`)
+    }
+    const by = <T>(label: string, values: readonly T[], value: (of: T) => number): Sample[] =>
+      values.map((of) => [{ [label]: String(of) }, value(of)])
+
+    family('gauge', 'exec_server_build_info', 'The release and what it runs on. Always 1.', [[{ version, runtime }, 1]])
+    family('gauge', 'exec_server_uptime_seconds', 'Time since the server began.', (performance.now() - since) / 1000)
+
+    family('gauge', 'exec_server_connections', 'Clients that are connected.', now.connections)
+    family('counter', 'exec_server_connections_total', 'Clients that have connected.', totals.connections)
+    family('gauge', 'exec_server_sessions', 'Sessions, by whether a client is connected to them.', [
+      [{ state: 'attached' }, now.attachedSessions],
+      [{ state: 'detached' }, now.detachedSessions],
+    ])
+
+    const processes = by('state', processStates, (state) => now.processes[state])
+    family('gauge', 'exec_server_processes', 'Exited: output may follow. Closed: kept for reading.', processes)
+    family('counter', 'exec_server_processes_started_total', 'Processes that were started.', totals.starts)
+    family('counter', 'exec_server_process_starts_refused_total', 'Starts that were answered with an error.', totals.refusedStarts)
+
+    const requests = by('method', METHOD_NAMES, (method) => totals.requests.get(method) ?? 0)
+    family('counter', 'exec_server_requests_total', 'Requests by method.', requests)
+    const errors = by('code', ERROR_CODES, (code) => totals.errors.get(code) ?? 0)
+    family('counter', 'exec_server_errors_total', 'Error answers by code.', errors)
+    family('gauge', 'exec_server_requests_in_flight', 'Requests that are not answered yet.', now.requests)
+    family('gauge', 'exec_server_http_requests_in_flight', 'Requests of http/request, streamed bodies included.', now.httpRequests)
+    family('gauge', 'exec_server_open_file_handles', 'Files that clients hold open.', now.fileHandles)
+
+    family('counter', 'exec_server_received_bytes_total', 'Bytes of messages from clients.', totals.received)
+    family('counter', 'exec_server_sent_bytes_total', 'Bytes of messages to clients.', totals.sent)
+    family('counter', 'exec_server_process_output_read_bytes_total', 'Output that was read from processes.', totals.outputRead)
+    family('counter', 'exec_server_process_output_sent_bytes_total', 'Output that was sent in notifications.', totals.outputSent)
+    family('counter', 'exec_server_process_stdin_bytes_total', 'Bytes written to the stdin of processes.', totals.stdinWritten)
+    family('counter', 'exec_server_http_body_sent_bytes_total', 'Bodies of requests that http/request has sent.', totals.httpSent)
+    family('counter', 'exec_server_http_body_received_bytes_total', 'Bodies of responses to http/request.', totals.httpReceived)
+
+    family('gauge', 'exec_server_outbound_queue_bytes', 'Bytes that wait for clients to read.', now.outboundBytes)
+    family('gauge', 'exec_server_stdin_queue_bytes', 'Bytes that wait for processes to read their stdin.', now.stdinBytes)
+    family('gauge', 'exec_server_retained_output_bytes', 'Output kept for process/read, with what keeping it costs.', now.retainedBytes)
+    family('counter', 'exec_server_log_lines_dropped_total', 'Log lines that were lost because nobody read stderr.', droppedLines())
+
+    const delays = by('quantile', [0.5, 0.99], loop.quantile)
+    family('gauge', 'exec_server_event_loop_delay_seconds', 'How late the event loop was, since the scrape before.', delays)
+    family('gauge', 'exec_server_event_loop_delay_max_seconds', 'And at the most.', loop.max)
+
+    const { user, system } = process.cpuUsage()
+    family('counter', 'process_cpu_seconds_total', 'User and system CPU time.', (user + system) / 1e6)
+    family('gauge', 'process_resident_memory_bytes', 'Resident memory.', process.memoryUsage.rss())
+    family('gauge', 'process_start_time_seconds', 'When the server began, in Unix time.', startedAt / 1000)
+    const descriptors = openDescriptors()
+    if (descriptors !== undefined) family('gauge', 'process_open_fds', 'Open file descriptors.', descriptors)
+    return `${lines.join('\n')}\n`
+  }
+}
+
+const { versions } = process
+const runtime = versions['deno'] === undefined ? `node ${versions.node}` : `deno ${versions['deno']}`
+
+function labelText(labels: Labels): string {
+  const escaped = (text: string): string => text.replace(/[\\"\n]/g, (special) => (special === '\n' ? '\\n' : `\\${special}`))
+  const texts = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`)
+  return texts.length === 0 ? '' : `{${texts.join(',')}}`
+}
+
+function openDescriptors(): number | undefined {
+  try {
+    // Less the one that looks.
+    return readdirSync(process.platform === 'linux' ? '/proc/self/fd' : '/dev/fd').length - 1
+  } catch {
+    return undefined
+  }
+}

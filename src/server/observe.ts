@@ -1,0 +1,68 @@
+/** The core's observer, made of those who want to know: the log, the audit log, and the counts for the metrics. */
+import type { Limits } from '../core/limits.ts'
+import { silentObserver } from '../core/observer.ts'
+import type { Observer } from '../core/observer.ts'
+import { createAudit } from './audit.ts'
+import type { AuditFile } from './audit-file.ts'
+import type { LogLevel } from './log-level.ts'
+import { createLog, stderrSink } from './log.ts'
+import type { Log } from './log.ts'
+
+export type Observation = {
+  log: Log
+  observer: Observer
+  /** The last words. */
+  stop(): void
+}
+
+export function observe(logLevel: LogLevel, auditFile: AuditFile | undefined, limits: Limits): Observation {
+  const log = createLog(logLevel, stderrSink(limits.logQueue), limits)
+  const audit = auditFile === undefined ? undefined : createAudit(auditFile, log, limits)
+  const request = both(log.has('debug') ? logRequests(log) : undefined, audit?.request)
+  return {
+    log,
+    observer: {
+      ...silentObserver(),
+      ...(log.has('info') ? logLives(log) : {}),
+      ...(request === undefined ? {} : { request }),
+      ...(audit === undefined ? {} : { starting: audit.starting }),
+    },
+    stop: () => audit?.stop(),
+  }
+}
+
+function logLives(log: Log): Pick<Observer, 'opened' | 'closed' | 'session'> {
+  return {
+    opened: ({ connection, address }) => log.write('info', 'connectionOpened', { connection, peer: address }),
+    closed: ({ connection, address, client, session }, why) =>
+      log.write('info', 'connectionClosed', { connection, peer: address, client, session, why }),
+    session: (event, session, peer) =>
+      log.write('info', SESSION_EVENTS[event], { session, connection: peer?.connection, client: peer?.client }),
+  }
+}
+
+const SESSION_EVENTS = {
+  created: 'sessionCreated',
+  resumed: 'sessionResumed',
+  detached: 'sessionDetached',
+  expired: 'sessionExpired',
+  ended: 'sessionEnded',
+} as const
+
+function logRequests(log: Log): NonNullable<Observer['request']> {
+  return ({ connection }, method) => {
+    const since = performance.now()
+    return (outcome) => {
+      const code = 'error' in outcome ? outcome.error.code : undefined
+      log.write('debug', 'request', { connection, method, code, ms: Math.round((performance.now() - since) * 1000) / 1000 })
+    }
+  }
+}
+
+function both(one: Observer['request'], other: Observer['request']): Observer['request'] {
+  if (one === undefined || other === undefined) return one ?? other
+  return (...request) => {
+    const told = [one(...request), other(...request)]
+    return (outcome) => told.forEach((tell) => tell?.(outcome))
+  }
+}

@@ -1,0 +1,210 @@
+/** How a real server ends: what runs is given its time, what is new is refused, and nothing that was said is lost. */
+import { once } from 'node:events'
+import process from 'node:process'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Client } from '../support/client.ts'
+import { eventually, isAlive, sleep, startServer } from '../support/server.ts'
+import type { RunningServer } from '../support/server.ts'
+import { startStdioServer } from '../support/stdio-server.ts'
+
+const OVERLOADED = -32001
+const script = (text: string): string[] => ['/bin/sh', '-c', text]
+
+const signal = ({ child }: Pick<RunningServer, 'child'>, name: NodeJS.Signals): void => void process.kill(child.pid as number, name)
+
+/** The exit code, and how long it took from now on. */
+async function end({ child }: RunningServer): Promise<{ code: number | null; ms: number }> {
+  const begun = Date.now()
+  const [code] = child.exitCode === null ? ((await once(child, 'exit')) as [number | null]) : [child.exitCode]
+  return { code, ms: Date.now() - begun }
+}
+
+const health = async ({ url }: RunningServer, path: string): Promise<{ status: number; text: string }> => {
+  const response = await fetch(url.replace('ws:', 'http:') + path)
+  return { status: response.status, text: await response.text() }
+}
+
+const pidIn = (client: Client, processId: string): Promise<number> => client.until(() => Number(/\d+/.exec(client.outputOf(processId).toString())?.[0]) || undefined)
+
+test('running work comes to its own end, with all of its output and its exit code, while new work is refused', async () => {
+  for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    const server = await startServer(['--drain-seconds', '60'])
+    const client = await Client.connect(server.url)
+    const lost = await Client.connect(server.url)
+    assert.equal(await health(server, '/readyz'), { status: 200, text: '' })
+    const counts = script('read x; i=0; while [ $i -lt 20 ]; do echo line $i; i=$((i+1)); sleep 0.1; done; head -c 3000000 /dev/zero; exit 7')
+    await client.start('pipe', counts, { pipeStdin: true })
+    await client.start('terminal', script('sleep 1; echo from the terminal'), { tty: true })
+    await lost.start('lost', script('sleep 1.5; echo lost and found; exit 4'))
+    await lost.drop()
+    const exit = end(server)
+    signal(server, name)
+    await eventually(async () => (await health(server, '/readyz')).status === 503, 5000, 'a drain')
+    assert.equal(await health(server, '/readyz'), { status: 503, text: 'draining' })
+    assert.is((await health(server, '/healthz')).status, 200)
+
+    const late = await Client.open(server.url)
+    const hello = { clientName: 'late', resumeSessionId: null }
+    for (const { error } of [
+      await late.ask('initialize', hello),
+      await client.ask('process/start', { processId: 'new', argv: ['/bin/true'], cwd: '/', env: {}, tty: false }),
+      await client.ask('fs/readFile', { path: '/etc/passwd' }),
+      await client.ask('http/request', { method: 'GET', url: 'http://127.0.0.1:9/', requestId: 'h' }),
+    ]) {
+      assert.is(error?.code, OVERLOADED)
+      assert.match(error?.message as string, /^the server is draining: /)
+    }
+    // Whoever had lost the connection may come back to what runs.
+    const heir = await Client.connect(server.url, lost.sessionId)
+    await client.request('process/write', { processId: 'pipe', chunk: 'Cg==' })
+    assert.is(await heir.closed('lost'), 4)
+    assert.is(heir.outputOf('lost').toString(), 'lost and found\n')
+    assert.is(await client.closed('pipe'), 7)
+    const lines = Array.from({ length: 20 }, (_, index) => `line ${index}\n`).join('')
+    const output = client.outputOf('pipe')
+    assert.is(output.length, lines.length + 3_000_000)
+    assert.is(output.subarray(0, lines.length).toString(), lines)
+    assert.is(client.outputOf('terminal').toString(), 'from the terminal\r\n')
+    const { code } = await exit
+    assert.is(code, 0)
+    await client.until(() => client.closeCode === 1001)
+    assert.is(server.stderr(), '')
+    await Client.open(server.url).then(() => assert.unreachable('somebody still listens'), () => {})
+  }
+})
+
+test('a client that only polls process/read gets the last of it', async () => {
+  const server = await startServer(['--drain-seconds', '60'])
+  const client = await Client.connect(server.url)
+  await client.start('p', script('sleep 1; echo one; sleep 0.3; echo two; exit 5'))
+  const exit = end(server)
+  signal(server, 'SIGTERM')
+  let [output, afterSeq] = ['', 0]
+  for (;;) {
+    const { chunks, nextSeq, closed, exitCode } = await client.request('process/read', { processId: 'p', afterSeq, waitMs: 60_000 })
+    output += chunks.map(({ chunk }: { chunk: string }) => Buffer.from(chunk, 'base64').toString()).join('')
+    afterSeq = nextSeq - 1
+    if (!closed) continue
+    assert.is(exitCode, 5)
+    break
+  }
+  assert.is(output, 'one\ntwo\n')
+  assert.is((await exit).code, 0)
+})
+
+test('what has not ended when the time is up is killed', async () => {
+  const server = await startServer(['--drain-seconds', '2'])
+  const client = await Client.connect(server.url)
+  await client.start('deaf', script('trap "" TERM HUP INT; echo $$; sleep 60 & wait'))
+  await client.start('done', script('echo done'))
+  const pid = await pidIn(client, 'deaf')
+  const waiting = client.ask('process/read', { processId: 'deaf', afterSeq: 1, waitMs: 60_000 })
+  const exit = end(server)
+  signal(server, 'SIGTERM')
+  await sleep(1000)
+  assert.ok(isAlive(pid))
+  const { code, ms } = await exit
+  assert.is(code, 0)
+  assert.ok(ms >= 1900 && ms < 20_000, `${ms} ms`)
+  await eventually(() => !isAlive(pid), 1000, 'its death')
+  // Whoever waited was answered before the close.
+  await waiting
+  assert.is(client.closeCode, 1001)
+})
+
+test('a second signal does not wait', async () => {
+  for (const [first, second] of [['SIGTERM', 'SIGTERM'], ['SIGINT', 'SIGTERM'], ['SIGHUP', 'SIGINT']] as const) {
+    const server = await startServer(['--drain-seconds', '600'])
+    const client = await Client.connect(server.url)
+    await client.start('p', script('echo $$; exec sleep 60'))
+    const pid = await pidIn(client, 'p')
+    signal(server, first)
+    await eventually(async () => (await health(server, '/readyz')).status === 503, 5000, 'a drain')
+    assert.ok(isAlive(pid))
+    const exit = end(server)
+    signal(server, second)
+    const { code, ms } = await exit
+    assert.is(code, 0)
+    assert.ok(ms < 10_000, `${ms} ms`)
+    await eventually(() => !isAlive(pid), 1000, 'its death')
+  }
+})
+
+test('where nothing runs the end comes at once, whoever is connected and whatever was asked before', async () => {
+  const server = await startServer(['--drain-seconds', '600'])
+  const [client, silent] = [await Client.connect(server.url), await Client.open(server.url)]
+  await client.run('p', script('echo x'))
+  // A watch waits for something, and nobody waits for it.
+  await client.request('fs/watchMissing', { watchId: 1, missing: ['/no/such/file'], present: null })
+  await client.ask('process/read', { processId: 'p', afterSeq: 100, waitMs: 60_000 })
+  const exit = end(server)
+  signal(server, 'SIGTERM')
+  const { code, ms } = await exit
+  assert.is(code, 0)
+  assert.ok(ms < 10_000, `${ms} ms`)
+  for (const { closeCode } of [client, silent]) assert.is(closeCode, 1001)
+})
+
+test('a read that is parked at a process is released by its end, and holds nothing up', async () => {
+  const server = await startServer(['--drain-seconds', '600'])
+  const client = await Client.connect(server.url)
+  await client.start('p', script('sleep 1'))
+  const reads = Array.from({ length: 20 }, () => client.request('process/read', { processId: 'p', waitMs: 600_000 }))
+  const exit = end(server)
+  signal(server, 'SIGTERM')
+  for (const { exitCode } of await Promise.all(reads)) assert.is(exitCode, 0)
+  const { code, ms } = await exit
+  assert.is(code, 0)
+  assert.ok(ms < 15_000, `${ms} ms`)
+})
+
+test('without --drain-seconds a signal ends everything at once', async () => {
+  const server = await startServer()
+  const client = await Client.connect(server.url)
+  await client.start('p', script('echo $$; exec sleep 60'))
+  const pid = await pidIn(client, 'p')
+  const exit = end(server)
+  signal(server, 'SIGHUP')
+  const { code, ms } = await exit
+  assert.is(code, 0)
+  assert.ok(ms < 5000, `${ms} ms`)
+  await eventually(() => !isAlive(pid), 1000, 'its death')
+})
+
+test('on stdio it is the same: stdin is read on, what runs ends by itself, and a second signal or the end of stdin ends it', async () => {
+  const hello = '{"id":1,"method":"initialize","params":{"clientName":"x"}}\n{"method":"initialized"}\n'
+  const begin = (id: number, text: string): string =>
+    `{"id":${id},"method":"process/start","params":{"processId":"p${id}","argv":["/bin/sh","-c",${JSON.stringify(text)}],"cwd":"/","env":{"PATH":"/bin:/usr/bin"},"tty":false,"pipeStdin":true}}\n`
+  const messages = (lines: string[]): any[] => lines.map((line) => JSON.parse(line))
+  const answer = (lines: string[], id: number): any => messages(lines).find((message) => message.id === id)
+
+  const { child, lines, exit, stderr } = startStdioServer('stdio', process.env, ['--drain-seconds', '600'])
+  child.stdin.write(hello + begin(2, 'read x; sleep 1; echo $x; exit 9'))
+  await eventually(() => answer(lines, 2) !== undefined)
+  signal({ child }, 'SIGTERM')
+  await sleep(300)
+  child.stdin.write(begin(3, 'true') + '{"id":4,"method":"process/write","params":{"processId":"p2","chunk":"d29yZAo="}}\n')
+  assert.is(await exit, 0)
+  assert.is(answer(lines, 3).error.code, OVERLOADED)
+  assert.is(answer(lines, 4).result.status, 'accepted')
+  const events = messages(lines).filter(({ params }) => params?.processId === 'p2')
+  assert.equal(events.map(({ method }) => method), ['process/output', 'process/exited', 'process/closed'])
+  assert.is(atob(events[0].params.chunk), 'word\n')
+  assert.is(events[1].params.exitCode, 9)
+  assert.is(stderr(), '')
+
+  for (const last of ['signal', 'end'] as const) {
+    const other = startStdioServer('stdio', process.env, ['--drain-seconds', '600'])
+    other.child.stdin.write(hello + begin(2, 'sleep 60'))
+    await eventually(() => answer(other.lines, 2) !== undefined)
+    signal(other, 'SIGTERM')
+    await sleep(300)
+    assert.is(other.child.exitCode, null)
+    if (last === 'signal') signal(other, 'SIGINT')
+    else other.child.stdin.end()
+    assert.is(await other.exit, 0)
+  }
+})
+
+test.run()
