@@ -1,0 +1,75 @@
+/** The accounts of a run: every request, every byte, and whatever went otherwise than it should. */
+import process from 'node:process'
+
+/** Findings that are told in full; a fault that comes once comes a thousand times. */
+const TOLD = 50
+
+export class Ledger {
+  /** Requests. Each ends as exactly one of the following. */
+  sent = 0
+  answered = 0
+  /** Their connection was cut by us before an answer came. */
+  abandoned = 0
+  /** Their server was ended by us before an answer came. */
+  ended = 0
+  /** Neither within the deadline. Must stay 0. */
+  lost = 0
+
+  /** Bytes that were to come, and those of them that came. */
+  expectedBytes = 0
+  receivedBytes = 0
+  /** Bytes of output that nobody kept: beyond the retention, of a process whose client was away. */
+  skippedBytes = 0
+  /** Bytes that are wrong, missing or too many. Must stay 0. */
+  wrongBytes = 0
+
+  /** Whatever else is not as it should be. Must stay 0. */
+  faults = 0
+  /** Processes that are alive though they should not be. Must stay 0. */
+  left = 0
+
+  readonly findings: string[] = []
+  /** How often each kind of work was done, and each mischief. */
+  readonly done = new Map<string, number>()
+  readonly mischief = new Map<string, number>()
+  /** Work whose server was ended under it. */
+  dropped = 0
+
+  count(counts: Map<string, number>, name: string): void {
+    counts.set(name, (counts.get(name) ?? 0) + 1)
+  }
+
+  fault(what: string): void {
+    this.faults++
+    this.tell(what)
+  }
+
+  lose(what: string): void {
+    this.lost++
+    this.tell(`lost: ${what}`)
+  }
+
+  wrong(bytes: number, what: string): void {
+    this.wrongBytes += bytes
+    this.tell(`${bytes} wrong bytes: ${what}`)
+  }
+
+  leave(what: string): void {
+    this.left++
+    this.tell(`left alive: ${what}`)
+  }
+
+  tell(finding: string): void {
+    if (this.findings.length >= TOLD) return
+    this.findings.push(finding)
+    process.stderr.write(`! ${finding}\n`)
+  }
+
+  get waiting(): number {
+    return this.sent - this.answered - this.abandoned - this.ended - this.lost
+  }
+
+  get clean(): boolean {
+    return this.lost === 0 && this.wrongBytes === 0 && this.faults === 0 && this.left === 0
+  }
+}

@@ -1,0 +1,52 @@
+/** What the server holds over time, and whether it holds more and more. */
+import { readdirSync } from 'node:fs'
+import { memory } from '../bench/proc.ts'
+
+export type Sample = { hours: number; resident: number; anonymous: number; fds: number }
+
+export const openFds = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length
+
+export class Samples {
+  readonly #pid: number
+  readonly #start = performance.now()
+  readonly #taken: Sample[] = []
+
+  constructor(pid: number) {
+    this.#pid = pid
+  }
+
+  take(): Sample {
+    const { resident, anonymous } = memory(this.#pid)
+    const sample = { hours: (performance.now() - this.#start) / 3_600_000, resident, anonymous, fds: openFds(this.#pid) }
+    this.#taken.push(sample)
+    return sample
+  }
+
+  /** By which it rises in an hour, by the second half of the samples. */
+  slope(of: 'anonymous' | 'fds'): number {
+    return slope(this.#secondHalf.map((sample) => [sample.hours, sample[of]]))
+  }
+
+  /** How long the second half is. */
+  get hours(): number {
+    const half = this.#secondHalf
+    return (half.at(-1)?.hours ?? 0) - (half[0]?.hours ?? 0)
+  }
+
+  peak(of: 'anonymous' | 'resident' | 'fds'): number {
+    return Math.max(...this.#taken.map((sample) => sample[of]))
+  }
+
+  get #secondHalf(): Sample[] {
+    return this.#taken.slice(this.#taken.length >> 1)
+  }
+}
+
+/** Of the line with the least squares. */
+export function slope(points: readonly (readonly [x: number, y: number])[]): number {
+  const mean = (of: 0 | 1): number => points.reduce((sum, point) => sum + point[of], 0) / points.length
+  const [meanX, meanY] = [mean(0), mean(1)]
+  const covariance = points.reduce((sum, [x, y]) => sum + (x - meanX) * (y - meanY), 0)
+  const variance = points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0)
+  return variance === 0 ? 0 : covariance / variance
+}
