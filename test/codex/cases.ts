@@ -15,6 +15,8 @@ export type Scene = {
   work: string
   /** The path of the server's executable. */
   server: string
+  /** The path of the server's URL. */
+  urlPath: string
   /** Of the MCP server, if there is one. */
   mcp?: McpTools
   /** Cuts Codex off from the server for a while. */
@@ -27,6 +29,8 @@ export type Case = {
   name: string
   /** Cuts the connection, and so is for releases that resume their session. */
   cuts?: true
+  /** The server lets in only who has its capability URL. No reference can be asked for that. */
+  capability?: true
   /** Absent: full access. */
   sandbox?: SandboxMode
   /** It has an MCP server on the executor's side. */
@@ -169,6 +173,30 @@ export const cases: readonly Case[] = [
       const second = yield writeStdin(first.session, 'one\n', 2000)
       const third = yield writeStdin(first.session, '\x04')
       deepEqual([second.text + third.text, third.exitCode], ['one\r\ngot one\r\n', 0])
+    },
+  },
+  {
+    name: 'with a capability URL a command runs, which is not told of it, and a patch applies',
+    capability: true,
+    *script({ work, urlPath }) {
+      match(urlPath, /^\/c\/[A-Za-z0-9_-]{43}$/)
+      const { text, exitCode } = yield exec('env; cat /proc/$PPID/cmdline; exit 3')
+      ok(text.includes('PATH='), text)
+      ok(!text.includes(urlPath.slice(3)), text)
+      equal(exitCode, 3)
+      yield applyPatch('*** Add File: patched.txt', '+from the patch')
+      equal(readFileSync(join(work, 'patched.txt'), 'utf8'), 'from the patch\n')
+    },
+  },
+  {
+    name: 'with a capability URL a command outlives a cut connection',
+    capability: true,
+    cuts: true,
+    *script({ work, cut }) {
+      const halfway = join(work, 'halfway')
+      void eventually(() => existsSync(halfway), 15_000).then(cut, () => {})
+      const { text } = yield exec('for i in $(seq 1 30); do echo $i; sleep 0.05; test $i != 10 || touch halfway; done')
+      equal(text, numbers(1, 30))
     },
   },
   {

@@ -27,6 +27,7 @@ type Way = {
   clientEnv: Record<string, string>
   /** The server is there until Codex has ended. */
   serverStays: boolean
+  urlPath: string
   cut(): void
 }
 
@@ -50,7 +51,10 @@ async function overWebSocket(it: Play): Promise<void> {
   const { release, program, example, home } = it
   // Of a sandbox Codex brings nothing along: neither its program nor its home are in the server's reach.
   const unreachable = [home.codexHome, ...(program.ours ? [installedFolder(release.version)] : [])]
-  const server = await startServer(program, home, example.sandbox === undefined ? [] : unreachable)
+  const server = await startServer(program, home, {
+    masked: example.sandbox === undefined ? [] : unreachable,
+    more: example.capability ? ['--capability-url'] : [],
+  })
   const relay = await startRelay(server.url)
   await inTurn(
     () =>
@@ -60,7 +64,9 @@ async function overWebSocket(it: Play): Promise<void> {
         clientEnv: { CODEX_EXEC_SERVER_URL: relay.url },
         serverStays: true,
         cut: () => relay.cut(OUTAGE_MS),
+        urlPath: new URL(relay.url).pathname,
       }),
+    () => example.capability && assertClosed(server.url),
     () => ok(!example.cuts || relay.connections() > 1, 'Codex did not come back after the cut'),
     () => relay.close(),
     () => server.stop(),
@@ -77,6 +83,7 @@ function overStdio(it: Play): Promise<void> {
     serverArgs,
     clientEnv: {},
     serverStays: false,
+    urlPath: '',
     cut: () => {
       throw new Error('there is no connection to cut')
     },
@@ -97,7 +104,7 @@ async function follow(it: Play, way: Way): Promise<void> {
 
 async function lead({ release, program, example, home }: Play, way: Way, mcp?: McpFixture): Promise<void> {
   example.prepare?.(home.work)
-  const scene: Scene = { work: home.work, server: program.file, cut: way.cut, told: () => model.told(), ...(mcp === undefined ? {} : { mcp: mcp.tools }) }
+  const scene: Scene = { work: home.work, server: program.file, urlPath: way.urlPath, cut: way.cut, told: () => model.told(), ...(mcp === undefined ? {} : { mcp: mcp.tools }) }
   const model = await startModel(example.script(scene))
   const sandbox = example.sandbox ?? 'danger-full-access'
   home.writeConfig({ model: release.model, modelUrl: model.baseUrl, sandbox, mcp: mcp?.table ?? '' })
@@ -108,6 +115,19 @@ async function lead({ release, program, example, home }: Play, way: Way, mcp?: M
   } catch (error) {
     const tail = log.trimEnd().split('\n').slice(-LOG_LINES).join('\n')
     throw new Error(`${(error as Error).message}\nthe end of Codex's log:\n${tail}`)
+  }
+}
+
+/** Nobody is let in without the token, or with another. */
+async function assertClosed(url: string): Promise<void> {
+  for (const path of ['/', '/c/', `/c/${'A'.repeat(43)}`]) {
+    const socket = new WebSocket(new URL(path, url))
+    const outcome = await new Promise((resolve) => {
+      socket.onopen = () => resolve('open')
+      socket.onerror = () => resolve('refused')
+    })
+    socket.close()
+    equal(outcome, 'refused', path)
   }
 }
 

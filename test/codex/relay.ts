@@ -13,7 +13,7 @@ export type Relay = {
 }
 
 export async function startRelay(serverUrl: string): Promise<Relay> {
-  const { hostname, port } = new URL(serverUrl)
+  const { hostname, port, pathname } = new URL(serverUrl)
   const open = new Set<Socket>()
   let connections = 0
   let outageUntil = 0
@@ -41,7 +41,7 @@ export async function startRelay(serverUrl: string): Promise<Relay> {
     for (const socket of open) socket.resetAndDestroy()
   }
   return {
-    url: `ws://127.0.0.1:${(relay.address() as AddressInfo).port}`,
+    url: `ws://127.0.0.1:${(relay.address() as AddressInfo).port}${pathname === '/' ? '' : pathname}`,
     connections: () => connections,
     cut: (outageMs = 0) => {
       outageUntil = Date.now() + outageMs

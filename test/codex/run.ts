@@ -54,6 +54,7 @@ async function checkRelease(release: Release): Promise<void> {
     for (const example of cases) {
       if (!example.name.includes(values.only)) continue
       if (example.cuts && (transport !== 'ws' || !release.resumes)) continue
+      if (example.capability && (transport !== 'ws' || !program.ours)) continue
       // Codex starts its program itself, where nothing can be kept from it.
       if (example.sandbox !== undefined && transport !== 'ws') continue
       if (example.mcp !== undefined && !release.mcp.placed) continue

@@ -32,9 +32,15 @@ export type RunningServer = {
   stop(): Promise<void>
 }
 
-/** `masked` are folders that look empty to the server, and to all that it starts. */
-export async function startServer(program: ServerProgram, home: Home, masked: readonly string[] = []): Promise<RunningServer> {
-  const [file, ...args] = [...mask(masked), program.file, ...program.args, ...LISTEN_ON_A_PORT]
+export type StartOptions = {
+  /** Folders that look empty to the server, and to all that it starts. */
+  masked?: readonly string[]
+  /** What it is given besides. */
+  more?: readonly string[]
+}
+
+export async function startServer(program: ServerProgram, home: Home, { masked = [], more = [] }: StartOptions = {}): Promise<RunningServer> {
+  const [file, ...args] = [...mask(masked), program.file, ...program.args, ...LISTEN_ON_A_PORT, ...more]
   const child = spawn(file as string, args, { cwd: home.folder, env: home.serverEnv, stdio: ['ignore', 'pipe', 'pipe'] })
   await once(child, 'spawn')
   let stdout = ''
