@@ -49,8 +49,9 @@ function seaConfig() {
     // A server must not change its ways by a stray NODE_OPTIONS of the devbox.
     execArgvExtension: 'none',
     // The runtime's own remarks are not for the user; stderr is for ours.
+    // What matters here are bytes beside the heap. A larger nursery would hold more of them that nobody needs: 25 MiB.
     // SIGUSR1 must not open a debugger's port, by which one gets in.
-    execArgv: ['--no-warnings', '--disable-sigusr1'],
+    execArgv: ['--no-warnings', '--max-semi-space-size=4', '--disable-sigusr1'],
     assets: { [PTY_ASSET]: packagedAddon() },
   }
 }

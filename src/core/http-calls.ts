@@ -106,7 +106,7 @@ export class HttpCalls {
   }
 
   async #send(first: PreparedRequest, redirectPolicy: 'follow' | 'stop', signal: AbortSignal): Promise<HttpResponse> {
-    const { host, limits, observer } = this.#options
+    const { host, observer } = this.#options
     let request = first
     for (let redirects = 0; ; redirects++) {
       let response: HttpResponse
@@ -118,11 +118,22 @@ export class HttpCalls {
         if (error instanceof RpcError) throw error
         throw internalError(`http/request failed: error sending request for url (${request.url.href}): ${messageOf(error)}`)
       }
-      const next = redirectPolicy === 'follow' ? redirected(request, response) : undefined
+      const next = redirectPolicy === 'follow' ? this.#follow(request, response, redirects) : undefined
       if (next === undefined) return response
-      if (redirects === limits.httpRedirects) throw internalError('http/request failed: too many redirects')
       response.cancel()
       request = next
+    }
+  }
+
+  /** The next request, if the response asks for one. One that leads where nobody may go is given up: its rest is read by nobody. */
+  #follow(request: PreparedRequest, response: HttpResponse, redirects: number): PreparedRequest | undefined {
+    try {
+      const next = redirected(request, response)
+      if (next !== undefined && redirects === this.#options.limits.httpRedirects) throw internalError('http/request failed: too many redirects')
+      return next
+    } catch (error) {
+      response.cancel()
+      throw error
     }
   }
 

@@ -90,6 +90,8 @@ export type Limits = {
   strayTotalMs: number
   /** Pings to a WebSocket peer; one that leaves two unanswered is gone. The reference's interval. */
   pingIntervalMs: number
+  /** Pings of a peer that wait for their pongs, which are queued behind everything else: 2 MiB. Beyond it the peer is cut off. */
+  pendingPongs: number
   /** How long a peer may take to answer our close frame. */
   closeTimeoutMs: number
   /**
@@ -182,6 +184,7 @@ export const defaultLimits: Readonly<Limits> = {
   strayQuietMs: 100,
   strayTotalMs: 1000,
   pingIntervalMs: 30_000,
+  pendingPongs: 16_384,
   closeTimeoutMs: 2000,
   helperCount: 4,
   helperIdleMs: 20_000,

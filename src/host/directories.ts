@@ -3,6 +3,7 @@ import { mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Guard } from './guard.ts'
 import { nativePath } from './native-path.ts'
+import { isDeno } from './runtime.ts'
 import { errorCode } from './os-error.ts'
 
 /**
@@ -10,6 +11,8 @@ import { errorCode } from './os-error.ts'
  * parent is missing where it may not be made.
  */
 export async function makeDirectories(path: string, recursive: boolean, guard: Guard): Promise<void> {
+  // Deno would never answer, and hold up every call after this one.
+  if (isDeno && !path.isWellFormed()) throw Object.assign(new Error('a name that is not UTF-8'), { code: 'EILSEQ' })
   try {
     await guard.create(path, (place) => mkdir(place))
   } catch (error) {

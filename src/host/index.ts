@@ -40,6 +40,8 @@ export function createHost({ sandbox, limits, httpPolicy = openPolicy, report }:
   return {
     http: async (request, signal) => {
       http ??= import('./http-client.ts').then(({ httpClient }) => httpClient(httpPolicy))
+      // What could not be loaded, for want of a descriptor say, is tried again.
+      http.catch(() => (http = undefined))
       return (await http)(request, signal)
     },
     spawn: async (spec, events) => {

@@ -1,4 +1,5 @@
 /** The server behind an opened door: loaded after the URL has been told. */
+import { stat } from 'node:fs'
 import process from 'node:process'
 import { defaultLimits } from '../core/limits.ts'
 import type { Limits } from '../core/limits.ts'
@@ -36,6 +37,8 @@ function createServer({ limits: given, sandbox, httpPolicy, logLevel, auditFile 
   const report = (fault: unknown): void =>
     log.write('error', 'internalError', { fault: fault instanceof Error ? fault.stack : String(fault) })
   const server = createExecServer({ host: createHost({ sandbox, limits, httpPolicy, report }), clock: systemClock, limits, observer })
+  // The runtime makes its threads with the first call that needs one, and dies if it cannot: now, and not under a client.
+  stat('/', () => {})
   // A fault in what one client does is not the end of the others' processes.
   process.on('uncaughtException', report)
   process.on('unhandledRejection', report)

@@ -78,17 +78,24 @@ function serveWebSocket(server: ExecServer, websocket: WebSocket, socket: Socket
     release(data)
   })
   socket.on('drain', () => connection.drained())
-  keepAlive(websocket, limits.pingIntervalMs, connection)
+  keepAlive(websocket, socket, limits.pingIntervalMs, connection)
   websocket.on('close', (code) => connection.gone(code === LOST ? 'the connection was lost' : `the client closed it with ${code}`))
   websocket.on('error', () => {})
 }
 
-/** Pings, and cuts a peer off that has stopped to answer: it would hold its session for as long as TCP hopes. */
-function keepAlive(websocket: WebSocket, intervalMs: number, connection: Connection): void {
+/**
+ * Pings, and cuts a peer off that has stopped to answer: it would hold its session for as long as TCP hopes. A ping stands behind
+ * all that is queued, so a peer that takes some of that is alive.
+ */
+function keepAlive(websocket: WebSocket, socket: Socket, intervalMs: number, connection: Connection): void {
   let missed = 0
+  let queuedBefore = 0
   const timer = setInterval(() => {
     // Nothing is read while input is paused, answers to pings included.
     if (websocket.isPaused) return
+    const queued = untaken(socket)
+    if (queued < queuedBefore) missed = 0
+    queuedBefore = queued
     if (missed >= MISSED_PINGS) {
       connection.gone('it left pings unanswered')
       return websocket.terminate()
@@ -99,4 +106,12 @@ function keepAlive(websocket: WebSocket, intervalMs: number, connection: Connect
   timer.unref()
   websocket.on('pong', () => (missed = 0))
   websocket.on('close', () => clearInterval(timer))
+}
+
+/**
+ * Bytes that the operating system has not taken yet. The stream itself learns only when all of a write has been taken, and Deno
+ * tells no more: a slow reader of much is taken for dead there.
+ */
+function untaken(socket: Socket): number {
+  return (socket as { _handle?: { writeQueueSize?: number } })._handle?.writeQueueSize ?? 0
 }

@@ -55,7 +55,7 @@ export function createUpgradeServer({ limits, checkHost, makeApp, onSocket }: Up
     return upgrade(context, next)
   })
   // Compression stays off: it is never negotiated, whatever the client offers.
-  Object.assign(wss.options, { maxPayload: limits.messageBytes, closeTimeout: limits.closeTimeoutMs, clientTracking: false })
+  Object.assign(wss.options, { maxPayload: limits.messageBytes, closeTimeout: limits.closeTimeoutMs, maxPendingAutoPongs: limits.pendingPongs, clientTracking: false })
 
   const listener = getRequestListener(app.fetch)
   const server = createServer((request, response) => {
@@ -89,7 +89,7 @@ function guarded(listener: UpgradeListener, checkHost: HostCheck) {
   return (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', () => socket.destroy())
     const refusal = refusalOf(request, checkHost)
-    if (refusal !== undefined) return refuseUpgrade(socket, refusal)
+    if (refusal !== undefined) return refuseUpgrade(socket, request, refusal)
     simplify(request)
     // Two slashes at the start would be the name of a server.
     request.url = `http://localhost${request.url}`
@@ -98,7 +98,7 @@ function guarded(listener: UpgradeListener, checkHost: HostCheck) {
     listener(request, socket, head).catch(async (reason: unknown) => {
       if (!(reason instanceof NotUpgraded)) return socket.destroy()
       const { status, headers } = reason.response
-      refuseUpgrade(socket, { status, message: await reason.response.text() }, headers.get('allow'))
+      refuseUpgrade(socket, request, { status, message: await reason.response.text() }, headers.get('allow'))
     })
   }
 }
@@ -108,7 +108,7 @@ function refuseRequest(response: ServerResponse, { status, message }: Refusal): 
   response.end(message)
 }
 
-function refuseUpgrade(socket: Duplex, { status, message }: Refusal, allow: string | null = null): void {
+function refuseUpgrade(socket: Duplex, { method }: IncomingMessage, { status, message }: Refusal, allow: string | null = null): void {
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
     'Connection: close',
@@ -116,7 +116,7 @@ function refuseUpgrade(socket: Duplex, { status, message }: Refusal, allow: stri
     `Content-Length: ${Buffer.byteLength(message)}`,
     ...(allow === null ? [] : [`Allow: ${allow}`]),
   ]
-  socket.end(`${head.join('\r\n')}\r\n\r\n${message}`)
+  socket.end(`${head.join('\r\n')}\r\n\r\n${method === 'HEAD' ? '' : message}`)
 }
 
 const TEXT = 'text/plain; charset=utf-8'

@@ -1,0 +1,38 @@
+/** The short form of the fuzz suite: what once failed, and some thousand inputs of every family, always the same. */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { families } from './families/index.ts'
+import { replay, runFamily } from './family.ts'
+import { makePlace } from './place.ts'
+import type { Place } from './place.ts'
+import { restored, saved, savedBatches } from './saved.ts'
+
+const INPUTS = 20_000
+const SEED = 20_251_121
+
+const test = suite('fuzz')
+let place: Place
+
+test.before(async () => {
+  place = await makePlace({ sandboxes: false })
+})
+test.after(() => place.remove())
+
+for (const family of families) {
+  const known = savedBatches().filter((entry) => entry.family === family.name)
+  if (known.length > 0) {
+    test(`${family.name}: what once failed does so no more: ${known.map(({ found }) => found).join('; ')}`, async () => {
+      assert.is(await replay(family, place, known.map((entry) => restored(entry, place))), undefined)
+    })
+  }
+
+  const inputs = (INPUTS * family.share) / 100
+  test(`${family.name}: ${inputs} inputs of every kind end in neither a crash, nor silence, nor anything left behind`, async () => {
+    const { failure } = await runFamily(family, place, { inputs, seed: SEED, restMs: 0 })
+    if (failure === undefined) return
+    const again = JSON.stringify({ family: family.name, found: '', mode: failure.mode, inputs: saved(failure.inputs, place) })
+    assert.unreachable(`${failure.message}\nseed ${failure.seed}, path ${failure.path}; for seeds.json: ${again}`)
+  })
+}
+
+test.run()

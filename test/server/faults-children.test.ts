@@ -1,0 +1,147 @@
+/** Children that behave badly: their output arrives as it was, and they end when they are told to. */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Client } from '../support/client.ts'
+import { holdingsOf, settled } from '../support/fault-proc.ts'
+import { assertSilent, isLinux, needsLinux, shownUnless, startFaultServer } from '../support/fault-server.ts'
+import type { FaultServer } from '../support/fault-server.ts'
+import { eventually, isAlive, sleep } from '../support/server.ts'
+import { statFields } from '../../src/host/proc-stat.ts'
+
+const test = suite('faults: children')
+const shown = shownUnless(needsLinux, test)
+
+let server: FaultServer
+let client: Client
+
+test.before(async () => {
+  if (!isLinux) return
+  server = await startFaultServer()
+  client = await Client.connect(server.url)
+  await client.run('warm', ['/bin/true'])
+  await client.run('warm-terminal', ['/bin/true'], { tty: true })
+})
+test.after(async () => {
+  await client?.close()
+  await server?.stop()
+})
+
+const sh = (script: string): string[] => ['/bin/sh', '-c', script]
+const MODES = [
+  { name: 'pipes', more: {}, newline: '\n' },
+  { name: 'a terminal', more: { tty: true }, newline: '\r\n' },
+]
+
+const closedYet = (id: string): boolean => client.eventsOf(id).some(({ method }) => method === 'process/closed')
+
+/** Every event has the next number, and the last two are the exit and the close. */
+function assertSequence(id: string): void {
+  const events = client.eventsOf(id)
+  assert.equal(events.map(({ params }) => params.seq), events.map((_, index) => index + 1))
+  assert.equal(events.map(({ method }) => method).filter((method) => method !== 'process/output'), ['process/exited', 'process/closed'])
+}
+
+/** For each byte: that byte, and all 256 after it. */
+const EVERY_PAIR = [
+  'test -t 1 && stty raw',
+  'for byte in $(seq 0 255); do all="$all\\0$(printf %o $byte)"; done',
+  'for byte in $(seq 0 255); do printf "%b" "\\0$(printf %o $byte)$all"; done',
+].join('; ')
+
+/** The first line that a process says, as a number. */
+const pidOf = (id: string): Promise<number> =>
+  client.until(() => Number(/^(\d+)\r?\n/.exec(client.outputOf(id).toString())?.[1]) || undefined)
+
+for (const { name, more, newline } of MODES) {
+  shown(`a child that closes all its streams on ${name} lives on, can be waited for, and ends with its own code`, async () => {
+    const id = `closer-${name}`
+    await client.start(id, sh('echo $$; exec <&- >&- 2>&-; sleep 0.7; exit 6'), more)
+    const pid = await pidOf(id)
+    await sleep(200)
+    assert.ok(isAlive(pid))
+    const { exited, closed } = await client.request('process/read', { processId: id, afterSeq: 1, waitMs: 100 })
+    assert.equal([exited, closed, closedYet(id)], [false, false, false])
+    assert.is(await client.closed(id), 6)
+    assert.is(client.outputOf(id).toString(), `${pid}${newline}`)
+    assertSequence(id)
+  })
+
+  shown(`a child that closed all its streams on ${name} and goes on for ever is ended by terminate`, async () => {
+    const id = `daemon-${name}`
+    const before = holdingsOf(server.pid)
+    await client.start(id, sh('trap "" TERM HUP INT; echo $$; exec <&- >&- 2>&-; while :; do sleep 60; done'), more)
+    const pid = await pidOf(id)
+    await sleep(100)
+    assert.equal(await client.request('process/terminate', { processId: id }), { running: true })
+    assert.is(await client.closed(id), 137)
+    assert.not(isAlive(pid))
+    await settled(server.pid, before)
+  })
+
+  shown(`a child on ${name} that ignores every signal it can, and one that is stopped, end at terminate`, async () => {
+    const before = holdingsOf(server.pid)
+    for (const script of ['trap "" TERM HUP INT QUIT USR1; echo $$; while :; do sleep 1; done', 'echo $$; kill -STOP $$; sleep 60']) {
+      const id = `${script.slice(0, 4)}-${name}`
+      await client.start(id, sh(script), more)
+      const pid = await pidOf(id)
+      if (script.includes('STOP')) await eventually(() => statFields(pid)?.[0] === 'T', 5000, 'the stop')
+      await client.request('process/signal', { processId: id, signal: 'interrupt' })
+      await sleep(100)
+      assert.ok(isAlive(pid) || script.includes('STOP'))
+      await client.request('process/terminate', { processId: id })
+      assert.is(await client.closed(id), 137)
+      assert.not(isAlive(pid))
+      assertSequence(id)
+    }
+    await settled(server.pid, before)
+  })
+
+  shown(`every byte, and every two that can follow each other, arrive from ${name} as they are`, async () => {
+    const id = `bytes-${name}`
+    await client.start(id, sh(EVERY_PAIR), more)
+    assert.is(await client.closed(id, 20_000), 0)
+    const each = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
+    const expected = Buffer.concat(Array.from({ length: 256 }, (_, byte) => Buffer.concat([Buffer.from([byte]), each])))
+    assert.ok(client.outputOf(id).equals(expected), `${client.outputOf(id).length} bytes of ${expected.length}`)
+    assertSequence(id)
+  })
+
+  shown(`characters cut in two by a pause arrive from ${name} as their bytes`, async () => {
+    const id = `cut-${name}`
+    const pieces = ['\\303', '\\244\\360\\237', '\\230\\200\\355\\240\\200\\377']
+    await client.start(id, sh(`${pieces.map((piece) => `printf "${piece}"`).join('; sleep 0.2; ')}; exit 2`), more)
+    assert.is(await client.closed(id), 2)
+    assert.is(client.outputOf(id).toString('hex'), 'c3a4f09f9880eda080ff')
+    const { chunks } = await client.request('process/read', { processId: id })
+    const retained = Buffer.concat(chunks.map(({ chunk }: { chunk: string }) => Buffer.from(chunk, 'base64')))
+    assert.is(retained.toString('hex'), 'c3a4f09f9880eda080ff')
+  })
+}
+
+shown('a child that floods both its streams is heard whole on each, in order, and ends with its code', async () => {
+  await client.start('both', sh('seq 1 400000 & seq 500001 900000 >&2 & wait; exit 8'))
+  assert.is(await client.closed('both', 60_000), 8)
+  assertSequence('both')
+  for (const [stream, first] of [['stdout', 1], ['stderr', 500_001]] as const) {
+    const expected = Array.from({ length: 400_000 }, (_, index) => `${first + index}\n`).join('')
+    const heard = client.outputOf('both', stream)
+    assert.ok(heard.equals(Buffer.from(expected)), `${stream} has ${heard.length} bytes of ${expected.length}`)
+  }
+})
+
+shown('a child that floods while it is terminated ends in order, and what was heard is the beginning of what it said', async () => {
+  for (let round = 0; round < 10; round++) {
+    const id = `flood${round}`
+    await client.start(id, sh('seq 1 100000000'), { tty: round % 2 === 0 })
+    await sleep(20 * (round % 4))
+    await client.request('process/terminate', { processId: id })
+    assert.is(await client.closed(id), 137)
+    assertSequence(id)
+    const lines = client.outputOf(id).toString().split(/\r?\n/)
+    lines.pop()
+    assert.ok(lines.every((line, index) => line === String(index + 1)))
+  }
+  assertSilent(server)
+})
+
+test.run()
