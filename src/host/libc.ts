@@ -30,6 +30,7 @@ type Functions = {
   signal: (signal: number, handler: bigint) => unknown
   getrlimit?: (resource: number, limit: BigUint64Array) => number
   setrlimit?: (resource: number, limit: BigUint64Array) => number
+  malloc_trim?: ((keep: bigint) => number) | undefined
   getsockopt?: (fd: number, level: number, option: number, value: Int32Array, length: Int32Array) => number
 }
 
@@ -71,12 +72,23 @@ function loadNode(): Functions | null {
     ioctl: { arguments: ['i32', 'u64'], return: 'i32' },
     signal: { arguments: ['i32', 'u64'], return: 'u64' },
   })
-  return { ...(functions as unknown as Functions), memfd_create: process.platform === 'linux' ? loadMemfd(ffi) : undefined }
+  if (process.platform !== 'linux') return functions as unknown as Functions
+  return { ...(functions as unknown as Functions), memfd_create: loadMemfd(ffi), malloc_trim: loadTrim(ffi) }
 }
 
 function loadMemfd(ffi: typeof import('node:ffi')): Functions['memfd_create'] {
   const { functions } = ffi.dlopen(null, { memfd_create: { arguments: ['pointer', 'u32'], return: 'i32' } })
   return functions.memfd_create as unknown as Functions['memfd_create']
+}
+
+/** glibc's own: other C libraries have no such thing. */
+function loadTrim(ffi: typeof import('node:ffi')): Functions['malloc_trim'] {
+  try {
+    const { functions } = ffi.dlopen(null, { malloc_trim: { arguments: ['u64'], return: 'i32' } })
+    return functions.malloc_trim as unknown as Functions['malloc_trim']
+  } catch {
+    return undefined
+  }
 }
 
 type DenoFfi = { dlopen(path: string, symbols: object): { symbols: unknown } }
@@ -88,6 +100,7 @@ function loadDeno(): Functions {
     ...(process.platform === 'linux'
       ? {
           memfd_create: { parameters: ['buffer', 'u32'], result: 'i32' },
+          malloc_trim: { parameters: ['usize'], result: 'i32' },
           getrlimit: { parameters: ['i32', 'buffer'], result: 'i32' },
           setrlimit: { parameters: ['i32', 'buffer'], result: 'i32' },
           getsockopt: { parameters: ['i32', 'i32', 'i32', 'buffer', 'buffer'], result: 'i32' },
@@ -174,4 +187,9 @@ export function peerUser(fd: number): number | undefined {
   const length = new Int32Array([credentials.byteLength])
   if (functions()?.getsockopt?.(fd, SOL_SOCKET, SO_PEERCRED, credentials, length) !== 0) return undefined
   return (credentials[1] as number) >>> 0
+}
+
+/** Gives the operating system what has been freed and is kept for later, where the C library can. */
+export function giveMemoryBack(): void {
+  functions()?.malloc_trim?.(0n)
 }
