@@ -1,4 +1,5 @@
 /** RFC 6455 as a second pair of eyes has it: what a server must make of a client's bytes, and what a server says. */
+import { isUtf8 } from 'node:buffer'
 
 export type FrameEvent =
   | { kind: 'message'; bytes: Uint8Array }
@@ -96,15 +97,6 @@ export class FrameModel {
     this.#fragments = []
     this.#under = undefined
     return isText && !isUtf8(bytes) ? { kind: 'violation', tooBig: false } : { kind: 'message', bytes }
-  }
-}
-
-function isUtf8(bytes: Uint8Array): boolean {
-  try {
-    new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-    return true
-  } catch {
-    return false
   }
 }
 

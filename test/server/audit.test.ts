@@ -9,6 +9,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { defaultLimits } from '../../src/core/limits.ts'
 import { Client } from '../support/client.ts'
+import { jsonLines } from '../support/json-lines.ts'
 import { eventually, isAlive, serverCommand, startServer } from '../support/server.ts'
 
 type Line = { time: string; event: string } & Record<string, any>
@@ -17,19 +18,7 @@ const folder = mkdtempSync(join(tmpdir(), 'exec-server-audit-'))
 let files = 0
 const newPath = (): string => join(folder, `audit-${++files}`)
 
-function linesOf(path: string): Line[] {
-  const text = readFileSync(path, 'utf8')
-  assert.ok(text === '' || text.endsWith('\n'))
-  return text
-    .split('\n')
-    .slice(0, -1)
-    .map((line) => {
-      const object = JSON.parse(line) as Line
-      assert.equal(Object.keys(object).slice(0, 2), ['time', 'event'])
-      assert.is(new Date(object.time).toISOString(), object.time)
-      return object
-    })
-}
+const linesOf = (path: string): Line[] => jsonLines<Line>(readFileSync(path, 'utf8'), ['time', 'event'])
 
 /** Every `start` must have exactly one `end` or `refused` of its run, behind it; every end a start. */
 function checkRuns(lines: readonly Line[]): void {

@@ -13,24 +13,16 @@ import { logLevels } from '../../src/server/log-level.ts'
 import { createLog } from '../../src/server/log.ts'
 import { Client } from '../support/client.ts'
 import { firstLine } from '../support/first-line.ts'
+import { jsonLines } from '../support/json-lines.ts'
 import { scrape } from '../support/prometheus.ts'
 import { eventually, isAlive, isDeno, serverCommand, sleep, startServer } from '../support/server.ts'
 
 type Line = { time: string; level: string; event: string } & Record<string, unknown>
 
-/** Every line, each of which must be one object with time, level and event first. */
 function linesOf(text: string): Line[] {
-  assert.ok(text === '' || text.endsWith('\n'))
-  return text
-    .split('\n')
-    .slice(0, -1)
-    .map((line) => {
-      const object = JSON.parse(line) as Line
-      assert.equal(Object.keys(object).slice(0, 3), ['time', 'level', 'event'])
-      assert.is(new Date(object.time).toISOString(), object.time)
-      assert.ok(logLevels.some((level) => level === object.level))
-      return object
-    })
+  const lines = jsonLines<Line>(text, ['time', 'level', 'event'])
+  for (const { level } of lines) assert.ok(logLevels.some((each) => each === level))
+  return lines
 }
 
 /** A server whose stderr goes to wherever that is, and which the test stops. */

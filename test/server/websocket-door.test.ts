@@ -6,6 +6,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { WebSocket } from 'ws'
 import { Client } from '../support/client.ts'
+import { UPGRADE_REQUEST } from '../support/raw-http.ts'
 import { eventually, sleep, startServer } from '../support/server.ts'
 import type { RunningServer } from '../support/server.ts'
 
@@ -34,14 +35,6 @@ async function raw(request: string): Promise<string> {
   return text
 }
 
-const UPGRADE = [
-  'GET / HTTP/1.1',
-  'Host: 127.0.0.1',
-  'Connection: Upgrade',
-  'Upgrade: websocket',
-  'Sec-WebSocket-Version: 13',
-  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-]
 const request = (lines: readonly string[]): string => `${lines.join('\r\n')}\r\n\r\n`
 
 test('health answers, and only to GET and HEAD', async () => {
@@ -57,26 +50,26 @@ test('health answers, and only to GET and HEAD', async () => {
 
 test('any request with an Origin is refused', async () => {
   for (const origin of ['https://evil.example', 'null', '', `http://127.0.0.1:${port}`]) {
-    assert.match(await raw(request([...UPGRADE, `Origin: ${origin}`])), /^HTTP\/1\.1 403 /, `origin "${origin}"`)
+    assert.match(await raw(request([...UPGRADE_REQUEST, `Origin: ${origin}`])), /^HTTP\/1\.1 403 /, `origin "${origin}"`)
     assert.match(await raw(request(['GET /readyz HTTP/1.1', 'Host: x', 'Connection: close', `Origin: ${origin}`])), /^HTTP\/1\.1 403 /)
   }
 })
 
 test('an upgrade is refused unless it is whole, and the server lives on', async () => {
-  const without = (name: string): string[] => UPGRADE.filter((line) => !line.startsWith(name))
-  assert.match(await raw(request(UPGRADE)), /^HTTP\/1\.1 101 /)
+  const without = (name: string): string[] => UPGRADE_REQUEST.filter((line) => !line.startsWith(name))
+  assert.match(await raw(request(UPGRADE_REQUEST)), /^HTTP\/1\.1 101 /)
   assert.match(await raw(request(without('Sec-WebSocket-Key'))), /^HTTP\/1\.1 400 /)
   assert.match(await raw(request([...without('Sec-WebSocket-Key'), 'Sec-WebSocket-Key: short'])), /^HTTP\/1\.1 400 /)
   assert.match(await raw(request([...without('Sec-WebSocket-Version'), 'Sec-WebSocket-Version: 12'])), /^HTTP\/1\.1 400 /)
-  assert.match(await raw(request(['GET /other HTTP/1.1', ...UPGRADE.slice(1)])), /^HTTP\/1\.1 404 /)
-  assert.match(await raw(request(['POST / HTTP/1.1', ...UPGRADE.slice(1)])), /^HTTP\/1\.1 40[05] /)
-  for (const path of ['//', 'http://[', '*', '/%', '//evil:99999/']) await raw(request([`GET ${path} HTTP/1.1`, ...UPGRADE.slice(1)]))
+  assert.match(await raw(request(['GET /other HTTP/1.1', ...UPGRADE_REQUEST.slice(1)])), /^HTTP\/1\.1 404 /)
+  assert.match(await raw(request(['POST / HTTP/1.1', ...UPGRADE_REQUEST.slice(1)])), /^HTTP\/1\.1 40[05] /)
+  for (const path of ['//', 'http://[', '*', '/%', '//evil:99999/']) await raw(request([`GET ${path} HTTP/1.1`, ...UPGRADE_REQUEST.slice(1)]))
   await raw('nonsense\r\n\r\n')
   assert.is((await fetch(`${http}/readyz`)).status, 200)
 })
 
 test('offers of extensions and subprotocols are accepted and not taken up', async () => {
-  const answer = await raw(request([...UPGRADE, 'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits', 'Sec-WebSocket-Protocol: a, b']))
+  const answer = await raw(request([...UPGRADE_REQUEST, 'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits', 'Sec-WebSocket-Protocol: a, b']))
   assert.match(answer, /^HTTP\/1\.1 101 /)
   assert.not.match(answer, /extensions|protocol:/i)
   const socket = new WebSocket(server.url, { perMessageDeflate: true })

@@ -2,17 +2,9 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
+import { UPGRADE_REQUEST } from './raw-http.ts'
 
-export const UPGRADE = [
-  'GET / HTTP/1.1',
-  'Host: 127.0.0.1',
-  'Connection: Upgrade',
-  'Upgrade: websocket',
-  'Sec-WebSocket-Version: 13',
-  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-  '',
-  '',
-].join('\r\n')
+export const UPGRADE = [...UPGRADE_REQUEST, '', ''].join('\r\n')
 
 const OPCODE_TEXT = 1
 

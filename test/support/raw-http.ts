@@ -9,6 +9,9 @@ export type RawAnswer = { status: number; body: string; text: string }
 /** The lines of an upgrade after its first, without a Host. */
 export const UPGRADE = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==']
 
+/** A whole upgrade, line by line. */
+export const UPGRADE_REQUEST = ['GET / HTTP/1.1', 'Host: 127.0.0.1', ...UPGRADE]
+
 /** Sends lines to a port of this machine or a unix socket, and gives the answer when it is whole, or the connection ends. */
 export function ask(where: number | string, lines: readonly string[], more = ''): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
+import { UPGRADE_REQUEST } from '../../support/raw-http.ts'
 import { Failure } from '../failure.ts'
 import type { Batch, Family, Input, Subject } from '../family.ts'
 import { FrameModel, serverFrames } from '../frame-model.ts'
@@ -15,10 +16,7 @@ import { waitFor } from '../subject.ts'
 const MASK = Uint8Array.of(1, 2, 3, 4)
 const text = (message: object): Uint8Array => frame({ opcode: 1, mask: MASK }, new TextEncoder().encode(JSON.stringify(message)))
 
-const UPGRADE = Buffer.from(
-  ['GET / HTTP/1.1', 'Host: 127.0.0.1', 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13',
-    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', '', ''].join('\r\n'),
-)
+const UPGRADE = Buffer.from([...UPGRADE_REQUEST, '', ''].join('\r\n'))
 /** RFC 6455's own example. */
 const ACCEPT = /^HTTP\/1\.1 101 [\s\S]*sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=/i
 

@@ -1,5 +1,6 @@
 /** HTTP requests as bytes: request lines, headers and upgrades, lawful and not. */
 import fc from 'fast-check'
+import { UPGRADE } from '../../support/raw-http.ts'
 import type { Input } from '../family.ts'
 import { PROTOTYPE_KEYS } from './json.ts'
 
@@ -42,7 +43,6 @@ const host = fc.oneof(
   },
 )
 
-const UPGRADE = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==']
 
 /** Whole, or with something else in the place of a line, or without it, or with it twice. */
 const upgrade = fc.oneof(

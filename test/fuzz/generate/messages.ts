@@ -1,4 +1,5 @@
 /** Messages: the envelope in every form, and requests with params of every kind. */
+import { isUtf8 } from 'node:buffer'
 import fc from 'fast-check'
 import { Method } from '../../../src/protocol/methods.ts'
 import type { Input } from '../family.ts'
@@ -107,15 +108,6 @@ function edited(bytes: Uint8Array, { how, at, length, bytes: put }: Edit): Uint8
       return Buffer.concat([bytes.subarray(0, from), put, bytes.subarray(to)])
     case 'double':
       return Buffer.concat([bytes.subarray(0, to), bytes.subarray(from)])
-  }
-}
-
-function isUtf8(bytes: Uint8Array): boolean {
-  try {
-    new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-    return true
-  } catch {
-    return false
   }
 }
 
