@@ -2,7 +2,7 @@
 import process from 'node:process'
 import { kill, killEverything, terminate } from './hunt.ts'
 import type { Quarry } from './hunt.ts'
-import { groupExists, signalConfined, signalGroup } from './process-group.ts'
+import { groupExists, signalChild, signalConfined, signalGroup } from './process-group.ts'
 
 /** Above this many remembered leftovers, those that have ended meanwhile are looked for. */
 const SWEEP_AT = 256
@@ -35,7 +35,7 @@ export function trackGroup(pid: number, mark: string | undefined): Group {
       tracked.isReaped = true
       running.delete(tracked)
     },
-    interrupt: () => signalGroup(pid, 'SIGINT'),
+    interrupt: () => signalChild(pid, 'SIGINT'),
     terminate: () => void terminate(tracked),
     kill: () => kill(tracked),
     forget: () => {

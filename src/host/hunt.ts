@@ -7,7 +7,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises'
 import { lookAtAll, lookInTurns } from './census.ts'
 import type { Seen } from './census.ts'
 import { serverMark } from './marks.ts'
-import { signalGroup, signalQuietly } from './process-group.ts'
+import { signalChild, signalGroup, signalQuietly } from './process-group.ts'
 import { statFields } from './proc-stat.ts'
 
 export type Quarry = {
@@ -35,7 +35,7 @@ let isHunting = false
 export function kill(quarry: Quarry): void {
   // Whose child somebody is, is forgotten when the parent dies; the mark stays.
   const members = quarry.mark === undefined ? membersOf([quarry], lookAtAll()) : []
-  if (!quarry.isReaped) signalGroup(quarry.pid, 'SIGKILL')
+  if (!quarry.isReaped) signalChild(quarry.pid, 'SIGKILL')
   if (process.platform !== 'linux') return
   doomed.set(quarry, [...(doomed.get(quarry) ?? []), ...members])
   if (!isHunting) void hunt()
@@ -101,7 +101,7 @@ function killer(isWanted: (mark: string) => boolean): (seen: Seen) => boolean {
 export async function terminate(quarry: Quarry): Promise<void> {
   const { isReaped } = quarry
   const members = quarry.mark === undefined ? membersOf([quarry], lookAtAll()) : undefined
-  if (!isReaped) signalGroup(quarry.pid, 'SIGTERM')
+  if (!isReaped) signalChild(quarry.pid, 'SIGTERM')
   const all = members ?? membersOf([quarry], await lookInTurns())
   for (const { pid, group } of all) if (isReaped || group !== quarry.pid) signalQuietly(pid, 'SIGTERM')
 }
@@ -109,7 +109,7 @@ export async function terminate(quarry: Quarry): Promise<void> {
 /** SIGKILL to all that this server has started and all that these have left, before it returns. */
 export function killEverything(quarries: readonly Quarry[]): void {
   const members = membersOf(quarries, lookAtAll())
-  for (const { pid, isReaped } of quarries) if (!isReaped) signalGroup(pid, 'SIGKILL')
+  for (const { pid, isReaped } of quarries) if (!isReaped) signalChild(pid, 'SIGKILL')
   for (const { pid } of members) signalQuietly(pid, 'SIGKILL')
   const killNew = killer((mark) => mark.startsWith(serverMark))
   for (let looks = 0; looks < MAX_LAST_LOOKS; looks++) if (lookAtAll().filter(killNew).length === 0) return

@@ -10,15 +10,25 @@ import { statFields } from './proc-stat.ts'
 
 type Signal = 'SIGINT' | 'SIGTERM' | 'SIGKILL'
 
-export function signalGroup(pid: number, signal: Signal): void {
-  signalQuietly(-pid, signal)
+/** Says whether there was such a group, and somebody in it who could be signalled. */
+export function signalGroup(pid: number, signal: Signal): boolean {
+  return signalQuietly(-pid, signal)
 }
 
-export function signalQuietly(target: number, signal: Signal): void {
+/**
+ * To a child that has not been reaped, with its group. One on a terminal was only forked when its start is answered, and may have
+ * no group yet; then it is alone.
+ */
+export function signalChild(pid: number, signal: Signal): void {
+  if (!signalGroup(pid, signal)) signalQuietly(pid, signal)
+}
+
+export function signalQuietly(target: number, signal: Signal): boolean {
   try {
-    process.kill(target, signal)
+    return process.kill(target, signal)
   } catch {
     // ESRCH: nobody is left. EPERM: what is left took another user's identity and is out of reach.
+    return false
   }
 }
 

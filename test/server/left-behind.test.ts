@@ -218,6 +218,21 @@ for (const tty of [false, true]) {
   })
 }
 
+test('a process that is terminated in the moment it starts is dead, on a terminal before it has a group of its own too', async () => {
+  for (let round = 0; round < 60; round++) {
+    const tty = round % 3 !== 0
+    const [behind, after] = [`behind${round}`, `after${round}`]
+    const started = client.start(behind, ['/bin/sleep', '600'], { tty })
+    await Promise.all([started, client.request('process/terminate', { processId: behind })])
+    await client.start(after, ['/bin/sleep', '600'], { tty })
+    await client.request('process/terminate', { processId: after })
+    for (const id of [behind, after]) {
+      const outcome = await client.closed(id, 5000)
+      assert.is(outcome, 137, id)
+    }
+  }
+})
+
 test('a second terminate without grace kills at once', async () => {
   await client.start('impatient', ['/bin/sh', '-c', 'trap "" TERM; echo $$; sleep 600; sleep 600'])
   await client.until(() => said(client, 'impatient'))
