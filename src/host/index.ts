@@ -12,6 +12,7 @@ import { killAllGroups } from './groups.ts'
 import { openPolicy } from './http-policy.ts'
 import type { HttpPolicy } from './http-policy.ts'
 import { closeInheritedOnExec } from './libc.ts'
+import { buryOrphans } from './orphans.ts'
 import { spawnError } from './os-error.ts'
 import { startConfinedPiped, startPiped } from './pipe-process.ts'
 import { createSandboxes, sandboxType } from './sandboxes.ts'
@@ -31,6 +32,7 @@ export type HostOptions = {
 
 export function createHost({ sandbox, limits, httpPolicy = openPolicy, report }: HostOptions): Host {
   closeInheritedOnExec()
+  buryOrphans()
   const sandboxes = createSandboxes(sandbox)
   const files = confinedFiles(sandboxes, limits)
   // Read once: nothing in here changes it, and each look at it is a system call a variable.

@@ -30,6 +30,7 @@ type Functions = {
   signal: (signal: number, handler: bigint) => unknown
   getrlimit?: (resource: number, limit: BigUint64Array) => number
   setrlimit?: (resource: number, limit: BigUint64Array) => number
+  waitpid?: (pid: number, status: Int32Array, options: number) => number
   malloc_trim?: ((keep: bigint) => number) | undefined
   getsockopt?: (fd: number, level: number, option: number, value: Int32Array, length: Int32Array) => number
 }
@@ -63,6 +64,7 @@ function loadNode(): Functions | null {
           fcntl: { arguments: ['i32', 'i32', 'i32'] as const, return: 'i32' as const },
           getrlimit: { arguments: ['i32', 'pointer'] as const, return: 'i32' as const },
           setrlimit: { arguments: ['i32', 'pointer'] as const, return: 'i32' as const },
+          waitpid: { arguments: ['i32', 'pointer', 'i32'] as const, return: 'i32' as const },
           getsockopt: { arguments: ['i32', 'i32', 'i32', 'pointer', 'pointer'] as const, return: 'i32' as const },
         }
       : {}),
@@ -103,6 +105,7 @@ function loadDeno(): Functions {
           malloc_trim: { parameters: ['usize'], result: 'i32' },
           getrlimit: { parameters: ['i32', 'buffer'], result: 'i32' },
           setrlimit: { parameters: ['i32', 'buffer'], result: 'i32' },
+          waitpid: { parameters: ['i32', 'buffer', 'i32'], result: 'i32' },
           getsockopt: { parameters: ['i32', 'i32', 'i32', 'buffer', 'buffer'], result: 'i32' },
         }
       : {}),
@@ -192,4 +195,12 @@ export function peerUser(fd: number): number | undefined {
 /** Gives the operating system what has been freed and is kept for later, where the C library can. */
 export function giveMemoryBack(): void {
   functions()?.malloc_trim?.(0n)
+}
+
+/** waitpid's option not to wait. */
+const WNOHANG = 1
+
+/** Buries a dead child that nobody else will. Does nothing to one that lives. */
+export function reap(pid: number): void {
+  functions()?.waitpid?.(pid, new Int32Array(1), WNOHANG)
 }

@@ -1,5 +1,5 @@
 /** Whatever the server has started ends with it, however it ends, and with process/terminate, wherever it went. */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +8,8 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { lookAtAll } from '../../src/host/census.ts'
 import { Client } from '../support/client.ts'
-import { eventually, isAlive, sleep, startServer } from '../support/server.ts'
+import { firstLine } from '../support/first-line.ts'
+import { eventually, isAlive, serverCommand, sleep, startServer } from '../support/server.ts'
 import { startStdioServer } from '../support/stdio-server.ts'
 
 const onLinux = process.platform === 'linux' ? test : test.skip
@@ -122,6 +123,35 @@ onLinux('a warden that was killed is replaced, and the new one does its work', a
   assert.ok(family.every(isAlive))
   process.kill(server.child.pid as number, 'SIGKILL')
   await eventually(() => family.every((pid) => !isAlive(pid)), 10_000)
+})
+
+const asFirst = process.getuid?.() === 0 && spawnSync('unshare', ['--pid', '--fork', '--mount-proc', 'true']).status === 0
+const asFirstProcess = onLinux === test && asFirst ? test : test.skip
+
+asFirstProcess('as the first process of a container the server buries orphans, and its own children are told of truly', async () => {
+  const [command, args] = serverCommand([])
+  // A namespace's first process is what unshare forks.
+  const child = spawn('unshare', ['--pid', '--fork', '--kill-child', '--mount-proc', command, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  try {
+    const client = await Client.connect(await firstLine(child))
+    await client.start('orphans', ['/bin/sh', '-c', 'for i in 1 2 3 4 5 6 7 8; do (setsid sleep 0.2 >/dev/null 2>&1 </dev/null &); done; exit 7'])
+    assert.is(await client.closed('orphans'), 7)
+    const state = async (id: string): Promise<string[]> =>
+      (await client.run(id, ['/bin/sh', '-c', 'echo $PPID; ps -e -o stat= | grep -c Z; true'])).output.split('\n')
+    assert.is((await state('first'))[0], '1')
+    await sleep(500)
+    let looks = 0
+    await eventually(async () => (await state(`look${++looks}`))[1] === '0', 10_000, 'the burial of all')
+    await Promise.all(
+      Array.from({ length: 20 }, async (_, index) => {
+        await client.start(`exit${index}`, ['/bin/sh', '-c', `sleep 0.${index}; exit ${index}`], { tty: index % 2 === 0 })
+        assert.is(await client.closed(`exit${index}`), index)
+      }),
+    )
+    await client.drop()
+  } finally {
+    child.kill('SIGKILL')
+  }
 })
 
 onLinux('a bubblewrap that hangs while it is tried out ends with the server', async () => {
