@@ -966,7 +966,8 @@ function household(title: string, env: Record<string, string> = {}) {
   test('those that are not in time end with an error, and the server with them', async () => {
     const { program, code, ms } = await ended()
     assert.is(code, 0)
-    assert.ok(ms > 4000 && ms < 15_000, `${ms} ms`)
+    // Five seconds, on a quiet machine.
+    assert.ok(ms > 4000 && ms < 30_000, `${ms} ms`)
     for (const id of [2, 4, 5]) assert.is(program.answer(id)?.error?.code, -32603, String(id))
     assert.is(program.stderr(), '')
   })
