@@ -24,7 +24,7 @@ export class Samples {
 
   /** By which it rises in an hour, by the second half of the samples. */
   slope(of: 'anonymous' | 'fds'): number {
-    return slope(this.#secondHalf.map((sample) => [sample.hours, sample[of]]))
+    return slope(lowest(this.#secondHalf.map((sample) => [sample.hours, sample[of]])))
   }
 
   /** How long the second half is. */
@@ -40,6 +40,14 @@ export class Samples {
   get #secondHalf(): Sample[] {
     return this.#taken.slice(this.#taken.length >> 1)
   }
+}
+
+type Point = readonly [hours: number, value: number]
+
+/** The least of each minute: what is kept, and not what happens to be under way. */
+function lowest(points: readonly Point[]): Point[] {
+  const minutes = Map.groupBy(points, ([hours]) => Math.floor(hours * 60))
+  return Array.from(minutes.values(), (minute) => minute.reduce((least, point) => (point[1] < least[1] ? point : least)))
 }
 
 /** Of the line with the least squares. */

@@ -10,8 +10,8 @@ import { setTimeout } from 'node:timers'
 import { canMark, serverMark } from './marks.ts'
 
 /**
- * Not by the server's name, so that who kills that by name leaves it alive. Groups are killed with their
- * leaders, since what forks fast is only caught as a whole. One that nobody reaps is found again and again, hence the bound.
+ * Groups are killed with their leaders, since what forks fast is only caught as a whole. It looks until there is nobody but the
+ * dead whom their parents have not buried yet. The bound is for those that cannot be killed: they wait for a disk, say.
  */
 const SCRIPT = `
 trap '' HUP INT QUIT TERM PIPE
@@ -19,17 +19,21 @@ while read -r line; do :; done
 looks=0
 while [ $looks -lt 200 ]; do
   found=$(grep -ls "realtime timeout *$1" /proc/[0-9]*/limits)
-  [ -z "$found" ] && exit
+  alive=
   for path in $found; do
     pid=\${path#/proc/}
     pid=\${pid%/limits}
     kill -9 "-$pid" 2>/dev/null
     kill -9 "$pid" 2>/dev/null
+    { read -r stat < "/proc/$pid/stat"; } 2>/dev/null || continue
+    case $stat in *') Z '* | *') X '*) ;; *) alive=1 ;; esac
   done
+  [ -z "$alive" ] && exit
   looks=$((looks + 1))
   [ $looks -gt 3 ] && sleep 0.05
 done
 `
+/** Not the server's, so that who kills that by name leaves it alive. */
 const NAME = 'devbox-warden'
 
 /** One that was killed is replaced, after this long, lest a machine without room for it be kept busy. */
