@@ -1,5 +1,5 @@
 /** The processes of this machine that may be ours. */
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 import { setImmediate } from 'node:timers/promises'
 import { markOf } from './marks.ts'
@@ -30,8 +30,15 @@ export function lookAtAll(): Seen[] {
   return remembered(processNumbers().map(whoIs))
 }
 
+export type Look = {
+  seen: Seen[]
+  /** Whether nobody was born meanwhile, who may have been missed. */
+  isWhole: boolean
+}
+
 /** The same, with turns for others in between. */
-export async function lookInTurns(visit: (seen: Seen) => void = () => {}): Promise<Seen[]> {
+export async function lookInTurns(visit: (seen: Seen) => void = () => {}): Promise<Look> {
+  const youngest = youngestProcess()
   const seen: Seen[] = []
   let since = performance.now()
   // The youngest first: whoever forks all the time has the least of it.
@@ -45,7 +52,16 @@ export async function lookInTurns(visit: (seen: Seen) => void = () => {}): Promi
     await setImmediate()
     since = performance.now()
   }
-  return remembered(seen)
+  return { seen: remembered(seen), isWhole: youngest !== undefined && youngest === youngestProcess() }
+}
+
+/** The number that was given last. */
+function youngestProcess(): string | undefined {
+  try {
+    return readFileSync('/proc/loadavg', 'latin1').trim().split(' ')[4]
+  } catch {
+    return undefined
+  }
 }
 
 /** Forgets the marks of those that are gone. */

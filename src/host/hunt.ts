@@ -18,8 +18,11 @@ export type Quarry = {
   readonly isReaped: boolean
 }
 
-/** A hunt is over when so many looks after the last find have found nobody: what forks and ends all the time may slip through one. */
-const QUIET_LOOKS = 5
+/**
+ * A hunt is over when a look has found nobody and nobody was born meanwhile; or, where somebody always is, after so many that have
+ * found nobody: what forks and ends all the time may slip through one.
+ */
+const QUIET_LOOKS = 8
 /** Looks in one hunt at the most. Only a bomb that leaves its group with each fork needs many. */
 const MAX_LOOKS = 1000
 /** And in one that must not wait, at the end of the server: its warden looks on. */
@@ -59,10 +62,14 @@ async function hunt(): Promise<void> {
 async function killRest(quarries: readonly Quarry[]): Promise<void> {
   // A group dies as a whole, those that are being forked included, so its members need no second look.
   const groups = new Set(quarries.filter(({ isReaped }) => !isReaped).map(({ pid }) => pid))
-  const fled = membersOf(quarries, await lookInTurns()).filter(({ group, isDead }) => !isDead && !groups.has(group))
-  for (const { pid } of fled) signalQuietly(pid, 'SIGKILL')
   const marks = new Set(quarries.map(({ mark }) => mark).filter((mark) => mark !== undefined))
-  if (fled.length > 0 && marks.size > 0) await chase((mark) => marks.has(mark))
+  for (let looks = 0; looks < QUIET_LOOKS; looks++) {
+    const { seen, isWhole } = await lookInTurns()
+    const fled = membersOf(quarries, seen).filter(({ group, isDead }) => !isDead && !groups.has(group))
+    for (const { pid } of fled) signalQuietly(pid, 'SIGKILL')
+    if (fled.length > 0 && marks.size > 0) return chase((mark) => marks.has(mark))
+    if (fled.length > 0 || isWhole) return
+  }
 }
 
 /** Looks again and again for those with a mark, until none is left. */
@@ -70,9 +77,10 @@ async function chase(isWanted: (mark: string) => boolean): Promise<void> {
   const killNew = killer(isWanted)
   for (let [looks, quiet] = [0, 0]; looks < MAX_LOOKS && quiet < QUIET_LOOKS; looks++) {
     let isNew = false
-    await lookInTurns((seen) => {
+    const { isWhole } = await lookInTurns((seen) => {
       if (killNew(seen)) isNew = true
     })
+    if (!isNew && isWhole) return
     quiet = isNew ? 0 : quiet + 1
     await setTimeout(LOOK_MS)
   }
@@ -102,7 +110,7 @@ export async function terminate(quarry: Quarry): Promise<void> {
   const { isReaped } = quarry
   const members = quarry.mark === undefined ? membersOf([quarry], lookAtAll()) : undefined
   if (!isReaped) signalChild(quarry.pid, 'SIGTERM')
-  const all = members ?? membersOf([quarry], await lookInTurns())
+  const all = members ?? membersOf([quarry], (await lookInTurns()).seen)
   for (const { pid, group } of all) if (isReaped || group !== quarry.pid) signalQuietly(pid, 'SIGTERM')
 }
 
