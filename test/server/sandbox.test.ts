@@ -174,23 +174,27 @@ const canHide = canConfine && spawnSync('unshare', [...hideProc.slice(1), 'true'
 ;(canHide && !isDeno ? confining : test.skip)('where no /proc can be mounted commands see none, and files are written and protected all the same', async () => {
   const [command, args] = serverCommand([])
   const child = spawn('unshare', [...hideProc.slice(1), command, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
-  process.once('exit', () => child.kill('SIGKILL'))
-  const client = await Client.connect(await firstLine(child))
-  const work = mkdtempSync(join(folder, 'work-'))
-  const sandbox = { ...managed(), permissions: { ...managed().permissions, file_system: { type: 'restricted', entries: [...managed().permissions.file_system.entries, { path: { type: 'path', path: work }, access: 'write' }] } } }
-  const script = 'ls -A /proc; echo x > file; mkdir .git; echo end'
-  assert.match((await client.run('p', ['/bin/sh', '-c', `cd '${work}'; ${script}`], { sandbox })).output, /^launcher\n(mkdir: .*\n)?end\n$/)
-  assert.equal((await client.ask('fs/writeFile', { path: join(work, 'other'), dataBase64: btoa('other'), sandbox })).result, {})
-  for (const [method, params] of [
-    ['fs/createDirectory', { path: join(work, '.git') }],
-    ['fs/writeFile', { path: join(work, '.codex'), dataBase64: '' }],
-    ['fs/copy', { sourcePath: join(work, 'other'), destinationPath: join(work, '.aws'), recursive: false }],
-  ] as const) assert.match((await client.ask(method, { ...params, sandbox })).error?.message as string, /os error (30|21)/)
-  assert.equal((await client.ask('fs/copy', { sourcePath: join(work, 'other'), destinationPath: join(work, 'copy'), recursive: false, sandbox })).result, {})
-  assert.equal(readdirSync(work).sort(), ['copy', 'file', 'other'])
-  await client.close()
-  child.kill('SIGTERM')
-  await once(child, 'exit')
+  const exit = once(child, 'exit')
+  try {
+    const client = await Client.connect(await firstLine(child))
+    const work = mkdtempSync(join(folder, 'work-'))
+    const sandbox = { ...managed(), permissions: { ...managed().permissions, file_system: { type: 'restricted', entries: [...managed().permissions.file_system.entries, { path: { type: 'path', path: work }, access: 'write' }] } } }
+    // Of one stream, as the order of two is not certain.
+    const script = 'exec 2>&1; ls -A /proc; echo x > file; mkdir .git; echo end'
+    assert.match((await client.run('p', ['/bin/sh', '-c', `cd '${work}'; ${script}`], { sandbox })).output, /^launcher\n(mkdir: .*\n)?end\n$/)
+    assert.equal((await client.ask('fs/writeFile', { path: join(work, 'other'), dataBase64: btoa('other'), sandbox })).result, {})
+    for (const [method, params] of [
+      ['fs/createDirectory', { path: join(work, '.git') }],
+      ['fs/writeFile', { path: join(work, '.codex'), dataBase64: '' }],
+      ['fs/copy', { sourcePath: join(work, 'other'), destinationPath: join(work, '.aws'), recursive: false }],
+    ] as const) assert.match((await client.ask(method, { ...params, sandbox })).error?.message as string, /os error (30|21)/)
+    assert.equal((await client.ask('fs/copy', { sourcePath: join(work, 'other'), destinationPath: join(work, 'copy'), recursive: false, sandbox })).result, {})
+    assert.equal(readdirSync(work).sort(), ['copy', 'file', 'other'])
+    await client.close()
+  } finally {
+    child.kill('SIGTERM')
+    await exit
+  }
 })
 
 test.run()
