@@ -66,9 +66,7 @@ async function auditFile(path: string | undefined): Promise<AuditFile | undefine
   try {
     return openAuditFile(path)
   } catch (error) {
-    const { errorCode, osErrorText } = await import('../host/os-error.ts')
-    const code = errorCode(error)
-    throw new UsageError(`Error: cannot open the audit log ${path}: ${code === undefined ? String(error) : osErrorText(code)}`, 1)
+    throw new UsageError(`Error: cannot open the audit log ${path}: ${await reasonOf(error)}`, 1)
   }
 }
 
@@ -97,11 +95,15 @@ async function listen(where: Exclude<Listen, { kind: 'stdio' }>, hosts: readonly
     return { listener: await (await import('./unix-listener.ts')).openUnixListener(where.path), checkHost: anyHost }
   } catch (error) {
     if (error instanceof UsageError) throw error
-    const { errorCode, osErrorText } = await import('../host/os-error.ts')
-    const code = errorCode(error)
     const place = where.kind === 'unix' ? where.path : `${where.address}:${where.port}`
-    throw new UsageError(`Error: cannot listen on ${place}: ${code === undefined ? String(error) : osErrorText(code)}`, 1)
+    throw new UsageError(`Error: cannot listen on ${place}: ${await reasonOf(error)}`, 1)
   }
+}
+
+async function reasonOf(error: unknown): Promise<string> {
+  const { errorCode, osErrorText } = await import('../host/os-error.ts')
+  const code = errorCode(error)
+  return code === undefined ? String(error) : osErrorText(code)
 }
 
 /** The first asks the server to end, a second one not to wait for anything. SIGHUP is what is left of a terminal that was closed. */
