@@ -1,9 +1,9 @@
 /** The processes of this machine that may be ours. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import { setImmediate } from 'node:timers/promises'
 import { markOf } from './marks.ts'
-import { statFields } from './proc-stat.ts'
+import { processNumbers, statFields } from './proc-stat.ts'
 
 export type Seen = {
   pid: number
@@ -70,16 +70,6 @@ function remembered(all: readonly (Seen | undefined)[]): Seen[] {
   const there = new Set(seen.map(({ pid }) => pid))
   for (const pid of marks.keys()) if (!there.has(pid)) marks.delete(pid)
   return seen
-}
-
-/** Empty where there is no /proc, or no descriptor to read it. */
-function processNumbers(): number[] {
-  if (process.platform !== 'linux') return []
-  try {
-    return readdirSync('/proc').map(Number).filter(Number.isInteger)
-  } catch {
-    return []
-  }
 }
 
 /** Undefined for this server itself, for what is older, and for what is gone. */

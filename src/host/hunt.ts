@@ -47,22 +47,26 @@ export function kill(quarry: Quarry): void {
 /** One hunt at a time, for all that were doomed meanwhile, however many. */
 async function hunt(): Promise<void> {
   isHunting = true
-  // All that are killed in this turn together.
-  await setImmediate()
-  while (doomed.size > 0) {
-    const quarries = [...doomed.keys()]
-    const found = [...doomed.values()].flat()
-    doomed.clear()
-    for (const { pid } of found) signalQuietly(pid, 'SIGKILL')
-    await killRest(quarries)
+  try {
+    // All that are killed in this turn together.
+    await setImmediate()
+    while (doomed.size > 0) {
+      const quarries = [...doomed.keys()]
+      const found = [...doomed.values()].flat()
+      doomed.clear()
+      for (const { pid } of found) signalQuietly(pid, 'SIGKILL')
+      await killRest(quarries)
+    }
+  } finally {
+    // Whatever went wrong, the next one is hunted.
+    isHunting = false
   }
-  isHunting = false
 }
 
 async function killRest(quarries: readonly Quarry[]): Promise<void> {
   // A group dies as a whole, those that are being forked included, so its members need no second look.
   const groups = new Set(quarries.filter(({ isReaped }) => !isReaped).map(({ pid }) => pid))
-  const marks = new Set(quarries.map(({ mark }) => mark).filter((mark) => mark !== undefined))
+  const marks = marksOf(quarries)
   for (let looks = 0; looks < QUIET_LOOKS; looks++) {
     const { seen, isWhole } = await lookInTurns()
     const fled = membersOf(quarries, seen).filter(({ group, isDead }) => !isDead && !groups.has(group))
@@ -123,9 +127,12 @@ export function killEverything(quarries: readonly Quarry[]): void {
   for (let looks = 0; looks < MAX_LAST_LOOKS; looks++) if (lookAtAll().filter(killNew).length === 0) return
 }
 
+const marksOf = (quarries: readonly Quarry[]): ReadonlySet<string> =>
+  new Set(quarries.map(({ mark }) => mark).filter((mark) => mark !== undefined))
+
 /** All that belong to one of these children. */
 export function membersOf(quarries: readonly Quarry[], all: readonly Seen[]): Seen[] {
-  const marks = new Set(quarries.map(({ mark }) => mark).filter((mark) => mark !== undefined))
+  const marks = marksOf(quarries)
   const numbers = new Set(all.map(({ pid }) => pid))
   // A process that has the number of one that was reaped is a stranger, and so is its session.
   const sessions = new Set(quarries.filter(({ pid, isReaped }) => !isReaped || !numbers.has(pid)).map(({ pid }) => pid))

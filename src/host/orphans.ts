@@ -2,11 +2,10 @@
  * The first process of a container is given every orphan, and must bury it: else the dead stay in the table of processes until that
  * is full. The runtime buries its own children only, so this server does the rest where it is that first process.
  */
-import { readdirSync } from 'node:fs'
 import process from 'node:process'
 import { setTimeout } from 'node:timers'
 import { reap } from './libc.ts'
-import { statFields } from './proc-stat.ts'
+import { processNumbers, statFields } from './proc-stat.ts'
 
 /** The runtime buries its own within a turn of the loop. Who lies there for longer is an orphan. */
 const LOOK_MS = 1000
@@ -32,7 +31,7 @@ export function buryOrphans(): void {
 /** By number and start, which name a process for good. */
 function deadChildren(): Map<string, number> {
   const dead = new Map<string, number>()
-  for (const pid of readdirSync('/proc').map(Number).filter(Number.isInteger)) {
+  for (const pid of processNumbers()) {
     const fields = statFields(pid)
     if (fields?.[0] === 'Z' && Number(fields[1]) === process.pid) dead.set(`${pid} ${fields[19]}`, pid)
   }

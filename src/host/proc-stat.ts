@@ -1,4 +1,15 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import process from 'node:process'
+
+/** The numbers of all processes. Empty where there is no /proc, or no descriptor to read it. */
+export function processNumbers(): number[] {
+  if (process.platform !== 'linux') return []
+  try {
+    return readdirSync('/proc').map(Number).filter(Number.isInteger)
+  } catch {
+    return []
+  }
+}
 
 /**
  * The fields of /proc/PID/stat after the program's name: state, parent, group, session, terminal, foreground

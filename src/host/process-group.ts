@@ -3,10 +3,10 @@
  * numbered by its pid. That number is pinned for as long as the leader has not been reaped or a member
  * lives; after that it may come to name a stranger's.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import { setTimeout } from 'node:timers'
-import { statFields } from './proc-stat.ts'
+import { processNumbers, statFields } from './proc-stat.ts'
 
 type Signal = 'SIGINT' | 'SIGTERM' | 'SIGKILL'
 
@@ -77,8 +77,7 @@ function childrenOf(parent: number): number[] {
   } catch {
     // A kernel without that list, or the process is gone.
   }
-  const pids = existsSync('/proc') ? readdirSync('/proc').map(Number) : []
-  return pids.filter((pid) => Number.isInteger(pid) && Number(statFields(pid)?.[1]) === parent).sort((a, b) => a - b)
+  return processNumbers().filter((pid) => Number(statFields(pid)?.[1]) === parent).sort((a, b) => a - b)
 }
 
 /** The group of the job in the foreground of a session's terminal. */
