@@ -11,7 +11,7 @@ import { ErrorCode, invalidRequest, RpcError } from '../protocol/errors.ts'
 import type { JsonValue } from '../protocol/json.ts'
 import { Method } from '../protocol/methods.ts'
 import { decodeParams } from '../protocol/scalars.ts'
-import { InitializeParams } from '../protocol/session.ts'
+import { EXTENSIONS, InitializeParams } from '../protocol/session.ts'
 import type { InitializeResult } from '../protocol/session.ts'
 import { AnswerBudget } from './answer-budget.ts'
 import type { Clock } from './clock.ts'
@@ -26,7 +26,7 @@ import type { Context, Result } from './method.ts'
 import { methods } from './methods.ts'
 import { MissingWatch } from './missing-watch.ts'
 import { count, shortName, UNKNOWN_METHOD } from './observer.ts'
-import type { Observer, Outcome, Peer } from './observer.ts'
+import type { Observer, Origin, Outcome, Peer } from './observer.ts'
 import { OutputPump } from './output-pump.ts'
 import { RequestLoad } from './request-load.ts'
 import type { RequestTicket } from './request-load.ts'
@@ -190,7 +190,8 @@ export class Connection {
     const afterwards: (() => void)[] = []
     const known = method === Method.Initialize || methods.has(method) ? method : UNKNOWN_METHOD
     count(totals.requests, known)
-    const request: Request = { id, method: known, afterwards, told: this.#options.observer.request?.(this.#peer, known, params) }
+    const originOf = (processId: string): Origin | undefined => this.#session?.processes.originOf(processId)
+    const request: Request = { id, method: known, afterwards, told: this.#options.observer.request?.(this.#peer, known, params, originOf) }
     const ticket = this.#load.begin(bytes)
     let result: Result | Promise<Result>
     try {
@@ -242,6 +243,7 @@ export class Connection {
     const { host, clock, limits } = this.#options
     return {
       session,
+      runs: this.#options.sessions.runs,
       peer: this.#peer,
       host,
       clock,
@@ -276,12 +278,13 @@ export class Connection {
     if (isNew) drain.checkNewSession()
     const session = isNew ? sessions.create() : sessions.resume(resumeSessionId)
     this.#session = session
+    session.probe = () => this.#transport.probe?.()
     this.#peer.client = shortName(clientName)
     this.#peer.session = session.id
     observer.session?.(isNew ? 'created' : 'resumed', session.id, this.#peer)
     // Events flow from here on, behind the answer.
     afterwards.push(() => sessions.listen(session, this.#pump))
-    return { sessionId: session.id, environmentInfo }
+    return { sessionId: session.id, environmentInfo, extensions: EXTENSIONS.filter((name) => name !== 'processList' || !host.isConfining) }
   }
 
   // ---- answers ----

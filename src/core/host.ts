@@ -2,7 +2,7 @@
 import type { CapabilityBounds, Discovery } from '../protocol/capability-roots.ts'
 import type { DirectoryEntry, Metadata, OpenMode, WalkOptions, WalkResult } from '../protocol/fs.ts'
 import type { HttpHeader } from '../protocol/http.ts'
-import type { OutputStream } from '../protocol/process.ts'
+import type { OutputStream, Signal, TerminalSize } from '../protocol/process.ts'
 import type { Sandbox, SandboxType } from '../protocol/sandbox.ts'
 import type { EnvironmentInfo } from '../protocol/session.ts'
 import type { ConfigFiles } from './codex-config/config-files.ts'
@@ -17,6 +17,8 @@ export type SpawnSpec = {
   /** The whole environment of the child. */
   env: ReadonlyMap<string, string>
   stdin: 'closed' | 'pipe' | 'terminal'
+  /** Of its terminal, if it has one. Absent: 24 rows, 80 columns. */
+  terminalSize?: TerminalSize
   /** What the child is to be confined to. Absent: nothing was asked for. */
   sandbox?: Sandbox
 }
@@ -41,11 +43,15 @@ export type Child = {
   /** Bytes that the child's pipe or terminal has not taken yet. */
   stdinQueued(): number
   stdinOpen(): boolean
+  /** End of file behind what is queued; stdin is not open from then on. Only where stdin is no terminal. */
+  readonly endStdin?: (() => void) | undefined
+  /** Only where there is a terminal. Without effect once that is over. */
+  readonly resize?: ((size: TerminalSize) => void) | undefined
   /** Stops and goes on reading output; the child blocks once its pipe or terminal is full. Nothing is lost. */
   pause(): void
   resume(): void
-  /** SIGINT to the process group, and to a terminal's foreground job. */
-  interrupt(): void
+  /** To the process group, and to a terminal's foreground job. */
+  signal(signal: Signal): void
   /** SIGTERM to all that is left of what it started. */
   terminate(): void
   /** SIGKILL to all that is left of what it started, wherever that went. Never to what may be a stranger's by now. */
@@ -120,6 +126,8 @@ export type Host = {
    */
   http(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse>
   configFiles: ConfigFiles
+  /** Whether clients get nothing but sandboxes: none is to reach what others do. */
+  readonly isConfining: boolean
   /** What confines commands here. */
   sandboxType: SandboxType
   environmentInfo(): EnvironmentInfo

@@ -58,6 +58,11 @@ export type Limits = {
   unsentPerProcess: number
   /** And unsent chunks, however small: well below the chunks that are retained, so that none is dropped unsent. */
   unsentChunks: number
+  /**
+   * Chunks that the client of a process with an output window has not acknowledged, however small: well below those that a
+   * client can decode in one answer, and far more than the some hundred after which clients acknowledge.
+   */
+  unacknowledgedChunks: number
   /** Bytes queued in a connection at which output waits its turn, so that answers never stand behind more than this. */
   outboundOutput: number
   /**
@@ -80,6 +85,8 @@ export type Limits = {
   writeIds: number
   /** How long an ended process stays readable after `closed`. The newest reference's figure; clients recover within 45 s. */
   retainEndedMs: number
+  /** Processes in one answer to process/list: with the longest names that are shown it still fits a message. */
+  listedProcesses: number
   /** How long a session outlives its connection. Same figure, same reason. */
   sessionTtlMs: number
   /** The longest grace between SIGTERM and SIGKILL that process/terminate may ask for: as long as a session waits for its client. */
@@ -90,6 +97,11 @@ export type Limits = {
   strayTotalMs: number
   /** Pings to a WebSocket peer; one that leaves two unanswered is gone. The reference's interval. */
   pingIntervalMs: number
+  /**
+   * How long a peer whose session somebody else asks for may take to give a sign of life. Clients try for 25 to 45 s to come
+   * back from a network that has dropped their connection without a word.
+   */
+  probeMs: number
   /** Pings of a peer that wait for their pongs, which are queued behind everything else: 2 MiB. Beyond it the peer is cut off. */
   pendingPongs: number
   /** How long a peer may take to answer our close frame. */
@@ -171,6 +183,7 @@ export const defaultLimits: Readonly<Limits> = {
   chunkBytes: 64 * 1024,
   unsentPerProcess: 256 * 1024,
   unsentChunks: 4096,
+  unacknowledgedChunks: 4096,
   outboundOutput: 256 * 1024,
   outboundTotal: 128 * MiB,
   stdinQueue: MiB,
@@ -179,11 +192,13 @@ export const defaultLimits: Readonly<Limits> = {
   heldWriteOverhead: 2048,
   writeIds: 4096,
   retainEndedMs: 80_000,
+  listedProcesses: 4096,
   sessionTtlMs: 80_000,
   graceMs: 80_000,
   strayQuietMs: 100,
   strayTotalMs: 1000,
   pingIntervalMs: 30_000,
+  probeMs: 3000,
   pendingPongs: 16_384,
   closeTimeoutMs: 2000,
   helperCount: 4,

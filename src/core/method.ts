@@ -11,10 +11,13 @@ import type { Limits } from './limits.ts'
 import type { Clock } from './clock.ts'
 import type { MissingWatch } from './missing-watch.ts'
 import type { Peer } from './observer.ts'
+import type { RunList } from './run-list.ts'
 import type { Session } from './session.ts'
 
 export type Context = {
   session: Session
+  /** The processes of all sessions. */
+  runs: RunList
   /** Who asks. */
   peer: Peer
   host: Host

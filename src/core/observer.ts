@@ -56,6 +56,8 @@ export type Outcome = { result: Result } | { error: { code: number; message: str
 
 /** A process that is about to be started. */
 export type Start = {
+  /** Counted from 1, those that fail included. */
+  run: number
   peer: Peer
   processId: string
   spec: SpawnSpec
@@ -73,13 +75,24 @@ export type Run = {
   ended(end: { exitCode: number | undefined; outputBytes: number; killed: boolean }): void
 }
 
+/** Whose process it is that a session knows by another name, see process/attach. */
+export type Origin = { run: number; session: string; processId: string }
+
 export type Observer = {
   readonly totals: Totals
   opened?(peer: Peer): void
   closed?(peer: Peer, why: string): void
   session?(event: SessionEvent, id: string, peer?: Peer): void
-  /** May return what is to be told of the outcome. The params are not to be kept: they may be large. */
-  request?(peer: Peer, method: string, params: JsonValue): ((outcome: Outcome) => void) | undefined
+  /**
+   * May return what is to be told of the outcome. The params are not to be kept: they may be large. `originOf` tells of the
+   * processes that the peer's session has attached to.
+   */
+  request?(
+    peer: Peer,
+    method: string,
+    params: JsonValue,
+    originOf: (processId: string) => Origin | undefined,
+  ): ((outcome: Outcome) => void) | undefined
   /** Called right before the spawn. What it throws refuses the start. */
   starting?(start: Start): Run | undefined
 }

@@ -1,8 +1,10 @@
 /** The process family's handlers. */
 import { invalidParams, invalidRequest } from '../protocol/errors.ts'
 import { Method } from '../protocol/methods.ts'
-import { ReadParams, SignalParams, StartParams, TerminateParams, WriteParams } from '../protocol/process.ts'
-import type { StartResult, WriteStatus } from '../protocol/process.ts'
+import { AcknowledgeParams, AttachParams, CloseStdinParams, ReadParams, ResizeParams } from '../protocol/process.ts'
+import { SignalParams, StartParams, TerminateParams, WriteParams } from '../protocol/process.ts'
+import type { AttachResult, ListedProcess, StartResult, WriteStatus } from '../protocol/process.ts'
+import { NoParams } from '../protocol/session.ts'
 import { unwrapLinuxSandbox } from '../protocol/linux-sandbox.ts'
 import { childEnvironment } from './env-policy.ts'
 import type { AsciiParts } from './frames.ts'
@@ -20,7 +22,9 @@ async function start(params: StartParams, context: Context): Promise<StartResult
   const unwrapped = unwrap(params, context.session)
   const isConfined = isSomething(unwrapped.sandbox)
   const spec = (): SpawnSpec => spawnSpec(unwrapped, context.host)
-  const { announce } = await context.session.processes.start(params.processId, spec, { peer: context.peer, isConfined, ready: context.files.settled() })
+  const { peer, files, session } = context
+  const outputWindow = params.outputWindow ?? undefined
+  const { announce } = await session.processes.start(params.processId, spec, { peer, isConfined, ready: files.settled(), outputWindow })
   context.afterAnswer(announce)
   return { processId: params.processId, sandboxType: isConfined ? context.host.sandboxType : 'none' }
 }
@@ -50,6 +54,7 @@ function spawnSpec(params: StartParams, host: Host): SpawnSpec {
     cwd: params.cwd,
     env: environment(params, host),
     stdin: params.tty ? 'terminal' : params.pipeStdin ? 'pipe' : 'closed',
+    ...(params.tty && isSomething(params.terminalSize) ? { terminalSize: params.terminalSize } : {}),
     ...(isSomething(params.arg0) ? { arg0: params.arg0 } : {}),
     ...(isSomething(params.sandbox) ? { sandbox: params.sandbox } : {}),
   }
@@ -64,8 +69,8 @@ function environment({ envPolicy, env, metadata }: StartParams, host: Host): Map
 }
 
 async function read(params: ReadParams, context: Context): Promise<AsciiParts> {
-  const { processes } = context.session
-  const process = processes.findStarted(params.processId) ?? (await processes.find(params.processId)) ?? unknownProcess(params.processId)
+  const finding = find(params, context.session)
+  const process = (finding instanceof Promise ? await finding : finding) ?? unknownProcess(params.processId)
   const afterSeq = params.afterSeq ?? 0
   const waitMs = params.waitMs ?? 0
   if (waitMs > 0 && !process.hasNewsAfter(afterSeq)) {
@@ -101,22 +106,68 @@ function unknownProcess(processId: string): never {
   throw invalidRequest(`unknown process id ${processId.slice(0, 100)}`)
 }
 
+/** Waits only for one that is starting: what comes in one burst must be done in the order it came. */
+function find({ processId }: { processId: string }, { processes }: Session): Process | undefined | Promise<Process | undefined> {
+  return processes.isStarting(processId) ? processes.find(processId) : processes.findStarted(processId)
+}
+
 async function write(params: WriteParams, context: Context): Promise<{ status: WriteStatus }> {
-  const { processes } = context.session
-  // Found without waiting a turn, so that the writes of one burst are queued in the order they came.
-  const process = processes.isStarting(params.processId)
-    ? await processes.find(params.processId)
-    : processes.findStarted(params.processId)
+  const finding = find(params, context.session)
+  const process = finding instanceof Promise ? await finding : finding
   if (process === undefined) return { status: 'unknownProcess' }
-  return { status: await process.write(params.chunk, params.writeId, context.stepAside) }
+  return { status: await process.write(params.chunk, writeIdOf(params, context.session), context.stepAside) }
+}
+
+/** Each session makes up its own, and several may write to one process. */
+function writeIdOf({ processId, writeId }: WriteParams, { id, processes }: Session): string | null | undefined {
+  return writeId && processes.originOf(processId) !== undefined ? `${id} ${writeId}` : writeId
+}
+
+async function closeStdin(params: { processId: string }, { session }: Context): Promise<{ status: WriteStatus }> {
+  const finding = find(params, session)
+  const process = finding instanceof Promise ? await finding : finding
+  return { status: process?.closeStdin() ?? 'unknownProcess' }
+}
+
+async function resize({ processId, rows, columns }: ResizeParams, { session }: Context): Promise<object> {
+  const finding = find({ processId }, session)
+  const process = (finding instanceof Promise ? await finding : finding) ?? unknownProcess(processId)
+  process.resize({ rows, columns })
+  return {}
+}
+
+async function acknowledge({ processId, seq }: { processId: string; seq: number }, { session }: Context): Promise<object> {
+  const { processes } = session
+  // Another session's client may have more to take.
+  if (processes.originOf(processId) !== undefined) throw invalidRequest('output is acknowledged by the session that has started the process')
+  if (processes.isStarting(processId)) await processes.find(processId)
+  const process = processes.findOwn(processId) ?? unknownProcess(processId)
+  process.acknowledge(seq)
+  return {}
+}
+
+function list(_: unknown, { host, runs }: Context): { processes: ListedProcess[] } {
+  checkMayLook(host)
+  return { processes: runs.list() }
+}
+
+async function attach({ run, processId }: AttachParams, { host, runs, session }: Context): Promise<AttachResult> {
+  checkMayLook(host)
+  const found = await runs.find(run)
+  session.processes.attachTo(found, processId)
+  return { processId, argv: [...found.argv], tty: found.tty, state: found.process.state }
+}
+
+function checkMayLook(host: Host): void {
+  if (host.isConfining) throw invalidRequest('this executor shows no client what others run (--require-sandbox)')
 }
 
 export const processMethods = {
   [Method.ProcessStart]: method(FAMILY, StartParams, start),
   [Method.ProcessRead]: method(FAMILY, ReadParams, read),
   [Method.ProcessWrite]: method(FAMILY, WriteParams, write),
-  [Method.ProcessSignal]: method(FAMILY, SignalParams, ({ processId }, { session }) => {
-    session.processes.findStarted(processId)?.interrupt()
+  [Method.ProcessSignal]: method(FAMILY, SignalParams, ({ processId, signal }, { session }) => {
+    session.processes.findStarted(processId)?.signal(signal)
     return {}
   }),
   [Method.ProcessTerminate]: method(FAMILY, TerminateParams, ({ processId, graceMs }, { session, limits }) => {
@@ -124,4 +175,9 @@ export const processMethods = {
     if (grace > limits.graceMs) throw invalidParams(`graceMs must be at most ${limits.graceMs}`)
     return { running: session.processes.terminate(processId, grace) }
   }),
+  [Method.ProcessCloseStdin]: method(FAMILY, CloseStdinParams, closeStdin),
+  [Method.ProcessResize]: method(FAMILY, ResizeParams, resize),
+  [Method.ProcessAcknowledge]: method(FAMILY, AcknowledgeParams, acknowledge),
+  [Method.ProcessList]: method(FAMILY, NoParams, list),
+  [Method.ProcessAttach]: method(FAMILY, AttachParams, attach),
 }

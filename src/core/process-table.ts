@@ -4,20 +4,41 @@ import { detached } from '../protocol/json.ts'
 import type { Clock } from './clock.ts'
 import type { Host, SpawnSpec } from './host.ts'
 import type { Limits } from './limits.ts'
-import type { Observer, Peer, Run } from './observer.ts'
+import type { Observer, Origin, Peer, Run } from './observer.ts'
 import { Process } from './process.ts'
 import type { Listener } from './process.ts'
 import type { RetainedBudget } from './retained-budget.ts'
+import type { Owner, ProcessRun, RunList } from './run-list.ts'
 import type { Snapshot } from './snapshot.ts'
 import { StdinBudget } from './stdin-budget.ts'
 
-export type TableOptions = { clock: Clock; host: Host; limits: Limits; budget: RetainedBudget; observer: Observer }
+export type TableOptions = {
+  clock: Clock
+  host: Host
+  limits: Limits
+  budget: RetainedBudget
+  observer: Observer
+  /** Those of all sessions. */
+  runs: RunList
+  /** The session. */
+  owner: Owner
+}
+
+export type StartOptions = {
+  peer: Peer
+  isConfined: boolean
+  ready: Promise<void> | undefined
+  /** See {@link Process}. */
+  outputWindow?: number | undefined
+}
 
 type Entry = {
   process: Process
   /** Settles when the child runs or could not be started; absent from then on. Never rejects. */
   starting?: Promise<void>
   cancelled: boolean
+  /** Among those of all sessions, once it is known what is to be run. */
+  run?: ProcessRun
 }
 
 export class ProcessTable {
@@ -26,6 +47,8 @@ export class ProcessTable {
   readonly #entries = new Map<string, Entry>()
   /** Those of them that are closed, the oldest first, each with what cancels its retirement. */
   readonly #closed = new Map<Entry, () => void>()
+  /** Processes of any session that this one has attached to, under the ids that it gave them. */
+  readonly #attached = new Map<string, ProcessRun>()
   #listener: Listener | undefined
   #disposed = false
 
@@ -46,13 +69,15 @@ export class ProcessTable {
   async start(
     processId: string,
     spec: () => SpawnSpec,
-    { peer, isConfined, ready }: { peer: Peer; isConfined: boolean; ready: Promise<void> | undefined },
+    { peer, isConfined, ready, outputWindow }: StartOptions,
   ): Promise<{ announce: () => void }> {
-    if (this.#entries.has(processId)) throw invalidRequest(`process ${processId.slice(0, 100)} already exists`)
+    this.#checkFree(processId)
     this.#checkRoom()
     const id = detached(processId)
-    const { clock, host, limits, budget, observer } = this.#options
-    const process = new Process(id, { clock, limits, budget, stdin: this.#stdin, isConfined, totals: observer.totals, onClosed: () => this.#retireLater(entry) })
+    const { clock, host, limits, budget, observer, runs, owner } = this.#options
+    const onClosed = (): void => this.#retireLater(entry)
+    const { totals } = observer
+    const process = new Process(id, { clock, limits, budget, stdin: this.#stdin, isConfined, outputWindow, totals, onClosed })
     const entry: Entry = { process, cancelled: false }
     this.#entries.set(id, entry)
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -62,23 +87,32 @@ export class ProcessTable {
       if (ready !== undefined) await ready
       if (entry.cancelled) throw invalidRequest(`process ${id.slice(0, 100)} was terminated before it started`)
       const command = spec()
-      run = observer.starting?.({ peer, processId: id, spec: command, sandboxType: isConfined ? host.sandboxType : 'none' })
+      entry.run = runs.add(process, command, owner, peer, promise)
+      const sandboxType = isConfined ? host.sandboxType : 'none'
+      run = observer.starting?.({ run: entry.run.number, peer, processId: id, spec: command, sandboxType })
       const child = await host.spawn(command, process)
       process.started(child, run)
       observer.totals.starts++
       run?.started(child.pid)
-      if (this.#disposed) process.dispose()
+      if (this.#disposed) this.#dispose(entry)
       else if (entry.cancelled) process.terminate()
     } catch (error) {
       this.#entries.delete(id)
-      process.dispose()
+      this.#dispose(entry)
       run?.failed(error)
       throw error
     } finally {
       delete entry.starting
+      delete entry.run?.starting
       resolve()
     }
     return { announce: () => process.announce(this.#listener) }
+  }
+
+  #checkFree(processId: string): void {
+    if (this.#entries.has(processId) || this.#attachedRun(processId) !== undefined) {
+      throw invalidRequest(`process ${processId.slice(0, 100)} already exists`)
+    }
   }
 
   #checkRoom(): void {
@@ -92,7 +126,7 @@ export class ProcessTable {
   /** The process, once it has started. */
   async find(processId: string): Promise<Process | undefined> {
     const entry = this.#entries.get(processId)
-    if (entry?.starting === undefined) return entry?.process
+    if (entry?.starting === undefined) return this.findStarted(processId)
     await entry.starting
     return this.#entries.get(processId) === entry ? entry.process : undefined
   }
@@ -100,7 +134,39 @@ export class ProcessTable {
   /** The process, if it has started: for those that must not wait a turn. */
   findStarted(processId: string): Process | undefined {
     const entry = this.#entries.get(processId)
+    if (entry === undefined) return this.#attachedRun(processId)?.process
+    return entry.starting === undefined ? entry.process : undefined
+  }
+
+  /** The same, of those that this session has started. */
+  findOwn(processId: string): Process | undefined {
+    const entry = this.#entries.get(processId)
     return entry?.starting === undefined ? entry?.process : undefined
+  }
+
+  /**
+   * From now on a process, of whatever session, is known by this id too, until it is retired or this session ends. This session
+   * is sent none of its events, does not hold it back, and does not end it.
+   */
+  attachTo(run: ProcessRun, processId: string): void {
+    this.#checkFree(processId)
+    for (const [id, { process }] of this.#attached) if (process.disposed) this.#attached.delete(id)
+    const { processes } = this.#options.limits
+    if (this.#attached.size >= processes) throw overloaded(`too many processes are attached to by this session: ${processes}`)
+    this.#attached.set(detached(processId), run)
+  }
+
+  /** Of what this session has attached to. */
+  originOf(processId: string): Origin | undefined {
+    const run = this.#attachedRun(processId)
+    return run && { run: run.number, session: run.owner.id, processId: run.process.id }
+  }
+
+  #attachedRun(processId: string): ProcessRun | undefined {
+    const run = this.#attached.get(processId)
+    if (run?.process.disposed !== true) return run
+    this.#attached.delete(processId)
+    return undefined
   }
 
   isStarting(processId: string): boolean {
@@ -110,7 +176,7 @@ export class ProcessTable {
   /** Ends a process, one that is about to start included; one that runs may take `graceMs` for it. Returns whether it was running. */
   terminate(processId: string, graceMs = 0): boolean {
     const entry = this.#entries.get(processId)
-    if (entry === undefined) return false
+    if (entry === undefined) return this.#attachedRun(processId)?.process.terminate(graceMs) ?? false
     if (entry.starting === undefined) return entry.process.terminate(graceMs)
     entry.cancelled = true
     return true
@@ -135,7 +201,12 @@ export class ProcessTable {
     this.#closed.get(entry)?.()
     this.#closed.delete(entry)
     this.#entries.delete(entry.process.id)
-    entry.process.dispose()
+    this.#dispose(entry)
+  }
+
+  #dispose({ process, run }: Entry): void {
+    process.dispose()
+    if (run !== undefined) this.#options.runs.remove(run)
   }
 
   attach(listener: Listener): void {
@@ -163,9 +234,10 @@ export class ProcessTable {
     for (const entry of this.#entries.values()) {
       entry.cancelled = true
       // One that is starting has no child to kill yet; its start sees to that.
-      if (entry.starting === undefined) entry.process.dispose()
+      if (entry.starting === undefined) this.#dispose(entry)
     }
     this.#entries.clear()
+    this.#attached.clear()
     for (const cancel of this.#closed.values()) cancel()
     this.#closed.clear()
   }

@@ -6,8 +6,8 @@
  * is also the queue of what a client has still to be sent: numbers up to `#sent` have gone out, or passed
  * while nobody listened. A child whose client falls behind is paused, so unsent chunks are never dropped.
  */
-import type { OutputStream, WriteStatus } from '../protocol/process.ts'
-import { internalError } from '../protocol/errors.ts'
+import type { OutputStream, Signal, TerminalSize, WriteStatus } from '../protocol/process.ts'
+import { internalError, invalidRequest } from '../protocol/errors.ts'
 import { joined } from './bytes.ts'
 import type { Clock } from './clock.ts'
 import { processFrames, readResult } from './frames.ts'
@@ -32,6 +32,8 @@ export type ProcessOptions = {
   stdin: StdinBudget
   /** Whether a sandbox was asked for: then a failure may be its doing. */
   isConfined: boolean
+  /** Bytes of output that may be there without having been acknowledged, beyond which the child is held back, come what may. */
+  outputWindow?: number | undefined
   totals: Totals
   /** Called once, when `closed` has been numbered. */
   onClosed: () => void
@@ -58,6 +60,11 @@ export class Process implements Holder, ChildEvents {
   #nextSeq = 1
   #sent = 0
   #unsentBytes = 0
+  /** Numbers up to this have been acknowledged. Without a window all are that, as soon as there are any. */
+  #acknowledged: number
+  #unacknowledgedBytes = 0
+  #unacknowledgedChunks = 0
+  readonly #window: number
   #paused = false
 
   /** The exit as the host told it, and its number once it has one. */
@@ -85,6 +92,8 @@ export class Process implements Holder, ChildEvents {
     this.#options = options
     this.#frames = processFrames(id)
     const { retainedPerProcess, chunksPerProcess, chunkOverhead } = options.limits
+    this.#window = Math.min(options.outputWindow ?? Infinity, retainedPerProcess)
+    this.#acknowledged = options.outputWindow === undefined ? Infinity : 0
     this.#retention = new Retention({ bytes: retainedPerProcess, chunks: chunksPerProcess, chunkOverhead })
     options.budget.add(this)
   }
@@ -98,6 +107,15 @@ export class Process implements Holder, ChildEvents {
 
   get disposed(): boolean {
     return this.#disposed
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
+  /** Of the root, once it has exited. */
+  get exitCode(): number | undefined {
+    return this.#exitCode
   }
 
   get state(): ProcessState {
@@ -207,8 +225,12 @@ export class Process implements Holder, ChildEvents {
     this.#pieces = []
     this.#piecesBytes = 0
     const before = this.#retention.cost
-    this.#retention.append({ seq: this.#nextSeq++, stream: this.#piecesStream, bytes })
+    // Acknowledged by one who has read it, and yet to be sent, it is still wanted.
+    const droppable = Math.min(this.#acknowledged, this.#sent)
+    this.#retention.append({ seq: this.#nextSeq++, stream: this.#piecesStream, bytes }, droppable)
     this.#unsentBytes += bytes.length
+    this.#unacknowledgedBytes += bytes.length
+    this.#unacknowledgedChunks++
     this.#tell()
     this.#options.budget.charge(this.#retention.cost - before)
   }
@@ -222,16 +244,49 @@ export class Process implements Holder, ChildEvents {
 
   /** Pauses a child whose client is behind, and lets it go on when the client has caught up. */
   #balance(): void {
-    const unsent = this.#unsentBytes + this.#piecesBytes
-    const awaited = this.#listener !== undefined || !this.#announced
-    const { unsentPerProcess, unsentChunks } = this.#options.limits
-    const behind = unsent > unsentPerProcess || this.#nextSeq - this.#sent > unsentChunks || this.#options.budget.exhausted
-    const pause = awaited && unsent > 0 && behind
+    const pause = this.#isSendingBehind || this.#isWindowPassed
     if (pause === this.#paused) return
     this.#paused = pause
     if (pause) return this.#child?.pause()
     this.#resumedAt = this.#options.clock.now()
     this.#child?.resume()
+  }
+
+  get #isSendingBehind(): boolean {
+    const unsent = this.#unsentBytes + this.#piecesBytes
+    const awaited = this.#listener !== undefined || !this.#announced
+    const { unsentPerProcess, unsentChunks } = this.#options.limits
+    const behind = unsent > unsentPerProcess || this.#nextSeq - this.#sent > unsentChunks || this.#options.budget.exhausted
+    return awaited && unsent > 0 && behind
+  }
+
+  /**
+   * Whether somebody listens or not: what has not been acknowledged cannot be dropped to make room for more. Where there is none
+   * for anybody half of it must do, of which a client that acknowledges every quarter never comes to a standstill.
+   */
+  get #isWindowPassed(): boolean {
+    if (!this.#isWindowed) return false
+    const share = this.#options.budget.exhausted ? 0.5 : 1
+    const bytes = this.#unacknowledgedBytes + this.#piecesBytes
+    return bytes > this.#window * share || this.#unacknowledgedChunks > this.#options.limits.unacknowledgedChunks * share
+  }
+
+  get #isWindowed(): boolean {
+    return this.#acknowledged !== Infinity
+  }
+
+  /** The client has taken everything up to that number. */
+  acknowledge(seq: number): void {
+    if (!this.#isWindowed) return
+    const upTo = Math.min(seq, this.#nextSeq - 1)
+    let at = this.#acknowledged
+    for (let chunk = this.#retention.after(at); chunk !== undefined && chunk.seq <= upTo; chunk = this.#retention.after(at)) {
+      at = chunk.seq
+      this.#unacknowledgedBytes -= chunk.bytes.length
+      this.#unacknowledgedChunks--
+    }
+    this.#acknowledged = Math.max(this.#acknowledged, upTo)
+    this.#balance()
   }
 
   // ---- the listener's side ----
@@ -314,8 +369,19 @@ export class Process implements Holder, ChildEvents {
     return this.#stdin?.write(bytes, writeId, onWait) ?? 'stdinClosed'
   }
 
-  interrupt(): void {
-    if (this.#exitCode === undefined) this.#child?.interrupt()
+  /** End of file on stdin. */
+  closeStdin(): WriteStatus {
+    if (this.#child?.endStdin === undefined) throw invalidRequest('stdin is a terminal, which has no end of file: write 0x04 to it')
+    return this.#stdin?.end() ?? 'stdinClosed'
+  }
+
+  resize(size: TerminalSize): void {
+    if (this.#child?.resize === undefined) throw invalidRequest('the process has no terminal')
+    this.#child.resize(size)
+  }
+
+  signal(signal: Signal): void {
+    if (this.#exitCode === undefined) this.#child?.signal(signal)
   }
 
   /**
@@ -384,6 +450,11 @@ export class Process implements Holder, ChildEvents {
   // ---- the budget's side ----
 
   dropOldest(): number {
+    const chunk = this.#retention.oldest
+    return chunk === undefined || chunk.seq > this.#acknowledged ? 0 : this.dropUnacknowledged()
+  }
+
+  dropUnacknowledged(): number {
     const chunk = this.#retention.oldest
     if (chunk === undefined || chunk.seq > this.#sent) return 0
     const before = this.#retention.cost

@@ -1,12 +1,14 @@
 /**
  * The bound on all retained output together. When it is passed, ended processes give up what they hold,
  * the one that ended first before the others; then running ones give up, in turn, their oldest chunks
- * that a client has been sent or that no client waits for.
+ * that a client has been sent or that no client waits for. Last come those that a client of an ended process has yet to acknowledge.
  */
 
 export type Holder = {
   /** Drops the oldest chunk that may go. Returns what that freed, 0 when none may go. */
   dropOldest(): number
+  /** The same where that may be what its client has yet to acknowledge. */
+  dropUnacknowledged(): number
   /** Drops everything, come what may. Returns what that freed. */
   dropAll(): number
 }
@@ -52,10 +54,21 @@ export class RetainedBudget {
   }
 
   #makeRoom(): void {
+    if (this.#dropEnded((holder) => holder.dropOldest())) return
+    this.#dropRunning()
+    this.#dropEnded((holder) => holder.dropUnacknowledged())
+  }
+
+  /** Returns whether that was enough. */
+  #dropEnded(drop: (holder: Holder) => number): boolean {
     for (const holder of this.#ended) {
-      for (let freed = 1; freed > 0 && this.#total > this.#bound; ) this.#total -= freed = holder.dropOldest()
-      if (this.#total <= this.#bound) return
+      for (let freed = 1; freed > 0 && this.#total > this.#bound; ) this.#total -= freed = drop(holder)
+      if (this.#total <= this.#bound) return true
     }
+    return false
+  }
+
+  #dropRunning(): void {
     let fruitless = 0
     while (this.#total > this.#bound && fruitless < this.#running.size) {
       const [holder] = this.#running

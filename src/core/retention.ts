@@ -30,11 +30,18 @@ export class Retention {
     return this.#bytes + this.length * this.#bounds.chunkOverhead
   }
 
-  /** Sequence numbers must rise. A chunk larger than the whole ring leaves nothing else behind, and itself stays. */
-  append(chunk: Chunk): void {
+  /**
+   * Sequence numbers must rise. A chunk larger than the whole ring leaves nothing else behind, and itself stays, as do those
+   * after `keptAfter`, whatever there is of them.
+   */
+  append(chunk: Chunk, keptAfter = Infinity): void {
     this.#chunks.push(chunk)
     this.#bytes += chunk.bytes.length
-    while (this.length > 1 && (this.#bytes > this.#bounds.bytes || this.length > this.#bounds.chunks)) this.dropOldest()
+    while (this.length > 1 && this.#isOver && (this.oldest as Chunk).seq <= keptAfter) this.dropOldest()
+  }
+
+  get #isOver(): boolean {
+    return this.#bytes > this.#bounds.bytes || this.length > this.#bounds.chunks
   }
 
   get oldest(): Chunk | undefined {

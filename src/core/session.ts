@@ -4,6 +4,7 @@ import type { SessionEvent } from './observer.ts'
 import { ProcessTable } from './process-table.ts'
 import type { TableOptions } from './process-table.ts'
 import type { Listener } from './process.ts'
+import { RunList } from './run-list.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { Workspace } from './workspace.ts'
 
@@ -11,18 +12,25 @@ export type Session = {
   readonly id: string
   readonly processes: ProcessTable
   attached: boolean
+  /** While attached: finds out whether the connection that holds it still is one. */
+  probe: (() => void) | undefined
   /** Where an old client's workspace is; see workspace.ts. */
   workspace: Workspace
   /** Set while detached: stops the end of the session from coming. */
   cancelExpiry: (() => void) | undefined
 }
 
-export class SessionRegistry {
-  readonly #options: TableOptions
-  readonly #sessions = new Map<string, Session>()
+export type RegistryOptions = Omit<TableOptions, 'runs' | 'owner'>
 
-  constructor(options: TableOptions) {
+export class SessionRegistry {
+  readonly #options: RegistryOptions
+  readonly #sessions = new Map<string, Session>()
+  /** The processes of all sessions. */
+  readonly runs: RunList
+
+  constructor(options: RegistryOptions) {
     this.#options = options
+    this.runs = new RunList(options.limits.listedProcesses)
   }
 
   get size(): number {
@@ -42,16 +50,21 @@ export class SessionRegistry {
       throw overloaded(`too many sessions: ${limits.sessions}; one that has lost its connection ends after ${limits.sessionTtlMs / 1000} s`)
     }
     const id = this.#options.host.uuid()
-    const session: Session = { id, processes: new ProcessTable(this.#options), workspace: {}, attached: true, cancelExpiry: undefined }
+    const owner = { id, isAttached: () => session.attached }
+    const processes = new ProcessTable({ ...this.#options, runs: this.runs, owner })
+    const session: Session = { id, processes, workspace: {}, attached: true, probe: undefined, cancelExpiry: undefined }
     this.#sessions.set(id, session)
     return session
   }
 
-  /** A session is never taken from a connection that lives: the other must wait until that one is gone. */
+  /** A session is never taken from a connection that lives: the other must wait until that one is gone, or found to be. */
   resume(id: string): Session {
     const session = this.#sessions.get(id)
     if (session === undefined) throw invalidRequest(`unknown session id ${id.slice(0, 100)}`)
-    if (session.attached) throw new RpcError(ErrorCode.SessionAttached, `session ${id} is already attached to another connection`)
+    if (session.attached) {
+      session.probe?.()
+      throw new RpcError(ErrorCode.SessionAttached, `session ${id} is already attached to another connection`)
+    }
     session.cancelExpiry?.()
     session.cancelExpiry = undefined
     session.attached = true
@@ -67,6 +80,7 @@ export class SessionRegistry {
   detach(session: Session): void {
     const { clock, limits } = this.#options
     session.attached = false
+    session.probe = undefined
     session.processes.detach()
     // At the end of the server sessions end before their connections.
     if (this.#sessions.has(session.id)) this.#options.observer.session?.('detached', session.id)

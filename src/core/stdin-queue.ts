@@ -24,6 +24,8 @@ export class StdinQueue implements StdinHolder {
   #heldBytes = 0
   /** Writes that the child was given since its queue was last seen empty. */
   #given = 0
+  /** An end of file stands behind what is queued and held back. */
+  #isEnding = false
   /** Answers by write id, oldest first. A client re-sends a write whose answer a cut connection swallowed. */
   readonly #answers = new Map<string, WriteStatus | Promise<WriteStatus>>()
 
@@ -40,7 +42,7 @@ export class StdinQueue implements StdinHolder {
   }
 
   waiting(): number {
-    if (!this.#child.stdinOpen()) return 0
+    if (!this.#child.stdinOpen() && !this.#isEnding) return 0
     return this.bytes + this.#held.size * this.#limits.heldWriteOverhead
   }
 
@@ -65,6 +67,15 @@ export class StdinQueue implements StdinHolder {
       this.#write(next.bytes)
       next.settle('accepted')
     }
+    if (this.#isEnding) this.#child.endStdin?.()
+  }
+
+  /** End of file behind all that was accepted or is held back. */
+  end(): 'accepted' | 'stdinClosed' {
+    if (this.#isEnding || !this.#child.stdinOpen()) return 'stdinClosed'
+    this.#isEnding = true
+    if (this.#held.size === 0) this.#child.endStdin?.()
+    return 'accepted'
   }
 
   close(): void {
@@ -82,7 +93,7 @@ export class StdinQueue implements StdinHolder {
   }
 
   #enqueue(bytes: Uint8Array, onWait: (() => void) | undefined): WriteStatus | Promise<WriteStatus> {
-    if (!this.#child.stdinOpen()) return 'stdinClosed'
+    if (this.#isEnding || !this.#child.stdinOpen()) return 'stdinClosed'
     const isHeld = this.#held.size > 0 || !this.#fits(bytes)
     if (!this.#budget.fits(bytes.length + (isHeld ? this.#limits.heldWriteOverhead : 0))) {
       const { total } = this.#budget

@@ -13,6 +13,8 @@ export type Transport = {
   /** Stops and goes on handing messages to the connection. */
   pauseInput(): void
   resumeInput(): void
+  /** Asks the other end for a sign of life; where none comes soon the connection is gone. Absent where its end shows at once. */
+  probe?(): void
   /** Closes once everything queued has been sent. */
   close(code: CloseCode, reason: string): void
 }

@@ -2,7 +2,8 @@
 import process from 'node:process'
 import { kill, killEverything, terminate } from './hunt.ts'
 import type { Quarry } from './hunt.ts'
-import { groupExists, signalChild, signalConfined, signalGroup } from './process-group.ts'
+import { REQUEST, groupExists, signalChild, signalConfined, signalGroup } from './process-group.ts'
+import type { SystemSignal } from './process-group.ts'
 
 /** Above this many remembered leftovers, those that have ended meanwhile are looked for. */
 const SWEEP_AT = 256
@@ -17,7 +18,7 @@ type Tracked = Quarry & { isReaped: boolean }
 export type Group = {
   /** The leader has been reaped. From now on its number may come to be a stranger's. */
   reaped(): void
-  interrupt(): void
+  signal(signal: SystemSignal): void
   /** SIGTERM to what is left of it. */
   terminate(): void
   /** SIGKILL to what is left of it. */
@@ -35,7 +36,7 @@ export function trackGroup(pid: number, mark: string | undefined): Group {
       tracked.isReaped = true
       running.delete(tracked)
     },
-    interrupt: () => signalChild(pid, 'SIGINT'),
+    signal: (signal) => signalChild(pid, signal),
     terminate: () => void terminate(tracked),
     kill: () => kill(tracked),
     forget: () => {
@@ -53,8 +54,10 @@ export function trackGroup(pid: number, mark: string | undefined): Group {
 export function trackConfined(pid: number, mark: string | undefined): Group {
   return {
     ...trackGroup(pid, mark),
-    interrupt: () => signalConfined(pid, 'SIGINT'),
-    terminate: () => signalConfined(pid, 'SIGTERM'),
+    signal: (signal) => signalConfined(pid, signal),
+    terminate: () => {
+      for (const signal of REQUEST) signalConfined(pid, signal)
+    },
   }
 }
 

@@ -7,7 +7,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises'
 import { lookAtAll, lookInTurns } from './census.ts'
 import type { Seen } from './census.ts'
 import { serverMark } from './marks.ts'
-import { signalChild, signalGroup, signalQuietly } from './process-group.ts'
+import { REQUEST, signalChild, signalGroup, signalQuietly } from './process-group.ts'
 import { statFields } from './proc-stat.ts'
 
 export type Quarry = {
@@ -109,13 +109,14 @@ function killer(isWanted: (mark: string) => boolean): (seen: Seen) => boolean {
   }
 }
 
-/** SIGTERM to all that a child has started: its group at once, and soon the rest. */
+/** SIGTERM to all that a child has started: its group at once, and soon the rest. What was stopped goes on, to take it. */
 export async function terminate(quarry: Quarry): Promise<void> {
   const { isReaped } = quarry
   const members = quarry.mark === undefined ? membersOf([quarry], lookAtAll()) : undefined
-  if (!isReaped) signalChild(quarry.pid, 'SIGTERM')
+  if (!isReaped) for (const signal of REQUEST) signalChild(quarry.pid, signal)
   const all = members ?? membersOf([quarry], (await lookInTurns()).seen)
-  for (const { pid, group } of all) if (isReaped || group !== quarry.pid) signalQuietly(pid, 'SIGTERM')
+  const rest = all.filter(({ group }) => isReaped || group !== quarry.pid)
+  for (const { pid } of rest) for (const signal of REQUEST) signalQuietly(pid, signal)
 }
 
 /** SIGKILL to all that this server has started and all that these have left, before it returns. */

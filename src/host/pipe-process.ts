@@ -12,6 +12,7 @@ import { trackConfined, trackGroup } from './groups.ts'
 import type { Group } from './groups.ts'
 import { openPipe } from './libc.ts'
 import { withMark } from './marks.ts'
+import { systemSignals } from './process-group.ts'
 import { findProgram } from './program.ts'
 
 /** What one of the child's three streams is in the child, and its other end in here. */
@@ -83,9 +84,12 @@ function followChild(
   events: ChildEvents,
 ): Child {
   let open = outputs.length
+  let isPaused = false
   outputs.forEach((output, index) => {
     const stream = index === 0 ? 'stdout' : 'stderr'
     output.on('data', (bytes: Buffer) => events.output(stream, bytes))
+    // The runtime resumes its own pipes when the child exits; what that left running is still held back.
+    output.on('resume', () => isPaused && output.pause())
     // A stream that cannot be read any more has ended; `close` follows.
     output.on('error', () => output.destroy())
     output.on('close', () => --open === 0 && events.ended())
@@ -106,11 +110,18 @@ function followChild(
   return {
     pid: process.pid,
     write: (bytes) => void stdin?.write(bytes),
-    stdinQueued: () => stdin?.writableLength ?? 0,
+    stdinQueued: () => (stdin === undefined || stdin.destroyed ? 0 : stdin.writableLength),
     stdinOpen: () => stdin?.writable ?? false,
-    pause: () => outputs.forEach((output) => output.pause()),
-    resume: () => outputs.forEach((output) => output.resume()),
-    interrupt: group.interrupt,
+    endStdin: () => void stdin?.end(() => stdin.destroy()),
+    pause: () => {
+      isPaused = true
+      for (const output of outputs) output.pause()
+    },
+    resume: () => {
+      isPaused = false
+      for (const output of outputs) output.resume()
+    },
+    signal: (signal) => group.signal(systemSignals[signal]),
     terminate: group.terminate,
     kill: group.kill,
     abandon: () => outputs.forEach((output) => output.destroy()),

@@ -6,12 +6,33 @@
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import { setTimeout } from 'node:timers'
+import type { Signal } from '../protocol/process.ts'
 import { processNumbers, statFields } from './proc-stat.ts'
 
-type Signal = 'SIGINT' | 'SIGTERM' | 'SIGKILL'
+export type SystemSignal =
+  | 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGQUIT' | 'SIGUSR1' | 'SIGUSR2' | 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'
+
+/**
+ * Not SIGTSTP to stop one: a group whose leader has its parent in another session is an orphan to the kernel, which passes
+ * over the stop signals that can be handled.
+ */
+export const systemSignals: Readonly<Record<Signal, SystemSignal>> = {
+  interrupt: 'SIGINT',
+  terminate: 'SIGTERM',
+  hangup: 'SIGHUP',
+  quit: 'SIGQUIT',
+  user1: 'SIGUSR1',
+  user2: 'SIGUSR2',
+  stop: 'SIGSTOP',
+  continue: 'SIGCONT',
+  kill: 'SIGKILL',
+}
+
+/** How somebody is asked to end: what is stopped must go on for it. */
+export const REQUEST = ['SIGTERM', 'SIGCONT'] as const
 
 /** Says whether there was such a group, and somebody in it who could be signalled. */
-export function signalGroup(pid: number, signal: Signal): boolean {
+export function signalGroup(pid: number, signal: SystemSignal): boolean {
   return signalQuietly(-pid, signal)
 }
 
@@ -19,11 +40,11 @@ export function signalGroup(pid: number, signal: Signal): boolean {
  * To a child that has not been reaped, with its group. One on a terminal was only forked when its start is answered, and may have
  * no group yet; then it is alone.
  */
-export function signalChild(pid: number, signal: Signal): void {
+export function signalChild(pid: number, signal: SystemSignal): void {
   if (!signalGroup(pid, signal)) signalQuietly(pid, signal)
 }
 
-export function signalQuietly(target: number, signal: Signal): boolean {
+export function signalQuietly(target: number, signal: SystemSignal): boolean {
   try {
     return process.kill(target, signal)
   } catch {
@@ -47,11 +68,12 @@ const COMMAND_MS = 1000
 const LOOK_MS = 5
 
 /** A signal to the command in a sandbox, by its keeper's pid: to its group, and to its terminal's foreground job. */
-export function signalConfined(keeper: number, signal: 'SIGINT' | 'SIGTERM', waited = 0): void {
+export function signalConfined(keeper: number, signal: SystemSignal, waited = 0): void {
   const command = commandIn(keeper)
   if (command !== undefined) {
-    signalGroup(command, signal)
+    // Before the group gets it, which may be the end of its terminal.
     const job = foregroundGroup(command)
+    signalGroup(command, signal)
     if (job !== undefined && job !== command) signalGroup(job, signal)
   } else if (waited < COMMAND_MS && statFields(keeper) !== undefined) {
     setTimeout(() => signalConfined(keeper, signal, waited + LOOK_MS), LOOK_MS)

@@ -30,6 +30,8 @@ export type PtyAddon = {
   ): { fd: number; pid: number; pty: string }
   /** A new terminal, for the caller to hand on. */
   open(columns: number, rows: number): { master: number; slave: number; pty: string }
+  /** By the master's descriptor. */
+  resize(fd: number, columns: number, rows: number, xPixels: number, yPixels: number): void
 }
 
 export const PTY_ASSET = 'pty.node'

@@ -12,16 +12,16 @@ import { trackConfined, trackGroup } from './groups.ts'
 import type { Group } from './groups.ts'
 import { closeDescriptor, closeOnExec } from './libc.ts'
 import { withMark } from './marks.ts'
-import { foregroundGroup, signalGroup } from './process-group.ts'
+import { foregroundGroup, signalGroup, systemSignals } from './process-group.ts'
 import { checkSize, findProgram } from './program.ts'
 import { ptyAddon } from './pty-addon.ts'
 import { internalError } from '../protocol/errors.ts'
+import type { TerminalSize } from '../protocol/process.ts'
 import { openMaster } from './terminal-reader.ts'
 import { terminalWriter } from './terminal-writer.ts'
 
-/** The reference's size; the protocol has no way to change it. */
-const COLUMNS = 80
-const ROWS = 24
+/** The reference's size; Codex's protocol has no way to change it. */
+const USUAL: TerminalSize = { rows: 24, columns: 80 }
 
 /** Keep the server's user and group. */
 const SAME_ID = -1
@@ -33,7 +33,7 @@ export function terminalEnvironment(env: ReadonlyMap<string, string>): ReadonlyM
 
 export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Promise<Child> {
   const { path } = findProgram(spec)
-  const { env } = spec
+  const { env, terminalSize: { rows, columns } = USUAL } = spec
   const [file, ...args] = spec.arg0 === undefined ? spec.argv : argv0Command(spec.arg0, path, spec.argv.slice(1))
   checkSize([file as string, ...args], env)
   const addon = ptyAddon()
@@ -42,7 +42,7 @@ export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Pro
   const variables = Array.from(env, ([name, value]) => `${name}=${value}`)
   const forked = (code: number, signal: number): void => exited(code, signal)
   const { fd, pid, pty, mark } = fork(() =>
-    withMark((mark) => ({ ...addon.fork(file as string, args, variables, spec.cwd, COLUMNS, ROWS, SAME_ID, SAME_ID, false, '', forked), mark })),
+    withMark((mark) => ({ ...addon.fork(file as string, args, variables, spec.cwd, columns, rows, SAME_ID, SAME_ID, false, '', forked), mark })),
   )
   // Without this every later child would hold this terminal open.
   closeOnExec(fd)
@@ -55,8 +55,12 @@ export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Pro
  * In a sandbox the child is only its keeper, and does not take the terminal: the command inside does, so that
  * job control and Ctrl-C are the command's.
  */
-export async function startConfinedOnTerminal(command: ConfinedStart, events: ChildEvents): Promise<Child> {
-  const { master, slave } = fork(() => ptyAddon().open(COLUMNS, ROWS))
+export async function startConfinedOnTerminal(
+  command: ConfinedStart,
+  { rows, columns }: TerminalSize = USUAL,
+  events: ChildEvents,
+): Promise<Child> {
+  const { master, slave } = fork(() => ptyAddon().open(columns, rows))
   closeOnExec(master)
   closeOnExec(slave)
   const stdio = [slave, slave, slave, ...command.descriptors]
@@ -130,10 +134,15 @@ function followTerminal(fd: number, pid: number, group: Group, events: ChildEven
     stdinOpen: () => !reaped && !master.destroyed,
     pause: () => void master.pause(),
     resume: () => void master.resume(),
-    interrupt: () => {
-      group.interrupt()
+    resize: ({ rows, columns }) => {
+      if (!master.destroyed) ptyAddon().resize(fd, columns, rows, 0, 0)
+    },
+    signal: (name) => {
+      const signal = systemSignals[name]
+      // Before the group gets it, which may be the end of its terminal.
       const job = foregroundGroup(pid)
-      if (job !== undefined && job !== pid) signalGroup(job, 'SIGINT')
+      group.signal(signal)
+      if (job !== undefined && job !== pid) signalGroup(job, signal)
     },
     terminate: group.terminate,
     kill: group.kill,

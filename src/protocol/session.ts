@@ -30,4 +30,12 @@ export type EnvironmentInfo = {
   capabilities: Record<string, boolean>
 }
 
-export type InitializeResult = { sessionId: string; environmentInfo: EnvironmentInfo }
+/**
+ * What a server does beyond Codex's protocol, for clients that ask before they use it: the methods process/closeStdin; process/resize,
+ * with `terminalSize` in process/start; process/acknowledge, with `outputWindow` there; process/list and process/attach; more
+ * names for process/signal; and `graceMs` in process/terminate.
+ */
+export const EXTENSIONS = ['closeStdin', 'resize', 'signals', 'outputWindow', 'processList', 'graceMs'] as const
+export type Extension = (typeof EXTENSIONS)[number]
+
+export type InitializeResult = { sessionId: string; environmentInfo: EnvironmentInfo; extensions: Extension[] }

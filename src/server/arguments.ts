@@ -20,6 +20,7 @@ export type Command =
       listen: Listen
       authentication: Authentication
       hosts: readonly string[]
+      origins: readonly string[]
       limits: Partial<Limits>
       sandbox: SandboxOptions
       httpPolicy: string | undefined
@@ -79,6 +80,7 @@ export function parseCommand(args: readonly string[]): Command {
     listen,
     authentication: parseAuthentication(values, listen),
     hosts: hostPatterns(values['allow-host']),
+    origins: pageOrigins(values['allow-origin']),
     sandbox,
     httpPolicy: values['http-policy'],
     limits: readLimits(values),
@@ -110,6 +112,17 @@ function hostPatterns(values: readonly string[] = []): readonly string[] {
   const bad = values.find((value) => !isHostPattern(value))
   if (bad !== undefined) throw new UsageError(`error: --allow-host takes a host name, *.NAME or *, without a port, not '${bad}'`, 2)
   return values
+}
+
+function pageOrigins(values: readonly string[] = []): readonly string[] {
+  const bad = values.find((value) => !isOrigin(value))
+  if (bad === undefined) return values
+  throw new UsageError(`error: --allow-origin takes an origin as browsers send it, https://app.example or http://localhost:3000 say, not '${bad}'`, 2)
+}
+
+/** In the one spelling that there is of each: lower case, no usual port, nothing behind. */
+function isOrigin(value: string): boolean {
+  return /^https?:/.test(value) && !value.includes('*') && URL.canParse(value) && new URL(value).origin === value
 }
 
 function parseListen(value: string): Listen {

@@ -7,11 +7,10 @@ import process from 'node:process'
 import { setTimeout } from 'node:timers'
 import { internalError, messageOf } from '../protocol/errors.ts'
 import { isJsonObject } from '../protocol/json.ts'
-import type { JsonValue } from '../protocol/json.ts'
 import { Method } from '../protocol/methods.ts'
 import type { Limits } from '../core/limits.ts'
 import { shortName } from '../core/observer.ts'
-import type { Observer, Outcome, Peer, Run, Start } from '../core/observer.ts'
+import type { Observer, Origin, Peer, Run, Start } from '../core/observer.ts'
 import { errorCode, osErrorText } from '../host/os-error.ts'
 import type { AuditFile } from './audit-file.ts'
 import type { Log } from './log.ts'
@@ -33,10 +32,9 @@ export function createAudit(file: AuditFile, log: Log, { auditText }: Pick<Limit
   const open = new Map<number, () => void>()
   /** Refusals that a run's line has told of already. */
   const told = new WeakSet<object>()
-  let runs = 0
 
-  const starting = ({ peer, processId, spec, sandboxType }: Start): Run => {
-    const known = { run: ++runs, session: peer.session, process: shortName(processId) }
+  const starting = ({ run, peer, processId, spec, sandboxType }: Start): Run => {
+    const known = { run, session: peer.session, process: shortName(processId) }
     try {
       lines.must({
         event: 'start',
@@ -74,22 +72,27 @@ export function createAudit(file: AuditFile, log: Log, { auditText }: Pick<Limit
     }
   }
 
-  /** What a client asked for that was not started, or that ends something. */
-  const request = (peer: Peer, method: string, params: JsonValue): ((outcome: Outcome) => void) | undefined => {
-    if (method !== Method.ProcessStart && method !== Method.ProcessSignal && method !== Method.ProcessTerminate) return undefined
-    const { processId, argv, graceMs } = isJsonObject(params) ? (params as Record<string, unknown>) : {}
+  /** What a client asked for that was not started, that ends something, or that is about another's process. */
+  const request: Required<Observer>['request'] = (peer, method, params, originOf) => {
+    if (method !== Method.ProcessStart && !FOLLOWED.has(method)) return undefined
+    const { processId, argv, graceMs, signal, run } = isJsonObject(params) ? (params as Record<string, unknown>) : {}
+    const origin = typeof processId === 'string' && method !== Method.ProcessAttach ? originOf(processId) : undefined
+    const own = { session: peer.session ?? null, process: typeof processId === 'string' ? shortName(processId) : null }
     const known = {
-      session: peer.session ?? null,
-      process: typeof processId === 'string' ? shortName(processId) : null,
+      ...(origin === undefined ? own : whose(origin)),
       connection: connectionOf(peer),
     }
     return (outcome) => {
       const error = 'error' in outcome ? outcome.error : undefined
       const { running } = ('result' in outcome ? outcome.result : {}) as { running?: boolean }
       const refusal = error === undefined ? {} : { reason: cut([error.message], auditText)[0] }
+      if (method === Method.ProcessAttach) {
+        return lines.may({ event: 'attach', run: typeof run === 'number' ? run : null, ...known, ...refusal })
+      }
       if (method !== Method.ProcessStart) {
         const event = method === Method.ProcessSignal ? 'signal' : 'terminate'
-        return lines.may({ event, ...known, ...(typeof graceMs === 'number' ? { graceMs } : {}), running, ...refusal })
+        const how = event === 'terminate' ? { ...(typeof graceMs === 'number' ? { graceMs } : {}), running } : nameOf(signal)
+        return lines.may({ event, ...known, ...how, ...refusal })
       }
       if (error === undefined || (error.cause instanceof Error && told.has(error.cause))) return
       lines.may({ event: 'refused', run: null, ...known, argv: isTexts(argv) ? cut(argv, auditText) : null, ...refusal })
@@ -106,6 +109,14 @@ export function createAudit(file: AuditFile, log: Log, { auditText }: Pick<Limit
     },
   }
 }
+
+/** Beside the starts. */
+const FOLLOWED: ReadonlySet<string> = new Set([Method.ProcessSignal, Method.ProcessTerminate, Method.ProcessAttach])
+
+const whose = ({ run, session, processId }: Origin): Line => ({ run, session, process: shortName(processId) })
+
+/** An interrupt, which is Codex's only signal, needs no name. */
+const nameOf = (signal: unknown): Line => (typeof signal === 'string' && signal !== 'interrupt' ? { signal: shortName(signal) } : {})
 
 function connectionOf({ connection, address, client }: Peer): Line {
   return { number: connection, peer: address, client: client ?? null }

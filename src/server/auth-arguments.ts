@@ -31,6 +31,8 @@ export const AUTH_HELP = `\
   --allow-unauthenticated      listen on an address that others can reach without any of these
   --allow-host NAME            a name that clients may call this server by, besides localhost and IP addresses;
                                *.NAME for all below it, * for any; can be given several times
+  --allow-origin ORIGIN        a web page's origin, such as https://app.example or http://localhost:3000, that may open a
+                               WebSocket here, if it can also authenticate; can be given several times
 `
 
 export const authOptions = {
@@ -44,6 +46,7 @@ export const authOptions = {
   'ws-max-clock-skew-seconds': { type: 'string' },
   'allow-unauthenticated': { type: 'boolean' },
   'allow-host': { type: 'string', multiple: true },
+  'allow-origin': { type: 'string', multiple: true },
 } as const
 
 export type AuthValues = {
@@ -56,7 +59,7 @@ export type AuthValues = {
 
 const JWT_FLAGS = ['ws-shared-secret-file', 'ws-issuer', 'ws-audience', 'ws-max-clock-skew-seconds'] as const
 const BEARER_FLAGS = ['ws-auth', 'ws-token-file', 'ws-token-sha256', ...JWT_FLAGS] as const
-const OTHER_FLAGS = ['capability-url', 'allow-unauthenticated', 'allow-host'] as const
+const OTHER_FLAGS = ['capability-url', 'allow-unauthenticated', 'allow-host', 'allow-origin'] as const
 
 export function parseAuthentication(values: AuthValues, listen: Listen): Authentication {
   if (listen.kind === 'stdio') return refuseOnStdio(values)

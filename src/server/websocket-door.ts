@@ -12,7 +12,9 @@ import type { Gate } from './gate.ts'
 import type { HostCheck } from './host-check.ts'
 import type { Listener } from './listener.ts'
 import { limitSockets } from './socket-limits.ts'
+import { untaken } from './untaken.ts'
 import { watchFaults } from './websocket-faults.ts'
+import { prober } from './websocket-probe.ts'
 import { websocketTransport } from './websocket-transport.ts'
 import { createUpgradeServer } from './websocket-upgrade.ts'
 
@@ -28,15 +30,22 @@ export type Door = {
   closeIdle(): void
 }
 
-export type DoorOptions = { gate: Gate; checkHost: HostCheck; metrics: () => string }
+export type DoorOptions = {
+  gate: Gate
+  checkHost: HostCheck
+  /** Of pages that may open a WebSocket. Absent: none may. */
+  origins?: readonly string[]
+  metrics: () => string
+}
 
 /** Serves everyone who comes to the listener and may come in. */
-export function openWebSocketDoor(server: ExecServer, listener: Listener, { gate, checkHost, metrics }: DoorOptions): Door {
+export function openWebSocketDoor(server: ExecServer, listener: Listener, { gate, checkHost, origins = [], metrics }: DoorOptions): Door {
   let connections = 0
   const sockets = limitSockets(server.limits)
   const http = createUpgradeServer({
     limits: server.limits,
     checkHost,
+    origins: new Set(origins),
     makeApp: (upgrade) => createApp({ upgrade, gate, metrics, isReady: () => !server.isDraining }),
     onSocket: (websocket, socket) => {
       connections++
@@ -66,7 +75,12 @@ export function openWebSocketDoor(server: ExecServer, listener: Listener, { gate
 function serveWebSocket(server: ExecServer, websocket: WebSocket, socket: Socket): void {
   const { limits, observer } = server
   const { totals } = observer
-  const connection = server.connect(websocketTransport(websocket, socket, limits, totals))
+  const lost = (why: string): void => {
+    connection.gone(why)
+    websocket.terminate()
+  }
+  const probe = prober(websocket, socket, limits.probeMs, () => lost('it gave no sign of life when its session was asked for'))
+  const connection: Connection = server.connect({ ...websocketTransport(websocket, socket, limits, totals), probe })
   watchFaults(websocket, limits.frameBytes, ({ status, message }) => {
     if (status === CloseCode.TooBig) connection.refuse(`${message}; a message may have ${limits.messageBytes} bytes`)
     connection.close(status === CloseCode.TooBig ? CloseCode.TooBig : CloseCode.ProtocolError, message)
@@ -78,7 +92,7 @@ function serveWebSocket(server: ExecServer, websocket: WebSocket, socket: Socket
     release(data)
   })
   socket.on('drain', () => connection.drained())
-  keepAlive(websocket, socket, limits.pingIntervalMs, connection)
+  keepAlive(websocket, socket, limits.pingIntervalMs, lost)
   websocket.on('close', (code) => connection.gone(code === LOST ? 'the connection was lost' : `the client closed it with ${code}`))
   websocket.on('error', () => {})
 }
@@ -87,7 +101,7 @@ function serveWebSocket(server: ExecServer, websocket: WebSocket, socket: Socket
  * Pings, and cuts a peer off that has stopped to answer: it would hold its session for as long as TCP hopes. A ping stands behind
  * all that is queued, so a peer that takes some of that is alive.
  */
-function keepAlive(websocket: WebSocket, socket: Socket, intervalMs: number, connection: Connection): void {
+function keepAlive(websocket: WebSocket, socket: Socket, intervalMs: number, lost: (why: string) => void): void {
   let missed = 0
   let queuedBefore = 0
   const timer = setInterval(() => {
@@ -96,22 +110,11 @@ function keepAlive(websocket: WebSocket, socket: Socket, intervalMs: number, con
     const queued = untaken(socket)
     if (queued < queuedBefore) missed = 0
     queuedBefore = queued
-    if (missed >= MISSED_PINGS) {
-      connection.gone('it left pings unanswered')
-      return websocket.terminate()
-    }
+    if (missed >= MISSED_PINGS) return lost('it left pings unanswered')
     missed++
     websocket.ping()
   }, intervalMs)
   timer.unref()
   websocket.on('pong', () => (missed = 0))
   websocket.on('close', () => clearInterval(timer))
-}
-
-/**
- * Bytes that the operating system has not taken yet. The stream itself learns only when all of a write has been taken, and Deno
- * tells no more: a slow reader of much is taken for dead there.
- */
-function untaken(socket: Socket): number {
-  return (socket as { _handle?: { writeQueueSize?: number } })._handle?.writeQueueSize ?? 0
 }

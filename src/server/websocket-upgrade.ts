@@ -30,12 +30,14 @@ class NotUpgraded extends Error {
 export type UpgradeServerOptions = {
   limits: Limits
   checkHost: HostCheck
+  /** Of pages that may open a WebSocket. */
+  origins: ReadonlySet<string>
   makeApp: (upgrade: Upgrade) => Hono
   onSocket: (websocket: WebSocket, socket: Socket) => void
 }
 
 /** An HTTP server for the app, whose upgrades end in `onSocket`. */
-export function createUpgradeServer({ limits, checkHost, makeApp, onSocket }: UpgradeServerOptions): Server {
+export function createUpgradeServer({ limits, checkHost, origins, makeApp, onSocket }: UpgradeServerOptions): Server {
   const upgraded = new WeakSet<IncomingMessage>()
   // The adapter answers without a text, takes every request for a GET, and forgets whom it refuses late.
   const request = async (url: URL, init: RequestInit, env: Environment): Promise<Response> => {
@@ -59,21 +61,25 @@ export function createUpgradeServer({ limits, checkHost, makeApp, onSocket }: Up
 
   const listener = getRequestListener(app.fetch)
   const server = createServer((request, response) => {
-    const refusal = refusalOf(request, checkHost)
+    const refusal = refusalOf(request, checkHost, NO_ORIGINS)
     if (refusal !== undefined) return refuseRequest(response, refusal)
     simplify(request)
     void listener(request, response)
   })
   injectWebSocket({
-    on: (_: 'upgrade', listener: UpgradeListener) => server.on('upgrade', guarded(listener, checkHost)),
+    on: (_: 'upgrade', listener: UpgradeListener) => server.on('upgrade', guarded(listener, checkHost, origins)),
   } as unknown as Server)
   return server
 }
 
+/** Pages need nothing but the socket: what else there is has no CORS headers, and none of them may look. */
+const NO_ORIGINS: ReadonlySet<string> = new Set()
+
 /** What is refused whatever it asks for. */
-function refusalOf(request: IncomingMessage, checkHost: HostCheck): Refusal | undefined {
+function refusalOf(request: IncomingMessage, checkHost: HostCheck, origins: ReadonlySet<string>): Refusal | undefined {
   // Browsers send Origin with every WebSocket, from whatever page; no agent does.
-  if (request.headers.origin !== undefined) return { status: 403, message: '' }
+  const { origin } = request.headers
+  if (origin !== undefined && !origins.has(origin)) return { status: 403, message: '' }
   return checkHost(request)
 }
 
@@ -85,10 +91,10 @@ function simplify(request: IncomingMessage): void {
 }
 
 /** Upgrades, with what the adapter leaves to others. */
-function guarded(listener: UpgradeListener, checkHost: HostCheck) {
+function guarded(listener: UpgradeListener, checkHost: HostCheck, origins: ReadonlySet<string>) {
   return (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', () => socket.destroy())
-    const refusal = refusalOf(request, checkHost)
+    const refusal = refusalOf(request, checkHost, origins)
     if (refusal !== undefined) return refuseUpgrade(socket, request, refusal)
     simplify(request)
     // Two slashes at the start would be the name of a server.

@@ -1,6 +1,6 @@
 /**
  * Shows with a real browser that no page gets in: not one of another site, and not one whose name is made to
- * point at the server (DNS rebinding).
+ * point at the server (DNS rebinding); unless the server was told to let its site in.
  *
  *     node test/browser/run.ts            CHROMIUM=/path/to/chromium names the browser
  *
@@ -183,6 +183,22 @@ async function rebinding(name: string, server: RunningServer, allowed: boolean):
   await untouched(name, server)
 }
 
+/** A page of a site that the server has been told of: it gets its WebSocket, and nothing else. */
+async function allowedSite(name: string, server: RunningServer): Promise<void> {
+  const base = server.url.replace('ws:', 'http:').replace(/\/c\/.*/, '')
+  const bare = base.replace('http:', 'ws:')
+  const fetches = ['/readyz', '/metrics'].map((path) => ({ url: base + path }))
+  home.pages.set(name, html({ name, report: homeUrl(`report/${name}`), sockets: [bare, server.url], fetches, elements: [] }))
+  const { findings } = await visit(homeUrl(`page/${name}`, EVIL), name)
+  const expect = (attempt: string, outcome: RegExp): void => {
+    const found = findings.get(attempt) ?? 'not tried'
+    check(`${name}: ${attempt}: ${outcome.source}`, outcome.test(found), found)
+  }
+  if (bare !== server.url) expect(`WebSocket ${bare}`, /^refused$/)
+  expect(`WebSocket ${server.url}`, /^open, and said \{"id":1,"result":\{"sessionId"/)
+  for (const { url } of fetches) expect(`GET cors ${url}`, /^refused$/)
+}
+
 /** Nobody has connected; whoever may, still can. */
 async function untouched(name: string, server: RunningServer): Promise<void> {
   const metrics = await (await fetch(`${server.url.replace('ws:', 'http:')}/metrics`)).text()
@@ -208,6 +224,10 @@ try {
   await withServer(['--capability-url'], (server) => crossSite('another site that has the capability URL', server))
   await withServer([], (server) => rebinding('a rebound name', server, false))
   await withServer(['--capability-url'], (server) => rebinding('a rebound name and the capability URL', server, false))
+  const allowed = ['--allow-origin', `http://${EVIL}:${home.port}`]
+  await withServer(allowed, (server) => allowedSite('an allowed site', server))
+  await withServer([...allowed, '--capability-url'], (server) => allowedSite('an allowed site that has the capability URL', server))
+  await withServer(['--allow-origin', `http://${EVIL}`], (server) => crossSite('a site whose like is allowed', server))
   await withServer(['--allow-host', REBOUND], (server) => rebinding('a rebound name that is allowed', server, true))
 } catch (error) {
   failed++

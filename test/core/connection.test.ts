@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import { AsciiParts } from '../../src/core/frames.ts'
 import { CloseCode } from '../../src/core/transport.ts'
 import { ErrorCode, RpcError } from '../../src/protocol/errors.ts'
+import { EXTENSIONS } from '../../src/protocol/session.ts'
 import { fakeServer } from '../support/fake-host.ts'
 import { settled } from '../support/manual-clock.ts'
 import { MemoryClient, startParams } from '../support/memory-transport.ts'
@@ -71,7 +72,7 @@ test('two requests under one id are both answered', async () => {
 test('initialize tells the session and the environment', async () => {
   const { client, host } = setup()
   const { result } = await client.ask('initialize', { clientName: '' })
-  assert.equal(result, { sessionId: 'session-1', environmentInfo: host.environmentInfo() })
+  assert.equal(result, { sessionId: 'session-1', environmentInfo: host.environmentInfo(), extensions: EXTENSIONS })
 })
 
 test('an initialize that fails may be tried again on the same connection', async () => {
@@ -126,7 +127,7 @@ test('before the handshake is complete every method names its family in the refu
 
 test('unknown methods and bad params are told before the state of the handshake', async () => {
   const { client } = setup()
-  for (const method of ['', 'initialized', 'process/resize', 'process/output', 'constructor', '__proto__', 'fs', 'http']) {
+  for (const method of ['', 'initialized', 'process/pause', 'process/output', 'constructor', '__proto__', 'fs', 'http']) {
     assert.is((await client.ask(method, {})).error?.code, ErrorCode.MethodNotFound, method)
   }
   for (const [method, params] of [

@@ -85,13 +85,18 @@ test('a second drain is the first', () => {
 test('whatever would be new work is refused while draining, and every other method goes on', async () => {
   const { server, drain } = setup()
   const client = await MemoryClient.ready(server)
-  await client.start('p')
+  await client.start('p', { tty: true })
   drain()
   const goesOn = [
     Method.ProcessRead,
     Method.ProcessWrite,
     Method.ProcessSignal,
     Method.ProcessTerminate,
+    Method.ProcessCloseStdin,
+    Method.ProcessResize,
+    Method.ProcessAcknowledge,
+    Method.ProcessList,
+    Method.ProcessAttach,
     Method.EnvironmentInfo,
     Method.EnvironmentStatus,
     Method.FsReadBlock,
@@ -99,7 +104,7 @@ test('whatever would be new work is refused while draining, and every other meth
     Method.FsClose,
   ] as string[]
   const params = {
-    processId: 'p', argv: ['x'], cwd: '/', env: {}, tty: false, chunk: '', signal: 'interrupt',
+    processId: 'p', argv: ['x'], cwd: '/', env: {}, tty: false, chunk: '', signal: 'interrupt', rows: 1, columns: 1, seq: 0, run: 1,
     path: '/x', paths: ['/x'], dataBase64: '', sourcePath: '/x', destinationPath: '/y', recursive: false, handleId: 'h', mode: 'read', offset: 0, len: 1,
     options: { maxDepth: 1, maxDirectories: 1, maxEntries: 1, followDirectorySymlinks: false },
     method: 'GET', url: 'http://x/', requestId: 'h', watchId: 1, missing: [], roots: [], configPaths: [], requirementsPaths: [],

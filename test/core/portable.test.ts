@@ -12,6 +12,7 @@ const MAY_KNOW: Record<string, readonly string[]> = {
   sandbox: ['protocol'],
   host: ['protocol', 'core', 'sandbox'],
   server: ['protocol', 'core', 'sandbox', 'host'],
+  client: ['protocol', 'core', 'sandbox', 'host', 'server'],
 }
 
 const IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)['"]([^'"]+)['"]/g

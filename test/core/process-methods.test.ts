@@ -370,6 +370,65 @@ test('input after terminate is an error', async () => {
   assert.match(error?.message ?? '', /^failed to write to process stdin/)
 })
 
+// ---- process/closeStdin, process/resize ----
+
+test('an end of file comes behind the writes of the same burst, and tells what there was to end', async () => {
+  const { client, host } = await setup()
+  const close = async (processId: string): Promise<unknown> => (await client.ask('process/closeStdin', { processId })).result
+  assert.equal(await close('x'), { status: 'unknownProcess' })
+  await client.start('no-stdin')
+  assert.equal(await close('no-stdin'), { status: 'stdinClosed' })
+  const release = host.holdSpawns()
+  client.begin('process/start', startParams('p', { pipeStdin: true }))
+  for (const text of ['a', 'b']) client.begin('process/write', { processId: 'p', chunk: btoa(text) })
+  const end = client.begin('process/closeStdin', { processId: 'p' })
+  const late = client.begin('process/write', { processId: 'p', chunk: btoa('late') })
+  release()
+  await settled()
+  assert.equal([client.answer(end)?.result, client.answer(late)?.result], [{ status: 'accepted' }, { status: 'stdinClosed' }])
+  assert.equal([host.child.input, host.child.stdinEnds], ['ab', 1])
+  assert.equal(await close('p'), { status: 'stdinClosed' })
+  host.child.exit(0)
+  host.child.end()
+  assert.equal(await close('p'), { status: 'stdinClosed' })
+})
+
+test('the stdin of a terminal has no end, and says what has', async () => {
+  const { client } = await setup()
+  await client.start('p', { tty: true, pipeStdin: true })
+  const { error } = await client.ask('process/closeStdin', { processId: 'p' })
+  assert.is(error?.code, ErrorCode.InvalidRequest)
+  assert.match(error?.message ?? '', '0x04')
+})
+
+test('a terminal is of the size that is asked for, from the start and later', async () => {
+  const { client, host } = await setup()
+  const [small, large] = [{ rows: 1, columns: 2 }, { rows: 65_535, columns: 500 }]
+  await client.start('pipes', { terminalSize: small })
+  assert.not('terminalSize' in host.child.spec)
+  await client.start('p', { tty: true, terminalSize: small })
+  assert.equal(host.child.spec.terminalSize, small)
+  assert.equal((await client.ask('process/resize', { processId: 'p', ...large })).result, {})
+  assert.equal(host.child.size, large)
+  for (const processId of ['pipes', 'unknown'])
+    assert.is(codeOf(await client.ask('process/resize', { processId, ...large })), ErrorCode.InvalidRequest)
+  host.child.exit(0)
+  host.child.end()
+  assert.equal((await client.ask('process/resize', { processId: 'p', ...small })).result, {})
+})
+
+test('what comes before the start of its process is done waits for that', async () => {
+  const { client, host } = await setup()
+  const release = host.holdSpawns()
+  client.begin('process/start', startParams('p', { tty: true }))
+  const resize = client.begin('process/resize', { processId: 'p', rows: 3, columns: 4 })
+  await settled()
+  assert.is(client.answer(resize), undefined)
+  release()
+  await settled()
+  assert.equal([client.answer(resize)?.result, host.child.size], [{}, { rows: 3, columns: 4 }])
+})
+
 // ---- process/signal, process/terminate ----
 
 test('a signal to nobody, or to somebody who has exited, is answered like any other', async () => {
@@ -379,7 +438,16 @@ test('a signal to nobody, or to somebody who has exited, is answered like any ot
   assert.equal((await client.ask('process/signal', { processId: 'p', signal: 'interrupt' })).result, {})
   host.child.exit(130)
   await client.ask('process/signal', { processId: 'p', signal: 'interrupt' })
-  assert.is(host.child.interrupts, 1)
+  assert.equal(host.child.signals, ['interrupt'])
+})
+
+test('any of the signals goes to the child by its name', async () => {
+  const { client, host } = await setup()
+  await client.start('p')
+  const names = ['interrupt', 'terminate', 'hangup', 'quit', 'user1', 'user2', 'stop', 'continue', 'kill']
+  for (const signal of names) assert.equal((await client.ask('process/signal', { processId: 'p', signal })).result, {})
+  assert.equal(host.child.signals, names)
+  assert.is(codeOf(await client.ask('process/signal', { processId: 'p', signal: 'SIGTERM' })), ErrorCode.InvalidParams)
 })
 
 test('terminate tells whether there was something running', async () => {

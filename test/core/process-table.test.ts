@@ -7,6 +7,7 @@ import { silentObserver } from '../../src/core/observer.ts'
 import type { Process } from '../../src/core/process.ts'
 import { ProcessTable } from '../../src/core/process-table.ts'
 import { RetainedBudget } from '../../src/core/retained-budget.ts'
+import { RunList } from '../../src/core/run-list.ts'
 import { ErrorCode, internalError, RpcError } from '../../src/protocol/errors.ts'
 import { FakeHost } from '../support/fake-host.ts'
 import { ManualClock, settled } from '../support/manual-clock.ts'
@@ -15,7 +16,9 @@ const spec = (): SpawnSpec => ({ argv: ['fake'], cwd: '/', env: new Map(), stdin
 
 function setup(changes: Partial<Limits> = {}) {
   const [host, clock, budget] = [new FakeHost(), new ManualClock(), new RetainedBudget(1e9)]
-  const table = new ProcessTable({ host, clock, budget, limits: { ...defaultLimits, ...changes }, observer: silentObserver() })
+  const limits = { ...defaultLimits, ...changes }
+  const owner = { id: 'session', isAttached: () => true }
+  const table = new ProcessTable({ host, clock, budget, limits, observer: silentObserver(), runs: new RunList(10), owner })
   const start = async (id: string, ready?: Promise<void>): Promise<void> => {
     const { announce } = await table.start(id, spec, { peer: { connection: 1, address: 'memory' }, isConfined: false, ready })
     announce()

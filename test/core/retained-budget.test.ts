@@ -28,6 +28,10 @@ class FakeHolder implements Holder {
     return this.chunks.shift() as number
   }
 
+  dropUnacknowledged(): number {
+    return this.dropOldest()
+  }
+
   dropAll(): number {
     const { held } = this
     this.chunks.length = 0

@@ -294,4 +294,38 @@ test('whoever is to be held back is asked first, and what it throws leaves nothi
   assert.is(queue.write(bytes('abc'), 'w', refuse), 'accepted')
 })
 
+test('an end of file comes behind all that is queued and held back, once, and nothing comes behind it', async () => {
+  const { child, queue } = queueOf()
+  const written = ['12345', '67890', 'abcde'].map((text) => follow(queue.write(bytes(text), text)))
+  assert.is(queue.end(), 'accepted')
+  assert.is(queue.end(), 'stdinClosed')
+  assert.is(queue.write(bytes('late'), 'late'), 'stdinClosed')
+  assert.is(child.stdinEnds, 0)
+  child.reads()
+  await settled()
+  assert.equal([child.input, child.stdinEnds], ['1234567890abcde', 1])
+  assert.ok(written.every(({ status }) => status === 'accepted'))
+  // A write that is sent again is known, though stdin is closed.
+  assert.is(await queue.write(bytes('abcde'), 'abcde'), 'accepted')
+  child.reads()
+  assert.is(child.stdinEnds, 1)
+})
+
+test('an empty queue ends at once, and what the child has still to read counts', () => {
+  const budget = new StdinBudget(20)
+  const { child, queue } = queueOf({}, budget)
+  queue.write(bytes('12345'), undefined)
+  queue.end()
+  assert.equal([child.stdinEnds, budget.total], [1, 5])
+  child.reads()
+  assert.is(budget.total, 0)
+})
+
+test('a stdin that is closed needs no end', () => {
+  const { child, queue } = queueOf()
+  child.closeStdin()
+  assert.is(queue.end(), 'stdinClosed')
+  assert.is(child.stdinEnds, 0)
+})
+
 test.run()

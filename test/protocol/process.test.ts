@@ -2,7 +2,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { GenericSchema } from 'valibot'
 import { parseJson } from '../../src/protocol/json.ts'
-import { EnvPolicy, ReadParams, SignalParams, StartParams, TerminateParams, WriteParams } from '../../src/protocol/process.ts'
+import { EnvPolicy, ReadParams, ResizeParams, SignalParams, StartParams, TerminateParams, WriteParams } from '../../src/protocol/process.ts'
 import { decodeParams } from '../../src/protocol/scalars.ts'
 
 /** The decoded params, or undefined if they are refused. */
@@ -92,9 +92,12 @@ test('process/write takes strict base64, and a write id or none', () => {
   ])
 })
 
-test('the one signal is interrupt', () => {
-  refusesEach(SignalParams, { processId: 'p', signal: 'interrupt' }, [
-    { signal: 'kill' },
+test('the signals are interrupt, and eight of ours', () => {
+  const good = { processId: 'p', signal: 'interrupt' }
+  for (const signal of ['terminate', 'hangup', 'quit', 'user1', 'user2', 'stop', 'continue', 'kill'])
+    assert.is(read(SignalParams, { ...good, signal }).signal, signal)
+  refusesEach(SignalParams, good, [
+    { signal: 'SIGKILL' },
     { signal: 'Interrupt' },
     { signal: null },
     { signal: undefined },
@@ -105,6 +108,15 @@ test('the one signal is interrupt', () => {
 test('process/terminate takes a process id', () => {
   refusesEach(TerminateParams, { processId: '' }, [{ processId: undefined }, { processId: null }, { processId: 7 }])
   assert.is(read(TerminateParams, null), undefined)
+})
+
+test('a terminal has from 1 to 65535 rows and columns, in whole numbers', () => {
+  const good = { processId: 'p', rows: 24, columns: 80 }
+  for (const [rows, columns] of [[1, 65_535], [65_535, 1]]) assert.equal(read(ResizeParams, { ...good, rows, columns }), { ...good, rows, columns })
+  const bad = [0, -1, 65_536, 1.5, '24', null, undefined, true]
+  refusesEach(ResizeParams, good, bad.flatMap((value) => [{ rows: value }, { columns: value }]))
+  refusesEach(StartParams, start, bad.map((rows) => ({ terminalSize: { rows, columns: 80 } })))
+  for (const terminalSize of [null, undefined, { rows: 1, columns: 2 }]) assert.ok(read(StartParams, { ...start, terminalSize }))
 })
 
 test.run()

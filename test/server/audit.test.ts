@@ -38,6 +38,30 @@ const without = ({ time: _, ...line }: Line, ...names: string[]): Record<string,
   return line
 }
 
+test('who joins in and what they do is written down as what was done to the process', async () => {
+  const path = newPath()
+  const server = await startServer(['--audit-log', path])
+  const [owner, guest] = [await Client.connect(server.url), await Client.connect(server.url)]
+  await owner.start('p', ['sleep', '100'])
+  await guest.request('process/attach', { run: 1, processId: 'a' })
+  await guest.ask('process/attach', { run: 7, processId: 'b' })
+  await guest.request('process/signal', { processId: 'a', signal: 'user1' })
+  await owner.closed('p')
+  await guest.request('process/terminate', { processId: 'a' })
+  await Promise.all([owner.close(), guest.close()])
+  await server.stop()
+  const lines = linesOf(path)
+  checkRuns(lines)
+  const known = { run: 1, session: owner.sessionId, process: 'p' }
+  const of = (event: string) => lines.filter((line) => line.event === event)
+  for (const line of [...of('attach'), ...of('signal'), ...of('terminate')]) assert.is(line['connection'].number, 2)
+  const [joined, refused] = of('attach').map((line) => without(line, 'connection'))
+  assert.equal(joined, { event: 'attach', run: 1, session: guest.sessionId, process: 'a' })
+  assert.equal(refused, { event: 'attach', run: 7, session: guest.sessionId, process: 'b', reason: 'unknown run 7' })
+  assert.equal(of('signal').map((line) => without(line, 'connection')), [{ event: 'signal', ...known, signal: 'user1' }])
+  assert.equal(of('terminate').map((line) => without(line, 'connection')), [{ event: 'terminate', ...known, running: false }])
+})
+
 test('a process leaves its start, its pid and its end, with who asked, and no value of a variable, input or output', async () => {
   const path = newPath()
   const server = await startServer(['--audit-log', path], { ...process.env, OWN_SECRET: 'hidden-own' })

@@ -3,7 +3,7 @@ import type { Child, ChildEvents, Files, Host, HttpRequest, HttpResponse, SpawnS
 import { defaultLimits } from '../../src/core/limits.ts'
 import type { Limits } from '../../src/core/limits.ts'
 import { createExecServer } from '../../src/core/server.ts'
-import type { OutputStream } from '../../src/protocol/process.ts'
+import type { OutputStream, Signal, TerminalSize } from '../../src/protocol/process.ts'
 import type { Sandbox } from '../../src/protocol/sandbox.ts'
 import type { EnvironmentInfo } from '../../src/protocol/session.ts'
 import { fakeConfigFiles } from './fake-config-files.ts'
@@ -13,7 +13,8 @@ export class FakeChild implements Child {
   readonly spec: SpawnSpec
   readonly written: Uint8Array[] = []
   paused = false
-  interrupts = 0
+  readonly signals: Signal[] = []
+  size: TerminalSize | undefined
   kills = 0
   terminations = 0
   abandoned = false
@@ -112,8 +113,27 @@ export class FakeChild implements Child {
     this.paused = false
   }
 
-  interrupt(): void {
-    this.interrupts++
+  /** Only terminals can be resized. */
+  get resize(): ((size: TerminalSize) => void) | undefined {
+    return this.spec.stdin === 'terminal' ? (size) => void (this.size = size) : undefined
+  }
+
+  /** And only pipes have an end. */
+  get endStdin(): (() => void) | undefined {
+    return this.spec.stdin === 'terminal' ? undefined : () => this.#end()
+  }
+
+  /** How often the server has ended stdin. */
+  stdinEnds = 0
+
+  #end(): void {
+    if (!this.#stdinOpen) throw new Error('ended while stdin was closed')
+    this.stdinEnds++
+    this.#stdinOpen = false
+  }
+
+  signal(signal: Signal): void {
+    this.signals.push(signal)
   }
 
   terminate(): void {
@@ -199,6 +219,7 @@ export class FakeHost implements Host {
   /** The sandboxes of the file calls so far. */
   readonly sandboxes: (Sandbox | undefined)[] = []
   readonly sandboxType = 'linuxSeccomp'
+  isConfining = false
   configFiles = fakeConfigFiles()
 
   files(sandbox: Sandbox | undefined): Files {

@@ -27,7 +27,13 @@ const LEFT_OUT = [
   'windowsMxc',
 ]
 
+const EXTENSIONS = 'what it can do beyond the protocol is told at the handshake, and used by those only who ask for it'
+
 const answers: Intended[] = [
+  member(EXTENSIONS, /^(initialize|message)$/, String.raw`result(\.result)?\.extensions`, 'absent', String.raw`\["closeStdin",.*\]`),
+  outcome(EXTENSIONS, /^process\/list$/, 'error -32601', 'result'),
+  outcome(EXTENSIONS, /^process\/resize$/, 'error -32601', MALFORMED),
+  outcome(EXTENSIONS, /^process\/signal$/, MALFORMED, 'result', { ...today, request: /"signal":"kill"/ }),
   outcome(
     'methods of newer releases are answered to older clients, too',
     /^(process\/signal|fs\/|environment|capabilit)/,

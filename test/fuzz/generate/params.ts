@@ -27,6 +27,8 @@ const maybe = (value: Params): Params => fc.oneof({ weight: 20, arbitrary: fc.co
   arbitrary: value })
 
 const count = fc.oneof({ weight: 30, arbitrary: fc.nat(100) as Params }, { weight: 10, arbitrary: oddNumber })
+const cells: Params = fc.oneof({ weight: 20, arbitrary: fc.integer({ min: 0, max: 500 }) as Params }, { weight: 10,
+  arbitrary: fc.constantFrom<Json[]>(65_535, 65_536) }, { weight: 5, arbitrary: oddNumber })
 const flag: Params = fc.boolean()
 const processId: Params = fc.oneof({ weight: 60, arbitrary: fc.constantFrom('p', 'q', ...PROTOTYPE_KEYS) }, { weight: 10,
   arbitrary: oddString })
@@ -132,7 +134,8 @@ function start(surroundings: Surroundings): Params {
     record(
       {
         processId, cwd: fc.oneof({ weight: 40, arbitrary: fc.constant<Json>(folder) }, { weight: 10, arbitrary: writtenPath(folder) }),
-          env: stringMap, tty: flag, pipeStdin: flag, arg0: maybe(oddString),
+          env: stringMap, tty: flag, pipeStdin: flag, arg0: maybe(oddString), outputWindow: maybe(count),
+        terminalSize: maybe(record({ rows: cells, columns: cells })),
         envPolicy: maybe(envPolicy), sandbox: sandbox(surroundings), enforceManagedNetwork: fc.constantFrom<Json[]>(undefined, undefined,
           undefined, true, false), networkProxy: fc.constantFrom<Json[]>(undefined, undefined, null, 0),
         metadata: maybe(record({ threadId: maybe(fc.oneof(fc.uuid(), oddString)), toolCallId: maybe(oddString) })),
@@ -186,8 +189,14 @@ export function paramsOf(surroundings: Surroundings): Record<string, Params> {
     [Method.EnvironmentConfigRead]: record({ cwd: read, configPaths: keys, requirementsPaths: keys }),
     [Method.ProcessRead]: record({ processId, afterSeq: maybe(count), maxBytes: maybe(count), waitMs: maybe(count) }),
     [Method.ProcessWrite]: record({ processId, chunk: base64, writeId: maybe(oddString) }),
-    [Method.ProcessSignal]: record({ processId, signal: fc.constantFrom('interrupt', 'interrupt', 'terminate', '__proto__') }),
+    [Method.ProcessSignal]: record({ processId, signal: fc.constantFrom('interrupt', 'interrupt', 'terminate', 'hangup', 'quit', 'user1',
+      'user2', 'stop', 'continue', 'kill', '__proto__', 'SIGINT') }),
     [Method.ProcessTerminate]: record({ processId, graceMs: maybe(count) }),
+    [Method.ProcessCloseStdin]: record({ processId }),
+    [Method.ProcessResize]: record({ processId, rows: cells, columns: cells }),
+    [Method.ProcessAcknowledge]: record({ processId, seq: count }),
+    [Method.ProcessList]: fc.constantFrom<Json[]>(null, {}),
+    [Method.ProcessAttach]: record({ run: fc.oneof(fc.nat(8) as Params, count), processId }),
     [Method.FsReadFile]: record({ path: read, sandbox: confined, followSymlinks }),
     [Method.FsWriteFile]: record({ path: write, dataBase64: base64, sandbox: confined, followSymlinks }),
     [Method.FsCreateDirectory]: record({ path: write, recursive: maybe(flag), sandbox: confined, followSymlinks }),

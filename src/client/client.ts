@@ -1,0 +1,114 @@
+/** A client: one session on a devbox, and what can be done with it. */
+import { Method } from '../protocol/methods.ts'
+import type { EnvironmentInfo } from '../protocol/session.ts'
+import { deadline } from './abort.ts'
+import { UnsupportedError } from './errors.ts'
+import { createFetch } from './fetch.ts'
+import { createFiles } from './files.ts'
+import { defaultClientLimits } from './limits.ts'
+import type { ClientLimits } from './limits.ts'
+import { createProcesses } from './processes.ts'
+import { Session } from './session.ts'
+import type { Abortable, ExecClient, Output, StartOptions } from './types.ts'
+import { call } from './unsupported.ts'
+import type { Connector } from './wire.ts'
+
+export type ClientOptions = Abortable & {
+  /** What the client calls itself. */
+  clientName?: string | undefined
+  connectTimeoutMs?: number | undefined
+  initializeTimeoutMs?: number | undefined
+  /** How long a lost connection is tried for again. 0: not at all. */
+  recoveryTimeoutMs?: number | undefined
+  /** Any other bound, see limits.ts. */
+  limits?: Partial<ClientLimits> | undefined
+}
+
+const DEFAULT_NAME = 'exec-server-client'
+
+/** How long the server may take to end the processes of a client that closes. It ends them by itself a little later. */
+const FAREWELL_MS = 1000
+
+export function clientLimits({ connectTimeoutMs, initializeTimeoutMs, recoveryTimeoutMs, limits }: ClientOptions): ClientLimits {
+  const all = { ...defaultClientLimits, ...limits }
+  return {
+    ...all,
+    connectMs: connectTimeoutMs ?? all.connectMs,
+    initializeMs: initializeTimeoutMs ?? all.initializeMs,
+    recoveryMs: recoveryTimeoutMs ?? all.recoveryMs,
+  }
+}
+
+/** Throws ConnectError, and RpcError if the server refuses the handshake. Nothing is left behind then. */
+export async function openClient(connector: Connector, options: ClientOptions, limits: ClientLimits): Promise<ExecClient> {
+  const session = await Session.open({ connector, limits, clientName: options.clientName ?? DEFAULT_NAME, signal: options.signal })
+  const processes = createProcesses(session, limits)
+  let closing: Promise<void> | undefined
+  const close = (): Promise<void> => (closing ??= farewell(session, () => processes.terminateAll()))
+  const client: ExecClient = {
+    get sessionId() {
+      return session.sessionId
+    },
+    get state() {
+      return session.state
+    },
+    get environmentInfo() {
+      return session.environmentInfo
+    },
+    get extensions() {
+      return session.extensions
+    },
+    get closed() {
+      return session.closed
+    },
+    start: (options, abort) => processes.start(options, abort),
+    run: (options, collect) => run(client, options, collect),
+    fs: createFiles(session, limits),
+    fetch: createFetch(session, limits),
+    listProcesses: (abort) => processes.list(abort),
+    attach: (number, abort) => processes.attach(number, abort),
+    readInfo: (abort) => readInfo(session, abort),
+    call: (method, params, { signal } = {}) => session.call(method, params, { signal }),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+  return client
+}
+
+async function farewell(session: Session, terminate: () => Promise<void>): Promise<void> {
+  if (session.state === 'connected') {
+    const { signal, done } = deadline(FAREWELL_MS, () => new Error('the server took too long'))
+    await Promise.race([terminate(), new Promise((resolve) => signal.addEventListener('abort', resolve))])
+    done()
+  }
+  await session.close()
+}
+
+async function run(client: ExecClient, options: StartOptions, collect: Abortable & { maxBytes?: number; input?: Uint8Array | string } = {}): Promise<Output> {
+  const { signal, input, ...bounds } = collect
+  const process = await client.start(input === undefined ? options : { ...options, stdin: 'pipe' }, { signal })
+  try {
+    // One that ends without reading all of it is judged by its exit code.
+    const fed = input === undefined ? undefined : feed(process.stdin, input).catch((error: unknown) => (error instanceof UnsupportedError ? Promise.reject(error) : undefined))
+    const [output] = await Promise.all([process.output({ signal, ...bounds }), fed])
+    return output
+  } catch (error) {
+    void process.terminate().catch(() => {})
+    throw error
+  }
+}
+
+async function feed(stdin: WritableStream<Uint8Array>, input: Uint8Array | string): Promise<void> {
+  const writer = stdin.getWriter()
+  await writer.write(typeof input === 'string' ? new TextEncoder().encode(input) : input)
+  await writer.close()
+}
+
+async function readInfo(session: Session, { signal }: Abortable = {}): Promise<EnvironmentInfo | undefined> {
+  try {
+    return await call<EnvironmentInfo>(session, Method.EnvironmentInfo, null, { signal, repeatable: true })
+  } catch (error) {
+    if (error instanceof UnsupportedError) return undefined
+    throw error
+  }
+}

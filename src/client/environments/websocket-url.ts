@@ -1,0 +1,46 @@
+/**
+ * Which URLs the reference takes from environments.toml: those of its HTTP library, which are not the URL standard's. What passes
+ * here and leads nowhere, as a port of 99999, is an error at first use, there as here.
+ */
+import { trimmed } from './white-space.ts'
+
+/** The library's own bound. */
+const MAX_LENGTH = 65_534
+
+const SCHEME = /^wss?:\/\//
+const AUTHORITY = /^[A-Za-z0-9!$&'()*+,\-.:;=@_~[\]%]+$/
+const BRACKETS = /^[^[\]]*(?:\[[^[\]]*\][^[\]]*)?$/
+const PATH = /^[^\0-\x20<>`]*$/
+const QUERY = /^[^\0-\x20<>"]*$/
+
+/** The URL without white space around it and without a fragment, or what is wrong with it, to follow the word `url`. */
+export function websocketUrl(text: string): { url: string } | { fault: string } {
+  const whole = trimmed(text)
+  if (whole === '') return { fault: 'must not be empty' }
+  if (!SCHEME.test(whole)) return { fault: 'must begin with ws:// or wss://' }
+  if (new TextEncoder().encode(whole).length > MAX_LENGTH) return { fault: `may have at most ${MAX_LENGTH} bytes` }
+  const url = whole.replace(/#.*$/s, '')
+  const [, authority = '', path = '', query = ''] = /^wss?:\/\/([^/?]*)([^?]*)(.*)$/s.exec(url) ?? []
+  if (authority === '') return { fault: 'must name a host' }
+  if (!AUTHORITY.test(authority) || !isAuthority(authority)) return { fault: 'has a host or port that cannot be' }
+  if (!PATH.test(path) || !QUERY.test(query)) return { fault: 'holds a character that must be percent-encoded' }
+  return { url }
+}
+
+/** One pair of brackets at most, a host behind the user, one colon before the port, and no escapes in a name. */
+function isAuthority(authority: string): boolean {
+  if (!BRACKETS.test(authority) || authority.endsWith('@')) return false
+  const parts = authority.split(/[@\]]/)
+  const last = parts.pop() ?? ''
+  const colons = (part: string): number => part.split(':').length - 1
+  if (last.includes('%') || colons(last) > 1) return false
+  // Of an address in brackets, and of users, whatever has no more colons than an address.
+  return parts.every((part) => colons(part) <= 8 && !/%[^[]*\[/.test(part))
+}
+
+/** Whether nobody on the way can read along: over TLS, or never leaving this machine. */
+export function isPrivate(url: string): boolean {
+  if (!URL.canParse(url)) return false
+  const { protocol, hostname } = new URL(url)
+  return protocol === 'wss:' || hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d+){3}$/.test(hostname)
+}

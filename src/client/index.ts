@@ -1,0 +1,19 @@
+/**
+ * The client library: `import { connect } from 'exec-server/client'`.
+ *
+ * For Node and Deno. Programs in a browser get browser.ts by the same name.
+ */
+export { connect } from './connect.ts'
+export type { ClientOptions, StdioCommand, StreamPair, Target } from './connect.ts'
+export { ConnectError, DisconnectedError, ErrorCode, OutputLostError, ProtocolError, RpcError, UnsupportedError } from './errors.ts'
+export { EnvironmentConfigError, EnvironmentUnavailableError } from './environments/errors.ts'
+export { loadEnvironmentManager, readEnvironmentSettings } from './environments/load.ts'
+export { createEnvironmentManager } from './environments/manager.ts'
+export type { Connect, Environment, EnvironmentManager } from './environments/manager.ts'
+export type { EnvironmentStatus } from './environments/shared-client.ts'
+export type { EnvironmentSettings, EnvironmentSpec } from './environments/spec.ts'
+export { parseEnvironments } from './environments/toml.ts'
+export { environmentsOfVariable } from './environments/variables.ts'
+export { defaultClientLimits } from './limits.ts'
+export type { ClientLimits } from './limits.ts'
+export type * from './types.ts'

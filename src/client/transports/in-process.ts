@@ -1,0 +1,69 @@
+/** A server in this very program: its core without a wire. */
+import { setImmediate } from 'node:timers'
+import type { AsciiParts } from '../../core/frames.ts'
+import type { ExecServer } from '../../core/server.ts'
+import type { Transport } from '../../core/transport.ts'
+import type { Connector } from '../wire.ts'
+
+const encoder = new TextEncoder()
+
+/** `end` is called with the connection's end. */
+export function inProcessConnector(server: ExecServer, end: () => void): Connector {
+  return {
+    name: 'the exec-server in this program',
+    recovers: false,
+    canVanish: false,
+    open: async (events) => {
+      const inbox: string[] = []
+      let queued = 0
+      let isPaused = false
+      let isClosed = false
+      const closed = (reason: string): void => {
+        isClosed = true
+        events.closed(reason)
+      }
+      // In a turn of its own, as from a wire: neither side is called while it is at work itself, and sockets get their turn between.
+      const deliver = (text: string): void => {
+        queued += text.length
+        setImmediate(() => {
+          queued -= text.length
+          if (!isClosed) events.message(text)
+          if (queued === 0) connection.drained()
+        })
+      }
+      const take = (): void => {
+        while (!isPaused && !isClosed) {
+          const text = inbox.shift()
+          if (text === undefined) return
+          connection.receive(encoder.encode(text))
+        }
+      }
+      const transport: Transport = {
+        source: 'JSON-RPC message from exec-server client',
+        peer: 'in-process',
+        send: (message) => deliver(textOf(message)),
+        queued: () => queued,
+        pauseInput: () => void (isPaused = true),
+        resumeInput: () => {
+          isPaused = false
+          queueMicrotask(take)
+        },
+        close: (_, reason) => setImmediate(() => closed(reason)),
+      }
+      const connection = server.connect(transport)
+      return {
+        send: (text) => {
+          inbox.push(text)
+          queueMicrotask(take)
+        },
+        close: async () => {
+          isClosed = true
+          connection.gone('the client was closed')
+          end()
+        },
+      }
+    },
+  }
+}
+
+const textOf = (message: string | AsciiParts): string => (typeof message === 'string' ? message : message.text)

@@ -1,0 +1,37 @@
+/** A pair of byte streams that someone else has opened: a JSON message a line, both ways. */
+import { messageOf } from '../errors.ts'
+import { lineSplitter } from '../lines.ts'
+import type { ClientLimits } from '../limits.ts'
+import type { Connector } from '../wire.ts'
+
+export type StreamPair = { readable: ReadableStream<Uint8Array>; writable: WritableStream<Uint8Array> }
+
+export function streamsConnector({ readable, writable }: StreamPair, limits: ClientLimits): Connector {
+  return {
+    name: 'the exec-server at the other end of the streams',
+    recovers: false,
+    canVanish: false,
+    open: async (events) => {
+      const writer = writable.getWriter()
+      const reader = readable.getReader()
+      const encoder = new TextEncoder()
+      const lines = lineSplitter(limits.messageBytes, (line) => events.message(line))
+      const read = async (): Promise<void> => {
+        for (;;) {
+          const { value, done } = await reader.read()
+          if (done) return events.closed('the server has ended its stream')
+          lines.push(value)
+        }
+      }
+      read().catch((error: unknown) => events.closed(messageOf(error)))
+      return {
+        send: (text) => void writer.write(encoder.encode(`${text}\n`)).catch((error: unknown) => events.closed(messageOf(error))),
+        close: async () => {
+          events.closed('the client was closed')
+          // A stream that has failed is closed.
+          await Promise.allSettled([writer.close(), reader.cancel()])
+        },
+      }
+    },
+  }
+}

@@ -1,0 +1,106 @@
+/** A WebSocket with `ws`, for Node and Deno: it can send headers and pings, and goes through unix sockets. */
+import { connect } from 'node:net'
+import { WebSocket } from 'ws'
+import type { RawData } from 'ws'
+import { ConnectError, messageOf } from '../errors.ts'
+import type { ClientLimits } from '../limits.ts'
+import { displayUrl, parseWebSocketUrl } from '../target-url.ts'
+import type { Connector, Wire, WireEvents } from '../wire.ts'
+
+/** What `ws` gives for a code where no close frame has come. */
+const LOST = 1006
+
+const GOING_AWAY = 1000
+
+/** Statuses that say that another attempt may be answered otherwise: a token that is being renewed, a proxy whose server is not up. */
+const TRANSIENT_STATUSES = [401, 408, 409, 425, 429, 500, 502, 503, 504]
+
+/** A closing peer has so long to answer our close frame; Codex's never do. */
+const CLOSE_MS = 200
+
+export function webSocketConnector(url: string, headers: Readonly<Record<string, string>>, limits: ClientLimits): Connector {
+  const { href, socketPath } = parseWebSocketUrl(url)
+  const name = displayUrl(url)
+  return {
+    name,
+    recovers: true,
+    canVanish: socketPath === undefined,
+    open: (events, signal) =>
+      new Promise((resolve, reject) => {
+        if (signal.aborted) return reject(signal.reason)
+        let socket: WebSocket
+        try {
+          socket = new WebSocket(href, {
+            headers,
+            // The oldest servers refuse whoever offers an extension.
+            perMessageDeflate: false,
+            maxPayload: limits.messageBytes,
+            ...(socketPath === undefined ? {} : { createConnection: () => connect(socketPath) }),
+          })
+        } catch (error) {
+          return reject(new ConnectError(`cannot connect to ${name}: ${messageOf(error)}`))
+        }
+        const abort = (): void => {
+          socket.terminate()
+          reject(signal.reason)
+        }
+        signal.addEventListener('abort', abort, { once: true })
+        const fail = (error: Error): void => {
+          signal.removeEventListener('abort', abort)
+          socket.terminate()
+          reject(error)
+        }
+        socket.on('unexpected-response', (_, response) => {
+          response.resume()
+          const status = response.statusCode ?? 0
+          fail(new ConnectError(`${name} refused the connection with HTTP status ${status}`, { isTransient: TRANSIENT_STATUSES.includes(status) }))
+        })
+        socket.once('error', (error) => fail(new ConnectError(`cannot connect to ${name}: ${messageOf(error)}`, { isTransient: true, cause: error })))
+        socket.once('open', () => {
+          signal.removeEventListener('abort', abort)
+          resolve(wire(socket, events, limits))
+        })
+        listen(socket, events)
+      }),
+  }
+}
+
+function listen(socket: WebSocket, events: WireEvents): void {
+  socket.on('message', (data: RawData) => events.message(data.toString()))
+  socket.on('ping', () => events.alive())
+  socket.on('pong', () => events.alive())
+  let failure: string | undefined
+  socket.on('error', (error) => (failure ??= messageOf(error)))
+  socket.on('close', (code, reason) => {
+    const told = reason.length > 0 ? `the server closed it: ${reason.toString()}` : `the server closed it with ${code}`
+    events.closed(failure ?? (code === LOST ? 'the connection was cut' : told))
+  })
+}
+
+function wire(socket: WebSocket, events: WireEvents, { frameBytes }: ClientLimits): Wire {
+  const maxPayload = frameBytes / 2
+  return {
+    send: (text) => {
+      // A character has three bytes at most.
+      if (text.length * 3 <= maxPayload) return socket.send(text)
+      const bytes = Buffer.from(text)
+      for (let at = 0; at < bytes.length; at += maxPayload) {
+        socket.send(bytes.subarray(at, at + maxPayload), { binary: false, fin: at + maxPayload >= bytes.length })
+      }
+    },
+    ping: () => socket.ping(),
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
+    close: () =>
+      new Promise((resolve) => {
+        if (socket.readyState === socket.CLOSED) return resolve()
+        const timer = setTimeout(() => socket.terminate(), CLOSE_MS)
+        socket.on('close', () => {
+          clearTimeout(timer)
+          resolve()
+        })
+        events.alive()
+        socket.close(GOING_AWAY)
+      }),
+  }
+}

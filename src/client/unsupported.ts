@@ -1,0 +1,14 @@
+/** Calls of methods that not every server has. */
+import { ErrorCode, RpcError } from '../protocol/errors.ts'
+import type { Caller, CallOptions, Params, Paths } from './caller.ts'
+import { UnsupportedError } from './errors.ts'
+
+/** Throws UnsupportedError where the server does not know the method. */
+export async function call<T>(caller: Caller, method: string, params: Params | ((paths: Paths) => Params), options?: CallOptions): Promise<T> {
+  try {
+    return await caller.call<T>(method, params, options)
+  } catch (error) {
+    if (error instanceof RpcError && error.code === ErrorCode.MethodNotFound) throw new UnsupportedError(`this server has no method \`${method}\``)
+    throw error
+  }
+}
