@@ -80,14 +80,15 @@ export class Connection implements WireEvents {
     const request = this.#requests.get(id as number)
     // Of a call that was given up, or an answer to a message that the server could not read.
     if (request === undefined) return
-    this.#requests.delete(id as number)
-    if (error === undefined || error === null) return request.resolve(result)
-    const { code, message: text } = error as { code?: unknown; message?: unknown }
-    if (typeof code !== 'number' || typeof text !== 'string') throw new ProtocolError('an error without code and message')
-    if (code === TRANSPORT_CLOSED) {
-      this.#requests.set(id as number, request)
-      return this.end('the server said that the connection has gone')
+    if (error === undefined || error === null) {
+      this.#requests.delete(id as number)
+      return request.resolve(result)
     }
+    const { code, message: text } = error as { code?: unknown; message?: unknown }
+    // Until here it is one of those that are told of the end.
+    if (typeof code !== 'number' || typeof text !== 'string') throw new ProtocolError('an error without code and message')
+    if (code === TRANSPORT_CLOSED) return this.end('the server said that the connection has gone')
+    this.#requests.delete(id as number)
     request.reject(new RpcError(code, text))
   }
 

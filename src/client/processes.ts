@@ -2,14 +2,15 @@
 import { messageOf, RpcError } from '../protocol/errors.ts'
 import { Method } from '../protocol/methods.ts'
 import type { Caller, Paths } from './caller.ts'
-import { DisconnectedError, ProtocolError } from './errors.ts'
+import { DisconnectedError, ProtocolError, UnsupportedError } from './errors.ts'
 import type { ClientLimits } from './limits.ts'
 import { ProcessFeed } from './process-feed.ts'
 import { closedEvent, exitedEvent, outputEvent, processIdOf } from './process-wire.ts'
 import { processHandle } from './process.ts'
+import { toSandboxContext } from './sandbox-context.ts'
 import type { SequencedEvent } from './sequencer.ts'
 import type { Session } from './session.ts'
-import type { Abortable, EnvPolicyInput, ListedProcess, RemoteProcess, StartOptions } from './types.ts'
+import type { Abortable, EnvPolicyInput, ListedProcess, RemoteProcess, Sandbox, StartOptions } from './types.ts'
 import { call } from './unsupported.ts'
 
 /** How long a read of another client's process waits for news. Short enough for a peer that has vanished to be noticed by it. */
@@ -138,9 +139,14 @@ function startParams(id: string, options: StartOptions, session: Session, paths:
     tty: isTerminal(options),
     pipeStdin: stdin === 'pipe',
     arg0: arg0 ?? null,
-    ...(sandbox === undefined ? {} : { sandbox }),
+    ...(sandbox === undefined ? {} : { sandbox: confinement(sandbox, session, paths) }),
     ...(typeof tty === 'object' ? { terminalSize: tty } : {}),
     ...(extensions.has('outputWindow') ? { outputWindow: limits.outputWindow } : {}),
   }
 }
 
+/** Servers up to 0.140, which tell nothing of themselves, pass a sandbox over and run the command without. */
+function confinement(sandbox: Sandbox, { environmentInfo }: Session, paths: Paths): object {
+  if (environmentInfo === undefined) throw new UnsupportedError('this server runs no command in a sandbox')
+  return toSandboxContext(sandbox, paths)
+}

@@ -118,7 +118,9 @@ export type FileOptions = Abortable & { sandbox?: Sandbox | undefined; followSym
 export type WalkedEntry = { path: string; kind: 'file' | 'directory' }
 export type WalkOutcome = { entries: WalkedEntry[]; errors: { path: string; message: string }[]; truncated: boolean }
 
-/** The devbox's files. Paths are absolute, or file: URLs; those that come back are paths. Failures are RpcErrors. */
+/**
+ * The devbox's files, as the protocol has them: `remove` and `createDirectory` are recursive unless told otherwise, and `remove` does
+ * not mind that nothing is there; `copy` is recursive only if told. A `size` is -1 from servers up to 0.130, which tell none. Paths are absolute, or file: URLs; those that come back are paths. Failures are RpcErrors. */
 export type RemoteFiles = {
   readFile(path: string | URL, options?: FileOptions): Promise<Uint8Array>
   readTextFile(path: string | URL, options?: FileOptions): Promise<string>
@@ -189,7 +191,7 @@ export type ExecClient = AsyncDisposable & {
   readonly fetch: RemoteFetch
   /** Every process of the server, whoever started it. Throws UnsupportedError where the server has no list. */
   listProcesses(abort?: Abortable): Promise<ListedProcess[]>
-  /** A handle for a process of the list, beside that of its own client. Its events are read, so a slow reader may lag. */
+  /** A handle for a process of the list, beside that of its own client, which is not held up: a slow reader may lag. */
   attach(run: number, abort?: Abortable): Promise<RemoteProcess>
   /** The shell, directories and abilities of the devbox; undefined from servers that have no such method. */
   readInfo(abort?: Abortable): Promise<EnvironmentInfo | undefined>

@@ -1,7 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connect, OutputLostError, RpcError, UnsupportedError } from '../../src/client/index.ts'
-import type { ExecClient, ProcessEvent, RemoteProcess } from '../../src/client/index.ts'
+import type { ExecClient, ProcessEvent, RemoteProcess, Sandbox } from '../../src/client/index.ts'
 import { eventually, sleep } from '../support/server.ts'
 import { subjects } from './support/subject.ts'
 import type { Fault, RunningSubject } from './support/subject.ts'
@@ -372,6 +372,16 @@ for (const subject of subjects) {
   test('two hundred commands at once each get their own answer', async () => {
     const outputs = await Promise.all(Array.from({ length: 200 }, (_, index) => client.run({ argv: ['echo', String(index)] })))
     assert.equal(outputs.map(({ stdout }) => text(stdout).trim()), Array.from({ length: 200 }, (_, index) => String(index)))
+  })
+
+  test('a sandbox is enforced, or refused, and never passed over', async () => {
+    const sandbox = { files: { unrestricted: false, entries: [{ at: { type: 'root' }, access: 'read' }] }, network: 'restricted', cwd: '/' } as Sandbox
+    const file = `/tmp/exec-server-client-sandbox-${Math.random()}`
+    // Codex 0.150 and newer need their own sandbox program beside them, and a home that is not below /tmp; then it says so.
+    const outcome = await client.run({ argv: ['sh', '-c', `echo x > ${file}`], sandbox }).then(({ exitCode }) => exitCode !== 0, (error: Error) => error)
+    assert.ok(outcome === true || outcome instanceof RpcError || outcome instanceof UnsupportedError, String(outcome))
+    if (subject.version === '0.130.0') assert.instance(outcome, UnsupportedError)
+    assert.is(await client.fs.exists(file), false)
   })
 
   test('two thousand calls at once are all answered', async () => {
