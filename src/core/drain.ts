@@ -21,6 +21,8 @@ const GOES_ON: ReadonlySet<string> = new Set([
   Method.FsReadBlock,
   Method.FsWriteBlock,
   Method.FsClose,
+  Method.HttpAcknowledge,
+  Method.HttpCancel,
 ])
 
 /** How often it is looked whether all is over. Nobody waits for that but whoever sent the signal. */

@@ -1,7 +1,4 @@
-/**
- * The HTTP requests of one connection. A streamed body is read as fast as the client takes it: one piece is
- * kept here, and the peer is held back meanwhile. They end with the connection.
- */
+/** The HTTP requests of one connection. They end with it. */
 import { internalError, invalidParams, messageOf, overloaded, RpcError } from '../protocol/errors.ts'
 import type { HttpRequestParams } from '../protocol/http.ts'
 import { detached } from '../protocol/json.ts'
@@ -9,11 +6,13 @@ import { aborted } from './aborted.ts'
 import { AnswerBudget } from './answer-budget.ts'
 import { joined } from './bytes.ts'
 import type { Clock } from './clock.ts'
-import { base64Length, bodyFrames, responseResult } from './frames.ts'
+import { base64Length, responseResult } from './frames.ts'
 import type { AsciiParts } from './frames.ts'
 import type { Host, HttpResponse } from './host.ts'
 import { prepareRequest, redirected } from './http-request.ts'
 import type { PreparedRequest } from './http-request.ts'
+import { streamBody } from './http-stream.ts'
+import type { BodyStream } from './http-stream.ts'
 import type { Limits } from './limits.ts'
 import type { Context } from './method.ts'
 import type { Observer } from './observer.ts'
@@ -38,13 +37,20 @@ export type HttpCallsOptions = {
 type Surroundings = Pick<Context, 'afterAnswer' | 'reserve' | 'waits'>
 
 /** One request under way. */
-type Exchange = { signal: AbortSignal; isStreamed: boolean; abort: (reason: Error) => void; finish: () => void }
+type Exchange = {
+  signal: AbortSignal
+  isStreamed: boolean
+  /** Of one that is streamed, once it has been answered. */
+  body: BodyStream | undefined
+  abort: (reason: Error) => void
+  finish: () => void
+}
 
 export class HttpCalls {
   readonly #options: HttpCallsOptions
   readonly #exchanges = new Set<Exchange>()
-  /** The ids of the streams under way. */
-  readonly #streams = new Set<string>()
+  /** Those that are streamed, by their ids. */
+  readonly #streams = new Map<string, Exchange>()
   readonly #bodies: AnswerBudget
   #cancelClosing: (() => void) | undefined
   #isGone = false
@@ -72,7 +78,7 @@ export class HttpCalls {
     try {
       const response = await this.#send(request, params.redirectPolicy, exchange.signal)
       if (streamId === undefined) return await this.#whole(response, exchange, surroundings)
-      surroundings.afterAnswer(() => this.#stream(streamId, response, exchange))
+      surroundings.afterAnswer(() => this.#stream(streamId, response, exchange, params.bodyWindow ?? undefined))
       return responseResult(response, undefined)
     } catch (error) {
       exchange.finish()
@@ -91,6 +97,7 @@ export class HttpCalls {
     const exchange: Exchange = {
       signal: controller.signal,
       isStreamed: streamId !== undefined,
+      body: undefined,
       abort,
       finish: () => {
         if (!this.#exchanges.delete(exchange)) return
@@ -101,7 +108,7 @@ export class HttpCalls {
       },
     }
     this.#exchanges.add(exchange)
-    if (streamId !== undefined) this.#streams.add(streamId)
+    if (streamId !== undefined) this.#streams.set(streamId, exchange)
     return exchange
   }
 
@@ -169,42 +176,27 @@ export class HttpCalls {
     return responseResult(response, joined(pieces, total))
   }
 
-  /** Sends the body piece by piece, behind the answer. */
-  #stream(requestId: string, response: HttpResponse, { finish }: Exchange): void {
+  /** Sends the body, behind the answer. */
+  #stream(requestId: string, response: HttpResponse, exchange: Exchange, window: number | undefined): void {
+    // Cancelled while its answer was on the way.
+    if (this.#streams.get(requestId) !== exchange) return response.cancel()
     const { pump, limits, observer } = this.#options
-    const frames = bodyFrames(requestId)
-    let seq = 0
-    let piece: Uint8Array | undefined
-    let end: { error: string | undefined } | undefined
-    const source: EventSource = {
-      takeEvent: () => {
-        if (piece === undefined) {
-          if (end === undefined) return undefined
-          const last = frames.end(++seq, end.error)
-          end = undefined
-          finish()
-          return last
-        }
-        const delta = frames.delta(++seq, piece.subarray(0, limits.httpDelta))
-        piece = piece.length > limits.httpDelta ? piece.subarray(limits.httpDelta) : undefined
-        if (piece === undefined) pull()
-        return delta
-      },
-    }
-    const pull = (): void => {
-      response
-        .read()
-        .then(
-          (bytes) => {
-            if (bytes === undefined) end = { error: undefined }
-            else piece = bytes
-            observer.totals.httpReceived += bytes?.length ?? 0
-          },
-          (error: unknown) => void (end = { error: `error decoding response body: ${messageOf(error)}` }),
-        )
-        .then(() => pump.eventsReady(source))
-    }
-    pull()
+    const { signal, finish } = exchange
+    exchange.body = streamBody(requestId, response, { window, signal, limits, pump, totals: observer.totals, finish })
+  }
+
+  /** The client has taken the parts of that body up to `seq`. */
+  acknowledge(requestId: string, seq: number): void {
+    this.#streams.get(requestId)?.body?.acknowledge(seq)
+  }
+
+  /** Ends the stream of that id without another word, or its request with an error. The id is free. */
+  cancel(requestId: string): void {
+    const exchange = this.#streams.get(requestId)
+    if (exchange === undefined) return
+    exchange.body?.stop()
+    exchange.abort(new Error('it was cancelled'))
+    exchange.finish()
   }
 
   /** The connection is about to end: what is to be answered whole gets a little more time, streams may have no end. */

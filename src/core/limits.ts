@@ -143,6 +143,11 @@ export type Limits = {
   httpRequests: number
   /** Bytes of a streamed body in one http/request/bodyDelta: half of what the newest clients accept. */
   httpDelta: number
+  /**
+   * Deltas of one body with a window that the client has not acknowledged, however small: it has to keep each, and we its length.
+   * Far more than the some hundred after which clients acknowledge.
+   */
+  httpUnacknowledged: number
   /** The largest body that a request without streamResponse returns: its base64 must fit a message. */
   httpBuffered: number
   /** Such bodies, those below a small size not counted, that one connection gathers at a time: two of the largest. */
@@ -221,6 +226,7 @@ export const defaultLimits: Readonly<Limits> = {
   configFile: MiB,
   httpRequests: 512,
   httpDelta: 512 * 1024,
+  httpUnacknowledged: 1024,
   httpBuffered: 47 * MiB,
   httpBufferedTotal: 94 * MiB,
   httpRedirects: 10,

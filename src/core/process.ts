@@ -387,10 +387,11 @@ export class Process implements Holder, ChildEvents {
   /**
    * Kills the process and all that it started: the root, or the background children that hold its output after it has exited.
    * With a grace they are asked first, and have so many milliseconds; a second call may shorten it.
-   * A closed process is over; what it left running on purpose is left alone. Returns whether the root was running.
+   * A closed process is over, and what it left running on purpose is left alone, unless a grace is given: who asks so wants nothing of it
+   * left. Returns whether the root was running.
    */
   terminate(graceMs = 0): boolean {
-    if (this.closed) return false
+    if (this.closed && graceMs === 0) return false
     const running = this.#exitCode === undefined
     const isFirst = this.#cancelKill === undefined
     this.#cancelKill?.()

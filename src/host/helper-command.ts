@@ -1,16 +1,16 @@
 /** The helper of sandboxed file calls as a command: this program again, in a sandbox, and what tells one sandbox from another. */
 import { closeSync, constants, fstatSync, openSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import process from 'node:process'
 import type { MountPlan } from '../sandbox/mounts.ts'
 import { bubblewrapCommand } from './bubblewrap.ts'
 import type { Bubblewrap, ConfinedCommand } from './bubblewrap.ts'
 import { FS_HELPER } from './helper-mode.ts'
 import { nativePath } from './native-path.ts'
+import { ownCommand, ownFiles } from './own-command.ts'
 import { isDeno } from './runtime.ts'
 import { realPath } from './sandboxes.ts'
-import { isSea } from './sea.ts'
 
 /** With more mounts a helper is not kept: their files would be held open for as long. */
 const MAX_HELD = 64
@@ -63,17 +63,7 @@ export function helperCommand(bubblewrap: Bubblewrap, plan: MountPlan, coverForb
   })
 }
 
-export function ownCommand(): string[] {
-  if (isSea()) return [process.execPath]
-  const main = join(sourceRoot, 'src', 'main.ts')
-  return [process.execPath, ...(isDeno ? ['run', '--allow-all', '--no-check', '--cached-only'] : []), main]
-}
-
-/** Of a checkout; in the executable nobody asks. */
-const sourceRoot = isSea() ? '/' : dirname(dirname(dirname(new URL(import.meta.url).pathname)))
-
 /** What the helper needs to run: itself and the libraries that it is linked to. */
 export function helperFiles(): string[] {
-  const own = isSea() ? [] : [realPath(sourceRoot)]
-  return [realPath(process.execPath), ...own, '/lib', '/lib32', '/lib64', '/usr/lib', '/usr/lib64', '/nix/store'].filter((path) => path !== '/')
+  return [...ownFiles().map(realPath), '/lib', '/lib32', '/lib64', '/usr/lib', '/usr/lib64', '/nix/store'].filter((path) => path !== '/')
 }

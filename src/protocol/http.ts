@@ -23,7 +23,18 @@ export const HttpRequestParams = v.object({
   requestId: v.string(),
   /** Whether the body follows as http/request/bodyDelta, or comes whole in the answer. */
   streamResponse: v.optional(v.boolean(), false),
+  /**
+   * Ours: bytes of a streamed body that may have been sent without having been acknowledged, beyond which the peer is held back.
+   * Absent: what the client has not been sent holds it back. Passed over where the body comes whole.
+   */
+  bodyWindow: optional(v.pipe(u64, v.integer(), v.minValue(1))),
 })
 export type HttpRequestParams = v.InferOutput<typeof HttpRequestParams>
+
+/** Ours: all parts of a streamed body up to `seq` have been taken. */
+export const HttpAcknowledgeParams = v.object({ requestId: v.string(), seq: u64 })
+
+/** Ours: nobody wants the streamed body of that id any more, nor its head. A request whose body comes whole takes no id, and has none here. */
+export const HttpCancelParams = v.object({ requestId: v.string() })
 
 export type HttpHeader = { name: string; value: string }

@@ -35,5 +35,7 @@ export const Method = {
   FsMissingChanged: 'fs/missingChanged',
   CapabilityRootsDiscover: 'capabilityRoots/discoverV1',
   HttpRequest: 'http/request',
+  HttpAcknowledge: 'http/acknowledge',
+  HttpCancel: 'http/cancel',
   HttpBodyDelta: 'http/request/bodyDelta',
 } as const

@@ -33,9 +33,9 @@ export type EnvironmentInfo = {
 /**
  * What a server does beyond Codex's protocol, for clients that ask before they use it: the methods process/closeStdin; process/resize,
  * with `terminalSize` in process/start; process/acknowledge, with `outputWindow` there; process/list and process/attach; more
- * names for process/signal; and `graceMs` in process/terminate.
+ * names for process/signal; `graceMs` in process/terminate; http/acknowledge, with `bodyWindow` in http/request; and http/cancel.
  */
-export const EXTENSIONS = ['closeStdin', 'resize', 'signals', 'outputWindow', 'processList', 'graceMs'] as const
+export const EXTENSIONS = ['closeStdin', 'resize', 'signals', 'outputWindow', 'processList', 'graceMs', 'bodyWindow', 'httpCancel'] as const
 export type Extension = (typeof EXTENSIONS)[number]
 
 export type InitializeResult = { sessionId: string; environmentInfo: EnvironmentInfo; extensions: Extension[] }

@@ -111,6 +111,13 @@ test('this very machine, without a server', async () => {
   await other.close()
 })
 
+test('a process on a terminal of this machine has the argv[0] that it is given, whatever program the library is in', async () => {
+  const client = await connect({ local: true })
+  const { stdout } = await client.run({ argv: ['/bin/sh', '-c', 'echo "I am $0"; ps -o args= -p $$'], arg0: 'somebody', tty: true, env: { TERM: 'dumb' } })
+  assert.match(text(stdout), /^somebody -c/m)
+  await client.close()
+})
+
 test('what was started on this machine ends with the program, however that ends', async () => {
   for (const end of ['process.exit(3)', 'throw new Error("boom")', 'process.kill(process.pid, "SIGKILL")']) {
     const sign = mark()

@@ -102,6 +102,8 @@ test('whatever would be new work is refused while draining, and every other meth
     Method.FsReadBlock,
     Method.FsWriteBlock,
     Method.FsClose,
+    Method.HttpAcknowledge,
+    Method.HttpCancel,
   ] as string[]
   const params = {
     processId: 'p', argv: ['x'], cwd: '/', env: {}, tty: false, chunk: '', signal: 'interrupt', rows: 1, columns: 1, seq: 0, run: 1,

@@ -1,0 +1,260 @@
+/**
+ * An MCP server that runs on a devbox and talks through its stdin and stdout, as a transport for the client of
+ * `@modelcontextprotocol/sdk`:
+ *
+ *     await mcp.connect(processTransport(client, { command: 'npx', args: ['some-server'], cwd: '/home/me' }))
+ *
+ * It ends with the transport, and what it has started with it. A connection to the devbox that is lost and recovered is not noticed:
+ * calls that are under way are answered.
+ */
+import { unlessAborted } from '../abort.ts'
+import { DisconnectedError, messageOf, OutputLostError } from '../errors.ts'
+import { defaultClientLimits } from '../limits.ts'
+import type { ClientLimits } from '../limits.ts'
+import { lineSplitter } from '../lines.ts'
+import type { Abortable, ExecClient, RemoteProcess } from '../types.ts'
+import { serverVariables } from './server-variables.ts'
+import type { ServerVariables } from './server-variables.ts'
+import { shutDown, within } from './shutdown.ts'
+import { stderrLines } from './stderr-lines.ts'
+import { clientOf } from './transport.ts'
+import type { Devbox, McpMessage, McpTransport } from './transport.ts'
+
+export type ProcessTransportOptions = Abortable &
+  ServerVariables & {
+    /** The program, found by the devbox's own PATH. No shell reads it. */
+    command: string
+    args?: readonly string[] | undefined
+    /** Absolute path or file: URL, on the devbox. */
+    cwd: string | URL
+    /** Gets what the server writes to stderr, line by line; absent: nobody does. */
+    onStderr?: ((line: string) => void) | undefined
+    /** Other bounds than the usual, see limits.ts. */
+    limits?: Partial<ClientLimits> | undefined
+  }
+
+/**
+ * Starts nothing before `start`, which the SDK calls. An abort of `signal` ends the server without giving it time.
+ *
+ * `start` throws TypeError for options that cannot be, RpcError for what the devbox refuses, EnvironmentUnavailableError,
+ * DisconnectedError. `send` throws Error for a server that takes no more. `onerror` gets what keeps the transport from going on,
+ * before `onclose`; and lines of stdout that are no messages, which are passed over.
+ */
+export function processTransport(devbox: Devbox, options: ProcessTransportOptions): McpTransport {
+  return new ProcessTransport(devbox, options)
+}
+
+/** So much of a line that is no message stands in the error. */
+const SHOWN = 200
+/** The end of stderr is kept for the message that says why a server ended. */
+const LAST_WORDS = 400
+
+class ProcessTransport implements McpTransport {
+  onmessage?: ((message: McpMessage) => void) | undefined
+  onerror?: ((error: Error) => void) | undefined
+  onclose?: (() => void) | undefined
+
+  readonly #devbox: Devbox
+  readonly #options: ProcessTransportOptions
+  readonly #limits: ClientLimits
+  /** Aborted when a start is not wanted any more. */
+  readonly #giveUp = new AbortController()
+  /** Aborted when the end must not wait. */
+  readonly #hurry = new AbortController()
+  /** Nothing follows from the process. */
+  readonly #ended = Promise.withResolvers<void>()
+  #starting: Promise<void> | undefined
+  #running: { client: ExecClient; process: RemoteProcess } | undefined
+  #closing: Promise<void> | undefined
+  #leaving: Promise<void> | undefined
+  #isOver = false
+  #lastWords = ''
+
+  constructor(devbox: Devbox, options: ProcessTransportOptions) {
+    this.#devbox = devbox
+    this.#options = options
+    this.#limits = { ...defaultClientLimits, ...options.limits }
+  }
+
+  // ---- the beginning ----
+
+  async start(): Promise<void> {
+    if (this.#starting !== undefined) throw new Error('the transport has been started already')
+    const { signal } = this.#options
+    if (this.#closing !== undefined) throw new Error('the transport was closed')
+    signal?.throwIfAborted()
+    signal?.addEventListener('abort', this.#abort, { once: true })
+    this.#starting = this.#begin()
+    try {
+      // What has begun is seen to its end in any case, see #begin.
+      await unlessAborted(this.#starting, this.#giveUp.signal)
+    } catch (error) {
+      void this.close()
+      throw error
+    }
+  }
+
+  async #begin(): Promise<void> {
+    const { command, args = [], cwd } = this.#options
+    const variables = serverVariables(this.#options)
+    const client = await clientOf(this.#devbox, { signal: this.#giveUp.signal })
+    this.#giveUp.signal.throwIfAborted()
+    const process = await client.start({ argv: [command, ...args], cwd, stdin: 'pipe', ...variables })
+    this.#running = { client, process }
+    void this.#follow(process)
+    // Of a start that was given up, too, nothing is to be left.
+    if (this.#giveUp.signal.aborted) await this.#leave()
+  }
+
+  readonly #abort = (): void => {
+    this.#hurry.abort()
+    this.#giveUp.abort(this.#options.signal?.reason)
+    void this.close()
+  }
+
+  // ---- what the server says ----
+
+  async #follow(process: RemoteProcess): Promise<void> {
+    let failure: unknown
+    try {
+      failure = await this.#listen(process)
+    } catch (error) {
+      failure = error
+    }
+    // Before whatever may still run is ended: calls that wait need not wait for that.
+    this.#over(failure)
+    if (!isSettled(failure)) return this.#abandon(process)
+    this.#ended.resolve()
+    await this.#leave()
+  }
+
+  /** Settles with why a server ended that was not asked to. */
+  async #listen(process: RemoteProcess): Promise<Error | undefined> {
+    const { onStderr } = this.#options
+    let come: string[] = []
+    const lines = lineSplitter(this.#limits.mcpLineBytes, (line) => come.push(line))
+    const takeAll = async (): Promise<void> => {
+      for (const line of come) {
+        this.#take(line)
+        // The SDK puts a notification off for so long; without this turn the answer behind it would overtake it, and progress be lost.
+        await Promise.resolve()
+      }
+      come = []
+    }
+    const stderr = stderrLines(this.#limits.mcpStderrLine, (line) => {
+      if (line.trim() !== '') this.#lastWords = line.slice(-LAST_WORDS)
+      try {
+        onStderr?.(line)
+      } catch (error) {
+        this.onerror?.(error as Error)
+      }
+    })
+    let exitCode = 0
+    for await (const event of process.events()) {
+      if (event.type === 'output' && event.stream === 'stderr') {
+        stderr.push(event.bytes)
+      } else if (event.type === 'output') {
+        try {
+          lines.push(event.bytes)
+        } finally {
+          // Those before one that is too long, too.
+          await takeAll()
+        }
+      } else if (event.type === 'exited') exitCode = event.exitCode
+      else if (event.type === 'lag' && event.lost) throw new OutputLostError(process.id, event.afterSeq, event.resumesAtSeq)
+    }
+    lines.end()
+    await takeAll()
+    stderr.end()
+    if (exitCode === 0 || this.#closing !== undefined) return undefined
+    const why = this.#lastWords === '' ? '' : `: ${this.#lastWords}`
+    return new ServerEnded(`the MCP server ${this.#options.command} ended with exit code ${exitCode}${why}`)
+  }
+
+  #take(line: string): void {
+    if (this.#isOver) return
+    let message: unknown
+    try {
+      message = JSON.parse(line)
+    } catch {
+      message = undefined
+    }
+    try {
+      if (!isMessage(message)) throw new Error(`the MCP server wrote a line that is no message: ${line.slice(0, SHOWN)}`)
+      this.onmessage?.(message)
+    } catch (error) {
+      this.onerror?.(error as Error)
+    }
+  }
+
+  // ---- what it is told ----
+
+  async send(message: McpMessage): Promise<void> {
+    const { process } = this.#running ?? {}
+    if (process === undefined || this.#isOver || this.#closing !== undefined) throw new Error('the transport is not open')
+    const bytes = new TextEncoder().encode(`${JSON.stringify(message)}\n`)
+    let status
+    try {
+      status = await process.write(bytes)
+    } catch (error) {
+      // Of one that went in pieces some may have been taken, and all that follows would be joined to that.
+      if (bytes.length > this.#limits.writeChunk) this.#fail(process, error)
+      throw error
+    }
+    if (status !== 'accepted') throw new Error(`the MCP server takes no more input (${status})`)
+  }
+
+  // ---- the end ----
+
+  #fail(process: RemoteProcess, error: unknown): void {
+    this.#over(error)
+    void this.#abandon(process)
+  }
+
+  #over(error: unknown): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#options.signal?.removeEventListener('abort', this.#abort)
+    if (error !== undefined) this.onerror?.(error instanceof Error ? error : new Error(messageOf(error)))
+    this.onclose?.()
+  }
+
+  /** Ends a server that is no use any more. It may go on talking, so that only its exit tells of its end. */
+  async #abandon(process: RemoteProcess): Promise<void> {
+    await process.terminate().catch(() => {})
+    await within(process.wait(), this.#limits.mcpKillMs)
+    this.#ended.resolve()
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
+    this.#giveUp.abort(new Error('the transport was closed'))
+    const { mcpKillMs } = this.#limits
+    if (this.#starting !== undefined) await within(this.#starting, mcpKillMs)
+    await this.#leave()
+    this.#over(undefined)
+  }
+
+  async #leave(): Promise<void> {
+    // One that has not come about yet is left as soon as it does.
+    if (this.#running === undefined) return
+    const ended = this.#ended.promise
+    await (this.#leaving ??= shutDown({ ...this.#running, ended, hurry: this.#hurry.signal, limits: this.#limits }))
+  }
+}
+
+class ServerEnded extends Error {
+  override name = 'ServerEnded'
+}
+
+/** Whether the process has ended, or is out of reach for good. */
+function isSettled(failure: unknown): boolean {
+  return failure === undefined || failure instanceof ServerEnded || failure instanceof DisconnectedError
+}
+
+function isMessage(value: unknown): value is McpMessage {
+  return typeof value === 'object' && value !== null && (value as Partial<McpMessage>).jsonrpc === '2.0'
+}
