@@ -409,7 +409,7 @@ export class Process implements Holder, ChildEvents {
     this.#cancelKill = undefined
     this.#terminated = true
     this.#child?.kill()
-    if (this.#exitCode !== undefined) this.#watchStrays()
+    if (this.#exitCode !== undefined && !this.closed) this.#watchStrays()
   }
 
   /** A process that left the group may hold the streams for ever; after terminate they are given up once they fall silent. */

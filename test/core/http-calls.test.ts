@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert'
 import { CloseCode } from '../../src/core/transport.ts'
 import { ErrorCode, invalidRequest } from '../../src/protocol/errors.ts'
 import { answered, bodyOf, deltas, LEAST, setup } from '../support/fake-peer.ts'
+import type { Delta } from '../support/fake-peer.ts'
 import { settled } from '../support/manual-clock.ts'
 import { MemoryClient } from '../support/memory-transport.ts'
 

@@ -759,6 +759,18 @@ test('what a process leaves when it ends within its grace is killed when that is
   assert.is(child.kills, 1)
 })
 
+test('what a closed process has left running is ended where a grace is given, and left alone otherwise', () => {
+  const { process, child, clock } = new Setup()
+  child.exit(0)
+  child.end()
+  assert.not(process.terminate())
+  assert.equal([child.terminations, child.kills], [0, 0])
+  assert.not(process.terminate(1000))
+  assert.equal([child.terminations, child.kills], [1, 0])
+  clock.advance(1000)
+  assert.equal([child.terminations, child.kills, clock.timers], [1, 1, 0])
+})
+
 test('a process that is let go of within its grace is killed at once, also one that has closed', () => {
   for (const closes of [false, true]) {
     const { process, child, clock } = new Setup()
