@@ -8,8 +8,11 @@
  *
  * And other than there: a request's body is gathered before it is sent; `redirect: 'manual'` gives the response with its status and
  * headers; `url` and `redirected` are known only where redirects are not followed. A lost connection is a DisconnectedError, and no
- * request is made twice. A body must be read about as fast as it comes: no more than 16 MiB wait here, of all bodies together; beyond
- * that it fails. The server cannot be told to give up a request, so one that was aborted goes on there unseen, until the
+ * request is made twice.
+ *
+ * A body is sent no faster than it is read, and one that is aborted, cancelled or thrown away is ended at the devbox, too, where the
+ * server has the extensions `bodyWindow` and `httpCancel`. Of others the whole connection is held back for a slow reader, for some
+ * time and while no call waits; beyond 16 MiB, of all bodies together, a body fails; and a request goes on there unseen, until the
  * connection ends or `timeoutMs` is over.
  */
 import { ErrorCode, RpcError } from '../protocol/errors.ts'
@@ -40,22 +43,29 @@ export function createFetch(caller: Caller, limits: ClientLimits): RemoteFetch {
     const asked = await readRequest(input, init, limits.httpRequestBody)
     checkAbilities(asked, caller)
     const { signal } = asked
-    // Before the request is sent: the parts may be here before the answer has been looked at.
-    const body = bodies.open()
-    const abort = (): void => body.abort(signal?.reason)
+    let body: HttpBody | undefined
+    // Made when the request is sent: it ends with the connection, and parts may be here before the answer has been looked at.
+    const params = (): ParamsText => requestParams(asked, (body ??= bodies.open()))
     try {
-      const answer = await caller.call<Answer>(Method.HttpRequest, () => requestParams(asked, body.id), { signal })
+      const answer = await caller.call<Answer>(Method.HttpRequest, params, { signal })
       signal?.throwIfAborted()
-      signal?.addEventListener('abort', abort)
-      body.onDone = () => signal?.removeEventListener('abort', abort)
-      return respond(asked, answer, body)
+      return respond(asked, answer, withSignal(body as unknown as HttpBody, signal))
     } catch (error) {
-      body.drop()
+      // What was refused needs no cancelling.
+      if (error instanceof RpcError) body?.end(error)
+      else body?.abort(error)
       if (!(error instanceof RpcError)) throw error
       if (error.code === ErrorCode.MethodNotFound) throw new UnsupportedError(`the server has no ${Method.HttpRequest}`)
       throw new TypeError('fetch failed', { cause: error })
     }
   }
+}
+
+function withSignal(body: HttpBody, signal: AbortSignal | undefined): HttpBody {
+  const abort = (): void => body.abort(signal?.reason)
+  signal?.addEventListener('abort', abort)
+  body.onDone = () => signal?.removeEventListener('abort', abort)
+  return body
 }
 
 /**
@@ -70,13 +80,14 @@ function checkAbilities({ redirect, headers }: AskedRequest, { environmentInfo }
   }
 }
 
-function requestParams({ method, url, headers, body, redirect, timeoutMs }: AskedRequest, requestId: string): ParamsText {
+function requestParams({ method, url, headers, body, redirect, timeoutMs }: AskedRequest, { id, window }: HttpBody): ParamsText {
   const rest = {
     method,
     url,
     headers,
-    requestId,
+    requestId: id,
     streamResponse: true,
+    ...(window === undefined ? {} : { bodyWindow: window }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(redirect === 'follow' ? {} : { redirectPolicy: 'stop' }),
   }

@@ -44,6 +44,14 @@ export type ClientLimits = {
   /** One HTTP body that is streamed: pieces that wait for their reader, in number and together. Codex's figures. */
   httpDeltas: number
   httpQueuedTotal: number
+  /**
+   * Bytes of one that the server may be ahead of its reader, where it can be told: full speed to a devbox some 50 ms away. Many
+   * that are read at a time share the bound above, and each gets this at least.
+   */
+  httpWindow: number
+  httpWindowLeast: number
+  /** All that wait then: what as many as a server streams at a time may come to, and those that have ended and nobody reads. */
+  httpWindowedTotal: number
   /** Bytes of one fs/readBlock and fs/writeBlock. The protocol's figure. */
   fileBlock: number
   /** Blocks that are asked for before the first has come, so that a long way is no slow way. */
@@ -104,6 +112,9 @@ export const defaultClientLimits: Readonly<ClientLimits> = {
   writesInFlight: 16,
   httpDeltas: 256,
   httpQueuedTotal: 16 * MiB,
+  httpWindow: MiB,
+  httpWindowLeast: 64 * 1024,
+  httpWindowedTotal: 128 * MiB,
   fileBlock: MiB,
   fileBlocksAhead: 4,
   fileInOneFrame: 11 * MiB,

@@ -4,6 +4,7 @@ import { defaultLimits } from '../core/limits.ts'
 import { createExecServer } from '../core/server.ts'
 import { systemClock } from '../host/clock.ts'
 import { createHost, killAllProcesses } from '../host/index.ts'
+import { atExit } from './at-exit.ts'
 import { inProcessConnector } from './transports/in-process.ts'
 import type { Connector } from './wire.ts'
 
@@ -14,9 +15,10 @@ export function localConnector(): Connector {
   const report = (fault: unknown): void => process.emitWarning(fault instanceof Error ? fault : String(fault))
   const host = createHost({ sandbox: { required: false }, limits, report })
   const server = createExecServer({ host, clock: systemClock, limits })
-  process.once('exit', killAllProcesses)
+  // Those of all of them, so a second call finds nobody.
+  const leave = atExit(() => killAllProcesses())
   return inProcessConnector(server, () => {
-    process.off('exit', killAllProcesses)
+    leave()
     server.shutdown()
   })
 }

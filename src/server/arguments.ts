@@ -39,6 +39,14 @@ Usage: exec-server [options]
        exec-server doctor [--bwrap PATH]   what sandboxes this machine can enforce, and why not
        exec-server fs-helper               answers file calls on stdin, for use in a sandbox
 
+To use a devbox (each with --help):
+       exec-server run [-t] COMMAND…       runs a command there as if it ran here
+       exec-server ps                      what runs there
+       exec-server attach RUN              joins one of these
+       exec-server kill RUN…               ends them
+       exec-server cp SOURCE… DESTINATION  copies files; those there are :/PATH
+       exec-server http URL                makes an HTTP request from there
+
 Options:
   --listen URL                 where to listen: ws://IP:PORT, unix:/PATH, stdio or stdio:// (default ${DEFAULT_LISTEN});
                                the URL with the real port is the only line on stdout

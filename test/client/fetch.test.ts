@@ -1,6 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { deflateSync, gzipSync } from 'node:zlib'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -8,14 +6,14 @@ import { connect } from '../../src/client/connect.ts'
 import { DisconnectedError, ProtocolError, RpcError, UnsupportedError } from '../../src/client/errors.ts'
 import type { ExecClient } from '../../src/client/types.ts'
 import { eventually, sleep } from '../support/server.ts'
-import { head, pour, redirect, reply, valueOf, Web } from '../support/web.ts'
+import { head, redirect, reply, valueOf, Web } from '../support/web.ts'
 import type { Serve } from '../support/web.ts'
 import { startLyingServer } from './support/lying-server.ts'
 import type { Say } from './support/lying-server.ts'
 import { startProxy } from './support/proxy.ts'
 import { oursOnly, subjects } from './support/subject.ts'
 import type { Subject } from './support/subject.ts'
-import { failure, isSame, pattern, withClient } from './support/with-client.ts'
+import { drain, failure, isSame, pattern, withClient } from './support/with-client.ts'
 import type { SceneOptions } from './support/with-client.ts'
 
 const MiB = 1024 * 1024
@@ -401,98 +399,22 @@ test('what is no request is refused before anything is sent', () =>
     },
   ))
 
-// ---- bodies that nobody reads ----
-
-const block = Buffer.from(pattern(MiB))
-
-/** Reads to the end, and tells how much came and how it ended. */
-async function drain(response: Response): Promise<{ total: number; error: Error | undefined }> {
-  const reader = (response.body as ReadableStream<Uint8Array>).getReader()
-  let total = 0
-  try {
-    for (let read = await reader.read(); read.done !== true; read = await reader.read()) total += read.value.length
-    return { total, error: undefined }
-  } catch (error) {
-    return { total, error: error as Error }
-  }
-}
-
-const serveLarge: Serve = (_, socket) => {
-  socket.write(head(200, [['content-length', 40 * MiB]]))
-  pour(socket, 40 * MiB, block)
-}
-
-test('a body that is not read fails beyond a bound, after what had come, and is never taken for whole', () =>
-  withBoth(oursOnly, serveLarge, async ({ fetch }, web) => {
-    const response = await fetch(web.url())
-    await eventually(() => web.written >= 40 * MiB)
-    await sleep(500)
-    const { total, error } = await drain(response)
-    assert.ok(total > 8 * MiB && total <= 16 * MiB, `${total} bytes came`)
-    assert.match(error?.message ?? '', 'was not read fast enough')
-    assert.equal(await drain(await fetch(web.url())), { total: 40 * MiB, error: undefined })
-  }))
-
-test('the bound is one for all bodies together, and what is read, cancelled or aborted makes room', () =>
-  withBoth(
-    oursOnly,
-    (_, socket) => socket.write(reply(block.subarray(0, 700_000))),
-    async ({ fetch }, web) => {
-      const get = async (signal?: AbortSignal): Promise<Response> => {
-        const response = await fetch(web.url(), { signal: signal ?? null })
-        await sleep(50)
-        return response
-      }
-      // Two at a time fit.
-      const [first, second, third] = [await get(), await get(), await get()]
-      assert.match((await drain(third)).error?.message ?? '', 'more than 1500000 bytes of responses wait')
-      assert.equal(await drain(first), { total: 700_000, error: undefined })
-      assert.equal(await drain(second), { total: 700_000, error: undefined })
-      for (let turn = 0; turn < 4; turn++) await (await get()).body?.cancel()
-      const controller = new AbortController()
-      for (let turn = 0; turn < 2; turn++) await get(controller.signal)
-      controller.abort()
-      const again = [await get(), await get()]
-      for (const response of again) assert.equal(await drain(response), { total: 700_000, error: undefined })
-    },
-    { limits: { httpQueuedTotal: 1_500_000 } },
-  ))
-
-test('a response that is thrown away unread gives its room back', () => {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
-  return withBoth(
-    oursOnly,
-    (_, socket) => socket.write(reply(block.subarray(0, 700_000))),
-    async ({ fetch }, web) => {
-      const get = async (): Promise<Response> => {
-        const response = await fetch(web.url())
-        await sleep(50)
-        return response
-      }
-      for (let turn = 0; turn < 6; turn++) {
-        await get()
-        collect()
-        await sleep(10)
-      }
-      assert.equal(await drain(await get()), { total: 700_000, error: undefined })
-    },
-    { limits: { httpQueuedTotal: 1_500_000 } },
-  )
-})
-
 // ---- servers that lie ----
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
 
 /** A fetch of a server that tells this of every request. */
-async function withLies(tell: (id: string, say: Say) => void, body: (client: ExecClient) => Promise<void>): Promise<void> {
+async function withLies(
+  tell: (id: string, say: Say) => void,
+  body: (client: ExecClient) => Promise<void>,
+  options: SceneOptions = {},
+): Promise<void> {
   const server = await startLyingServer(({ method, params }, say) => {
     if (method === 'http/request') tell(params['requestId'] as string, say)
     else say.answer({})
   })
   try {
-    await using client = await connect(server.url)
+    await using client = await connect(server.url, options)
     await body(client)
   } finally {
     server.close()
@@ -588,6 +510,7 @@ test('many small parts at once do no harm to who reads them, and too many large 
       assert.is(total, 256 * 60_000)
       assert.match(error?.message ?? '', 'not read fast enough: 256 parts wait')
     },
+    { limits: { holdMs: 100 } },
   )
 })
 

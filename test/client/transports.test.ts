@@ -138,6 +138,14 @@ test('what was started on this machine ends with the program, however that ends'
   }
 })
 
+test('a dozen clients that wait for the end of the program listen for it once', async () => {
+  const before = process.listenerCount('exit')
+  const clients = await Promise.all(Array.from({ length: 12 }, () => connect({ local: true })))
+  assert.ok(process.listenerCount('exit') <= before + 1)
+  await Promise.all(clients.map((client) => client.close()))
+  assert.is(process.listenerCount('exit'), before)
+})
+
 test('a unix socket', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'client-'))
   const server = await startServer(['--listen', `unix:${folder}/socket`])

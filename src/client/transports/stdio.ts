@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcessByStdio } from 'node:child_process'
 import process from 'node:process'
 import type { Readable, Writable } from 'node:stream'
+import { atExit } from '../at-exit.ts'
 import { ConnectError, messageOf } from '../errors.ts'
 import { lineSplitter } from '../lines.ts'
 import type { ClientLimits } from '../limits.ts'
@@ -64,8 +65,7 @@ export function stdioConnector(options: StdioCommand, limits: ClientLimits): Con
 /** Hands its lines on. Settles when it has exited, and so have its streams. */
 function follow(child: Child, events: WireEvents, { onStderr }: StdioCommand, limits: ClientLimits): Promise<void> {
   // Whoever ends this program must not leave the server; one that is killed outright leaves it an end of file.
-  const kill = (): void => killGroup(child)
-  process.once('exit', kill)
+  const leave = atExit(() => killGroup(child))
   let lastWords = ''
   const lines = lineSplitter(limits.messageBytes, (line) => events.message(line))
   const stderr = lineSplitter(limits.messageBytes, (line) => {
@@ -88,7 +88,7 @@ function follow(child: Child, events: WireEvents, { onStderr }: StdioCommand, li
   }
   return new Promise((resolve) => {
     child.once('exit', () => {
-      process.off('exit', kill)
+      leave()
       // What it has written before is still read; someone else may hold its stdout open, so not for ever.
       const timer = setTimeout(() => events.closed(reason()), limits.stdioGraceMs)
       child.once('close', () => {

@@ -22,7 +22,7 @@ export type Fault =
   | 'noBlocks'
   /** Every request stands behind a read that waits. */
   | 'serial'
-  /** A process that a signal has ended has exit code -1. */
+  /** A process that was terminated has exit code -1. */
   | 'noSignalCodes'
   /** A missing directory is no error on a terminal. */
   | 'forgivesCwd'
@@ -52,7 +52,7 @@ const MENDED: Record<Fault, string> = {
   noHttp: '0.125.0',
   noStdioListener: '0.130.0',
   noSignal: '0.140.0',
-  noSignalCodes: '0.140.0',
+  noSignalCodes: '0.150.0',
   noBlocks: '0.150.0',
   noWriteIds: '0.150.0',
   forgivesCwd: '9',

@@ -51,3 +51,15 @@ export function pattern(length: number): Uint8Array<ArrayBuffer> {
 }
 
 export const isSame = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0
+
+/** Reads to the end, and tells how much came and how it ended. */
+export async function drain(response: Response): Promise<{ total: number; error: Error | undefined }> {
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+  let total = 0
+  try {
+    for (let read = await reader.read(); read.done !== true; read = await reader.read()) total += read.value.length
+    return { total, error: undefined }
+  } catch (error) {
+    return { total, error: error as Error }
+  }
+}
