@@ -34,7 +34,7 @@ export type HttpRequestParams = v.InferOutput<typeof HttpRequestParams>
 /** Ours: all parts of a streamed body up to `seq` have been taken. */
 export const HttpAcknowledgeParams = v.object({ requestId: v.string(), seq: u64 })
 
-/** Ours: nobody wants the streamed body of that id any more, nor its head. A request whose body comes whole takes no id, and has none here. */
+/** Ours: nobody wants the streamed response of that id any more. Requests whose body comes whole take no id, and cannot be cancelled. */
 export const HttpCancelParams = v.object({ requestId: v.string() })
 
 export type HttpHeader = { name: string; value: string }

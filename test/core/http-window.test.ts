@@ -156,7 +156,7 @@ test('a closing connection ends a stream that is held, and closes', async () => 
   assert.is(client.transport.closed?.code, CloseCode.GoingAway)
 })
 
-test('whatever the pieces, the window and the pace, a client that acknowledges gets the whole, and never more than was agreed', async () => {
+test('whatever the pieces, the window and the pace, a client that acknowledges gets all, and never more than was agreed', async () => {
   const size = fc.oneof(fc.integer({ min: 1, max: 30 }), fc.integer({ min: 1, max: 3000 }))
   const act = fc.oneof(fc.record({ send: size }), fc.record({ take: fc.nat(3) }), fc.constantFrom('slow' as const, 'drain' as const))
   await fc.assert(

@@ -1,4 +1,4 @@
-/** A way to our server on which it tells nothing of its extensions: to a client it is like one of Codex's, and yet it is there without them. */
+/** A way to our server on which it tells nothing of its extensions: to a client it is like one of Codex's. */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { WebSocket, WebSocketServer } from 'ws'

@@ -33,6 +33,7 @@ const answers: Intended[] = [
   member(EXTENSIONS, /^(initialize|message)$/, String.raw`result(\.result)?\.extensions`, 'absent', String.raw`\["closeStdin",.*\]`),
   outcome(EXTENSIONS, /^process\/list$/, 'error -32601', 'result'),
   outcome(EXTENSIONS, /^process\/resize$/, 'error -32601', MALFORMED),
+  outcome(EXTENSIONS, /^http\/(acknowledge|cancel)$/, 'error -32601', 'result'),
   outcome(EXTENSIONS, /^process\/signal$/, MALFORMED, 'result', { ...today, request: /"signal":"kill"/ }),
   outcome(
     'methods of newer releases are answered to older clients, too',

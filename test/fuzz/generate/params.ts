@@ -166,6 +166,9 @@ const url = (port: number): Params =>
       'http://127.0.0.1:1:1/') },
   )
 
+/** Few of them, so that an acknowledgement or a cancel often finds its request. */
+const requestId: Params = fc.oneof({ weight: 30, arbitrary: fc.constantFrom('r', 's', '') }, { weight: 10, arbitrary: oddString })
+
 const headers: Params = fc.array(
   record({ name: fc.oneof(fc.constantFrom('x', 'host', 'content-length', 'transfer-encoding', 'connection', 'expect', 'upgrade',
     'cookie', 'a b', 'a:b', '', '__proto__'), oddString), value: oddString, valueEnvVar: maybe(fc.constantFrom('PATH', 'OPENAI_API_KEY',
@@ -213,13 +216,15 @@ export function paramsOf(surroundings: Surroundings): Record<string, Params> {
     [Method.FsWatchMissing]: record({ watchId: count, missing: fc.array(read, { maxLength: 4 }), present: maybe(read), sandbox: confined }),
     [Method.CapabilityRootsDiscover]: record({ roots: fc.array(record({ id: oddString, path: write, sandbox: confined }),
       { maxLength: 3 }) }),
+    [Method.HttpAcknowledge]: record({ requestId, seq: count }),
+    [Method.HttpCancel]: record({ requestId }),
     [Method.HttpRequest]: record(
       {
         method: fc.oneof({ weight: 40, arbitrary: fc.constantFrom('GET', 'POST', 'HEAD', 'PUT', 'get', 'CONNECT', 'TRACE', 'A B', '') },
           { weight: 10, arbitrary: oddString }), url: url(port), headers: fc.oneof(headers, fc.constant<Json>(undefined)),
           bodyBase64: maybe(base64),
-        timeoutMs: maybe(count), redirectPolicy: fc.constantFrom('follow', 'stop', undefined), requestId: oddString,
-          streamResponse: fc.constantFrom(true, false, undefined),
+        timeoutMs: maybe(count), redirectPolicy: fc.constantFrom('follow', 'stop', undefined), requestId,
+          streamResponse: fc.constantFrom(true, false, undefined), bodyWindow: maybe(count),
       },
       ['method', 'url', 'requestId'],
     ),

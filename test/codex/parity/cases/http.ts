@@ -85,6 +85,9 @@ const params: Case[] = [
 ]
 
 const plain: Case[] = [
+  ...requests('http/acknowledge', { nobody: { requestId: 'nobody', seq: 1 } }),
+  ...requests('http/cancel', { nobody: { requestId: 'nobody' } }),
+  ...requests('http/request', { 'a body with a window': echo({ bodyWindow: 1, streamResponse: false }) }),
   ...requests('http/request', {
     GET: echo(),
     POST: echo(post('text')),
