@@ -1,17 +1,15 @@
 /** What a program sees of the client library. */
 import type { DirectoryEntry, Metadata } from '../protocol/fs.ts'
-import type { EnvPolicy, OutputStream } from '../protocol/process.ts'
+import type { EnvPolicy, ListedProcess, OutputStream, Signal, TerminalSize } from '../protocol/process.ts'
 import type { Sandbox } from '../protocol/sandbox.ts'
 import type { EnvironmentInfo } from '../protocol/session.ts'
 
-export type { DirectoryEntry, EnvironmentInfo, EnvPolicy, Metadata, OutputStream, Sandbox }
+export type { DirectoryEntry, EnvironmentInfo, EnvPolicy, ListedProcess, Metadata, OutputStream, Sandbox, TerminalSize }
 
 export type Abortable = { signal?: AbortSignal | undefined }
 
-export type TerminalSize = { rows: number; columns: number }
-
 /** A signal for a process group. Codex's servers know `interrupt` only. */
-export type SignalName = 'interrupt' | 'terminate' | 'hangup' | 'quit' | 'user1' | 'user2' | 'stop' | 'continue' | 'kill'
+export type SignalName = Signal
 
 export type StartOptions = {
   /** The program and its arguments. Nothing is parsed by a shell. */
@@ -153,24 +151,6 @@ export type HttpInit = RequestInit & {
 
 /** `fetch`, made from the devbox. */
 export type RemoteFetch = (input: string | URL | Request, init?: HttpInit) => Promise<Response>
-
-/** A process of any session of the server. */
-export type ListedProcess = {
-  /** By which `attach` finds it. Counts from 1 for every server. */
-  run: number
-  processId: string
-  /** What the client that started it calls itself, and the beginning of its session's id. */
-  client: string
-  session: string
-  attached: boolean
-  argv: string[]
-  cwd: string
-  tty: boolean
-  pid: number | null
-  state: 'starting' | 'running' | 'exited' | 'closed'
-  exitCode: number | null
-  startedAtMs: number
-}
 
 export type ClientState = 'connected' | 'recovering' | 'closed'
 
