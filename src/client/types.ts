@@ -27,7 +27,7 @@ export type StartOptions = {
   /** What the process sees as argv[0]. */
   arg0?: string | undefined
   sandbox?: Sandbox | undefined
-  /** The process's name in its session, by which `attach` finds it after this program has ended. One is made up otherwise. */
+  /** The process's name in its session, which `listProcesses` shows. One is made up otherwise. */
   id?: string | undefined
 }
 
