@@ -1,0 +1,58 @@
+/** What the commands have in common: how their options are read, and those that say which devbox is meant. */
+import { parseArgs } from 'node:util'
+import type { ParseArgsOptionsConfig } from 'node:util'
+import { UsageError } from '../../server/usage-error.ts'
+
+export const targetOptions = {
+  url: { type: 'string' },
+  env: { type: 'string' },
+  'bearer-token-file': { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+} as const
+
+export const TARGET_HELP = `  --url URL                 the server: ws://HOST:PORT, wss://…, unix:/PATH, or a capability URL
+  --env ID                  an environment of $CODEX_HOME/environments.toml; without --url and --env the default one, which
+                            CODEX_EXEC_SERVER_URL names if there is no such file, and else this machine, without a server
+  --bearer-token-file PATH  the token that the server of --url asks for
+  --help                    show this text
+`
+
+export type TargetValues = { url?: string | undefined; env?: string | undefined; 'bearer-token-file'?: string | undefined }
+
+export const usageError = (message: string): UsageError => new UsageError(`error: ${message}`, 2)
+
+type Parsed<T extends ParseArgsOptionsConfig> = ReturnType<typeof parseArgs<{ options: T; allowPositionals: true }>>
+
+/** Options and other arguments in any order. Throws UsageError, also for an option that is given twice and is none of many. */
+export function parseOptions<const T extends ParseArgsOptionsConfig>(args: readonly string[], options: T): Parsed<T> {
+  try {
+    const config: ParseArgsOptionsConfig = options
+    const { values, positionals, tokens } = parseArgs({ args: [...args], options: config, allowPositionals: true, tokens: true })
+    const seen = new Set<string>()
+    for (const token of tokens) {
+      if (token.kind !== 'option') continue
+      if (seen.has(token.name) && options[token.name]?.multiple !== true) throw new Error(`option --${token.name} was given twice`)
+      seen.add(token.name)
+    }
+    return { values, positionals } as Parsed<T>
+  } catch (error) {
+    throw usageError((error as Error).message.split('\n', 1)[0] as string)
+  }
+}
+
+type Split = { own: readonly string[]; command: readonly string[] }
+
+/** Parts own options from a command that has options itself: it begins with the first word that is none, or behind `--`. */
+export function splitCommand(args: readonly string[], options: ParseArgsOptionsConfig): Split {
+  const { tokens } = parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true })
+  const first = tokens.find(({ kind }) => kind !== 'option')
+  if (first === undefined) return { own: args, command: [] }
+  return { own: args.slice(0, first.index), command: args.slice(first.kind === 'option-terminator' ? first.index + 1 : first.index) }
+}
+
+/** Throws UsageError for options that contradict each other. */
+export function checkTarget(values: TargetValues): void {
+  if (values.url !== undefined && values.env !== undefined) throw usageError('--url and --env name two devboxes')
+  const { url, 'bearer-token-file': tokenFile } = values
+  if (tokenFile !== undefined && url === undefined) throw usageError('--bearer-token-file is for the server of --url')
+}
