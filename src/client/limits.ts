@@ -74,12 +74,12 @@ export type ClientLimits = {
   messageBytes: number
   /** A frame that is sent: servers drop the connection above it. */
   frameBytes: number
+  /** Characters of a line of stderr, of servers and of MCP servers: nobody reads on for longer. */
+  stderrLine: number
   /** How long a server that was started here has to end by itself once its stdin is closed. */
   stdioGraceMs: number
   /** A message of an MCP server, which comes as a line: what holds images and whole files, and yet no endless one. */
   mcpLineBytes: number
-  /** Characters of a line of its stderr, in which nobody reads on for longer. */
-  mcpStderrLine: number
   /** How long it has to end by itself once its stdin has ended, and once it was asked to end. The MCP SDK's figures. */
   mcpEofMs: number
   mcpTermMs: number
@@ -127,9 +127,9 @@ export const defaultClientLimits: Readonly<ClientLimits> = {
   httpRequestBody: 47 * MiB,
   messageBytes: 256 * MiB,
   frameBytes: 16 * MiB,
+  stderrLine: 16 * 1024,
   stdioGraceMs: 2000,
   mcpLineBytes: 64 * MiB,
-  mcpStderrLine: 16 * 1024,
   mcpEofMs: 2000,
   mcpTermMs: 2000,
   mcpKillMs: 2000,

@@ -14,7 +14,7 @@ export type SignalName = Signal
 export type StartOptions = {
   /** The program and its arguments. Nothing is parsed by a shell. */
   argv: readonly string[]
-  /** Absolute path or file: URL on the devbox; absent: where the server was started. */
+  /** Absolute path or file: URL on the devbox; absent: where the server was started (`/` with servers up to 0.140, which do not tell). */
   cwd?: string | URL | undefined
   /** Added to what `envPolicy` lets through, or, without a policy, the server's whole environment. */
   env?: Readonly<Record<string, string>> | undefined

@@ -13,7 +13,7 @@ import { WebSocketServer } from 'ws'
 import { connect, ConnectError, DisconnectedError, RpcError } from '../../src/client/index.ts'
 import type { ExecClient, Target } from '../../src/client/index.ts'
 import { eventually, isAlive, isDeno, root, sleep, startServer } from '../support/server.ts'
-import { subjects } from './support/subject.ts'
+import { oursOnly, subjects } from './support/subject.ts'
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 
@@ -209,6 +209,15 @@ test('a program that is missing, one that says nonsense, and one that ends at on
   assert.match((await failure(connect({ command: ['sh', '-c', 'echo no luck >&2; exit 5'] }))).message, /exited with 5: no luck/)
 })
 
+test('a server whose stderr has no line ends does no harm', async () => {
+  const lines: string[] = []
+  const command = ['sh', '-c', 'head -c 100000 /dev/zero | tr "\\0" x >&2; exec "$@"', 'sh', ...oursOnly.stdioCommand]
+  const client = await connect({ command, onStderr: (line) => lines.push(line) }, { limits: { messageBytes: 50_000 } })
+  await works(client)
+  await client.close()
+  assert.is(lines.join('').length, 100_000)
+})
+
 test('a server that was started and does not greet leaves nothing behind', async () => {
   const sign = mark()
   const command = ['sh', '-c', `sleep ${sign} & sleep ${sign}; echo nonsense`]
@@ -298,7 +307,7 @@ test('two hundred clients that come and go leave no socket and no timer', async 
 
 test('the server is dead when close settles', async () => {
   let pid = 0
-  const command = ['sh', '-c', 'echo $$ >&2; exec "$@"', 'sh', ...(subjects[0] as { stdioCommand: string[] }).stdioCommand]
+  const command = ['sh', '-c', 'echo $$ >&2; exec "$@"', 'sh', ...oursOnly.stdioCommand]
   const client = await connect({ command, onStderr: (line) => void (pid ||= Number(line)) })
   await eventually(() => pid > 0)
   assert.ok(isAlive(pid))

@@ -12,11 +12,11 @@ import { DisconnectedError, messageOf, OutputLostError } from '../errors.ts'
 import { defaultClientLimits } from '../limits.ts'
 import type { ClientLimits } from '../limits.ts'
 import { lineSplitter } from '../lines.ts'
+import { stderrLines } from '../stderr-lines.ts'
 import type { Abortable, ExecClient, RemoteProcess } from '../types.ts'
 import { serverVariables } from './server-variables.ts'
 import type { ServerVariables } from './server-variables.ts'
 import { shutDown, within } from './shutdown.ts'
-import { stderrLines } from './stderr-lines.ts'
 import { clientOf } from './transport.ts'
 import type { Devbox, McpMessage, McpTransport } from './transport.ts'
 
@@ -141,7 +141,7 @@ class ProcessTransport implements McpTransport {
       }
       come = []
     }
-    const stderr = stderrLines(this.#limits.mcpStderrLine, (line) => {
+    const stderr = stderrLines(this.#limits.stderrLine, (line) => {
       if (line.trim() !== '') this.#lastWords = line.slice(-LAST_WORDS)
       try {
         onStderr?.(line)

@@ -10,6 +10,7 @@ import { atExit } from '../at-exit.ts'
 import { ConnectError, messageOf } from '../errors.ts'
 import { lineSplitter } from '../lines.ts'
 import type { ClientLimits } from '../limits.ts'
+import { stderrLines } from '../stderr-lines.ts'
 import type { Connector, WireEvents } from '../wire.ts'
 
 export type StdioCommand = {
@@ -68,7 +69,7 @@ function follow(child: Child, events: WireEvents, { onStderr }: StdioCommand, li
   const leave = atExit(() => killGroup(child))
   let lastWords = ''
   const lines = lineSplitter(limits.messageBytes, (line) => events.message(line))
-  const stderr = lineSplitter(limits.messageBytes, (line) => {
+  const stderr = stderrLines(limits.stderrLine, (line) => {
     lastWords = line.slice(-LAST_WORDS)
     onStderr?.(line)
   })
@@ -92,6 +93,7 @@ function follow(child: Child, events: WireEvents, { onStderr }: StdioCommand, li
       // What it has written before is still read; someone else may hold its stdout open, so not for ever.
       const timer = setTimeout(() => events.closed(reason()), limits.stdioGraceMs)
       child.once('close', () => {
+        stderr.end()
         clearTimeout(timer)
         events.closed(reason())
       })
