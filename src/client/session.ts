@@ -45,7 +45,10 @@ const ATTACHED = /already attached/
 
 export class Session implements Caller {
   readonly #options: SessionOptions
-  readonly #waiting: Call[] = []
+  /** In the order of their turns. */
+  readonly #waiting = new Set<Call>()
+  /** Before all of these. */
+  readonly #urgent = new Set<Call>()
   readonly #inFlight = new Set<Call>()
   readonly #handlers = new Map<string, Set<(params: unknown) => void>>()
   readonly #onLost = new Set<(error: DisconnectedError) => void>()
@@ -114,8 +117,8 @@ export class Session implements Caller {
     return new Promise((resolve, reject) => {
       const { signal } = options
       const abort = (): void => {
-        const at = this.#waiting.indexOf(call)
-        if (at >= 0) this.#waiting.splice(at, 1)
+        this.#waiting.delete(call)
+        this.#urgent.delete(call)
         call.reject(signal?.reason)
       }
       const settle = (): boolean => {
@@ -143,10 +146,10 @@ export class Session implements Caller {
     if (this.#state === 'closed') return call.reject(this.#error)
     if (only !== undefined && only !== this.#number) return call.reject(new DisconnectedError('what this call is about went with it'))
     const { callsInFlight, callsWaiting } = this.#options.limits
-    if (this.#state === 'connected' && (urgent || (this.#waiting.length === 0 && this.#inFlight.size < callsInFlight))) return this.#send(call)
-    if (this.#waiting.length >= callsWaiting) return call.reject(new Error(`${callsWaiting} calls are waiting already`))
-    if (urgent) this.#waiting.unshift(call)
-    else this.#waiting.push(call)
+    if (this.#state === 'connected' && (urgent || (this.#waiting.size === 0 && this.#inFlight.size < callsInFlight))) return this.#send(call)
+    if (this.#waiting.size + this.#urgent.size >= callsWaiting) return call.reject(new Error(`${callsWaiting} calls are waiting already`))
+    const queue = urgent ? this.#urgent : this.#waiting
+    queue.add(call)
   }
 
   #send(call: Call, connection = this.#connection as Connection): void {
@@ -182,10 +185,16 @@ export class Session implements Caller {
     })
   }
 
+  get #allWaiting(): Call[] {
+    return [...this.#urgent, ...this.#waiting]
+  }
+
   #sendWaiting(): void {
     while (this.#state === 'connected' && this.#inFlight.size < this.#options.limits.callsInFlight) {
-      const call = this.#waiting.shift()
+      const queue = this.#urgent.size > 0 ? this.#urgent : this.#waiting
+      const [call] = queue
       if (call === undefined) return
+      queue.delete(call)
       if (!call.isSettled) this.#send(call)
     }
   }
@@ -289,7 +298,7 @@ export class Session implements Caller {
     if (recovers) this.#state = 'recovering'
     this.#number++
     for (const handle of [...this.#onLost]) handle(error)
-    for (const call of [...this.#waiting]) if (call.options.connection !== undefined) call.reject(error)
+    for (const call of this.#allWaiting) if (call.options.connection !== undefined) call.reject(error)
     if (!recovers) return this.#end(error)
     void this.#recover(reason)
   }
@@ -344,8 +353,10 @@ export class Session implements Caller {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#error = error ?? new Error('the client was closed')
-    for (const call of [...this.#inFlight, ...this.#waiting.splice(0)]) call.reject(this.#error)
+    for (const call of [...this.#inFlight, ...this.#allWaiting]) call.reject(this.#error)
     this.#inFlight.clear()
+    this.#waiting.clear()
+    this.#urgent.clear()
     this.#recoveries.clear()
     this.#closed.resolve(error)
   }
