@@ -179,7 +179,7 @@ async function refusal(work: Work): Promise<void> {
     ['process/start', { ...start, processId: session.unique('p'), argv: [] }, -32602],
     ['process/start', { processId: 5 }, -32602],
     ['process/read', { processId: session.unique('p') }, -32600],
-    ['process/signal', { processId: session.unique('p'), signal: 'hangup' }, -32602],
+    ['process/signal', { processId: session.unique('p'), signal: 'window' }, -32602],
     ['fs/readFile', { path: uri(join(data.folder, 'missing')) }, -32004],
     ['fs/readBlock', { handleId: session.unique('h'), offset: 0, len: 1 }, -32004],
   ]
