@@ -29,6 +29,8 @@ export type ClientLimits = {
    */
   unreadEvents: number
   unreadBytes: number
+  /** How long a process without any is taken to have a reader: whoever starts one reads it at once, or not at all. */
+  firstReaderMs: number
   /** How long a connection is held back for a reader that takes nothing. */
   holdMs: number
   /** Output that a process may be ahead of its slowest reader before the server holds it back, where it can. */
@@ -104,6 +106,7 @@ export const defaultClientLimits: Readonly<ClientLimits> = {
   replayBytes: MiB,
   unreadEvents: 65_536,
   unreadBytes: 16 * MiB,
+  firstReaderMs: 1000,
   holdMs: 10_000,
   outputWindow: 512 * 1024,
   reorderEvents: 256,

@@ -9,6 +9,7 @@ import { ProtocolError } from './errors.ts'
 import { EventLog } from './event-log.ts'
 import type { Reader } from './event-log.ts'
 import type { ClientLimits } from './limits.ts'
+import { letGoOf } from './let-go.ts'
 import { readResult } from './process-wire.ts'
 import { Sequencer } from './sequencer.ts'
 import type { SequencedEvent } from './sequencer.ts'
@@ -36,8 +37,9 @@ export class ProcessFeed {
   readonly #sequencer: Sequencer
   readonly #exited = Promise.withResolvers<Exit>()
   readonly #closed = Promise.withResolvers<void>()
-  /** Whether the server has said that it runs. Until then there is nothing to catch up with. */
-  isStarted = false
+  #isStarted = false
+  /** Stands in for the first reader, who may come a little later than the first output. */
+  #expectation: { leave: () => void; timer?: ReturnType<typeof setTimeout> } | undefined
   #failure: Error | undefined
   #acknowledged = { seq: 0, total: 0 }
   #isAcknowledging = false
@@ -49,14 +51,37 @@ export class ProcessFeed {
     const { replayEvents, replayBytes, unreadEvents, unreadBytes, reorderEvents } = options.limits
     this.#log = new EventLog({ replay: { events: replayEvents, bytes: replayBytes }, unread: { events: unreadEvents, bytes: unreadBytes } })
     this.#sequencer = new Sequencer(reorderEvents, (event) => this.#publish(event))
+    if (!this.isForeign) this.#expectation = { leave: this.#log.join({ afterSeq: 0, wake: () => {} }) }
     // Nobody need ask.
     this.#exited.promise.catch(() => {})
     this.#closed.promise.catch(() => {})
   }
 
-  /** Settles when the process has exited; rejects when that can no longer be known. */
-  get exited(): Promise<Exit> {
+  /** Settles when the process has exited; rejects when that can no longer be known. Who waits for nothing else lets its output go. */
+  wait(): Promise<Exit> {
+    this.#expectNobody()
     return this.#exited.promise
+  }
+
+  /** The server has said that it runs. Until then there is nothing to catch up with. */
+  started(): void {
+    this.#isStarted = true
+    if (this.#expectation === undefined) return
+    this.#expectation.timer = setTimeout(() => this.#expectNobody(), this.#options.limits.firstReaderMs)
+    letGoOf(this.#expectation.timer)
+  }
+
+  get isStarted(): boolean {
+    return this.#isStarted
+  }
+
+  #expectNobody(): void {
+    if (this.#expectation === undefined) return
+    clearTimeout(this.#expectation.timer)
+    this.#expectation.leave()
+    this.#expectation = undefined
+    this.#log.trim()
+    this.#progress()
   }
 
   get closed(): Promise<void> {
@@ -167,6 +192,7 @@ export class ProcessFeed {
     const wake = (): void => news.resolve()
     const reader: Reader = { afterSeq, wake }
     const leave = this.#log.join(reader)
+    this.#expectNobody()
     signal?.addEventListener('abort', wake)
     try {
       for (;;) {

@@ -47,7 +47,7 @@ export function processHandle({ id, caller, limits, feed, isTerminal, sandboxTyp
       await call(caller, Method.ProcessSignal, { processId: id, signal: name }, { signal })
     },
     terminate,
-    wait: ({ signal } = {}) => unlessAborted(feed.exited, signal),
+    wait: ({ signal } = {}) => unlessAborted(feed.wait(), signal),
     output: ({ signal, maxBytes = limits.gatheredOutput } = {}) => gather(handle, { signal, maxBytes }),
     get stdin() {
       return (stdin ??= input.stream())

@@ -82,7 +82,7 @@ export function createProcesses(session: Session, limits: ClientLimits): Process
     try {
       const params = (paths: Paths): object => startParams(id, options, session, paths, limits)
       const { sandboxType } = await session.call<{ sandboxType?: string }>(Method.ProcessStart, params, { signal })
-      feed.isStarted = true
+      feed.started()
       return processHandle({ id, caller: session, limits, feed, isTerminal: isTerminal(options), sandboxType })
     } catch (error) {
       feeds.delete(id)

@@ -31,6 +31,7 @@ type Functions = {
   getrlimit?: (resource: number, limit: BigUint64Array) => number
   setrlimit?: (resource: number, limit: BigUint64Array) => number
   waitpid?: (pid: number, status: Int32Array, options: number) => number
+  sigprocmask?: (how: number, set: BigUint64Array, before: BigUint64Array) => number
   malloc_trim?: ((keep: bigint) => number) | undefined
   getsockopt?: (fd: number, level: number, option: number, value: Int32Array, length: Int32Array) => number
 }
@@ -66,6 +67,7 @@ function loadNode(): Functions | null {
           setrlimit: { arguments: ['i32', 'pointer'] as const, return: 'i32' as const },
           waitpid: { arguments: ['i32', 'pointer', 'i32'] as const, return: 'i32' as const },
           getsockopt: { arguments: ['i32', 'i32', 'i32', 'pointer', 'pointer'] as const, return: 'i32' as const },
+          sigprocmask: { arguments: ['i32', 'pointer', 'pointer'] as const, return: 'i32' as const },
         }
       : {}),
     pipe: { arguments: ['pointer'], return: 'i32' },
@@ -169,6 +171,18 @@ export function lockFile(fd: number, lock: (typeof Lock)[keyof typeof Lock]): bo
 /** Undoes the runtime's ignoring of SIGPIPE, which an execve would hand on. */
 export function restoreSigpipe(): void {
   functions()?.signal(constants.signals.SIGPIPE, 0n)
+}
+
+const SIG_UNBLOCK = 1
+
+/**
+ * Lets SIGUSR1 through, on Linux. With --disable-sigusr1, which the executable runs with, the runtime blocks it, so that nobody hears of it.
+ * Only where somebody listens: it would be the end of this process otherwise.
+ */
+export function unblockSigusr1(): void {
+  const set = new BigUint64Array(16)
+  set[0] = 1n << BigInt(constants.signals.SIGUSR1 - 1)
+  functions()?.sigprocmask?.(SIG_UNBLOCK, set, new BigUint64Array(16))
 }
 
 /** A resource's limits, on Linux. */

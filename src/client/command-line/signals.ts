@@ -1,5 +1,6 @@
 /** Signals that we get, for the process. */
 import process from 'node:process'
+import { unblockSigusr1 } from '../../host/libc.ts'
 import type { ExecClient, RemoteProcess, SignalName } from '../types.ts'
 
 const PASSED_ON = {
@@ -62,6 +63,7 @@ export function passSignalsOn({ client, process: remote, onStop, onContinue, sto
     },
   ])
   for (const [signal, handle] of handlers) process.on(signal, handle)
+  unblockSigusr1()
   return () => {
     for (const [signal, handle] of handlers) process.off(signal, handle)
   }
