@@ -35,6 +35,7 @@ await build({ ...common, entryPoints: { browser: join(client, 'browser.ts') }, p
 
 const types = ['index.ts', 'browser.ts', join('mcp', 'index.ts')].map((file) => join(client, file))
 const options = ['--ignoreConfig', '--declaration', '--emitDeclarationOnly', '--rootDir', join(root, 'src'), '--outDir', join(output, 'types')]
-const language = ['--target', 'esnext', '--module', 'nodenext', '--lib', 'esnext,dom', '--types', 'node', '--strict', '--exactOptionalPropertyTypes', '--skipLibCheck', '--rewriteRelativeImportExtensions']
-execFileSync(join(root, 'node_modules', '.bin', 'tsc'), [...options, ...language, ...types], { stdio: 'inherit' })
+const language = ['--target', 'esnext', '--module', 'nodenext', '--lib', 'esnext,dom', '--types', 'node']
+const rules = ['--strict', '--exactOptionalPropertyTypes', '--skipLibCheck', '--rewriteRelativeImportExtensions']
+execFileSync(join(root, 'node_modules', '.bin', 'tsc'), [...options, ...language, ...rules, ...types], { stdio: 'inherit' })
 console.log(output)

@@ -84,13 +84,13 @@ async function farewell(session: Session, terminate: () => Promise<void>): Promi
   await session.close()
 }
 
-async function run(client: ExecClient, options: StartOptions, collect: Abortable & { maxBytes?: number; input?: Uint8Array | string } = {}): Promise<Output> {
+type Collect = Abortable & { maxBytes?: number; input?: Uint8Array | string }
+
+async function run(client: ExecClient, options: StartOptions, collect: Collect = {}): Promise<Output> {
   const { signal, input, ...bounds } = collect
   const process = await client.start(input === undefined ? options : { ...options, stdin: 'pipe' }, { signal })
   try {
-    // One that ends without reading all of it is judged by its exit code.
-    const fed = input === undefined ? undefined : feed(process.stdin, input).catch((error: unknown) => (error instanceof UnsupportedError ? Promise.reject(error) : undefined))
-    const [output] = await Promise.all([process.output({ signal, ...bounds }), fed])
+    const [output] = await Promise.all([process.output({ signal, ...bounds }), input === undefined ? undefined : feed(process.stdin, input)])
     return output
   } catch (error) {
     void process.terminate().catch(() => {})
@@ -98,10 +98,15 @@ async function run(client: ExecClient, options: StartOptions, collect: Abortable
   }
 }
 
+/** A process that ends without reading all of it is judged by its exit code. Throws UnsupportedError where it cannot be told the end. */
 async function feed(stdin: WritableStream<Uint8Array>, input: Uint8Array | string): Promise<void> {
   const writer = stdin.getWriter()
-  await writer.write(typeof input === 'string' ? new TextEncoder().encode(input) : input)
-  await writer.close()
+  try {
+    await writer.write(typeof input === 'string' ? new TextEncoder().encode(input) : input)
+    await writer.close()
+  } catch (error) {
+    if (error instanceof UnsupportedError) throw error
+  }
 }
 
 async function readInfo(session: Session, { signal }: Abortable = {}): Promise<EnvironmentInfo | undefined> {

@@ -17,7 +17,8 @@ import type { Connector } from './wire.ts'
  * The way to a server: an address (ws://, wss://, unix:/PATH, or a capability URL), one with headers, a command that starts one
  * on its stdin and stdout, a pair of streams that lead to one, or `{ local: true }`: this machine, without a server.
  */
-export type Target = string | URL | { url: string | URL; headers?: Readonly<Record<string, string>> | undefined } | StdioCommand | StreamPair | { local: true }
+export type Target = string | URL | UrlWithHeaders | StdioCommand | StreamPair | { local: true }
+export type UrlWithHeaders = { url: string | URL; headers?: Readonly<Record<string, string>> | undefined }
 
 export type { ClientOptions, StdioCommand, StreamPair }
 
@@ -54,5 +55,6 @@ function refuseToGiveAway(url: string, headers: Readonly<Record<string, string>>
   if (Object.keys(headers).length === 0) return
   const { href, socketPath } = parseWebSocketUrl(url)
   const { protocol, hostname } = new URL(href)
-  if (socketPath === undefined && protocol === 'ws:' && !isLoopback(hostname)) throw new ConnectError('headers are sent over wss:// or to this machine only')
+  const isOpen = socketPath === undefined && protocol === 'ws:' && !isLoopback(hostname)
+  if (isOpen) throw new ConnectError('headers are sent over wss:// or to this machine only')
 }

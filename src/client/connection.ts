@@ -123,17 +123,22 @@ export class Connection implements WireEvents {
       else ask()
       schedule(deadline, pingTimeoutMs)
     }
-    const deadline = (): void => (this.#heard || this.#isPaused ? silence() : schedule(lastLook, SECOND_LOOK_MS))
-    const lastLook = (): void => (this.#heard || this.#isPaused ? silence() : this.end(`it has given no sign of life for ${(pingIntervalMs + pingTimeoutMs) / 1000} s`))
+    const deadline = (): void => (this.#isAlive ? silence() : schedule(lastLook, SECOND_LOOK_MS))
+    const seconds = (pingIntervalMs + pingTimeoutMs) / 1000
+    const lastLook = (): void => (this.#isAlive ? silence() : this.end(`it has given no sign of life for ${seconds} s`))
     const schedule = (step: () => void, ms: number): void => {
       if (this.#lost === undefined) this.#timer = setTimeout(step, ms)
     }
     schedule(silence, pingIntervalMs)
   }
 
-  /** Whether there was a sign of life. While nothing is read there can be none. */
+  /** Whether there was a sign of life since it was asked for. While nothing is read there can be none. */
+  get #isAlive(): boolean {
+    return this.#heard || this.#isPaused
+  }
+
   #takeHeard(): boolean {
-    const heard = this.#heard || this.#isPaused
+    const heard = this.#isAlive
     this.#heard = false
     return heard
   }

@@ -4,7 +4,7 @@
  * For Node and Deno. Programs in a browser get browser.ts by the same name.
  */
 export { connect } from './connect.ts'
-export type { ClientOptions, StdioCommand, StreamPair, Target } from './connect.ts'
+export type { ClientOptions, StdioCommand, StreamPair, Target, UrlWithHeaders } from './connect.ts'
 export { ConnectError, DisconnectedError, ErrorCode, OutputLostError, ProtocolError, RpcError, UnsupportedError } from './errors.ts'
 export { EnvironmentConfigError, EnvironmentUnavailableError } from './environments/errors.ts'
 export { loadEnvironmentManager, readEnvironmentSettings } from './environments/load.ts'

@@ -134,7 +134,9 @@ export class ProcessFeed {
     } else {
       this.#gapTimer ??= setTimeout(() => {
         this.#gapTimer = undefined
-        if (!this.isOver) this.catchUp(this.#options.caller.call.bind(this.#options.caller)).catch((error: unknown) => this.fail(error as Error))
+        if (this.isOver) return
+        const { caller } = this.#options
+        this.catchUp(caller.call.bind(caller)).catch((error: unknown) => this.fail(error as Error))
       }, GAP_MS)
     }
   }
@@ -157,11 +159,15 @@ export class ProcessFeed {
     return readResult(await call(Method.ProcessRead, { processId: this.#options.id, afterSeq, maxBytes: null, waitMs: 0 }, { repeatable: true }))
   }
 
-  /** Takes a read without a bound in. What is not in it is told by its numbers: the exit has the only one that no chunk has, the close the last. */
+  /**
+   * Takes a read without a bound in. What is not in it is told by its numbers: the exit has the only one that no chunk has, the close
+   * the last.
+   */
   merge({ chunks, nextSeq, exited, exitCode, closed, sandboxDenied }: ReadResult): void {
     if (this.isOver) return
     const target = nextSeq - 1
-    const found = new Map<number, SequencedEvent>(chunks.filter(({ seq }) => seq <= target).map((chunk) => [chunk.seq, { type: 'output', ...chunk }]))
+    const found = new Map<number, SequencedEvent>()
+    for (const chunk of chunks) if (chunk.seq <= target) found.set(chunk.seq, { type: 'output', ...chunk })
     if (closed) found.set(target, { type: 'closed', seq: target })
     const missing: number[] = []
     for (let seq = this.#sequencer.last + 1; seq <= target; seq++) if (!found.has(seq) && !this.#sequencer.has(seq)) missing.push(seq)
@@ -172,7 +178,7 @@ export class ProcessFeed {
     }
     const lost = missing.at(-1)
     if (lost !== undefined) {
-      if (this.#options.mayMiss !== true) throw new ProtocolError(`output of process ${this.#options.id} is no longer kept by the server: number ${missing[0]} to ${lost}`)
+      if (!this.isForeign) throw new ProtocolError(`the server no longer keeps number ${missing[0]} to ${lost} of process ${this.#options.id}`)
       this.#sequencer.skipTo(lost)
     }
     for (const seq of [...found.keys()].sort((one, other) => one - other)) this.#sequencer.accept(found.get(seq) as SequencedEvent)

@@ -26,7 +26,9 @@ export async function gather(process: Source, { signal, maxBytes }: Abortable & 
     room -= bytes.length
     if (bytes.length > 0) pieces.push({ stream: event.stream, bytes })
   }
-  const of = (...streams: OutputStream[]): Uint8Array => concatenate(pieces.filter(({ stream }) => streams.includes(stream)).map(({ bytes }) => bytes))
+  const of = (...streams: OutputStream[]): Uint8Array => {
+    return concatenate(pieces.filter(({ stream }) => streams.includes(stream)).map(({ bytes }) => bytes))
+  }
   return { ...exit, stdout: of('stdout', 'pty'), stderr: of('stderr'), all: concatenate(pieces.map(({ bytes }) => bytes)), isTruncated }
 }
 
@@ -40,6 +42,8 @@ export function concatenate(pieces: readonly Uint8Array[]): Uint8Array {
   return whole
 }
 
+export type OutputStreams = { stdout: ReadableStream<Uint8Array>; stderr: ReadableStream<Uint8Array> }
+
 type Side = { queue: Uint8Array[]; bytes: number; isRead: boolean; lost: OutputLostError | undefined }
 
 /**
@@ -47,7 +51,7 @@ type Side = { queue: Uint8Array[]; bytes: number; isRead: boolean; lost: OutputL
  * meanwhile waits for it, up to `maxWaiting` bytes: beyond that the process is held back if that one is read, too; if nobody
  * ever has, it fails once somebody does.
  */
-export function outputStreams(process: Source, maxWaiting: number): { stdout: ReadableStream<Uint8Array>; stderr: ReadableStream<Uint8Array> } {
+export function outputStreams(process: Source, maxWaiting: number): OutputStreams {
   const giveUp = new AbortController()
   const out = side()
   const err = side()

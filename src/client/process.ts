@@ -7,6 +7,7 @@ import type { ClientLimits } from './limits.ts'
 import type { ProcessFeed } from './process-feed.ts'
 import { ProcessInput } from './process-input.ts'
 import { gather, outputStreams } from './process-output.ts'
+import type { OutputStreams } from './process-output.ts'
 import type { Abortable, ProcessEvent, RemoteProcess, SignalName, TerminalSize } from './types.ts'
 import { call } from './unsupported.ts'
 
@@ -22,8 +23,8 @@ export type HandleOptions = {
 export function processHandle({ id, caller, limits, feed, isTerminal, sandboxType }: HandleOptions): RemoteProcess {
   const input = new ProcessInput({ id, caller, limits, isTerminal })
   let stdin: WritableStream<Uint8Array> | undefined
-  let outputs: ReturnType<typeof outputStreams> | undefined
-  const streams = (): ReturnType<typeof outputStreams> => (outputs ??= outputStreams(handle, limits.replayBytes))
+  let outputs: OutputStreams | undefined
+  const streams = (): OutputStreams => (outputs ??= outputStreams(handle, limits.replayBytes))
 
   const terminate = async ({ signal, graceMs }: Abortable & { graceMs?: number } = {}): Promise<boolean> => {
     const params = { processId: id, ...(graceMs === undefined ? {} : { graceMs }) }

@@ -115,7 +115,10 @@ export function createProcesses(session: Session, limits: ClientLimits): Process
   return {
     start,
     attach,
-    list: async ({ signal } = {}) => (await call<{ processes: ListedProcess[] }>(session, Method.ProcessList, null, { signal, repeatable: true })).processes,
+    list: async ({ signal } = {}) => {
+      const { processes } = await call<{ processes: ListedProcess[] }>(session, Method.ProcessList, null, { signal, repeatable: true })
+      return processes
+    },
     terminateAll: async () => {
       await Promise.all([...feeds].filter(([, feed]) => !feed.isForeign).map(([id]) => terminate(id)))
     },

@@ -40,6 +40,8 @@ type Call = {
   isSettled: boolean
 }
 
+type Greeting = { sessionId?: unknown; environmentInfo?: EnvironmentInfo | null; extensions?: unknown }
+
 /** Old servers say so with the code of any other refusal. */
 const ATTACHED = /already attached/
 
@@ -254,7 +256,8 @@ export class Session implements Caller {
     } finally {
       opening.done()
     }
-    const handshake = deadline(limits.initializeMs, () => tooSlow(`${connector.name} did not answer the handshake within ${limits.initializeMs} ms`), signal)
+    const noAnswer = (): Error => tooSlow(`${connector.name} did not answer the handshake within ${limits.initializeMs} ms`)
+    const handshake = deadline(limits.initializeMs, noAnswer, signal)
     try {
       const params = JSON.stringify({ clientName, resumeSessionId })
       this.#greeted(await ask(connection, Method.Initialize, params, handshake.signal), resumeSessionId)
@@ -270,7 +273,7 @@ export class Session implements Caller {
   }
 
   #greeted(result: unknown, expected: string | null): void {
-    const { sessionId, environmentInfo, extensions } = (result ?? {}) as { sessionId?: unknown; environmentInfo?: EnvironmentInfo; extensions?: unknown }
+    const { sessionId, environmentInfo, extensions } = (result ?? {}) as Greeting
     if (typeof sessionId !== 'string') throw new ProtocolError('the server has answered initialize without a session id')
     if (expected !== null && sessionId !== expected) throw new ProtocolError(`the server has given another session, ${sessionId}`)
     this.#sessionId = sessionId
@@ -285,8 +288,8 @@ export class Session implements Caller {
     if (!this.#options.connector.canVanish) return
     connection.watch(() => {
       // A server of Codex's answers in order: behind a call that waits, silence says nothing.
-      const waits = this.#extensions.size === 0 && [...this.#inFlight].some(({ method }) => method === Method.ProcessRead || method === Method.HttpRequest)
-      if (waits) connection.alive()
+      const waits = [...this.#inFlight].some(({ method }) => method === Method.ProcessRead || method === Method.HttpRequest)
+      if (waits && this.#extensions.size === 0) connection.alive()
       else connection.request(Method.EnvironmentStatus, 'null', { resolve: () => {}, reject: () => {}, lost: () => {} })
     })
   }
@@ -390,7 +393,8 @@ function ask(connection: Connection, method: string, params: string, signal: Abo
         settle(value)
       }
     }
-    connection.request(method, params, { resolve: done(resolve), reject: done(reject), lost: done((reason: string) => reject(new DisconnectedError(reason))) })
+    const lost = done((reason: string) => reject(new DisconnectedError(reason)))
+    connection.request(method, params, { resolve: done(resolve), reject: done(reject), lost })
   })
 }
 

@@ -16,7 +16,9 @@ export function parseWebSocketUrl(text: string): WebSocketUrl {
   } catch {
     throw new ConnectError(`not an address: ${displayUrl(text)}; it looks like ws://HOST:PORT`)
   }
-  if (url.protocol !== 'ws:' && url.protocol !== 'wss:') throw new ConnectError(`not the address of a WebSocket: ${displayUrl(text)}; it begins with ws://, wss:// or unix:`)
+  if (url.protocol !== 'ws:' && url.protocol !== 'wss:') {
+    throw new ConnectError(`not the address of a WebSocket: ${displayUrl(text)}; it begins with ws://, wss:// or unix:`)
+  }
   url.hash = ''
   return { href: url.href }
 }

@@ -18,7 +18,7 @@ export type StartOptions = {
   cwd?: string | URL | undefined
   /** Added to what `envPolicy` lets through, or, without a policy, the server's whole environment. */
   env?: Readonly<Record<string, string>> | undefined
-  /** What is taken over from the server's environment; absent: all of it, as a child of the server would have; null: nothing, `env` is exact. */
+  /** What is taken over from the server's environment; absent: all of it, as by any child of its; null: nothing, and `env` is exact. */
   envPolicy?: EnvPolicyInput | null | undefined
   /** A terminal for stdin, stdout and stderr together; with its size at the start (24 rows, 80 columns). */
   tty?: boolean | TerminalSize | undefined
@@ -118,7 +118,9 @@ export type WalkOutcome = { entries: WalkedEntry[]; errors: { path: string; mess
 
 /**
  * The devbox's files, as the protocol has them: `remove` and `createDirectory` are recursive unless told otherwise, and `remove` does
- * not mind that nothing is there; `copy` is recursive only if told. A `size` is -1 from servers up to 0.130, which tell none. Paths are absolute, or file: URLs; those that come back are paths. Failures are RpcErrors. */
+ * not mind that nothing is there; `copy` is recursive only if told. A `size` is -1 from servers up to 0.130, which tell none.
+ * Paths are absolute, or file: URLs; those that come back are paths. Failures are RpcErrors.
+ */
 export type RemoteFiles = {
   readFile(path: string | URL, options?: FileOptions): Promise<Uint8Array>
   readTextFile(path: string | URL, options?: FileOptions): Promise<string>

@@ -38,7 +38,7 @@ export function stdioConnector(options: StdioCommand, limits: ClientLimits): Con
       new Promise((resolve, reject) => {
         if (signal.aborted) return reject(signal.reason)
         const env = { ...process.env, ...options.env }
-        const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env, ...(options.cwd === undefined ? {} : { cwd: options.cwd }) })
+        const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env, cwd: options.cwd })
         const abort = (): void => {
           killGroup(child)
           reject(signal.reason)
