@@ -12,6 +12,3 @@ export function bytesOf(text: unknown, what: string): Uint8Array<ArrayBuffer> {
   }
   throw new ProtocolError(`the server has sent ${what} that is no base64`)
 }
-
-/** Characters of the base64 of so many bytes. */
-export const base64Length = (bytes: number): number => Math.ceil(bytes / 3) * 4

@@ -15,7 +15,7 @@
  * time and while no call waits; beyond 16 MiB, of all bodies together, a body fails; and a request goes on there unseen, until the
  * connection ends or `timeoutMs` is over.
  */
-import { ErrorCode, RpcError } from '../protocol/errors.ts'
+import { RpcError } from '../protocol/errors.ts'
 import type { HttpHeader } from '../protocol/http.ts'
 import { Method } from '../protocol/methods.ts'
 import { ParamsText } from './caller.ts'
@@ -27,6 +27,7 @@ import { createBodies } from './http-body.ts'
 import type { HttpBody } from './http-body.ts'
 import type { ClientLimits } from './limits.ts'
 import type { RemoteFetch } from './types.ts'
+import { isMissingMethod, unsupported } from './unsupported.ts'
 
 type Answer = { status?: unknown; headers?: unknown } | null
 
@@ -55,7 +56,7 @@ export function createFetch(caller: Caller, limits: ClientLimits): RemoteFetch {
       if (error instanceof RpcError) body?.end(error)
       else body?.abort(error)
       if (!(error instanceof RpcError)) throw error
-      if (error.code === ErrorCode.MethodNotFound) throw new UnsupportedError(`the server has no ${Method.HttpRequest}`)
+      if (isMissingMethod(error)) throw unsupported(Method.HttpRequest)
       throw new TypeError('fetch failed', { cause: error })
     }
   }

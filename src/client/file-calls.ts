@@ -1,11 +1,11 @@
 /** File calls, and what turns out to be missing on a server. Servers differ in what they have, and only the newest tell. */
-import { ErrorCode, RpcError } from '../protocol/errors.ts'
 import { Method } from '../protocol/methods.ts'
 import type { Caller, CallOptions, Params, Paths } from './caller.ts'
 import { UnsupportedError } from './errors.ts'
 import type { ClientLimits } from './limits.ts'
 import { toSandboxContext } from './sandbox-context.ts'
 import type { FileOptions } from './types.ts'
+import { isMissingMethod, unsupported } from './unsupported.ts'
 
 export type FileCalls = {
   readonly caller: Caller
@@ -33,7 +33,7 @@ export function createFileCalls(caller: Caller, limits: ClientLimits): FileCalls
       try {
         return await caller.call(method, params, options)
       } catch (error) {
-        if (!(error instanceof RpcError) || error.code !== ErrorCode.MethodNotFound) throw error
+        if (!isMissingMethod(error)) throw error
         missing.add(method)
         throw unsupported(method)
       }
@@ -47,8 +47,6 @@ export function createFileCalls(caller: Caller, limits: ClientLimits): FileCalls
     nextHandle: () => `file-${++handles}`,
   }
 }
-
-const unsupported = (method: string): UnsupportedError => new UnsupportedError(`the server has no ${method}`)
 
 /** Whether opening a file has shown that the server has no blocks. Nothing was done then, and the file may be handled whole. */
 export function lackedBlocks(error: unknown, calls: FileCalls, mode: 'read' | 'replace', options: FileOptions): boolean {

@@ -16,10 +16,7 @@ export function readStream(calls: FileCalls, path: Path, options: FileOptions & 
   if (!Number.isSafeInteger(offset) || offset < 0) throw new RangeError('offset must be a whole number of bytes')
   const stop = new AbortController()
   const pieces = piecesOf(calls, path, options, offset, stop.signal)
-  let abort: (() => void) | undefined
-  const letGo = (): void => {
-    if (abort !== undefined) signal?.removeEventListener('abort', abort)
-  }
+  let letGo = (): void => {}
   const leave = (reason: unknown): void => {
     letGo()
     stop.abort(reason ?? new Error('the stream was cancelled'))
@@ -29,12 +26,7 @@ export function readStream(calls: FileCalls, path: Path, options: FileOptions & 
   return new ReadableStream(
     {
       start: (controller) => {
-        abort = (): void => {
-          leave(signal?.reason)
-          controller.error(signal?.reason)
-        }
-        if (signal?.aborted === true) abort()
-        else signal?.addEventListener('abort', abort)
+        letGo = failOnAbort(signal, controller, leave)
       },
       pull: async (controller) => {
         try {
@@ -52,6 +44,21 @@ export function readStream(calls: FileCalls, path: Path, options: FileOptions & 
     },
     { highWaterMark: 0 },
   )
+}
+
+/** Fails a stream when the signal is aborted, and calls `leave` with the reason; returns what ends that. */
+function failOnAbort(
+  signal: AbortSignal | undefined,
+  controller: { error(reason: unknown): void },
+  leave: (reason: unknown) => void,
+): () => void {
+  const abort = (): void => {
+    leave(signal?.reason)
+    controller.error(signal?.reason)
+  }
+  if (signal?.aborted === true) abort()
+  else signal?.addEventListener('abort', abort)
+  return () => signal?.removeEventListener('abort', abort)
 }
 
 async function* piecesOf(
@@ -81,7 +88,7 @@ export function writeStream(calls: FileCalls, path: Path, options: FileOptions =
   const { signal } = options
   const stop = new AbortController()
   let opening: Promise<Sink> | undefined
-  let abort: (() => void) | undefined
+  let letGo = (): void => {}
   const open = (): Promise<Sink> => (opening ??= openSink(calls, path, options, stop.signal))
   const giveUp = (reason: unknown): void => {
     letGo()
@@ -91,17 +98,9 @@ export function writeStream(calls: FileCalls, path: Path, options: FileOptions =
       () => {},
     )
   }
-  const letGo = (): void => {
-    if (abort !== undefined) signal?.removeEventListener('abort', abort)
-  }
   return new WritableStream({
     start: (controller) => {
-      abort = (): void => {
-        giveUp(signal?.reason)
-        controller.error(signal?.reason)
-      }
-      if (signal?.aborted === true) abort()
-      else signal?.addEventListener('abort', abort)
+      letGo = failOnAbort(signal, controller, giveUp)
       // Comes at once; the stream's own `abort` would wait for the write that is under way.
       controller.signal.addEventListener('abort', () => giveUp(controller.signal.reason), { once: true })
     },

@@ -1,6 +1,6 @@
 /** Cuts a stream of bytes into lines of text. */
+import { joined } from '../core/bytes.ts'
 import { ProtocolError } from './errors.ts'
-import { concatenate } from './process-output.ts'
 
 const NEWLINE = 10
 
@@ -16,7 +16,7 @@ export function lineSplitter(maxBytes: number, take: (line: string) => void): Li
   let pieces: Uint8Array[] = []
   let length = 0
   const finish = (): void => {
-    const text = decoder.decode(pieces.length === 1 ? pieces[0] : concatenate(pieces)).trim()
+    const text = decoder.decode(pieces.length === 1 ? pieces[0] : joined(pieces, length)).trim()
     pieces = []
     length = 0
     if (text !== '') take(text)

@@ -1,4 +1,5 @@
 /** Output of a process as a whole, and as Web Streams. */
+import { joined } from '../core/bytes.ts'
 import { OutputLostError } from './errors.ts'
 import type { Abortable, Exit, Output, OutputStream, ProcessEvent, RemoteProcess } from './types.ts'
 
@@ -27,19 +28,10 @@ export async function gather(process: Source, { signal, maxBytes }: Abortable & 
     if (bytes.length > 0) pieces.push({ stream: event.stream, bytes })
   }
   const of = (...streams: OutputStream[]): Uint8Array => {
-    return concatenate(pieces.filter(({ stream }) => streams.includes(stream)).map(({ bytes }) => bytes))
+    const wanted = pieces.filter(({ stream }) => streams.includes(stream)).map(({ bytes }) => bytes)
+    return joined(wanted, wanted.reduce((sum, { length }) => sum + length, 0))
   }
-  return { ...exit, stdout: of('stdout', 'pty'), stderr: of('stderr'), all: concatenate(pieces.map(({ bytes }) => bytes)), isTruncated }
-}
-
-export function concatenate(pieces: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const piece of pieces) {
-    whole.set(piece, at)
-    at += piece.length
-  }
-  return whole
+  return { ...exit, stdout: of('stdout', 'pty'), stderr: of('stderr'), all: of('stdout', 'stderr', 'pty'), isTruncated }
 }
 
 export type OutputStreams = { stdout: ReadableStream<Uint8Array>; stderr: ReadableStream<Uint8Array> }

@@ -1,4 +1,5 @@
 /** What servers tell of processes, read from the wire. */
+import { bytesOf } from './base64.ts'
 import { ProtocolError } from './errors.ts'
 import type { ClosedEvent, ExitedEvent, OutputEvent, OutputStream, ReadResult } from './types.ts'
 
@@ -41,8 +42,8 @@ export function readResult(result: unknown): ReadResult {
 }
 
 function chunk({ seq, stream, chunk }: Fields): ReadResult['chunks'][number] {
-  if (!STREAMS.includes(stream) || typeof chunk !== 'string') throw new ProtocolError('output without stream or chunk')
-  return { seq: number(seq, 'seq'), stream: stream as OutputStream, bytes: Uint8Array.fromBase64(chunk) }
+  if (!STREAMS.includes(stream)) throw new ProtocolError('output without a stream')
+  return { seq: number(seq, 'seq'), stream: stream as OutputStream, bytes: bytesOf(chunk, 'output') }
 }
 
 function number(value: unknown, name: string): number {

@@ -8,7 +8,11 @@ export async function call<T>(caller: Caller, method: string, params: Params | (
   try {
     return await caller.call<T>(method, params, options)
   } catch (error) {
-    if (error instanceof RpcError && error.code === ErrorCode.MethodNotFound) throw new UnsupportedError(`this server has no method \`${method}\``)
-    throw error
+    throw isMissingMethod(error) ? unsupported(method) : error
   }
 }
+
+/** Whether the server has said that it does not know the method. */
+export const isMissingMethod = (error: unknown): boolean => error instanceof RpcError && error.code === ErrorCode.MethodNotFound
+
+export const unsupported = (method: string): UnsupportedError => new UnsupportedError(`the server has no ${method}`)

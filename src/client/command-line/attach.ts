@@ -7,7 +7,7 @@ import { carryOutput } from './carry-output.ts'
 import { OWN_FAILURE } from './command-error.ts'
 import { detachKeys } from './detach-keys.ts'
 import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from './options.ts'
-import { OutletError } from './outlet.ts'
+import { BROKEN_PIPE, OutletError } from './outlet.ts'
 import { findRun, runNumber } from './run-number.ts'
 import { say } from './say.ts'
 import { feedStdin } from './stdin.ts'
@@ -25,8 +25,6 @@ pipe there; the end of ours does not end it. A terminal takes the size of this o
 that the devbox could not be reached, or was lost.
 Ctrl-P Ctrl-Q leaves it, and it goes on; where it has no terminal, Ctrl-C does.
 `
-
-const BROKEN_PIPE = 141
 
 export async function attach(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseOptions(args, targetOptions)

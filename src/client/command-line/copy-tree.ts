@@ -18,13 +18,19 @@ export type TreeCopy = {
   warn(message: string): void
 }
 
+/** Throws CommandError for what cannot be copied at all. */
+export async function findSource(files: FilePlace, source: string, isRecursive: boolean): Promise<Found> {
+  const found = await files.find(source)
+  if (found === undefined) throw new CommandError(`${source}: No such file or directory`, 1)
+  if (found.kind === 'directory' && !isRecursive) throw new CommandError(`${source} is a directory; -r copies it`, 1)
+  return found
+}
+
 type Copied = { source: string; destination: string }
 
 /** Throws for what concerns all: a lost connection, an interruption, and a source that cannot be copied at all. */
 export async function copyTree(copy: TreeCopy, source: string, destination: string): Promise<void> {
-  const found = await copy.from.find(source)
-  if (found === undefined) throw new CommandError(`${source}: No such file or directory`, 1)
-  if (found.kind === 'directory' && !copy.isRecursive) throw new CommandError(`${source} is a directory; -r copies it`, 1)
+  const found = await findSource(copy.from, source, copy.isRecursive)
   const copied: Copied[] = []
   try {
     if (found.kind === 'directory') await copyDirectory(copy, source, destination, [], copied)

@@ -3,10 +3,10 @@ import { basename, posix } from 'node:path'
 import { DisconnectedError, messageOf } from '../errors.ts'
 import type { ExecClient } from '../types.ts'
 import { CommandError, OWN_FAILURE } from './command-error.ts'
-import { copyTree } from './copy-tree.ts'
+import { copyTree, findSource } from './copy-tree.ts'
 import { devboxFiles } from './devbox-files.ts'
 import type { FilePlace } from './file-place.ts'
-import { Interrupted, interruptible } from './interruptible.ts'
+import { interruptible } from './interruptible.ts'
 import { localFiles } from './local-files.ts'
 import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from './options.ts'
 import { createProgress } from './progress.ts'
@@ -55,9 +55,6 @@ export async function cp(args: readonly string[]): Promise<number> {
   try {
     const copying = { client: devbox.client, isRecursive: values.recursive === true, progress }
     return await interruptible((signal) => copyAll(places, destination, { ...copying, signal }))
-  } catch (error) {
-    if (error instanceof Interrupted) return error.exitCode
-    throw error
   } finally {
     progress.end()
     await devbox.close().catch(() => {})
@@ -102,9 +99,7 @@ function refused(error: unknown): never {
 
 /** Without the bytes passing by here. */
 async function copyThere(client: ExecClient, files: FilePlace, source: string, destination: string, isRecursive: boolean): Promise<void> {
-  const found = await files.find(source)
-  if (found === undefined) throw new CommandError(`${source}: No such file or directory`, 1)
-  if (found.kind === 'directory' && !isRecursive) throw new CommandError(`${source} is a directory; -r copies it`, 1)
+  const found = await findSource(files, source, isRecursive)
   await client.fs.copy(source, destination, { recursive: found.kind === 'directory' })
 }
 

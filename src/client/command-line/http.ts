@@ -7,7 +7,7 @@ import { CommandError, OWN_FAILURE } from './command-error.ts'
 import { Interrupted, interruptible } from './interruptible.ts'
 import { HTTP_WAITING, OUTPUT_ROOM } from './limits.ts'
 import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from './options.ts'
-import { OutletError, outlet } from './outlet.ts'
+import { BROKEN_PIPE, OutletError, outlet } from './outlet.ts'
 import type { Outlet } from './outlet.ts'
 import { openDevbox } from './target.ts'
 import { writeOut } from './write-out.ts'
@@ -42,7 +42,6 @@ const options = {
 
 const FAILED = 1
 const FAILED_STATUS = 22
-const BROKEN_PIPE = 141
 
 export async function http(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseOptions(args, options)
@@ -63,9 +62,6 @@ export async function http(args: readonly string[]): Promise<number> {
   const devbox = await openDevbox(values, { httpQueuedTotal: HTTP_WAITING, httpDeltas: HTTP_WAITING / 1024 })
   try {
     return await interruptible((signal) => exchange(devbox.client, url, { ...init, signal }, { include, fail, output }))
-  } catch (error) {
-    if (error instanceof Interrupted) return error.exitCode
-    throw error
   } finally {
     await devbox.close().catch(() => {})
   }

@@ -11,6 +11,9 @@ const BATCH_BYTES = 1024 * 1024
 /** Pause before another attempt, where somebody else has made the descriptor one that does not wait. */
 const BUSY_MS = 2
 
+/** What a shell says of a command whose reader has gone. */
+export const BROKEN_PIPE = 141
+
 export class OutletError extends Error {
   override name = 'OutletError'
   /** Whether its reader has gone. */

@@ -8,7 +8,7 @@ import { OWN_FAILURE } from './command-error.ts'
 import { dieOf } from './die.ts'
 import { interruptCounter } from './interrupts.ts'
 import { DYING_MS, HANGUP_GRACE_MS } from './limits.ts'
-import { OutletError } from './outlet.ts'
+import { BROKEN_PIPE, OutletError } from './outlet.ts'
 import { parseRun, RUN_HELP } from './run-arguments.ts'
 import type { RunArguments } from './run-arguments.ts'
 import { passSignalsOn } from './signals.ts'
@@ -24,8 +24,6 @@ import { writeOut } from './write-out.ts'
 const BY_SIGNAL = 128
 const HUNG_UP = 129
 const INTERRUPTED = 130
-/** What a shell says of a command whose reader has gone. */
-const BROKEN_PIPE = 141
 
 
 export async function run(args: readonly string[]): Promise<number> {

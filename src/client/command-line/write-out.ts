@@ -1,7 +1,5 @@
 /** Text on stdout. */
-import { OutletError, outlet } from './outlet.ts'
-
-const BROKEN_PIPE = 141
+import { BROKEN_PIPE, OutletError, outlet } from './outlet.ts'
 
 /** Settles with the exit code when it is written. */
 export async function writeOut(text: string): Promise<number> {
