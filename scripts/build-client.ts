@@ -34,8 +34,18 @@ await build({
 await build({ ...common, entryPoints: { browser: join(client, 'browser.ts') }, platform: 'browser' })
 
 const types = ['index.ts', 'browser.ts', join('mcp', 'index.ts')].map((file) => join(client, file))
-const options = ['--ignoreConfig', '--declaration', '--emitDeclarationOnly', '--rootDir', join(root, 'src'), '--outDir', join(output, 'types')]
+const options = [
+  '--ignoreConfig',
+  '--declaration',
+  '--emitDeclarationOnly',
+  '--rootDir',
+  join(root, 'src'),
+  '--outDir',
+  join(output, 'types'),
+]
 const language = ['--target', 'esnext', '--module', 'nodenext', '--lib', 'esnext,dom', '--types', 'node']
 const rules = ['--strict', '--exactOptionalPropertyTypes', '--skipLibCheck', '--rewriteRelativeImportExtensions']
-execFileSync(join(root, 'node_modules', '.bin', 'tsc'), [...options, ...language, ...rules, ...types], { stdio: 'inherit' })
+execFileSync(join(root, 'node_modules', '.bin', 'tsc'), [...options, ...language, ...rules, ...types], {
+  stdio: 'inherit',
+})
 console.log(output)

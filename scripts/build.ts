@@ -35,7 +35,9 @@ try {
   writeFileSync(join(work, 'sea.json'), JSON.stringify(seaConfig()))
   rmSync(output, { force: true })
   // With the engine's flags that it will run with: else the code cache is not taken, which is ten milliseconds.
-  execFileSync(process.execPath, [...ENGINE_FLAGS, '--build-sea', join(work, 'sea.json')], { stdio: ['ignore', 'ignore', 'inherit'] })
+  execFileSync(process.execPath, [...ENGINE_FLAGS, '--build-sea', join(work, 'sea.json')], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
   console.log(`${output} (${(statSync(output).size / 1e6).toFixed(1)} MB)`)
 } finally {
   rmSync(work, { recursive: true, force: true })

@@ -25,7 +25,11 @@ test.after(() => rmSync(folder, { recursive: true }))
 /** Runs the executable without a HOME and without a Node on PATH. */
 function start(args: readonly string[], before: readonly string[] = []): ChildProcess {
   const [command, ...rest] = [...before, binary, ...args]
-  return spawn(command as string, rest, { cwd: folder, env: { PATH: '/nowhere', NODE_OPTIONS: '--no-such-option' }, stdio: ['ignore', 'pipe', 'pipe'] })
+  return spawn(command as string, rest, {
+    cwd: folder,
+    env: { PATH: '/nowhere', NODE_OPTIONS: '--no-such-option' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
 }
 
 async function checkTerminal(server: ChildProcess): Promise<void> {
@@ -36,7 +40,14 @@ async function checkTerminal(server: ChildProcess): Promise<void> {
   const sh = ['/bin/sh', '-c', 'test -t 0 && echo terminal; stty size; exit 3']
   const env = { PATH: '/usr/bin:/bin' }
   assert.equal(await client.run('t', sh, { tty: true, env }), { code: 3, output: 'terminal\r\n24 80\r\n' })
-  assert.equal(await client.run('a', ['/bin/sh', '-c', 'tr "\\0" " " < /proc/$$/cmdline | cut -c1-6'], { tty: true, arg0: 'custom', env }), { code: 0, output: 'custom\r\n' })
+  assert.equal(
+    await client.run('a', ['/bin/sh', '-c', 'tr "\\0" " " < /proc/$$/cmdline | cut -c1-6'], {
+      tty: true,
+      arg0: 'custom',
+      env,
+    }),
+    { code: 0, output: 'custom\r\n' },
+  )
   assert.equal(await client.run('p', ['/bin/sh', '-c', 'echo x > /dev/stdout'], { env }), { code: 0, output: 'x\n' })
   await client.close()
   process.kill(server.pid as number)
@@ -59,11 +70,15 @@ for (const mounts of [
     const elsewhere = mkdtempSync('/var/exec-server-alone-')
     try {
       copyFileSync(binary, join(elsewhere, 'exec-server'))
-      const child = spawn('/usr/bin/unshare', [...unshare, '/bin/sh', '-c', `PATH=/usr/bin:/bin; ${mounts}; PATH=/nowhere; exec ${elsewhere}/exec-server`], {
-        cwd: elsewhere,
-        env: {},
-        stdio: ['ignore', 'pipe', 'pipe'],
-      })
+      const child = spawn(
+        '/usr/bin/unshare',
+        [...unshare, '/bin/sh', '-c', `PATH=/usr/bin:/bin; ${mounts}; PATH=/nowhere; exec ${elsewhere}/exec-server`],
+        {
+          cwd: elsewhere,
+          env: {},
+          stdio: ['ignore', 'pipe', 'pipe'],
+        },
+      )
       await checkTerminal(child)
       assert.equal(readdirSync(elsewhere), ['exec-server'])
     } finally {

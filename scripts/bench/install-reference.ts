@@ -35,7 +35,9 @@ function install(version: string, folder: string): void {
 /** Its place in the package moves between versions. */
 function findProgram(folder: string): string {
   const vendor = join(folder, 'node_modules', 'codex', 'vendor')
-  const found = readdirSync(vendor, { recursive: true, withFileTypes: true }).find((entry) => entry.isFile() && entry.name === 'codex')
+  const found = readdirSync(vendor, { recursive: true, withFileTypes: true }).find(
+    (entry) => entry.isFile() && entry.name === 'codex',
+  )
   if (found === undefined) throw new Error(`no program named codex in ${vendor}`)
   return join(found.parentPath, found.name)
 }

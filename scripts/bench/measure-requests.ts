@@ -48,6 +48,8 @@ const metadata = onServer('metadata', requestRows('fs/getMetadata'), (session) =
   roundTrip(session, 'fs/getMetadata', { path: session.subject.path('/') }),
 )
 
-const status = onServer('status', requestRows('environment/status'), (session) => roundTrip(session, 'environment/status', {}))
+const status = onServer('status', requestRows('environment/status'), (session) =>
+  roundTrip(session, 'environment/status', {}),
+)
 
 export const requestMeasures: readonly Measure[] = [executable, startup, metadata, status]

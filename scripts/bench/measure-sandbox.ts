@@ -41,5 +41,9 @@ export const sandboxMeasures: readonly Measure[] = [
     ],
     writes,
   ),
-  onServer('sandboxed-commands', [{ label: 'start to closed, sandboxed', unit: 'ms', target: { ratioMax: 1 } }], commands),
+  onServer(
+    'sandboxed-commands',
+    [{ label: 'start to closed, sandboxed', unit: 'ms', target: { ratioMax: 1 } }],
+    commands,
+  ),
 ]

@@ -34,7 +34,11 @@ const throughputRows = (what: string, target: object) => [
 ]
 
 const stdout = onServer('stdout', throughputRows('stdout', { target: { ratioMin: 1.3 } }), (session, server) =>
-  throughput(session, server, { argv: ['head', '-c', String(STDOUT_BYTES), '/dev/zero'], tty: false, bytes: STDOUT_BYTES }),
+  throughput(session, server, {
+    argv: ['head', '-c', String(STDOUT_BYTES), '/dev/zero'],
+    tty: false,
+    bytes: STDOUT_BYTES,
+  }),
 )
 
 const terminal = onServer('terminal-output', throughputRows('terminal', {}), (session, server) => {

@@ -17,7 +17,11 @@ export type Memory = { resident: number; anonymous: number; proportional: number
 export function memory(pid: number): Memory {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1')
   const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1')
-  return { resident: mebibytes(status, 'VmRSS'), anonymous: mebibytes(status, 'RssAnon'), proportional: mebibytes(rollup, 'Pss') }
+  return {
+    resident: mebibytes(status, 'VmRSS'),
+    anonymous: mebibytes(status, 'RssAnon'),
+    proportional: mebibytes(rollup, 'Pss'),
+  }
 }
 
 function mebibytes(text: string, name: string): number {

@@ -111,7 +111,8 @@ export class RawClient {
       const short = (buffer[at + 1] as number) & 0x7f
       const headerBytes = short < 126 ? 2 : short === 126 ? 4 : 10
       if (end - at < headerBytes) return at
-      const length = short < 126 ? short : short === 126 ? buffer.readUInt16BE(at + 2) : Number(buffer.readBigUInt64BE(at + 2))
+      const length =
+        short < 126 ? short : short === 126 ? buffer.readUInt16BE(at + 2) : Number(buffer.readBigUInt64BE(at + 2))
       const wanted = length <= SMALL ? length : HEAD
       if (end - at < headerBytes + wanted) return at
       at += headerBytes
@@ -132,7 +133,9 @@ export class RawClient {
 
   #beginning(at: number, length: number): string {
     const head = this.#buffer.toString('latin1', at, at + Math.min(HEAD, length))
-    return length > SMALL || length <= HEAD || head.startsWith(OUTPUT) ? head : this.#buffer.toString('latin1', at, at + length)
+    return length > SMALL || length <= HEAD || head.startsWith(OUTPUT)
+      ? head
+      : this.#buffer.toString('latin1', at, at + length)
   }
 
   #finish(): void {
@@ -161,6 +164,7 @@ export function clientFrame(payload: string | Buffer, opcode: number = Opcode.Te
   const at = headerBytes + 4
   if (typeof payload === 'string') frame.write(payload, at)
   else frame.set(payload, at)
-  for (let index = 0; index < length; index++) frame[at + index] = (frame[at + index] as number) ^ (MASK[index & 3] as number)
+  for (let index = 0; index < length; index++)
+    frame[at + index] = (frame[at + index] as number) ^ (MASK[index & 3] as number)
   return frame
 }

@@ -25,7 +25,13 @@ import { removeTemporaryFolder, temporaryFolder } from './temporary-folder.ts'
 
 const MEASURE_MS = 120_000
 
-const measures: readonly Measure[] = [...requestMeasures, ...processMeasures, ...throughputMeasures, ...sandboxMeasures, ...memoryMeasures]
+const measures: readonly Measure[] = [
+  ...requestMeasures,
+  ...processMeasures,
+  ...throughputMeasures,
+  ...sandboxMeasures,
+  ...memoryMeasures,
+]
 const names = measures.map(({ name }) => name)
 
 const { values } = parseArgs({
@@ -39,7 +45,13 @@ const { values } = parseArgs({
 
 function oursSubject(): Subject {
   const program = join(dirname(dirname(import.meta.dirname)), 'dist', 'exec-server')
-  return { name: 'ours', program, command: values.ours?.split(' ') ?? [program], path: pathDialect(values.reference), env: process.env }
+  return {
+    name: 'ours',
+    program,
+    command: values.ours?.split(' ') ?? [program],
+    path: pathDialect(values.reference),
+    env: process.env,
+  }
 }
 
 function referenceSubject(): Subject | undefined {
@@ -49,7 +61,13 @@ function referenceSubject(): Subject | undefined {
   const home = join(temporaryFolder(), 'codex')
   mkdirSync(home)
   const command = [program, 'exec-server']
-  return { name: 'reference', program, command, path: pathDialect(values.reference), env: { ...process.env, CODEX_HOME: home } }
+  return {
+    name: 'reference',
+    program,
+    command,
+    path: pathDialect(values.reference),
+    env: { ...process.env, CODEX_HOME: home },
+  }
 }
 
 /** In turns, so that whatever else goes on in the machine hits both alike. */
@@ -59,13 +77,19 @@ async function compare(measure: Measure, subjects: readonly Subject[], runs: num
     for (const subject of subjects) {
       const found = await inTime(measure.run(subject), `${measure.name} of ${subject.name}`)
       figures.get(subject)?.push(found)
-      process.stderr.write(`${measure.name} ${run + 1}/${runs} ${subject.name}: ${found.map((value) => value.toFixed(2)).join(' ')}\n`)
+      process.stderr.write(
+        `${measure.name} ${run + 1}/${runs} ${subject.name}: ${found.map((value) => value.toFixed(2)).join(' ')}\n`,
+      )
     }
   }
   const [ours, reference] = subjects.map((subject) => figures.get(subject))
   const column = (found: (readonly number[])[] | undefined, index: number): number | undefined =>
     found === undefined ? undefined : median(found.map((row) => row[index] as number))
-  return measure.rows.map((row, index) => ({ ...row, ours: column(ours, index) as number, reference: column(reference, index) }))
+  return measure.rows.map((row, index) => ({
+    ...row,
+    ours: column(ours, index) as number,
+    reference: column(reference, index),
+  }))
 }
 
 /** A server that does not answer is to be named, not waited for. */
@@ -87,8 +111,11 @@ async function main(): Promise<void> {
 
   const subjects = [oursSubject(), referenceSubject()].filter((subject) => subject !== undefined)
   const lines: Line[] = []
-  for (const measure of measures) if (values.only.includes(measure.name)) lines.push(...(await compare(measure, subjects, runs)))
-  process.stdout.write(`${runs} runs in turns, medians; the reference is Codex ${values.reference}\n\n${table(lines)}\n`)
+  for (const measure of measures)
+    if (values.only.includes(measure.name)) lines.push(...(await compare(measure, subjects, runs)))
+  process.stdout.write(
+    `${runs} runs in turns, medians; the reference is Codex ${values.reference}\n\n${table(lines)}\n`,
+  )
 }
 
 // However the end comes about.

@@ -43,7 +43,10 @@ const running = new Set<ChildProcess>()
 export async function startServer(subject: Subject): Promise<Server> {
   const [file, ...args] = subject.command
   const before = performance.now()
-  const child = spawn(file as string, [...args, '--listen', 'ws://127.0.0.1:0'], { env: subject.env, stdio: ['ignore', 'pipe', 'ignore'] })
+  const child = spawn(file as string, [...args, '--listen', 'ws://127.0.0.1:0'], {
+    env: subject.env,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
   running.add(child)
   const url = await firstLine(child)
   const startupMs = performance.now() - before

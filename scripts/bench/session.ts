@@ -88,7 +88,16 @@ export class Session {
 
   #start(processId: string, argv: readonly string[], tty: boolean, more: object = {}): Promise<string> {
     const env = { PATH: '/usr/local/bin:/usr/bin:/bin' }
-    return this.ask('process/start', { processId, argv, cwd: this.subject.path('/'), env, tty, pipeStdin: false, arg0: null, ...more })
+    return this.ask('process/start', {
+      processId,
+      argv,
+      cwd: this.subject.path('/'),
+      env,
+      tty,
+      pipeStdin: false,
+      arg0: null,
+      ...more,
+    })
   }
 
   close(): Promise<void> {

@@ -9,10 +9,19 @@ export function table(lines: readonly Line[]): string {
     ...lines.map((line) => {
       const ratio = line.reference === undefined ? undefined : line.ours / line.reference
       const ratioText = ratio === undefined ? '' : ratio.toFixed(2)
-      return [line.label, line.unit, number(line.ours), number(line.reference), ratioText, ...targetCells(line.target, line.ours, ratio)]
+      return [
+        line.label,
+        line.unit,
+        number(line.ours),
+        number(line.reference),
+        ratioText,
+        ...targetCells(line.target, line.ours, ratio),
+      ]
     }),
   ]
-  const widths = (cells[0] as string[]).map((_, column) => Math.max(...cells.map((row) => (row[column] as string).length)))
+  const widths = (cells[0] as string[]).map((_, column) =>
+    Math.max(...cells.map((row) => (row[column] as string).length)),
+  )
   const pad = (cell: string, column: number): string => {
     const width = widths[column] as number
     return isNumeric(column) ? cell.padStart(width) : cell.padEnd(width)

@@ -41,7 +41,15 @@ export function makeData(random: Random): Data {
   const linesFile = join(folder, 'lines')
   writeFileSync(linesFile, lines)
   const tree = join(folder, 'tree')
-  return { folder, lines, linesFile, terminalLines, noise: random.fork('noise').bytes(NOISE_BYTES), tree, treePaths: makeTree(tree) }
+  return {
+    folder,
+    lines,
+    linesFile,
+    terminalLines,
+    noise: random.fork('noise').bytes(NOISE_BYTES),
+    tree,
+    treePaths: makeTree(tree),
+  }
 }
 
 /** So many bytes of whole lines, as a terminal shows them. */

@@ -161,7 +161,8 @@ export async function startNetwork(name: string, subject: Subject, ledger: Ledge
 export function stdioEndpoint(name: string, subject: Subject, ledger: Ledger): Endpoint {
   const servers = new Servers(name, subject, ledger)
   let ending: Promise<void> = Promise.resolve()
-  const end = (signal: EndSignal): Promise<void> => (ending = servers.end((child) => child.kill(signal), signal === 'SIGTERM' ? 0 : signal))
+  const end = (signal: EndSignal): Promise<void> =>
+    (ending = servers.end((child) => child.kill(signal), signal === 'SIGTERM' ? 0 : signal))
   return {
     name,
     url: '',

@@ -120,7 +120,8 @@ export class Followed {
     const check = this.#checks.get(stream)
     if (check !== undefined) return check.take(bytes)
     const text = this.#texts.get(stream)
-    if (text === undefined) return this.#fault(`unexpected output on ${stream}: ${JSON.stringify(bytes.toString('latin1', 0, 200))}`)
+    if (text === undefined)
+      return this.#fault(`unexpected output on ${stream}: ${JSON.stringify(bytes.toString('latin1', 0, 200))}`)
     this.#texts.set(stream, text + bytes.toString('latin1'))
   }
 
@@ -180,8 +181,10 @@ export class Followed {
   }
 
   #jump(missing: number, bytes: number, decoded: readonly { stream: Stream; bytes: Buffer }[]): void {
-    if (!this.#mayMiss || bytes < FULL_BYTES) return this.#fault(`${missing} events are lost, though only ${bytes} bytes are kept`)
+    if (!this.#mayMiss || bytes < FULL_BYTES)
+      return this.#fault(`${missing} events are lost, though only ${bytes} bytes are kept`)
     const [first] = decoded
-    if (first !== undefined) this.#checks.get(first.stream)?.skipTo(Buffer.concat(decoded.slice(0, 64).map((piece) => piece.bytes)))
+    if (first !== undefined)
+      this.#checks.get(first.stream)?.skipTo(Buffer.concat(decoded.slice(0, 64).map((piece) => piece.bytes)))
   }
 }

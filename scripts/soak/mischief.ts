@@ -121,7 +121,9 @@ export const leaveForGood = (endpoint: Endpoint, sessionMs: number, mischief: Mi
     }
     watches.push(watch())
   }
-  return repeatedly(mischief, LEAVE_MS, leave).then(() => Promise.all(watches)).then(() => {})
+  return repeatedly(mischief, LEAVE_MS, leave)
+    .then(() => Promise.all(watches))
+    .then(() => {})
 }
 
 /** How long the end of a session may take. */
@@ -146,4 +148,3 @@ export const endStdioServer = (client: Client, mischief: Mischief): Promise<void
     mischief.ledger.count(mischief.ledger.mischief, `stdio server ended (${finishes ? 'end of stdin' : signal})`)
     await (finishes ? session.finish() : client.endpoint.end(signal))
   })
-

@@ -63,7 +63,8 @@ export function descendants(root: number): { pid: number; started: string }[] {
   return found
 }
 
-export const isStill = ({ pid, started }: { pid: number; started: string }): boolean => isAlive(pid) && statFields(pid)?.[19] === started
+export const isStill = ({ pid, started }: { pid: number; started: string }): boolean =>
+  isAlive(pid) && statFields(pid)?.[19] === started
 
 /** Dead children that nobody has waited for. */
 export const zombiesOf = (parent: number): number =>

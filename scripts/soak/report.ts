@@ -13,7 +13,12 @@ const FD_NOISE = 4
 /** In the first minutes everything rises, to what is kept of ended processes, so a shorter second half is not judged. */
 const JUDGED_HOURS = 1 / 6
 
-export function progress(seconds: number, ledger: Ledger, { resident, anonymous, fds }: Sample, processes: number): string {
+export function progress(
+  seconds: number,
+  ledger: Ledger,
+  { resident, anonymous, fds }: Sample,
+  processes: number,
+): string {
   const { sent, answered, abandoned, ended, lost, wrongBytes, faults } = ledger
   return [
     `${seconds.toFixed(0).padStart(5)} s`,

@@ -54,7 +54,9 @@ export class Requests {
   answer({ id, result, error }: Answer, instead?: Error): void {
     const pending = id === NO_ID ? this.#malformed.shift() : this.#pending.get(id)
     if (pending === undefined) {
-      return this.#ledger.fault(`${this.#name}: an answer to nothing: ${JSON.stringify({ id, result, error }).slice(0, 200)}`)
+      return this.#ledger.fault(
+        `${this.#name}: an answer to nothing: ${JSON.stringify({ id, result, error }).slice(0, 200)}`,
+      )
     }
     this.#pending.delete(id)
     this.#ledger.answered++

@@ -22,7 +22,8 @@ const upgrade = (more = ''): string =>
   'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
   `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\n${more}\r\n`
 
-const get = (path: string, more = ''): string => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n${more}\r\n`
+const get = (path: string, more = ''): string =>
+  `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n${more}\r\n`
 
 const REQUEST = '{"id":1,"method":"initialize","params":{"clientName":"rude","resumeSessionId":null}}'
 const SWITCHED = /^HTTP\/1\.1 101 /
@@ -37,12 +38,19 @@ const rudenesses: readonly Rudeness[] = [
   { name: 'says half a request', says: (random) => [upgrade().slice(0, random.whole(1, upgrade().length - 1))] },
   { name: 'says noise', says: (random) => [random.bytes(random.size(1, 10_000))] },
   { name: 'leaves after the upgrade', says: () => [upgrade()] },
-  { name: 'leaves within a frame', says: (random) => [upgrade(), clientFrame(REQUEST).subarray(0, random.whole(1, REQUEST.length))] },
+  {
+    name: 'leaves within a frame',
+    says: (random) => [upgrade(), clientFrame(REQUEST).subarray(0, random.whole(1, REQUEST.length))],
+  },
   { name: 'leaves after a request', says: () => [upgrade(), clientFrame(REQUEST)] },
   { name: 'does not mask', says: () => [upgrade(), UNMASKED], expects: SWITCHED },
   { name: 'begins a frame that is too long', says: () => [upgrade(), TOO_LONG], expects: SWITCHED },
   { name: 'sends noise for frames', says: (random) => [upgrade(), NO_FRAME, random.bytes(500)], expects: SWITCHED },
-  { name: 'comes from a browser', says: () => [get('/readyz', 'Origin: http://example.com\r\n')], expects: /^HTTP\/1\.1 403 / },
+  {
+    name: 'comes from a browser',
+    says: () => [get('/readyz', 'Origin: http://example.com\r\n')],
+    expects: /^HTTP\/1\.1 403 /,
+  },
   { name: 'asks whether it is ready', says: () => [get('/readyz')], expects: /^HTTP\/1\.1 200 / },
   { name: 'asks for what is not there', says: () => [get('/nothing/here')], expects: /^HTTP\/1\.1 404 / },
 ]
@@ -50,7 +58,11 @@ const rudenesses: readonly Rudeness[] = [
 /** The share of peers that go at once. */
 const HASTE = 0.3
 
-export async function rudePeers(endpoint: Endpoint, { ledger, random, isOver }: Mischief, meanMs: number): Promise<void> {
+export async function rudePeers(
+  endpoint: Endpoint,
+  { ledger, random, isOver }: Mischief,
+  meanMs: number,
+): Promise<void> {
   while (!isOver()) {
     await sleep(random.pause(meanMs))
     const rudeness = random.pick(rudenesses)
@@ -59,7 +71,12 @@ export async function rudePeers(endpoint: Endpoint, { ledger, random, isOver }: 
   }
 }
 
-async function meet(endpoint: Endpoint, { says, expects }: Rudeness, random: Random, fault: (what: string) => void): Promise<void> {
+async function meet(
+  endpoint: Endpoint,
+  { says, expects }: Rudeness,
+  random: Random,
+  fault: (what: string) => void,
+): Promise<void> {
   const socket = connect({ host: '127.0.0.1', port: Number(new URL(endpoint.url).port), noDelay: true })
   const isHasty = random.chance(HASTE)
   let heard = ''
@@ -78,7 +95,13 @@ async function meet(endpoint: Endpoint, { says, expects }: Rudeness, random: Ran
   await closed
 }
 
-async function expectClose(socket: Socket, closed: Promise<true>, heard: () => string, expects: RegExp, fault: (what: string) => void) {
+async function expectClose(
+  socket: Socket,
+  closed: Promise<true>,
+  heard: () => string,
+  expects: RegExp,
+  fault: (what: string) => void,
+) {
   // Once it has ended its side it waits for ours.
   socket.once('end', () => socket.end())
   if ((await Promise.race([closed, sleep(REACTION_MS)])) !== true) fault(`not closed within ${REACTION_MS} ms`)

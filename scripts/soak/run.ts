@@ -63,7 +63,12 @@ const FDS_FOR_GOOD = 8
 function ours(options: Options, run: string): Subject {
   const program = join(dirname(dirname(import.meta.dirname)), 'dist', 'exec-server')
   const limits = ['--session-ttl-seconds', String(SESSION_SECONDS), '--retained-mib', String(RETAINED_MIB)]
-  return { command: [...(options.ours?.split(' ') ?? [program]), ...limits], env: process.env, run, leavesNothing: true }
+  return {
+    command: [...(options.ours?.split(' ') ?? [program]), ...limits],
+    env: process.env,
+    run,
+    leavesNothing: true,
+  }
 }
 
 function reference(options: Options, run: string): Subject {
@@ -129,7 +134,11 @@ async function main(): Promise<boolean> {
   const stdio = stdioEndpoint('stdio', subject, ledger)
   const end = performance.now() + minutes * 60_000
   const scene: Scene = { ledger, random, data, web, tasks, isOver: () => performance.now() > end }
-  const mischief = (name: string): Mischief => ({ ledger, random: random.fork(`mischief/${name}`), isOver: scene.isOver })
+  const mischief = (name: string): Mischief => ({
+    ledger,
+    random: random.fork(`mischief/${name}`),
+    isOver: scene.isOver,
+  })
 
   const clients = (count: number, endpoint: Endpoint): Client[] =>
     Array.from({ length: count }, (_, index) => new Client(`${endpoint.name}${index + 1}`, endpoint, ledger))
@@ -166,10 +175,19 @@ async function main(): Promise<boolean> {
   for (const deadline = Date.now() + SETTLE_MS; !settled() && Date.now() < deadline; ) await sleep(200)
   const fdsAfter = openFds(steady.pid)
   const zombies = zombiesOf(steady.pid)
-  for (const pid of workers().filter(isAlive)) ledger.leave(`${commandOf(pid)}, a child of a server that has nothing to do`)
+  for (const pid of workers().filter(isAlive))
+    ledger.leave(`${commandOf(pid)}, a child of a server that has nothing to do`)
   await Promise.all([steady.finish(), restarted.finish(), web.stop()])
 
-  const { text, isGood } = summary(ledger, { minutes, seed, samples, roundTripsMs: probe.timesMs, zombies, fdsBefore, fdsAfter })
+  const { text, isGood } = summary(ledger, {
+    minutes,
+    seed,
+    samples,
+    roundTripsMs: probe.timesMs,
+    zombies,
+    fdsBefore,
+    fdsAfter,
+  })
   process.stdout.write(`\n${text}`)
   return isGood
 }

@@ -17,7 +17,12 @@ export class Samples {
 
   take(): Sample {
     const { resident, anonymous } = memory(this.#pid)
-    const sample = { hours: (performance.now() - this.#start) / 3_600_000, resident, anonymous, fds: openFds(this.#pid) }
+    const sample = {
+      hours: (performance.now() - this.#start) / 3_600_000,
+      resident,
+      anonymous,
+      fds: openFds(this.#pid),
+    }
     this.#taken.push(sample)
     return sample
   }
@@ -47,7 +52,9 @@ type Point = readonly [hours: number, value: number]
 /** The least of each minute: what is kept, and not what happens to be under way. */
 function lowest(points: readonly Point[]): Point[] {
   const minutes = Map.groupBy(points, ([hours]) => Math.floor(hours * 60))
-  return Array.from(minutes.values(), (minute) => minute.reduce((least, point) => (point[1] < least[1] ? point : least)))
+  return Array.from(minutes.values(), (minute) =>
+    minute.reduce((least, point) => (point[1] < least[1] ? point : least)),
+  )
 }
 
 /** Of the line with the least squares. */

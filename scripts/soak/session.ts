@@ -192,12 +192,17 @@ export class Session {
 
   async #recover(followed: Followed): Promise<void> {
     try {
-      const read: ReadResult = await this.#ask('process/read', { processId: followed.processId, afterSeq: followed.last, waitMs: 0 })
+      const read: ReadResult = await this.#ask('process/read', {
+        processId: followed.processId,
+        afterSeq: followed.last,
+        waitMs: 0,
+      })
       followed.recover(read)
     } catch (error) {
       // One whose start never came through is to be started again.
       if (!(error instanceof RpcFailure)) throw error
-      if (followed.isStarted) this.ledger.fault(`process ${followed.processId} is unknown after a resume: ${error.message}`)
+      if (followed.isStarted)
+        this.ledger.fault(`process ${followed.processId} is unknown after a resume: ${error.message}`)
       followed.recover(undefined)
     }
   }
@@ -264,7 +269,9 @@ export class Session {
   async #failToComeBack(): Promise<void> {
     const link = await this.endpoint.open()
     this.ledger.sent++
-    link.send(JSON.stringify({ id: 0, method: 'initialize', params: { clientName: 'soak', resumeSessionId: this.#id } }))
+    link.send(
+      JSON.stringify({ id: 0, method: 'initialize', params: { clientName: 'soak', resumeSessionId: this.#id } }),
+    )
     await sleep(0)
     const ended = untilEnd(link)
     link.cut('without a word')

@@ -33,7 +33,8 @@ export class StreamCheck {
     for (let taken = 0; taken < bytes.length; ) {
       const place = this.#at % block.length
       const size = Math.min(bytes.length - taken, block.length - place, length - this.#at)
-      if (size <= 0) return this.#fail(bytes.length - taken, `${bytes.length - taken} bytes beyond the end at ${length}`)
+      if (size <= 0)
+        return this.#fail(bytes.length - taken, `${bytes.length - taken} bytes beyond the end at ${length}`)
       if (bytes.compare(block, place, place + size, taken, taken + size) !== 0) {
         const [found, expected] = [bytes.subarray(taken, taken + size), block.subarray(place, place + size)]
         return this.#fail(size, `at ${this.#at} there is ${brief(found)} instead of ${brief(expected)}`)
@@ -59,7 +60,8 @@ export class StreamCheck {
     const { length } = this.#expected
     this.#ledger.expectedBytes += isWhole ? length : this.#at
     this.#ledger.receivedBytes += this.#at
-    if (isWhole && !this.#failed && this.#at < length) this.#fail(length - this.#at, `ended at ${this.#at} instead of ${length}`)
+    if (isWhole && !this.#failed && this.#at < length)
+      this.#fail(length - this.#at, `ended at ${this.#at} instead of ${length}`)
   }
 
   #fail(bytes: number, detail: string): void {

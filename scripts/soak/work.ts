@@ -32,7 +32,12 @@ export const PATH = '/usr/local/bin:/usr/bin:/bin'
 
 export type StartOptions = { tty?: boolean; pipeStdin?: boolean; mayMiss?: boolean; sandbox?: object; cwd?: string }
 
-export async function start(work: Work, argv: readonly string[], streams: Streams, options: StartOptions = {}): Promise<Followed> {
+export async function start(
+  work: Work,
+  argv: readonly string[],
+  streams: Streams,
+  options: StartOptions = {},
+): Promise<Followed> {
   const { session } = work
   const { tty = false, pipeStdin = false, mayMiss = false, sandbox = null, cwd = work.data.folder } = options
   const processId = session.unique('p')
@@ -94,7 +99,12 @@ export function until<T>(work: Work, followed: Followed, probe: () => T | undefi
 }
 
 /** Waits until the text of a stream matches. */
-export const untilText = (work: Work, followed: Followed, pattern: RegExp, stream: 'stdout' | 'pty' = 'stdout'): Promise<RegExpExecArray> =>
+export const untilText = (
+  work: Work,
+  followed: Followed,
+  pattern: RegExp,
+  stream: 'stdout' | 'pty' = 'stdout',
+): Promise<RegExpExecArray> =>
   until(work, followed, () => pattern.exec(followed.text(stream)) ?? undefined, String(pattern))
 
 export async function terminate({ session }: Work, { processId }: Followed): Promise<boolean> {
@@ -131,7 +141,8 @@ export async function feed(work: Work, { processId }: Followed, bytes: Buffer): 
     if (failed !== undefined && !(failed.reason instanceof CutOff)) throw failed.reason
     const statuses: string[] = []
     // After a cut nobody knows which of them came through; the server does, by their ids.
-    if (failed !== undefined) for (const params of writes) statuses.push((await session.call('process/write', params)).status)
+    if (failed !== undefined)
+      for (const params of writes) statuses.push((await session.call('process/write', params)).status)
     else for (const answer of answers) if (answer.status === 'fulfilled') statuses.push(answer.value.status)
     const refused = statuses.find((status) => status !== 'accepted')
     if (refused !== undefined) throw new Error(`a write to process ${processId} was answered with ${refused}`)
@@ -176,4 +187,3 @@ export function expectRefusal({ ledger }: Work, what: string, error: unknown, co
   if (!(error instanceof RpcFailure)) throw error
   if (error.code !== code) ledger.fault(`${what} was refused with ${error.code} (${error.message}) instead of ${code}`)
 }
-

@@ -28,7 +28,11 @@ export function delay(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /** A signal that is aborted with what `error` makes once the time is up, or with another signal; `done` lets go of both. */
-export function deadline(ms: number, error: () => Error, signal?: AbortSignal): { signal: AbortSignal; done: () => void } {
+export function deadline(
+  ms: number,
+  error: () => Error,
+  signal?: AbortSignal,
+): { signal: AbortSignal; done: () => void } {
   const controller = new AbortController()
   const timer = setTimeout(() => controller.abort(error()), ms)
   const abort = (): void => controller.abort(signal?.reason)

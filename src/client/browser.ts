@@ -11,7 +11,15 @@ export async function connect(url: string | URL, options: ClientOptions = {}): P
   return openClient(webSocketConnector(String(url)), options, clientLimits(options))
 }
 
-export { ConnectError, DisconnectedError, ErrorCode, OutputLostError, ProtocolError, RpcError, UnsupportedError } from './errors.ts'
+export {
+  ConnectError,
+  DisconnectedError,
+  ErrorCode,
+  OutputLostError,
+  ProtocolError,
+  RpcError,
+  UnsupportedError,
+} from './errors.ts'
 export { defaultClientLimits } from './limits.ts'
 export type { ClientLimits } from './limits.ts'
 export type * from './types.ts'

@@ -29,7 +29,12 @@ const DEFAULT_NAME = 'exec-server-client'
 /** How long the server may take to end the processes of a client that closes. It ends them by itself a little later. */
 const FAREWELL_MS = 1000
 
-export function clientLimits({ connectTimeoutMs, initializeTimeoutMs, recoveryTimeoutMs, limits }: ClientOptions): ClientLimits {
+export function clientLimits({
+  connectTimeoutMs,
+  initializeTimeoutMs,
+  recoveryTimeoutMs,
+  limits,
+}: ClientOptions): ClientLimits {
   const all = { ...defaultClientLimits, ...limits }
   return {
     ...all,
@@ -40,8 +45,17 @@ export function clientLimits({ connectTimeoutMs, initializeTimeoutMs, recoveryTi
 }
 
 /** Throws ConnectError, and RpcError if the server refuses the handshake. Nothing is left behind then. */
-export async function openClient(connector: Connector, options: ClientOptions, limits: ClientLimits): Promise<ExecClient> {
-  const session = await Session.open({ connector, limits, clientName: options.clientName ?? DEFAULT_NAME, signal: options.signal })
+export async function openClient(
+  connector: Connector,
+  options: ClientOptions,
+  limits: ClientLimits,
+): Promise<ExecClient> {
+  const session = await Session.open({
+    connector,
+    limits,
+    clientName: options.clientName ?? DEFAULT_NAME,
+    signal: options.signal,
+  })
   const processes = createProcesses(session, limits)
   let closing: Promise<void> | undefined
   const close = (): Promise<void> => (closing ??= farewell(session, () => processes.terminateAll()))
@@ -90,7 +104,10 @@ async function run(client: ExecClient, options: StartOptions, collect: Collect =
   const { signal, input, ...bounds } = collect
   const process = await client.start(input === undefined ? options : { ...options, stdin: 'pipe' }, { signal })
   try {
-    const [output] = await Promise.all([process.output({ signal, ...bounds }), input === undefined ? undefined : feed(process.stdin, input)])
+    const [output] = await Promise.all([
+      process.output({ signal, ...bounds }),
+      input === undefined ? undefined : feed(process.stdin, input),
+    ])
     return output
   } catch (error) {
     void process.terminate().catch(() => {})

@@ -41,7 +41,8 @@ async function connectorFor(target: Target, limits: ClientLimits): Promise<Conne
   }
   if ('command' in target) {
     if (target.command.length === 0) throw new ConnectError('the command is empty')
-    if (target.cwd !== undefined && !isAbsolute(target.cwd)) throw new ConnectError(`the directory of the command is not absolute: ${target.cwd}`)
+    if (target.cwd !== undefined && !isAbsolute(target.cwd))
+      throw new ConnectError(`the directory of the command is not absolute: ${target.cwd}`)
     return stdioConnector(target, limits)
   }
   if ('readable' in target) return streamsConnector(target, limits)

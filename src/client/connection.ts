@@ -16,7 +16,11 @@ export type ConnectionEvents = {
   lost(reason: string): void
 }
 
-export type Answered = { resolve: (result: unknown) => void; reject: (error: RpcError) => void; lost: (reason: string) => void }
+export type Answered = {
+  resolve: (result: unknown) => void
+  reject: (error: RpcError) => void
+  lost: (reason: string) => void
+}
 
 export class Connection implements WireEvents {
   readonly #limits: ClientLimits
@@ -75,7 +79,9 @@ export class Connection implements WireEvents {
     if (typeof method === 'string') {
       if (id === undefined) return this.#events.notification(method, params)
       // Servers ask only clients that have said that they can answer.
-      return this.#wire?.send(`{"error":{"code":${ErrorCode.MethodNotFound},"message":"this client answers no requests"},"id":${JSON.stringify(id)}}`)
+      return this.#wire?.send(
+        `{"error":{"code":${ErrorCode.MethodNotFound},"message":"this client answers no requests"},"id":${JSON.stringify(id)}}`,
+      )
     }
     const request = this.#requests.get(id as number)
     // Of a call that was given up, or an answer to a message that the server could not read.
@@ -86,7 +92,8 @@ export class Connection implements WireEvents {
     }
     const { code, message: text } = error as { code?: unknown; message?: unknown }
     // Until here it is one of those that are told of the end.
-    if (typeof code !== 'number' || typeof text !== 'string') throw new ProtocolError('an error without code and message')
+    if (typeof code !== 'number' || typeof text !== 'string')
+      throw new ProtocolError('an error without code and message')
     if (code === TRANSPORT_CLOSED) return this.end('the server said that the connection has gone')
     this.#requests.delete(id as number)
     request.reject(new RpcError(code, text))
@@ -96,7 +103,8 @@ export class Connection implements WireEvents {
 
   /** `params` is JSON text. */
   request(method: string, params: string, answered: Answered): void {
-    if (this.#lost !== undefined || this.#wire === undefined) return answered.lost(this.#lost ?? 'the connection is not open')
+    if (this.#lost !== undefined || this.#wire === undefined)
+      return answered.lost(this.#lost ?? 'the connection is not open')
     const id = this.#nextId++
     this.#requests.set(id, answered)
     this.#wire.send(`{"id":${id},"method":"${method}","params":${params}}`)
@@ -108,7 +116,13 @@ export class Connection implements WireEvents {
 
   /** Nothing is read meanwhile, where the wire can do that. */
   setPaused(isPaused: boolean): void {
-    if (this.#lost !== undefined || isPaused === this.#isPaused || this.#wire?.pause === undefined || this.#wire.resume === undefined) return
+    if (
+      this.#lost !== undefined ||
+      isPaused === this.#isPaused ||
+      this.#wire?.pause === undefined ||
+      this.#wire.resume === undefined
+    )
+      return
     this.#isPaused = isPaused
     if (isPaused) this.#wire.pause()
     else this.#wire.resume()

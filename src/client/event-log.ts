@@ -15,7 +15,7 @@ export type LogBounds = {
   unread: { events: number; bytes: number }
 }
 
-type Entry = { event: SequencedEvent; /** Bytes of output up to and with this one. */ total: number }
+type Entry = { event: SequencedEvent /** Bytes of output up to and with this one. */; total: number }
 
 export class EventLog {
   readonly #bounds: LogBounds

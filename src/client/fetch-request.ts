@@ -21,10 +21,15 @@ export type AskedRequest = {
 const NORMALIZED = new Set(['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT'])
 
 /** Throws TypeError for what is no request, RangeError for a body above `maxBody` bytes, and the signal's reason. */
-export async function readRequest(input: string | URL | Request, init: HttpInit, maxBody: number): Promise<AskedRequest> {
+export async function readRequest(
+  input: string | URL | Request,
+  init: HttpInit,
+  maxBody: number,
+): Promise<AskedRequest> {
   const request = input instanceof Request ? input : undefined
   const url = new URL(request?.url ?? String(input))
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new TypeError(`fetch makes http and https requests, not ${url.protocol}`)
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    throw new TypeError(`fetch makes http and https requests, not ${url.protocol}`)
   // A check that nobody makes is worse than none.
   if ((init.integrity ?? request?.integrity ?? '') !== '') throw new TypeError('integrity is not checked here')
   const method = methodOf(init.method ?? request?.method ?? 'GET')
@@ -32,7 +37,8 @@ export async function readRequest(input: string | URL | Request, init: HttpInit,
   const signal = init.signal ?? request?.signal ?? undefined
   signal?.throwIfAborted()
   const given = init.body ?? request?.body ?? undefined
-  if (given !== undefined && (method === 'GET' || method === 'HEAD')) throw new TypeError(`a ${method} request has no body`)
+  if (given !== undefined && (method === 'GET' || method === 'HEAD'))
+    throw new TypeError(`a ${method} request has no body`)
   const { body, type } = given === undefined ? {} : await readBody(given, maxBody, signal)
   if (type !== undefined && !has(headers, 'content-type')) headers.push({ name: 'content-type', value: type })
   return {
@@ -51,17 +57,24 @@ function methodOf(text: string): string {
   return NORMALIZED.has(upper) ? upper : text
 }
 
-export const has = (headers: readonly HeaderLine[], name: string): boolean => headers.some((header) => header.name === name)
+export const has = (headers: readonly HeaderLine[], name: string): boolean =>
+  headers.some((header) => header.name === name)
 
 /** Lists keep their order and repeats. Throws TypeError for what is no header. */
 function headerLines(headers: HeadersInit | undefined): HeaderLine[] {
   if (headers === undefined) return []
   new Headers(headers)
   const pairs = Symbol.iterator in headers ? [...(headers as Iterable<[string, string]>)] : Object.entries(headers)
-  return pairs.map(([name, value]) => ({ name: name.toLowerCase(), value: String(value).replace(/^[\t\r\n ]+|[\t\r\n ]+$/g, '') }))
+  return pairs.map(([name, value]) => ({
+    name: name.toLowerCase(),
+    value: String(value).replace(/^[\t\r\n ]+|[\t\r\n ]+$/g, ''),
+  }))
 }
 
-function fromEnvironment(given: NonNullable<HttpInit['headersFromEnvironment']>, others: readonly HeaderLine[]): HeaderLine[] {
+function fromEnvironment(
+  given: NonNullable<HttpInit['headersFromEnvironment']>,
+  others: readonly HeaderLine[],
+): HeaderLine[] {
   return given.map(({ name, prefix = '', variable }) => {
     new Headers([[name, prefix]])
     const line = { name: name.toLowerCase(), value: prefix, valueEnvVar: variable }
@@ -72,7 +85,8 @@ function fromEnvironment(given: NonNullable<HttpInit['headersFromEnvironment']>,
 
 function milliseconds(timeoutMs: number | undefined): number | undefined {
   if (timeoutMs === undefined) return undefined
-  if (!(timeoutMs >= 0 && timeoutMs <= Number.MAX_SAFE_INTEGER)) throw new TypeError('timeoutMs must be a number of milliseconds')
+  if (!(timeoutMs >= 0 && timeoutMs <= Number.MAX_SAFE_INTEGER))
+    throw new TypeError('timeoutMs must be a number of milliseconds')
   return Math.ceil(timeoutMs)
 }
 
@@ -89,11 +103,14 @@ async function readBody(
   const reader = body?.getReader()
   try {
     for (;;) {
-      const { done, value } = (await unlessAborted(reader?.read() ?? Promise.resolve(undefined), signal)) ?? { done: true }
+      const { done, value } = (await unlessAborted(reader?.read() ?? Promise.resolve(undefined), signal)) ?? {
+        done: true,
+      }
       if (done || value === undefined) return { body: joined(pieces, total), type }
       if (!(value instanceof Uint8Array)) throw new TypeError('a request body is a stream of Uint8Arrays')
       total += value.length
-      if (total > maxBytes) throw new RangeError(`a request body goes in one message, of no more than ${maxBytes} bytes`)
+      if (total > maxBytes)
+        throw new RangeError(`a request body goes in one message, of no more than ${maxBytes} bytes`)
       pieces.push(value)
     }
   } catch (error) {

@@ -74,14 +74,18 @@ function withSignal(body: HttpBody, signal: AbortSignal | undefined): HttpBody {
  * tell nothing of themselves.
  */
 function checkAbilities({ redirect, headers }: AskedRequest, { environmentInfo }: Caller): void {
-  if (redirect !== 'follow' && environmentInfo === undefined) throw new UnsupportedError('the server follows all redirects')
+  if (redirect !== 'follow' && environmentInfo === undefined)
+    throw new UnsupportedError('the server follows all redirects')
   const hasSecret = headers.some(({ valueEnvVar }) => valueEnvVar !== undefined)
   if (hasSecret && environmentInfo?.capabilities?.['httpHeaderEnvVars'] !== true) {
     throw new UnsupportedError('the server cannot take a header from its environment')
   }
 }
 
-function requestParams({ method, url, headers, body, redirect, timeoutMs }: AskedRequest, { id, window }: HttpBody): ParamsText {
+function requestParams(
+  { method, url, headers, body, redirect, timeoutMs }: AskedRequest,
+  { id, window }: HttpBody,
+): ParamsText {
   const rest = {
     method,
     url,
@@ -98,7 +102,8 @@ function requestParams({ method, url, headers, body, redirect, timeoutMs }: Aske
 
 function respond(asked: AskedRequest, answer: Answer, body: HttpBody): Response {
   const { status } = answer ?? {}
-  if (typeof status !== 'number' || !Number.isInteger(status)) throw new ProtocolError('http/request was answered without a status')
+  if (typeof status !== 'number' || !Number.isInteger(status))
+    throw new ProtocolError('http/request was answered without a status')
   const headers = headersOf(answer?.headers)
   if (asked.redirect === 'error' && REDIRECT_STATUSES.has(status) && headers.has('location')) {
     throw new TypeError('fetch failed', { cause: new Error('unexpected redirect') })
@@ -107,7 +112,10 @@ function respond(asked: AskedRequest, answer: Answer, body: HttpBody): Response 
   if (isNull) body.drop()
   // Others than these cannot be made, though servers send them.
   const isLawful = status >= 200 && status <= 599
-  const response = new Response(isNull ? null : decoded(body.stream(), asked, headers), { status: isLawful ? status : 200, headers })
+  const response = new Response(isNull ? null : decoded(body.stream(), asked, headers), {
+    status: isLawful ? status : 200,
+    headers,
+  })
   if (!isLawful) Object.defineProperties(response, { status: { value: status }, ok: { value: false } })
   if (asked.redirect !== 'follow') Object.defineProperty(response, 'url', { value: asked.url.replace(/#.*$/, '') })
   return response
@@ -123,6 +131,7 @@ type ByteStream = ReadableStream<Uint8Array<ArrayBuffer>>
 
 function decoded(stream: ByteStream, asked: AskedRequest, headers: Headers): ByteStream {
   const coding = CODINGS[headers.get('content-encoding')?.trim().toLowerCase() ?? '']
-  if (coding === undefined || has(asked.headers, 'accept-encoding') || headers.get('content-length') === '0') return stream
+  if (coding === undefined || has(asked.headers, 'accept-encoding') || headers.get('content-length') === '0')
+    return stream
   return stream.pipeThrough(new DecompressionStream(coding))
 }

@@ -55,7 +55,12 @@ export type Sink = {
 }
 
 /** Empties the file, or makes it, and writes it from its beginning. Throws UnsupportedError where the server has no blocks. */
-export async function writeBlocks(calls: FileCalls, path: string | URL, { sandbox }: FileOptions, stop: AbortSignal): Promise<Sink> {
+export async function writeBlocks(
+  calls: FileCalls,
+  path: string | URL,
+  { sandbox }: FileOptions,
+  stop: AbortSignal,
+): Promise<Sink> {
   const { fileBlock, fileBlocksAhead } = calls.limits
   const file = await openFile(calls, path, 'replace', sandbox)
   const way = new AbortController()

@@ -49,7 +49,12 @@ export function createFileCalls(caller: Caller, limits: ClientLimits): FileCalls
 }
 
 /** Whether opening a file has shown that the server has no blocks. Nothing was done then, and the file may be handled whole. */
-export function lackedBlocks(error: unknown, calls: FileCalls, mode: 'read' | 'replace', options: FileOptions): boolean {
+export function lackedBlocks(
+  error: unknown,
+  calls: FileCalls,
+  mode: 'read' | 'replace',
+  options: FileOptions,
+): boolean {
   return error instanceof UnsupportedError && !calls.hasBlocks(mode, options)
 }
 
@@ -58,11 +63,16 @@ export function checkLinks({ caller }: FileCalls, method: string, { followSymlin
   if (followSymlinks !== false) return
   if (FOLLOW_ALWAYS.has(method)) throw new UnsupportedError(`${method} follows symbolic links`)
   // It came with 0.150, as did the server's word on itself; older ones pass it over.
-  if (caller.environmentInfo === undefined) throw new UnsupportedError('the server cannot be told not to follow symbolic links')
+  if (caller.environmentInfo === undefined)
+    throw new UnsupportedError('the server cannot be told not to follow symbolic links')
 }
 
 /** The params of a call about one path. */
-export function about(path: string | URL, { sandbox, followSymlinks }: FileOptions, more: object = {}): (paths: Paths) => object {
+export function about(
+  path: string | URL,
+  { sandbox, followSymlinks }: FileOptions,
+  more: object = {},
+): (paths: Paths) => object {
   return (paths) => ({
     path: paths.toWire(path),
     ...more,

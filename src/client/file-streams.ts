@@ -11,7 +11,11 @@ import { readFile, writeFile } from './whole-file.ts'
 type Path = string | URL
 
 /** Nothing is asked for before the first read. After a lost connection it fails with the DisconnectedError, recovered or not. */
-export function readStream(calls: FileCalls, path: Path, options: FileOptions & { offset?: number } = {}): ReadableStream<Uint8Array> {
+export function readStream(
+  calls: FileCalls,
+  path: Path,
+  options: FileOptions & { offset?: number } = {},
+): ReadableStream<Uint8Array> {
   const { signal, offset = 0 } = options
   if (!Number.isSafeInteger(offset) || offset < 0) throw new RangeError('offset must be a whole number of bytes')
   const stop = new AbortController()
@@ -144,7 +148,9 @@ function wholeSink(calls: FileCalls, path: Path, options: FileOptions): Sink {
     write: async (bytes) => {
       total += bytes.length
       if (total > fileInOneMessage) {
-        throw new UnsupportedError(`the server takes ${fileInOneMessage} bytes in a message at most, and cannot write this file by blocks`)
+        throw new UnsupportedError(
+          `the server takes ${fileInOneMessage} bytes in a message at most, and cannot write this file by blocks`,
+        )
       }
       pieces.push(bytes.slice())
     },

@@ -74,7 +74,8 @@ export function createFiles(caller: Caller, limits: ClientLimits): RemoteFiles {
         await getMetadata(path, options)
         return true
       } catch (error) {
-        if (error instanceof RpcError && (error.code === ErrorCode.NotFound || NOT_A_DIRECTORY.test(error.message))) return false
+        if (error instanceof RpcError && (error.code === ErrorCode.NotFound || NOT_A_DIRECTORY.test(error.message)))
+          return false
         throw error
       }
     },
@@ -110,7 +111,8 @@ export function createFiles(caller: Caller, limits: ClientLimits): RemoteFiles {
         answer = await look<Answer<WalkOutcome>>(Method.FsWalk, path, rest, { options: bounds })
       } catch (error) {
         if (!(error instanceof UnsupportedError) || rest.followSymlinks === false) throw error
-        if (maxDirectories < 1 || maxEntries < 1) throw invalidRequest('filesystem walk limits must be greater than zero')
+        if (maxDirectories < 1 || maxEntries < 1)
+          throw invalidRequest('filesystem walk limits must be greater than zero')
         if (maxDepth > walkDepth || maxDirectories > walkDirectories || maxEntries > walkEntries) {
           const maximums = `depth=${walkDepth}, directories=${walkDirectories}, entries=${walkEntries}`
           throw invalidRequest(`filesystem walk limits exceed maximums: ${maximums}`)
@@ -128,7 +130,8 @@ export function createFiles(caller: Caller, limits: ClientLimits): RemoteFiles {
   }
 }
 
-const utf8Bytes = (data: Uint8Array | string): Uint8Array => (typeof data === 'string' ? new TextEncoder().encode(data) : data)
+const utf8Bytes = (data: Uint8Array | string): Uint8Array =>
+  typeof data === 'string' ? new TextEncoder().encode(data) : data
 
 function listOf<T>(list: T[] | undefined, method: string): T[] {
   if (!Array.isArray(list)) throw new ProtocolError(`${method} was answered without a list`)

@@ -37,7 +37,10 @@ export function createBodies(caller: Caller, limits: ClientLimits): HttpBodies {
   /** An eighth of what is left of the bound for all, so that those to come get something, too. */
   function nextWindow(): number {
     const { httpQueuedTotal, httpWindow, httpWindowLeast } = limits
-    return Math.max(httpWindowLeast, Math.min(httpWindow, Math.floor((httpQueuedTotal - queue.windows - queue.bytes) / 8)))
+    return Math.max(
+      httpWindowLeast,
+      Math.min(httpWindow, Math.floor((httpQueuedTotal - queue.windows - queue.bytes) / 8)),
+    )
   }
 
   return {
@@ -56,7 +59,8 @@ export function createBodies(caller: Caller, limits: ClientLimits): HttpBodies {
         },
         // Whoever does not know the word goes on, unheard.
         cancel: () => {
-          if (extensions.has('httpCancel')) caller.call(Method.HttpCancel, { requestId: id }, { urgent: true, connection }).catch(() => {})
+          if (extensions.has('httpCancel'))
+            caller.call(Method.HttpCancel, { requestId: id }, { urgent: true, connection }).catch(() => {})
         },
       })
       bodies.set(id, body)
@@ -110,7 +114,8 @@ export class HttpBody {
 
   receive({ seq, deltaBase64, done, error }: Delta): void {
     if (this.#end !== undefined) return
-    if (seq !== ++this.#seq) return this.#fail(new ProtocolError(`response body ${this.id}: part ${seq} came instead of ${this.#seq}`))
+    if (seq !== ++this.#seq)
+      return this.#fail(new ProtocolError(`response body ${this.id}: part ${seq} came instead of ${this.#seq}`))
     try {
       this.#push(bytesOf(deltaBase64, 'a part of a response body'))
     } catch (error) {
@@ -132,7 +137,8 @@ export class HttpBody {
     const bound = this.window === undefined ? limits.httpQueuedTotal : limits.httpWindowedTotal
     if (queue.bytes + bytes.length > bound) throw this.#tooSlow(`more than ${bound} bytes of responses wait to be read`)
     if (last !== undefined && this.#join(last, bytes)) last.seq = this.#seq
-    else if (this.#pieces.length === limits.httpDeltas) throw this.#tooSlow(`${limits.httpDeltas} parts wait to be read`)
+    else if (this.#pieces.length === limits.httpDeltas)
+      throw this.#tooSlow(`${limits.httpDeltas} parts wait to be read`)
     else this.#pieces.push({ bytes, length: bytes.length, seq: this.#seq })
     this.#queue(bytes.length)
     this.#progress()

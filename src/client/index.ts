@@ -5,7 +5,15 @@
  */
 export { connect } from './connect.ts'
 export type { ClientOptions, StdioCommand, StreamPair, Target, UrlWithHeaders } from './connect.ts'
-export { ConnectError, DisconnectedError, ErrorCode, OutputLostError, ProtocolError, RpcError, UnsupportedError } from './errors.ts'
+export {
+  ConnectError,
+  DisconnectedError,
+  ErrorCode,
+  OutputLostError,
+  ProtocolError,
+  RpcError,
+  UnsupportedError,
+} from './errors.ts'
 export { EnvironmentConfigError, EnvironmentUnavailableError } from './environments/errors.ts'
 export { loadEnvironmentManager, readEnvironmentSettings } from './environments/load.ts'
 export { createEnvironmentManager } from './environments/manager.ts'

@@ -33,7 +33,7 @@ export function createInputHold(patienceMs: number, changed: () => void): InputH
         }
         holders.set(holder, setTimeout(giveUp, patienceMs))
       }
-      if ((before > 0) !== holders.size > 0) changed()
+      if (before > 0 !== holders.size > 0) changed()
     },
   }
 }

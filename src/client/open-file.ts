@@ -21,7 +21,12 @@ export type OpenFile = {
  * Throws UnsupportedError, RpcError. The call cannot be given up: a file that is opened all the same would stay open.
  * Later calls fail with the DisconnectedError that ended the connection.
  */
-export async function openFile(calls: FileCalls, path: string | URL, mode: OpenMode, sandbox: Sandbox | undefined): Promise<OpenFile> {
+export async function openFile(
+  calls: FileCalls,
+  path: string | URL,
+  mode: OpenMode,
+  sandbox: Sandbox | undefined,
+): Promise<OpenFile> {
   const { caller } = calls
   const { connection } = caller
   const handleId = calls.nextHandle()
@@ -55,7 +60,10 @@ export async function openFile(calls: FileCalls, path: string | URL, mode: OpenM
   return {
     read: async (offset, length, signal) => {
       const params = { handleId, offset, len: length }
-      const call = calls.call<{ chunk?: unknown; eof?: unknown } | null>(Method.FsReadBlock, () => params, { connection, signal })
+      const call = calls.call<{ chunk?: unknown; eof?: unknown } | null>(Method.FsReadBlock, () => params, {
+        connection,
+        signal,
+      })
       const block = await ofThis(call)
       const bytes = bytesOf(block?.chunk, 'a block of a file')
       // The next ones are on their way already, from where this one is to end.

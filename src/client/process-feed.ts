@@ -49,7 +49,10 @@ export class ProcessFeed {
   constructor(options: FeedOptions) {
     this.#options = options
     const { replayEvents, replayBytes, unreadEvents, unreadBytes, reorderEvents } = options.limits
-    this.#log = new EventLog({ replay: { events: replayEvents, bytes: replayBytes }, unread: { events: unreadEvents, bytes: unreadBytes } })
+    this.#log = new EventLog({
+      replay: { events: replayEvents, bytes: replayBytes },
+      unread: { events: unreadEvents, bytes: unreadBytes },
+    })
     this.#sequencer = new Sequencer(reorderEvents, (event) => this.#publish(event))
     if (!this.isForeign) this.#expectation = { leave: this.#log.join({ afterSeq: 0, wake: () => {} }) }
     // Nobody need ask.
@@ -156,7 +159,13 @@ export class ProcessFeed {
   }
 
   async #readAfter(call: Caller['call'], afterSeq: number): Promise<ReadResult> {
-    return readResult(await call(Method.ProcessRead, { processId: this.#options.id, afterSeq, maxBytes: null, waitMs: 0 }, { repeatable: true }))
+    return readResult(
+      await call(
+        Method.ProcessRead,
+        { processId: this.#options.id, afterSeq, maxBytes: null, waitMs: 0 },
+        { repeatable: true },
+      ),
+    )
   }
 
   /**
@@ -170,7 +179,8 @@ export class ProcessFeed {
     for (const chunk of chunks) if (chunk.seq <= target) found.set(chunk.seq, { type: 'output', ...chunk })
     if (closed) found.set(target, { type: 'closed', seq: target })
     const missing: number[] = []
-    for (let seq = this.#sequencer.last + 1; seq <= target; seq++) if (!found.has(seq) && !this.#sequencer.has(seq)) missing.push(seq)
+    for (let seq = this.#sequencer.last + 1; seq <= target; seq++)
+      if (!found.has(seq) && !this.#sequencer.has(seq)) missing.push(seq)
     if (exited && this.#log.exited === undefined && missing.length > 0) {
       // Of several the last is nearest: what is gone is the oldest.
       const seq = missing.pop() as number
@@ -178,10 +188,14 @@ export class ProcessFeed {
     }
     const lost = missing.at(-1)
     if (lost !== undefined) {
-      if (!this.isForeign) throw new ProtocolError(`the server no longer keeps number ${missing[0]} to ${lost} of process ${this.#options.id}`)
+      if (!this.isForeign)
+        throw new ProtocolError(
+          `the server no longer keeps number ${missing[0]} to ${lost} of process ${this.#options.id}`,
+        )
       this.#sequencer.skipTo(lost)
     }
-    for (const seq of [...found.keys()].sort((one, other) => one - other)) this.#sequencer.accept(found.get(seq) as SequencedEvent)
+    for (const seq of [...found.keys()].sort((one, other) => one - other))
+      this.#sequencer.accept(found.get(seq) as SequencedEvent)
     this.#watchGap()
   }
 
@@ -193,7 +207,10 @@ export class ProcessFeed {
 
   // ---- those who read ----
 
-  async *events({ afterSeq = 0, signal }: Abortable & { afterSeq?: number } = {}): AsyncGenerator<ProcessEvent, void, undefined> {
+  async *events({
+    afterSeq = 0,
+    signal,
+  }: Abortable & { afterSeq?: number } = {}): AsyncGenerator<ProcessEvent, void, undefined> {
     let news = Promise.withResolvers<void>()
     const wake = (): void => news.resolve()
     const reader: Reader = { afterSeq, wake }
@@ -224,10 +241,21 @@ export class ProcessFeed {
   }
 
   /** What a slow reader has missed here is read from the server, as far as that keeps it. */
-  async *#afterGap(reader: Reader, next: SequencedEvent, signal: AbortSignal | undefined): AsyncGenerator<ProcessEvent, void, undefined> {
-    const kept = (await this.#missed(reader.afterSeq, next.seq, signal)).filter(({ seq }) => seq > reader.afterSeq && seq < next.seq)
+  async *#afterGap(
+    reader: Reader,
+    next: SequencedEvent,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<ProcessEvent, void, undefined> {
+    const kept = (await this.#missed(reader.afterSeq, next.seq, signal)).filter(
+      ({ seq }) => seq > reader.afterSeq && seq < next.seq,
+    )
     const first = kept[0] ?? next
-    const lag: LagEvent = { type: 'lag', afterSeq: reader.afterSeq, resumesAtSeq: first.seq, lost: first.seq !== reader.afterSeq + 1 }
+    const lag: LagEvent = {
+      type: 'lag',
+      afterSeq: reader.afterSeq,
+      resumesAtSeq: first.seq,
+      lost: first.seq !== reader.afterSeq + 1,
+    }
     yield lag
     this.#taken(reader, first.seq - 1)
     for (const event of kept) {
@@ -239,7 +267,8 @@ export class ProcessFeed {
 
   async #missed(afterSeq: number, before: number, signal: AbortSignal | undefined): Promise<SequencedEvent[]> {
     const { exited } = this.#log
-    const events: SequencedEvent[] = exited !== undefined && exited.seq > afterSeq && exited.seq < before ? [exited] : []
+    const events: SequencedEvent[] =
+      exited !== undefined && exited.seq > afterSeq && exited.seq < before ? [exited] : []
     try {
       const { chunks } = await this.read({ afterSeq, signal })
       events.push(...chunks.map((chunk): SequencedEvent => ({ type: 'output', ...chunk })))
@@ -278,7 +307,11 @@ export class ProcessFeed {
     const { id, caller, limits } = this.#options
     if (this.#isAcknowledging || this.isOver) return
     const { seq, total } = this.#log.taken
-    if (total - this.#acknowledged.total < limits.outputWindow / 4 && seq - this.#acknowledged.seq < ACKNOWLEDGED_EVENTS) return
+    if (
+      total - this.#acknowledged.total < limits.outputWindow / 4 &&
+      seq - this.#acknowledged.seq < ACKNOWLEDGED_EVENTS
+    )
+      return
     this.#acknowledged = { seq, total }
     this.#isAcknowledging = true
     const done = (): void => {
@@ -286,6 +319,8 @@ export class ProcessFeed {
       this.#acknowledge()
     }
     // One that ended meanwhile need not be told.
-    caller.call(Method.ProcessAcknowledge, { processId: id, seq }, { repeatable: true, urgent: true }).then(done, () => {})
+    caller
+      .call(Method.ProcessAcknowledge, { processId: id, seq }, { repeatable: true, urgent: true })
+      .then(done, () => {})
   }
 }

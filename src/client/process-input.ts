@@ -33,21 +33,26 @@ export class ProcessInput {
     const { writeChunk } = this.#options.limits
     if (bytes.length <= writeChunk) return this.#writePiece(bytes, signal)
     const pieces: Promise<WriteStatus>[] = []
-    for (let at = 0; at < bytes.length; at += writeChunk) pieces.push(this.#writePiece(bytes.subarray(at, at + writeChunk), signal))
+    for (let at = 0; at < bytes.length; at += writeChunk)
+      pieces.push(this.#writePiece(bytes.subarray(at, at + writeChunk), signal))
     const statuses = await Promise.all(pieces)
     return statuses.find((status) => status !== 'accepted') ?? 'accepted'
   }
 
   async #writePiece(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<WriteStatus> {
     const params = new ParamsText(`${this.#head}${++this.#count}","chunk":"${bytes.toBase64()}"}`)
-    const { status } = await this.#options.caller.call<{ status: WriteStatus }>(Method.ProcessWrite, params, { signal, repeatable: true })
+    const { status } = await this.#options.caller.call<{ status: WriteStatus }>(Method.ProcessWrite, params, {
+      signal,
+      repeatable: true,
+    })
     return status
   }
 
   async end({ signal }: Abortable = {}): Promise<void> {
     const { caller, id, isTerminal } = this.#options
     if (isTerminal) return void (await this.write(END_OF_TRANSMISSION, { signal }))
-    if (!caller.extensions.has('closeStdin')) throw new UnsupportedError('this server cannot close the stdin of a process')
+    if (!caller.extensions.has('closeStdin'))
+      throw new UnsupportedError('this server cannot close the stdin of a process')
     await call(caller, Method.ProcessCloseStdin, { processId: id }, { signal, repeatable: true })
   }
 
@@ -70,7 +75,8 @@ export class ProcessInput {
     }
     return new WritableStream<Uint8Array>({
       async write(chunk) {
-        for (let at = 0; at < chunk.length; at += limits.writeChunk) await put(chunk.subarray(at, at + limits.writeChunk))
+        for (let at = 0; at < chunk.length; at += limits.writeChunk)
+          await put(chunk.subarray(at, at + limits.writeChunk))
       },
       close: async () => {
         await Promise.all(underWay)

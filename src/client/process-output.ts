@@ -6,7 +6,10 @@ import type { Abortable, Exit, Output, OutputStream, ProcessEvent, RemoteProcess
 type Source = Pick<RemoteProcess, 'id' | 'events' | 'wait'>
 
 /** Its events without the news of a lag that did no harm. Throws OutputLostError for one that did. */
-async function* whole(process: Source, abort: Abortable): AsyncGenerator<Exclude<ProcessEvent, { type: 'lag' }>, void, undefined> {
+async function* whole(
+  process: Source,
+  abort: Abortable,
+): AsyncGenerator<Exclude<ProcessEvent, { type: 'lag' }>, void, undefined> {
   for await (const event of process.events(abort)) {
     if (event.type !== 'lag') yield event
     else if (event.lost) throw new OutputLostError(process.id, event.afterSeq, event.resumesAtSeq)
@@ -29,7 +32,10 @@ export async function gather(process: Source, { signal, maxBytes }: Abortable & 
   }
   const of = (...streams: OutputStream[]): Uint8Array => {
     const wanted = pieces.filter(({ stream }) => streams.includes(stream)).map(({ bytes }) => bytes)
-    return joined(wanted, wanted.reduce((sum, { length }) => sum + length, 0))
+    return joined(
+      wanted,
+      wanted.reduce((sum, { length }) => sum + length, 0),
+    )
   }
   return { ...exit, stdout: of('stdout', 'pty'), stderr: of('stderr'), all: of('stdout', 'stderr', 'pty'), isTruncated }
 }

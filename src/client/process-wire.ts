@@ -19,7 +19,12 @@ export function outputEvent(params: unknown): OutputEvent {
 
 export function exitedEvent(params: unknown): ExitedEvent {
   const { seq, exitCode, sandboxDenied } = params as Fields
-  return { type: 'exited', seq: number(seq, 'seq'), exitCode: number(exitCode, 'exitCode'), sandboxDenied: sandboxDenied === true }
+  return {
+    type: 'exited',
+    seq: number(seq, 'seq'),
+    exitCode: number(exitCode, 'exitCode'),
+    sandboxDenied: sandboxDenied === true,
+  }
 }
 
 export function closedEvent(params: unknown): ClosedEvent {

@@ -28,7 +28,11 @@ export function processHandle({ id, caller, limits, feed, isTerminal, sandboxTyp
 
   const terminate = async ({ signal, graceMs }: Abortable & { graceMs?: number } = {}): Promise<boolean> => {
     const params = { processId: id, ...(graceMs === undefined ? {} : { graceMs }) }
-    const { running } = await caller.call<{ running: boolean }>(Method.ProcessTerminate, params, { signal, repeatable: true, urgent: true })
+    const { running } = await caller.call<{ running: boolean }>(Method.ProcessTerminate, params, {
+      signal,
+      repeatable: true,
+      urgent: true,
+    })
     return running
   }
   const handle: RemoteProcess = {
@@ -44,7 +48,8 @@ export function processHandle({ id, caller, limits, feed, isTerminal, sandboxTyp
       await caller.call(Method.ProcessResize, { processId: id, rows, columns }, { signal, repeatable: true })
     },
     signal: async (name: SignalName = 'interrupt', { signal } = {}) => {
-      if (name !== 'interrupt' && !caller.extensions.has('signals')) throw new UnsupportedError(`this server cannot send the signal \`${name}\``)
+      if (name !== 'interrupt' && !caller.extensions.has('signals'))
+        throw new UnsupportedError(`this server cannot send the signal \`${name}\``)
       await call(caller, Method.ProcessSignal, { processId: id, signal: name }, { signal })
     },
     terminate,

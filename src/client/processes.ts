@@ -116,7 +116,10 @@ export function createProcesses(session: Session, limits: ClientLimits): Process
     start,
     attach,
     list: async ({ signal } = {}) => {
-      const { processes } = await call<{ processes: ListedProcess[] }>(session, Method.ProcessList, null, { signal, repeatable: true })
+      const { processes } = await call<{ processes: ListedProcess[] }>(session, Method.ProcessList, null, {
+        signal,
+        repeatable: true,
+      })
       return processes
     },
     terminateAll: async () => {
@@ -138,7 +141,8 @@ function startParams(id: string, options: StartOptions, session: Session, paths:
     argv,
     cwd: paths.toWire(cwd ?? environmentInfo?.cwd ?? '/'),
     env,
-    envPolicy: envPolicy === null ? null : { ignoreDefaultExcludes: false, exclude: [], set: {}, includeOnly: [], ...envPolicy },
+    envPolicy:
+      envPolicy === null ? null : { ignoreDefaultExcludes: false, exclude: [], set: {}, includeOnly: [], ...envPolicy },
     tty: isTerminal(options),
     pipeStdin: stdin === 'pipe',
     arg0: arg0 ?? null,

@@ -39,7 +39,8 @@ function pathsOf(at: EntryPath, paths: Paths, expanded: readonly string[] | unde
     case 'project_roots': {
       const { subpath } = at
       const below = subpath === undefined ? '' : `/${subpath}`
-      if (expanded !== undefined) return expanded.map((root) => ({ type: 'path', path: paths.toWire(`${root}${below}`) }))
+      if (expanded !== undefined)
+        return expanded.map((root) => ({ type: 'path', path: paths.toWire(`${root}${below}`) }))
       return [{ type: 'special', value: { kind: 'project_roots', ...(subpath === undefined ? {} : { subpath }) } }]
     }
     // It stands for what no server enforces.

@@ -37,7 +37,8 @@ export class Sequencer {
   accept(event: SequencedEvent): void {
     if (this.has(event.seq)) return
     if (event.seq !== this.#last + 1) {
-      if (this.#early.size >= this.#bound) throw new ProtocolError(`event ${this.#last + 1} is missing, and ${this.#bound} after it have come`)
+      if (this.#early.size >= this.#bound)
+        throw new ProtocolError(`event ${this.#last + 1} is missing, and ${this.#bound} after it have come`)
       this.#early.set(event.seq, event)
       return
     }

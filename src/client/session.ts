@@ -80,7 +80,8 @@ export class Session implements Caller {
     const session = new Session(options)
     session.#connection = await session.#connect(null, options.signal ?? session.#closing.signal)
     // It may have gone before anybody could look.
-    if (session.#connection.isLost) throw new ConnectError(`the connection to ${options.connector.name} was lost at once`, { isTransient: true })
+    if (session.#connection.isLost)
+      throw new ConnectError(`the connection to ${options.connector.name} was lost at once`, { isTransient: true })
     session.#watch(session.#connection)
     return session
   }
@@ -146,10 +147,13 @@ export class Session implements Caller {
   #begin(call: Call): void {
     const { connection: only, urgent = false } = call.options
     if (this.#state === 'closed') return call.reject(this.#error)
-    if (only !== undefined && only !== this.#number) return call.reject(new DisconnectedError('what this call is about went with it'))
+    if (only !== undefined && only !== this.#number)
+      return call.reject(new DisconnectedError('what this call is about went with it'))
     const { callsInFlight, callsWaiting } = this.#options.limits
-    if (this.#state === 'connected' && (urgent || (this.#waiting.size === 0 && this.#inFlight.size < callsInFlight))) return this.#send(call)
-    if (this.#waiting.size + this.#urgent.size >= callsWaiting) return call.reject(new Error(`${callsWaiting} calls are waiting already`))
+    if (this.#state === 'connected' && (urgent || (this.#waiting.size === 0 && this.#inFlight.size < callsInFlight)))
+      return this.#send(call)
+    if (this.#waiting.size + this.#urgent.size >= callsWaiting)
+      return call.reject(new Error(`${callsWaiting} calls are waiting already`))
     const queue = urgent ? this.#urgent : this.#waiting
     queue.add(call)
   }
@@ -180,7 +184,13 @@ export class Session implements Caller {
       },
       lost: (reason) => {
         // Where the session can be resumed it stays, in its place among the others.
-        if (call.options.repeatable === true && call.options.connection === undefined && !call.isSettled && this.#state !== 'closed') return
+        if (
+          call.options.repeatable === true &&
+          call.options.connection === undefined &&
+          !call.isSettled &&
+          this.#state !== 'closed'
+        )
+          return
         this.#inFlight.delete(call)
         call.reject(new DisconnectedError(reason))
       },
@@ -203,7 +213,12 @@ export class Session implements Caller {
 
   /** A server that tells nothing of itself may still be one that reads URIs only; it has refused the params, so nothing was done. */
   #mayBeOurSpelling({ params }: Call, error: RpcError): boolean {
-    return typeof params === 'function' && !this.#isDialectKnown && error.code === ErrorCode.InvalidParams && /URI/.test(error.message)
+    return (
+      typeof params === 'function' &&
+      !this.#isDialectKnown &&
+      error.code === ErrorCode.InvalidParams &&
+      /URI/.test(error.message)
+    )
   }
 
   #respell(call: Call, connection: Connection): void {
@@ -250,13 +265,18 @@ export class Session implements Caller {
       },
       lost: (reason) => connection === this.#connection && this.#lost(reason),
     })
-    const opening = deadline(limits.connectMs, () => tooSlow(`connecting to ${connector.name} took more than ${limits.connectMs} ms`), signal)
+    const opening = deadline(
+      limits.connectMs,
+      () => tooSlow(`connecting to ${connector.name} took more than ${limits.connectMs} ms`),
+      signal,
+    )
     try {
       connection.opened(await connector.open(connection, opening.signal))
     } finally {
       opening.done()
     }
-    const noAnswer = (): Error => tooSlow(`${connector.name} did not answer the handshake within ${limits.initializeMs} ms`)
+    const noAnswer = (): Error =>
+      tooSlow(`${connector.name} did not answer the handshake within ${limits.initializeMs} ms`)
     const handshake = deadline(limits.initializeMs, noAnswer, signal)
     try {
       const params = JSON.stringify({ clientName, resumeSessionId })
@@ -266,7 +286,9 @@ export class Session implements Caller {
     } catch (error) {
       await connection.close()
       if (!(error instanceof DisconnectedError)) throw error
-      throw new ConnectError(`${connector.name} ended the connection during the handshake: ${error.reason}`, { isTransient: true })
+      throw new ConnectError(`${connector.name} ended the connection during the handshake: ${error.reason}`, {
+        isTransient: true,
+      })
     } finally {
       handshake.done()
     }
@@ -274,8 +296,10 @@ export class Session implements Caller {
 
   #greeted(result: unknown, expected: string | null): void {
     const { sessionId, environmentInfo, extensions } = (result ?? {}) as Greeting
-    if (typeof sessionId !== 'string') throw new ProtocolError('the server has answered initialize without a session id')
-    if (expected !== null && sessionId !== expected) throw new ProtocolError(`the server has given another session, ${sessionId}`)
+    if (typeof sessionId !== 'string')
+      throw new ProtocolError('the server has answered initialize without a session id')
+    if (expected !== null && sessionId !== expected)
+      throw new ProtocolError(`the server has given another session, ${sessionId}`)
     this.#sessionId = sessionId
     this.#environmentInfo = environmentInfo ?? undefined
     this.#extensions = new Set(Array.isArray(extensions) ? extensions.filter((name) => typeof name === 'string') : [])
@@ -288,7 +312,9 @@ export class Session implements Caller {
     if (!this.#options.connector.canVanish) return
     connection.watch(() => {
       // A server of Codex's answers in order: behind a call that waits, silence says nothing.
-      const waits = [...this.#inFlight].some(({ method }) => method === Method.ProcessRead || method === Method.HttpRequest)
+      const waits = [...this.#inFlight].some(
+        ({ method }) => method === Method.ProcessRead || method === Method.HttpRequest,
+      )
       if (waits && this.#extensions.size === 0) connection.alive()
       else connection.request(Method.EnvironmentStatus, 'null', { resolve: () => {}, reject: () => {}, lost: () => {} })
     })
@@ -308,7 +334,11 @@ export class Session implements Caller {
 
   async #recover(reason: string): Promise<void> {
     const { connector, limits } = this.#options
-    const budget = deadline(limits.recoveryMs, () => new Error(`recovery took more than ${limits.recoveryMs / 1000} s`), this.#closing.signal)
+    const budget = deadline(
+      limits.recoveryMs,
+      () => new Error(`recovery took more than ${limits.recoveryMs / 1000} s`),
+      this.#closing.signal,
+    )
     let last: unknown
     try {
       for (;;) {
@@ -324,7 +354,8 @@ export class Session implements Caller {
         await delay(limits.recoveryIntervalMs, budget.signal)
       }
     } catch (error) {
-      const why = error === last || last === undefined ? messageOf(error) : `${messageOf(error)}, at last: ${messageOf(last)}`
+      const why =
+        error === last || last === undefined ? messageOf(error) : `${messageOf(error)}, at last: ${messageOf(last)}`
       this.#end(new DisconnectedError(`${reason}; the session on ${connector.name} could not be resumed: ${why}`))
     } finally {
       budget.done()
@@ -334,7 +365,12 @@ export class Session implements Caller {
   async #resume(connection: Connection, signal: AbortSignal): Promise<void> {
     // What is lost from here on is found by the calls, not told by #lost: that is for the connection in use.
     const call = <T>(method: string, params: Params | ((paths: Paths) => Params)): Promise<T> =>
-      ask(connection, method, paramsText(typeof params === 'function' ? params(this.#paths) : params), signal) as Promise<T>
+      ask(
+        connection,
+        method,
+        paramsText(typeof params === 'function' ? params(this.#paths) : params),
+        signal,
+      ) as Promise<T>
     try {
       await Promise.all([...this.#recoveries].map((recover) => recover(call)))
       if (connection.isLost) throw new DisconnectedError('it was lost again')

@@ -6,8 +6,12 @@ export type WebSocketUrl = { href: string; socketPath?: string }
 /** Throws ConnectError. */
 export function parseWebSocketUrl(text: string): WebSocketUrl {
   if (text.startsWith('unix:')) {
-    const [path = '', target = '/'] = text.slice('unix:'.length).replace(/^\/\//, '').split(/:(?=\/)/)
-    if (!path.startsWith('/')) throw new ConnectError(`not the address of a unix socket: ${displayUrl(text)}; it looks like unix:/PATH`)
+    const [path = '', target = '/'] = text
+      .slice('unix:'.length)
+      .replace(/^\/\//, '')
+      .split(/:(?=\/)/)
+    if (!path.startsWith('/'))
+      throw new ConnectError(`not the address of a unix socket: ${displayUrl(text)}; it looks like unix:/PATH`)
     return { href: `ws://localhost${target}`, socketPath: path }
   }
   let url: URL
@@ -33,5 +37,10 @@ export function displayUrl(text: string): string {
 
 /** Whether an address leads to this very machine. */
 export function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname.endsWith('.localhost') || /^127(\.\d+){3}$/.test(hostname) || hostname === '[::1]'
+  return (
+    hostname === 'localhost' ||
+    hostname.endsWith('.localhost') ||
+    /^127(\.\d+){3}$/.test(hostname) ||
+    hostname === '[::1]'
+  )
 }

@@ -132,11 +132,20 @@ export type RemoteFiles = {
   exists(path: string | URL, options?: FileOptions): Promise<boolean>
   readDirectory(path: string | URL, options?: FileOptions): Promise<DirectoryEntry[]>
   remove(path: string | URL, options?: FileOptions & { recursive?: boolean; force?: boolean }): Promise<void>
-  copy(source: string | URL, destination: string | URL, options?: Abortable & { recursive?: boolean; sandbox?: Sandbox | undefined }): Promise<void>
+  copy(
+    source: string | URL,
+    destination: string | URL,
+    options?: Abortable & { recursive?: boolean; sandbox?: Sandbox | undefined },
+  ): Promise<void>
   canonicalize(path: string | URL, options?: FileOptions): Promise<string>
   walk(
     path: string | URL,
-    options?: FileOptions & { maxDepth?: number; maxDirectories?: number; maxEntries?: number; followDirectorySymlinks?: boolean },
+    options?: FileOptions & {
+      maxDepth?: number
+      maxDirectories?: number
+      maxEntries?: number
+      followDirectorySymlinks?: boolean
+    },
   ): Promise<WalkOutcome>
   /** The file's bytes as they are read, of any size; block by block where the server can. */
   readStream(path: string | URL, options?: FileOptions & { offset?: number }): ReadableStream<Uint8Array>

@@ -4,7 +4,12 @@ import type { Caller, CallOptions, Params, Paths } from './caller.ts'
 import { UnsupportedError } from './errors.ts'
 
 /** Throws UnsupportedError where the server does not know the method. */
-export async function call<T>(caller: Caller, method: string, params: Params | ((paths: Paths) => Params), options?: CallOptions): Promise<T> {
+export async function call<T>(
+  caller: Caller,
+  method: string,
+  params: Params | ((paths: Paths) => Params),
+  options?: CallOptions,
+): Promise<T> {
   try {
     return await caller.call<T>(method, params, options)
   } catch (error) {
@@ -13,6 +18,7 @@ export async function call<T>(caller: Caller, method: string, params: Params | (
 }
 
 /** Whether the server has said that it does not know the method. */
-export const isMissingMethod = (error: unknown): boolean => error instanceof RpcError && error.code === ErrorCode.MethodNotFound
+export const isMissingMethod = (error: unknown): boolean =>
+  error instanceof RpcError && error.code === ErrorCode.MethodNotFound
 
 export const unsupported = (method: string): UnsupportedError => new UnsupportedError(`the server has no ${method}`)

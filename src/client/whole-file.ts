@@ -36,18 +36,29 @@ export async function readFile(calls: FileCalls, path: string | URL, options: Fi
 
 async function readInOne(calls: FileCalls, path: string | URL, options: FileOptions): Promise<Uint8Array> {
   const { signal } = options
-  const result = await calls.call<{ dataBase64?: unknown } | null>(Method.FsReadFile, about(path, options), { signal, repeatable: true })
+  const result = await calls.call<{ dataBase64?: unknown } | null>(Method.FsReadFile, about(path, options), {
+    signal,
+    repeatable: true,
+  })
   return bytesOf(result?.dataBase64, 'a file')
 }
 
 /** 0 for what is no file, and from servers that do not tell. */
 async function sizeOf(calls: FileCalls, path: string | URL, options: FileOptions): Promise<number> {
   const { signal } = options
-  const metadata = await calls.call<Partial<Metadata>>(Method.FsGetMetadata, about(path, options), { signal, repeatable: true })
+  const metadata = await calls.call<Partial<Metadata>>(Method.FsGetMetadata, about(path, options), {
+    signal,
+    repeatable: true,
+  })
   return metadata.isFile === true ? (metadata.size ?? 0) : 0
 }
 
-async function readLarge(calls: FileCalls, path: string | URL, options: FileOptions, size: number): Promise<Uint8Array> {
+async function readLarge(
+  calls: FileCalls,
+  path: string | URL,
+  options: FileOptions,
+  size: number,
+): Promise<Uint8Array> {
   const { limits } = calls
   if (size > limits.readFileBytes) throw tooLargeToRead(limits.readFileBytes)
   if (calls.hasBlocks('read', options)) {
@@ -76,10 +87,16 @@ async function gather(calls: FileCalls, path: string | URL, options: FileOptions
   return joined(pieces, total)
 }
 
-const tooLargeToRead = (bytes: number): RangeError => new RangeError(`the file is larger than ${bytes} bytes: use readStream`)
+const tooLargeToRead = (bytes: number): RangeError =>
+  new RangeError(`the file is larger than ${bytes} bytes: use readStream`)
 
 /** Makes the file, or replaces what is in it; not atomically. Throws UnsupportedError for more than the server takes. */
-export async function writeFile(calls: FileCalls, path: string | URL, data: Uint8Array, options: FileOptions): Promise<void> {
+export async function writeFile(
+  calls: FileCalls,
+  path: string | URL,
+  data: Uint8Array,
+  options: FileOptions,
+): Promise<void> {
   checkLinks(calls, Method.FsWriteFile, options)
   const { signal } = options
   const { fileInOneFrame, fileInOneMessage } = calls.limits
@@ -94,7 +111,9 @@ export async function writeFile(calls: FileCalls, path: string | URL, data: Uint
     return sink.close()
   }
   if (data.length > fileInOneMessage) {
-    throw new UnsupportedError(`the server takes ${fileInOneMessage} bytes in a message at most, and cannot write this file by blocks`)
+    throw new UnsupportedError(
+      `the server takes ${fileInOneMessage} bytes in a message at most, and cannot write this file by blocks`,
+    )
   }
   const params = about(path, options)
   await calls.call(

@@ -180,7 +180,8 @@ export class Connection {
   // ---- requests ----
 
   #notification(method: string): void {
-    if (method !== Method.Initialized) return this.close(CloseCode.ProtocolError, `unexpected notification ${method.slice(0, 60)}`)
+    if (method !== Method.Initialized)
+      return this.close(CloseCode.ProtocolError, `unexpected notification ${method.slice(0, 60)}`)
     if (this.#session === undefined) return this.close(CloseCode.ProtocolError, 'initialized came before initialize')
     this.#initialized = true
   }
@@ -191,11 +192,19 @@ export class Connection {
     const known = method === Method.Initialize || methods.has(method) ? method : UNKNOWN_METHOD
     count(totals.requests, known)
     const originOf = (processId: string): Origin | undefined => this.#session?.processes.originOf(processId)
-    const request: Request = { id, method: known, afterwards, told: this.#options.observer.request?.(this.#peer, known, params, originOf) }
+    const request: Request = {
+      id,
+      method: known,
+      afterwards,
+      told: this.#options.observer.request?.(this.#peer, known, params, originOf),
+    }
     const ticket = this.#load.begin(bytes)
     let result: Result | Promise<Result>
     try {
-      result = method === Method.Initialize ? this.#initialize(params, afterwards) : this.#call(method, params, afterwards, ticket)
+      result =
+        method === Method.Initialize
+          ? this.#initialize(params, afterwards)
+          : this.#call(method, params, afterwards, ticket)
     } catch (error) {
       ticket.end()
       return this.#fail(request, error)
@@ -230,7 +239,8 @@ export class Connection {
 
   #call(name: string, params: JsonValue, afterwards: (() => void)[], ticket: RequestTicket): Result | Promise<Result> {
     const method = methods.get(name)
-    if (method === undefined) throw new RpcError(ErrorCode.MethodNotFound, `exec-server does not implement \`${name.slice(0, 100)}\``)
+    if (method === undefined)
+      throw new RpcError(ErrorCode.MethodNotFound, `exec-server does not implement \`${name.slice(0, 100)}\``)
     const call = method.prepare(params)
     const session = this.#session
     if (session === undefined) throw invalidRequest(`client must call initialize before using ${method.family} methods`)
@@ -284,7 +294,11 @@ export class Connection {
     observer.session?.(isNew ? 'created' : 'resumed', session.id, this.#peer)
     // Events flow from here on, behind the answer.
     afterwards.push(() => sessions.listen(session, this.#pump))
-    return { sessionId: session.id, environmentInfo, extensions: EXTENSIONS.filter((name) => name !== 'processList' || !host.isConfining) }
+    return {
+      sessionId: session.id,
+      environmentInfo,
+      extensions: EXTENSIONS.filter((name) => name !== 'processList' || !host.isConfining),
+    }
   }
 
   // ---- answers ----
@@ -301,7 +315,8 @@ export class Connection {
 
   #fail({ id, method, afterwards, told }: Request, error: unknown): void {
     if (!(error instanceof RpcError)) this.#options.host.report(error)
-    const { code, message } = error instanceof RpcError ? error : { code: ErrorCode.Internal, message: 'internal error' }
+    const { code, message } =
+      error instanceof RpcError ? error : { code: ErrorCode.Internal, message: 'internal error' }
     const { totals } = this.#options.observer
     count(totals.errors, code)
     if (method === Method.ProcessStart) totals.refusedStarts++

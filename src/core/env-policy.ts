@@ -8,7 +8,19 @@ import type { EnvPolicy } from '../protocol/process.ts'
 type Env = ReadonlyMap<string, string>
 
 /** What `inherit: core` means on Unix; names are compared without case. */
-const CORE = new Set(['PATH', 'SHELL', 'TMPDIR', 'TEMP', 'TMP', 'HOME', 'LANG', 'LC_ALL', 'LC_CTYPE', 'LOGNAME', 'USER'])
+const CORE = new Set([
+  'PATH',
+  'SHELL',
+  'TMPDIR',
+  'TEMP',
+  'TMP',
+  'HOME',
+  'LANG',
+  'LC_ALL',
+  'LC_CTYPE',
+  'LOGNAME',
+  'USER',
+])
 
 const DEFAULT_EXCLUDES = ['*KEY*', '*SECRET*', '*TOKEN*']
 
@@ -36,10 +48,14 @@ export function childEnvironment(server: Env, policy: EnvPolicy | null | undefin
 const MAX_MATCHING_WORK = 100_000_000
 
 function applyPolicy(server: Env, policy: EnvPolicy): Map<string, string> {
-  const work = characters([...policy.exclude, ...policy.includeOnly]) * characters([...server.keys(), ...policy.set.keys()])
+  const work =
+    characters([...policy.exclude, ...policy.includeOnly]) * characters([...server.keys(), ...policy.set.keys()])
   if (work > MAX_MATCHING_WORK) throw invalidParams('envPolicy has too many or too long patterns')
   const excludes = [...(policy.ignoreDefaultExcludes ? [] : DEFAULT_EXCLUDES), ...policy.exclude].map(wildcard)
-  const inherited = keep(server, (name) => isInherited(name, policy.inherit) && !excludes.some((matches) => matches(name)))
+  const inherited = keep(
+    server,
+    (name) => isInherited(name, policy.inherit) && !excludes.some((matches) => matches(name)),
+  )
   for (const [name, value] of policy.set) inherited.set(name, value)
   if (policy.includeOnly.length === 0) return inherited
   const includes = policy.includeOnly.map(wildcard)

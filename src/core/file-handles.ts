@@ -8,7 +8,8 @@ import type { OpenFile } from './host.ts'
 const MAX_ID_BYTES = 32
 
 function checkId(handleId: string): void {
-  if (new TextEncoder().encode(handleId).length > MAX_ID_BYTES) throw invalidRequest(`file handle ID must not exceed ${MAX_ID_BYTES} bytes`)
+  if (new TextEncoder().encode(handleId).length > MAX_ID_BYTES)
+    throw invalidRequest(`file handle ID must not exceed ${MAX_ID_BYTES} bytes`)
 }
 
 export class FileHandles {
@@ -28,7 +29,8 @@ export class FileHandles {
   async open(handleId: string, mode: OpenMode, open: () => Promise<OpenFile>): Promise<void> {
     checkId(handleId)
     if (this.#files.has(handleId)) throw invalidRequest(`file handle \`${handleId}\` already exists`)
-    if (this.#files.size >= this.#limit) throw invalidRequest(`at most ${this.#limit} file handles may be open per connection`)
+    if (this.#files.size >= this.#limit)
+      throw invalidRequest(`at most ${this.#limit} file handles may be open per connection`)
     const id = detached(handleId)
     this.#files.set(id, undefined)
     let file: OpenFile

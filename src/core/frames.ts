@@ -56,13 +56,22 @@ export function processFrames(processId: string) {
       new AsciiParts(`${outputHead}${seq},"stream":"${stream}","chunk":"`, bytes, '"}}'),
 
     exited: (seq: number, exitCode: number, sandboxDenied: boolean): string =>
-      encodeNotification(Method.ProcessExited, `{"processId":${id},"seq":${seq},"exitCode":${exitCode},"sandboxDenied":${sandboxDenied}}`),
+      encodeNotification(
+        Method.ProcessExited,
+        `{"processId":${id},"seq":${seq},"exitCode":${exitCode},"sandboxDenied":${sandboxDenied}}`,
+      ),
 
     closed: (seq: number): string => encodeNotification(Method.ProcessClosed, `{"processId":${id},"seq":${seq}}`),
   }
 }
 
-export type ReadState = { nextSeq: number; exited: boolean; exitCode: number | null; closed: boolean; sandboxDenied: boolean }
+export type ReadState = {
+  nextSeq: number
+  exited: boolean
+  exitCode: number | null
+  closed: boolean
+  sandboxDenied: boolean
+}
 
 /** The result of process/read. */
 export function readResult(chunks: readonly Chunk[], state: ReadState): AsciiParts {
@@ -83,17 +92,30 @@ export function bodyFrames(requestId: string) {
 
     /** The last one. */
     end: (seq: number, error: string | undefined): AsciiParts =>
-      new AsciiParts(`${head}${seq},"deltaBase64":"`, '', `","done":true,"error":${asciiJson(JSON.stringify(error ?? null))}}}`),
+      new AsciiParts(
+        `${head}${seq},"deltaBase64":"`,
+        '',
+        `","done":true,"error":${asciiJson(JSON.stringify(error ?? null))}}}`,
+      ),
   }
 }
 
 /** The result of http/request. */
-export function responseResult({ status, headers }: Pick<HttpResponse, 'status' | 'headers'>, body: Uint8Array | undefined): AsciiParts {
-  return new AsciiParts(`{"status":${status},"headers":${asciiJson(JSON.stringify(headers))},"bodyBase64":"`, body ?? '', '"}', true)
+export function responseResult(
+  { status, headers }: Pick<HttpResponse, 'status' | 'headers'>,
+  body: Uint8Array | undefined,
+): AsciiParts {
+  return new AsciiParts(
+    `{"status":${status},"headers":${asciiJson(JSON.stringify(headers))},"bodyBase64":"`,
+    body ?? '',
+    '"}',
+    true,
+  )
 }
 
 /** The result of fs/readBlock. The bytes are used up. */
-export const blockResult = (bytes: Uint8Array, eof: boolean): AsciiParts => new AsciiParts('{"chunk":"', bytes, `","eof":${eof}}`, true)
+export const blockResult = (bytes: Uint8Array, eof: boolean): AsciiParts =>
+  new AsciiParts('{"chunk":"', bytes, `","eof":${eof}}`, true)
 
 /** The result of fs/readFile. The bytes are used up. */
 export const fileResult = (bytes: Uint8Array): AsciiParts => new AsciiParts('{"dataBase64":"', bytes, '"}', true)

@@ -47,12 +47,18 @@ type FileOperation = {
   }
 }
 
-function reads<S extends GenericSchema<unknown, FileParams>>(schema: S, run: Run<InferOutput<S>, Result>): FileOperation {
+function reads<S extends GenericSchema<unknown, FileParams>>(
+  schema: S,
+  run: Run<InferOutput<S>, Result>,
+): FileOperation {
   return operation('read', schema, run)
 }
 
 /** A read whose answer is small. */
-function looksUp<S extends GenericSchema<unknown, FileParams>>(schema: S, run: Run<InferOutput<S>, Result>): FileOperation {
+function looksUp<S extends GenericSchema<unknown, FileParams>>(
+  schema: S,
+  run: Run<InferOutput<S>, Result>,
+): FileOperation {
   return operation('read', schema, async (params, files, surroundings) => {
     await surroundings.reserve(LOOK_UP_BYTES)
     return run(params, files, surroundings)
@@ -60,7 +66,10 @@ function looksUp<S extends GenericSchema<unknown, FileParams>>(schema: S, run: R
 }
 
 /** Answered with an empty object. */
-function mutates<S extends GenericSchema<unknown, FileParams>>(schema: S, run: Run<InferOutput<S>, void>): FileOperation {
+function mutates<S extends GenericSchema<unknown, FileParams>>(
+  schema: S,
+  run: Run<InferOutput<S>, void>,
+): FileOperation {
   return operation('mutate', schema, async (params, files, surroundings) => {
     await run(params, files, surroundings)
     return {}
@@ -83,7 +92,9 @@ function operation<S extends GenericSchema<unknown, FileParams>>(
 }
 
 /** Links are followed unless the request says no. */
-const follows = (followSymlinks: boolean | null | undefined): { followSymlinks: boolean } => ({ followSymlinks: followSymlinks ?? true })
+const follows = (followSymlinks: boolean | null | undefined): { followSymlinks: boolean } => ({
+  followSymlinks: followSymlinks ?? true,
+})
 
 function decodeData(dataBase64: string | Base64Text): Uint8Array {
   try {
@@ -106,8 +117,12 @@ const operations: Record<string, FileOperation> = {
   [Method.FsCreateDirectory]: mutates(CreateDirectoryParams, ({ path, recursive, followSymlinks }, files) =>
     files.createDirectory(path, { recursive: recursive ?? true, ...follows(followSymlinks) }),
   ),
-  [Method.FsGetMetadata]: looksUp(GetMetadataParams, ({ path, followSymlinks }, files) => files.getMetadata(path, follows(followSymlinks))),
-  [Method.FsReadDirectory]: looksUp(ReadDirectoryParams, async ({ path }, files) => ({ entries: await files.readDirectory(path) })),
+  [Method.FsGetMetadata]: looksUp(GetMetadataParams, ({ path, followSymlinks }, files) =>
+    files.getMetadata(path, follows(followSymlinks)),
+  ),
+  [Method.FsReadDirectory]: looksUp(ReadDirectoryParams, async ({ path }, files) => ({
+    entries: await files.readDirectory(path),
+  })),
   [Method.FsRemove]: mutates(RemoveParams, ({ path, recursive, force, followSymlinks }, files) =>
     files.remove(path, { recursive: recursive ?? true, force: force ?? true, ...follows(followSymlinks) }),
   ),
@@ -117,7 +132,8 @@ const operations: Record<string, FileOperation> = {
   [Method.FsWalk]: reads(WalkParams, async ({ path, options }, files, { limits, reserve }) => {
     const { maxDepth, maxDirectories, maxEntries } = options
     const { walkDepth, walkDirectories, walkEntries } = limits
-    if (maxDirectories === 0 || maxEntries === 0) throw invalidRequest('filesystem walk limits must be greater than zero')
+    if (maxDirectories === 0 || maxEntries === 0)
+      throw invalidRequest('filesystem walk limits must be greater than zero')
     if (maxDepth > walkDepth || maxDirectories > walkDirectories || maxEntries > walkEntries) {
       const maximums = `depth=${walkDepth}, directories=${walkDirectories}, entries=${walkEntries}`
       throw invalidRequest(`filesystem walk limits exceed maximums: ${maximums}`)
@@ -125,7 +141,9 @@ const operations: Record<string, FileOperation> = {
     await reserve(maxEntries * WALK_ENTRY_BYTES)
     return files.walk(path, options)
   }),
-  [Method.FsCanonicalize]: looksUp(CanonicalizeParams, async ({ path }, files) => ({ path: pathToUri(await files.canonicalize(path)) })),
+  [Method.FsCanonicalize]: looksUp(CanonicalizeParams, async ({ path }, files) => ({
+    path: pathToUri(await files.canonicalize(path)),
+  })),
 }
 
 /** The calls as methods of a connection. */

@@ -62,7 +62,11 @@ export type Child = {
   forget(): void
 }
 
-export type ReadFileOptions = { followSymlinks: boolean; maxBytes: number; reserve: (bytes: number) => Promise<void> | undefined }
+export type ReadFileOptions = {
+  followSymlinks: boolean
+  maxBytes: number
+  reserve: (bytes: number) => Promise<void> | undefined
+}
 
 /** A regular file that stays open, whatever becomes of its path. Offsets and lengths in bytes. */
 export type OpenFile = {

@@ -72,7 +72,8 @@ export class HttpCalls {
     if (streamId !== undefined && this.#streams.has(streamId)) {
       throw invalidParams(`http/request streamResponse requestId \`${streamId.slice(0, 100)}\` is already active`)
     }
-    if (this.#exchanges.size >= limits.httpRequests) throw overloaded(`at most ${limits.httpRequests} http requests may be under way per connection`)
+    if (this.#exchanges.size >= limits.httpRequests)
+      throw overloaded(`at most ${limits.httpRequests} http requests may be under way per connection`)
     surroundings.waits()
     const exchange = this.#begin(params.timeoutMs ?? undefined, streamId)
     try {
@@ -91,7 +92,10 @@ export class HttpCalls {
     const { clock, hold } = this.#options
     const controller = new AbortController()
     const abort = (reason: Error): void => controller.abort(reason)
-    const cancelTimer = timeoutMs === undefined ? undefined : clock.after(timeoutMs, () => abort(new Error(`timed out after ${timeoutMs} ms`)))
+    const cancelTimer =
+      timeoutMs === undefined
+        ? undefined
+        : clock.after(timeoutMs, () => abort(new Error(`timed out after ${timeoutMs} ms`)))
     if (timeoutMs === 0) abort(new Error('timed out after 0 ms'))
     const letGo = hold()
     const exchange: Exchange = {
@@ -123,7 +127,9 @@ export class HttpCalls {
         observer.totals.httpSent += request.body?.length ?? 0
       } catch (error) {
         if (error instanceof RpcError) throw error
-        throw internalError(`http/request failed: error sending request for url (${request.url.href}): ${messageOf(error)}`)
+        throw internalError(
+          `http/request failed: error sending request for url (${request.url.href}): ${messageOf(error)}`,
+        )
       }
       const next = redirectPolicy === 'follow' ? this.#follow(request, response, redirects) : undefined
       if (next === undefined) return response
@@ -136,7 +142,8 @@ export class HttpCalls {
   #follow(request: PreparedRequest, response: HttpResponse, redirects: number): PreparedRequest | undefined {
     try {
       const next = redirected(request, response)
-      if (next !== undefined && redirects === this.#options.limits.httpRedirects) throw internalError('http/request failed: too many redirects')
+      if (next !== undefined && redirects === this.#options.limits.httpRedirects)
+        throw internalError('http/request failed: too many redirects')
       return next
     } catch (error) {
       response.cancel()
@@ -145,7 +152,11 @@ export class HttpCalls {
   }
 
   /** Gathers the body and answers with it. */
-  async #whole(response: HttpResponse, { signal, finish }: Exchange, { afterAnswer, reserve }: Surroundings): Promise<AsciiParts> {
+  async #whole(
+    response: HttpResponse,
+    { signal, finish }: Exchange,
+    { afterAnswer, reserve }: Surroundings,
+  ): Promise<AsciiParts> {
     const { httpBuffered } = this.#options.limits
     const pieces: Uint8Array[] = []
     let total = 0
@@ -157,7 +168,9 @@ export class HttpCalls {
         total += piece.length
         if (total > httpBuffered) {
           response.cancel()
-          throw internalError(`failed to read http/request response body: it exceeds ${httpBuffered} bytes; use streamResponse`)
+          throw internalError(
+            `failed to read http/request response body: it exceeds ${httpBuffered} bytes; use streamResponse`,
+          )
         }
         if (total <= SMALL_BODY_BYTES || isCounted) continue
         isCounted = true
@@ -169,7 +182,9 @@ export class HttpCalls {
       }
     } catch (error) {
       if (error instanceof RpcError) throw error
-      throw internalError(`failed to read http/request response body: error decoding response body: ${messageOf(error)}`)
+      throw internalError(
+        `failed to read http/request response body: error decoding response body: ${messageOf(error)}`,
+      )
     }
     afterAnswer(finish)
     await reserve(base64Length(total))

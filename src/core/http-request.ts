@@ -42,10 +42,19 @@ export function prepareRequest(params: HttpRequestParams, environment: ReadonlyM
       line.value += variable(name, valueEnvVar, environment)
       secretHeaders.add(line.name)
     }
-    if (NO_VALUE.test(line.value)) throw invalidParams(`http/request header value is invalid for ${name}: failed to parse header value`)
+    if (NO_VALUE.test(line.value))
+      throw invalidParams(`http/request header value is invalid for ${name}: failed to parse header value`)
     return line
   })
-  return { ...withoutCredentials(url, headers.filter(({ name }) => !FRAMING.has(name))), method, body: body ?? undefined, secretHeaders }
+  return {
+    ...withoutCredentials(
+      url,
+      headers.filter(({ name }) => !FRAMING.has(name)),
+    ),
+    method,
+    body: body ?? undefined,
+    secretHeaders,
+  }
 }
 
 function parseUrl(text: string): URL {
@@ -55,7 +64,8 @@ function parseUrl(text: string): URL {
   } catch {
     throw invalidParams('http/request url is invalid: not an absolute URL')
   }
-  if (!isHttp(url)) throw invalidParams(`http/request only supports http and https URLs, got ${url.protocol.slice(0, -1).slice(0, 50)}`)
+  if (!isHttp(url))
+    throw invalidParams(`http/request only supports http and https URLs, got ${url.protocol.slice(0, -1).slice(0, 50)}`)
   return url
 }
 
@@ -66,8 +76,10 @@ function variable(header: string, name: string, environment: ReadonlyMap<string,
     throw invalidParams(`http/request header ${header} cannot use executor environment variable ${name}`)
   }
   const value = environment.get(name)
-  if (value === undefined) throw invalidParams(`http/request header ${header} requires executor environment variable ${name}`)
-  if (value === '') throw invalidParams(`http/request header ${header} requires a non-empty executor environment variable ${name}`)
+  if (value === undefined)
+    throw invalidParams(`http/request header ${header} requires executor environment variable ${name}`)
+  if (value === '')
+    throw invalidParams(`http/request header ${header} requires a non-empty executor environment variable ${name}`)
   return value
 }
 
@@ -94,7 +106,8 @@ function decodeComponent(text: string): string {
 
 const has = (headers: readonly HttpHeader[], name: string): boolean => headers.some((header) => header.name === name)
 
-const without = (headers: readonly HttpHeader[], names: ReadonlySet<string>): HttpHeader[] => headers.filter(({ name }) => !names.has(name))
+const without = (headers: readonly HttpHeader[], names: ReadonlySet<string>): HttpHeader[] =>
+  headers.filter(({ name }) => !names.has(name))
 
 // ---- redirects ----
 
@@ -104,7 +117,10 @@ const FOR_THE_ORIGIN = new Set(['authorization', 'cookie', 'cookie2', 'proxy-aut
 const ABOUT_THE_BODY = new Set(['content-encoding', 'content-language', 'content-location', 'content-type'])
 
 /** The request that a response leads on to; undefined if it is to be taken as it is. */
-export function redirected(request: PreparedRequest, { status, headers }: Pick<HttpResponse, 'status' | 'headers'>): PreparedRequest | undefined {
+export function redirected(
+  request: PreparedRequest,
+  { status, headers }: Pick<HttpResponse, 'status' | 'headers'>,
+): PreparedRequest | undefined {
   const location = headers.find(({ name }) => name === 'location')?.value
   if (location === undefined || ![301, 302, 303, 307, 308].includes(status)) return undefined
   let target
@@ -113,10 +129,17 @@ export function redirected(request: PreparedRequest, { status, headers }: Pick<H
   } catch {
     return undefined
   }
-  if (!isHttp(target)) throw internalError(`http/request failed: redirect target uses unsupported URL scheme: ${target.protocol.slice(0, -1)}`)
-  const becomesGet = status === 303 ? request.method !== 'HEAD' : (status === 301 || status === 302) && request.method === 'POST'
+  if (!isHttp(target))
+    throw internalError(
+      `http/request failed: redirect target uses unsupported URL scheme: ${target.protocol.slice(0, -1)}`,
+    )
+  const becomesGet =
+    status === 303 ? request.method !== 'HEAD' : (status === 301 || status === 302) && request.method === 'POST'
   const isSame = target.origin === request.url.origin
-  let kept = without(request.headers, new Set(['referer', ...(request.headers.some(({ name }) => name === 'host') && !isSame ? ['host'] : [])]))
+  let kept = without(
+    request.headers,
+    new Set(['referer', ...(request.headers.some(({ name }) => name === 'host') && !isSame ? ['host'] : [])]),
+  )
   if (becomesGet) kept = without(kept, ABOUT_THE_BODY)
   if (!isSame) kept = without(without(kept, FOR_THE_ORIGIN), request.secretHeaders)
   const isLeavingTls = request.url.protocol === 'https:' && target.protocol === 'http:'

@@ -44,7 +44,9 @@ export function streamBody(
   let isStopped = false
 
   const isHeld = (): boolean =>
-    window !== undefined && !signal.aborted && (unacknowledgedBytes > window || unacknowledged.length >= limits.httpUnacknowledged)
+    window !== undefined &&
+    !signal.aborted &&
+    (unacknowledgedBytes > window || unacknowledged.length >= limits.httpUnacknowledged)
 
   const source: EventSource = {
     takeEvent: () => {

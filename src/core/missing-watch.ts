@@ -38,7 +38,10 @@ export class MissingWatch {
 }
 
 export const watchMethods = {
-  [Method.FsWatchMissing]: method('filesystem', WatchMissingParams, ({ watchId, missing, present }, { watch, host, limits, files }) =>
-    files.read(async () => ({ watching: watch.begin(watchId, missing, present ?? undefined, host, limits) })),
+  [Method.FsWatchMissing]: method(
+    'filesystem',
+    WatchMissingParams,
+    ({ watchId, missing, present }, { watch, host, limits, files }) =>
+      files.read(async () => ({ watching: watch.begin(watchId, missing, present ?? undefined, host, limits) })),
   ),
 }

@@ -24,7 +24,12 @@ async function start(params: StartParams, context: Context): Promise<StartResult
   const spec = (): SpawnSpec => spawnSpec(unwrapped, context.host)
   const { peer, files, session } = context
   const outputWindow = params.outputWindow ?? undefined
-  const { announce } = await session.processes.start(params.processId, spec, { peer, isConfined, ready: files.settled(), outputWindow })
+  const { announce } = await session.processes.start(params.processId, spec, {
+    peer,
+    isConfined,
+    ready: files.settled(),
+    outputWindow,
+  })
   context.afterAnswer(announce)
   return { processId: params.processId, sandboxType: isConfined ? context.host.sandboxType : 'none' }
 }
@@ -107,7 +112,10 @@ function unknownProcess(processId: string): never {
 }
 
 /** Waits only for one that is starting: what comes in one burst must be done in the order it came. */
-function find({ processId }: { processId: string }, { processes }: Session): Process | undefined | Promise<Process | undefined> {
+function find(
+  { processId }: { processId: string },
+  { processes }: Session,
+): Process | undefined | Promise<Process | undefined> {
   return processes.isStarting(processId) ? processes.find(processId) : processes.findStarted(processId)
 }
 
@@ -136,10 +144,14 @@ async function resize({ processId, rows, columns }: ResizeParams, { session }: C
   return {}
 }
 
-async function acknowledge({ processId, seq }: { processId: string; seq: number }, { session }: Context): Promise<object> {
+async function acknowledge(
+  { processId, seq }: { processId: string; seq: number },
+  { session }: Context,
+): Promise<object> {
   const { processes } = session
   // Another session's client may have more to take.
-  if (processes.originOf(processId) !== undefined) throw invalidRequest('output is acknowledged by the session that has started the process')
+  if (processes.originOf(processId) !== undefined)
+    throw invalidRequest('output is acknowledged by the session that has started the process')
   if (processes.isStarting(processId)) await processes.find(processId)
   const process = processes.findOwn(processId) ?? unknownProcess(processId)
   process.acknowledge(seq)

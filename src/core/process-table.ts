@@ -77,7 +77,16 @@ export class ProcessTable {
     const { clock, host, limits, budget, observer, runs, owner } = this.#options
     const onClosed = (): void => this.#retireLater(entry)
     const { totals } = observer
-    const process = new Process(id, { clock, limits, budget, stdin: this.#stdin, isConfined, outputWindow, totals, onClosed })
+    const process = new Process(id, {
+      clock,
+      limits,
+      budget,
+      stdin: this.#stdin,
+      isConfined,
+      outputWindow,
+      totals,
+      onClosed,
+    })
     const entry: Entry = { process, cancelled: false }
     this.#entries.set(id, entry)
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -152,7 +161,8 @@ export class ProcessTable {
     this.#checkFree(processId)
     for (const [id, { process }] of this.#attached) if (process.disposed) this.#attached.delete(id)
     const { processes } = this.#options.limits
-    if (this.#attached.size >= processes) throw overloaded(`too many processes are attached to by this session: ${processes}`)
+    if (this.#attached.size >= processes)
+      throw overloaded(`too many processes are attached to by this session: ${processes}`)
     this.#attached.set(detached(processId), run)
   }
 

@@ -144,7 +144,8 @@ export class Process implements Holder, ChildEvents {
     this.#outputBytes += bytes.length
     this.#options.totals.outputRead += bytes.length
     const { chunkBytes } = this.#options.limits
-    if (this.#piecesBytes > 0 && (stream !== this.#piecesStream || this.#piecesBytes + bytes.length > chunkBytes)) this.#seal()
+    if (this.#piecesBytes > 0 && (stream !== this.#piecesStream || this.#piecesBytes + bytes.length > chunkBytes))
+      this.#seal()
     for (let at = 0; at < bytes.length; at += chunkBytes) {
       const piece = bytes.length <= chunkBytes ? bytes : bytes.subarray(at, at + chunkBytes)
       this.#piecesStream = stream
@@ -201,7 +202,8 @@ export class Process implements Holder, ChildEvents {
     if (this.#exitSeq !== undefined || this.#disposed) return
     this.#seal()
     const { isConfined } = this.#options
-    this.#sandboxDenied = isConfined && wasSandboxDenied(this.#exitCode as number, () => this.#retention.read(0, Infinity))
+    this.#sandboxDenied =
+      isConfined && wasSandboxDenied(this.#exitCode as number, () => this.#retention.read(0, Infinity))
     this.#exitSeq = this.#nextSeq++
     this.#tell()
   }
@@ -256,7 +258,8 @@ export class Process implements Holder, ChildEvents {
     const unsent = this.#unsentBytes + this.#piecesBytes
     const awaited = this.#listener !== undefined || !this.#announced
     const { unsentPerProcess, unsentChunks } = this.#options.limits
-    const behind = unsent > unsentPerProcess || this.#nextSeq - this.#sent > unsentChunks || this.#options.budget.exhausted
+    const behind =
+      unsent > unsentPerProcess || this.#nextSeq - this.#sent > unsentChunks || this.#options.budget.exhausted
     return awaited && unsent > 0 && behind
   }
 
@@ -268,7 +271,9 @@ export class Process implements Holder, ChildEvents {
     if (!this.#isWindowed) return false
     const share = this.#options.budget.exhausted ? 0.5 : 1
     const bytes = this.#unacknowledgedBytes + this.#piecesBytes
-    return bytes > this.#window * share || this.#unacknowledgedChunks > this.#options.limits.unacknowledgedChunks * share
+    return (
+      bytes > this.#window * share || this.#unacknowledgedChunks > this.#options.limits.unacknowledgedChunks * share
+    )
   }
 
   get #isWindowed(): boolean {
@@ -280,7 +285,11 @@ export class Process implements Holder, ChildEvents {
     if (!this.#isWindowed) return
     const upTo = Math.min(seq, this.#nextSeq - 1)
     let at = this.#acknowledged
-    for (let chunk = this.#retention.after(at); chunk !== undefined && chunk.seq <= upTo; chunk = this.#retention.after(at)) {
+    for (
+      let chunk = this.#retention.after(at);
+      chunk !== undefined && chunk.seq <= upTo;
+      chunk = this.#retention.after(at)
+    ) {
       at = chunk.seq
       this.#unacknowledgedBytes -= chunk.bytes.length
       this.#unacknowledgedChunks--
@@ -351,7 +360,13 @@ export class Process implements Holder, ChildEvents {
     const last = chunks.at(-1)
     const nextSeq = maxBytes === undefined || last === undefined ? this.#nextSeq : last.seq + 1
     const exited = this.#exitSeq !== undefined
-    return readResult(chunks, { nextSeq, exited, exitCode: exited ? (this.#exitCode as number) : null, closed: this.closed, sandboxDenied: this.#sandboxDenied })
+    return readResult(chunks, {
+      nextSeq,
+      exited,
+      exitCode: exited ? (this.#exitCode as number) : null,
+      closed: this.closed,
+      sandboxDenied: this.#sandboxDenied,
+    })
   }
 
   /** Calls `wake` at every event, until the returned function is called. */
@@ -364,14 +379,19 @@ export class Process implements Holder, ChildEvents {
   // ---- process/write, signal, terminate ----
 
   /** Calls `onWait` before the answer is held back. */
-  write(bytes: Uint8Array, writeId: string | null | undefined, onWait?: () => void): WriteStatus | Promise<WriteStatus> {
+  write(
+    bytes: Uint8Array,
+    writeId: string | null | undefined,
+    onWait?: () => void,
+  ): WriteStatus | Promise<WriteStatus> {
     if (this.#terminated) throw internalError('failed to write to process stdin: the process was terminated')
     return this.#stdin?.write(bytes, writeId, onWait) ?? 'stdinClosed'
   }
 
   /** End of file on stdin. */
   closeStdin(): WriteStatus {
-    if (this.#child?.endStdin === undefined) throw invalidRequest('stdin is a terminal, which has no end of file: write 0x04 to it')
+    if (this.#child?.endStdin === undefined)
+      throw invalidRequest('stdin is a terminal, which has no end of file: write 0x04 to it')
     return this.#stdin?.end() ?? 'stdinClosed'
   }
 

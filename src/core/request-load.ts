@@ -55,10 +55,13 @@ export class RequestLoad {
 
   #checkRoom(bytes: number): void {
     const { waitingRequests, waitingBytes } = this.#limits
-    if (this.#waiting >= waitingRequests) throw overloaded(`too many requests wait on this connection: ${waitingRequests} (--max-requests)`)
+    if (this.#waiting >= waitingRequests)
+      throw overloaded(`too many requests wait on this connection: ${waitingRequests} (--max-requests)`)
     // Whatever its size, one may if no other does.
     if (this.#waiting === 0 || this.#waitingBytes + bytes <= waitingBytes) return
-    throw overloaded(`the requests that wait on this connection are too large: together they may have ${waitingBytes} bytes`)
+    throw overloaded(
+      `the requests that wait on this connection are too large: together they may have ${waitingBytes} bytes`,
+    )
   }
 
   #run(requests: number, bytes: number): void {

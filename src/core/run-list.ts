@@ -37,7 +37,13 @@ export class RunList {
     this.#bound = bound
   }
 
-  add(process: Process, { argv, cwd, stdin }: SpawnSpec, owner: Owner, peer: Peer, starting: Promise<void>): ProcessRun {
+  add(
+    process: Process,
+    { argv, cwd, stdin }: SpawnSpec,
+    owner: Owner,
+    peer: Peer,
+    starting: Promise<void>,
+  ): ProcessRun {
     const run = {
       number: ++this.#count,
       process,
@@ -76,7 +82,17 @@ export class RunList {
   }
 }
 
-function listed({ number, process, owner, argv, tty, starting, client, cwd, startedAtMs }: ProcessRun & Shown): ListedProcess {
+function listed({
+  number,
+  process,
+  owner,
+  argv,
+  tty,
+  starting,
+  client,
+  cwd,
+  startedAtMs,
+}: ProcessRun & Shown): ListedProcess {
   const { id, pid, state, exitCode } = process
   return {
     run: number,

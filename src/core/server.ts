@@ -38,7 +38,15 @@ export function createExecServer({ host, clock, limits, observer = silentObserve
     limits,
     observer,
     connect(transport) {
-      const connection: Connection = new Connection(transport, { host, clock, limits, sessions, observer, drain, onGone: () => connections.delete(connection) })
+      const connection: Connection = new Connection(transport, {
+        host,
+        clock,
+        limits,
+        sessions,
+        observer,
+        drain,
+        onGone: () => connections.delete(connection),
+      })
       connections.add(connection)
       return connection
     },

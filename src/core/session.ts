@@ -47,7 +47,9 @@ export class SessionRegistry {
   create(): Session {
     const { limits } = this.#options
     if (this.#sessions.size >= limits.sessions) {
-      throw overloaded(`too many sessions: ${limits.sessions}; one that has lost its connection ends after ${limits.sessionTtlMs / 1000} s`)
+      throw overloaded(
+        `too many sessions: ${limits.sessions}; one that has lost its connection ends after ${limits.sessionTtlMs / 1000} s`,
+      )
     }
     const id = this.#options.host.uuid()
     const owner = { id, isAttached: () => session.attached }

@@ -47,7 +47,11 @@ export class StdinQueue implements StdinHolder {
   }
 
   /** Calls `onWait` before the write, or its answer, is held back. */
-  write(bytes: Uint8Array, writeId: string | null | undefined, onWait?: () => void): WriteStatus | Promise<WriteStatus> {
+  write(
+    bytes: Uint8Array,
+    writeId: string | null | undefined,
+    onWait?: () => void,
+  ): WriteStatus | Promise<WriteStatus> {
     if (!writeId) return this.#enqueue(bytes, onWait)
     const known = this.#answers.get(writeId)
     if (known instanceof Promise) onWait?.()
@@ -97,7 +101,9 @@ export class StdinQueue implements StdinHolder {
     const isHeld = this.#held.size > 0 || !this.#fits(bytes)
     if (!this.#budget.fits(bytes.length + (isHeld ? this.#limits.heldWriteOverhead : 0))) {
       const { total } = this.#budget
-      throw overloaded(`stdin queue is full: ${total} bytes wait for processes of this session, which may be ${this.#limits.stdinTotal}`)
+      throw overloaded(
+        `stdin queue is full: ${total} bytes wait for processes of this session, which may be ${this.#limits.stdinTotal}`,
+      )
     }
     if (!isHeld) {
       this.#write(bytes)

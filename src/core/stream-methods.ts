@@ -12,10 +12,12 @@ const FAMILY = 'filesystem'
 const LAST_OFFSET = 2n ** 63n - 1n
 
 /** Whether a block ends where the system's offsets cannot. */
-const isBeyondOffsets = (offset: number | bigint, length: number): boolean => BigInt(offset) + BigInt(length) > LAST_OFFSET
+const isBeyondOffsets = (offset: number | bigint, length: number): boolean =>
+  BigInt(offset) + BigInt(length) > LAST_OFFSET
 
 /** No file system has files of nine million gigabytes. */
-const isBeyondFiles = (offset: number | bigint): offset is bigint => typeof offset === 'bigint' || !Number.isSafeInteger(offset + 2 ** 30)
+const isBeyondFiles = (offset: number | bigint): offset is bigint =>
+  typeof offset === 'bigint' || !Number.isSafeInteger(offset + 2 ** 30)
 
 export const streamMethods = {
   [Method.FsOpen]: method(FAMILY, OpenParams, ({ handleId, path, mode, sandbox }, { handles, host, files }) => {
@@ -25,23 +27,28 @@ export const streamMethods = {
       return { handleId }
     })
   }),
-  [Method.FsReadBlock]: method(FAMILY, ReadBlockParams, ({ handleId, offset, len }, { handles, files, limits, reserve }) =>
-    files.read(async () => {
-      if (len < 1 || len > limits.fileBlock) throw invalidRequest(`file read block length must be between 1 and ${limits.fileBlock}`)
-      await reserve(base64Length(len))
-      const bytes = await handles.use(handleId, 'read', async (file) => {
-        if (isBeyondOffsets(offset, len)) throw invalidRequest('Invalid argument (os error 22)')
-        return isBeyondFiles(offset) ? new Uint8Array() : file.read(offset, len)
-      })
-      return blockResult(bytes, bytes.length < len)
-    }),
+  [Method.FsReadBlock]: method(
+    FAMILY,
+    ReadBlockParams,
+    ({ handleId, offset, len }, { handles, files, limits, reserve }) =>
+      files.read(async () => {
+        if (len < 1 || len > limits.fileBlock)
+          throw invalidRequest(`file read block length must be between 1 and ${limits.fileBlock}`)
+        await reserve(base64Length(len))
+        const bytes = await handles.use(handleId, 'read', async (file) => {
+          if (isBeyondOffsets(offset, len)) throw invalidRequest('Invalid argument (os error 22)')
+          return isBeyondFiles(offset) ? new Uint8Array() : file.read(offset, len)
+        })
+        return blockResult(bytes, bytes.length < len)
+      }),
   ),
   [Method.FsWriteBlock]: method(FAMILY, WriteBlockParams, ({ handleId, offset, chunk }, { handles, files, limits }) =>
     files.mutate(async () => {
       if (chunk.length < 1 || chunk.length > limits.fileBlock) {
         throw invalidRequest(`file write block length must be between 1 and ${limits.fileBlock}`)
       }
-      if (isBeyondOffsets(offset, chunk.length)) throw invalidRequest('file write range exceeds the signed 64-bit file offset limit')
+      if (isBeyondOffsets(offset, chunk.length))
+        throw invalidRequest('file write range exceeds the signed 64-bit file offset limit')
       if (isBeyondFiles(offset)) throw internalError('File too large (os error 27)')
       await handles.use(handleId, 'replace', (file) => file.write(offset, chunk))
       release(chunk)

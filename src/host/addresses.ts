@@ -45,7 +45,8 @@ function parseRange(text: string): Range | undefined {
   if (version === 0) return undefined
   const widest = version === 6 ? 128 : 32
   const length = Number(bits ?? widest)
-  if (more.length > 0 || (bits !== undefined && !/^[0-9]{1,3}$/.test(bits)) || length > widest) throw new Error(`'${text}' is no range of IP addresses`)
+  if (more.length > 0 || (bits !== undefined && !/^[0-9]{1,3}$/.test(bits)) || length > widest)
+    throw new Error(`'${text}' is no range of IP addresses`)
   const plain = plainAddress(address)
   if (version === 6 && isIP(plain) === 4 && length >= 96) return { address: plain, bits: length - 96, version: 4 }
   return { address: version === 6 ? address.replace(/%.*$/, '') : address, bits: length, version: version as 4 | 6 }
@@ -66,6 +67,9 @@ function plainAddress(address: string): string {
 
 /** All eight. */
 function ipv6Groups(short: string): string[] {
-  const [front, back] = short.split('::').map((side) => side.split(':').filter((group) => group !== '')) as [string[], string[]?]
+  const [front, back] = short.split('::').map((side) => side.split(':').filter((group) => group !== '')) as [
+    string[],
+    string[]?,
+  ]
   return back === undefined ? front : [...front, ...Array<string>(8 - front.length - back.length).fill('0'), ...back]
 }

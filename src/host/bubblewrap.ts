@@ -59,10 +59,20 @@ export function launcherCommand({ bubblewrap, launch, ...options }: LauncherCall
   return call(bubblewrap, command, full, [launcherImage(process.arch as Arch)])
 }
 
-function call({ path }: Bubblewrap, command: readonly string[], options: BubblewrapOptions, more: Uint8Array[]): ConfinedCommand {
+function call(
+  { path }: Bubblewrap,
+  command: readonly string[],
+  options: BubblewrapOptions,
+  more: Uint8Array[],
+): ConfinedCommand {
   const args = bubblewrapArguments(options)
-  if (args.length > MAX_ARGUMENTS) throw internalError('the sandbox has more mounts and variables than bubblewrap takes')
-  const blobs = [Buffer.concat(args.map((arg) => Buffer.from(encodeName(`${arg}\0`)))), seccompFilter(process.arch as Arch, options.network), ...more]
+  if (args.length > MAX_ARGUMENTS)
+    throw internalError('the sandbox has more mounts and variables than bubblewrap takes')
+  const blobs = [
+    Buffer.concat(args.map((arg) => Buffer.from(encodeName(`${arg}\0`)))),
+    seccompFilter(process.arch as Arch, options.network),
+    ...more,
+  ]
   const descriptors: number[] = []
   const close = (): void => descriptors.forEach((fd) => closeSync(fd))
   try {
@@ -113,7 +123,8 @@ const PROBE_MS = 10_000
 
 /** Tries a whole sandbox, with all that a real one has. */
 export async function probeBubblewrap(path: string): Promise<Probe> {
-  if (process.arch !== 'x64' && process.arch !== 'arm64') return { failure: `there is no seccomp filter for the processor ${process.arch}` }
+  if (process.arch !== 'x64' && process.arch !== 'arm64')
+    return { failure: `there is no seccomp filter for the processor ${process.arch}` }
   let first: string | undefined
   for (const abilities of VARIANTS) {
     const failure = await tryOut({ path, abilities }).catch((error: Error) => error.message)
@@ -143,7 +154,9 @@ async function tryOut(bubblewrap: Bubblewrap): Promise<string | undefined> {
     let said = ''
     child.stderr?.on('data', (bytes: Buffer) => (said += said.length < 4096 ? bytes.toString() : ''))
     child.on('error', (error) => resolve(error.message))
-    child.on('close', (code, signal) => resolve(code === 0 ? undefined : said.trim().split('\n')[0] || `it ended with ${code ?? signal}`))
+    child.on('close', (code, signal) =>
+      resolve(code === 0 ? undefined : said.trim().split('\n')[0] || `it ended with ${code ?? signal}`),
+    )
   })
 }
 

@@ -8,7 +8,11 @@ import { canonicalize, readFile } from './files.ts'
 import { nativePath } from './native-path.ts'
 import { errorCode, fileError } from './os-error.ts'
 
-export function configFiles(maxBytes: number, systemDirectory = '/etc/codex', environment: NodeJS.ProcessEnv = process.env): ConfigFiles {
+export function configFiles(
+  maxBytes: number,
+  systemDirectory = '/etc/codex',
+  environment: NodeJS.ProcessEnv = process.env,
+): ConfigFiles {
   return {
     systemDirectory,
     homes: async () => {
@@ -61,6 +65,7 @@ async function codexHome(environment: NodeJS.ProcessEnv, user: string | undefine
   }
   const path = await canonicalPath(resolve(stated))
   if (path === undefined) throw new Error(`CODEX_HOME is \`${stated}\`, which does not exist`)
-  if (!(await stat(nativePath(path))).isDirectory()) throw new Error(`CODEX_HOME is \`${stated}\`, which is not a directory`)
+  if (!(await stat(nativePath(path))).isDirectory())
+    throw new Error(`CODEX_HOME is \`${stated}\`, which is not a directory`)
   return path
 }

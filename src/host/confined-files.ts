@@ -31,7 +31,8 @@ export function confinedFiles(sandboxes: Sandboxes, limits: Limits): (sandbox: S
   return (sandbox) => {
     const policy = sandbox && policyOf(sandbox, { tmpdir: process.env['TMPDIR'] })
     if (sandbox === undefined || policy === undefined) {
-      if (sandboxes.required) throw invalidRequest('this executor touches no file without a sandbox (--require-sandbox)')
+      if (sandboxes.required)
+        throw invalidRequest('this executor touches no file without a sandbox (--require-sandbox)')
       return files
     }
     const confined = inHelper((use) => withHelper(policy, sandbox, sandboxes, pool, use))
@@ -95,7 +96,8 @@ async function withHelper<T>(
       points.release()
     }
   } catch (error) {
-    if (error instanceof CannotConfine) throw invalidRequest(`this executor cannot enforce the filesystem sandbox: ${error.message}`)
+    if (error instanceof CannotConfine)
+      throw invalidRequest(`this executor cannot enforce the filesystem sandbox: ${error.message}`)
     throw fileError(error)
   }
 }
@@ -117,13 +119,17 @@ function inHelper(lend: Lend): Files {
   return {
     readFile: (path, { followSymlinks, reserve }) =>
       lend(async (ask) => {
-        const { dataBase64 } = await ask<{ dataBase64: string }>({ operation: Method.FsReadFile, params: { path: pathToUri(path), followSymlinks } })
+        const { dataBase64 } = await ask<{ dataBase64: string }>({
+          operation: Method.FsReadFile,
+          params: { path: pathToUri(path), followSymlinks },
+        })
         const bytes = decodeBase64(dataBase64)
         // While the helper is still held, so that no more files than there are helpers wait for their turn.
         await reserve(bytes.length)
         return bytes
       }),
-    writeFile: (path, data, options) => simply(Method.FsWriteFile, { path: pathToUri(path), dataBase64: data.toBase64(), ...options }),
+    writeFile: (path, data, options) =>
+      simply(Method.FsWriteFile, { path: pathToUri(path), dataBase64: data.toBase64(), ...options }),
     createDirectory: (path, options) => simply(Method.FsCreateDirectory, { path: pathToUri(path), ...options }),
     getMetadata: (path, options) => simply<Metadata>(Method.FsGetMetadata, { path: pathToUri(path), ...options }),
     readDirectory: async (path) =>
@@ -131,7 +137,8 @@ function inHelper(lend: Lend): Files {
     remove: (path, options) => simply(Method.FsRemove, { path: pathToUri(path), ...options }),
     copy: (source, destination, options) =>
       simply(Method.FsCopy, { sourcePath: pathToUri(source), destinationPath: pathToUri(destination), ...options }),
-    canonicalize: async (path) => parsePath((await simply<{ path: string }>(Method.FsCanonicalize, { path: pathToUri(path) })).path),
+    canonicalize: async (path) =>
+      parsePath((await simply<{ path: string }>(Method.FsCanonicalize, { path: pathToUri(path) })).path),
     walk: (path, options) => simply<WalkResult>(Method.FsWalk, { path: pathToUri(path), options }),
     discover: (root, bounds) => simply<Discovery>(Method.CapabilityRootsDiscover, { root, bounds }),
     open: (path, mode) =>

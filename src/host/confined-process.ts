@@ -21,8 +21,7 @@ export type ConfinedStart = ConfinedCommand & {
 
 export type HowToStart =
   /** As any command; on macOS the spec has its sandbox in front of the command. */
-  | { spec: SpawnSpec }
-  | { confined: ConfinedStart }
+  { spec: SpawnSpec } | { confined: ConfinedStart }
 
 /** Throws -32602 where what the spec asks for cannot be enforced. */
 export async function confineProcess(spec: SpawnSpec, sandboxes: Sandboxes): Promise<HowToStart> {
@@ -38,7 +37,8 @@ export async function confineProcess(spec: SpawnSpec, sandboxes: Sandboxes): Pro
     if (process.platform === 'darwin') return { spec: behindSeatbelt(spec, policy, sandbox.network) }
     return { confined: await confine(spec, sandbox, policy, sandboxes) }
   } catch (error) {
-    if (error instanceof CannotConfine) throw invalidParams(`this executor cannot enforce the process sandbox: ${error.message}`)
+    if (error instanceof CannotConfine)
+      throw invalidParams(`this executor cannot enforce the process sandbox: ${error.message}`)
     throw error
   }
 }
@@ -46,16 +46,27 @@ export async function confineProcess(spec: SpawnSpec, sandboxes: Sandboxes): Pro
 /** Someone else may make what was found missing, between the look and the making. */
 const MAX_TRIES = 3
 
-async function confine(spec: SpawnSpec, sandbox: Sandbox, policy: Policy | undefined, sandboxes: Sandboxes): Promise<ConfinedStart> {
+async function confine(
+  spec: SpawnSpec,
+  sandbox: Sandbox,
+  policy: Policy | undefined,
+  sandboxes: Sandboxes,
+): Promise<ConfinedStart> {
   const { env } = spec
   // By the name that it has inside, too.
   const cwd = realPath(spec.cwd)
   const bubblewrap = await sandboxes.bubblewrapFor(policy, sandbox)
   const [program, ...args] = spec.argv as [string, ...string[]]
-  const launch = { terminal: spec.stdin === 'terminal', arg0: spec.arg0 ?? program, candidates: programCandidates(program, env), args }
+  const launch = {
+    terminal: spec.stdin === 'terminal',
+    arg0: spec.arg0 ?? program,
+    candidates: programCandidates(program, env),
+    args,
+  }
   for (let tries = 1; ; tries++) {
     const plan = policy && (await planFor(policy, bubblewrap))
-    if (plan !== undefined && !isVisible(plan, cwd)) throw invalidParams(`the working directory ${spec.cwd} is not readable in the sandbox`)
+    if (plan !== undefined && !isVisible(plan, cwd))
+      throw invalidParams(`the working directory ${spec.cwd} is not readable in the sandbox`)
     const points = hold(plan?.forbidden ?? [], tries)
     if (points === undefined) continue
     try {
@@ -76,7 +87,10 @@ function behindSeatbelt(spec: SpawnSpec, policy: Policy | undefined, network: Ne
   return { ...plain, argv: [SANDBOX_EXEC, ...seatbeltArguments(policy, network), ...command] }
 }
 
-function hold(forbidden: Parameters<typeof holdMountPoints>[0], tries: number): ReturnType<typeof holdMountPoints> | undefined {
+function hold(
+  forbidden: Parameters<typeof holdMountPoints>[0],
+  tries: number,
+): ReturnType<typeof holdMountPoints> | undefined {
   try {
     return holdMountPoints(forbidden)
   } catch (error) {
@@ -84,4 +98,3 @@ function hold(forbidden: Parameters<typeof holdMountPoints>[0], tries: number): 
     throw error
   }
 }
-

@@ -10,7 +10,12 @@ import type { Guard } from './guard.ts'
 import { nativePath } from './native-path.ts'
 import { errorCode } from './os-error.ts'
 
-export async function copyPath(source: string, destination: string, { recursive }: { recursive: boolean }, guard: Guard): Promise<void> {
+export async function copyPath(
+  source: string,
+  destination: string,
+  { recursive }: { recursive: boolean },
+  guard: Guard,
+): Promise<void> {
   const info = await lstat(nativePath(source))
   if (info.isDirectory()) {
     if (!recursive) throw invalidRequest('copying a directory requires recursive: true')
@@ -50,7 +55,8 @@ async function copyRegularFile(source: string, info: Stats, destination: string,
   const existing = await stat(nativePath(destination)).catch(() => undefined)
   if (existing !== undefined) {
     // To open the destination would empty the source.
-    if (existing.dev === info.dev && existing.ino === info.ino) throw invalidRequest('source and destination are the same file')
+    if (existing.dev === info.dev && existing.ino === info.ino)
+      throw invalidRequest('source and destination are the same file')
     if (existing.isFIFO() || existing.isSocket()) throw invalidRequest('the destination is not a regular file')
     if (existing.isDirectory()) await refuseAsDirectory(destination)
   }

@@ -23,7 +23,10 @@ const { O_RDONLY, O_WRONLY, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = constants
 /** Files that give no size, such as those of /proc, are read in pieces of this many bytes. */
 const PIECE_BYTES = 64 * 1024
 
-export async function readFile(path: string, { followSymlinks, maxBytes, reserve }: ReadFileOptions): Promise<Uint8Array> {
+export async function readFile(
+  path: string,
+  { followSymlinks, maxBytes, reserve }: ReadFileOptions,
+): Promise<Uint8Array> {
   if (!followSymlinks) await refuseParentLinks(path)
   const file = await open(nativePath(path), O_RDONLY | O_NONBLOCK | (followSymlinks ? 0 : O_NOFOLLOW))
   try {
@@ -55,9 +58,17 @@ async function readAll(file: FileHandle, size: number, maxBytes: number): Promis
   return pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces, total)
 }
 
-async function writeFile(path: string, data: Uint8Array, { followSymlinks }: { followSymlinks: boolean }): Promise<void> {
+async function writeFile(
+  path: string,
+  data: Uint8Array,
+  { followSymlinks }: { followSymlinks: boolean },
+): Promise<void> {
   if (!followSymlinks) await refuseParentLinks(path)
-  return writeTo(await open(nativePath(path), O_WRONLY | O_CREAT | O_NONBLOCK | (followSymlinks ? 0 : O_NOFOLLOW)), path, data)
+  return writeTo(
+    await open(nativePath(path), O_WRONLY | O_CREAT | O_NONBLOCK | (followSymlinks ? 0 : O_NOFOLLOW)),
+    path,
+    data,
+  )
 }
 
 async function writeTo(file: FileHandle, path: string, data: Uint8Array): Promise<void> {
@@ -73,7 +84,11 @@ async function writeTo(file: FileHandle, path: string, data: Uint8Array): Promis
 
 type CreateOptions = { recursive: boolean; followSymlinks: boolean }
 
-async function createDirectory(path: string, { recursive, followSymlinks }: CreateOptions, guard: Guard = unguarded): Promise<void> {
+async function createDirectory(
+  path: string,
+  { recursive, followSymlinks }: CreateOptions,
+  guard: Guard = unguarded,
+): Promise<void> {
   if (!followSymlinks) {
     await refuseParentLinks(path)
     const own = await lstat(nativePath(path)).catch(() => undefined)
@@ -109,7 +124,8 @@ async function readDirectory(path: string): Promise<DirectoryEntry[]> {
   for (const entry of listed) {
     const kind = entry.isSymbolicLink() ? await kindBehind(`${path}/${decodeName(entry.name)}`) : entry
     // Names that are not UTF-8 cannot be told exactly in JSON.
-    if (kind !== undefined) entries.push({ fileName: entry.name.toString('utf8'), isDirectory: kind.isDirectory(), isFile: kind.isFile() })
+    if (kind !== undefined)
+      entries.push({ fileName: entry.name.toString('utf8'), isDirectory: kind.isDirectory(), isFile: kind.isFile() })
   }
   return entries
 }
@@ -230,13 +246,18 @@ export function guardedFiles(forbidden: Forbidden): Files {
 
 /** The bare file of an open call, for the helper. Throws RpcError. */
 export const openUnder = answering((forbidden: Forbidden, path: string, mode: OpenMode) =>
-  forbidden.paths.length === 0 ? openAt(nativePath(path), path, mode) : openGuarded(path, mode, guardAgainst(forbidden)),
+  forbidden.paths.length === 0
+    ? openAt(nativePath(path), path, mode)
+    : openGuarded(path, mode, guardAgainst(forbidden)),
 )
 
 /** One that is made is made under guard. */
 async function openGuarded(path: string, mode: OpenMode, guard: ReturnType<typeof guardAgainst>): Promise<FileHandle> {
   if (mode === 'read') return openAt(nativePath(path), path, mode)
   let opened: FileHandle | undefined
-  await guard.openForWriting(path, { followLinks: true, use: async (file) => void (opened = await checked(file, path, mode)) })
+  await guard.openForWriting(path, {
+    followLinks: true,
+    use: async (file) => void (opened = await checked(file, path, mode)),
+  })
   return opened as unknown as FileHandle
 }

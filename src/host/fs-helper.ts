@@ -41,7 +41,11 @@ export async function serveFileRequests(): Promise<number> {
   const { messageBytes } = defaultLimits
   const requests: Uint8Array[] = []
   let tooLong = false
-  const lines = lineReader(messageBytes, (line) => requests.push(line), () => (tooLong = true))
+  const lines = lineReader(
+    messageBytes,
+    (line) => requests.push(line),
+    () => (tooLong = true),
+  )
   try {
     for (let open = true; open; ) {
       // There is nothing else to do meanwhile, and in a sandbox this takes whatever kind of file stdin is.
@@ -61,7 +65,10 @@ export async function serveFileRequests(): Promise<number> {
 
 function readSome(): Uint8Array {
   const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
-  return buffer.subarray(0, patiently(() => readSync(STDIN, buffer)))
+  return buffer.subarray(
+    0,
+    patiently(() => readSync(STDIN, buffer)),
+  )
 }
 
 const writeText = (fd: number, text: string): void =>
@@ -83,7 +90,9 @@ function patiently(call: () => number): number {
 
 /** Throws for what is no request at all. */
 async function answer(line: Uint8Array): Promise<string> {
-  const { operation, params, forbidden } = readRequest(parseJson(new TextDecoder('utf-8', { fatal: true }).decode(line)))
+  const { operation, params, forbidden } = readRequest(
+    parseJson(new TextDecoder('utf-8', { fatal: true }).decode(line)),
+  )
   try {
     const response = await run(operation, params, forbidden)
     return `{"status":"ok","payload":{"operation":${JSON.stringify(operation)},"response":${jsonText(response)}}}`
@@ -124,7 +133,8 @@ function readRequest(request: JsonValue): { operation: string; params: JsonValue
   const { operation, params, forbidden = [], covered = false } = request
   if (typeof operation !== 'string') throw new Error('missing member `operation`')
   if (params === undefined) throw new Error('missing member `params`')
-  if (!Array.isArray(forbidden) || !forbidden.every((path) => typeof path === 'string')) throw new Error('`forbidden` is a list of paths')
+  if (!Array.isArray(forbidden) || !forbidden.every((path) => typeof path === 'string'))
+    throw new Error('`forbidden` is a list of paths')
   return { operation, params, forbidden: { paths: forbidden as string[], covered: covered === true } }
 }
 

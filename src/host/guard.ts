@@ -76,7 +76,11 @@ export function guardAgainst({ paths, covered }: Forbidden) {
         if (errorCode(error) !== 'ELOOP' || !followLinks || links >= MAX_LINKS) throw error
         const text = decodeName(await readlink(nativePath(place), { encoding: 'buffer' }))
         // While the directory is held, so that a relative link is of this very place.
-        return openForWriting(text.startsWith('/') ? text : `${dirname(place)}/${text}`, { followLinks, use, links: links + 1 })
+        return openForWriting(text.startsWith('/') ? text : `${dirname(place)}/${text}`, {
+          followLinks,
+          use,
+          links: links + 1,
+        })
       }
       // Whoever uses it closes it.
       await use(file)
@@ -89,7 +93,8 @@ export function guardAgainst({ paths, covered }: Forbidden) {
   }
 
   return {
-    create: <T>(path: string, make: (place: Native) => Promise<T>): Promise<T> => pinned(path, (place) => make(nativePath(place))),
+    create: <T>(path: string, make: (place: Native) => Promise<T>): Promise<T> =>
+      pinned(path, (place) => make(nativePath(place))),
     writeOver: (path: string, write: (place: Native) => Promise<void>): Promise<void> =>
       openForWriting(path, {
         followLinks: true,

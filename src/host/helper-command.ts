@@ -65,5 +65,7 @@ export function helperCommand(bubblewrap: Bubblewrap, plan: MountPlan, coverForb
 
 /** What the helper needs to run: itself and the libraries that it is linked to. */
 export function helperFiles(): string[] {
-  return [...ownFiles().map(realPath), '/lib', '/lib32', '/lib64', '/usr/lib', '/usr/lib64', '/nix/store'].filter((path) => path !== '/')
+  return [...ownFiles().map(realPath), '/lib', '/lib32', '/lib64', '/usr/lib', '/usr/lib64', '/nix/store'].filter(
+    (path) => path !== '/',
+  )
 }

@@ -31,7 +31,11 @@ type Kept = Helper & {
   isDead: () => boolean
 }
 
-export function helperPool({ helperCount, helperIdleMs, messageBytes }: Pick<Limits, 'helperCount' | 'helperIdleMs' | 'messageBytes'>): HelperPool {
+export function helperPool({
+  helperCount,
+  helperIdleMs,
+  messageBytes,
+}: Pick<Limits, 'helperCount' | 'helperIdleMs' | 'messageBytes'>): HelperPool {
   /** Least recently used first. */
   const idle: Kept[] = []
   const waiting: (() => void)[] = []
@@ -117,7 +121,9 @@ function startHelper(key: string | undefined, command: ConfinedCommand, messageB
   child.stdin?.on('error', () => {})
   child.on('error', (error) => die(`fs sandbox helper failed to start: ${error.message}`))
   child.on('close', (code, signal) => {
-    die(`fs sandbox helper failed with status ${signal === null ? `exit status: ${code}` : `signal: ${signal}`}: ${stderr.trim().slice(0, MAX_STDERR)}`)
+    die(
+      `fs sandbox helper failed with status ${signal === null ? `exit status: ${code}` : `signal: ${signal}`}: ${stderr.trim().slice(0, MAX_STDERR)}`,
+    )
   })
   return {
     key,

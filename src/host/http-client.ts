@@ -47,7 +47,11 @@ export function httpClient(policy: HttpPolicy): (request: HttpRequest, signal: A
   const tunnels = new Map<string, https.Agent>()
 
   /** Resolves a name and leaves out the addresses that may not be talked to. In the form that sockets call. */
-  function lookup(host: string, options: LookupOptions, done: (error: Error | null, found: string | LookupAddress[], family?: number) => void): void {
+  function lookup(
+    host: string,
+    options: LookupOptions,
+    done: (error: Error | null, found: string | LookupAddress[], family?: number) => void,
+  ): void {
     resolve(host, { ...options, all: true }, (error, addresses) => {
       if (error) return done(error, '')
       const allowed = addresses.filter(({ address }) => policy.allows(host, address))
@@ -65,7 +69,9 @@ export function httpClient(policy: HttpPolicy): (request: HttpRequest, signal: A
       return
     }
     if (!viaProxy) return
-    const addresses = policy.needsAddress(host) ? await resolveAll(host, { all: true }).catch(() => []) : [{ address: '0.0.0.0' }]
+    const addresses = policy.needsAddress(host)
+      ? await resolveAll(host, { all: true }).catch(() => [])
+      : [{ address: '0.0.0.0' }]
     if (addresses.length === 0 || !addresses.every(({ address }) => policy.allows(host, address))) throw refusal(host)
   }
 
@@ -79,7 +85,8 @@ export function httpClient(policy: HttpPolicy): (request: HttpRequest, signal: A
   /** A server, and the agent that keeps connections to it. */
   function to(url: URL): RequestOptions & { servername: string } {
     const host = bareHost(url)
-    const agent = url.protocol === 'https:' ? (secure ??= new https.Agent({ ...AGENT_OPTIONS, secureContext: trust() })) : direct
+    const agent =
+      url.protocol === 'https:' ? (secure ??= new https.Agent({ ...AGENT_OPTIONS, secureContext: trust() })) : direct
     // By the URL, whatever a header `host` says.
     return { protocol: url.protocol, host, port: portOf(url), agent, servername: isIP(host) === 0 ? host : '' }
   }
@@ -89,7 +96,14 @@ export function httpClient(policy: HttpPolicy): (request: HttpRequest, signal: A
     if (agent === undefined) {
       const secureContext = proxy.protocol === 'https:' ? { secureContext: trust() } : {}
       agent = tunnelAgent(AGENT_OPTIONS, (target) =>
-        start({ ...to(proxy), ...secureContext, agent: false, method: 'CONNECT', path: target, headers: { host: target, ...proxyAuthorization(proxy) } }),
+        start({
+          ...to(proxy),
+          ...secureContext,
+          agent: false,
+          method: 'CONNECT',
+          path: target,
+          headers: { host: target, ...proxyAuthorization(proxy) },
+        }),
       )
       tunnels.set(proxy.href, agent)
     }
@@ -120,7 +134,8 @@ function unshared(agent: http.Agent): http.Agent {
   return own
 }
 
-const refusal = (host: string): RpcError => invalidRequest(`http/request to ${host} is not allowed by this server's --http-policy`)
+const refusal = (host: string): RpcError =>
+  invalidRequest(`http/request to ${host} is not allowed by this server's --http-policy`)
 
 function proxyAuthorization({ username, password }: URL): Record<string, string> {
   if (username === '' && password === '') return {}

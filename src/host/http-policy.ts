@@ -36,8 +36,12 @@ export function parseHttpPolicy(text: string): HttpPolicy {
   const allowed = allow && matcher(allow)
   return {
     allows: (host, address) =>
-      !denied.name(host) && !denied.address(address) && (allowed === undefined || allowed.name(host) || allowed.address(address)),
-    needsAddress: (host) => !denied.name(host) && (denied.hasAddresses || (allowed !== undefined && allowed.hasAddresses && !allowed.name(host))),
+      !denied.name(host) &&
+      !denied.address(address) &&
+      (allowed === undefined || allowed.name(host) || allowed.address(address)),
+    needsAddress: (host) =>
+      !denied.name(host) &&
+      (denied.hasAddresses || (allowed !== undefined && allowed.hasAddresses && !allowed.name(host))),
   }
 }
 

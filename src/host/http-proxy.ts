@@ -13,7 +13,12 @@ export function proxyFor(url: URL, env: Variables): URL | undefined {
   if (isThisMachine(host) || isExempt(host, portOf(url), variable(env, 'NO_PROXY') ?? '')) return undefined
   // In a CGI program HTTP_PROXY is what a stranger's request header says.
   const isCgi = env['REQUEST_METHOD'] !== undefined
-  const own = url.protocol === 'https:' ? variable(env, 'HTTPS_PROXY') : isCgi ? env['http_proxy'] || undefined : variable(env, 'HTTP_PROXY')
+  const own =
+    url.protocol === 'https:'
+      ? variable(env, 'HTTPS_PROXY')
+      : isCgi
+        ? env['http_proxy'] || undefined
+        : variable(env, 'HTTP_PROXY')
   const text = own ?? variable(env, 'ALL_PROXY')
   if (text === undefined) return undefined
   const proxy = parse(text.includes('://') ? text : `http://${text}`)

@@ -32,7 +32,12 @@ export function tunnelAgent(options: AgentOptions, ask: (target: string) => Clie
       if (statusCode !== 200) return settle(new Error(`the proxy answered ${statusCode}`))
       socket.unshift(first)
       // Who answers must be whom the URL names; an address has no name to ask for.
-      const secured = connectTls({ socket, secureContext: trust(), host: to.host as string, servername: to.servername ?? '' })
+      const secured = connectTls({
+        socket,
+        secureContext: trust(),
+        host: to.host as string,
+        servername: to.servername ?? '',
+      })
       secured.once('secureConnect', () => settle(null, secured))
       secured.once('error', settle)
       secured.once('close', () => settle(new Error('the tunnel has ended')))

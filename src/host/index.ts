@@ -56,7 +56,8 @@ export function createHost({ sandbox, limits, httpPolicy = openPolicy, report }:
     },
     files,
     // Whoever must ask in a sandbox cannot ask so.
-    watchMissing: (missing, present, changed) => (sandboxes.required ? undefined : watchMissing(missing, present, changed)),
+    watchMissing: (missing, present, changed) =>
+      sandboxes.required ? undefined : watchMissing(missing, present, changed),
     configFiles: configFiles(limits.configFile),
     isConfining: sandboxes.required,
     sandboxType,
@@ -78,7 +79,9 @@ async function start(spec: SpawnSpec, events: ChildEvents, sandboxes: Sandboxes)
   if ('spec' in how) return onTerminal ? startOnTerminal(how.spec, events) : startPiped(how.spec, events)
   const { confined } = how
   try {
-    return await (onTerminal ? startConfinedOnTerminal(confined, spec.terminalSize, events) : startConfinedPiped(spec, confined, events))
+    return await (onTerminal
+      ? startConfinedOnTerminal(confined, spec.terminalSize, events)
+      : startConfinedPiped(spec, confined, events))
   } catch (error) {
     confined.release()
     throw error

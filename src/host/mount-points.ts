@@ -8,7 +8,17 @@
  * moment, to clear up what it could not.
  */
 import { spawn } from 'node:child_process'
-import { closeSync, constants, fchmodSync, lstatSync, mkdirSync, openSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmdirSync,
+  unlinkSync,
+} from 'node:fs'
 import process from 'node:process'
 import type { Writable } from 'node:stream'
 import { internalError } from '../protocol/errors.ts'

@@ -9,7 +9,11 @@ export function ownCommand(): string[] {
   if (isSea()) return [process.execPath]
   // As a library it is somebody else's program, and has the executable beside it.
   if (!isSource) return [join(ownRoot, 'dist', 'exec-server')]
-  return [process.execPath, ...(isDeno ? ['run', '--allow-all', '--no-check', '--cached-only'] : []), join(ownRoot, 'src', 'main.ts')]
+  return [
+    process.execPath,
+    ...(isDeno ? ['run', '--allow-all', '--no-check', '--cached-only'] : []),
+    join(ownRoot, 'src', 'main.ts'),
+  ]
 }
 
 /** All that the command reads besides the system's libraries. */

@@ -24,7 +24,8 @@ type Wire<S> = { child: number | 'pipe'; ours: (process: ChildProcess, index: 0 
  */
 function outputWire(): Wire<Readable> {
   const pipe = openPipe()
-  if (pipe === undefined) return { child: 'pipe', ours: (process, index) => process.stdio[index] as Readable, opened: [] }
+  if (pipe === undefined)
+    return { child: 'pipe', ours: (process, index) => process.stdio[index] as Readable, opened: [] }
   const [read, write] = pipe
   return { child: write, ours: () => new Socket({ fd: read, readable: true, writable: false }), opened: [read, write] }
 }
@@ -38,7 +39,13 @@ function inputWire(): Wire<Writable> {
 
 export async function startPiped(spec: SpawnSpec, events: ChildEvents): Promise<Child> {
   const { file } = findProgram(spec)
-  const program = { file, argv0: spec.arg0 ?? (spec.argv[0] as string), args: spec.argv.slice(1), cwd: spec.cwd, env: Object.fromEntries(spec.env) }
+  const program = {
+    file,
+    argv0: spec.arg0 ?? (spec.argv[0] as string),
+    args: spec.argv.slice(1),
+    cwd: spec.cwd,
+    env: Object.fromEntries(spec.env),
+  }
   const { child, mark, stdin, outputs } = await spawnPiped(program, spec.stdin === 'pipe', [])
   return followChild(child, stdin, outputs, trackGroup(child.pid as number, mark), events)
 }
@@ -51,9 +58,18 @@ export async function startConfinedPiped(spec: SpawnSpec, command: ConfinedStart
 }
 
 type Program = { file: string; argv0: string; args: string[]; cwd: string; env: Record<string, string> }
-type Piped = { child: ChildProcess; mark: string | undefined; stdin: Writable | undefined; outputs: readonly [Readable, Readable] }
+type Piped = {
+  child: ChildProcess
+  mark: string | undefined
+  stdin: Writable | undefined
+  outputs: readonly [Readable, Readable]
+}
 
-async function spawnPiped({ file, args, ...options }: Program, pipeStdin: boolean, descriptors: number[]): Promise<Piped> {
+async function spawnPiped(
+  { file, args, ...options }: Program,
+  pipeStdin: boolean,
+  descriptors: number[],
+): Promise<Piped> {
   const stdinWire = pipeStdin ? inputWire() : undefined
   const stdoutWire = outputWire()
   const stderrWire = outputWire()

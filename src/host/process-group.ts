@@ -10,7 +10,15 @@ import type { Signal } from '../protocol/process.ts'
 import { processNumbers, statFields } from './proc-stat.ts'
 
 export type SystemSignal =
-  | 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGQUIT' | 'SIGUSR1' | 'SIGUSR2' | 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'
+  | 'SIGINT'
+  | 'SIGTERM'
+  | 'SIGHUP'
+  | 'SIGQUIT'
+  | 'SIGUSR1'
+  | 'SIGUSR2'
+  | 'SIGSTOP'
+  | 'SIGCONT'
+  | 'SIGKILL'
 
 /**
  * Not SIGTSTP to stop one: a group whose leader has its parent in another session is an orphan to the kernel, which passes
@@ -95,11 +103,17 @@ export function childOfChild(keeper: number): number | undefined {
 /** In the order they were started. */
 function childrenOf(parent: number): number[] {
   try {
-    return readFileSync(`/proc/${parent}/task/${parent}/children`, 'latin1').trim().split(' ').filter(Boolean).map(Number)
+    return readFileSync(`/proc/${parent}/task/${parent}/children`, 'latin1')
+      .trim()
+      .split(' ')
+      .filter(Boolean)
+      .map(Number)
   } catch {
     // A kernel without that list, or the process is gone.
   }
-  return processNumbers().filter((pid) => Number(statFields(pid)?.[1]) === parent).sort((a, b) => a - b)
+  return processNumbers()
+    .filter((pid) => Number(statFields(pid)?.[1]) === parent)
+    .sort((a, b) => a - b)
 }
 
 /** The group of the job in the foreground of a session's terminal. */

@@ -149,7 +149,12 @@ const BINFMT = '/proc/sys/fs/binfmt_misc'
 /** Formats that the kernel was taught, such as another processor's programs through an emulator. */
 function isRegisteredFormat(head: Uint8Array, path: string): boolean {
   try {
-    return readdirSync(BINFMT).some((name) => name !== 'register' && name !== 'status' && matchesFormat(readFileSync(`${BINFMT}/${name}`, 'latin1'), head, path))
+    return readdirSync(BINFMT).some(
+      (name) =>
+        name !== 'register' &&
+        name !== 'status' &&
+        matchesFormat(readFileSync(`${BINFMT}/${name}`, 'latin1'), head, path),
+    )
   } catch {
     return false
   }
@@ -163,7 +168,10 @@ function matchesFormat(entry: string, head: Uint8Array, path: string): boolean {
   const magic = Buffer.from(field('magic') ?? '', 'hex')
   const mask = Buffer.from(field('mask') ?? 'ff'.repeat(magic.length), 'hex')
   const offset = Number(field('offset') ?? 0)
-  return magic.length > 0 && magic.every((byte, index) => (((head[offset + index] ?? 0) ^ byte) & (mask[index] ?? 0xff)) === 0)
+  return (
+    magic.length > 0 &&
+    magic.every((byte, index) => (((head[offset + index] ?? 0) ^ byte) & (mask[index] ?? 0xff)) === 0)
+  )
 }
 
 /** Throws E2BIG where exec would, for starts that could not report it. */

@@ -58,7 +58,8 @@ function refuseMusl(): void {
   // The report would look up every network peer's name otherwise.
   Object.assign(process.report, { excludeNetwork: true })
   const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } }
-  if (header.glibcVersionRuntime === undefined) throw internalError('terminals need glibc, and this system has another C library')
+  if (header.glibcVersionRuntime === undefined)
+    throw internalError('terminals need glibc, and this system has another C library')
 }
 
 function loadPackage(): PtyAddon {
@@ -68,7 +69,10 @@ function loadPackage(): PtyAddon {
 /** Where the package has the addon for this machine: built here, else brought along. */
 export function packagedAddon(): string {
   const root = dirname(createRequire(import.meta.url).resolve('node-pty/package.json'))
-  const candidates = [join(root, 'build', 'Release', 'pty.node'), join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'pty.node')]
+  const candidates = [
+    join(root, 'build', 'Release', 'pty.node'),
+    join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'pty.node'),
+  ]
   const found = candidates.find((path) => existsSync(path))
   if (found === undefined) throw new Error(`node-pty has no addon for ${process.platform}-${process.arch}`)
   return found

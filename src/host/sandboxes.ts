@@ -68,7 +68,10 @@ export function createSandboxes({ bubblewrap, required }: SandboxOptions): Sandb
       const paths = bubblewrapPaths(bubblewrap)
       if (paths.length === 0) throw new CannotConfine(noBubblewrap(bubblewrap))
       const safe = paths.filter((path) => !isInReach(path, policy, sandbox))
-      if (safe.length === 0) throw new CannotConfine(`bubblewrap at ${paths.join(', ')} is in the workspace or may be written by the command: name another with --bwrap PATH`)
+      if (safe.length === 0)
+        throw new CannotConfine(
+          `bubblewrap at ${paths.join(', ')} is in the workspace or may be written by the command: name another with --bwrap PATH`,
+        )
       let failure = ''
       for (const path of safe) {
         const result = await probe(path)

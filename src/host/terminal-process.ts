@@ -42,7 +42,10 @@ export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Pro
   const variables = Array.from(env, ([name, value]) => `${name}=${value}`)
   const forked = (code: number, signal: number): void => exited(code, signal)
   const { fd, pid, pty, mark } = fork(() =>
-    withMark((mark) => ({ ...addon.fork(file as string, args, variables, spec.cwd, columns, rows, SAME_ID, SAME_ID, false, '', forked), mark })),
+    withMark((mark) => ({
+      ...addon.fork(file as string, args, variables, spec.cwd, columns, rows, SAME_ID, SAME_ID, false, '', forked),
+      mark,
+    })),
   )
   // Without this every later child would hold this terminal open.
   closeOnExec(fd)
@@ -67,14 +70,19 @@ export async function startConfinedOnTerminal(
   let child: ChildProcess
   let mark: string | undefined
   try {
-    ;[child, mark] = withMark((mark) => [spawn(command.file, command.args, { cwd: '/', env: {}, detached: true, stdio }), mark])
+    ;[child, mark] = withMark((mark) => [
+      spawn(command.file, command.args, { cwd: '/', env: {}, detached: true, stdio }),
+      mark,
+    ])
     if (child.pid === undefined) throw ((await once(child, 'error')) as unknown[])[0]
   } catch (error) {
     closeDescriptor(master)
     closeDescriptor(slave)
     throw error
   }
-  const followed = followTerminal(master, child.pid, trackConfined(child.pid, mark), events, () => closeDescriptor(slave))
+  const followed = followTerminal(master, child.pid, trackConfined(child.pid, mark), events, () =>
+    closeDescriptor(slave),
+  )
   child.on('error', () => {})
   child.once('exit', (code, signal) => {
     command.release()

@@ -103,4 +103,3 @@ function streamWriter(master: ReadStream, moved: () => void): TerminalWriter {
     close: moved,
   }
 }
-

@@ -30,7 +30,9 @@ export async function walk(
     let names: Dirent<Buffer>[]
     let hidden: ReadonlySet<string>
     try {
-      names = (await readdir(nativePath(path), { withFileTypes: true, encoding: 'buffer' })).sort((a, b) => Buffer.compare(a.name, b.name))
+      names = (await readdir(nativePath(path), { withFileTypes: true, encoding: 'buffer' })).sort((a, b) =>
+        Buffer.compare(a.name, b.name),
+      )
       hidden = await hiddenIn(path)
     } catch (error) {
       result.errors.push({ path: pathToUri(path), message: fileError(error).message })
@@ -44,7 +46,8 @@ export async function walk(
       const kind = await kindOf(entry, at)
       if (kind === 'nothing') continue
       if (looked++ === maxEntries) return { ...result, truncated: true }
-      const isListed = kind === 'file' || kind === 'directory' || (kind === 'link to a directory' && followDirectorySymlinks)
+      const isListed =
+        kind === 'file' || kind === 'directory' || (kind === 'link to a directory' && followDirectorySymlinks)
       if (!isListed) continue
       result.entries.push({ path: pathToUri(at), kind: kind === 'file' ? 'file' : 'directory' })
       if (kind !== 'file' && depth < maxDepth) queue.push({ path: at, depth: depth + 1 })

@@ -11,7 +11,11 @@ import { nativePath } from './native-path.ts'
  * directory on the way to any of them, is replaced, removed or altered itself; not for what happens inside of them.
  * Undefined if that cannot be told: one is there, `present` is not, one lies below a file, or others change the disk.
  */
-export function watchMissing(missing: readonly string[], present: string | undefined, changed: () => void): (() => void) | undefined {
+export function watchMissing(
+  missing: readonly string[],
+  present: string | undefined,
+  changed: () => void,
+): (() => void) | undefined {
   if (!allMountsAreLocal()) return undefined
   const watchers: FSWatcher[] = []
   const stop = (): void => watchers.splice(0).forEach((watcher) => watcher.close())
@@ -33,7 +37,8 @@ export function watchMissing(missing: readonly string[], present: string | undef
       watchers.push(watcher)
     }
     // Looked at once the watchers stand, so that nothing comes about in between.
-    if (missing.some(exists) || missing.some(isBelowFileOrLink) || (present !== undefined && !isItself(present))) throw new Error('nothing to wait for')
+    if (missing.some(exists) || missing.some(isBelowFileOrLink) || (present !== undefined && !isItself(present)))
+      throw new Error('nothing to wait for')
     return stop
   } catch {
     stop()
@@ -77,7 +82,8 @@ function isBelowFileOrLink(path: string): boolean {
 }
 
 /** Whether it is there, and no link leads to it. */
-const isItself = (path: string): boolean => exists(path) && realpathSync(nativePath(path), 'buffer').equals(Buffer.from(nativePath(path)))
+const isItself = (path: string): boolean =>
+  exists(path) && realpathSync(nativePath(path), 'buffer').equals(Buffer.from(nativePath(path)))
 
 /** A link that leads nowhere is there. */
 function exists(path: string): boolean {

@@ -102,5 +102,5 @@ export const encodeError = (id: IdText, code: number, message: string): string =
 export const encodeResult = (id: IdText, result: string): string => `{"id":${id},"result":${result}}`
 
 /** `params` is JSON text already. */
-export const encodeNotification = (method: string, params: string): string => `{"method":"${method}","params":${params}}`
-
+export const encodeNotification = (method: string, params: string): string =>
+  `{"method":"${method}","params":${params}}`

@@ -12,8 +12,18 @@ export const WriteFileParams = v.object({ ...target, dataBase64: base64Text, fol
 export const CreateDirectoryParams = v.object({ ...target, recursive: optional(v.boolean()), followSymlinks })
 export const GetMetadataParams = v.object({ ...target, followSymlinks })
 export const ReadDirectoryParams = v.object(target)
-export const RemoveParams = v.object({ ...target, recursive: optional(v.boolean()), force: optional(v.boolean()), followSymlinks })
-export const CopyParams = v.object({ sourcePath: path, destinationPath: path, recursive: v.boolean(), sandbox: SandboxContext })
+export const RemoveParams = v.object({
+  ...target,
+  recursive: optional(v.boolean()),
+  force: optional(v.boolean()),
+  followSymlinks,
+})
+export const CopyParams = v.object({
+  sourcePath: path,
+  destinationPath: path,
+  recursive: v.boolean(),
+  sandbox: SandboxContext,
+})
 export const CanonicalizeParams = v.object(target)
 
 /** The client's name for an open file. Its length is checked by the method, because that error is -32600. */
@@ -25,7 +35,12 @@ export const WriteBlockParams = v.object({ handleId, offset: exactU64, chunk: ba
 export const CloseParams = v.object({ handleId })
 
 /** The limits are checked by the method, because their error is -32600. */
-const WalkOptions = v.object({ maxDepth: u64, maxDirectories: u64, maxEntries: u64, followDirectorySymlinks: v.boolean() })
+const WalkOptions = v.object({
+  maxDepth: u64,
+  maxDirectories: u64,
+  maxEntries: u64,
+  followDirectorySymlinks: v.boolean(),
+})
 export type WalkOptions = v.InferOutput<typeof WalkOptions>
 
 export const WalkParams = v.object({ ...target, options: WalkOptions })
@@ -39,7 +54,11 @@ export type WalkResult = {
 }
 
 /** A `sandbox` may be there, and says nothing: whether something exists is told by the file calls, too. */
-export const WatchMissingParams = v.object({ watchId: u64, missing: v.array(pathOrForeign), present: optional(pathOrForeign) })
+export const WatchMissingParams = v.object({
+  watchId: u64,
+  missing: v.array(pathOrForeign),
+  present: optional(pathOrForeign),
+})
 
 /** `read` what is there; `replace` empties the file or makes it. */
 export type OpenMode = 'read' | 'replace'

@@ -174,7 +174,12 @@ function isEscaped(text: string, start: number, quote: number): boolean {
 }
 
 export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof JsonFloat || value instanceof Base64Text)
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !(value instanceof JsonFloat || value instanceof Base64Text)
+  )
 }
 
 /**

@@ -42,7 +42,10 @@ export function unwrapLinuxSandbox(argv: readonly string[]): WrappedCommand | un
   const flags = readFlags(argv.slice(1, end))
   const cwd = flags.get('--sandbox-policy-cwd')
   if (cwd === undefined) throw refused('--sandbox-policy-cwd is missing')
-  return { argv: command, sandbox: { ...permissions(flags), cwd: inFlag('--sandbox-policy-cwd', () => decodeParams(path, cwd)) } }
+  return {
+    argv: command,
+    sandbox: { ...permissions(flags), cwd: inFlag('--sandbox-policy-cwd', () => decodeParams(path, cwd)) },
+  }
 }
 
 function readFlags(args: readonly string[]): Map<ValueFlag, string> {
@@ -74,11 +77,16 @@ function permissions(flags: Map<ValueFlag, string>): Pick<Sandbox, 'files' | 'ne
   const files = decode('--file-system-sandbox-policy', FileSystemPolicy)
   const network = decode('--network-sandbox-policy', v.picklist(['restricted', 'enabled']))
   if (profile !== undefined) {
-    if (legacy !== undefined || files !== undefined || network !== undefined) throw refused('both a profile and policies are given')
+    if (legacy !== undefined || files !== undefined || network !== undefined)
+      throw refused('both a profile and policies are given')
     return profile
   }
-  if (legacy === undefined && (files === undefined || network === undefined)) throw refused('no permission profile is given')
-  return { files: files ?? legacy?.files ?? { unrestricted: false, entries: [] }, network: network ?? legacy?.network ?? 'restricted' }
+  if (legacy === undefined && (files === undefined || network === undefined))
+    throw refused('no permission profile is given')
+  return {
+    files: files ?? legacy?.files ?? { unrestricted: false, entries: [] },
+    network: network ?? legacy?.network ?? 'restricted',
+  }
 }
 
 function inFlag<T>(flag: ValueFlag, read: () => T): T {

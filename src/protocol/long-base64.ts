@@ -64,7 +64,8 @@ function decode(text: Uint8Array): Uint8Array | undefined {
       const { written } = bytes.subarray(to).setFromBase64(latin1(piece), { lastChunkHandling: 'strict' })
       to += written
       // White space is passed over by the decoder, and padding may only be at the very end.
-      if (written !== (piece.length / 4) * 3 && (from + piece.length < text.length || to !== bytes.length)) return undefined
+      if (written !== (piece.length / 4) * 3 && (from + piece.length < text.length || to !== bytes.length))
+        return undefined
     }
   } catch {
     return undefined

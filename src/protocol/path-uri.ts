@@ -40,7 +40,8 @@ function pathOfUri(uri: string): string {
   if (rest.startsWith('//')) {
     const slash = rest.indexOf('/', 2)
     const host = rest.slice(2, slash < 0 ? undefined : slash)
-    if (host !== '' && host.toLowerCase() !== 'localhost') throw new ForeignPathError(`path URI names another host: \`${host}\``)
+    if (host !== '' && host.toLowerCase() !== 'localhost')
+      throw new ForeignPathError(`path URI names another host: \`${host}\``)
     rest = slash < 0 ? '/' : rest.slice(slash)
   }
   if (!rest.startsWith('/')) throw new PathSyntaxError('path URI is not absolute')
@@ -55,7 +56,9 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** Decodes %XX; a percent sign that starts no escape stays itself. */
 function decodePercent(text: string): string {
-  return text.replace(ESCAPES, (run) => decodeName(Uint8Array.from(run.slice(1).split('%'), (hex) => Number.parseInt(hex, 16))))
+  return text.replace(ESCAPES, (run) =>
+    decodeName(Uint8Array.from(run.slice(1).split('%'), (hex) => Number.parseInt(hex, 16))),
+  )
 }
 
 /** Where the bytes of names that are not UTF-8 live in a string: byte 0xNN is the lone surrogate U+DCNN. */

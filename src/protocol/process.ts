@@ -17,7 +17,12 @@ export type EnvPolicy = v.InferOutput<typeof EnvPolicy>
 const uuid = v.pipe(
   v.string(),
   v.regex(/^[0-9A-Fa-f]{8}(-?)[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{12}$/, 'expected a UUID'),
-  v.transform((text) => text.toLowerCase().replace(/-/g, '').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')),
+  v.transform((text) =>
+    text
+      .toLowerCase()
+      .replace(/-/g, '')
+      .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'),
+  ),
 )
 
 /** Of a terminal. The kernel keeps each in 16 bits, and a terminal without any is none. */
@@ -77,7 +82,17 @@ export const WriteParams = v.object({
 export type WriteParams = v.InferOutput<typeof WriteParams>
 
 /** All but the first are ours. `kill` is for the group only, where process/terminate finds whatever left it. */
-export const Signal = v.picklist(['interrupt', 'terminate', 'hangup', 'quit', 'user1', 'user2', 'stop', 'continue', 'kill'])
+export const Signal = v.picklist([
+  'interrupt',
+  'terminate',
+  'hangup',
+  'quit',
+  'user1',
+  'user2',
+  'stop',
+  'continue',
+  'kill',
+])
 export type Signal = v.InferOutput<typeof Signal>
 
 export const SignalParams = v.object({

@@ -22,7 +22,9 @@ export type EntryPath =
 export type Entry = { at: EntryPath; access: Access }
 
 /** Which files may be touched: all of them, or what the entries say. */
-export type FilePermissions = { unrestricted: true } | { unrestricted: false; entries: Entry[]; globScanMaxDepth?: number }
+export type FilePermissions =
+  | { unrestricted: true }
+  | { unrestricted: false; entries: Entry[]; globScanMaxDepth?: number }
 
 /** What enforced a command's sandbox; the protocol's words. */
 export type SandboxType = 'none' | 'linuxSeccomp' | 'macosSeatbelt'
@@ -46,7 +48,10 @@ const access = v.pipe(
 const subpath = optional(
   v.pipe(
     v.string(),
-    v.check((text) => !text.startsWith('/') && !text.split('/').includes('..') && !text.includes('\0'), 'expected a path below a workspace root'),
+    v.check(
+      (text) => !text.startsWith('/') && !text.split('/').includes('..') && !text.includes('\0'),
+      'expected a path below a workspace root',
+    ),
   ),
 )
 
@@ -93,7 +98,10 @@ const entries = v.pipe(
 )
 
 const depth = optional(
-  v.custom<number>((value) => typeof value === 'number' && Number.isInteger(value) && value >= 1, 'expected a nonzero integer'),
+  v.custom<number>(
+    (value) => typeof value === 'number' && Number.isInteger(value) && value >= 1,
+    'expected a nonzero integer',
+  ),
 )
 
 function restrictTo(files: { entries: Entry[]; glob_scan_max_depth?: number | null | undefined }): FilePermissions {
@@ -109,7 +117,10 @@ const unrestricted = (): FilePermissions => ({ unrestricted: true })
 
 const managedFiles = v.variant('type', [
   v.pipe(v.object({ type: v.literal('unrestricted') }), v.transform(unrestricted)),
-  v.pipe(v.object({ type: v.literal('restricted'), entries, glob_scan_max_depth: depth }), v.transform((files) => restrictTo(files))),
+  v.pipe(
+    v.object({ type: v.literal('restricted'), entries, glob_scan_max_depth: depth }),
+    v.transform((files) => restrictTo(files)),
+  ),
 ])
 
 /** Permission profiles. Whatever else than files and network a profile may speak of is not for an executor. */
@@ -146,8 +157,14 @@ const Grants = v.pipe(
 type Grants = v.InferOutput<typeof Grants>
 
 function granted({ file_system: files }: Grants): Entry[] {
-  const literal = (access: Access) => (path: string): Entry => ({ at: { type: 'path', path }, access })
-  return [...(files?.entries ?? []), ...(files?.read ?? []).map(literal('read')), ...(files?.write ?? []).map(literal('write'))]
+  const literal =
+    (access: Access) =>
+    (path: string): Entry => ({ at: { type: 'path', path }, access })
+  return [
+    ...(files?.entries ?? []),
+    ...(files?.read ?? []).map(literal('read')),
+    ...(files?.write ?? []).map(literal('write')),
+  ]
 }
 
 const untaggedPermissions = v.pipe(
@@ -165,13 +182,21 @@ export const PermissionProfile = v.lazy((input) => (hasMember(input, 'type') ? t
 
 const place = { cwd: optional(path), workspaceRoots: paths }
 
-function placed({ cwd, workspaceRoots }: { cwd?: string | null | undefined; workspaceRoots?: string[] | null | undefined }) {
+function placed({
+  cwd,
+  workspaceRoots,
+}: {
+  cwd?: string | null | undefined
+  workspaceRoots?: string[] | null | undefined
+}) {
   return { ...(isNothing(cwd) ? {} : { cwd }), ...(isNothing(workspaceRoots) ? {} : { workspaceRoots }) }
 }
 
 const profileContext = v.pipe(
   v.object({ permissions: PermissionProfile, ...place, policyContext: optional(v.pipe(anObject, v.object(place))) }),
-  v.transform(({ permissions, policyContext, ...flat }): Sandbox => ({ ...permissions, ...placed(policyContext ?? flat) })),
+  v.transform(
+    ({ permissions, policyContext, ...flat }): Sandbox => ({ ...permissions, ...placed(policyContext ?? flat) }),
+  ),
 )
 
 // ---- the legacy policies ----
@@ -181,7 +206,11 @@ const flag = v.optional(v.boolean(), false)
 const readAccess = optional(
   v.variant('type', [
     v.object({ type: v.literal('full-access') }),
-    v.object({ type: v.literal('restricted'), include_platform_defaults: v.optional(v.boolean(), true), readable_roots: paths }),
+    v.object({
+      type: v.literal('restricted'),
+      include_platform_defaults: v.optional(v.boolean(), true),
+      readable_roots: paths,
+    }),
   ]),
 )
 
@@ -210,7 +239,12 @@ export const LegacyPolicy = v.variant('type', [
   ),
   v.pipe(
     v.object({ type: v.literal('read-only'), access: readAccess, network_access: flag }),
-    v.transform(({ access, network_access }): Permissions => ({ files: restrictTo({ entries: readable(access) }), network: networkOf(network_access) })),
+    v.transform(
+      ({ access, network_access }): Permissions => ({
+        files: restrictTo({ entries: readable(access) }),
+        network: networkOf(network_access),
+      }),
+    ),
   ),
   v.pipe(
     v.object({
@@ -237,7 +271,10 @@ export const LegacyPolicy = v.variant('type', [
 /** The finer policy that 0.123 and 0.125 have beside the legacy one, which is its projection. */
 export const FileSystemPolicy = v.variant('kind', [
   v.pipe(v.object({ kind: v.picklist(['unrestricted', 'external-sandbox']) }), v.transform(unrestricted)),
-  v.pipe(v.object({ kind: v.literal('restricted'), entries, glob_scan_max_depth: depth }), v.transform((files) => restrictTo(files))),
+  v.pipe(
+    v.object({ kind: v.literal('restricted'), entries, glob_scan_max_depth: depth }),
+    v.transform((files) => restrictTo(files)),
+  ),
 ])
 
 const legacyContext = v.pipe(
@@ -248,7 +285,8 @@ const legacyContext = v.pipe(
     additionalPermissions: optional(Grants),
   }),
   v.check(
-    ({ fileSystemSandboxPolicy, sandboxPolicyCwd }) => isNothing(fileSystemSandboxPolicy) || !isNothing(sandboxPolicyCwd),
+    ({ fileSystemSandboxPolicy, sandboxPolicyCwd }) =>
+      isNothing(fileSystemSandboxPolicy) || !isNothing(sandboxPolicyCwd),
     'fileSystemSandboxPolicy requires sandboxPolicyCwd',
   ),
   v.transform(({ sandboxPolicy, sandboxPolicyCwd, fileSystemSandboxPolicy, additionalPermissions }): Sandbox => {
@@ -264,7 +302,9 @@ const legacyContext = v.pipe(
 
 /** Absent and null mean that nothing is to be enforced. */
 export const SandboxContext = optional(
-  v.lazy((input) => (hasMember(input, 'sandboxPolicy') && !hasMember(input, 'permissions') ? legacyContext : profileContext)),
+  v.lazy((input) =>
+    hasMember(input, 'sandboxPolicy') && !hasMember(input, 'permissions') ? legacyContext : profileContext,
+  ),
 )
 
 function hasMember(value: unknown, name: string): boolean {

@@ -10,7 +10,8 @@ const U64_MAX = 2n ** 64n - 1n
 
 /** An unsigned 64-bit integer, to its last digit. */
 export const exactU64 = v.custom<number | bigint>(
-  (value) => (typeof value === 'number' && value >= 0) || (typeof value === 'bigint' && value >= 0n && value <= U64_MAX),
+  (value) =>
+    (typeof value === 'number' && value >= 0) || (typeof value === 'bigint' && value >= 0n && value <= U64_MAX),
   'expected an unsigned 64-bit integer',
 )
 
@@ -37,7 +38,10 @@ export function decodeBase64(text: string | Base64Text): Uint8Array {
 }
 
 /** A string that should be base64; what is wrong with it shows when it is decoded. */
-export const base64Text = v.custom<string | Base64Text>((value) => typeof value === 'string' || value instanceof Base64Text, 'expected a base64 string')
+export const base64Text = v.custom<string | Base64Text>(
+  (value) => typeof value === 'string' || value instanceof Base64Text,
+  'expected a base64 string',
+)
 
 /** Bytes as base64; the error is about the params. */
 export const base64 = v.pipe(
@@ -82,7 +86,9 @@ export const pathOrForeign = pathUnless((error) => error instanceof ForeignPathE
  */
 export const stringMap = v.pipe(
   v.custom<Record<string, string>>((value) => {
-    return isJsonObject(value as JsonValue) && Object.values(value as object).every((member) => typeof member === 'string')
+    return (
+      isJsonObject(value as JsonValue) && Object.values(value as object).every((member) => typeof member === 'string')
+    )
   }, 'expected a map of strings'),
   v.transform((map) => new Map(Object.entries(map))),
 )

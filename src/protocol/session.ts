@@ -10,7 +10,10 @@ export const InitializeParams = v.object({
 })
 
 /** Methods without params take an object, whose members are ignored, or null. */
-export const NoParams = v.custom<unknown>((params) => params === null || isJsonObject(params as JsonValue), 'expected an object or null')
+export const NoParams = v.custom<unknown>(
+  (params) => params === null || isJsonObject(params as JsonValue),
+  'expected an object or null',
+)
 
 export type EnvironmentInfo = {
   /** The user's login shell. The one member that clients insist on. */
@@ -35,7 +38,16 @@ export type EnvironmentInfo = {
  * with `terminalSize` in process/start; process/acknowledge, with `outputWindow` there; process/list and process/attach; more
  * names for process/signal; `graceMs` in process/terminate; http/acknowledge, with `bodyWindow` in http/request; and http/cancel.
  */
-export const EXTENSIONS = ['closeStdin', 'resize', 'signals', 'outputWindow', 'processList', 'graceMs', 'bodyWindow', 'httpCancel'] as const
+export const EXTENSIONS = [
+  'closeStdin',
+  'resize',
+  'signals',
+  'outputWindow',
+  'processList',
+  'graceMs',
+  'bodyWindow',
+  'httpCancel',
+] as const
 export type Extension = (typeof EXTENSIONS)[number]
 
 export type InitializeResult = { sessionId: string; environmentInfo: EnvironmentInfo; extensions: Extension[] }

@@ -65,7 +65,9 @@ function files(plan: MountPlan, options: BubblewrapOptions): string[] {
       return coverFile(mount.path)
     }),
     ...plan.links.flatMap(({ path, text }) => ['--symlink', text, path]),
-    ...(options.coverForbidden ? plan.forbidden.flatMap(({ path, isDirectory }) => (isDirectory ? coverDirectory(path) : coverFile(path))) : []),
+    ...(options.coverForbidden
+      ? plan.forbidden.flatMap(({ path, isDirectory }) => (isDirectory ? coverDirectory(path) : coverFile(path)))
+      : []),
     // Only now, since mounts below them made directories in them.
     ...masks.flatMap(({ path }) => ['--remount-ro', path]),
     ...(plan.base === 'empty' ? ['--remount-ro', '/'] : []),

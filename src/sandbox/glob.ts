@@ -41,7 +41,10 @@ export function parseGlob(pattern: string): Glob {
     directory: commonDirectory(alternatives),
     pattern: sources.length === 1 ? `^${sources[0]}$` : `^(${sources.join('|')})$`,
     matches: (path) => {
-      const names = path.split('/').slice(1).map((name) => Array.from(name))
+      const names = path
+        .split('/')
+        .slice(1)
+        .map((name) => Array.from(name))
       return alternatives.some((segments) => matchesPath(segments, names))
     },
   }
@@ -59,11 +62,13 @@ function unitLength(characters: Characters, at: number): number {
 function classEnd(characters: Characters, start: number): number | undefined {
   const first = isNegated(characters, start) ? start + 2 : start + 1
   // A closing bracket in the first place is a member.
-  for (let at = first; at < characters.length && characters[at] !== '/'; at++) if (characters[at] === ']' && at > first) return at
+  for (let at = first; at < characters.length && characters[at] !== '/'; at++)
+    if (characters[at] === ']' && at > first) return at
   return undefined
 }
 
-const isNegated = (characters: Characters, start: number): boolean => characters[start + 1] === '!' || characters[start + 1] === '^'
+const isNegated = (characters: Characters, start: number): boolean =>
+  characters[start + 1] === '!' || characters[start + 1] === '^'
 
 // ---- alternatives ----
 
@@ -168,8 +173,14 @@ function readClass(characters: Characters): Token {
   }
   // A range may span the slash; in the expression it would match it, and more be denied.
   const member = (code: number): string => String.fromCodePoint(code).replace(/[\\\]^[-]/, '\\$&')
-  const source = ranges.map(([first, last]) => (first === last ? member(first) : `${member(first)}-${member(last)}`)).join('')
-  return { kind: 'one', source: negated ? `[^/${source}]` : `[${source}]`, takes: (character) => has(character) !== negated }
+  const source = ranges
+    .map(([first, last]) => (first === last ? member(first) : `${member(first)}-${member(last)}`))
+    .join('')
+  return {
+    kind: 'one',
+    source: negated ? `[^/${source}]` : `[${source}]`,
+    takes: (character) => has(character) !== negated,
+  }
 }
 
 // ---- matching ----
@@ -220,7 +231,8 @@ function pathSource(segments: readonly Segment[]): string {
   const isLast = (index: number): boolean => index === segments.length - 1
   return segments
     .map((segment, index) => {
-      if (segment !== 'names') return `/${segment.map((token) => (token.kind === 'run' ? '[^/]*' : token.source)).join('')}`
+      if (segment !== 'names')
+        return `/${segment.map((token) => (token.kind === 'run' ? '[^/]*' : token.source)).join('')}`
       return isLast(index) ? '/.+' : '(/.+)?'
     })
     .join('')

@@ -272,7 +272,12 @@ function steps(arch: Arch): Step[] {
 /** What an assembler makes the same code of, for whoever does not trust the bytes. */
 export function launcherAssembly(arch: Arch): string {
   const messages = Object.entries(MESSAGES).map(([label, text]) => `${label}: .ascii ${JSON.stringify(text)}`)
-  return [arch === 'x64' ? '.intel_syntax noprefix' : '', ...steps(arch).map(({ assembly }) => assembly), ...messages, ''].join('\n')
+  return [
+    arch === 'x64' ? '.intel_syntax noprefix' : '',
+    ...steps(arch).map(({ assembly }) => assembly),
+    ...messages,
+    '',
+  ].join('\n')
 }
 
 const FILE_HEADER_BYTES = 64
@@ -310,7 +315,14 @@ function wrap(code: Uint8Array, machine: number): Uint8Array {
   view.setUint16(52, FILE_HEADER_BYTES, true) // e_ehsize
   view.setUint16(54, PROGRAM_HEADER_BYTES, true) // e_phentsize
   view.setUint16(56, 2, true) // e_phnum
-  const writeSegment = (index: number, type: number, flags: number, address: number, bytes: number, alignment: number): void => {
+  const writeSegment = (
+    index: number,
+    type: number,
+    flags: number,
+    address: number,
+    bytes: number,
+    alignment: number,
+  ): void => {
     const at = FILE_HEADER_BYTES + index * PROGRAM_HEADER_BYTES
     view.setUint32(at, type, true) // p_type
     view.setUint32(at + 4, flags, true) // p_flags; p_offset is 0
@@ -361,7 +373,7 @@ function link(arch: Arch): Uint8Array {
 function writeX64(to: Uint8Array, at: number, bytes: number, code: string, target: number | undefined): void {
   to.set(Uint8Array.fromHex(code.replaceAll('..', '00').replaceAll(' ', '')), at)
   const open = code.split('..').length - 1
-  if ((open > 0) !== (target !== undefined)) throw new Error(`a label and a distance do not go together: ${code}`)
+  if (open > 0 !== (target !== undefined)) throw new Error(`a label and a distance do not go together: ${code}`)
   if (target === undefined) return
   const view = new DataView(to.buffer)
   const distance = target - (at + bytes)
@@ -403,6 +415,7 @@ export type LaunchedCommand = {
 /** What follows the launcher's own name. */
 export function launcherArguments({ terminal, arg0, candidates, args }: LaunchedCommand): string[] {
   // An empty one would end the list, and what follows it would be arguments.
-  if (candidates.length === 0 || candidates.includes('')) throw new Error('a command needs candidates, and none without a name')
+  if (candidates.length === 0 || candidates.includes(''))
+    throw new Error('a command needs candidates, and none without a name')
   return [terminal ? 't' : 'p', arg0, ...candidates, '', ...args]
 }

@@ -34,7 +34,8 @@ type MountPoint = Place & { always?: true }
 const SHARED_MEMORY = '/dev/shm'
 
 /** The view of processes, and the devices, are the sandbox's own, whatever a rule grants. */
-const isPrivate = (path: string): boolean => isWithin(path, '/proc') || (isWithin(path, '/dev') && !isWithin(path, SHARED_MEMORY))
+const isPrivate = (path: string): boolean =>
+  isWithin(path, '/proc') || (isWithin(path, '/dev') && !isWithin(path, SHARED_MEMORY))
 
 /** Throws -32602 where the policy cannot be enforced. */
 export function planMounts(policy: Policy, disk: Disk, needs: PlanNeeds = {}): MountPlan {
@@ -60,7 +61,8 @@ export function planMounts(policy: Policy, disk: Disk, needs: PlanNeeds = {}): M
   const leadingOn = new Set<string>()
   const shown = [...places].filter(([, { access }]) => access !== 'deny').map(([path]) => path)
   for (const path of [...shown, ...shownLinks.map((link) => link.path)]) {
-    for (let above = parentOf(path); above !== undefined && !leadingOn.has(above); above = parentOf(above)) leadingOn.add(above)
+    for (let above = parentOf(path); above !== undefined && !leadingOn.has(above); above = parentOf(above))
+      leadingOn.add(above)
   }
 
   const root = points.get('/')?.access ?? 'deny'
@@ -70,7 +72,9 @@ export function planMounts(policy: Policy, disk: Disk, needs: PlanNeeds = {}): M
     links: shownLinks,
     forbidden: forbidden.filter(({ path }) => !isPrivate(path)),
   }
-  for (const [path, { access, kind, always }] of [...points].sort(([a], [b]) => depthOf(a) - depthOf(b) || (a < b ? -1 : 1))) {
+  for (const [path, { access, kind, always }] of [...points].sort(
+    ([a], [b]) => depthOf(a) - depthOf(b) || (a < b ? -1 : 1),
+  )) {
     if (path === '/' || (isPrivate(path) && (access !== 'deny' || path === '/dev' || isWithin(path, '/proc')))) continue
     if (access === accessAt(parentOf(path)) && always !== true) continue
     if (access !== 'deny') plan.mounts.push({ kind: 'bind', path, writable: access === 'write' })

@@ -37,7 +37,13 @@ type Placed = { rule: string; access: Access; route: Route; isProtection: boolea
 /** Throws -32602 where the policy cannot be enforced. */
 export function findPlaces(policy: Policy, disk: Disk, needs: PlanNeeds = {}): Places {
   const rules: Rule[] = [...policy.rules, ...(needs.deny ?? []).map((path): Rule => ({ path, access: 'deny' }))]
-  const placed: Placed[] = rules.map(({ path, access }) => ({ rule: path, access, route: routeOf(path, disk), isProtection: false, isIdle: false }))
+  const placed: Placed[] = rules.map(({ path, access }) => ({
+    rule: path,
+    access,
+    route: routeOf(path, disk),
+    isProtection: false,
+    isIdle: false,
+  }))
   const places = new Map<string, Place>()
   /** Links that no rule names, to what is visible. */
   const aliases: Places['links'] = []
@@ -58,7 +64,9 @@ export function findPlaces(policy: Policy, disk: Disk, needs: PlanNeeds = {}): P
     for (let changed = true; changed; ) {
       places.clear()
       for (const { access, route, isIdle } of placed) if (!isIdle) place(route, access)
-      const idle = placed.filter((rule) => !rule.isIdle && rule.access === 'write' && movableLink(rule.route) !== undefined)
+      const idle = placed.filter(
+        (rule) => !rule.isIdle && rule.access === 'write' && movableLink(rule.route) !== undefined,
+      )
       for (const rule of idle) rule.isIdle = true
       changed = idle.length > 0
     }
@@ -97,7 +105,9 @@ export function findPlaces(policy: Policy, disk: Disk, needs: PlanNeeds = {}): P
 
   /** Only where no rule speaks, or one for the root that denies. */
   function addMinimal(): void {
-    const speaking = [...places].filter(([path, { access }]) => !(path === '/' && access === 'deny')).map(([path]) => path)
+    const speaking = [...places]
+      .filter(([path, { access }]) => !(path === '/' && access === 'deny'))
+      .map(([path]) => path)
     for (const minimal of MINIMAL_PATHS) {
       const route = routeOf(minimal, disk)
       if (!isReal(route)) continue
@@ -108,8 +118,12 @@ export function findPlaces(policy: Policy, disk: Disk, needs: PlanNeeds = {}): P
 
   /** The protected names of every writable directory, and what a `.git` file points to. A rule for the very path is stronger. */
   function protectMetadata(): void {
-    const directories = [...places].filter(([, { access, kind }]) => access === 'write' && kind === 'directory').map(([path]) => path)
-    const granted = new Set(placed.filter(({ access, isIdle }) => access === 'write' && !isIdle).map(({ route }) => route.path))
+    const directories = [...places]
+      .filter(([, { access, kind }]) => access === 'write' && kind === 'directory')
+      .map(([path]) => path)
+    const granted = new Set(
+      placed.filter(({ access, isIdle }) => access === 'write' && !isIdle).map(({ route }) => route.path),
+    )
     for (const directory of directories) {
       // One that is granted itself is for the tool that it belongs to, which knows none of these in it.
       if (PROTECTED_NAMES.includes(nameOf(directory))) continue
@@ -163,7 +177,8 @@ export function findPlaces(policy: Policy, disk: Disk, needs: PlanNeeds = {}): P
   function linksTaken(): Places['links'] {
     const links = new Map(aliases.map(({ path, text }) => [path, text]))
     for (const { access, route, isIdle, isProtection } of placed) {
-      if (access !== 'deny' && !isIdle && !isProtection && isReal(route)) for (const { path, text } of route.links) links.set(path, text)
+      if (access !== 'deny' && !isIdle && !isProtection && isReal(route))
+        for (const { path, text } of route.links) links.set(path, text)
     }
     return Array.from(links, ([path, text]) => ({ path, text })).sort(byPath)
   }

@@ -35,7 +35,17 @@ export type Surroundings = {
 }
 
 /** What a program needs to run at all; those that exist are meant. */
-export const MINIMAL_PATHS = ['/bin', '/sbin', '/usr', '/etc', '/lib', '/lib32', '/lib64', '/nix/store', '/run/current-system/sw']
+export const MINIMAL_PATHS = [
+  '/bin',
+  '/sbin',
+  '/usr',
+  '/etc',
+  '/lib',
+  '/lib32',
+  '/lib64',
+  '/nix/store',
+  '/run/current-system/sw',
+]
 
 /** Directories in a workspace that are trusted by tools outside, so that to write them is to get out. */
 export const PROTECTED_NAMES = ['.git', '.agents', '.codex', '.aws']
@@ -49,7 +59,8 @@ export const isWithin = (path: string, directory: string): boolean =>
 
 export const depthOf = (path: string): number => (path === '/' ? 0 : path.split('/').length - 1)
 
-export const join = (directory: string, name: string): string => (directory === '/' ? `/${name}` : `${directory}/${name}`)
+export const join = (directory: string, name: string): string =>
+  directory === '/' ? `/${name}` : `${directory}/${name}`
 
 export const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
 
@@ -61,7 +72,10 @@ export function parentOf(path: string): string | undefined {
 const MAX_RULES = 4096
 
 /** Undefined if every file may be written, so that there is nothing to enforce for files. Throws -32602. */
-export function resolvePolicy({ files, network, cwd, workspaceRoots }: Sandbox, surroundings: Surroundings): Policy | undefined {
+export function resolvePolicy(
+  { files, network, cwd, workspaceRoots }: Sandbox,
+  surroundings: Surroundings,
+): Policy | undefined {
   if (files.unrestricted) return undefined
   const place = { ...surroundings, cwd: cwd ?? surroundings.cwd, workspaceRoots }
   const { entries, globScanMaxDepth } = files
@@ -151,7 +165,9 @@ export function accessOf(policy: Policy, path: string): Access {
 
 /** Whether every file may be read, so that reading needs no sandbox. */
 export function isFullRead({ rules, denyGlobs }: Policy): boolean {
-  return denyGlobs.length === 0 && decidingRule(rules, '/') !== undefined && rules.every(({ access }) => access !== 'deny')
+  return (
+    denyGlobs.length === 0 && decidingRule(rules, '/') !== undefined && rules.every(({ access }) => access !== 'deny')
+  )
 }
 
 /** Whether every file may be written: `/` is, and whatever else a rule says about a path, another grants it. */

@@ -40,12 +40,19 @@ const LIBRARIES = `(allow file-read* (subpath "/usr/lib") (subpath "/System") (s
  * The profile for a policy; `policy` undefined means that every file may be written. Throws -32602 where the
  * policy cannot be enforced.
  */
-export function seatbeltProfile(policy: Policy | undefined, network: Network, disk: Disk, needs: PlanNeeds = {}): string {
+export function seatbeltProfile(
+  policy: Policy | undefined,
+  network: Network,
+  disk: Disk,
+  needs: PlanNeeds = {},
+): string {
   return [
     '(version 1)',
     '(deny default)',
     PROCESSES,
-    ...(policy === undefined ? ['(allow file-read* file-write* file-ioctl)'] : [LIBRARIES, ...fileRules(policy, disk, needs)]),
+    ...(policy === undefined
+      ? ['(allow file-read* file-write* file-ioctl)']
+      : [LIBRARIES, ...fileRules(policy, disk, needs)]),
     DEVICES,
     TERMINALS,
     // Nothing, unix sockets included, unless everything.
@@ -71,9 +78,10 @@ function fileRules(policy: Policy, disk: Disk, needs: PlanNeeds): string[] {
     ...byDepth.map(([path, { access }]) => fileRule(access, `(subpath ${quoted(path)})`)),
     ...forbidden.map(({ path }) => `(deny file-write* (subpath ${quoted(path)}))`),
     // What is read-only or denied stays where it is: what holds it is not renamed.
-    ...ancestors([...byDepth.filter(([, { access }]) => access !== 'write').map(([path]) => path), ...forbidden.map(({ path }) => path)]).map(
-      (path) => `(deny file-write-unlink (literal ${quoted(path)}))`,
-    ),
+    ...ancestors([
+      ...byDepth.filter(([, { access }]) => access !== 'write').map(([path]) => path),
+      ...forbidden.map(({ path }) => path),
+    ]).map((path) => `(deny file-write-unlink (literal ${quoted(path)}))`),
     ...policy.denyGlobs.map(({ pattern }) => `(deny file-read* file-write* (regex ${quoted(pattern)}))`),
   ]
 }
@@ -91,7 +99,8 @@ function fileRule(access: Access, filter: string): string {
 
 function ancestors(paths: readonly string[]): string[] {
   const found = new Set<string>()
-  for (const path of paths) for (let above = parentOf(path); above !== undefined && above !== '/'; above = parentOf(above)) found.add(above)
+  for (const path of paths)
+    for (let above = parentOf(path); above !== undefined && above !== '/'; above = parentOf(above)) found.add(above)
   return [...found]
 }
 

@@ -50,8 +50,11 @@ function authorizeWith(gate: Gate): MiddlewareHandler {
 
 const refuseOtherThanUpgrade: MiddlewareHandler = async (context: Context, next) => {
   const header = (name: string): string => context.req.header(name) ?? ''
-  const connection = header('connection').toLowerCase().split(/\s*,\s*/)
-  if (!connection.includes('upgrade')) return context.text('this is a WebSocket endpoint: Connection must be upgrade', 400)
+  const connection = header('connection')
+    .toLowerCase()
+    .split(/\s*,\s*/)
+  if (!connection.includes('upgrade'))
+    return context.text('this is a WebSocket endpoint: Connection must be upgrade', 400)
   if (header('upgrade').toLowerCase() !== 'websocket') return context.text('Upgrade must be websocket', 400)
   if (header('sec-websocket-version') !== '13') return context.text('Sec-WebSocket-Version must be 13', 400)
   if (header('sec-websocket-key') === '') return context.text('Sec-WebSocket-Key is missing', 400)

@@ -102,7 +102,8 @@ function parseOptions(args: readonly string[]) {
     const seen = new Set<string>()
     for (const token of tokens) {
       if (token.kind !== 'option') continue
-      if (seen.has(token.name) && !('multiple' in options[token.name as keyof typeof options])) throw new Error(`option --${token.name} was given twice`)
+      if (seen.has(token.name) && !('multiple' in options[token.name as keyof typeof options]))
+        throw new Error(`option --${token.name} was given twice`)
       seen.add(token.name)
     }
     return values
@@ -112,20 +113,25 @@ function parseOptions(args: readonly string[]) {
 }
 
 function sandboxOptions(bubblewrap: string | undefined, required: boolean | undefined): SandboxOptions {
-  if (bubblewrap !== undefined && !bubblewrap.startsWith('/')) throw new UsageError(`error: --bwrap takes an absolute path, not '${bubblewrap}'`, 2)
+  if (bubblewrap !== undefined && !bubblewrap.startsWith('/'))
+    throw new UsageError(`error: --bwrap takes an absolute path, not '${bubblewrap}'`, 2)
   return { required: required === true, ...(bubblewrap === undefined ? {} : { bubblewrap }) }
 }
 
 function hostPatterns(values: readonly string[] = []): readonly string[] {
   const bad = values.find((value) => !isHostPattern(value))
-  if (bad !== undefined) throw new UsageError(`error: --allow-host takes a host name, *.NAME or *, without a port, not '${bad}'`, 2)
+  if (bad !== undefined)
+    throw new UsageError(`error: --allow-host takes a host name, *.NAME or *, without a port, not '${bad}'`, 2)
   return values
 }
 
 function pageOrigins(values: readonly string[] = []): readonly string[] {
   const bad = values.find((value) => !isOrigin(value))
   if (bad === undefined) return values
-  throw new UsageError(`error: --allow-origin takes an origin as browsers send it, https://app.example or http://localhost:3000 say, not '${bad}'`, 2)
+  throw new UsageError(
+    `error: --allow-origin takes an origin as browsers send it, https://app.example or http://localhost:3000 say, not '${bad}'`,
+    2,
+  )
 }
 
 /** In the one spelling that there is of each: lower case, no usual port, nothing behind. */

@@ -58,7 +58,15 @@ export function createAudit(file: AuditFile, log: Log, { auditText }: Pick<Limit
     }
     const ended: Run['ended'] = ({ exitCode, outputBytes, killed }) => {
       const ms = Math.round((exit?.at ?? performance.now()) - since)
-      end({ event: 'end', ...known, pid: pid ?? null, exitCode: exitCode ?? exit?.code ?? null, ms, outputBytes, killed })
+      end({
+        event: 'end',
+        ...known,
+        pid: pid ?? null,
+        exitCode: exitCode ?? exit?.code ?? null,
+        ms,
+        outputBytes,
+        killed,
+      })
     }
     open.set(known.run, () => ended({ exitCode: undefined, outputBytes: 0, killed: true }))
     return {
@@ -91,11 +99,18 @@ export function createAudit(file: AuditFile, log: Log, { auditText }: Pick<Limit
       }
       if (method !== Method.ProcessStart) {
         const event = method === Method.ProcessSignal ? 'signal' : 'terminate'
-        const how = event === 'terminate' ? { ...(typeof graceMs === 'number' ? { graceMs } : {}), running } : nameOf(signal)
+        const how =
+          event === 'terminate' ? { ...(typeof graceMs === 'number' ? { graceMs } : {}), running } : nameOf(signal)
         return lines.may({ event, ...known, ...how, ...refusal })
       }
       if (error === undefined || (error.cause instanceof Error && told.has(error.cause))) return
-      lines.may({ event: 'refused', run: null, ...known, argv: isTexts(argv) ? cut(argv, auditText) : null, ...refusal })
+      lines.may({
+        event: 'refused',
+        run: null,
+        ...known,
+        argv: isTexts(argv) ? cut(argv, auditText) : null,
+        ...refusal,
+      })
     }
   }
 
@@ -116,13 +131,15 @@ const FOLLOWED: ReadonlySet<string> = new Set([Method.ProcessSignal, Method.Proc
 const whose = ({ run, session, processId }: Origin): Line => ({ run, session, process: shortName(processId) })
 
 /** An interrupt, which is Codex's only signal, needs no name. */
-const nameOf = (signal: unknown): Line => (typeof signal === 'string' && signal !== 'interrupt' ? { signal: shortName(signal) } : {})
+const nameOf = (signal: unknown): Line =>
+  typeof signal === 'string' && signal !== 'interrupt' ? { signal: shortName(signal) } : {}
 
 function connectionOf({ connection, address, client }: Peer): Line {
   return { number: connection, peer: address, client: client ?? null }
 }
 
-const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.every((each) => typeof each === 'string')
+const isTexts = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((each) => typeof each === 'string')
 
 /** Texts of so many characters together. What is cut away is counted. */
 function cut(texts: readonly string[], room: number): string[] {

@@ -14,7 +14,13 @@ export type TokenSource = { file: string } | { sha256: string }
 export type Authentication =
   | { kind: 'none' }
   | { kind: 'capability-token'; token: TokenSource }
-  | { kind: 'signed-bearer-token'; secretFile: string; issuer: string | undefined; audience: string | undefined; skewSeconds: number }
+  | {
+      kind: 'signed-bearer-token'
+      secretFile: string
+      issuer: string | undefined
+      audience: string | undefined
+      skewSeconds: number
+    }
   /** The token is part of the URL; without a file a new one is made. */
   | { kind: 'capability-url'; tokenFile: string | undefined }
 
@@ -75,7 +81,8 @@ export function parseAuthentication(values: AuthValues, listen: Listen): Authent
 }
 
 function refuseOnStdio(values: AuthValues): Authentication {
-  if (BEARER_FLAGS.some((name) => values[name] !== undefined)) throw failure('WebSocket auth requires a WebSocket listener, not stdio')
+  if (BEARER_FLAGS.some((name) => values[name] !== undefined))
+    throw failure('WebSocket auth requires a WebSocket listener, not stdio')
   const other = OTHER_FLAGS.find((name) => values[name] !== undefined)
   if (other !== undefined) throw failure(`--${other} requires a WebSocket listener, not stdio`)
   return { kind: 'none' }
@@ -98,7 +105,10 @@ function bearer(values: AuthValues): Authentication {
       throw failure('websocket auth flags require `--ws-auth capability-token` or `--ws-auth signed-bearer-token`')
     }
     default:
-      throw new UsageError(`error: --ws-auth takes capability-token or signed-bearer-token, not '${values['ws-auth']}'`, 2)
+      throw new UsageError(
+        `error: --ws-auth takes capability-token or signed-bearer-token, not '${values['ws-auth']}'`,
+        2,
+      )
   }
 }
 
@@ -110,19 +120,24 @@ function tokenSource(values: AuthValues): TokenSource {
   }
   const file = given(values, 'ws-token-file')
   const sha256 = given(values, 'ws-token-sha256')
-  if (file !== undefined && sha256 !== undefined) throw failure('`--ws-token-file` and `--ws-token-sha256` are mutually exclusive')
+  if (file !== undefined && sha256 !== undefined)
+    throw failure('`--ws-token-file` and `--ws-token-sha256` are mutually exclusive')
   if (file !== undefined) return { file }
-  if (sha256 === undefined) throw failure('`--ws-token-file` or `--ws-token-sha256` is required when `--ws-auth capability-token` is set')
+  if (sha256 === undefined)
+    throw failure('`--ws-token-file` or `--ws-token-sha256` is required when `--ws-auth capability-token` is set')
   if (!/^[0-9a-f]{64}$/i.test(sha256)) throw failure('--ws-token-sha256 must be a 64-character hex SHA-256 digest')
   return { sha256 }
 }
 
 function signedBearer(values: AuthValues): Authentication {
   if (values['ws-token-file'] !== undefined || values['ws-token-sha256'] !== undefined) {
-    throw failure('`--ws-token-file` and `--ws-token-sha256` require `--ws-auth capability-token`, not `signed-bearer-token`')
+    throw failure(
+      '`--ws-token-file` and `--ws-token-sha256` require `--ws-auth capability-token`, not `signed-bearer-token`',
+    )
   }
   const secretFile = given(values, 'ws-shared-secret-file')
-  if (secretFile === undefined) throw failure('`--ws-shared-secret-file` is required when `--ws-auth signed-bearer-token` is set')
+  if (secretFile === undefined)
+    throw failure('`--ws-shared-secret-file` is required when `--ws-auth signed-bearer-token` is set')
   return {
     kind: 'signed-bearer-token',
     secretFile,
@@ -135,11 +150,17 @@ function signedBearer(values: AuthValues): Authentication {
 function skewSeconds(value: string | undefined): number {
   if (value === undefined) return DEFAULT_SKEW_SECONDS
   if (/^[0-9]{1,5}$/.test(value) && Number(value) <= MAX_SKEW_SECONDS) return Number(value)
-  throw new UsageError(`error: --ws-max-clock-skew-seconds takes a whole number from 0 to ${MAX_SKEW_SECONDS}, not '${value}'`, 2)
+  throw new UsageError(
+    `error: --ws-max-clock-skew-seconds takes a whole number from 0 to ${MAX_SKEW_SECONDS}, not '${value}'`,
+    2,
+  )
 }
 
 /** A value that must not be empty, if it is there. */
-function given(values: AuthValues, name: 'ws-token-file' | 'ws-token-sha256' | 'ws-shared-secret-file'): string | undefined {
+function given(
+  values: AuthValues,
+  name: 'ws-token-file' | 'ws-token-sha256' | 'ws-shared-secret-file',
+): string | undefined {
   if (values[name] === '') throw new UsageError(`error: --${name} takes a value that is not empty`, 2)
   return values[name]
 }

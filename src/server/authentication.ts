@@ -47,7 +47,10 @@ function capabilityUrlGate(tokenFile: string | undefined): { gate: Gate; path: s
 function readUrlToken(file: string): string {
   const token = readSecret(file)
   if (URL_SAFE.test(token) && token.length >= MIN_TOKEN) return token
-  throw new UsageError(`error: the token in ${file} must have ${MIN_TOKEN} or more letters, digits, - and _, to stand in a URL`, 2)
+  throw new UsageError(
+    `error: the token in ${file} must have ${MIN_TOKEN} or more letters, digits, - and _, to stand in a URL`,
+    2,
+  )
 }
 
 function capabilityTokenGate(source: TokenSource): Gate {
@@ -65,7 +68,10 @@ function tokenDigest(source: TokenSource): Buffer {
 function signedBearerGate(options: Extract<Authentication, { kind: 'signed-bearer-token' }>): Gate {
   const secret = readSecret(options.secretFile)
   if (Buffer.byteLength(secret) < MIN_SHARED_SECRET_BYTES) {
-    throw new UsageError(`Error: signed websocket bearer secret ${options.secretFile} must be at least ${MIN_SHARED_SECRET_BYTES} bytes`, 1)
+    throw new UsageError(
+      `Error: signed websocket bearer secret ${options.secretFile} must be at least ${MIN_SHARED_SECRET_BYTES} bytes`,
+      1,
+    )
   }
   withholdFromChildren(secret)
   // The library is loaded when the first token comes.
@@ -83,7 +89,8 @@ function bearerGate(judgeToken: (token: string) => Verdict | Promise<Verdict>): 
       if (authorization === undefined) return 'missing websocket bearer token'
       const space = authorization.indexOf(' ')
       const token = authorization.slice(space + 1).trim()
-      if (authorization.slice(0, space).toLowerCase() !== 'bearer' || !PRINTABLE.test(token)) return 'invalid authorization header'
+      if (authorization.slice(0, space).toLowerCase() !== 'bearer' || !PRINTABLE.test(token))
+        return 'invalid authorization header'
       return judgeToken(token)
     },
   }

@@ -9,9 +9,14 @@ import type { SandboxOptions } from '../host/sandboxes.ts'
 export async function runDoctor({ bubblewrap }: SandboxOptions): Promise<number> {
   const say = (what: string, is: string): void => void process.stdout.write(`${what.padEnd(20)}${is}\n`)
   say('platform', `${process.platform} ${process.arch}`)
-  const canConfine = process.platform === 'linux' ? await examineLinux(bubblewrap, say) : process.platform === 'darwin' && examineMac(say)
+  const canConfine =
+    process.platform === 'linux'
+      ? await examineLinux(bubblewrap, say)
+      : process.platform === 'darwin' && examineMac(say)
   process.stdout.write(
-    canConfine ? '\nSandboxes can be enforced here.\n' : '\nSandboxes cannot be enforced here: what asks for one is refused.\n',
+    canConfine
+      ? '\nSandboxes can be enforced here.\n'
+      : '\nSandboxes cannot be enforced here: what asks for one is refused.\n',
   )
   return canConfine ? 0 : 1
 }
@@ -35,7 +40,10 @@ async function examineLinux(named: string | undefined, say: (what: string, is: s
     }
     const { userNamespace, proc } = result.abilities
     say('user namespace', userNamespace ? 'yes' : 'no; as root it works without')
-    say('own /proc', proc ? 'yes' : 'no: commands see none. In a container, run it with --security-opt systempaths=unconfined')
+    say(
+      'own /proc',
+      proc ? 'yes' : 'no: commands see none. In a container, run it with --security-opt systempaths=unconfined',
+    )
     say('network namespace', 'yes')
     say('system call filter', 'yes')
     return true

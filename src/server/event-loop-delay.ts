@@ -8,7 +8,10 @@ const RESOLUTION_MS = 20
 
 export type Delay = { quantile(of: number): number; max: number }
 
-type Nanoseconds = { histogram: Pick<ReturnType<typeof createHistogram>, 'percentile' | 'max' | 'count' | 'reset'>; base: number }
+type Nanoseconds = {
+  histogram: Pick<ReturnType<typeof createHistogram>, 'percentile' | 'max' | 'count' | 'reset'>
+  base: number
+}
 
 /**
  * Each call tells of the time since the call before. It is measured from the first on, which therefore learns nothing

@@ -28,14 +28,20 @@ export function hostCheck(patterns: readonly string[]): HostCheck {
   const names = new Set(['localhost', ...patterns.map(normalName)])
   const suffixes = [...names].filter((name) => name.startsWith('*.')).map((name) => name.slice(1))
   const allows = (host: string): boolean =>
-    isIP(host) !== 0 || names.has('*') || names.has(host) || suffixes.some((suffix) => host.endsWith(suffix) && host !== suffix)
+    isIP(host) !== 0 ||
+    names.has('*') ||
+    names.has(host) ||
+    suffixes.some((suffix) => host.endsWith(suffix) && host !== suffix)
   return (request) => {
     const authority = authorityOf(request)
     if (typeof authority !== 'string') return authority
     const host = AUTHORITY.exec(authority)?.[1]
     if (host === undefined) return refused(400, 'the Host header is not a host name with or without a port')
     if (allows(normalName(host.replace(/^\[(.*)\]$/, '$1')))) return undefined
-    return refused(403, `this server does not go by the name ${host}: use its IP address, or start it with --allow-host ${host}`)
+    return refused(
+      403,
+      `this server does not go by the name ${host}: use its IP address, or start it with --allow-host ${host}`,
+    )
   }
 }
 

@@ -2,7 +2,10 @@
 import { isIP } from 'node:net'
 import process from 'node:process'
 
-export type Listen = { kind: 'stdio' } | { kind: 'websocket'; address: string; port: number } | { kind: 'unix'; path: string }
+export type Listen =
+  | { kind: 'stdio' }
+  | { kind: 'websocket'; address: string; port: number }
+  | { kind: 'unix'; path: string }
 
 const WEBSOCKET = /^ws:\/\/(?:\[([^\]]*)\]|([^:[\]]*)):([0-9]{1,5})$/
 const UNIX = 'unix:'
@@ -15,7 +18,9 @@ export function parseListenUrl(value: string): Listen {
   if (value === 'stdio' || value === 'stdio://') return { kind: 'stdio' }
   if (value.startsWith(UNIX)) return { kind: 'unix', path: unixPath(value) }
   if (!value.startsWith('ws://')) {
-    throw new Error(`unsupported --listen URL \`${value}\`; use \`ws://IP:PORT\`, \`unix:/PATH\`, \`stdio\` or \`stdio://\``)
+    throw new Error(
+      `unsupported --listen URL \`${value}\`; use \`ws://IP:PORT\`, \`unix:/PATH\`, \`stdio\` or \`stdio://\``,
+    )
   }
   const [, six, four, digits] = WEBSOCKET.exec(value) ?? []
   const address = six !== undefined && isIP(six) === 6 ? six : four !== undefined && isIP(four) === 4 ? four : undefined
@@ -33,7 +38,9 @@ function unixPath(value: string): string {
   }
   const bytes = Buffer.byteLength(path)
   if (bytes > UNIX_PATH_BYTES) {
-    throw new Error(`invalid --listen URL: a unix socket's path has at most ${UNIX_PATH_BYTES} bytes, and this one ${bytes}`)
+    throw new Error(
+      `invalid --listen URL: a unix socket's path has at most ${UNIX_PATH_BYTES} bytes, and this one ${bytes}`,
+    )
   }
   return path
 }

@@ -35,7 +35,9 @@ export async function openListener(address: string, port: number): Promise<Liste
 }
 
 /** A server that keeps those who come until somebody takes them. */
-export async function openServer(bind: (server: Server) => void): Promise<{ server: Server; accept: Listener['accept'] }> {
+export async function openServer(
+  bind: (server: Server) => void,
+): Promise<{ server: Server; accept: Listener['accept'] }> {
   const waiting: Socket[] = []
   let accept = (socket: Socket): void => void waiting.push(socket)
   // What an HTTP server asks of its sockets. One that waits is not read, so that nothing it sent is missed.

@@ -28,7 +28,9 @@ export function createLog(level: LogLevel, sink: Sink, { logText }: Pick<Limits,
   let untold = 0
 
   const shortened = (_: string, value: unknown): unknown =>
-    typeof value === 'string' && value.length > logText ? `${value.slice(0, logText)}… (${value.length} characters)` : value
+    typeof value === 'string' && value.length > logText
+      ? `${value.slice(0, logText)}… (${value.length} characters)`
+      : value
   const line = (of: LogLevel, event: string, fields: Readonly<Record<string, unknown>>): string =>
     `${JSON.stringify({ time: new Date().toISOString(), level: of, event, ...fields }, shortened)}\n`
 
@@ -56,7 +58,8 @@ function openStderr(bound: number): Sink {
   try {
     const info = fstatSync(2)
     // The runtime's own stream waits in the write when the reader of a pipe does not read.
-    if (info.isFIFO() || info.isSocket()) return streamSink(new Socket({ fd: 2, readable: false, writable: true }), bound)
+    if (info.isFIFO() || info.isSocket())
+      return streamSink(new Socket({ fd: 2, readable: false, writable: true }), bound)
     if (info.isCharacterDevice() && process.stderr.isTTY) return streamSink(unblocked(process.stderr), bound)
   } catch {
     return () => false

@@ -51,31 +51,86 @@ export function createMetrics(server: ExecServer, droppedLines: () => number): (
     const processes = by('state', processStates, (state) => now.processes[state])
     family('gauge', 'exec_server_processes', 'Exited: output may follow. Closed: kept for reading.', processes)
     family('counter', 'exec_server_processes_started_total', 'Processes that were started.', totals.starts)
-    family('counter', 'exec_server_process_starts_refused_total', 'Starts that were answered with an error.', totals.refusedStarts)
+    family(
+      'counter',
+      'exec_server_process_starts_refused_total',
+      'Starts that were answered with an error.',
+      totals.refusedStarts,
+    )
 
     const requests = by('method', METHOD_NAMES, (method) => totals.requests.get(method) ?? 0)
     family('counter', 'exec_server_requests_total', 'Requests by method.', requests)
     const errors = by('code', ERROR_CODES, (code) => totals.errors.get(code) ?? 0)
     family('counter', 'exec_server_errors_total', 'Error answers by code.', errors)
     family('gauge', 'exec_server_requests_in_flight', 'Requests that are not answered yet.', now.requests)
-    family('gauge', 'exec_server_http_requests_in_flight', 'Requests of http/request, streamed bodies included.', now.httpRequests)
+    family(
+      'gauge',
+      'exec_server_http_requests_in_flight',
+      'Requests of http/request, streamed bodies included.',
+      now.httpRequests,
+    )
     family('gauge', 'exec_server_open_file_handles', 'Files that clients hold open.', now.fileHandles)
 
     family('counter', 'exec_server_received_bytes_total', 'Bytes of messages from clients.', totals.received)
     family('counter', 'exec_server_sent_bytes_total', 'Bytes of messages to clients.', totals.sent)
-    family('counter', 'exec_server_process_output_read_bytes_total', 'Output that was read from processes.', totals.outputRead)
-    family('counter', 'exec_server_process_output_sent_bytes_total', 'Output that was sent in notifications.', totals.outputSent)
-    family('counter', 'exec_server_process_stdin_bytes_total', 'Bytes written to the stdin of processes.', totals.stdinWritten)
-    family('counter', 'exec_server_http_body_sent_bytes_total', 'Bodies of requests that http/request has sent.', totals.httpSent)
-    family('counter', 'exec_server_http_body_received_bytes_total', 'Bodies of responses to http/request.', totals.httpReceived)
+    family(
+      'counter',
+      'exec_server_process_output_read_bytes_total',
+      'Output that was read from processes.',
+      totals.outputRead,
+    )
+    family(
+      'counter',
+      'exec_server_process_output_sent_bytes_total',
+      'Output that was sent in notifications.',
+      totals.outputSent,
+    )
+    family(
+      'counter',
+      'exec_server_process_stdin_bytes_total',
+      'Bytes written to the stdin of processes.',
+      totals.stdinWritten,
+    )
+    family(
+      'counter',
+      'exec_server_http_body_sent_bytes_total',
+      'Bodies of requests that http/request has sent.',
+      totals.httpSent,
+    )
+    family(
+      'counter',
+      'exec_server_http_body_received_bytes_total',
+      'Bodies of responses to http/request.',
+      totals.httpReceived,
+    )
 
     family('gauge', 'exec_server_outbound_queue_bytes', 'Bytes that wait for clients to read.', now.outboundBytes)
-    family('gauge', 'exec_server_stdin_queue_bytes', 'Bytes that wait for processes to read their stdin.', now.stdinBytes)
-    family('gauge', 'exec_server_retained_output_bytes', 'Output kept for process/read, with what keeping it costs.', now.retainedBytes)
-    family('counter', 'exec_server_log_lines_dropped_total', 'Log lines that were lost because nobody read stderr.', droppedLines())
+    family(
+      'gauge',
+      'exec_server_stdin_queue_bytes',
+      'Bytes that wait for processes to read their stdin.',
+      now.stdinBytes,
+    )
+    family(
+      'gauge',
+      'exec_server_retained_output_bytes',
+      'Output kept for process/read, with what keeping it costs.',
+      now.retainedBytes,
+    )
+    family(
+      'counter',
+      'exec_server_log_lines_dropped_total',
+      'Log lines that were lost because nobody read stderr.',
+      droppedLines(),
+    )
 
     const delays = by('quantile', [0.5, 0.99], loop.quantile)
-    family('gauge', 'exec_server_event_loop_delay_seconds', 'How late the event loop was, since the scrape before.', delays)
+    family(
+      'gauge',
+      'exec_server_event_loop_delay_seconds',
+      'How late the event loop was, since the scrape before.',
+      delays,
+    )
     family('gauge', 'exec_server_event_loop_delay_max_seconds', 'And at the most.', loop.max)
 
     const { user, system } = process.cpuUsage()
@@ -92,7 +147,8 @@ const { versions } = process
 const runtime = versions['deno'] === undefined ? `node ${versions.node}` : `deno ${versions['deno']}`
 
 function labelText(labels: Labels): string {
-  const escaped = (text: string): string => text.replace(/[\\"\n]/g, (special) => (special === '\n' ? '\\n' : `\\${special}`))
+  const escaped = (text: string): string =>
+    text.replace(/[\\"\n]/g, (special) => (special === '\n' ? '\\n' : `\\${special}`))
   const texts = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`)
   return texts.length === 0 ? '' : `{${texts.join(',')}}`
 }

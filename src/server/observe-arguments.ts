@@ -17,7 +17,8 @@ export const OBSERVE_HELP = `  --log-level LEVEL            what is logged on st
 export function observing(values: { 'log-level'?: string | undefined; 'audit-log'?: string | undefined }): Observing {
   const { 'log-level': level = DEFAULT_LOG_LEVEL, 'audit-log': auditLog } = values
   const logLevel = logLevels.find((each) => each === level)
-  if (logLevel === undefined) throw new UsageError(`error: --log-level takes ${logLevels.join(', ')}, not '${level}'`, 2)
+  if (logLevel === undefined)
+    throw new UsageError(`error: --log-level takes ${logLevels.join(', ')}, not '${level}'`, 2)
   if (auditLog === '') throw new UsageError('error: --audit-log takes the path of a file', 2)
   return { logLevel, auditLog }
 }

@@ -54,7 +54,12 @@ function logRequests(log: Log): NonNullable<Observer['request']> {
     const since = performance.now()
     return (outcome) => {
       const code = 'error' in outcome ? outcome.error.code : undefined
-      log.write('debug', 'request', { connection, method, code, ms: Math.round((performance.now() - since) * 1000) / 1000 })
+      log.write('debug', 'request', {
+        connection,
+        method,
+        code,
+        ms: Math.round((performance.now() - since) * 1000) / 1000,
+      })
     }
   }
 }

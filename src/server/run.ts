@@ -45,7 +45,11 @@ async function follow(command: Command): Promise<void> {
     case 'serve': {
       let stop = (): void => process.exit(0)
       onStopSignal(() => stop())
-      const options = { ...command, httpPolicy: await httpPolicy(command.httpPolicy), auditFile: await auditFile(command.auditLog) }
+      const options = {
+        ...command,
+        httpPolicy: await httpPolicy(command.httpPolicy),
+        auditFile: await auditFile(command.auditLog),
+      }
       if (command.listen.kind === 'stdio') {
         stop = (await import('./serve.ts')).serveParent(options)
         return
@@ -91,7 +95,8 @@ type Open = { listener: Listener; checkHost: HostCheck }
 
 async function listen(where: Exclude<Listen, { kind: 'stdio' }>, hosts: readonly string[]): Promise<Open> {
   try {
-    if (where.kind === 'websocket') return { listener: await openListener(where.address, where.port), checkHost: hostCheck(hosts) }
+    if (where.kind === 'websocket')
+      return { listener: await openListener(where.address, where.port), checkHost: hostCheck(hosts) }
     return { listener: await (await import('./unix-listener.ts')).openUnixListener(where.path), checkHost: anyHost }
   } catch (error) {
     if (error instanceof UsageError) throw error

@@ -18,7 +18,8 @@ function readText(path: string): string {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readBytes(path))
   } catch (error) {
     const code = errorCode(error)
-    const reason = code === undefined || code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? (error as Error).message : osErrorText(code)
+    const reason =
+      code === undefined || code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? (error as Error).message : osErrorText(code)
     throw new UsageError(`Error: failed to read websocket auth secret ${path}: ${reason}`, 1)
   }
 }

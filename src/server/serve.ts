@@ -30,13 +30,21 @@ export type ServeOptions = {
   auditFile: AuditFile | undefined
 }
 
-function createServer({ limits: given, sandbox, httpPolicy, logLevel, auditFile }: ServeOptions): { server: ExecServer; log: Log } {
+function createServer({ limits: given, sandbox, httpPolicy, logLevel, auditFile }: ServeOptions): {
+  server: ExecServer
+  log: Log
+} {
   const limits = { ...defaultLimits, ...given }
   const { log, observer, stop } = observe(logLevel, auditFile, limits)
   // A contained fault of ours: worth a line, never the end.
   const report = (fault: unknown): void =>
     log.write('error', 'internalError', { fault: fault instanceof Error ? fault.stack : String(fault) })
-  const server = createExecServer({ host: createHost({ sandbox, limits, httpPolicy, report }), clock: systemClock, limits, observer })
+  const server = createExecServer({
+    host: createHost({ sandbox, limits, httpPolicy, report }),
+    clock: systemClock,
+    limits,
+    observer,
+  })
   // The runtime makes its threads with the first call that needs one, and dies if it cannot: now, and not under a client.
   stat('/', () => {})
   // A fault in what one client does is not the end of the others' processes.

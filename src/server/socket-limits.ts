@@ -57,6 +57,11 @@ export function limitSockets({ connections, refusedConnections, refusalMs, hands
 
 function refusal(connections: number): string {
   const text = `too many connections: ${connections}\n`
-  const head = ['HTTP/1.1 503 Service Unavailable', 'Content-Type: text/plain; charset=UTF-8', `Content-Length: ${text.length}`, 'Connection: close']
+  const head = [
+    'HTTP/1.1 503 Service Unavailable',
+    'Content-Type: text/plain; charset=UTF-8',
+    `Content-Length: ${text.length}`,
+    'Connection: close',
+  ]
   return `${head.join('\r\n')}\r\n\r\n${text}`
 }

@@ -36,10 +36,14 @@ export function serveStdio(server: ExecServer, input: Readable, output: Writable
     }
     const connection = server.connect(transport)
     const { messageBytes } = server.limits
-    const lines = lineReader(messageBytes, (line) => connection.receive(line), () => {
-      connection.refuse(`a line exceeds ${messageBytes} bytes`)
-      connection.close(CloseCode.TooBig, 'line too long')
-    })
+    const lines = lineReader(
+      messageBytes,
+      (line) => connection.receive(line),
+      () => {
+        connection.refuse(`a line exceeds ${messageBytes} bytes`)
+        connection.close(CloseCode.TooBig, 'line too long')
+      },
+    )
     input.on('data', (bytes: Buffer) => {
       countTraffic(bytes.length)
       totals.received += bytes.length
@@ -76,8 +80,16 @@ function encodeLine(message: string | AsciiParts): Buffer {
  */
 export function stdioStreams(): { input: Readable; output: Writable } {
   return {
-    input: isStream(0) ? new Socket({ fd: 0, readable: true, writable: false }) : isTerminal(0) ? process.stdin : createReadStream('', { fd: 0 }),
-    output: isStream(1) ? new Socket({ fd: 1, readable: false, writable: true }) : isTerminal(1) ? process.stdout : createWriteStream('', { fd: 1 }),
+    input: isStream(0)
+      ? new Socket({ fd: 0, readable: true, writable: false })
+      : isTerminal(0)
+        ? process.stdin
+        : createReadStream('', { fd: 0 }),
+    output: isStream(1)
+      ? new Socket({ fd: 1, readable: false, writable: true })
+      : isTerminal(1)
+        ? process.stdout
+        : createWriteStream('', { fd: 1 }),
   }
 }
 

@@ -39,7 +39,11 @@ export type DoorOptions = {
 }
 
 /** Serves everyone who comes to the listener and may come in. */
-export function openWebSocketDoor(server: ExecServer, listener: Listener, { gate, checkHost, origins = [], metrics }: DoorOptions): Door {
+export function openWebSocketDoor(
+  server: ExecServer,
+  listener: Listener,
+  { gate, checkHost, origins = [], metrics }: DoorOptions,
+): Door {
   let connections = 0
   const sockets = limitSockets(server.limits)
   const http = createUpgradeServer({
@@ -79,7 +83,9 @@ function serveWebSocket(server: ExecServer, websocket: WebSocket, socket: Socket
     connection.gone(why)
     websocket.terminate()
   }
-  const probe = prober(websocket, socket, limits.probeMs, () => lost('it gave no sign of life when its session was asked for'))
+  const probe = prober(websocket, socket, limits.probeMs, () =>
+    lost('it gave no sign of life when its session was asked for'),
+  )
   const connection: Connection = server.connect({ ...websocketTransport(websocket, socket, limits, totals), probe })
   watchFaults(websocket, limits.frameBytes, ({ status, message }) => {
     if (status === CloseCode.TooBig) connection.refuse(`${message}; a message may have ${limits.messageBytes} bytes`)
@@ -93,7 +99,9 @@ function serveWebSocket(server: ExecServer, websocket: WebSocket, socket: Socket
   })
   socket.on('drain', () => connection.drained())
   keepAlive(websocket, socket, limits.pingIntervalMs, lost)
-  websocket.on('close', (code) => connection.gone(code === LOST ? 'the connection was lost' : `the client closed it with ${code}`))
+  websocket.on('close', (code) =>
+    connection.gone(code === LOST ? 'the connection was lost' : `the client closed it with ${code}`),
+  )
   websocket.on('error', () => {})
 }
 

@@ -57,7 +57,12 @@ export function createUpgradeServer({ limits, checkHost, origins, makeApp, onSoc
     return upgrade(context, next)
   })
   // Compression stays off: it is never negotiated, whatever the client offers.
-  Object.assign(wss.options, { maxPayload: limits.messageBytes, closeTimeout: limits.closeTimeoutMs, maxPendingAutoPongs: limits.pendingPongs, clientTracking: false })
+  Object.assign(wss.options, {
+    maxPayload: limits.messageBytes,
+    closeTimeout: limits.closeTimeoutMs,
+    maxPendingAutoPongs: limits.pendingPongs,
+    clientTracking: false,
+  })
 
   const listener = getRequestListener(app.fetch)
   const server = createServer((request, response) => {
@@ -110,11 +115,20 @@ function guarded(listener: UpgradeListener, checkHost: HostCheck, origins: Reado
 }
 
 function refuseRequest(response: ServerResponse, { status, message }: Refusal): void {
-  response.writeHead(status, { connection: 'close', 'content-type': TEXT, 'content-length': Buffer.byteLength(message) })
+  response.writeHead(status, {
+    connection: 'close',
+    'content-type': TEXT,
+    'content-length': Buffer.byteLength(message),
+  })
   response.end(message)
 }
 
-function refuseUpgrade(socket: Duplex, { method }: IncomingMessage, { status, message }: Refusal, allow: string | null = null): void {
+function refuseUpgrade(
+  socket: Duplex,
+  { method }: IncomingMessage,
+  { status, message }: Refusal,
+  allow: string | null = null,
+): void {
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
     'Connection: close',

@@ -5,7 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 
-const PROGRAMS = ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome']
+const PROGRAMS = [
+  'chromium-headless-shell',
+  'chromium',
+  'chromium-browser',
+  'google-chrome',
+  'google-chrome-stable',
+  'chrome',
+]
 
 /** $CHROMIUM, or the first that answers. */
 export function findChromium(): { program: string; version: string } | undefined {
@@ -34,7 +41,11 @@ export function openPage(program: string, url: string, names: Record<string, str
     `--host-resolver-rules=${rules.join(', ')}`,
   ]
   // In a group of its own, for it starts others.
-  const child = spawn(program, [...flags, url], { stdio: 'ignore', detached: true, env: { ...process.env, HOME: home } })
+  const child = spawn(program, [...flags, url], {
+    stdio: 'ignore',
+    detached: true,
+    env: { ...process.env, HOME: home },
+  })
   child.on('error', () => {})
   const end = (): void => {
     process.off('exit', end)

@@ -42,29 +42,43 @@ async function tryAll(): Promise<void> {
     return types
   }, ['output', 'output', 'exited', 'closed'])
 
-  await check('twenty megabytes go through a process and back', async () => {
-    const process = await client.start({ argv: ['cat'], stdin: 'pipe' })
-    const piece = new Uint8Array(1_000_000).fill(65)
-    let left = 20
-    const source = new ReadableStream<Uint8Array>({ pull: (controller) => (left-- > 0 ? controller.enqueue(piece) : controller.close()) })
-    const feeding = source.pipeTo(process.stdin)
-    let bytes = 0
-    const reader = process.stdout.getReader()
-    for (let next = await reader.read(); !next.done; next = await reader.read()) bytes += next.value.length
-    await feeding
-    return bytes
-  }, 20_000_000)
+  await check(
+    'twenty megabytes go through a process and back',
+    async () => {
+      const process = await client.start({ argv: ['cat'], stdin: 'pipe' })
+      const piece = new Uint8Array(1_000_000).fill(65)
+      let left = 20
+      const source = new ReadableStream<Uint8Array>({
+        pull: (controller) => (left-- > 0 ? controller.enqueue(piece) : controller.close()),
+      })
+      const feeding = source.pipeTo(process.stdin)
+      let bytes = 0
+      const reader = process.stdout.getReader()
+      for (let next = await reader.read(); !next.done; next = await reader.read()) bytes += next.value.length
+      await feeding
+      return bytes
+    },
+    20_000_000,
+  )
 
-  await check('a page uses a terminal', async () => {
-    const process = await client.start({ argv: ['stty', 'size'], tty: { rows: 11, columns: 22 } })
-    return text((await process.output()).stdout)
-  }, '11 22\r\n')
+  await check(
+    'a page uses a terminal',
+    async () => {
+      const process = await client.start({ argv: ['stty', 'size'], tty: { rows: 11, columns: 22 } })
+      return text((await process.output()).stdout)
+    },
+    '11 22\r\n',
+  )
 
   await check('a page writes and reads files', async () => {
     const path = `${places.folder}/ünï code`
     await client.fs.writeFile(path, 'from the page')
     const entries = await client.fs.readDirectory(places.folder)
-    return [await client.fs.readTextFile(path), entries.map(({ fileName }) => fileName), await client.fs.canonicalize(path)]
+    return [
+      await client.fs.readTextFile(path),
+      entries.map(({ fileName }) => fileName),
+      await client.fs.canonicalize(path),
+    ]
   }, ['from the page', ['ünï code'], `${places.folder}/ünï code`])
 
   await check('a page streams files', async () => {
@@ -81,9 +95,25 @@ async function tryAll(): Promise<void> {
     return [response.status, await response.text()]
   }, [200, 'POST /hello body'])
 
-  await check('a page has no unix sockets', () => connect('unix:/tmp/x').then(() => 'open', (error: unknown) => error instanceof ConnectError), true)
+  await check(
+    'a page has no unix sockets',
+    () =>
+      connect('unix:/tmp/x').then(
+        () => 'open',
+        (error: unknown) => error instanceof ConnectError,
+      ),
+    true,
+  )
 
-  await check('a server that does not let the page in cannot be connected to', () => connect(places.refusing).then(() => 'open', (error: unknown) => error instanceof ConnectError), true)
+  await check(
+    'a server that does not let the page in cannot be connected to',
+    () =>
+      connect(places.refusing).then(
+        () => 'open',
+        (error: unknown) => error instanceof ConnectError,
+      ),
+    true,
+  )
 
   const proxied = await connect(places.proxied, { limits: { pingIntervalMs: 300, pingTimeoutMs: 300 } })
 
@@ -95,27 +125,52 @@ async function tryAll(): Promise<void> {
     return [text((await output).stdout), proxied.state]
   }, ['1\n2\n3\n4\n5\n6\n', 'connected'])
 
-  await check('a peer that has vanished is noticed without pings, and come back to', async () => {
-    const process = await proxied.start({ argv: ['sh', '-c', 'sleep 2; echo still here'] })
-    await doThere('swallow')
-    await untilState(proxied, 'recovering')
-    return text((await process.output()).stdout)
-  }, 'still here\n')
+  await check(
+    'a peer that has vanished is noticed without pings, and come back to',
+    async () => {
+      const process = await proxied.start({ argv: ['sh', '-c', 'sleep 2; echo still here'] })
+      await doThere('swallow')
+      await untilState(proxied, 'recovering')
+      return text((await process.output()).stdout)
+    },
+    'still here\n',
+  )
 
-  await check('calls that change something fail when their connection is lost', async () => {
-    await doThere('swallowAnswers')
-    const removing = proxied.fs.remove('/no/such').then(() => 'done', (error: unknown) => error instanceof DisconnectedError)
-    await sleep(100)
-    await doThere('cut')
-    return removing
-  }, true)
+  await check(
+    'calls that change something fail when their connection is lost',
+    async () => {
+      await doThere('swallowAnswers')
+      const removing = proxied.fs.remove('/no/such').then(
+        () => 'done',
+        (error: unknown) => error instanceof DisconnectedError,
+      )
+      await sleep(100)
+      await doThere('cut')
+      return removing
+    },
+    true,
+  )
 
   await check('a closed client says so', async () => {
     await proxied.close()
-    return [proxied.state, await proxied.run({ argv: ['true'] }).then(() => 'ran', (error: Error) => error.message)]
+    return [
+      proxied.state,
+      await proxied.run({ argv: ['true'] }).then(
+        () => 'ran',
+        (error: Error) => error.message,
+      ),
+    ]
   }, ['closed', 'the client was closed'])
 
-  await check('what cannot be is a clear error', () => client.start({ argv: ['x'], cwd: 'relative' }).then(() => 'started', (error: unknown) => error instanceof TypeError && !(error instanceof UnsupportedError)), true)
+  await check(
+    'what cannot be is a clear error',
+    () =>
+      client.start({ argv: ['x'], cwd: 'relative' }).then(
+        () => 'started',
+        (error: unknown) => error instanceof TypeError && !(error instanceof UnsupportedError),
+      ),
+    true,
+  )
 
   await client.close()
 }

@@ -27,7 +27,14 @@ if (chromium === undefined) {
 }
 console.log(`the client library in ${chromium.version}`)
 
-const { outputFiles } = await build({ entryPoints: [join(import.meta.dirname, 'client-page.ts')], bundle: true, write: false, platform: 'browser', format: 'esm', target: 'es2024' })
+const { outputFiles } = await build({
+  entryPoints: [join(import.meta.dirname, 'client-page.ts')],
+  bundle: true,
+  write: false,
+  platform: 'browser',
+  format: 'esm',
+  target: 'es2024',
+})
 const script = outputFiles[0]?.text ?? ''
 const reported = Promise.withResolvers<Finding[]>()
 
@@ -40,7 +47,9 @@ const home = createServer((request, response) => {
     if (kind === 'do' && (what === 'cut' || what === 'swallow' || what === 'swallowAnswers')) proxy[what]()
     if (kind === 'hello') return response.end(`${request.method} ${request.url} ${body}`)
     response.setHeader('content-type', 'text/html')
-    return response.end(`<!doctype html><meta charset="utf-8"><script>const places = ${JSON.stringify(places)}</script><script type="module">${script.replaceAll('</script', '<\\/script')}</script>`)
+    return response.end(
+      `<!doctype html><meta charset="utf-8"><script>const places = ${JSON.stringify(places)}</script><script type="module">${script.replaceAll('</script', '<\\/script')}</script>`,
+    )
   })()
 })
 home.listen(0, '127.0.0.1')
@@ -54,7 +63,10 @@ const proxy = await startProxy(server.url)
 places = { allowed: server.url, proxied: proxy.url, refusing: other.url, web: origin, folder }
 
 const close = openPage(chromium.program, `${origin}/page`, {})
-const findings = await Promise.race([reported.promise, new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), PAGE_MS))])
+const findings = await Promise.race([
+  reported.promise,
+  new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), PAGE_MS)),
+])
 close()
 proxy.close()
 await server.stop()
@@ -62,7 +74,8 @@ await other.stop()
 rmSync(folder, { recursive: true, force: true })
 
 const all = findings ?? [{ what: 'the page told what it found', isSo: false, seen: `nothing within ${PAGE_MS} ms` }]
-for (const { what, isSo, seen } of all) console.log(`${isSo ? 'ok      ' : 'FAILED  '}${what}${isSo ? '' : `\n        ${seen.slice(0, 300)}`}`)
+for (const { what, isSo, seen } of all)
+  console.log(`${isSo ? 'ok      ' : 'FAILED  '}${what}${isSo ? '' : `\n        ${seen.slice(0, 300)}`}`)
 const failed = all.filter(({ isSo }) => !isSo).length
 console.log(`${all.length - failed} passed, ${failed} failed`)
 process.exit(failed > 0 ? 1 : 0)

@@ -68,12 +68,18 @@ function frameText(frame: HTMLIFrameElement): string {
 
 async function run(): Promise<void> {
   const findings: Finding[] = []
-  const add = async (attempt: string, outcome: Promise<string>): Promise<void> => void findings.push({ attempt, outcome: await outcome })
+  const add = async (attempt: string, outcome: Promise<string>): Promise<void> =>
+    void findings.push({ attempt, outcome: await outcome })
   if (attempts.ready !== undefined) await fetch(attempts.ready)
   for (const url of attempts.sockets) await add(`WebSocket ${url}`, trySocket(url))
-  for (const { url, init } of attempts.fetches) await add(`${init?.method ?? 'GET'} ${init?.mode ?? 'cors'} ${url}`, tryFetch(url, init))
+  for (const { url, init } of attempts.fetches)
+    await add(`${init?.method ?? 'GET'} ${init?.mode ?? 'cors'} ${url}`, tryFetch(url, init))
   for (const { element, url } of attempts.elements) await add(`${element} ${url}`, tryElement(element, url))
-  await fetch(attempts.report, { method: 'POST', mode: 'no-cors', body: JSON.stringify({ origin: location.origin, findings }) })
+  await fetch(attempts.report, {
+    method: 'POST',
+    mode: 'no-cors',
+    body: JSON.stringify({ origin: location.origin, findings }),
+  })
 }
 
 void run()

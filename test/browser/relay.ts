@@ -25,7 +25,12 @@ export async function startRelay(address: string, port: number, target: string, 
     if (!isRebound) {
       socket.once('data', () => {
         const body = page()
-        const head = ['HTTP/1.1 200 OK', 'Content-Type: text/html', `Content-Length: ${Buffer.byteLength(body)}`, 'Connection: close']
+        const head = [
+          'HTTP/1.1 200 OK',
+          'Content-Type: text/html',
+          `Content-Length: ${Buffer.byteLength(body)}`,
+          'Connection: close',
+        ]
         socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
       })
       return

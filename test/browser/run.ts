@@ -44,13 +44,21 @@ const html = (attempts: Attempts): string => {
   return `<!doctype html><meta charset="utf-8"><title>page</title><body><script type="module">${script}</script>`
 }
 
-const listening = async (server: { listen(port: number, address: string): unknown; address(): unknown }): Promise<number> => {
+const listening = async (server: {
+  listen(port: number, address: string): unknown
+  address(): unknown
+}): Promise<number> => {
   server.listen(0, '127.0.0.1')
   await once(server as never, 'listening')
   return (server.address() as AddressInfo).port
 }
 
-type Home = { port: number; pages: Map<string, string>; onReady: Map<string, () => void>; reports: Map<string, (text: string) => void> }
+type Home = {
+  port: number
+  pages: Map<string, string>
+  onReady: Map<string, () => void>
+  reports: Map<string, (text: string) => void>
+}
 
 /** The pages' own server: it lets everybody do everything, echoes on WebSockets, and gathers what pages found. */
 async function startHome(): Promise<Home> {
@@ -118,7 +126,10 @@ async function crossSite(name: string, server: RunningServer): Promise<void> {
         { url: homeUrl('own', EVIL) },
         { url: homeUrl('other') },
         ...paths.flatMap((path) => [{ url: base + path }, { url: base + path, init: { mode: 'no-cors' as const } }]),
-        ...paths.flatMap((path) => [{ url: base + path, init: write }, { url: base + path, init: { ...write, mode: 'no-cors' as const } }]),
+        ...paths.flatMap((path) => [
+          { url: base + path, init: write },
+          { url: base + path, init: { ...write, mode: 'no-cors' as const } },
+        ]),
         { url: `${base}/`, init: { headers: { Authorization: 'Bearer x' } } },
       ],
       elements: [
@@ -130,7 +141,8 @@ async function crossSite(name: string, server: RunningServer): Promise<void> {
   )
   const { origin, findings } = await visit(homeUrl(`page/${name}`, EVIL), name)
   const found = (attempt: string): string => findings.get(attempt) ?? 'not tried'
-  const expect = (attempt: string, outcome: RegExp): void => check(`${name}: ${attempt}: ${outcome.source}`, outcome.test(found(attempt)), found(attempt))
+  const expect = (attempt: string, outcome: RegExp): void =>
+    check(`${name}: ${attempt}: ${outcome.source}`, outcome.test(found(attempt)), found(attempt))
 
   check(`${name}: the page is of another site`, origin === `http://${EVIL}:${home.port}`, origin)
   expect(`WebSocket ws://127.0.0.1:${home.port}/`, /^open, and said echo$/)
@@ -159,7 +171,10 @@ async function rebinding(name: string, server: RunningServer, allowed: boolean):
     report: homeUrl(`report/${name}`),
     ready: homeUrl(`ready/${name}`),
     sockets: [`ws://${REBOUND}:${port}${path}`],
-    fetches: [...['/readyz', '/metrics', '/'].map((each) => ({ url: `${origin}${each}` })), { url: `${origin}/`, init: { method: 'POST', body: '{}' } }],
+    fetches: [
+      ...['/readyz', '/metrics', '/'].map((each) => ({ url: `${origin}${each}` })),
+      { url: `${origin}/`, init: { method: 'POST', body: '{}' } },
+    ],
     elements: [{ element: 'iframe', url: `${origin}/metrics` }],
   }
   const relay = await startRelay(ATTACKER, port, '127.0.0.1', () => html(attempts))
@@ -167,19 +182,32 @@ async function rebinding(name: string, server: RunningServer, allowed: boolean):
   const { origin: seen, findings } = await visit(`${origin}/`, name)
   relay.close()
   const found = (attempt: string): string => findings.get(attempt) ?? 'not tried'
-  const expect = (attempt: string, outcome: RegExp): void => check(`${name}: ${attempt}: ${outcome.source}`, outcome.test(found(attempt)), found(attempt))
+  const expect = (attempt: string, outcome: RegExp): void =>
+    check(`${name}: ${attempt}: ${outcome.source}`, outcome.test(found(attempt)), found(attempt))
 
   check(`${name}: the page is of the server's origin`, seen === origin, seen)
   const requests = relay.sent().split(/(?=^(?:GET|POST) )/m)
   const health = requests.find((request) => request.startsWith('GET /readyz '))
-  check(`${name}: its GET has reached the server, with its own name and without an Origin`, health?.includes(`Host: ${REBOUND}:${port}`) === true && !/^origin:/im.test(health), relay.sent())
+  check(
+    `${name}: its GET has reached the server, with its own name and without an Origin`,
+    health?.includes(`Host: ${REBOUND}:${port}`) === true && !/^origin:/im.test(health),
+    relay.sent(),
+  )
   const upgrade = requests.find((request) => /^upgrade: websocket/im.test(request))
-  check(`${name}: so has its WebSocket, with an Origin`, upgrade !== undefined && /^origin:/im.test(upgrade), relay.sent())
+  check(
+    `${name}: so has its WebSocket, with an Origin`,
+    upgrade !== undefined && /^origin:/im.test(upgrade),
+    relay.sent(),
+  )
   expect(`WebSocket ws://${REBOUND}:${port}${path}`, /^refused$/)
-  for (const each of ['/readyz', '/metrics']) expect(`GET cors ${origin}${each}`, allowed ? /^basic 200 / : /^basic 403 "this server does not go by the name/)
+  for (const each of ['/readyz', '/metrics'])
+    expect(`GET cors ${origin}${each}`, allowed ? /^basic 200 / : /^basic 403 "this server does not go by the name/)
   expect(`GET cors ${origin}/`, allowed ? /^basic 400 / : /^basic 403 /)
   expect(`POST cors ${origin}/`, /^basic 403 ""$/)
-  expect(`iframe ${origin}/metrics`, allowed ? /^readable: .*exec_server/s : /^readable: this server does not go by the name/)
+  expect(
+    `iframe ${origin}/metrics`,
+    allowed ? /^readable: .*exec_server/s : /^readable: this server does not go by the name/,
+  )
   await untouched(name, server)
 }
 
@@ -188,7 +216,10 @@ async function allowedSite(name: string, server: RunningServer): Promise<void> {
   const base = server.url.replace('ws:', 'http:').replace(/\/c\/.*/, '')
   const bare = base.replace('http:', 'ws:')
   const fetches = ['/readyz', '/metrics'].map((path) => ({ url: base + path }))
-  home.pages.set(name, html({ name, report: homeUrl(`report/${name}`), sockets: [bare, server.url], fetches, elements: [] }))
+  home.pages.set(
+    name,
+    html({ name, report: homeUrl(`report/${name}`), sockets: [bare, server.url], fetches, elements: [] }),
+  )
   const { findings } = await visit(homeUrl(`page/${name}`, EVIL), name)
   const expect = (attempt: string, outcome: RegExp): void => {
     const found = findings.get(attempt) ?? 'not tried'
@@ -226,7 +257,9 @@ try {
   await withServer(['--capability-url'], (server) => rebinding('a rebound name and the capability URL', server, false))
   const allowed = ['--allow-origin', `http://${EVIL}:${home.port}`]
   await withServer(allowed, (server) => allowedSite('an allowed site', server))
-  await withServer([...allowed, '--capability-url'], (server) => allowedSite('an allowed site that has the capability URL', server))
+  await withServer([...allowed, '--capability-url'], (server) =>
+    allowedSite('an allowed site that has the capability URL', server),
+  )
   await withServer(['--allow-origin', `http://${EVIL}`], (server) => crossSite('a site whose like is allowed', server))
   await withServer(['--allow-host', REBOUND], (server) => rebinding('a rebound name that is allowed', server, true))
 } catch (error) {

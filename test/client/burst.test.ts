@@ -12,12 +12,24 @@ const CHUNK = new Uint8Array(8192).toBase64()
 
 /** Of a process it says `chunks` chunks right behind the answer to its start, and that it has closed. Other calls it answers with nothing kept. */
 function talkative(chunks: number): Connector {
-  const answer = (events: WireEvents, { id, method, params }: { id: number; method: string; params: { processId: string } }): void => {
-    const result = method === 'initialize' ? { sessionId: 's', environmentInfo: { shell: { name: 'sh', path: '/bin/sh' }, cwd: 'file:///', capabilities: {} } } : method === 'process/read' ? { chunks: [], nextSeq: chunks + 3, exited: true, exitCode: 0, closed: true } : {}
+  const answer = (
+    events: WireEvents,
+    { id, method, params }: { id: number; method: string; params: { processId: string } },
+  ): void => {
+    const result =
+      method === 'initialize'
+        ? {
+            sessionId: 's',
+            environmentInfo: { shell: { name: 'sh', path: '/bin/sh' }, cwd: 'file:///', capabilities: {} },
+          }
+        : method === 'process/read'
+          ? { chunks: [], nextSeq: chunks + 3, exited: true, exitCode: 0, closed: true }
+          : {}
     events.message(JSON.stringify({ id, result }))
     if (method !== 'process/start') return
     const { processId } = params
-    const notify = (method: string, rest: object): void => events.message(JSON.stringify({ method: `process/${method}`, params: { processId, ...rest } }))
+    const notify = (method: string, rest: object): void =>
+      events.message(JSON.stringify({ method: `process/${method}`, params: { processId, ...rest } }))
     for (let seq = 1; seq <= chunks; seq++) notify('output', { seq, stream: 'stdout', chunk: CHUNK })
     notify('exited', { seq: chunks + 1, exitCode: 0 })
     notify('closed', { seq: chunks + 2 })

@@ -12,10 +12,17 @@ function open(limits = {}) {
   const outcomes: unknown[] = []
   let closed = 0
   let pings = 0
-  const connection = new Connection({ ...defaultClientLimits, ...limits }, { notification: (method, params) => notified.push([method, params]), lost: (reason) => lost.push(reason) })
+  const connection = new Connection(
+    { ...defaultClientLimits, ...limits },
+    { notification: (method, params) => notified.push([method, params]), lost: (reason) => lost.push(reason) },
+  )
   connection.opened({ send: (text) => sent.push(text), ping: () => void pings++, close: async () => void closed++ })
   const ask = (method: string): void =>
-    connection.request(method, 'null', { resolve: (result) => outcomes.push(result), reject: (error) => outcomes.push(error), lost: (reason) => outcomes.push(`lost: ${reason}`) })
+    connection.request(method, 'null', {
+      resolve: (result) => outcomes.push(result),
+      reject: (error) => outcomes.push(error),
+      lost: (reason) => outcomes.push(`lost: ${reason}`),
+    })
   return { connection, sent, notified, lost, outcomes, ask, closed: () => closed, pings: () => pings }
 }
 
@@ -33,7 +40,14 @@ test('requests are numbered from 1, and answers find theirs in any order', () =>
 test('an answer to nothing, one that comes twice, and notifications that nobody knows are passed over', () => {
   const { connection, lost, notified, outcomes, ask } = open()
   ask('a')
-  for (const text of ['{"id":9,"result":1}', '{"id":-1,"error":{"code":-32600,"message":"?"}}', '{"id":1,"result":1}', '{"id":1,"result":2}', '{"method":"x/y","params":{"z":1}}']) connection.message(text)
+  for (const text of [
+    '{"id":9,"result":1}',
+    '{"id":-1,"error":{"code":-32600,"message":"?"}}',
+    '{"id":1,"result":1}',
+    '{"id":1,"result":2}',
+    '{"method":"x/y","params":{"z":1}}',
+  ])
+    connection.message(text)
   assert.equal([outcomes, lost, notified], [[1], [], [['x/y', { z: 1 }]]])
 })
 
@@ -104,8 +118,17 @@ test('a silent peer is asked for a sign of life, and given up without one', asyn
 test('while nothing is read, silence says nothing', async () => {
   let pauses = 0
   const lost: string[] = []
-  const connection = new Connection({ ...defaultClientLimits, pingIntervalMs: 30, pingTimeoutMs: 30 }, { notification: () => {}, lost: (reason) => lost.push(reason) })
-  connection.opened({ send: () => {}, ping: () => {}, pause: () => void pauses++, resume: () => void pauses--, close: async () => {} })
+  const connection = new Connection(
+    { ...defaultClientLimits, pingIntervalMs: 30, pingTimeoutMs: 30 },
+    { notification: () => {}, lost: (reason) => lost.push(reason) },
+  )
+  connection.opened({
+    send: () => {},
+    ping: () => {},
+    pause: () => void pauses++,
+    resume: () => void pauses--,
+    close: async () => {},
+  })
   connection.watch(() => {})
   connection.setPaused(true)
   await sleep(400)

@@ -24,17 +24,29 @@ test('a path that is not absolute, of another scheme, host or system is a TypeEr
   const paths = ['', 'a', './a', '~/a', 'C:\\x', '/a\0b']
   const urls = ['http://x/y', new URL('http://x/y'), 'file:a', 'file:///C:/x', 'file://host/x', 'file:///a?b']
   for (const each of [...paths, ...urls]) {
-    for (const { toWire } of [native, uris]) assert.throws(() => toWire(each), (error: Error) => error instanceof TypeError, String(each))
+    for (const { toWire } of [native, uris])
+      assert.throws(
+        () => toWire(each),
+        (error: Error) => error instanceof TypeError,
+        String(each),
+      )
   }
 })
 
 test('a name that is not UTF-8 is not sent where there is no spelling for it', () => {
   assert.is(uris.toWire('/bad\udcff'), 'file:///bad%FF')
-  assert.throws(() => native.toWire('/bad\udcff'), (error: Error) => error instanceof TypeError)
+  assert.throws(
+    () => native.toWire('/bad\udcff'),
+    (error: Error) => error instanceof TypeError,
+  )
 })
 
 test('an answer that is no path is the fault of the server', () => {
-  for (const each of ['a', 'http://x', undefined, 5]) assert.throws(() => fromWire(each), (error: Error) => error instanceof ProtocolError)
+  for (const each of ['a', 'http://x', undefined, 5])
+    assert.throws(
+      () => fromWire(each),
+      (error: Error) => error instanceof ProtocolError,
+    )
 })
 
 test.run()

@@ -73,7 +73,8 @@ function slowSink(bytes: number, ms: number): { sink: WritableStream<Uint8Array>
   return { sink, digest: () => hash.digest('hex') }
 }
 
-const bodyOf = (response: Response): ReadableStream<Uint8Array<ArrayBuffer>> => response.body as ReadableStream<Uint8Array<ArrayBuffer>>
+const bodyOf = (response: Response): ReadableStream<Uint8Array<ArrayBuffer>> =>
+  response.body as ReadableStream<Uint8Array<ArrayBuffer>>
 
 /** Watches this program's memory, and tells by how much it grew at most. */
 function watchMemory(): () => number {
@@ -86,7 +87,8 @@ function watchMemory(): () => number {
   }
 }
 
-const residentOf = (pid: number): number => Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]) * 1024
+const residentOf = (pid: number): number =>
+  Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]) * 1024
 
 // ---- slow readers ----
 
@@ -315,7 +317,10 @@ const endings: [string, (client: ExecClient, url: (path: string) => string) => P
       for await (const _ of bodyOf(await fetch(url('/endless')))) break
     },
   ],
-  ['a redirect that is an error', async ({ fetch }, url) => void (await failure(fetch(url('/away'), { redirect: 'error' })))],
+  [
+    'a redirect that is an error',
+    async ({ fetch }, url) => void (await failure(fetch(url('/away'), { redirect: 'error' }))),
+  ],
   [
     'the garbage collector',
     async ({ fetch }, url) => {
@@ -326,7 +331,10 @@ const endings: [string, (client: ExecClient, url: (path: string) => string) => P
       }
     },
   ],
-  ['its own timeout', async ({ fetch }, url) => void (await failure((await fetch(url('/endless'), { timeoutMs: 300 })).text()))],
+  [
+    'its own timeout',
+    async ({ fetch }, url) => void (await failure((await fetch(url('/endless'), { timeoutMs: 300 })).text())),
+  ],
 ]
 
 for (const [what, end] of endings) {

@@ -75,7 +75,10 @@ for (const subject of subjects) {
           body: 'häll',
         })
         assert.instance(response, Response)
-        assert.equal([response.status, response.ok, response.headers.get('content-type')], [201, true, 'application/json'])
+        assert.equal(
+          [response.status, response.ok, response.headers.get('content-type')],
+          [201, true, 'application/json'],
+        )
         assert.equal(response.headers.getSetCookie(), ['a=1', 'b=2'])
         assert.is(response.headers.get('x-twice'), '1, 2')
         assert.equal(await response.json(), { a: 1 })
@@ -116,9 +119,16 @@ for (const subject of subjects) {
             else assert.match(sent[index] as string, each)
           }
         }
-        const request = new Request(web.url('/request'), { method: 'PATCH', body: 'of a Request', headers: { 'x-a': '1' } })
+        const request = new Request(web.url('/request'), {
+          method: 'PATCH',
+          body: 'of a Request',
+          headers: { 'x-a': '1' },
+        })
         await (await fetch(request, { headers: { 'x-b': '2' } })).text()
-        assert.equal([web.last.method, web.last.target, web.last.body.toString()], ['PATCH', '/request', 'of a Request'])
+        assert.equal(
+          [web.last.method, web.last.target, web.last.body.toString()],
+          ['PATCH', '/request', 'of a Request'],
+        )
         assert.equal([valueOf(web.last, 'x-a'), valueOf(web.last, 'x-b')], [undefined, '2'])
         await (await fetch(new URL(web.url('/plain')))).text()
         assert.equal([web.last.method, web.last.body.length], ['GET', 0])
@@ -225,8 +235,13 @@ for (const subject of subjects) {
         }
         await (await call).text()
         assert.is(valueOf(web.last, 'x-home'), `at ${process.env['HOME']}`)
-        assert.instance(await failure(fetch(web.url(), { headers: { 'x-home': '1' }, headersFromEnvironment })), TypeError)
-        const missing = await failure(fetch(web.url(), { headersFromEnvironment: [{ name: 'x', variable: 'NO_SUCH_VARIABLE' }] }))
+        assert.instance(
+          await failure(fetch(web.url(), { headers: { 'x-home': '1' }, headersFromEnvironment })),
+          TypeError,
+        )
+        const missing = await failure(
+          fetch(web.url(), { headersFromEnvironment: [{ name: 'x', variable: 'NO_SUCH_VARIABLE' }] }),
+        )
         assert.equal([missing.message, (causeOf(missing) as RpcError).code], ['fetch failed', -32602])
       },
     ))
@@ -333,7 +348,8 @@ test('a body in gzip or deflate is decoded, unless it was asked for in that codi
       assert.ok(isSame(raw, gzipSync(text)))
       assert.is(await (await fetch(web.url('/br'))).text(), 'not looked at')
       assert.is(await (await fetch(web.url('/empty'))).text(), '')
-      for (const path of ['/broken', '/short']) assert.instance(await failure((await fetch(web.url(path))).text()), TypeError)
+      for (const path of ['/broken', '/short'])
+        assert.instance(await failure((await fetch(web.url(path))).text()), TypeError)
     },
   )
 })
@@ -349,7 +365,12 @@ test('a decoded body that is lost on the way fails with the reason', async () =>
   await withBoth(
     oursOnly,
     (_, socket) => {
-      socket.write(head(200, [['content-length', packed.length], ['content-encoding', 'gzip']]))
+      socket.write(
+        head(200, [
+          ['content-length', packed.length],
+          ['content-encoding', 'gzip'],
+        ]),
+      )
       socket.write(packed.subarray(0, 150_000))
     },
     async ({ fetch }, web) => {
@@ -381,7 +402,8 @@ test('what is no request is refused before anything is sent', () =>
         [web.url(), { integrity: 'sha256-x' }],
         [web.url(), { method: 'POST', body: new ReadableStream({ pull: (controller) => controller.enqueue('text') }) }],
       ]
-      for (const [url, init] of wrong) assert.instance(await failure(fetch(url, init)), TypeError, `${url} ${JSON.stringify(init)}`)
+      for (const [url, init] of wrong)
+        assert.instance(await failure(fetch(url, init)), TypeError, `${url} ${JSON.stringify(init)}`)
       let isCancelled = false
       const endless = new ReadableStream<Uint8Array<ArrayBuffer>>({
         pull: (controller) => controller.enqueue(new Uint8Array(MiB)),

@@ -37,10 +37,16 @@ for (const subject of subjects) {
         writeFileSync(path, bytes)
         assert.ok(isSame(await gathered(fs.readStream(path)), bytes), `${length} bytes`)
         const offset = Math.floor(length / 3)
-        assert.ok(isSame(await gathered(fs.readStream(path, { offset })), bytes.subarray(offset)), `${length} bytes from ${offset} on`)
+        assert.ok(
+          isSame(await gathered(fs.readStream(path, { offset })), bytes.subarray(offset)),
+          `${length} bytes from ${offset} on`,
+        )
       }
       assert.is((await gathered(fs.readStream(path, { offset: 100 * MiB }))).length, 0)
-      assert.throws(() => fs.readStream(path, { offset: -1 }), (error: Error) => error instanceof RangeError)
+      assert.throws(
+        () => fs.readStream(path, { offset: -1 }),
+        (error: Error) => error instanceof RangeError,
+      )
     }))
 
   test(`${name}: what is written to a stream replaces the file, in pieces of any size`, () =>
@@ -82,7 +88,9 @@ for (const subject of subjects) {
       const writer = fs.writeStream(join(folder, 'missing', 'f')).getWriter()
       writer.closed.catch(() => {})
       // Without blocks it is the end that writes.
-      const writing = hasBlocks ? writer.write(new Uint8Array(1)) : writer.write(new Uint8Array(1)).then(() => writer.close())
+      const writing = hasBlocks
+        ? writer.write(new Uint8Array(1))
+        : writer.write(new Uint8Array(1)).then(() => writer.close())
       assert.is((await failure(writing)).code, ErrorCode.NotFound)
       assert.is((await failure(fs.writeStream(join(folder, 'missing', 'f')).close())).code, ErrorCode.NotFound)
       assert.instance(await failure(fs.readStream('relative').getReader().read()), TypeError)
@@ -209,7 +217,10 @@ test('nothing is asked for before the first read, then a few blocks at most ahea
     for (let read = 1; read <= 10; read++) {
       assert.is((await reader.read()).value?.length, MiB)
       await sleep(20)
-      assert.ok((await blocksRead(url)) <= read + 4, `${await blocksRead(url)} blocks were asked for when ${read} were read`)
+      assert.ok(
+        (await blocksRead(url)) <= read + 4,
+        `${await blocksRead(url)} blocks were asked for when ${read} were read`,
+      )
     }
     await sleep(100)
     assert.ok((await blocksRead(url)) > 10)

@@ -35,15 +35,21 @@ for (const subject of subjects) {
         modifiedAtMs: Math.floor(statSync(at('sp ace', 'b%41')).mtimeMs),
       })
       const entries = await fs.readDirectory(at('sp ace'))
-      assert.equal(entries.sort((a, b) => (a.fileName < b.fileName ? -1 : 1)), [
-        { fileName: 'b%41', isDirectory: false, isFile: true },
-        { fileName: 'ä', isDirectory: true, isFile: false },
-      ])
+      assert.equal(
+        entries.sort((a, b) => (a.fileName < b.fileName ? -1 : 1)),
+        [
+          { fileName: 'b%41', isDirectory: false, isFile: true },
+          { fileName: 'ä', isDirectory: true, isFile: false },
+        ],
+      )
       assert.is((await failure(fs.copy(at('sp ace'), at('copy')))).name, 'Error')
       await fs.copy(at('sp ace'), at('copy'), { recursive: true })
       assert.is(readFileSync(at('copy', 'ä', 'f'), 'utf8'), 'häll\ufeffo')
       assert.is(await fs.exists(at('copy', 'ä')), true)
-      assert.is((await failure(fs.remove(at('copy'), { recursive: false }))).message, 'Directory not empty (os error 39)')
+      assert.is(
+        (await failure(fs.remove(at('copy'), { recursive: false }))).message,
+        'Directory not empty (os error 39)',
+      )
       await fs.remove(at('copy'))
       await fs.remove(at('copy'))
       assert.is((await failure(fs.remove(at('copy'), { force: false }))).code, ErrorCode.NotFound)
@@ -56,7 +62,10 @@ for (const subject of subjects) {
       assert.instance(missing, RpcError)
       assert.is(missing.code, ErrorCode.NotFound)
       assert.is((await failure(fs.writeFile(join(folder, 'missing', 'x'), 'x'))).code, ErrorCode.NotFound)
-      assert.is((await failure(fs.createDirectory(join(folder, 'a', 'b'), { recursive: false }))).code, ErrorCode.NotFound)
+      assert.is(
+        (await failure(fs.createDirectory(join(folder, 'a', 'b'), { recursive: false }))).code,
+        ErrorCode.NotFound,
+      )
       const calls = [fs.readFile('x'), fs.writeFile('./x', ''), fs.walk('x'), fs.copy('/x', 'y')]
       for (const error of await Promise.all(calls.map(failure))) assert.instance(error, TypeError)
     }))
@@ -81,7 +90,9 @@ for (const subject of subjects) {
       symlinkSync('nowhere', join(folder, 'dangling'))
       const below = async (options = {}): Promise<object> => {
         const { entries, errors, truncated } = await fs.walk(folder, options)
-        const lines = entries.map(({ path, kind }) => `${kind === 'directory' ? 'd' : 'f'} ${path.slice(folder.length + 1)}`)
+        const lines = entries.map(
+          ({ path, kind }) => `${kind === 'directory' ? 'd' : 'f'} ${path.slice(folder.length + 1)}`,
+        )
         return { entries: lines, errors, truncated }
       }
       const entries = ['d .a', 'd b', 'f z', 'f ä', 'f .a/hidden', 'd b/deep', 'd b/deep/er', 'f b/deep/er/f']
@@ -169,7 +180,15 @@ for (const subject of subjects) {
       await write
       assert.is(await fs.readTextFile(join(folder, 'in', 'f'), { sandbox }), 'x')
       assert.instance(await failure(fs.writeFile(join(folder, 'out', 'f'), 'x', { sandbox })), RpcError)
-      assert.instance(await failure(fs.writeStream(join(folder, 'out', 'f'), { sandbox }).getWriter().close()), RpcError)
+      assert.instance(
+        await failure(
+          fs
+            .writeStream(join(folder, 'out', 'f'), { sandbox })
+            .getWriter()
+            .close(),
+        ),
+        RpcError,
+      )
       const writer = fs.writeStream(join(folder, 'in', 'g'), { sandbox }).getWriter()
       await writer.write(new Uint8Array([1]))
       await writer.close()
@@ -213,6 +232,5 @@ test('a refusal with the code of a file that is too large stays what it is', () 
   withClient(oursOnly, async ({ client: { fs }, folder }) => {
     assert.match((await failure(fs.readFile(folder))).message, 'is not a file')
   }))
-
 
 test.run()

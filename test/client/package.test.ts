@@ -27,7 +27,8 @@ test.before(async () => {
   cpSync(join(root, 'dist', 'client'), join(installed, 'dist', 'client'), { recursive: true })
   cpSync(join(root, 'package.json'), join(installed, 'package.json'))
   // What it depends on, as npm would put it beside.
-  for (const name of readdirSync(join(root, 'node_modules'))) symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name))
+  for (const name of readdirSync(join(root, 'node_modules')))
+    symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name))
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
   server = await startServer()
 })
@@ -42,10 +43,19 @@ const examples = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/^``
   (text as string)
     .replace("'ws://127.0.0.1:4600'", 'process.env.DEVBOX!')
     .replace("'http://127.0.0.1:8080/'", 'process.env.WEB!')
-    .replace("'npx', args: ['-y', '@modelcontextprotocol/server-everything']", JSON.stringify(join(root, 'node_modules', '.bin', 'mcp-server-everything'))),
+    .replace(
+      "'npx', args: ['-y', '@modelcontextprotocol/server-everything']",
+      JSON.stringify(join(root, 'node_modules', '.bin', 'mcp-server-everything')),
+    ),
 )
 
-const EXPECTED = [/^Linux\n 0\n$/, /^stdout apple\npear\n\nexited with 0\n$/, /^hello\ntrue\n200 hi\n$/, /^\[ "?'?remote"?'? \] 0\n$/, /^true\n$/]
+const EXPECTED = [
+  /^Linux\n 0\n$/,
+  /^stdout apple\npear\n\nexited with 0\n$/,
+  /^hello\ntrue\n200 hi\n$/,
+  /^\[ "?'?remote"?'? \] 0\n$/,
+  /^true\n$/,
+]
 
 test('the README has the examples that are tried here', () => assert.is(examples.length, EXPECTED.length))
 
@@ -54,7 +64,14 @@ for (const [index, expected] of EXPECTED.entries()) {
     const file = join(folder, `example-${index}.ts`)
     writeFileSync(file, examples[index] as string)
     const WEB = `http://127.0.0.1:${(web.address() as AddressInfo).port}`
-    const env = { ...process.env, DEVBOX: server.url, WEB, CODEX_EXEC_SERVER_URL: server.url, CODEX_HOME: folder, NO_COLOR: '1' }
+    const env = {
+      ...process.env,
+      DEVBOX: server.url,
+      WEB,
+      CODEX_EXEC_SERVER_URL: server.url,
+      CODEX_HOME: folder,
+      NO_COLOR: '1',
+    }
     const args = isDeno ? ['run', '-A', '--node-modules-dir=manual'] : []
     const { stdout } = await run(process.execPath, [...args, file], { env, cwd: folder, timeout: 60_000 })
     assert.match(stdout, expected)
@@ -81,12 +98,31 @@ test('its types are whole, and those of the README’s programs are right', asyn
       return processTransport(client, { command: 'x', cwd: '/' })
     }`,
   )
-  const options = { target: 'esnext', module: 'nodenext', lib: ['esnext', 'dom'], types: ['node'], strict: true, noEmit: true, skipLibCheck: false }
+  const options = {
+    target: 'esnext',
+    module: 'nodenext',
+    lib: ['esnext', 'dom'],
+    types: ['node'],
+    strict: true,
+    noEmit: true,
+    skipLibCheck: false,
+  }
   const files = ['types.ts', ...examples.map((_, index) => `example-${index}.ts`)]
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files }))
-  const failed = await run(join(root, 'node_modules', '.bin', 'tsc'), ['-p', folder]).then(() => '', ({ stdout }: { stdout: string }) => stdout)
+  const failed = await run(join(root, 'node_modules', '.bin', 'tsc'), ['-p', folder]).then(
+    () => '',
+    ({ stdout }: { stdout: string }) => stdout,
+  )
   // Other packages' own types are theirs.
-  assert.is(failed.split('\n').filter((line) => line !== '' && !/^(\.\.\/)*node_modules\/(?!exec-server)|^[^ ]*work\/main\/node_modules\//.test(line)).join('\n'), '')
+  assert.is(
+    failed
+      .split('\n')
+      .filter(
+        (line) => line !== '' && !/^(\.\.\/)*node_modules\/(?!exec-server)|^[^ ]*work\/main\/node_modules\//.test(line),
+      )
+      .join('\n'),
+    '',
+  )
 })
 
 test('a program for browsers gets a module without anything of Node', async () => {

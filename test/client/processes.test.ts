@@ -41,7 +41,15 @@ for (const subject of subjects) {
   test('a process tells its output, its exit and its end, in the order of their numbers', async () => {
     const process = await client.start({ argv: ['sh', '-c', 'echo out; sleep 0.1; echo err >&2; sleep 0.1; exit 7'] })
     const events = await eventsOf(process)
-    assert.equal(events.map((event) => [event.type, 'seq' in event ? event.seq : 0]), [['output', 1], ['output', 2], ['exited', 3], ['closed', 4]])
+    assert.equal(
+      events.map((event) => [event.type, 'seq' in event ? event.seq : 0]),
+      [
+        ['output', 1],
+        ['output', 2],
+        ['exited', 3],
+        ['closed', 4],
+      ],
+    )
     const [first, second, third] = events
     assert.ok(first?.type === 'output' && first.stream === 'stdout' && text(first.bytes) === 'out\n')
     assert.ok(second?.type === 'output' && second.stream === 'stderr' && text(second.bytes) === 'err\n')
@@ -72,7 +80,9 @@ for (const subject of subjects) {
   })
 
   test('output is gathered whole, stdout and stderr apart', async () => {
-    const { stdout, stderr, exitCode, isTruncated } = await client.run({ argv: ['sh', '-c', 'echo out; echo err >&2; exit 3'] })
+    const { stdout, stderr, exitCode, isTruncated } = await client.run({
+      argv: ['sh', '-c', 'echo out; echo err >&2; exit 3'],
+    })
     assert.equal([text(stdout), text(stderr), exitCode, isTruncated], ['out\n', 'err\n', 3, false])
   })
 
@@ -88,7 +98,9 @@ for (const subject of subjects) {
   })
 
   test('stdout and stderr can be read one after the other, and side by side', async () => {
-    const both = { argv: ['sh', '-c', 'head -c 300000 /dev/zero >&2; head -c 900000 /dev/zero; head -c 200000 /dev/zero >&2'] }
+    const both = {
+      argv: ['sh', '-c', 'head -c 300000 /dev/zero >&2; head -c 900000 /dev/zero; head -c 200000 /dev/zero >&2'],
+    }
     const one = await client.start(both)
     assert.equal([await bytesOf(one.stdout), await bytesOf(one.stderr)], [900_000, 500_000])
     const other = await client.start(both)
@@ -120,7 +132,9 @@ for (const subject of subjects) {
   })
 
   unless('noExtensions', 'a slow reader of thousands of tiny pieces loses none of them', async () => {
-    const process = await client.start({ argv: ['sh', '-c', 'i=0; while [ $i -lt 3000 ]; do echo $i; echo $i >&2; i=$((i+1)); done'] })
+    const process = await client.start({
+      argv: ['sh', '-c', 'i=0; while [ $i -lt 3000 ]; do echo $i; echo $i >&2; i=$((i+1)); done'],
+    })
     let [bytes, lags] = [0, 0]
     for await (const event of process) {
       if (event.type === 'lag') {
@@ -168,7 +182,9 @@ for (const subject of subjects) {
   test('a reader that falls behind what is kept here gets the rest from the server', async () => {
     const limits = { replayEvents: 2, replayBytes: 10_000, unreadEvents: 2, unreadBytes: 10_000, holdMs: 1 }
     await using forgetful = await connect(server.url, { limits })
-    const process = await forgetful.start({ argv: ['sh', '-c', 'for i in 1 2 3 4 5 6 7 8 9; do echo $i; sleep 0.02; done; exit 4'] })
+    const process = await forgetful.start({
+      argv: ['sh', '-c', 'for i in 1 2 3 4 5 6 7 8 9; do echo $i; sleep 0.02; done; exit 4'],
+    })
     let [seen, lags] = ['', 0]
     for await (const event of process) {
       if (event.type === 'lag') {
@@ -218,33 +234,43 @@ for (const subject of subjects) {
     assert.is(text(stdout), 'SHOUT')
   })
 
-  unless('noExtensions', 'a process that does not read its input holds the writer back, and ends it by its own end', async () => {
-    const process = await client.start({ argv: ['sleep', '30'], stdin: 'pipe' })
-    const writer = process.stdin.getWriter()
-    let written = 0
-    const writing = (async () => {
-      for (;;) {
-        await writer.write(new Uint8Array(256 * 1024))
-        written++
-      }
-    })()
-    writing.catch(() => {})
-    let before = -1
-    await eventually(async () => {
-      const same = written === before
-      before = written
-      await sleep(200)
-      return same
-    })
-    assert.ok(written < 40, `${written} pieces of 256 KiB were taken`)
-    await process.terminate()
-    const failure = await writing.then(() => undefined, (error: Error) => error)
-    assert.instance(failure, Error)
-  })
+  unless(
+    'noExtensions',
+    'a process that does not read its input holds the writer back, and ends it by its own end',
+    async () => {
+      const process = await client.start({ argv: ['sleep', '30'], stdin: 'pipe' })
+      const writer = process.stdin.getWriter()
+      let written = 0
+      const writing = (async () => {
+        for (;;) {
+          await writer.write(new Uint8Array(256 * 1024))
+          written++
+        }
+      })()
+      writing.catch(() => {})
+      let before = -1
+      await eventually(async () => {
+        const same = written === before
+        before = written
+        await sleep(200)
+        return same
+      })
+      assert.ok(written < 40, `${written} pieces of 256 KiB were taken`)
+      await process.terminate()
+      const failure = await writing.then(
+        () => undefined,
+        (error: Error) => error,
+      )
+      assert.instance(failure, Error)
+    },
+  )
 
   if (subject.faults.has('noExtensions')) {
     test('what the server cannot do is said, and nothing else is done instead', async () => {
-      const process = await client.start({ argv: ['sleep', '30'], ...(subject.faults.has('noStdin') ? {} : { stdin: 'pipe' as const }) })
+      const process = await client.start({
+        argv: ['sleep', '30'],
+        ...(subject.faults.has('noStdin') ? {} : { stdin: 'pipe' as const }),
+      })
       await assert_rejects(process.closeStdin(), UnsupportedError)
       await assert_rejects(process.resize({ rows: 10, columns: 10 }), UnsupportedError)
       await assert_rejects(process.signal('stop'), UnsupportedError)
@@ -265,14 +291,18 @@ for (const subject of subjects) {
   })
 
   unless('noSignal', 'an interrupt runs the trap of the process', async () => {
-    const process = await client.start({ argv: ['sh', '-c', 'trap "exit 7" INT; echo ready; while :; do sleep 0.05; done'] })
+    const process = await client.start({
+      argv: ['sh', '-c', 'trap "exit 7" INT; echo ready; while :; do sleep 0.05; done'],
+    })
     for await (const event of process) if (event.type === 'output') break
     await process.signal('interrupt')
     assert.is((await process.wait()).exitCode, 7)
   })
 
   unless('noExtensions', 'other signals arrive, too', async () => {
-    const process = await client.start({ argv: ['sh', '-c', 'trap "echo hup" HUP; trap "exit 9" USR1; echo ready; while :; do sleep 0.05; done'] })
+    const process = await client.start({
+      argv: ['sh', '-c', 'trap "echo hup" HUP; trap "exit 9" USR1; echo ready; while :; do sleep 0.05; done'],
+    })
     const seen: string[] = []
     for await (const event of process) {
       // The shell remarks on the signal on stderr.
@@ -284,7 +314,10 @@ for (const subject of subjects) {
   })
 
   unless('noExtensions', 'a terminal has the size that was asked for, and the one that comes later', async () => {
-    const process = await client.start({ argv: ['sh', '-c', 'stty size; trap "stty size; exit" WINCH; while :; do sleep 0.05; done'], tty: { rows: 30, columns: 100 } })
+    const process = await client.start({
+      argv: ['sh', '-c', 'stty size; trap "stty size; exit" WINCH; while :; do sleep 0.05; done'],
+      tty: { rows: 30, columns: 100 },
+    })
     let seen = ''
     for await (const event of process) {
       if (event.type !== 'output') continue
@@ -303,7 +336,10 @@ for (const subject of subjects) {
   })
 
   test('a process has the variables of the server, and those it is given', async () => {
-    const { stdout } = await client.run({ argv: ['sh', '-c', 'echo $GIVEN; test -n "$PATH" && echo path'], env: { GIVEN: 'a "b" ü' } })
+    const { stdout } = await client.run({
+      argv: ['sh', '-c', 'echo $GIVEN; test -n "$PATH" && echo path'],
+      env: { GIVEN: 'a "b" ü' },
+    })
     assert.is(text(stdout), 'a "b" ü\npath\n')
     const exact = await client.run({ argv: ['/usr/bin/env'], env: { ONLY: '1' }, envPolicy: null })
     assert.is(text(exact.stdout), 'ONLY=1\n')
@@ -316,7 +352,10 @@ for (const subject of subjects) {
   })
 
   test('a missing program is an error with its code', async () => {
-    const failure = await client.start({ argv: ['/no/such/program'] }).then(() => undefined, (error: unknown) => error)
+    const failure = await client.start({ argv: ['/no/such/program'] }).then(
+      () => undefined,
+      (error: unknown) => error,
+    )
     assert.ok(failure instanceof RpcError && failure.code === -32603, String(failure))
     // The name is free again, and the client lives.
     assert.is((await client.run({ argv: ['true'] })).exitCode, 0)
@@ -345,11 +384,15 @@ for (const subject of subjects) {
       const starting = client.start({ argv: ['sleep', mark] }, { signal: controller.signal })
       await (turn < 3 ? undefined : sleep(turn))
       controller.abort(new Error('changed my mind'))
-      await starting.then(() => undefined, () => undefined)
+      await starting.then(
+        () => undefined,
+        () => undefined,
+      )
     }
     const kept = await client.run({ argv: ['true'] })
     assert.is(kept.exitCode, 0)
-    if (!subject.faults.has('noSignal')) await eventually(async () => (await client.run({ argv: ['pgrep', '-fx', `sleep ${mark}`] })).exitCode === 1)
+    if (!subject.faults.has('noSignal'))
+      await eventually(async () => (await client.run({ argv: ['pgrep', '-fx', `sleep ${mark}`] })).exitCode === 1)
   })
 
   test('waiting can be given up, and the process goes on', async () => {
@@ -370,15 +413,27 @@ for (const subject of subjects) {
   })
 
   test('two hundred commands at once each get their own answer', async () => {
-    const outputs = await Promise.all(Array.from({ length: 200 }, (_, index) => client.run({ argv: ['echo', String(index)] })))
-    assert.equal(outputs.map(({ stdout }) => text(stdout).trim()), Array.from({ length: 200 }, (_, index) => String(index)))
+    const outputs = await Promise.all(
+      Array.from({ length: 200 }, (_, index) => client.run({ argv: ['echo', String(index)] })),
+    )
+    assert.equal(
+      outputs.map(({ stdout }) => text(stdout).trim()),
+      Array.from({ length: 200 }, (_, index) => String(index)),
+    )
   })
 
   test('a sandbox is enforced, or refused, and never passed over', async () => {
-    const sandbox = { files: { unrestricted: false, entries: [{ at: { type: 'root' }, access: 'read' }] }, network: 'restricted', cwd: '/' } as Sandbox
+    const sandbox = {
+      files: { unrestricted: false, entries: [{ at: { type: 'root' }, access: 'read' }] },
+      network: 'restricted',
+      cwd: '/',
+    } as Sandbox
     const file = `/tmp/exec-server-client-sandbox-${Math.random()}`
     // Codex 0.150 and newer need their own sandbox program beside them, and a home that is not below /tmp; then it says so.
-    const outcome = await client.run({ argv: ['sh', '-c', `echo x > ${file}`], sandbox }).then(({ exitCode }) => exitCode !== 0, (error: Error) => error)
+    const outcome = await client.run({ argv: ['sh', '-c', `echo x > ${file}`], sandbox }).then(
+      ({ exitCode }) => exitCode !== 0,
+      (error: Error) => error,
+    )
     assert.ok(outcome === true || outcome instanceof RpcError || outcome instanceof UnsupportedError, String(outcome))
     if (subject.version === '0.130.0') assert.instance(outcome, UnsupportedError)
     assert.is(await client.fs.exists(file), false)
@@ -390,7 +445,10 @@ for (const subject of subjects) {
   })
 
   unless('noExtensions', 'a process of another client can be watched, written to and ended', async () => {
-    const process = await client.start({ argv: ['sh', '-c', 'echo first; while read line; do echo "got $line"; done; exit 4'], stdin: 'pipe' })
+    const process = await client.start({
+      argv: ['sh', '-c', 'echo first; while read line; do echo "got $line"; done; exit 4'],
+      stdin: 'pipe',
+    })
     await using other = await connect(server.url, { clientName: 'watcher' })
     const listed = (await other.listProcesses()).find(({ processId }) => processId === process.id)
     assert.ok(listed !== undefined && listed.argv[0] === 'sh' && listed.state === 'running' && listed.attached)
@@ -410,8 +468,14 @@ for (const subject of subjects) {
   test.run()
 }
 
-async function assert_rejects(promise: Promise<unknown>, expected: RegExp | (new (...args: never[]) => Error)): Promise<void> {
-  const failure = await promise.then(() => undefined, (error: Error) => error)
+async function assert_rejects(
+  promise: Promise<unknown>,
+  expected: RegExp | (new (...args: never[]) => Error),
+): Promise<void> {
+  const failure = await promise.then(
+    () => undefined,
+    (error: Error) => error,
+  )
   assert.ok(failure !== undefined, 'it did not fail')
   if (expected instanceof RegExp) assert.match(failure.message, expected)
   else assert.ok(failure instanceof expected, `${failure.name}: ${failure.message}`)

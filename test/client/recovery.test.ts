@@ -16,7 +16,10 @@ const CUTS = Number(process.env['EXEC_SERVER_TEST_CUTS'] ?? 40)
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 
 async function failure(promise: Promise<unknown>): Promise<Error> {
-  const error = await promise.then(() => undefined, (error: Error) => error)
+  const error = await promise.then(
+    () => undefined,
+    (error: Error) => error,
+  )
   assert.ok(error !== undefined, 'it did not fail')
   return error
 }
@@ -44,7 +47,9 @@ for (const subject of subjects) {
 
   /** A process that counts, one number a line, until it is told to stop. */
   const counter = (upTo: number, pause = '0.002'): Promise<RemoteProcess> =>
-    client.start({ argv: ['sh', '-c', `i=0; while [ $i -lt ${upTo} ]; do i=$((i+1)); echo $i; sleep ${pause}; done; exit 3`] })
+    client.start({
+      argv: ['sh', '-c', `i=0; while [ $i -lt ${upTo} ]; do i=$((i+1)); echo $i; sleep ${pause}; done; exit 3`],
+    })
 
   test('a process keeps its handle through a lost connection, and what it wrote meanwhile is there', async () => {
     const process = await counter(300)
@@ -268,7 +273,10 @@ for (const subject of subjects) {
 }
 
 /** A client whose address leads to one server, and after `move` to another. */
-async function wander(from: string, to: string): Promise<{ client: ExecClient; move: () => void; end: () => Promise<void> }> {
+async function wander(
+  from: string,
+  to: string,
+): Promise<{ client: ExecClient; move: () => void; end: () => Promise<void> }> {
   let target = from
   const { createServer, connect: open } = await import('node:net')
   const sockets = new Set<{ destroy(): unknown }>()

@@ -54,7 +54,10 @@ test('without workspace roots the cwd is the only one, for every server', () => 
 })
 
 test('a denial is spelled as the oldest servers know it', () => {
-  assert.match(JSON.stringify(toSandboxContext(full, createPaths(false))), '"path":{"type":"path","path":"/x y"},"access":"none"')
+  assert.match(
+    JSON.stringify(toSandboxContext(full, createPaths(false))),
+    '"path":{"type":"path","path":"/x y"},"access":"none"',
+  )
 })
 
 test.run()

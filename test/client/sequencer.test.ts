@@ -6,7 +6,12 @@ import { ProtocolError } from '../../src/client/errors.ts'
 import { Sequencer } from '../../src/client/sequencer.ts'
 import type { SequencedEvent } from '../../src/client/sequencer.ts'
 
-const output = (seq: number, size = 1): SequencedEvent => ({ type: 'output', seq, stream: 'stdout', bytes: new Uint8Array(size) })
+const output = (seq: number, size = 1): SequencedEvent => ({
+  type: 'output',
+  seq,
+  stream: 'stdout',
+  bytes: new Uint8Array(size),
+})
 
 test('events in any order, repeated at will, are published once and in the order of their numbers', () => {
   const arrivals = fc.integer({ min: 1, max: 60 }).chain((count) => {
@@ -18,7 +23,10 @@ test('events in any order, repeated at will, are published once and in the order
       const published: number[] = []
       const sequencer = new Sequencer(100, ({ seq }) => published.push(seq))
       for (const seq of [...repeated, ...shuffled, ...repeated]) sequencer.accept(output(seq))
-      assert.equal(published, [...shuffled].sort((one, other) => one - other))
+      assert.equal(
+        published,
+        [...shuffled].sort((one, other) => one - other),
+      )
       assert.not.ok(sequencer.hasGap)
     }),
   )
@@ -27,7 +35,10 @@ test('events in any order, repeated at will, are published once and in the order
 test('an event that never comes is no reason to keep all that follow it', () => {
   const sequencer = new Sequencer(4, () => {})
   for (const seq of [2, 3, 4, 5]) sequencer.accept(output(seq))
-  assert.throws(() => sequencer.accept(output(6)), (error: unknown) => error instanceof ProtocolError)
+  assert.throws(
+    () => sequencer.accept(output(6)),
+    (error: unknown) => error instanceof ProtocolError,
+  )
 })
 
 test('what was given up is skipped, and what had come of it is published', () => {
@@ -73,7 +84,10 @@ test('what is taken is what the slowest reader has taken, and all of it with nob
   const log = new EventLog(bounds)
   for (let seq = 1; seq <= 3; seq++) log.append(output(seq, 10))
   assert.equal(log.taken, { seq: 3, total: 30 })
-  const [slow, fast] = [{ afterSeq: 1, wake: () => {} }, { afterSeq: 2, wake: () => {} }]
+  const [slow, fast] = [
+    { afterSeq: 1, wake: () => {} },
+    { afterSeq: 2, wake: () => {} },
+  ]
   const leave = log.join(slow)
   log.join(fast)
   assert.equal(log.taken, { seq: 1, total: 10 })
@@ -83,18 +97,25 @@ test('what is taken is what the slowest reader has taken, and all of it with nob
 
 test('any event that is kept is found by the number before it', () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 0, max: 50 })), { maxLength: 60 }), (steps) => {
-      const log = new EventLog(bounds)
-      const kept: number[] = []
-      let seq = 0
-      for (const [step, size] of steps) {
-        seq += step
-        log.append(output(seq, size))
-        kept.push(seq)
-      }
-      const first = log.after(0)?.seq ?? Infinity
-      for (let at = 0; at <= seq + 1; at++) assert.is(log.after(at)?.seq, kept.find((each) => each > at && each >= first))
-    }),
+    fc.property(
+      fc.array(fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 0, max: 50 })), { maxLength: 60 }),
+      (steps) => {
+        const log = new EventLog(bounds)
+        const kept: number[] = []
+        let seq = 0
+        for (const [step, size] of steps) {
+          seq += step
+          log.append(output(seq, size))
+          kept.push(seq)
+        }
+        const first = log.after(0)?.seq ?? Infinity
+        for (let at = 0; at <= seq + 1; at++)
+          assert.is(
+            log.after(at)?.seq,
+            kept.find((each) => each > at && each >= first),
+          )
+      },
+    ),
   )
 })
 

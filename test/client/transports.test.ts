@@ -18,7 +18,10 @@ import { oursOnly, subjects } from './support/subject.ts'
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 
 async function failure(promise: Promise<unknown>): Promise<Error> {
-  const error = await promise.then(() => undefined, (error: Error) => error)
+  const error = await promise.then(
+    () => undefined,
+    (error: Error) => error,
+  )
   assert.ok(error !== undefined, 'it did not fail')
   return error
 }
@@ -59,7 +62,10 @@ for (const subject of subjects) {
   })
 
   overStdio('a server that dies is the end of its client, with the reason, and is not started again', async () => {
-    const client = await connect({ command: ['sh', '-c', `echo $$ >&2; exec "$@"`, 'sh', ...subject.stdioCommand] , onStderr: (line) => void (pid ||= Number(line)) })
+    const client = await connect({
+      command: ['sh', '-c', `echo $$ >&2; exec "$@"`, 'sh', ...subject.stdioCommand],
+      onStderr: (line) => void (pid ||= Number(line)),
+    })
     const started = await client.start({ argv: ['sleep', '60'] })
     const waiting = started.wait()
     waiting.catch(() => {})
@@ -77,7 +83,10 @@ for (const subject of subjects) {
   overStdio('an existing pair of streams', async () => {
     const [program, ...args] = subject.stdioCommand as [string, ...string[]]
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'ignore'] })
-    const streams = { readable: Readable.toWeb(child.stdout) as ReadableStream<Uint8Array>, writable: Writable.toWeb(child.stdin) as WritableStream<Uint8Array> }
+    const streams = {
+      readable: Readable.toWeb(child.stdout) as ReadableStream<Uint8Array>,
+      writable: Writable.toWeb(child.stdin) as WritableStream<Uint8Array>,
+    }
     const client = await connect(streams)
     await works(client)
     await client.close()
@@ -113,7 +122,12 @@ test('this very machine, without a server', async () => {
 
 test('a process on a terminal of this machine has the argv[0] that it is given, whatever program the library is in', async () => {
   const client = await connect({ local: true })
-  const { stdout } = await client.run({ argv: ['/bin/sh', '-c', 'echo "I am $0"; ps -o args= -p $$'], arg0: 'somebody', tty: true, env: { TERM: 'dumb' } })
+  const { stdout } = await client.run({
+    argv: ['/bin/sh', '-c', 'echo "I am $0"; ps -o args= -p $$'],
+    arg0: 'somebody',
+    tty: true,
+    env: { TERM: 'dumb' },
+  })
   assert.match(text(stdout), /^somebody -c/m)
   await client.close()
 })
@@ -191,7 +205,14 @@ test('headers are not sent in the clear to other machines', async () => {
   assert.match(error.message, /wss:/)
 })
 
-for (const target of ['http://127.0.0.1:1', 'nonsense', 'unix:relative', 'ws://', { command: [] }, { command: ['true'], cwd: 'relative' }] as Target[]) {
+for (const target of [
+  'http://127.0.0.1:1',
+  'nonsense',
+  'unix:relative',
+  'ws://',
+  { command: [] },
+  { command: ['true'], cwd: 'relative' },
+] as Target[]) {
   test(`not a way to a server: ${JSON.stringify(target)}`, async () => {
     assert.instance(await failure(connect(target)), ConnectError)
   })
@@ -205,8 +226,14 @@ test('nobody listens there', async () => {
 
 test('a program that is missing, one that says nonsense, and one that ends at once', async () => {
   assert.match((await failure(connect({ command: ['/no/such/program'] }))).message, /cannot start/)
-  assert.match((await failure(connect({ command: ['sh', '-c', 'echo nonsense; sleep 60'] }))).message, /broke the protocol/)
-  assert.match((await failure(connect({ command: ['sh', '-c', 'echo no luck >&2; exit 5'] }))).message, /exited with 5: no luck/)
+  assert.match(
+    (await failure(connect({ command: ['sh', '-c', 'echo nonsense; sleep 60'] }))).message,
+    /broke the protocol/,
+  )
+  assert.match(
+    (await failure(connect({ command: ['sh', '-c', 'echo no luck >&2; exit 5'] }))).message,
+    /exited with 5: no luck/,
+  )
 })
 
 test('a server whose stderr has no line ends does no harm', async () => {
@@ -224,7 +251,12 @@ test('a server that was started and does not greet leaves nothing behind', async
   const error = await failure(connect({ command }, { initializeTimeoutMs: 300, limits: { stdioGraceMs: 100 } }))
   assert.match(error.message, /did not answer the handshake within 300 ms/)
   assert.not.ok(await running(`sleep ${sign}`))
-  await failure(connect({ command: ['sh', '-c', `sleep ${sign} & echo nonsense; sleep ${sign}`] }, { limits: { stdioGraceMs: 100 } }))
+  await failure(
+    connect(
+      { command: ['sh', '-c', `sleep ${sign} & echo nonsense; sleep ${sign}`] },
+      { limits: { stdioGraceMs: 100 } },
+    ),
+  )
   assert.not.ok(await running(`sleep ${sign}`))
   const giveUp = AbortSignal.timeout(300)
   assert.is(await failure(connect({ command }, { signal: giveUp, limits: { stdioGraceMs: 100 } })), giveUp.reason)
@@ -232,7 +264,9 @@ test('a server that was started and does not greet leaves nothing behind', async
 })
 
 /** Takes connections and does with them what it is told. */
-async function fakeServer(serve: (socket: Socket) => void): Promise<{ url: string; server: Server; sockets: Set<Socket> }> {
+async function fakeServer(
+  serve: (socket: Socket) => void,
+): Promise<{ url: string; server: Server; sockets: Set<Socket> }> {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     sockets.add(socket)
@@ -300,7 +334,11 @@ test('two hundred clients that come and go leave no socket and no timer', async 
     const clients = await Promise.all(Array.from({ length: 10 }, () => connect(server.url)))
     await Promise.all(clients.map((client) => client.close()))
   }
-  await eventually(() => process.getActiveResourcesInfo().length <= before + 1, 5000, 'the end of all sockets and timers')
+  await eventually(
+    () => process.getActiveResourcesInfo().length <= before + 1,
+    5000,
+    'the end of all sockets and timers',
+  )
   await sleep(0)
   await server.stop()
 })

@@ -15,7 +15,9 @@ export function callerOf({ remotePort, localPort }: Socket): string | undefined 
 
 /** Of the socket with these ports, seen from its own side. */
 function inodeOf(port: number, peerPort: number): string | undefined {
-  const rows = readFileSync('/proc/net/tcp', 'utf8').split('\n').map((line) => line.trim().split(/\s+/))
+  const rows = readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
   return rows.find(([, own, peer]) => portOf(own) === port && portOf(peer) === peerPort)?.[9]
 }
 

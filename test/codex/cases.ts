@@ -58,7 +58,10 @@ export const cases: readonly Case[] = [
     prepare(work) {
       const skill = join(work, '.agents', 'skills', 'birds')
       mkdirSync(skill, { recursive: true })
-      writeFileSync(join(skill, 'SKILL.md'), '---\nname: bird-watching\ndescription: Tells herons from storks\n---\nLook at the neck.\n')
+      writeFileSync(
+        join(skill, 'SKILL.md'),
+        '---\nname: bird-watching\ndescription: Tells herons from storks\n---\nLook at the neck.\n',
+      )
       writeFileSync(join(work, 'AGENTS.md'), 'Never disturb the blue heron.\n')
     },
     *script({ told }) {
@@ -91,7 +94,9 @@ export const cases: readonly Case[] = [
   {
     name: 'a terminal is one, of 24 by 80',
     *script() {
-      const { text, exitCode } = yield exec('test -t 0 && test -t 1 && test -t 2 && echo terminal; stty size', { tty: true })
+      const { text, exitCode } = yield exec('test -t 0 && test -t 1 && test -t 2 && echo terminal; stty size', {
+        tty: true,
+      })
       equal(text, 'terminal\r\n24 80\r\n')
       equal(exitCode, 0)
     },
@@ -109,7 +114,10 @@ export const cases: readonly Case[] = [
   {
     name: 'Ctrl-C interrupts what runs in a terminal',
     *script() {
-      const first = yield exec('echo ready; trap "exit 5" INT; while :; do sleep 0.1; done', { tty: true, yieldMs: 1000 })
+      const first = yield exec('echo ready; trap "exit 5" INT; while :; do sleep 0.1; done', {
+        tty: true,
+        yieldMs: 1000,
+      })
       equal(first.text, 'ready\r\n')
       const second = yield writeStdin(first.session, '\x03')
       equal(second.exitCode, 5)
@@ -157,7 +165,9 @@ export const cases: readonly Case[] = [
     *script({ work, cut }) {
       const halfway = join(work, 'halfway')
       void eventually(() => existsSync(halfway), 15_000).then(cut, () => {})
-      const { text, exitCode } = yield exec('for i in $(seq 1 40); do echo $i; sleep 0.05; test $i != 15 || touch halfway; done; exit 8')
+      const { text, exitCode } = yield exec(
+        'for i in $(seq 1 40); do echo $i; sleep 0.05; test $i != 15 || touch halfway; done; exit 8',
+      )
       ok(existsSync(halfway))
       equal(text, numbers(1, 40))
       equal(exitCode, 8)
@@ -218,7 +228,9 @@ export const cases: readonly Case[] = [
     name: 'in the workspace-write sandbox there is no network, and no more power than the user has',
     sandbox: 'workspace-write',
     *script() {
-      const { text } = yield exec('(echo > /dev/tcp/127.0.0.1/1) 2>&1 | grep -o "Operation not permitted" | head -n 1; grep -E "CapEff|NoNewPrivs" /proc/self/status')
+      const { text } = yield exec(
+        '(echo > /dev/tcp/127.0.0.1/1) 2>&1 | grep -o "Operation not permitted" | head -n 1; grep -E "CapEff|NoNewPrivs" /proc/self/status',
+      )
       equal(text, 'Operation not permitted\nCapEff:\t0000000000000000\nNoNewPrivs:\t1\n')
     },
   },
@@ -226,7 +238,10 @@ export const cases: readonly Case[] = [
     name: 'in the workspace-write sandbox a terminal takes input, and Ctrl-C reaches what runs in it',
     sandbox: 'workspace-write',
     *script() {
-      const first = yield exec('echo ready; trap "exit 5" INT; while :; do sleep 0.1; done', { tty: true, yieldMs: 1000 })
+      const first = yield exec('echo ready; trap "exit 5" INT; while :; do sleep 0.1; done', {
+        tty: true,
+        yieldMs: 1000,
+      })
       equal(first.text, 'ready\r\n')
       const second = yield writeStdin(first.session, '\x03')
       equal(second.exitCode, 5)

@@ -50,7 +50,8 @@ export function makeHome(): Home {
     clientEnv: { ...env, CODEX_HOME: codexHome, [MODEL_KEY]: 'none', [TOKEN]: CLIENT_TOKEN },
     serverEnv: { ...env, [TOKEN]: SERVER_TOKEN },
     writeConfig: (config) => writeFileSync(join(codexHome, 'config.toml'), configToml(config)),
-    writeEnvironments: (program, args) => writeFileSync(join(codexHome, 'environments.toml'), environmentsToml(program, args)),
+    writeEnvironments: (program, args) =>
+      writeFileSync(join(codexHome, 'environments.toml'), environmentsToml(program, args)),
     remove: () => {
       removeFolder(folder)
       if (existsSync(folder)) throw new Error(`${folder} could not be removed`)

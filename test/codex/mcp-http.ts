@@ -28,7 +28,15 @@ export async function startHttpMcp(replyWithEvents: boolean, placement: Placemen
       }
       // Elsewhere it is a matter of luck whether the last request is made before Codex is gone.
       if (!(release.mcp.endsSession && serverStays)) asked.add('DELETE')
-      const expected = ['initialize', 'notifications/initialized', 'GET', 'tools/list', 'tools/call', ...server.pings, 'DELETE']
+      const expected = [
+        'initialize',
+        'notifications/initialized',
+        'GET',
+        'tools/list',
+        'tools/call',
+        ...server.pings,
+        'DELETE',
+      ]
       deepEqual([...asked].sort(), expected.sort())
       await eventually(() => server.listeners() === 0, 3000, 'the end of the stream of server events')
     },

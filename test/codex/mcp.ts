@@ -18,7 +18,11 @@ export function answerTo(message: McpMessage, whereabouts: string): object | und
 
 function resultOf({ method, params }: McpMessage, whereabouts: string): object | undefined {
   if (method === 'initialize') {
-    return { protocolVersion: params?.protocolVersion, capabilities: { tools: {} }, serverInfo: { name: MCP_SERVER, version: '1' } }
+    return {
+      protocolVersion: params?.protocolVersion,
+      capabilities: { tools: {} },
+      serverInfo: { name: MCP_SERVER, version: '1' },
+    }
   }
   if (method === 'tools/list') return { tools: [tool('whereabouts', {}), tool('count', { to: { type: 'number' } })] }
   if (method !== 'tools/call') return undefined

@@ -46,7 +46,12 @@ export async function startModel(script: Script): Promise<Model> {
 type InputItem = { type: string; call_id?: string; output?: unknown }
 type Player = { next(input: readonly InputItem[]): object; fail(error: unknown): void; assertPlayed(): void }
 
-const FAREWELL = { type: 'message', role: 'assistant', id: 'farewell', content: [{ type: 'output_text', text: 'finished' }] }
+const FAREWELL = {
+  type: 'message',
+  role: 'assistant',
+  id: 'farewell',
+  content: [{ type: 'output_text', text: 'finished' }],
+}
 
 function play(script: Script): Player {
   let pending: ToolCall | undefined
@@ -85,7 +90,12 @@ function play(script: Script): Player {
   }
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, player: Player, tell: (told: string) => void): Promise<void> {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  player: Player,
+  tell: (told: string) => void,
+): Promise<void> {
   if (request.method !== 'POST' || !request.url?.endsWith('/responses')) {
     request.resume()
     response.setHeader('content-type', 'application/json').end('{"object":"list","data":[],"models":[]}')
@@ -95,7 +105,13 @@ async function answer(request: IncomingMessage, response: ServerResponse, player
   tell(JSON.stringify(told))
   const { input = [] } = told
   const item = player.next(input)
-  const usage = { input_tokens: 0, input_tokens_details: null, output_tokens: 0, output_tokens_details: null, total_tokens: 0 }
+  const usage = {
+    input_tokens: 0,
+    input_tokens_details: null,
+    output_tokens: 0,
+    output_tokens_details: null,
+    total_tokens: 0,
+  }
   const events = [
     { type: 'response.created', response: { id: 'answer' } },
     { type: 'response.output_item.done', item },

@@ -37,7 +37,12 @@ const OUTAGE_MS = 500
 const LOG_LINES = 15
 
 /** Throws with everything that went wrong. */
-export async function play(release: Release, transport: Transport, program: ServerProgram, example: Case): Promise<void> {
+export async function play(
+  release: Release,
+  transport: Transport,
+  program: ServerProgram,
+  example: Case,
+): Promise<void> {
   const home = makeHome()
   const it = { release, program, example, home }
   await inTurn(
@@ -104,7 +109,14 @@ async function follow(it: Play, way: Way): Promise<void> {
 
 async function lead({ release, program, example, home }: Play, way: Way, mcp?: McpFixture): Promise<void> {
   example.prepare?.(home.work)
-  const scene: Scene = { work: home.work, server: program.file, urlPath: way.urlPath, cut: way.cut, told: () => model.told(), ...(mcp === undefined ? {} : { mcp: mcp.tools }) }
+  const scene: Scene = {
+    work: home.work,
+    server: program.file,
+    urlPath: way.urlPath,
+    cut: way.cut,
+    told: () => model.told(),
+    ...(mcp === undefined ? {} : { mcp: mcp.tools }),
+  }
   const model = await startModel(example.script(scene))
   const sandbox = example.sandbox ?? 'danger-full-access'
   home.writeConfig({ model: release.model, modelUrl: model.baseUrl, sandbox, mcp: mcp?.table ?? '' })

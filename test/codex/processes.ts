@@ -43,7 +43,9 @@ export function killProcesses(run: string): string[] {
 
 function processesOf(run: string): number[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
-  return pids.filter((pid) => readQuietly(`/proc/${pid}/environ`).split('\0').includes(`${VARIABLE}=${run}`)).map(Number)
+  return pids
+    .filter((pid) => readQuietly(`/proc/${pid}/environ`).split('\0').includes(`${VARIABLE}=${run}`))
+    .map(Number)
 }
 
 /** Empty for a process that has ended meanwhile or is another user's. */

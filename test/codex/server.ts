@@ -21,7 +21,11 @@ export type ServerProgram = {
 
 export const built: ServerProgram = { file: executable, args: [], ours: true }
 
-export const reference = (version: string): ServerProgram => ({ file: installedCodex(version), args: ['exec-server'], ours: false })
+export const reference = (version: string): ServerProgram => ({
+  file: installedCodex(version),
+  args: ['exec-server'],
+  ours: false,
+})
 
 export const LISTEN_ON_A_PORT = ['--listen', 'ws://127.0.0.1:0']
 
@@ -39,9 +43,17 @@ export type StartOptions = {
   more?: readonly string[]
 }
 
-export async function startServer(program: ServerProgram, home: Home, { masked = [], more = [] }: StartOptions = {}): Promise<RunningServer> {
+export async function startServer(
+  program: ServerProgram,
+  home: Home,
+  { masked = [], more = [] }: StartOptions = {},
+): Promise<RunningServer> {
   const [file, ...args] = [...mask(masked), program.file, ...program.args, ...LISTEN_ON_A_PORT, ...more]
-  const child = spawn(file as string, args, { cwd: home.folder, env: home.serverEnv, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(file as string, args, {
+    cwd: home.folder,
+    env: home.serverEnv,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   await once(child, 'spawn')
   let stdout = ''
   let stderr = ''

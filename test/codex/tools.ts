@@ -30,7 +30,11 @@ export function writeStdin(session: number | undefined, chars: string, yieldMs =
 }
 
 export function applyPatch(...lines: string[]): ToolCall {
-  return call({ type: 'custom_tool_call', name: 'apply_patch', input: ['*** Begin Patch', ...lines, '*** End Patch', ''].join('\n') })
+  return call({
+    type: 'custom_tool_call',
+    name: 'apply_patch',
+    input: ['*** Begin Patch', ...lines, '*** End Patch', ''].join('\n'),
+  })
 }
 
 /** Calls a tool of an MCP server. */

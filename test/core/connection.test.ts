@@ -27,7 +27,8 @@ const HELLO = { clientName: 'test', resumeSessionId: null }
 
 test('a malformed message is answered with id -1, at any time and as often as it comes', async () => {
   const { client } = setup()
-  for (const text of ['not-json', '[]', '{}', '', '{"id":1.0,"method":"x"}', '{"id":1,"id":1,"method":"x"}']) client.say(text)
+  for (const text of ['not-json', '[]', '{}', '', '{"id":1.0,"method":"x"}', '{"id":1,"id":1,"method":"x"}'])
+    client.say(text)
   assert.is(client.answers.length, 6)
   for (const { id, error } of client.answers) {
     assert.is(id, -1)
@@ -94,7 +95,10 @@ test('a second initialize is refused and changes nothing', async () => {
     code: ErrorCode.InvalidRequest,
     message: 'initialize may only be sent once per connection',
   })
-  assert.is((await client.ask('initialize', { clientName: 'x', resumeSessionId: client.sessionId })).error?.code, ErrorCode.InvalidRequest)
+  assert.is(
+    (await client.ask('initialize', { clientName: 'x', resumeSessionId: client.sessionId })).error?.code,
+    ErrorCode.InvalidRequest,
+  )
   assert.is((await client.ask('initialize', {})).error?.code, ErrorCode.InvalidParams)
   assert.ok((await client.ask('environment/status')).result)
 })
@@ -127,7 +131,16 @@ test('before the handshake is complete every method names its family in the refu
 
 test('unknown methods and bad params are told before the state of the handshake', async () => {
   const { client } = setup()
-  for (const method of ['', 'initialized', 'process/pause', 'process/output', 'constructor', '__proto__', 'fs', 'http']) {
+  for (const method of [
+    '',
+    'initialized',
+    'process/pause',
+    'process/output',
+    'constructor',
+    '__proto__',
+    'fs',
+    'http',
+  ]) {
     assert.is((await client.ask(method, {})).error?.code, ErrorCode.MethodNotFound, method)
   }
   for (const [method, params] of [
@@ -280,8 +293,14 @@ test('a session is resumed for 80 seconds and not a millisecond longer', async (
     await client.start('p')
     client.drop()
     clock.advance(ms)
-    const { result, error } = await new MemoryClient(server).ask('initialize', { clientName: '', resumeSessionId: client.sessionId })
-    assert.equal([result?.sessionId, error?.code], lives ? [client.sessionId, undefined] : [undefined, ErrorCode.InvalidRequest])
+    const { result, error } = await new MemoryClient(server).ask('initialize', {
+      clientName: '',
+      resumeSessionId: client.sessionId,
+    })
+    assert.equal(
+      [result?.sessionId, error?.code],
+      lives ? [client.sessionId, undefined] : [undefined, ErrorCode.InvalidRequest],
+    )
     assert.is(host.child.kills, lives ? 0 : 1)
   }
 })
@@ -541,7 +560,9 @@ test('requests that wait for a disk hold up further reading once they are as lar
   const { client, host } = await ready({ messageBytes: 1000 })
   const { promise, resolve } = Promise.withResolvers<unknown>()
   host.serveFile = () => promise
-  const ids = Array.from({ length: 30 }, () => client.begin('fs/writeFile', { path: '/f', dataBase64: 'A'.repeat(200) }))
+  const ids = Array.from({ length: 30 }, () =>
+    client.begin('fs/writeFile', { path: '/f', dataBase64: 'A'.repeat(200) }),
+  )
   await settled()
   assert.ok(client.transport.inputPaused)
   resolve(undefined)
@@ -559,7 +580,10 @@ test('a fault of ours is reported, answered as internal, and is the end of nothi
   const { client, host } = await ready()
   const fault = new TypeError('x is not a function')
   host.serveFile = () => Promise.reject(fault)
-  assert.equal((await client.ask('fs/readFile', { path: '/' })).error, { code: ErrorCode.Internal, message: 'internal error' })
+  assert.equal((await client.ask('fs/readFile', { path: '/' })).error, {
+    code: ErrorCode.Internal,
+    message: 'internal error',
+  })
   host.environmentInfo = () => {
     throw fault
   }
@@ -593,7 +617,11 @@ test('an answer larger than a message is refused, counted in bytes', async () =>
   ] as const) {
     host.serveFile = async () => name(letter, count)
     const { result, error } = await client.ask('fs/readDirectory', { path: '/' })
-    assert.equal([result !== undefined, error?.code], fits ? [true, undefined] : [false, ErrorCode.InvalidRequest], `${count} of ${letter}`)
+    assert.equal(
+      [result !== undefined, error?.code],
+      fits ? [true, undefined] : [false, ErrorCode.InvalidRequest],
+      `${count} of ${letter}`,
+    )
   }
   host.serveFile = async () => new Uint8Array(800)
   assert.is((await client.ask('fs/readFile', { path: '/' })).error?.code, ErrorCode.InvalidRequest)
@@ -645,7 +673,10 @@ test('any sequence of messages is survived, and every request is answered once',
   const act = fc.oneof(
     { weight: 12, arbitrary: fc.record({ method, params }) },
     { weight: 2, arbitrary: fc.constant('initialized' as const) },
-    { weight: 4, arbitrary: fc.constantFrom('output' as const, 'exit' as const, 'time' as const, 'malformed' as const) },
+    {
+      weight: 4,
+      arbitrary: fc.constantFrom('output' as const, 'exit' as const, 'time' as const, 'malformed' as const),
+    },
   )
   await fc.assert(
     fc.asyncProperty(fc.array(act, { maxLength: 40, size: 'max' }), fc.boolean(), async (acts, withHandshake) => {

@@ -18,7 +18,8 @@ function matches(pattern: string, name: string): boolean {
   return new RegExp(`^${source}$`, 'iu').test(name)
 }
 
-const matchesAny = (patterns: readonly string[], name: string): boolean => patterns.some((pattern) => matches(pattern, name))
+const matchesAny = (patterns: readonly string[], name: string): boolean =>
+  patterns.some((pattern) => matches(pattern, name))
 
 const CORE = /^(PATH|SHELL|TMPDIR|TEMP|TMP|HOME|LANG|LC_ALL|LC_CTYPE|LOGNAME|USER)$/i
 const DENIED = new RegExp(
@@ -33,7 +34,12 @@ const DENIED = new RegExp(
   'i',
 )
 
-function valueOf(name: string, server: Map<string, string>, policy: EnvPolicy | null, request: Map<string, string>): string | undefined {
+function valueOf(
+  name: string,
+  server: Map<string, string>,
+  policy: EnvPolicy | null,
+  request: Map<string, string>,
+): string | undefined {
   if (DENIED.test(name)) return undefined
   if (request.has(name)) return request.get(name)
   if (policy === null) return undefined
@@ -73,7 +79,10 @@ const policy: fc.Arbitrary<EnvPolicy> = fc.record({
   ignoreDefaultExcludes: fc.boolean(),
   exclude: fc.array(pattern, { maxLength: 2 }),
   set: variables,
-  includeOnly: fc.oneof({ weight: 2, arbitrary: fc.constant<string[]>([]) }, { weight: 3, arbitrary: fc.array(pattern, { maxLength: 3 }) }),
+  includeOnly: fc.oneof(
+    { weight: 2, arbitrary: fc.constant<string[]>([]) },
+    { weight: 3, arbitrary: fc.array(pattern, { maxLength: 3 }) },
+  ),
 })
 
 const all: EnvPolicy = { inherit: 'all', ignoreDefaultExcludes: true, exclude: [], set: new Map(), includeOnly: [] }
@@ -99,7 +108,9 @@ test('a wildcard matches like the regular expression of the same meaning', () =>
   const text = fc.string({ unit: letters, minLength: 1, maxLength: 8 })
   const wild = fc.string({ unit: fc.oneof(letters, fc.constantFrom('*', '?', '*')), maxLength: 8 })
   fc.assert(
-    fc.property(wild, text, (pattern, text) => assert.is(wildcard(pattern)(text), matches(pattern, text), `${pattern} on ${text}`)),
+    fc.property(wild, text, (pattern, text) =>
+      assert.is(wildcard(pattern)(text), matches(pattern, text), `${pattern} on ${text}`),
+    ),
     { numRuns: 2000 },
   )
 })
@@ -109,7 +120,10 @@ test('a wildcard made from a name matches it', () => {
   fc.assert(
     fc.property(text, fc.array(fc.constantFrom('same', 'any', 'run', 'upper')), (characters, how) => {
       const pattern = characters
-        .map((character, index) => ({ same: character, any: '?', run: '*', upper: character.toUpperCase() })[how[index] ?? 'same'])
+        .map(
+          (character, index) =>
+            ({ same: character, any: '?', run: '*', upper: character.toUpperCase() })[how[index] ?? 'same'],
+        )
         .join('')
       assert.ok(wildcard(pattern)(characters.join('')))
     }),
@@ -122,7 +136,11 @@ test('without a policy the child gets the variables of the request and nothing e
 })
 
 test('the deny list strips every source, in any case', () => {
-  const secrets = env({ node_repl_auth_token: 'a', OPENAI_FEDERATION_RULE_ID: 'b', Codex_Exec_Server_Exit_On_Stdin_Close: 'c' })
+  const secrets = env({
+    node_repl_auth_token: 'a',
+    OPENAI_FEDERATION_RULE_ID: 'b',
+    Codex_Exec_Server_Exit_On_Stdin_Close: 'c',
+  })
   assert.is(childEnvironment(secrets, { ...all, set: secrets }, secrets).size, 0)
   assert.is(childEnvironment(new Map(), null, secrets).size, 0)
   // A name that only holds one of them is another name.
@@ -133,14 +151,23 @@ test('default excludes drop whatever holds key, secret or token, and only of wha
   const server = env({ MONKEY: '1', KEYBOARD: '2', tokenlower: '3', A: '4' })
   assert.is(names(childEnvironment(server, { ...all, ignoreDefaultExcludes: false }, new Map())), 'A')
   assert.is(
-    names(childEnvironment(server, { ...all, ignoreDefaultExcludes: false, set: env({ API_KEY: 'x' }) }, env({ MY_TOKEN: 'y' }))),
+    names(
+      childEnvironment(
+        server,
+        { ...all, ignoreDefaultExcludes: false, set: env({ API_KEY: 'x' }) },
+        env({ MY_TOKEN: 'y' }),
+      ),
+    ),
     'API_KEY A MY_TOKEN'.split(' ').sort().join(' '),
   )
 })
 
 test('include-only filters what is set, and never the request', () => {
   const policy = { ...all, set: env({ SET_A: '1', SET_B: '2' }), includeOnly: ['*_a', 'PATH'] }
-  assert.is(names(childEnvironment(env({ PATH: '/', HOME: '/', X_A: '3' }), policy, env({ ANY: '5' }))), 'ANY PATH SET_A X_A')
+  assert.is(
+    names(childEnvironment(env({ PATH: '/', HOME: '/', X_A: '3' }), policy, env({ ANY: '5' }))),
+    'ANY PATH SET_A X_A',
+  )
 })
 
 test('core variables are those of the list, in any ASCII case', () => {

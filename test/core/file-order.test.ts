@@ -65,7 +65,9 @@ test('whatever the disk does first, calls find the files as if they had run one 
       })
 
       const all = Promise.all(
-        results.map((result) => result.catch((error: Error) => (/failed$/.test(error.message) ? 'failed' : error.message))),
+        results.map((result) =>
+          result.catch((error: Error) => (/failed$/.test(error.message) ? 'failed' : error.message)),
+        ),
       )
       await scheduler.waitFor(all)
       assert.equal(await all, expected)

@@ -20,15 +20,27 @@ test('what a request leaves out or sets to null is as in the reference: follow, 
   const expected: [string, object, unknown[]][] = [
     ['fs/writeFile', { path: '/a', dataBase64: '' }, ['/a', new Uint8Array(), { followSymlinks: true }]],
     ['fs/createDirectory', { path: '/a' }, ['/a', { recursive: true, followSymlinks: true }]],
-    ['fs/createDirectory', { path: '/a', recursive: null, followSymlinks: null }, ['/a', { recursive: true, followSymlinks: true }]],
-    ['fs/createDirectory', { path: '/a', recursive: false, followSymlinks: false }, ['/a', { recursive: false, followSymlinks: false }]],
+    [
+      'fs/createDirectory',
+      { path: '/a', recursive: null, followSymlinks: null },
+      ['/a', { recursive: true, followSymlinks: true }],
+    ],
+    [
+      'fs/createDirectory',
+      { path: '/a', recursive: false, followSymlinks: false },
+      ['/a', { recursive: false, followSymlinks: false }],
+    ],
     ['fs/remove', { path: '/a' }, ['/a', { recursive: true, force: true, followSymlinks: true }]],
     [
       'fs/remove',
       { path: '/a', recursive: false, force: false, followSymlinks: false },
       ['/a', { recursive: false, force: false, followSymlinks: false }],
     ],
-    ['fs/copy', { sourcePath: '/a', destinationPath: 'file:///b%20c', recursive: false }, ['/a', '/b c', { recursive: false }]],
+    [
+      'fs/copy',
+      { sourcePath: '/a', destinationPath: 'file:///b%20c', recursive: false },
+      ['/a', '/b c', { recursive: false }],
+    ],
     [
       'fs/writeFile',
       { path: '/a', dataBase64: 'QUI=', followSymlinks: false },
@@ -67,14 +79,21 @@ test('a file is read up to the largest that an answer can hold', async () => {
 test('data that is not strict base64 is an invalid request, and nothing is written', async () => {
   const { client, calls } = await setup()
   for (const dataBase64 of ['QQ', 'Q!==', ' QQ==', 'QR==', '_-==']) {
-    assert.is((await client.ask('fs/writeFile', { path: '/a', dataBase64 })).error?.code, ErrorCode.InvalidRequest, dataBase64)
+    assert.is(
+      (await client.ask('fs/writeFile', { path: '/a', dataBase64 })).error?.code,
+      ErrorCode.InvalidRequest,
+      dataBase64,
+    )
   }
   assert.equal(calls, [])
 })
 
 test('every call is made under the sandbox that it names, and one that is not understood is refused', async () => {
   const { client, calls, host } = await setup('/')
-  const sandbox = { permissions: { type: 'managed', file_system: { type: 'restricted', entries: [] }, network: 'enabled' }, cwd: '/w' }
+  const sandbox = {
+    permissions: { type: 'managed', file_system: { type: 'restricted', entries: [] }, network: 'enabled' },
+    cwd: '/w',
+  }
   const requests: [string, object][] = [
     ['fs/readFile', { path: '/a' }],
     ['fs/writeFile', { path: '/a', dataBase64: '' }],
@@ -113,7 +132,15 @@ test('a sandbox without a word for its workspace gets that of the last command, 
   await client.ask('fs/getMetadata', { path: '/elsewhere/README.md', sandbox: null })
   await client.ask('fs/remove', { path: '/a', sandbox })
   assert.is(host.sandboxes.at(-1)?.cwd, '/repository/w')
-  const argv = ['/c/codex-linux-sandbox', '--sandbox-policy-cwd', '/w', '--sandbox-policy', '{"type":"read-only"}', '--', 'true']
+  const argv = [
+    '/c/codex-linux-sandbox',
+    '--sandbox-policy-cwd',
+    '/w',
+    '--sandbox-policy',
+    '{"type":"read-only"}',
+    '--',
+    'true',
+  ]
   await client.ask('process/start', { processId: 'p', argv, cwd: '/', env: {}, tty: false })
   await client.ask('fs/remove', { path: '/a', sandbox })
   assert.equal([host.sandboxes.at(-1)?.cwd, host.sandboxes.at(-1)?.cwdImplied], ['/w', undefined])

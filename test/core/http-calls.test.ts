@@ -21,12 +21,15 @@ test('a buffered request is answered when the whole body is there', async () => 
   const id = begin({ method: 'PUT', headers: [{ name: 'A', value: 'b' }], bodyBase64: btoa('body'), timeoutMs: 1000 })
   await settled()
   const { method, url, headers, body } = peer().request
-  assert.equal({ method, url: url.href, headers, body }, {
-    method: 'PUT',
-    url: LEAST.url,
-    headers: [{ name: 'a', value: 'b' }],
-    body: new TextEncoder().encode('body'),
-  })
+  assert.equal(
+    { method, url: url.href, headers, body },
+    {
+      method: 'PUT',
+      url: LEAST.url,
+      headers: [{ name: 'a', value: 'b' }],
+      body: new TextEncoder().encode('body'),
+    },
+  )
   peer().answer(418, ['x-a', '1'], ['x-a', '"2"']).send('one ', 'two')
   await settled()
   assert.is(client.answer(id), undefined)
@@ -34,7 +37,10 @@ test('a buffered request is answered when the whole body is there', async () => 
   await settled()
   assert.equal(answered(client, id).result, {
     status: 418,
-    headers: [{ name: 'x-a', value: '1' }, { name: 'x-a', value: '"2"' }],
+    headers: [
+      { name: 'x-a', value: '1' },
+      { name: 'x-a', value: '"2"' },
+    ],
     bodyBase64: btoa('one two'),
   })
   assert.equal(deltas(client, 'r'), [])
@@ -111,24 +117,33 @@ test('large bodies are gathered a few at a time, the others wait unread, and all
   const { client, begin, peers } = await setup({ httpBuffered: 1000 * KiB, httpBufferedTotal: 2000 * KiB })
   const ids = Array.from({ length: 5 }, () => begin())
   await settled()
-  for (const peer of peers) peer.answer().send(new Uint8Array(60 * KiB), new Uint8Array(60 * KiB), new Uint8Array(60 * KiB))
+  for (const peer of peers)
+    peer.answer().send(new Uint8Array(60 * KiB), new Uint8Array(60 * KiB), new Uint8Array(60 * KiB))
   await settled()
   assert.is(peers.filter(({ taken }) => taken === 3).length, 2)
   for (const peer of peers) peer.end()
   await settled()
   await client.drain()
-  assert.equal(ids.map((id) => Buffer.from(answered(client, id).result.bodyBase64, 'base64').length), Array(5).fill(180 * KiB))
+  assert.equal(
+    ids.map((id) => Buffer.from(answered(client, id).result.bodyBase64, 'base64').length),
+    Array(5).fill(180 * KiB),
+  )
 })
 
 test('a small body waits for no large one', async () => {
   const { client, begin, peer } = await setup({ httpBuffered: 1000 * KiB, httpBufferedTotal: 1000 * KiB })
   begin()
   await settled()
-  peer().answer().send(new Uint8Array(100 * KiB))
+  peer()
+    .answer()
+    .send(new Uint8Array(100 * KiB))
   await settled()
   const small = begin()
   await settled()
-  peer().answer().send(new Uint8Array(64 * KiB)).end()
+  peer()
+    .answer()
+    .send(new Uint8Array(64 * KiB))
+    .end()
   await settled()
   assert.ok(answered(client, small).result)
 })
@@ -146,7 +161,10 @@ test('the timeout of a large body runs while it waits for room, too', async () =
   const next = begin()
   await settled()
   peers[0]?.end()
-  peers[2]?.answer().send(new Uint8Array(100 * KiB)).end()
+  peers[2]
+    ?.answer()
+    .send(new Uint8Array(100 * KiB))
+    .end()
   await settled()
   assert.ok(answered(client, next).result)
 })
@@ -156,7 +174,11 @@ test('a client that does not read is not answered with more bodies than fit', as
   client.transport.slow = true
   const ids = Array.from({ length: 8 }, () => begin())
   await settled()
-  for (const peer of peers) peer.answer().send(new Uint8Array(60 * KiB)).end()
+  for (const peer of peers)
+    peer
+      .answer()
+      .send(new Uint8Array(60 * KiB))
+      .end()
   await settled()
   assert.ok(client.transport.queued() <= 400 * KiB, String(client.transport.queued()))
   await client.drain()
@@ -180,7 +202,10 @@ test('ten redirects are followed, each given up once its head is there; the elev
       await settled()
       assert.is(answered(client, id).result.status, 200)
     } else {
-      assert.equal(answered(client, id).error, { code: ErrorCode.Internal, message: 'http/request failed: too many redirects' })
+      assert.equal(answered(client, id).error, {
+        code: ErrorCode.Internal,
+        message: 'http/request failed: too many redirects',
+      })
     }
     assert.is(peers.length, 11)
     assert.ok(peers.slice(0, 10).every(({ isCancelled }) => isCancelled))
@@ -209,7 +234,11 @@ test('a redirect out of HTTP fails the request; `stop` takes any redirect as it 
   await settled()
   peer().answer(302, ['location', '/x']).send('moved').end()
   await settled()
-  assert.equal(answered(client, stopped).result, { status: 302, headers: [{ name: 'location', value: '/x' }], bodyBase64: btoa('moved') })
+  assert.equal(answered(client, stopped).result, {
+    status: 302,
+    headers: [{ name: 'location', value: '/x' }],
+    bodyBase64: btoa('moved'),
+  })
   assert.is(peers.length, 2)
 })
 
@@ -278,7 +307,13 @@ test('a timeout in a stream ends it with an error, behind what had come', async 
   assert.ok(answered(client, id).result)
   assert.equal(deltas(client, 's'), [
     { requestId: 's', seq: 1, deltaBase64: btoa('some'), done: false, error: null },
-    { requestId: 's', seq: 2, deltaBase64: '', done: true, error: 'error decoding response body: timed out after 1000 ms' },
+    {
+      requestId: 's',
+      seq: 2,
+      deltaBase64: '',
+      done: true,
+      error: 'error decoding response body: timed out after 1000 ms',
+    },
   ])
 })
 
@@ -294,7 +329,9 @@ test('a stream is answered with its head, then come its pieces, then one end', a
   peer().send('late').end()
   await settled()
   assert.equal(
-    client.received.slice(-4).map((message) => ('id' in message ? 'answer' : (message as unknown as { params: Delta }).params)),
+    client.received
+      .slice(-4)
+      .map((message) => ('id' in message ? 'answer' : (message as unknown as { params: Delta }).params)),
     [
       'answer',
       { requestId: 'é"\n', seq: 1, deltaBase64: btoa('early'), done: false, error: null },
@@ -345,8 +382,14 @@ test('whatever the pieces and the pace, a stream arrives whole, in dense order, 
       await settled()
       await client.drain()
       const got = deltas(client, 's')
-      assert.equal(got.map(({ seq }) => seq), got.map((_, index) => index + 1))
-      assert.equal(got.map(({ done }) => done), got.map((_, index) => index === got.length - 1))
+      assert.equal(
+        got.map(({ seq }) => seq),
+        got.map((_, index) => index + 1),
+      )
+      assert.equal(
+        got.map(({ done }) => done),
+        got.map((_, index) => index === got.length - 1),
+      )
       assert.is(got.at(-1)?.error, fails ? 'error decoding response body: x' : null)
       assert.is(got.at(-1)?.deltaBase64, '')
       assert.ok(got.every(({ deltaBase64 }) => Buffer.from(deltaBase64, 'base64').length <= 512))
@@ -363,7 +406,10 @@ test('a client that does not read holds the peer back: little is taken of the bo
   stream('s')
   await settled()
   const block = new Uint8Array(64 * KiB).map((_, index) => index % 251)
-  peer().answer().send(...Array<Uint8Array>(100).fill(block)).end()
+  peer()
+    .answer()
+    .send(...Array<Uint8Array>(100).fill(block))
+    .end()
   await settled()
   assert.ok(peer().taken <= 5, `${peer().taken} blocks of 64 KiB taken`)
   await client.drain()
@@ -380,7 +426,11 @@ test('streams and processes of one connection take turns', async () => {
   for (const name of ['a', 'b', 'c']) stream(name)
   await settled()
   const block = new Uint8Array(60 * KiB)
-  for (const peer of peers) peer.answer().send(...Array<Uint8Array>(30).fill(block)).end()
+  for (const peer of peers)
+    peer
+      .answer()
+      .send(...Array<Uint8Array>(30).fill(block))
+      .end()
   for (let count = 0; count < 30; count++) host.child.output('stdout', block)
   for (let round = 0; round < 12; round++) {
     await settled()
@@ -418,7 +468,15 @@ test('the id of a stream under way is taken, until its end has been sent', async
   peer().answer().send('again').end()
   await settled()
   assert.ok(answered(client, again).result)
-  assert.equal(deltas(client, 's').slice(-2).map(({ seq, done }) => [seq, done]), [[1, false], [2, true]])
+  assert.equal(
+    deltas(client, 's')
+      .slice(-2)
+      .map(({ seq, done }) => [seq, done]),
+    [
+      [1, false],
+      [2, true],
+    ],
+  )
 })
 
 test('an id is free after a request that failed, or was no request', async () => {
@@ -481,7 +539,11 @@ test('so many requests may be under way on one connection, streams included, and
   begin({}, other)
   await settled()
   assert.is(peers.length, 5)
-  for (const [index, end] of [[0, 'stream'], [2, 'buffered'], [3, 'failed']] as const) {
+  for (const [index, end] of [
+    [0, 'stream'],
+    [2, 'buffered'],
+    [3, 'failed'],
+  ] as const) {
     if (end === 'failed') peer(index).fail(new Error('x'))
     else peer(index).answer().end()
   }
@@ -489,7 +551,10 @@ test('so many requests may be under way on one connection, streams included, and
   const ids = [stream('c'), begin(), begin()]
   const last = begin()
   await settled()
-  assert.equal(ids.map((id) => client.answer(id)), [undefined, undefined, undefined])
+  assert.equal(
+    ids.map((id) => client.answer(id)),
+    [undefined, undefined, undefined],
+  )
   assert.is(answered(client, last).error?.code, ErrorCode.Overloaded)
 })
 
@@ -502,7 +567,14 @@ test('300 streams run at once, each whole', async () => {
   await settled()
   for (let index = 0; index < 300; index++) {
     assert.is(bodyOf(client, `s${index}`).toString(), `${index}-x`)
-    assert.equal(deltas(client, `s${index}`).map(({ seq, done }) => [seq, done]), [[1, false], [2, false], [3, true]])
+    assert.equal(
+      deltas(client, `s${index}`).map(({ seq, done }) => [seq, done]),
+      [
+        [1, false],
+        [2, false],
+        [3, true],
+      ],
+    )
   }
 })
 
@@ -520,7 +592,10 @@ test('when the connection is gone every exchange is broken off at once, and noth
   stream('s', { timeoutMs: 1000 })
   stream('t')
   await settled()
-  for (const index of [1, 2, 3]) peer(index).answer().send(new Uint8Array(100 * KiB))
+  for (const index of [1, 2, 3])
+    peer(index)
+      .answer()
+      .send(new Uint8Array(100 * KiB))
   peer(4).answer().send('x')
   await settled()
   const sent = client.transport.messages.length
@@ -539,7 +614,10 @@ test('when the connection is gone every exchange is broken off at once, and noth
   await settled()
   assert.ok(answered(resumed, id).result)
   assert.is(bodyOf(resumed, 's').toString(), 'new')
-  assert.equal(deltas(resumed, 's').map(({ seq }) => seq), [1, 2])
+  assert.equal(
+    deltas(resumed, 's').map(({ seq }) => seq),
+    [1, 2],
+  )
 })
 
 test('a connection that is gone between the head and the answer leaves no stream behind', async () => {
@@ -605,7 +683,10 @@ test('a connection with nothing but streams closes at once', async () => {
   await settled()
   client.connection.close(CloseCode.GoingAway, 'bye')
   await settled()
-  assert.equal(deltas(client, 's').map(({ done, error }) => [done, typeof error]), [[true, 'string']])
+  assert.equal(
+    deltas(client, 's').map(({ done, error }) => [done, typeof error]),
+    [[true, 'string']],
+  )
   assert.is(client.transport.closed?.code, CloseCode.GoingAway)
 })
 

@@ -11,7 +11,15 @@ fc.configureGlobal({ includeErrorInReport: true })
 type Params = Partial<HttpRequestParams>
 const prepare = (more: Params = {}, variables: Record<string, string> = {}): PreparedRequest =>
   prepareRequest(
-    { method: 'GET', url: 'http://here.test/', headers: [], redirectPolicy: 'follow', requestId: 'r', streamResponse: false, ...more },
+    {
+      method: 'GET',
+      url: 'http://here.test/',
+      headers: [],
+      redirectPolicy: 'follow',
+      requestId: 'r',
+      streamResponse: false,
+      ...more,
+    },
     new Map(Object.entries(variables)),
   )
 
@@ -40,31 +48,33 @@ test('any token is a method, as it is spelt, and nothing else is', () => {
 })
 
 test('URLs are absolute, and of http or https', () => {
-  for (
-    const url of [
-      '',
-      '/x',
-      'x',
-      '//here.test/',
-      'http://',
-      'http:///',
-      'http://a b/',
-      'http://[::1',
-      'http://x:70000/',
-      'http://1.2.3.999/',
-    ]
-  ) {
+  for (const url of [
+    '',
+    '/x',
+    'x',
+    '//here.test/',
+    'http://',
+    'http:///',
+    'http://a b/',
+    'http://[::1',
+    'http://x:70000/',
+    'http://1.2.3.999/',
+  ]) {
     assert.match(refusal({ url }), /^http\/request url is invalid: /, url)
   }
-  for (
-    const [url, scheme] of [['ftp://x/', 'ftp'], ['file:///etc/passwd', 'file'], ['ws://x/', 'ws'], ['data:,x', 'data'], [
-      'HTTPX://y',
-      'httpx',
-    ]] as const
-  ) {
+  for (const [url, scheme] of [
+    ['ftp://x/', 'ftp'],
+    ['file:///etc/passwd', 'file'],
+    ['ws://x/', 'ws'],
+    ['data:,x', 'data'],
+    ['HTTPX://y', 'httpx'],
+  ] as const) {
     assert.is(refusal({ url }), `http/request only supports http and https URLs, got ${scheme}`)
   }
-  assert.is(prepare({ url: 'HTTPS://Here.Test:443/a b/é?q=ö#fragment' }).url.href, 'https://here.test/a%20b/%C3%A9?q=%C3%B6')
+  assert.is(
+    prepare({ url: 'HTTPS://Here.Test:443/a b/é?q=ö#fragment' }).url.href,
+    'https://here.test/a%20b/%C3%A9?q=%C3%B6',
+  )
 })
 
 test('of several faults the first is told: method, URL, scheme, then header by header', () => {
@@ -72,13 +82,27 @@ test('of several faults the first is told: method, URL, scheme, then header by h
   assert.match(refusal(wrong), /method/)
   assert.match(refusal({ ...wrong, method: 'GET' }), /url is invalid/)
   assert.match(refusal({ ...wrong, method: 'GET', url: 'ftp://x' }), /only supports/)
-  assert.is(refusal({ headers: wrong.headers as HttpHeader[] }), 'http/request header name is invalid: invalid HTTP header name')
-  assert.is(refusal({ headers: headers('C: \n', 'a b: x') }), 'http/request header value is invalid for C: failed to parse header value')
+  assert.is(
+    refusal({ headers: wrong.headers as HttpHeader[] }),
+    'http/request header name is invalid: invalid HTTP header name',
+  )
+  assert.is(
+    refusal({ headers: headers('C: \n', 'a b: x') }),
+    'http/request header value is invalid for C: failed to parse header value',
+  )
 })
 
 test('names become small; order, repeats and values stay', () => {
   const request = prepare({
-    headers: headers('X-B: 1', 'Accept: a', 'x-b:  2 ', 'User-Agent: é\t€ 😀', 'Host: elsewhere', 'Cookie: ', 'Authorization: z'),
+    headers: headers(
+      'X-B: 1',
+      'Accept: a',
+      'x-b:  2 ',
+      'User-Agent: é\t€ 😀',
+      'Host: elsewhere',
+      'Cookie: ',
+      'Authorization: z',
+    ),
   })
   assert.equal(lines(request), [
     'x-b: 1',
@@ -94,7 +118,10 @@ test('names become small; order, repeats and values stay', () => {
 test('a value that would end its line is refused, wherever its bytes come from', () => {
   for (const value of ['\r', '\n', 'a\r\nb: c', '\0', '\x7f', '\x1b[1m']) {
     assert.match(refusal({ headers: [{ name: 'a', value }] }), /header value is invalid for a:/)
-    assert.match(refusal({ headers: [{ name: 'a', value: '', valueEnvVar: 'V' }] }, { V: `x${value}` }), /header value is invalid for a:/)
+    assert.match(
+      refusal({ headers: [{ name: 'a', value: '', valueEnvVar: 'V' }] }, { V: `x${value}` }),
+      /header value is invalid for a:/,
+    )
   }
 })
 
@@ -108,16 +135,25 @@ test('a header that would frame the body is left out: the body frames itself', (
 })
 
 test('an environment variable goes behind the value, and its header is secret', () => {
-  const request = prepare({
-    headers: [{ name: 'X-Token', value: 'Bearer ', valueEnvVar: 'TOKEN' }, { name: 'x-plain', value: 'p', valueEnvVar: null }],
-  }, { TOKEN: 'sécret' })
+  const request = prepare(
+    {
+      headers: [
+        { name: 'X-Token', value: 'Bearer ', valueEnvVar: 'TOKEN' },
+        { name: 'x-plain', value: 'p', valueEnvVar: null },
+      ],
+    },
+    { TOKEN: 'sécret' },
+  )
   assert.equal(lines(request), ['x-token: Bearer sécret', 'x-plain: p'])
   assert.equal([...request.secretHeaders], ['x-token'])
 })
 
 test("a variable that is not there, is empty, or is somebody's credential is refused by name", () => {
   const ask = (valueEnvVar: string) =>
-    refusal({ headers: [{ name: 'X', value: 'v', valueEnvVar }] }, { EMPTY: '', OPENAI_API_KEY: 'k', codex_api_key: 'k' })
+    refusal(
+      { headers: [{ name: 'X', value: 'v', valueEnvVar }] },
+      { EMPTY: '', OPENAI_API_KEY: 'k', codex_api_key: 'k' },
+    )
   assert.is(ask('ABSENT'), 'http/request header X requires executor environment variable ABSENT')
   assert.is(ask(''), 'http/request header X requires executor environment variable ')
   assert.is(ask('EMPTY'), 'http/request header X requires a non-empty executor environment variable EMPTY')
@@ -161,40 +197,42 @@ function next(from: PreparedRequest, status: number, location: string): Prepared
 test('only the five statuses with a location that can be read lead on', () => {
   const from = prepare({ url: 'http://here.test/a/b?c' })
   for (const status of [301, 302, 303, 307, 308]) assert.is(follow(from, status, 'x')?.url.href, 'http://here.test/a/x')
-  for (const status of [200, 201, 300, 304, 305, 306, 309, 400]) assert.is(follow(from, status, 'x'), undefined, String(status))
+  for (const status of [200, 201, 300, 304, 305, 306, 309, 400])
+    assert.is(follow(from, status, 'x'), undefined, String(status))
   assert.is(redirected(from, { status: 302, headers: [] }), undefined)
   assert.is(follow(from, 302, 'http://[::1'), undefined)
 })
 
 test('a location is read from where the request was', () => {
   const from = prepare({ url: 'http://here.test/a/b?c#d' })
-  for (
-    const [location, url] of [
-      ['/x', 'http://here.test/x'],
-      ['../x?y', 'http://here.test/x?y'],
-      ['?z', 'http://here.test/a/b?z'],
-      ['', 'http://here.test/a/b?c'],
-      ['//there.test', 'http://there.test/'],
-      ['https://THERE.test:8443/é#f', 'https://there.test:8443/%C3%A9'],
-    ] as const
-  ) {
+  for (const [location, url] of [
+    ['/x', 'http://here.test/x'],
+    ['../x?y', 'http://here.test/x?y'],
+    ['?z', 'http://here.test/a/b?z'],
+    ['', 'http://here.test/a/b?c'],
+    ['//there.test', 'http://there.test/'],
+    ['https://THERE.test:8443/é#f', 'https://there.test:8443/%C3%A9'],
+  ] as const) {
     assert.is(next(from, 302, location).url.href, url)
   }
 })
 
 test('a redirect to anything but http and https is an error, not a response', () => {
-  for (
-    const [location, scheme] of [['file:///etc/passwd', 'file'], ['ftp://x/', 'ftp'], ['data:,x', 'data'], [
-      'mailto:a@b',
-      'mailto',
-    ]] as const
-  ) {
+  for (const [location, scheme] of [
+    ['file:///etc/passwd', 'file'],
+    ['ftp://x/', 'ftp'],
+    ['data:,x', 'data'],
+    ['mailto:a@b', 'mailto'],
+  ] as const) {
     try {
       follow(prepare(), 302, location)
       assert.unreachable()
     } catch (error) {
       assert.is((error as RpcError).code, -32603)
-      assert.is((error as RpcError).message, `http/request failed: redirect target uses unsupported URL scheme: ${scheme}`)
+      assert.is(
+        (error as RpcError).message,
+        `http/request failed: redirect target uses unsupported URL scheme: ${scheme}`,
+      )
     }
   }
 })
@@ -203,48 +241,91 @@ test('303 asks anew with GET and without the body, and so do 301 and 302 for POS
   const about = ['content-type: t', 'content-encoding: e', 'content-language: l', 'content-location: o', 'x-own: 1']
   for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'post']) {
     const from = { ...prepare({ method, headers: headers(...about) }), body: new Uint8Array([1]) }
-    const repeats = method === 'POST' ? [307, 308] : method === 'HEAD' ? [301, 302, 303, 307, 308] : [301, 302, 307, 308]
+    const repeats =
+      method === 'POST' ? [307, 308] : method === 'HEAD' ? [301, 302, 303, 307, 308] : [301, 302, 307, 308]
     for (const status of [301, 302, 303, 307, 308].filter((status) => !repeats.includes(status))) {
       const request = next(from, status, '/x')
       assert.is(request.method, 'GET')
       assert.is(request.body, undefined)
-      assert.equal(lines(request).filter((line) => !line.startsWith('referer')), ['x-own: 1'])
+      assert.equal(
+        lines(request).filter((line) => !line.startsWith('referer')),
+        ['x-own: 1'],
+      )
     }
     for (const status of repeats) {
       const request = next(from, status, '/x')
       assert.is(request.method, method)
       assert.equal(request.body, new Uint8Array([1]))
-      assert.equal(lines(request).filter((line) => !line.startsWith('referer')), about)
+      assert.equal(
+        lines(request).filter((line) => !line.startsWith('referer')),
+        about,
+      )
     }
   }
 })
 
 test('another origin gets neither the credentials, nor what came from the environment, nor the host; the same one gets all', () => {
-  const secrets = ['authorization: a', 'cookie: c', 'cookie2: c', 'proxy-authorization: p', 'www-authenticate: w', 'host: own']
+  const secrets = [
+    'authorization: a',
+    'cookie: c',
+    'cookie2: c',
+    'proxy-authorization: p',
+    'www-authenticate: w',
+    'host: own',
+  ]
   const from = prepare(
-    { headers: [...headers(...secrets, 'x-own: 1', 'x-token: literal'), { name: 'X-Token', value: 'T ', valueEnvVar: 'TOKEN' }] },
+    {
+      headers: [
+        ...headers(...secrets, 'x-own: 1', 'x-token: literal'),
+        { name: 'X-Token', value: 'T ', valueEnvVar: 'TOKEN' },
+      ],
+    },
     { TOKEN: 'secret' },
   )
-  const others = ['https://here.test/', 'http://here.test:81/', 'http://sub.here.test/', 'http://there.test/', '//there.test/']
+  const others = [
+    'https://here.test/',
+    'http://here.test:81/',
+    'http://sub.here.test/',
+    'http://there.test/',
+    '//there.test/',
+  ]
   for (const location of others) {
-    assert.equal(lines(next(from, 307, location)).filter((line) => !line.startsWith('referer')), ['x-own: 1'], location)
+    assert.equal(
+      lines(next(from, 307, location)).filter((line) => !line.startsWith('referer')),
+      ['x-own: 1'],
+      location,
+    )
   }
   for (const location of ['/x', 'http://here.test:80/', 'http://HERE.test/y']) {
-    assert.equal(lines(next(from, 307, location)).filter((line) => !line.startsWith('referer')), lines(from), location)
+    assert.equal(
+      lines(next(from, 307, location)).filter((line) => !line.startsWith('referer')),
+      lines(from),
+      location,
+    )
   }
 })
 
 test('what was taken away on the way to another origin does not come back on the way home', () => {
-  const from = prepare({ headers: [{ name: 'x-token', value: '', valueEnvVar: 'TOKEN' }, { name: 'authorization', value: 'a' }] }, {
-    TOKEN: 'secret',
-  })
+  const from = prepare(
+    {
+      headers: [
+        { name: 'x-token', value: '', valueEnvVar: 'TOKEN' },
+        { name: 'authorization', value: 'a' },
+      ],
+    },
+    {
+      TOKEN: 'secret',
+    },
+  )
   const home = next(next(from, 302, 'http://there.test/'), 302, 'http://here.test/')
   assert.equal(lines(home), ['referer: http://there.test/'])
 })
 
 test('the referer is the whole URL for the same origin, the origin for another, and nothing on the way out of TLS', () => {
   const referer = (url: string, location: string): string | undefined =>
-    next(prepare({ url, headers: headers('referer: given') }), 302, location).headers.find(({ name }) => name === 'referer')?.value
+    next(prepare({ url, headers: headers('referer: given') }), 302, location).headers.find(
+      ({ name }) => name === 'referer',
+    )?.value
   assert.is(referer('http://u:p@here.test/a?b#c', '/x'), 'http://here.test/a?b')
   assert.is(referer('http://here.test:8080/a?b', 'http://there.test/'), 'http://here.test:8080/')
   assert.is(referer('http://here.test/a', 'https://here.test/'), 'http://here.test/')
@@ -266,9 +347,12 @@ test('whatever the chain of redirects, a secret is shown to its origin only, and
   })
   fc.assert(
     fc.property(fc.array(hop, { minLength: 1, maxLength: 6 }), (hops) => {
-      const start = prepare({ headers: [...headers('cookie: secret'), { name: 'x-token', value: '', valueEnvVar: 'TOKEN' }] }, {
-        TOKEN: 'secret',
-      })
+      const start = prepare(
+        { headers: [...headers('cookie: secret'), { name: 'x-token', value: '', valueEnvVar: 'TOKEN' }] },
+        {
+          TOKEN: 'secret',
+        },
+      )
       let request = start
       let isHome = true
       for (const { status, location } of hops) {

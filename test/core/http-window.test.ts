@@ -18,7 +18,8 @@ const cancel = async (client: MemoryClient, requestId: string): Promise<void> =>
   assert.equal((await client.ask('http/cancel', { requestId })).result, {})
 }
 
-const pieces = (count: number, size = 10): Uint8Array[] => Array.from({ length: count }, (_, index) => new Uint8Array(size).fill(index))
+const pieces = (count: number, size = 10): Uint8Array[] =>
+  Array.from({ length: count }, (_, index) => new Uint8Array(size).fill(index))
 
 // ---- windows ----
 
@@ -26,7 +27,9 @@ test('the peer is not read once more is unacknowledged than the window, and is a
   const { client, stream, peer } = await setup()
   stream('s', { bodyWindow: 25 })
   await settled()
-  peer().answer().send(...pieces(10))
+  peer()
+    .answer()
+    .send(...pieces(10))
   await settled()
   assert.equal([peer().taken, bodyOf(client, 's').length], [3, 30])
   await take(client, 's', 0)
@@ -52,7 +55,11 @@ test('without a window a body comes as fast as the client reads, and acknowledge
   stream('s')
   stream('null', { bodyWindow: null })
   await settled()
-  for (const index of [0, 1]) peer(index).answer().send(...pieces(100)).end()
+  for (const index of [0, 1])
+    peer(index)
+      .answer()
+      .send(...pieces(100))
+      .end()
   await settled()
   for (const id of ['s', 'null']) {
     await take(client, id, 3)
@@ -64,14 +71,20 @@ test('a piece of several deltas waits with its rest', async () => {
   const { client, stream, peer } = await setup({ httpDelta: 10 })
   stream('s', { bodyWindow: 15 })
   await settled()
-  peer().answer().send(new Uint8Array(55).map((_, index) => index)).end()
+  peer()
+    .answer()
+    .send(new Uint8Array(55).map((_, index) => index))
+    .end()
   await settled()
   assert.equal(deltas(client, 's').length, 2)
   await take(client, 's', 1)
   assert.equal(deltas(client, 's').length, 3)
   await take(client, 's', 3)
   await take(client, 's', 5)
-  assert.equal(deltas(client, 's').map(({ done }) => done), [false, false, false, false, false, false, true])
+  assert.equal(
+    deltas(client, 's').map(({ done }) => done),
+    [false, false, false, false, false, false, true],
+  )
   assert.ok(bodyOf(client, 's').every((byte, index) => byte === index))
 })
 
@@ -79,7 +92,9 @@ test('many tiny pieces hold their peer back by their number', async () => {
   const { client, stream, peer } = await setup({ httpUnacknowledged: 8 })
   stream('s', { bodyWindow: 1e9 })
   await settled()
-  peer().answer().send(...pieces(20, 1))
+  peer()
+    .answer()
+    .send(...pieces(20, 1))
   await settled()
   assert.is(peer().taken, 8)
   await take(client, 's', 5)
@@ -92,7 +107,11 @@ test('one that is held delays neither another stream nor an answer', async () =>
   stream('other', { bodyWindow: 1000 })
   const whole = begin({ bodyWindow: 1 })
   await settled()
-  for (const index of [0, 1, 2]) peer(index).answer().send(...pieces(20)).end()
+  for (const index of [0, 1, 2])
+    peer(index)
+      .answer()
+      .send(...pieces(20))
+      .end()
   await settled()
   assert.is(bodyOf(client, 'held').length, 10)
   assert.is(deltas(client, 'other').at(-1)?.done, true)
@@ -116,7 +135,10 @@ test('an acknowledgement of what nobody has asked for, has not begun or has ende
   await take(client, 'whole', 5)
   stream('s', { bodyWindow: 5 })
   await take(client, 's', 5)
-  peer().answer().send(...pieces(2)).end()
+  peer()
+    .answer()
+    .send(...pieces(2))
+    .end()
   await settled()
   assert.is(bodyOf(client, 's').length, 10, 'what came too early says nothing of what follows')
   await take(client, 's', 1)
@@ -133,7 +155,9 @@ test('a timeout ends a stream that is held, and tells so, behind the piece that 
     const { client, clock, stream, peer } = await setup(isPieceKept ? { httpDelta: 10 } : {})
     stream('s', { bodyWindow: 5, timeoutMs: 1000 })
     await settled()
-    peer().answer().send(new Uint8Array(isPieceKept ? 20 : 10), new Uint8Array(10))
+    peer()
+      .answer()
+      .send(new Uint8Array(isPieceKept ? 20 : 10), new Uint8Array(10))
     await settled()
     assert.is(deltas(client, 's').length, 1)
     clock.advance(1000)
@@ -148,7 +172,9 @@ test('a closing connection ends a stream that is held, and closes', async () => 
   const { client, stream, peer } = await setup()
   stream('s', { bodyWindow: 5 })
   await settled()
-  peer().answer().send(...pieces(5))
+  peer()
+    .answer()
+    .send(...pieces(5))
   await settled()
   client.connection.close(CloseCode.GoingAway, 'bye')
   await settled()
@@ -158,7 +184,11 @@ test('a closing connection ends a stream that is held, and closes', async () => 
 
 test('whatever the pieces, the window and the pace, a client that acknowledges gets all, and never more than was agreed', async () => {
   const size = fc.oneof(fc.integer({ min: 1, max: 30 }), fc.integer({ min: 1, max: 3000 }))
-  const act = fc.oneof(fc.record({ send: size }), fc.record({ take: fc.nat(3) }), fc.constantFrom('slow' as const, 'drain' as const))
+  const act = fc.oneof(
+    fc.record({ send: size }),
+    fc.record({ take: fc.nat(3) }),
+    fc.constantFrom('slow' as const, 'drain' as const),
+  )
   await fc.assert(
     fc.asyncProperty(fc.array(act, { maxLength: 30 }), fc.integer({ min: 1, max: 4000 }), async (acts, bodyWindow) => {
       const httpDelta = 512
@@ -190,7 +220,7 @@ test('whatever the pieces, the window and the pace, a client that acknowledges g
         check()
       }
       peer().end()
-      for (let isOver = false; !isOver;) {
+      for (let isOver = false; !isOver; ) {
         await client.drain()
         check()
         isOver = deltas(client, 's').at(-1)?.done === true
@@ -199,7 +229,10 @@ test('whatever the pieces, the window and the pace, a client that acknowledges g
         await settled()
       }
       assert.ok(bodyOf(client, 's').equals(Buffer.concat(sent)))
-      assert.equal(deltas(client, 's').map(({ seq }) => seq), deltas(client, 's').map((_, index) => index + 1))
+      assert.equal(
+        deltas(client, 's').map(({ seq }) => seq),
+        deltas(client, 's').map((_, index) => index + 1),
+      )
     }),
     { numRuns: 100 },
   )
@@ -223,7 +256,11 @@ test('a request that is cancelled before its head is there is an error, and noth
 })
 
 test('a stream that is cancelled ends without another word, be it read, held, or behind a client that does not read', async () => {
-  for (const [bodyWindow, isSlow] of [[null, false], [5, false], [null, true]] as const) {
+  for (const [bodyWindow, isSlow] of [
+    [null, false],
+    [5, false],
+    [null, true],
+  ] as const) {
     const { client, host, stream, peer } = await setup({ outboundOutput: 10 })
     stream('s', { bodyWindow })
     await settled()
@@ -236,7 +273,9 @@ test('a stream that is cancelled ends without another word, be it read, held, or
     assert.is(before, bodyWindow === null && !isSlow ? 3 : 1)
     await cancel(client, 's')
     assert.ok(peer().signal.aborted)
-    peer().send(...pieces(3)).end()
+    peer()
+      .send(...pieces(3))
+      .end()
     await client.drain()
     assert.is(deltas(client, 's').length, before)
     assert.equal(host.faults, [])
@@ -270,7 +309,15 @@ test('an id is free at once after a cancel, and what is left of the old stream i
     peer().answer().send('new').end()
     await settled()
     assert.ok(answered(client, id).result)
-    assert.equal(deltas(client, 's').slice(before).map(({ seq, deltaBase64 }) => [seq, atob(deltaBase64)]), [[1, 'new'], [2, '']])
+    assert.equal(
+      deltas(client, 's')
+        .slice(before)
+        .map(({ seq, deltaBase64 }) => [seq, atob(deltaBase64)]),
+      [
+        [1, 'new'],
+        [2, ''],
+      ],
+    )
   }
 })
 
@@ -285,7 +332,10 @@ test('a place among the requests under way is free again after a cancel', async 
   await cancel(client, 'b')
   const ids = [stream('c'), stream('d'), stream('e')]
   await settled()
-  assert.equal(ids.map((id) => client.answer(id)?.error?.code), [undefined, undefined, ErrorCode.Overloaded])
+  assert.equal(
+    ids.map((id) => client.answer(id)?.error?.code),
+    [undefined, undefined, ErrorCode.Overloaded],
+  )
 })
 
 test('what nobody has asked for, has ended, or is answered whole is not cancelled, and that is no error', async () => {
@@ -310,7 +360,8 @@ test('what nobody has asked for, has ended, or is answered whole is not cancelle
   peer().answer().send('x').end()
   await settled()
   assert.is(bodyOf(client, 'mine').toString(), 'x')
-  for (const params of [{}, { requestId: null }]) assert.is((await client.ask('http/cancel', params)).error?.code, ErrorCode.InvalidParams)
+  for (const params of [{}, { requestId: null }])
+    assert.is((await client.ask('http/cancel', params)).error?.code, ErrorCode.InvalidParams)
 })
 
 test('a request that is cancelled on its way through redirects asks nobody else', async () => {

@@ -16,7 +16,8 @@ test('an answer of capability roots fits a message, and is no more than clients 
   const { capabilityAnswerBytes, capabilityWarningBytes, capabilityRoots, messageBytes } = limits
   // Room for the names and paths of the roots.
   assert.ok(capabilityAnswerBytes + capabilityWarningBytes + capabilityRoots * 64 * 1024 < messageBytes)
-  const values = (capabilityAnswerBytes / FILE_OVERHEAD) * 5 + capabilityWarningBytes / WARNING_OVERHEAD + capabilityRoots * 10
+  const values =
+    (capabilityAnswerBytes / FILE_OVERHEAD) * 5 + capabilityWarningBytes / WARNING_OVERHEAD + capabilityRoots * 10
   assert.ok(values < 256_000)
 })
 

@@ -20,7 +20,8 @@ test('every method is named as clients of the reference know it in refusals', ()
     http: ['http'],
     capabilityRoots: ['capability discovery'],
   }
-  for (const [name, { family }] of methods) assert.ok(families[name.split('/')[0] as keyof typeof families].includes(family), name)
+  for (const [name, { family }] of methods)
+    assert.ok(families[name.split('/')[0] as keyof typeof families].includes(family), name)
 })
 
 test('no params make a handler fail with anything but an error of params', () => {

@@ -37,11 +37,17 @@ function runTeller() {
 test('requests are counted by method, unknown ones as one, and errors by code, unreadable messages among them', async () => {
   const { server, totals } = observedServer()
   const client = await MemoryClient.ready(server)
-  for (const method of ['environment/status', 'environment/status', 'no/such', '__proto__', 'process/output']) await client.ask(method, {})
+  for (const method of ['environment/status', 'environment/status', 'no/such', '__proto__', 'process/output'])
+    await client.ask(method, {})
   await client.ask('process/read', { processId: 'nobody' })
   client.say('no json')
   await settled()
-  assert.equal(Object.fromEntries(totals.requests), { initialize: 1, 'environment/status': 2, [UNKNOWN_METHOD]: 3, 'process/read': 1 })
+  assert.equal(Object.fromEntries(totals.requests), {
+    initialize: 1,
+    'environment/status': 2,
+    [UNKNOWN_METHOD]: 3,
+    'process/read': 1,
+  })
   assert.equal(Object.fromEntries(totals.errors), { [ErrorCode.MethodNotFound]: 3, [ErrorCode.InvalidRequest]: 2 })
   assert.is(totals.connections, 1)
 })
@@ -268,8 +274,29 @@ test('a snapshot tells how things stand: processes by state, sessions, and what 
   await settled()
   const after = server.snapshot()
   assert.equal(after.processes, { starting: 0, running: 0, exited: 0, closed: 0 })
-  const { connections, attachedSessions, detachedSessions, requests, httpRequests, fileHandles, outboundBytes, retainedBytes } = after
-  assert.equal([connections, attachedSessions, detachedSessions, requests, httpRequests, fileHandles, outboundBytes, retainedBytes], [0, 0, 0, 0, 0, 0, 0, 0])
+  const {
+    connections,
+    attachedSessions,
+    detachedSessions,
+    requests,
+    httpRequests,
+    fileHandles,
+    outboundBytes,
+    retainedBytes,
+  } = after
+  assert.equal(
+    [
+      connections,
+      attachedSessions,
+      detachedSessions,
+      requests,
+      httpRequests,
+      fileHandles,
+      outboundBytes,
+      retainedBytes,
+    ],
+    [0, 0, 0, 0, 0, 0, 0, 0],
+  )
 })
 
 test('the bodies of http/request are counted, streamed or not', async () => {

@@ -6,7 +6,8 @@ import { settled } from '../support/manual-clock.ts'
 import { MemoryTransport } from '../support/memory-transport.ts'
 
 /** Events under a name, as the pump sees a process. */
-const source = (...events: string[]): Process & { left: string[] } => ({ left: events, takeEvent: () => events.shift() }) as never
+const source = (...events: string[]): Process & { left: string[] } =>
+  ({ left: events, takeEvent: () => events.shift() }) as never
 
 test('each process sends one event in turn', async () => {
   const transport = new MemoryTransport()

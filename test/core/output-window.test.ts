@@ -25,8 +25,17 @@ class Windowed {
   #written = 0
   #isTaking = false
 
-  constructor(outputWindow: number | undefined, { limits = {}, budget = new RetainedBudget(1e9) }: { limits?: Partial<Limits>; budget?: RetainedBudget } = {}) {
-    const options = { clock: this.clock, limits: { ...defaultLimits, ...limits }, budget, isConfined: false, totals: silentObserver().totals }
+  constructor(
+    outputWindow: number | undefined,
+    { limits = {}, budget = new RetainedBudget(1e9) }: { limits?: Partial<Limits>; budget?: RetainedBudget } = {},
+  ) {
+    const options = {
+      clock: this.clock,
+      limits: { ...defaultLimits, ...limits },
+      budget,
+      isConfined: false,
+      totals: silentObserver().totals,
+    }
     this.process = new Process('p', { ...options, stdin: new StdinBudget(1), onClosed: () => {}, outputWindow })
     this.child = new FakeChild({ argv: ['p'], cwd: '/', env: new Map(), stdin: 'closed' }, this.process)
     this.process.started(this.child)
@@ -53,7 +62,10 @@ class Windowed {
 
   /** The child writes; each piece in a turn of its own. Bytes are numbered, so that a gap shows. */
   write(size: number): void {
-    this.child.output('stdout', Uint8Array.from({ length: size }, (_, index) => (this.#written + index) % 251))
+    this.child.output(
+      'stdout',
+      Uint8Array.from({ length: size }, (_, index) => (this.#written + index) % 251),
+    )
     this.#written += size
     this.clock.turn()
   }
@@ -66,7 +78,10 @@ class Windowed {
 
   read(afterSeq = 0): { bytes: Uint8Array; seqs: number[]; lastSeq: number } {
     const { head, body, tail } = this.process.read(afterSeq, undefined)
-    const { chunks, nextSeq } = JSON.parse(head + body + tail) as { chunks: { seq: number; chunk: string }[]; nextSeq: number }
+    const { chunks, nextSeq } = JSON.parse(head + body + tail) as {
+      chunks: { seq: number; chunk: string }[]
+      nextSeq: number
+    }
     const bytes = Buffer.concat(chunks.map(({ chunk }) => Buffer.from(chunk, 'base64')))
     return { bytes, seqs: chunks.map(({ seq }) => seq), lastSeq: nextSeq - 1 }
   }
@@ -110,7 +125,10 @@ test('what is not acknowledged is kept whatever its size and number; what is, is
   for (let round = 0; round < 20; round++) one.write(5)
   const { bytes, seqs } = one.read()
   assert.is(bytes.length, 100, 'what was acknowledged made room')
-  assert.equal(seqs, Array.from({ length: 20 }, (_, index) => index + 2))
+  assert.equal(
+    seqs,
+    Array.from({ length: 20 }, (_, index) => index + 2),
+  )
   one.process.acknowledge(21)
   one.write(1)
   assert.equal(one.read().seqs, [20, 21, 22])
@@ -207,32 +225,39 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 test('through any number of cuts a client that reads and acknowledges gets every byte, once and in order', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 80, size: 'max' }), fc.integer({ min: 1, max: 2000 }), async (steps, window) => {
-      const limits = { retainedPerProcess: 2000, chunksPerProcess: 8, unacknowledgedChunks: 6, retainedTotal: 3000 }
-      const one = new Windowed(window, { limits, budget: new RetainedBudget(5000) })
-      const got: Uint8Array[] = []
-      let seq = 0
-      const take = (): void => {
-        const { bytes, seqs, lastSeq } = one.read(seq)
-        assert.equal(seqs, Array.from({ length: lastSeq - seq }, (_, index) => seq + 1 + index))
-        got.push(bytes)
-        seq = lastSeq
-        one.process.acknowledge(seq)
-        one.flow()
-      }
-      for (const step of steps) {
-        if ('write' in step) one.write(step.write)
-        else if ('cut' in step) step.cut ? one.unlisten() : one.listen()
-        else for (let round = 0; round < step.take; round++) take()
-        await settled()
-      }
-      one.unlisten()
-      for (let round = 0; one.child.unread > 0 || round === 0; round++) take()
-      take()
-      const all = Buffer.concat(got)
-      assert.is(all.length, one.written)
-      assert.ok(all.every((byte, index) => byte === index % 251))
-    }),
+    fc.asyncProperty(
+      fc.array(step, { maxLength: 80, size: 'max' }),
+      fc.integer({ min: 1, max: 2000 }),
+      async (steps, window) => {
+        const limits = { retainedPerProcess: 2000, chunksPerProcess: 8, unacknowledgedChunks: 6, retainedTotal: 3000 }
+        const one = new Windowed(window, { limits, budget: new RetainedBudget(5000) })
+        const got: Uint8Array[] = []
+        let seq = 0
+        const take = (): void => {
+          const { bytes, seqs, lastSeq } = one.read(seq)
+          assert.equal(
+            seqs,
+            Array.from({ length: lastSeq - seq }, (_, index) => seq + 1 + index),
+          )
+          got.push(bytes)
+          seq = lastSeq
+          one.process.acknowledge(seq)
+          one.flow()
+        }
+        for (const step of steps) {
+          if ('write' in step) one.write(step.write)
+          else if ('cut' in step) step.cut ? one.unlisten() : one.listen()
+          else for (let round = 0; round < step.take; round++) take()
+          await settled()
+        }
+        one.unlisten()
+        for (let round = 0; one.child.unread > 0 || round === 0; round++) take()
+        take()
+        const all = Buffer.concat(got)
+        assert.is(all.length, one.written)
+        assert.ok(all.every((byte, index) => byte === index % 251))
+      },
+    ),
     { numRuns: 300 },
   )
 })
@@ -263,7 +288,8 @@ test('a window is asked for with the start, and acknowledged by number', async (
 test('a window has a byte at least, and the session that has started a process acknowledges its output', async () => {
   const { server } = fakeServer()
   const [client, guest] = [await MemoryClient.ready(server), await MemoryClient.ready(server)]
-  for (const outputWindow of [0, -1, 1.5, '5']) assert.is((await client.start('p', { outputWindow })).error?.code, ErrorCode.InvalidParams, String(outputWindow))
+  for (const outputWindow of [0, -1, 1.5, '5'])
+    assert.is((await client.start('p', { outputWindow })).error?.code, ErrorCode.InvalidParams, String(outputWindow))
   assert.ok((await client.start('p', { outputWindow: null })).result)
   assert.equal((await client.ask('process/acknowledge', { processId: 'p', seq: 0 })).result, {})
   await guest.ask('process/attach', { run: 1, processId: 'a' })

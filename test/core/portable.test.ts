@@ -22,7 +22,9 @@ type Import = { file: string; room: string; target: string }
 /** Every import of every file of a room, its target as a path below src where it is a file of ours. */
 function importsOf(room: string): Import[] {
   if (!existsSync(join(src, room))) return []
-  const files = readdirSync(join(src, room), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
+  const files = readdirSync(join(src, room), { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.ts'),
+  )
   return files.flatMap((name) => {
     const file = join(src, room, name)
     return Array.from(readFileSync(file, 'utf8').matchAll(IMPORT), ([, target = '']) => ({
@@ -34,7 +36,8 @@ function importsOf(room: string): Import[] {
 }
 
 const rooms = Object.keys(MAY_KNOW)
-const offenders = (imports: readonly Import[]): string[] => imports.map(({ file, target }) => `${file} imports ${target}`)
+const offenders = (imports: readonly Import[]): string[] =>
+  imports.map(({ file, target }) => `${file} imports ${target}`)
 const isOurs = ({ target }: Import): boolean => existsSync(join(src, target))
 
 test('imports are found, so that the rules below are of something', () => {

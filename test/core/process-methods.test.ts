@@ -33,16 +33,35 @@ test('a start is answered with its id, and what the child gets is what was asked
 test('a command is told what it is run for, over whatever the request or the policy says', async () => {
   const { client, host } = await setup()
   const threadId = '0198c1d2-0000-7abc-8def-0123456789ab'
-  const envPolicy = { inherit: 'none', ignoreDefaultExcludes: true, exclude: ['CODEX*'], set: { CODEX_THREAD_ID: 'set' }, includeOnly: ['X'] }
-  await client.start('p', { env: { CODEX_TOOL_CALL_ID: 'given', X: '1' }, envPolicy, metadata: { threadId, toolCallId: 'call_1' } })
-  assert.equal(Object.fromEntries(host.child.spec.env), { X: '1', CODEX_THREAD_ID: threadId, CODEX_TOOL_CALL_ID: 'call_1' })
+  const envPolicy = {
+    inherit: 'none',
+    ignoreDefaultExcludes: true,
+    exclude: ['CODEX*'],
+    set: { CODEX_THREAD_ID: 'set' },
+    includeOnly: ['X'],
+  }
+  await client.start('p', {
+    env: { CODEX_TOOL_CALL_ID: 'given', X: '1' },
+    envPolicy,
+    metadata: { threadId, toolCallId: 'call_1' },
+  })
+  assert.equal(Object.fromEntries(host.child.spec.env), {
+    X: '1',
+    CODEX_THREAD_ID: threadId,
+    CODEX_TOOL_CALL_ID: 'call_1',
+  })
   await client.start('q', { env: { CODEX_TOOL_CALL_ID: 'given' }, metadata: {} })
   assert.equal(Object.fromEntries(host.child.spec.env), { CODEX_TOOL_CALL_ID: 'given' })
 })
 
 test('stdin is closed, a pipe or a terminal', async () => {
   const { client, host } = await setup()
-  for (const [id, more] of Object.entries({ a: {}, b: { pipeStdin: true }, c: { tty: true }, d: { tty: true, pipeStdin: true } }))
+  for (const [id, more] of Object.entries({
+    a: {},
+    b: { pipeStdin: true },
+    c: { tty: true },
+    d: { tty: true, pipeStdin: true },
+  }))
     await client.start(id, more)
   assert.equal(
     host.children.map(({ spec }) => spec.stdin),
@@ -58,7 +77,13 @@ test('an environment policy works on the variables of the server', async () => {
     ['API_KEY', 'x'],
     ['OTHER', 'y'],
   ])
-  const envPolicy = { inherit: 'all', ignoreDefaultExcludes: false, exclude: ['OTH*'], set: { S: '1' }, includeOnly: [] }
+  const envPolicy = {
+    inherit: 'all',
+    ignoreDefaultExcludes: false,
+    exclude: ['OTH*'],
+    set: { S: '1' },
+    includeOnly: [],
+  }
   await client.start('with', { envPolicy, env: { E: '2' } })
   assert.equal([...host.child.spec.env].sort(), [
     ['E', '2'],
@@ -81,7 +106,13 @@ test('an empty argv is an error of params, a duplicate id is not, and the sandbo
 
 test('a managed network, a proxy and a sandbox that is not understood are refused, and nothing is started', async () => {
   const { client, host } = await setup()
-  for (const more of [{ sandbox: {} }, { sandbox: 'x' }, { enforceManagedNetwork: true }, { networkProxy: {} }, { networkProxy: false }]) {
+  for (const more of [
+    { sandbox: {} },
+    { sandbox: 'x' },
+    { enforceManagedNetwork: true },
+    { networkProxy: {} },
+    { networkProxy: false },
+  ]) {
     assert.is(codeOf(await client.start('p', more)), ErrorCode.InvalidParams, JSON.stringify(more))
   }
   assert.is(host.children.length, 0)
@@ -98,17 +129,35 @@ test('a command is started under the sandbox that it names, and told so', async 
   assert.is(host.child.spec.sandbox, undefined)
 })
 
-test('a command behind an old client\'s sandbox program is taken out, and confined by us', async () => {
+test("a command behind an old client's sandbox program is taken out, and confined by us", async () => {
   const { client, host } = await setup()
   const program = '/home/client/tmp/codex-linux-sandbox'
   const profile = '{"type":"managed","file_system":{"type":"restricted","entries":[]},"network":"restricted"}'
-  const argv = [program, '--sandbox-policy-cwd', '/w', '--command-cwd', '/w', '--permission-profile', profile, '--', 'ls', '-l']
+  const argv = [
+    program,
+    '--sandbox-policy-cwd',
+    '/w',
+    '--command-cwd',
+    '/w',
+    '--permission-profile',
+    profile,
+    '--',
+    'ls',
+    '-l',
+  ]
   assert.is((await client.start('p', { argv, arg0: program })).result.sandboxType, 'linuxSeccomp')
   assert.equal(host.child.spec.argv, ['ls', '-l'])
   assert.is(host.child.spec.arg0, undefined)
-  assert.equal(host.child.spec.sandbox, { files: { unrestricted: false, entries: [] }, network: 'restricted', cwd: '/w' })
+  assert.equal(host.child.spec.sandbox, {
+    files: { unrestricted: false, entries: [] },
+    network: 'restricted',
+    cwd: '/w',
+  })
   assert.is(codeOf(await client.start('q', { argv: [program, '--new-flag', '--', 'ls'] })), ErrorCode.InvalidParams)
-  assert.is(codeOf(await client.start('q', { argv, sandbox: { permissions: { type: 'disabled' } } })), ErrorCode.InvalidParams)
+  assert.is(
+    codeOf(await client.start('q', { argv, sandbox: { permissions: { type: 'disabled' } } })),
+    ErrorCode.InvalidParams,
+  )
   assert.is(host.children.length, 1)
 })
 
@@ -150,7 +199,9 @@ test('the answer to a start comes before the first event, however quick the chil
     await settled()
     clock.advance(0)
     await settled()
-    const mine = client.received.filter((message) => ('id' in message ? message.id === id : message.params.processId === `p${count}`))
+    const mine = client.received.filter((message) =>
+      'id' in message ? message.id === id : message.params.processId === `p${count}`,
+    )
     assert.equal(
       mine.map((message) => ('id' in message ? 'answer' : message.method.slice(8))),
       ['answer', 'output', 'exited', 'closed'],
@@ -222,7 +273,10 @@ test('output, exit and close each end a wait, and only when the reader has not s
   const first = await wait(0, () => host.child.output('stderr', 'e'))
   assert.equal([first.chunks.length, first.nextSeq], [1, 2])
   const second = await wait(1, () => host.child.exit(7))
-  assert.equal([second.chunks.length, second.nextSeq, second.exited, second.exitCode, second.closed], [0, 3, true, 7, false])
+  assert.equal(
+    [second.chunks.length, second.nextSeq, second.exited, second.exitCode, second.closed],
+    [0, 3, true, 7, false],
+  )
   const third = await wait(2, () => host.child.end())
   assert.equal([third.nextSeq, third.exited, third.closed], [4, true, true])
   const { result } = await client.ask('process/read', { processId: 'p', afterSeq: 3, waitMs: 1e9 })
@@ -316,11 +370,15 @@ test('writes that come in one burst with their start arrive in their order', asy
   const release = host.holdSpawns()
   client.begin('process/start', startParams('p', { pipeStdin: true }))
   const text = 'abcdefghijklmnopqrstuvwxyz'
-  const early = [...text.slice(0, 13)].map((letter) => client.begin('process/write', { processId: 'p', chunk: btoa(letter) }))
+  const early = [...text.slice(0, 13)].map((letter) =>
+    client.begin('process/write', { processId: 'p', chunk: btoa(letter) }),
+  )
   await settled()
   release()
   await settled()
-  const late = [...text.slice(13)].map((letter) => client.begin('process/write', { processId: 'p', chunk: btoa(letter) }))
+  const late = [...text.slice(13)].map((letter) =>
+    client.begin('process/write', { processId: 'p', chunk: btoa(letter) }),
+  )
   await settled()
   assert.is(host.child.input, text)
   for (const id of [...early, ...late]) assert.equal(client.answer(id)?.result, { status: 'accepted' })
@@ -356,7 +414,9 @@ test('write ids are remembered across connections', async () => {
   await client.ask('process/write', { processId: 'p', chunk: btoa('once'), writeId: '1' })
   client.drop()
   const again = await MemoryClient.ready(server, client.sessionId)
-  assert.equal((await again.ask('process/write', { processId: 'p', chunk: btoa('once'), writeId: '1' })).result, { status: 'accepted' })
+  assert.equal((await again.ask('process/write', { processId: 'p', chunk: btoa('once'), writeId: '1' })).result, {
+    status: 'accepted',
+  })
   await again.ask('process/write', { processId: 'p', chunk: btoa(' more'), writeId: '2' })
   assert.is(host.child.input, 'once more')
 })
@@ -374,7 +434,8 @@ test('input after terminate is an error', async () => {
 
 test('an end of file comes behind the writes of the same burst, and tells what there was to end', async () => {
   const { client, host } = await setup()
-  const close = async (processId: string): Promise<unknown> => (await client.ask('process/closeStdin', { processId })).result
+  const close = async (processId: string): Promise<unknown> =>
+    (await client.ask('process/closeStdin', { processId })).result
   assert.equal(await close('x'), { status: 'unknownProcess' })
   await client.start('no-stdin')
   assert.equal(await close('no-stdin'), { status: 'stdinClosed' })
@@ -385,7 +446,10 @@ test('an end of file comes behind the writes of the same burst, and tells what t
   const late = client.begin('process/write', { processId: 'p', chunk: btoa('late') })
   release()
   await settled()
-  assert.equal([client.answer(end)?.result, client.answer(late)?.result], [{ status: 'accepted' }, { status: 'stdinClosed' }])
+  assert.equal(
+    [client.answer(end)?.result, client.answer(late)?.result],
+    [{ status: 'accepted' }, { status: 'stdinClosed' }],
+  )
   assert.equal([host.child.input, host.child.stdinEnds], ['ab', 1])
   assert.equal(await close('p'), { status: 'stdinClosed' })
   host.child.exit(0)
@@ -403,7 +467,10 @@ test('the stdin of a terminal has no end, and says what has', async () => {
 
 test('a terminal is of the size that is asked for, from the start and later', async () => {
   const { client, host } = await setup()
-  const [small, large] = [{ rows: 1, columns: 2 }, { rows: 65_535, columns: 500 }]
+  const [small, large] = [
+    { rows: 1, columns: 2 },
+    { rows: 65_535, columns: 500 },
+  ]
   await client.start('pipes', { terminalSize: small })
   assert.not('terminalSize' in host.child.spec)
   await client.start('p', { tty: true, terminalSize: small })

@@ -18,9 +18,21 @@ function setup(changes: Partial<Limits> = {}) {
   const [host, clock, budget] = [new FakeHost(), new ManualClock(), new RetainedBudget(1e9)]
   const limits = { ...defaultLimits, ...changes }
   const owner = { id: 'session', isAttached: () => true }
-  const table = new ProcessTable({ host, clock, budget, limits, observer: silentObserver(), runs: new RunList(10), owner })
+  const table = new ProcessTable({
+    host,
+    clock,
+    budget,
+    limits,
+    observer: silentObserver(),
+    runs: new RunList(10),
+    owner,
+  })
   const start = async (id: string, ready?: Promise<void>): Promise<void> => {
-    const { announce } = await table.start(id, spec, { peer: { connection: 1, address: 'memory' }, isConfined: false, ready })
+    const { announce } = await table.start(id, spec, {
+      peer: { connection: 1, address: 'memory' },
+      isConfined: false,
+      ready,
+    })
     announce()
   }
   return { host, clock, budget, table, start }
@@ -238,7 +250,10 @@ test('a closed process is kept until its client has been told, however long and 
     assert.is(events, 3)
   }
   await start('d')
-  assert.equal(['a', 'b', 'c'].filter((id) => table.findStarted(id) !== undefined), ['b', 'c'])
+  assert.equal(
+    ['a', 'b', 'c'].filter((id) => table.findStarted(id) !== undefined),
+    ['b', 'c'],
+  )
   clock.advance(80_000)
   assert.ok(['b', 'c'].every((id) => table.findStarted(id) === undefined))
 })

@@ -18,7 +18,10 @@ import { ManualClock, settled } from '../support/manual-clock.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 
-type Event = { method: string; params: { processId: string; seq: number; stream: OutputStream; chunk: string; exitCode: number } }
+type Event = {
+  method: string
+  params: { processId: string; seq: number; stream: OutputStream; chunk: string; exitCode: number }
+}
 type Read = {
   chunks: { seq: number; stream: OutputStream; chunk: string }[]
   nextSeq: number
@@ -77,7 +80,15 @@ class Setup {
   } = {}) {
     this.limits = { ...defaultLimits, ...limits }
     this.budget = budget
-    this.process = new Process('p', { clock: this.clock, limits: this.limits, budget, isConfined: confined, totals: silentObserver().totals, stdin: new StdinBudget(this.limits.stdinTotal), onClosed: () => this.closings++ })
+    this.process = new Process('p', {
+      clock: this.clock,
+      limits: this.limits,
+      budget,
+      isConfined: confined,
+      totals: silentObserver().totals,
+      stdin: new StdinBudget(this.limits.stdinTotal),
+      onClosed: () => this.closings++,
+    })
     this.child = new FakeChild({ argv: ['p'], cwd: '/', env: new Map(), stdin }, this.process)
     this.process.started(this.child)
     if (announced) this.process.announce(alone ? undefined : this.client)
@@ -119,7 +130,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ do: fc.constant('take' as const), count: fc.integer({ min: 1, max: 4 }) }) },
   {
     weight: 4,
-    arbitrary: fc.record({ do: fc.constant('read' as const), back: fc.nat(12), maxBytes: fc.constantFrom(undefined, 0, 1, 16, 40, 1000) }),
+    arbitrary: fc.record({
+      do: fc.constant('read' as const),
+      back: fc.nat(12),
+      maxBytes: fc.constantFrom(undefined, 0, 1, 16, 40, 1000),
+    }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('attach' as const, 'detach' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('exit' as const, 'end' as const) }) },
@@ -189,10 +204,15 @@ test('whatever happens, a client gets each event once, in order, with every byte
           const afterSeq = Math.max(0, all.nextSeq - back)
           const expected = all.chunks.filter(({ seq }) => seq > afterSeq)
           let total = 0
-          const fitting = expected.filter(({ chunk }, index) => (total += sizeOf(chunk)) <= (maxBytes ?? Infinity) || index === 0)
+          const fitting = expected.filter(
+            ({ chunk }, index) => (total += sizeOf(chunk)) <= (maxBytes ?? Infinity) || index === 0,
+          )
           const { chunks, nextSeq } = setup.read(afterSeq, maxBytes)
           assert.equal(chunks, fitting)
-          assert.is(nextSeq, maxBytes === undefined || fitting.length === 0 ? all.nextSeq : (fitting.at(-1)?.seq ?? 0) + 1)
+          assert.is(
+            nextSeq,
+            maxBytes === undefined || fitting.length === 0 ? all.nextSeq : (fitting.at(-1)?.seq ?? 0) + 1,
+          )
           const hasNews = all.closed || expected.length > 0 || (all.exited && afterSeq < all.nextSeq - 1)
           assert.is(process.hasNewsAfter(afterSeq), hasNews)
         },
@@ -201,8 +221,10 @@ test('whatever happens, a client gets each event once, in order, with every byte
       const check = (): void => {
         const taken = stay?.client.events.reduce((sum, { params }) => sum + sizeOf(params.chunk ?? ''), 0) ?? 0
         const unsent = handed() - before - taken
-        if (stay !== undefined && unsent > SMALL.unsentPerProcess) assert.ok(child.paused, `${unsent} bytes unsent and not paused`)
-        if ((stay !== undefined && unsent === 0) || (stay === undefined && announced)) assert.not(child.paused, 'paused without need')
+        if (stay !== undefined && unsent > SMALL.unsentPerProcess)
+          assert.ok(child.paused, `${unsent} bytes unsent and not paused`)
+        if ((stay !== undefined && unsent === 0) || (stay === undefined && announced))
+          assert.not(child.paused, 'paused without need')
       }
 
       for (const step of steps) {
@@ -247,7 +269,8 @@ test('whatever happens, a client gets each event once, in order, with every byte
         for (const { method, params } of client.events) {
           const { seq } = params
           const chunk = bySeq.get(seq)
-          const expected = chunk !== undefined ? 'process/output' : seq === nextSeq - 1 ? 'process/closed' : 'process/exited'
+          const expected =
+            chunk !== undefined ? 'process/output' : seq === nextSeq - 1 ? 'process/closed' : 'process/exited'
           assert.is(method, expected)
           if (chunk !== undefined) assert.equal([params.stream, params.chunk], [chunk.stream, chunk.chunk])
         }
@@ -265,7 +288,18 @@ test('processes that share a small budget lose nothing that is unsent, and hold 
   const BOUND = 300
   const act = fc.record({
     who: fc.nat(3),
-    what: fc.constantFrom('output', 'output', 'output', 'turn', 'take', 'takeAll', 'detach', 'attach', 'close', 'dispose'),
+    what: fc.constantFrom(
+      'output',
+      'output',
+      'output',
+      'turn',
+      'take',
+      'takeAll',
+      'detach',
+      'attach',
+      'close',
+      'dispose',
+    ),
     size: fc.nat(40),
   })
   fc.assert(
@@ -281,7 +315,8 @@ test('processes that share a small budget lose nothing that is unsent, and hold 
       for (const { who, what, size } of acts) {
         const each = setups[who] as (typeof setups)[number]
         const { setup } = each
-        if (what === 'output' && !each.closed && !each.disposed) setup.child.output(size % 2 === 0 ? 'stdout' : 'stderr', 'x'.repeat(size))
+        if (what === 'output' && !each.closed && !each.disposed)
+          setup.child.output(size % 2 === 0 ? 'stdout' : 'stderr', 'x'.repeat(size))
         else if (what === 'turn') for (const { setup } of setups) setup.clock.turn()
         else if (what === 'take') each.client?.take(1)
         else if (what === 'takeAll') each.client?.take()

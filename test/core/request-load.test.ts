@@ -86,12 +86,21 @@ test('requests that wait without end never stop the reading, however large; thos
 })
 
 test('writes that a child does not take never stop the reading, however many; beyond their bound they are refused', async () => {
-  const { client, host } = await ready({ waitingRequests: 4, runningRequests: 4, stdinQueue: 4, stdinTotal: 100_000, heldWriteOverhead: 10 })
+  const { client, host } = await ready({
+    waitingRequests: 4,
+    runningRequests: 4,
+    stdinQueue: 4,
+    stdinTotal: 100_000,
+    heldWriteOverhead: 10,
+  })
   await client.start('p', { pipeStdin: true })
   const ids = Array.from({ length: 20_000 }, () => client.begin('process/write', { processId: 'p', chunk: 'eA==' }))
   await settled()
   assert.not(client.transport.inputPaused)
-  const [codes, answered] = [new Set<number | undefined>(), client.answers.filter(({ id }) => ids.includes(id as number))]
+  const [codes, answered] = [
+    new Set<number | undefined>(),
+    client.answers.filter(({ id }) => ids.includes(id as number)),
+  ]
   for (const { error } of answered) codes.add(error?.code)
   assert.equal([...codes], [undefined, ErrorCode.Overloaded])
   // 4 are with the child, and some 9090 are held, at 11 bytes each.

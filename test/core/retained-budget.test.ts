@@ -40,14 +40,25 @@ class FakeHolder implements Holder {
   }
 }
 
-type Step = { who: number } & ({ act: 'hold'; cost: number; sent: boolean } | { act: 'send' | 'end' | 'remove' | 'shrink' })
+type Step = { who: number } & (
+  | { act: 'hold'; cost: number; sent: boolean }
+  | { act: 'send' | 'end' | 'remove' | 'shrink' }
+)
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 8,
-    arbitrary: fc.record({ who: fc.nat(4), act: fc.constant('hold' as const), cost: fc.integer({ min: 1, max: 40 }), sent: fc.boolean() }),
+    arbitrary: fc.record({
+      who: fc.nat(4),
+      act: fc.constant('hold' as const),
+      cost: fc.integer({ min: 1, max: 40 }),
+      sent: fc.boolean(),
+    }),
   },
-  { weight: 3, arbitrary: fc.record({ who: fc.nat(4), act: fc.constantFrom('send' as const, 'end' as const, 'shrink' as const) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ who: fc.nat(4), act: fc.constantFrom('send' as const, 'end' as const, 'shrink' as const) }),
+  },
   { weight: 1, arbitrary: fc.record({ who: fc.nat(4), act: fc.constant('remove' as const) }) },
 )
 
@@ -127,7 +138,11 @@ test('nothing is dropped below the bound, and no more than brings the total back
 
 test('the one that ended first gives up everything before the next gives up anything', () => {
   const budget = new RetainedBudget(60)
-  const [late, early, running] = [holderOf(budget, [10, 10], 2), holderOf(budget, [10, 10], 2), holderOf(budget, [10, 10], 2)]
+  const [late, early, running] = [
+    holderOf(budget, [10, 10], 2),
+    holderOf(budget, [10, 10], 2),
+    holderOf(budget, [10, 10], 2),
+  ]
   budget.ended(early)
   budget.ended(late)
   holderOf(budget, [25], 1)

@@ -20,7 +20,8 @@ class Model {
 
   append(chunk: Chunk): void {
     this.chunks.push(chunk)
-    while (this.chunks.length > 1 && (this.bytes > this.bounds.bytes || this.chunks.length > this.bounds.chunks)) this.chunks.shift()
+    while (this.chunks.length > 1 && (this.bytes > this.bounds.bytes || this.chunks.length > this.bounds.chunks))
+      this.chunks.shift()
   }
 
   read(seq: number, maxBytes: number): Chunk[] {
@@ -37,12 +38,22 @@ type Step = { append: number; gap: number } | { drop: number } | { read: number;
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ append: fc.oneof(fc.nat(4), fc.nat(40)), gap: fc.nat(2) }) },
   { weight: 2, arbitrary: fc.record({ drop: fc.nat(3) }) },
-  { weight: 4, arbitrary: fc.record({ read: fc.integer({ min: -1, max: 120 }), maxBytes: fc.constantFrom(0, 1, 5, 10, 50, Infinity) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      read: fc.integer({ min: -1, max: 120 }),
+      maxBytes: fc.constantFrom(0, 1, 5, 10, 50, Infinity),
+    }),
+  },
   { weight: 1, arbitrary: fc.constant<Step>('clear') },
 )
 
 test('the ring holds, drops and reads what a plain list would', () => {
-  const bounds = fc.record({ bytes: fc.integer({ min: 1, max: 60 }), chunks: fc.integer({ min: 1, max: 20 }), chunkOverhead: fc.nat(9) })
+  const bounds = fc.record({
+    bytes: fc.integer({ min: 1, max: 60 }),
+    chunks: fc.integer({ min: 1, max: 20 }),
+    chunkOverhead: fc.nat(9),
+  })
   fc.assert(
     fc.property(bounds, fc.array(step, { maxLength: 120, size: 'max' }), (bounds, steps) => {
       const [ring, model] = [new Retention(bounds), new Model(bounds)]
@@ -62,7 +73,10 @@ test('the ring holds, drops and reads what a plain list would', () => {
             model.chunks.shift()
           }
         } else {
-          assert.ok(same(ring.read(step.read, step.maxBytes), model.read(step.read, step.maxBytes)), `read after ${step.read}`)
+          assert.ok(
+            same(ring.read(step.read, step.maxBytes), model.read(step.read, step.maxBytes)),
+            `read after ${step.read}`,
+          )
           assert.is(ring.after(step.read), model.read(step.read, 0)[0])
         }
         assert.is(ring.bytes, model.bytes)

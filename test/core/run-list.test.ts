@@ -29,8 +29,17 @@ test('the list tells of every process of every session, in the order of their st
   assert.ok(first.startedAtMs >= before && first.startedAtMs <= Date.now())
   delete first.startedAtMs
   assert.equal(first, {
-    run: 1, processId: 'p', client: 'test', session: owner.sessionId.slice(0, 8), attached: false, argv: ['sleep', '1'], cwd: '/x', tty: false,
-    pid: null, state: 'running', exitCode: null,
+    run: 1,
+    processId: 'p',
+    client: 'test',
+    session: owner.sessionId.slice(0, 8),
+    attached: false,
+    argv: ['sleep', '1'],
+    cwd: '/x',
+    tty: false,
+    pid: null,
+    state: 'running',
+    exitCode: null,
   })
   assert.not.equal(first.session, owner.sessionId)
   assert.equal([second.run, second.tty, second.state, second.exitCode, second.attached], [2, true, 'exited', 3, true])
@@ -44,7 +53,10 @@ test('a process is listed while it can be read, and no longer; a start that fail
   await owner.start('p')
   host.child.exit(0)
   host.child.end()
-  assert.equal((await list()).map(({ state }) => state), ['closed'])
+  assert.equal(
+    (await list()).map(({ state }) => state),
+    ['closed'],
+  )
   clock.advance(80_000)
   assert.equal(await list(), [])
   host.spawnError = new Error('no')
@@ -52,7 +64,10 @@ test('a process is listed while it can be read, and no longer; a start that fail
   assert.equal(await list(), [])
   host.spawnError = undefined
   await owner.start('r')
-  assert.equal((await list()).map(({ run }) => run), [3])
+  assert.equal(
+    (await list()).map(({ run }) => run),
+    [3],
+  )
   owner.drop()
   clock.advance(80_000)
   assert.equal(await list(), [])
@@ -68,9 +83,15 @@ test('what is long is cut, with a mark, and where there are too many those that 
   host.child.exit(0)
   host.child.end()
   await owner.start('r')
-  assert.equal((await list()).map(({ run }) => run), [1, 3])
+  assert.equal(
+    (await list()).map(({ run }) => run),
+    [1, 3],
+  )
   await owner.start('s')
-  assert.equal((await list()).map(({ run }) => run), [3, 4])
+  assert.equal(
+    (await list()).map(({ run }) => run),
+    [3, 4],
+  )
 })
 
 test('the longest list there can be fits a message', async () => {
@@ -98,7 +119,9 @@ test('a session that has attached to a process can do everything with it, and is
   assert.is(guest.answer(waiting)?.result.chunks.length, 1)
   assert.is(owner.output('p'), 'hello')
   assert.equal([...guest.events('a'), ...guest.events('p')], [])
-  assert.equal((await guest.ask('process/write', { processId: 'a', chunk: btoa('x'), writeId: '1' })).result, { status: 'accepted' })
+  assert.equal((await guest.ask('process/write', { processId: 'a', chunk: btoa('x'), writeId: '1' })).result, {
+    status: 'accepted',
+  })
   await guest.ask('process/signal', { processId: 'a', signal: 'user1' })
   assert.equal(child?.signals, ['user1'])
   assert.equal((await guest.ask('process/closeStdin', { processId: 'a' })).result, { status: 'accepted' })
@@ -114,7 +137,8 @@ test('two sessions may use the same write id for one process', async () => {
   const { owner, guest, host, attach } = await setup()
   await owner.start('p', { pipeStdin: true })
   await attach(1)
-  const write = (client: MemoryClient, processId: string, text: string) => client.ask('process/write', { processId, chunk: btoa(text), writeId: '1' })
+  const write = (client: MemoryClient, processId: string, text: string) =>
+    client.ask('process/write', { processId, chunk: btoa(text), writeId: '1' })
   await write(owner, 'p', 'one ')
   await write(guest, 'a', 'two')
   await write(guest, 'a', 'two')
@@ -183,8 +207,10 @@ test('a process that is just being started is attached to once it runs; what is 
   release()
   await settled()
   assert.is(guest.answer(early)?.result.state, 'running')
-  for (const run of [0, 2, 2 ** 60]) assert.is((await attach(run, 'x')).error?.code, ErrorCode.InvalidRequest, String(run))
-  for (const run of [-1, '1', null]) assert.is((await attach(run, 'x')).error?.code, ErrorCode.InvalidParams, String(run))
+  for (const run of [0, 2, 2 ** 60])
+    assert.is((await attach(run, 'x')).error?.code, ErrorCode.InvalidRequest, String(run))
+  for (const run of [-1, '1', null])
+    assert.is((await attach(run, 'x')).error?.code, ErrorCode.InvalidParams, String(run))
 })
 
 test('no session attaches to more processes than it may have', async () => {

@@ -3,11 +3,18 @@ import * as assert from 'uvu/assert'
 import { wasSandboxDenied } from '../../src/core/sandbox-denied.ts'
 import type { OutputStream } from '../../src/protocol/process.ts'
 
-const output = (...texts: [OutputStream, string][]) => () =>
-  texts.map(([stream, text], index) => ({ seq: index + 1, stream, bytes: new TextEncoder().encode(text) }))
+const output =
+  (...texts: [OutputStream, string][]) =>
+  () =>
+    texts.map(([stream, text], index) => ({ seq: index + 1, stream, bytes: new TextEncoder().encode(text) }))
 
 test('a failure with the words of a refusal on any stream is a denial', () => {
-  for (const words of ['touch: x: Read-only file system', 'OPERATION NOT PERMITTED', 'bash: /x: Permission denied', 'failed to write file']) {
+  for (const words of [
+    'touch: x: Read-only file system',
+    'OPERATION NOT PERMITTED',
+    'bash: /x: Permission denied',
+    'failed to write file',
+  ]) {
     assert.ok(wasSandboxDenied(1, output(['stderr', words])), words)
     assert.ok(wasSandboxDenied(127, output(['stdout', `é ${words}\n`])), words)
     assert.ok(wasSandboxDenied(2, output(['pty', words])), words)

@@ -8,7 +8,11 @@ import { MemoryClient } from '../support/memory-transport.ts'
 
 test('a shutdown kills every process, detached ones too, answers who waits, and closes', async () => {
   const { server, host, clock } = fakeServer()
-  const [here, gone, silent] = [await MemoryClient.ready(server), await MemoryClient.ready(server), new MemoryClient(server)]
+  const [here, gone, silent] = [
+    await MemoryClient.ready(server),
+    await MemoryClient.ready(server),
+    new MemoryClient(server),
+  ]
   await here.start('p')
   await gone.start('p')
   gone.drop()

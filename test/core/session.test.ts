@@ -15,7 +15,17 @@ const spec = (): SpawnSpec => ({ argv: ['fake'], cwd: '/', env: new Map(), stdin
 
 function setup(changes: Partial<Limits> = {}) {
   const [host, clock] = [new FakeHost(), new ManualClock()]
-  return { host, clock, sessions: new SessionRegistry({ host, clock, limits: { ...defaultLimits, ...changes }, budget: new RetainedBudget(1e9), observer: silentObserver() }) }
+  return {
+    host,
+    clock,
+    sessions: new SessionRegistry({
+      host,
+      clock,
+      limits: { ...defaultLimits, ...changes },
+      budget: new RetainedBudget(1e9),
+      observer: silentObserver(),
+    }),
+  }
 }
 
 function codeOf(run: () => unknown): number | undefined {
@@ -116,14 +126,23 @@ test('when all end at once, every process is killed and nothing is left to come'
 test('so many sessions may be, and one that ends makes room', () => {
   const { sessions, clock } = setup({ sessions: 2 })
   const [one] = [sessions.create(), sessions.create()]
-  assert.is(codeOf(() => sessions.create()), ErrorCode.Overloaded)
+  assert.is(
+    codeOf(() => sessions.create()),
+    ErrorCode.Overloaded,
+  )
   // One that has lost its connection is still one, and can be resumed.
   sessions.detach(one)
-  assert.is(codeOf(() => sessions.create()), ErrorCode.Overloaded)
+  assert.is(
+    codeOf(() => sessions.create()),
+    ErrorCode.Overloaded,
+  )
   assert.is(sessions.resume(one.id), one)
   sessions.detach(one)
   clock.advance(80_000)
-  assert.is(codeOf(() => sessions.create()), undefined)
+  assert.is(
+    codeOf(() => sessions.create()),
+    undefined,
+  )
   assert.is(sessions.size, 2)
 })
 

@@ -18,7 +18,12 @@ function queueOf(changes: Partial<typeof limits> = {}, budget?: StdinBudget): { 
   const own = { ...limits, ...changes }
   const events = { output() {}, exited() {}, ended() {}, stdinMoved: () => queue.moved() }
   const child = new FakeChild({ argv: ['cat'], cwd: '/', env: new Map(), stdin: 'pipe' }, events)
-  const queue: StdinQueue = new StdinQueue(child, own, silentObserver().totals, budget ?? new StdinBudget(own.stdinTotal))
+  const queue: StdinQueue = new StdinQueue(
+    child,
+    own,
+    silentObserver().totals,
+    budget ?? new StdinBudget(own.stdinTotal),
+  )
   return { child, queue }
 }
 
@@ -35,7 +40,10 @@ function follow(answer: WriteStatus | Promise<WriteStatus>): { status: WriteStat
 type Step = { write: number; id: number | undefined } | { reads: number } | 'close'
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ write: fc.oneof(fc.nat(6), fc.nat(20)), id: fc.option(fc.nat(7), { nil: undefined }) }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({ write: fc.oneof(fc.nat(6), fc.nat(20)), id: fc.option(fc.nat(7), { nil: undefined }) }),
+  },
   { weight: 6, arbitrary: fc.record({ reads: fc.integer({ min: 1, max: 12 }) }) },
   { weight: 1, arbitrary: fc.constant<Step>('close') },
 )
@@ -59,14 +67,19 @@ test('input reaches the child once, in the order written, within bounds, and eve
         } else {
           const text = String.fromCharCode(0x41 + (count++ % 26)).repeat(step.write)
           const repeated = remembered.find(({ id }) => id === step.id)
-          const held = answers.filter(({ status }) => status === undefined).reduce((sum, { text }) => sum + text.length, 0)
+          const held = answers
+            .filter(({ status }) => status === undefined)
+            .reduce((sum, { text }) => sum + text.length, 0)
           const waiting = child.stdinQueued() + held
           let answer: { status: WriteStatus | undefined }
           try {
             answer = follow(queue.write(bytes(text), step.id === undefined ? null : `w${step.id}`))
           } catch (error) {
             assert.is((error as RpcError).code, ErrorCode.Overloaded)
-            assert.ok(open && repeated === undefined && waiting + step.write > limits.stdinTotal, 'refused without need')
+            assert.ok(
+              open && repeated === undefined && waiting + step.write > limits.stdinTotal,
+              'refused without need',
+            )
             continue
           }
           await settled()
@@ -95,7 +108,10 @@ test('input reaches the child once, in the order written, within bounds, and eve
         assert.is(child.input, taken)
         // Whatever is held does not fit.
         const [next] = held
-        assert.ok(next === undefined || (open && queued > 0 && queued + next.text.length > limits.stdinQueue), 'held without need')
+        assert.ok(
+          next === undefined || (open && queued > 0 && queued + next.text.length > limits.stdinQueue),
+          'held without need',
+        )
       }
       if (open) for (let round = 0; round < 70; round++) child.reads()
       else queue.moved()
@@ -134,7 +150,12 @@ test('writes without an id, or with an empty one, are never taken for repeats', 
 })
 
 test('the last 4096 ids are remembered, and one that was repeated is not thereby younger', () => {
-  const { child, queue } = queueOf({ writeIds: defaultLimits.writeIds, stdinQueue: 1e6, stdinTotal: 1e6, stdinWrites: 1e6 })
+  const { child, queue } = queueOf({
+    writeIds: defaultLimits.writeIds,
+    stdinQueue: 1e6,
+    stdinTotal: 1e6,
+    stdinWrites: 1e6,
+  })
   for (let id = 0; id < 4096; id++) queue.write(bytes('.'), `w${id}`)
   queue.write(bytes('x'), 'w0')
   queue.write(bytes('x'), 'w4095')
@@ -202,7 +223,8 @@ test('beyond the bound on what waits a write is refused, and its id may be used 
   void queue.write(new Uint8Array(30), null)
   assert.throws(
     () => queue.write(bytes('x'), 'w'),
-    (error: RpcError) => error instanceof RpcError && error.code === ErrorCode.Overloaded && /\b40\b/.test(error.message),
+    (error: RpcError) =>
+      error instanceof RpcError && error.code === ErrorCode.Overloaded && /\b40\b/.test(error.message),
   )
   child.reads()
   child.reads()

@@ -17,8 +17,10 @@ export function expected(bytes: Uint8Array): Expected {
   if (!(message instanceof Map) || !isTrace(message.get('trace') ?? null)) return MALFORMED
   const id = message.has('id') ? idText(message.get('id') ?? null) : undefined
   const method = message.get('method')
-  if (method === undefined) return id !== undefined && (message.has('result') || isError(message.get('error') ?? null))
-    ? { kind: 'answer' } : MALFORMED
+  if (method === undefined)
+    return id !== undefined && (message.has('result') || isError(message.get('error') ?? null))
+      ? { kind: 'answer' }
+      : MALFORMED
   if (typeof method !== 'string') return MALFORMED
   if (!message.has('id')) return { kind: 'notification', method }
   if (id === undefined) return MALFORMED
@@ -33,7 +35,8 @@ function idText(id: Read): string | undefined {
   return BigInt.asIntN(64, value) === value ? String(value) : undefined
 }
 
-const isInteger = (value: Read): value is Figure => value instanceof Figure && /^-?[0-9]+$/.test(value.text) && value.text !== '-0'
+const isInteger = (value: Read): value is Figure =>
+  value instanceof Figure && /^-?[0-9]+$/.test(value.text) && value.text !== '-0'
 
 function isError(error: Read): boolean {
   return error instanceof Map && isInteger(error.get('code') ?? null) && typeof error.get('message') === 'string'
@@ -42,15 +45,20 @@ function isError(error: Read): boolean {
 function isTrace(trace: Read): boolean {
   if (trace === null) return true
   if (!(trace instanceof Map)) return false
-  return ['traceparent', 'tracestate'].every((name) => ['string', 'object'].includes(typeof (trace.get(name) ?? null))
-    && !isStructure(trace.get(name) ?? null))
+  return ['traceparent', 'tracestate'].every(
+    (name) => ['string', 'object'].includes(typeof (trace.get(name) ?? null)) && !isStructure(trace.get(name) ?? null),
+  )
 }
 
 const isStructure = (value: Read): boolean => value !== null && typeof value === 'object'
 
 /** Whether an initialize with these params succeeds, on a connection that has no session yet. */
 export function opensSession(params: Read): boolean {
-  return params instanceof Map && typeof params.get('clientName') === 'string' && (params.get('resumeSessionId') ?? null) === null
+  return (
+    params instanceof Map &&
+    typeof params.get('clientName') === 'string' &&
+    (params.get('resumeSessionId') ?? null) === null
+  )
 }
 
 /** A line of stdin, or one that the fs-helper gets, may be blank. */

@@ -51,12 +51,17 @@ const SHRINKING_PATIENCE_MS = 2_000
 /** How long a failure is made smaller. */
 const SHRINKING_MS = 60_000
 
-export async function runFamily(family: Family, place: Place, { inputs, seed,
-  restMs }: { inputs: number; seed: number; restMs: number }): Promise<Outcome> {
+export async function runFamily(
+  family: Family,
+  place: Place,
+  { inputs, seed, restMs }: { inputs: number; seed: number; restMs: number },
+): Promise<Outcome> {
   const start = performance.now()
   const subject = await family.open(place)
-  const batch = fc.record({ inputs: fc.array(family.input(place), { minLength: 1, maxLength: family.batch, size: 'max' }),
-    mode: fc.nat(11) })
+  const batch = fc.record({
+    inputs: fc.array(family.input(place), { minLength: 1, maxLength: family.batch, size: 'max' }),
+    mode: fc.nat(11),
+  })
   let [done, isWarm, round] = [0, false, 0]
   let failedAt: number | undefined
   const property = fc.asyncProperty(batch, async (given) => {
@@ -77,8 +82,11 @@ export async function runFamily(family: Family, place: Place, { inputs, seed,
     isWarm = true
     await subject.warm(restMs)
   })
-  const outcome = (more: Pick<Outcome, 'leaks' | 'failure'>): Outcome => ({ inputs: done, seconds: (performance.now() - start) / 1000,
-    ...more })
+  const outcome = (more: Pick<Outcome, 'leaks' | 'failure'>): Outcome => ({
+    inputs: done,
+    seconds: (performance.now() - start) / 1000,
+    ...more,
+  })
   while (done < inputs) {
     const used = seed + round++
     const numRuns = Math.ceil((inputs - done) / (family.batch / 2)) + 1
@@ -88,7 +96,10 @@ export async function runFamily(family: Family, place: Place, { inputs, seed,
     const [{ inputs: smallest, mode }] = details.counterexample as [Batch]
     const { errorInstance } = details
     const message = errorInstance instanceof Failure ? errorInstance.message : String((errorInstance as Error).stack)
-    return outcome({ leaks: undefined, failure: { message, inputs: smallest, mode, seed: used, path: details.counterexamplePath ?? '' } })
+    return outcome({
+      leaks: undefined,
+      failure: { message, inputs: smallest, mode, seed: used, path: details.counterexamplePath ?? '' },
+    })
   }
   try {
     return outcome({ leaks: await subject.finish(), failure: undefined })

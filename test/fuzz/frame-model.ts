@@ -72,18 +72,28 @@ export class FrameModel {
     const short = second & 0x7f
     if ((first & 0x70) !== 0) return wrong
     const isControl = opcode >= 8
-    if (isControl && (opcode > Opcode.Pong || !fin || short > 125 || (opcode === Opcode.Close && short === 1))) return wrong
-    if (!isControl && (opcode > Opcode.Binary || (opcode === Opcode.Continuation) !== (this.#under !== undefined))) return wrong
+    if (isControl && (opcode > Opcode.Pong || !fin || short > 125 || (opcode === Opcode.Close && short === 1)))
+      return wrong
+    if (!isControl && (opcode > Opcode.Binary || (opcode === Opcode.Continuation) !== (this.#under !== undefined)))
+      return wrong
     if (second < 0x80) return wrong
     if (!isControl && opcode !== Opcode.Continuation) this.#willBe = opcode
     const lengthBytes = short === 126 ? 2 : short === 127 ? 8 : 0
     if (this.#held.length < 2 + lengthBytes) return 'wait'
-    const length = lengthBytes === 0 ? BigInt(short) : this.#held.slice(2, 2 + lengthBytes).reduce((sum,
-      byte) => sum * 256n + BigInt(byte), 0n)
+    const length =
+      lengthBytes === 0
+        ? BigInt(short)
+        : this.#held.slice(2, 2 + lengthBytes).reduce((sum, byte) => sum * 256n + BigInt(byte), 0n)
     const sum = this.#fragments.reduce((total, bytes) => total + BigInt(bytes.length), length)
     if (!isControl && (length > FRAME_BYTES || sum > MESSAGE_BYTES)) return { kind: 'violation', tooBig: true }
     const start = 2 + lengthBytes + 4
-    return { fin, opcode, length, start, mask: this.#held.length < start ? undefined : this.#held.slice(start - 4, start) }
+    return {
+      fin,
+      opcode,
+      length,
+      start,
+      mask: this.#held.length < start ? undefined : this.#held.slice(start - 4, start),
+    }
   }
 
   #willBe: number = Opcode.Text
@@ -104,7 +114,8 @@ export class FrameModel {
 function isClose(payload: Uint8Array): boolean {
   if (payload.length === 0) return true
   const code = ((payload[0] as number) << 8) | (payload[1] as number)
-  const isLawful = (code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code)) || (code >= 3000 && code <= 4999)
+  const isLawful =
+    (code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code)) || (code >= 3000 && code <= 4999)
   return isLawful && isUtf8(payload.subarray(2))
 }
 

@@ -22,7 +22,14 @@ for (const family of families) {
   const known = savedBatches().filter((entry) => entry.family === family.name)
   if (known.length > 0) {
     test(`${family.name}: what once failed does so no more: ${known.map(({ found }) => found).join('; ')}`, async () => {
-      assert.is(await replay(family, place, known.map((entry) => restored(entry, place))), undefined)
+      assert.is(
+        await replay(
+          family,
+          place,
+          known.map((entry) => restored(entry, place)),
+        ),
+        undefined,
+      )
     })
   }
 
@@ -30,7 +37,12 @@ for (const family of families) {
   test(`${family.name}: ${inputs} inputs of every kind end in neither a crash, nor silence, nor anything left behind`, async () => {
     const { failure } = await runFamily(family, place, { inputs, seed: SEED, restMs: 0 })
     if (failure === undefined) return
-    const again = JSON.stringify({ family: family.name, found: '', mode: failure.mode, inputs: saved(failure.inputs, place) })
+    const again = JSON.stringify({
+      family: family.name,
+      found: '',
+      mode: failure.mode,
+      inputs: saved(failure.inputs, place),
+    })
     assert.unreachable(`${failure.message}\nseed ${failure.seed}, path ${failure.path}; for seeds.json: ${again}`)
   })
 }

@@ -10,13 +10,19 @@ import type { Read } from './json-reader.ts'
 
 const CODES = new Set<number>(Object.values(ErrorCode))
 const METHODS = new Set<string>(Object.values(Method))
-const NOTIFICATIONS = new Set<string>([Method.ProcessOutput, Method.ProcessExited, Method.ProcessClosed, Method.FsMissingChanged,
-  Method.HttpBodyDelta])
+const NOTIFICATIONS = new Set<string>([
+  Method.ProcessOutput,
+  Method.ProcessExited,
+  Method.ProcessClosed,
+  Method.FsMissingChanged,
+  Method.HttpBodyDelta,
+])
 /** These are no requests. */
 const NOT_CALLED = new Set<string>([Method.Initialized, ...NOTIFICATIONS])
 
 /** What an error says that nobody foresaw: the words of the engine and not of the operating system. */
-const ENGINE = /^internal error$|\b(?:Type|Range|Reference|Syntax|Assertion|DOM)?(?:Error|Exception)\b: |ERR_[A-Z_]{6}|is not a function|Cannot read prop|\[object /
+const ENGINE =
+  /^internal error$|\b(?:Type|Range|Reference|Syntax|Assertion|DOM)?(?:Error|Exception)\b: |ERR_[A-Z_]{6}|is not a function|Cannot read prop|\[object /
 
 export class Ledger {
   /** By id text: answers that are due and have not come. */
@@ -96,32 +102,38 @@ export class Ledger {
     const { error } = message as { error?: { code: number; message: string } }
     const id = answeredId(message['id'], text)
     const due = this.#due.get(id) ?? 0
-    if (due === 0) throw new Failure(`nothing with the id ${id.slice(0, 100)} was to be answered: ${text.slice(0, 200)}`)
+    if (due === 0)
+      throw new Failure(`nothing with the id ${id.slice(0, 100)} was to be answered: ${text.slice(0, 200)}`)
     const isUnknown = this.#unknown.get(id) === true
     if (due > 1) this.#due.set(id, due - 1)
     else for (const map of [this.#due, this.#unknown]) map.delete(id)
     this.#open--
-    if (Object.keys(message).length !== 2
-      || 'result' in message === 'error' in message) throw new Failure(`no answer: ${text.slice(0, 200)}`)
+    if (Object.keys(message).length !== 2 || 'result' in message === 'error' in message)
+      throw new Failure(`no answer: ${text.slice(0, 200)}`)
     if (error === undefined) {
       if (isUnknown) throw new Failure(`an unknown method has a result: ${text.slice(0, 200)}`)
       return
     }
     checkError(error)
-    if (isUnknown && error.code !== ErrorCode.MethodNotFound) throw new Failure(`an unknown method is answered with ${error.code}: ${error.message}`)
+    if (isUnknown && error.code !== ErrorCode.MethodNotFound)
+      throw new Failure(`an unknown method is answered with ${error.code}: ${error.message}`)
   }
 
   #notified({ method, params }: Notified, text: string): void {
     if (!NOTIFICATIONS.has(method)) throw new Failure(`no notification of ours: ${text.slice(0, 200)}`)
     const { processId, seq } = params
     if (typeof processId !== 'string' || typeof seq !== 'number') return
-    if (seq !== (this.#seqs.get(processId) ?? 0) + 1) throw new Failure(`event ${seq} of ${processId} after ${this.#seqs.get(processId)}`)
+    if (seq !== (this.#seqs.get(processId) ?? 0) + 1)
+      throw new Failure(`event ${seq} of ${processId} after ${this.#seqs.get(processId)}`)
     this.#seqs.set(processId, seq)
   }
 
   /** The ids that have no answer yet. */
   get unanswered(): string {
-    return [...this.#due].slice(0, 5).map(([id, due]) => `${id.slice(0, 60)}${due > 1 ? ` (${due} times)` : ''}`).join(', ')
+    return [...this.#due]
+      .slice(0, 5)
+      .map(([id, due]) => `${id.slice(0, 60)}${due > 1 ? ` (${due} times)` : ''}`)
+      .join(', ')
   }
 }
 

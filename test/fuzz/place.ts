@@ -1,6 +1,16 @@
 /** Where the server may do what it is asked for: a folder of its own, in which everything is laid out anew for every batch. */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, lchownSync, linkSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  lchownSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -51,7 +61,13 @@ export async function makePlace({ sandboxes }: { sandboxes: boolean }): Promise<
     sandboxes,
     spawnOptions: {
       cwd: at('cwd'),
-      env: plainEnvironment({ PATH: '/usr/bin:/bin', HOME: at('home'), TMPDIR: at('tmp'), CODEX_HOME: at('home'), DENO_DIR: at('deno') }),
+      env: plainEnvironment({
+        PATH: '/usr/bin:/bin',
+        HOME: at('home'),
+        TMPDIR: at('tmp'),
+        CODEX_HOME: at('home'),
+        DENO_DIR: at('deno'),
+      }),
       ...(canDrop ? { uid: NOBODY, gid: NOBODY } : {}),
     },
     reset: () => layOut(folder, at('store/fifo'), give),
@@ -68,13 +84,28 @@ function layOut(folder: string, fifo: string, give: (path: string) => void): voi
   const at = (name: string): string => join(folder, name)
   mkdirSync(folder)
   for (const name of ['d', 'plugin', 'plugin/.codex-plugin', 'plugin/skills', 'plugin/skills/s']) mkdirSync(at(name))
-  const files = { f: 'text\n', 'd/g': '', script: '#!/no/such/interpreter\n', executable: '\x7fELF no',
-    'plugin/.codex-plugin/plugin.json': '{"name":"p"}', 'plugin/skills/s/SKILL.md': '---\nname: s\n---\n' }
+  const files = {
+    f: 'text\n',
+    'd/g': '',
+    script: '#!/no/such/interpreter\n',
+    executable: '\x7fELF no',
+    'plugin/.codex-plugin/plugin.json': '{"name":"p"}',
+    'plugin/skills/s/SKILL.md': '---\nname: s\n---\n',
+  }
   for (const [name, text] of Object.entries(files)) writeFileSync(at(name), text)
   const links = { link: 'f', 'to-d': 'd', loop: 'loop', dangling: 'no/such' }
   for (const [name, target] of Object.entries(links)) symlinkSync(at(target), at(name))
   linkSync(fifo, at('fifo'))
   for (const name of ['script', 'executable']) chmodSync(at(name), 0o755)
-  for (const name of ['', 'd', 'plugin', 'plugin/.codex-plugin', 'plugin/skills', 'plugin/skills/s', ...Object.keys(files),
-    ...Object.keys(links)]) give(at(name))
+  for (const name of [
+    '',
+    'd',
+    'plugin',
+    'plugin/.codex-plugin',
+    'plugin/skills',
+    'plugin/skills/s',
+    ...Object.keys(files),
+    ...Object.keys(links),
+  ])
+    give(at(name))
 }

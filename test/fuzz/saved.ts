@@ -27,8 +27,10 @@ function restoredInput(input: SavedInput, folder: string, port: number): Input {
 export function saved(inputs: readonly Input[], { folder, port }: Place): SavedInput[] {
   return inputs.map(({ bytes, binary }) => {
     try {
-      const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes).replaceAll(folder,
-        'FOLDER').replaceAll(`127.0.0.1:${port}`, '127.0.0.1:PORT')
+      const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+        .decode(bytes)
+        .replaceAll(folder, 'FOLDER')
+        .replaceAll(`127.0.0.1:${port}`, '127.0.0.1:PORT')
       return { text, ...(binary ? { binary } : {}) }
     } catch {
       return { base64: Buffer.from(bytes).toString('base64') }

@@ -60,7 +60,8 @@ export function startProgram(args: readonly string[], place: Place): Program {
     stderr: () => stderr,
     check: () => {
       if (FAULT.test(stderr)) throw new Failure(`stderr: ${stderr.slice(0, 2000)}`)
-      if (ended) throw new Failure(`the server ended with ${child.exitCode ?? child.signalCode}: ${stderr.slice(0, 2000)}`)
+      if (ended)
+        throw new Failure(`the server ended with ${child.exitCode ?? child.signalCode}: ${stderr.slice(0, 2000)}`)
     },
     kill: (signal) => {
       // Deno's own way to kill a child makes of its exit what it was sent.
@@ -122,7 +123,10 @@ function descendants(root: number): string[] {
 
 function commandLine(pid: number): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ').trim() || `(${statFields(pid)?.[0] ?? 'gone'})`
+    return (
+      readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ').trim() ||
+      `(${statFields(pid)?.[0] ?? 'gone'})`
+    )
   } catch {
     return '(gone)'
   }
@@ -134,8 +138,12 @@ const PROBE_MS = 10_000
 /** Watches one process that has served somebody once: `warm` when it is warm, and `settle` at the end. */
 export async function watchHoldings(pid: number) {
   let start = holdings(pid)
-  for (const deadline = Date.now() + PROBE_MS; start !== undefined && start.children.length > 0
-    && Date.now() < deadline; start = holdings(pid)) await sleep(20)
+  for (
+    const deadline = Date.now() + PROBE_MS;
+    start !== undefined && start.children.length > 0 && Date.now() < deadline;
+    start = holdings(pid)
+  )
+    await sleep(20)
   let warm = start
   return {
     async warm(restMs: number): Promise<void> {
@@ -143,16 +151,24 @@ export async function watchHoldings(pid: number) {
       warm = holdings(pid)
     },
     async settle(): Promise<Leaks> {
-      if (start === undefined || warm === undefined) return { anonymousMiB: 0, grownMiB: 0, fds: 0, grownFds: 0, children: 0 }
+      if (start === undefined || warm === undefined)
+        return { anonymousMiB: 0, grownMiB: 0, fds: 0, grownFds: 0, children: 0 }
       const deadline = Date.now() + SETTLE_MS
       for (;;) {
         const now = holdings(pid) as Holdings
-        const leaks = { anonymousMiB: now.anonymousMiB, grownMiB: now.anonymousMiB - warm.anonymousMiB, fds: now.fds.length,
-          grownFds: now.fds.length - start.fds.length, children: now.children.length }
+        const leaks = {
+          anonymousMiB: now.anonymousMiB,
+          grownMiB: now.anonymousMiB - warm.anonymousMiB,
+          fds: now.fds.length,
+          grownFds: now.fds.length - start.fds.length,
+          children: now.children.length,
+        }
         if (leaks.grownFds <= KEPT_FDS && leaks.children === 0 && leaks.grownMiB <= GROWTH_MIB) return leaks
         if (Date.now() > deadline) {
           const bounds = `at most ${GROWTH_MIB} MiB, ${KEPT_FDS} descriptors and no process may be`
-          throw new Failure(`left behind: ${describe(leaks)}; ${bounds}: ${[...now.children, ...now.fds.sort()].join('; ')}`)
+          throw new Failure(
+            `left behind: ${describe(leaks)}; ${bounds}: ${[...now.children, ...now.fds.sort()].join('; ')}`,
+          )
         }
         await sleep(100)
       }
@@ -166,7 +182,12 @@ export function describe({ anonymousMiB, grownMiB, fds, grownFds, children }: Le
 }
 
 /** Waits for what `watch` tells of, or fails. */
-export async function waitFor(done: () => boolean, ms: number, listen: (wake: () => void) => void, what: () => string): Promise<void> {
+export async function waitFor(
+  done: () => boolean,
+  ms: number,
+  listen: (wake: () => void) => void,
+  what: () => string,
+): Promise<void> {
   if (done()) return
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => reject(new Failure(`${what()} within ${ms} ms`)), ms)

@@ -23,7 +23,10 @@ async function inScene(run: (scene: Scene) => Promise<void>): Promise<void> {
   const own = { HOME: join(root, 'home'), CODEX_HOME: join(root, 'codex') }
   mkdirSync(own.CODEX_HOME)
   const read = (cwd = root, environment: NodeJS.ProcessEnv = own): Promise<EnvironmentConfig> =>
-    readEnvironmentConfig({ cwd, configPaths: [['a']], requirementsPaths: [['a']] }, configFiles(MAX_BYTES, join(root, 'etc'), environment))
+    readEnvironmentConfig(
+      { cwd, configPaths: [['a']], requirementsPaths: [['a']] },
+      configFiles(MAX_BYTES, join(root, 'etc'), environment),
+    )
   try {
     await run({
       root,
@@ -52,7 +55,11 @@ test("the files are read where they lie, the administrator's in the folder that 
     put('work/.codex/config.toml', 'a = 5')
     execFileSync('git', ['init', '-q', join(root, 'work')])
     const { config, requirements, ...homes } = await read(join(root, 'work/not/there'))
-    assert.equal(homes, { userHomeDir: `file://${root}/home`, codexHomeDir: `file://${root}/codex`, hostname: hostname() })
+    assert.equal(homes, {
+      userHomeDir: `file://${root}/home`,
+      codexHomeDir: `file://${root}/codex`,
+      hostname: hostname(),
+    })
     assert.equal(
       config.layers.map(({ baseDir, toml }) => [baseDir.slice(`file://${root}`.length), toml.trim()]),
       [
@@ -62,13 +69,17 @@ test("the files are read where they lie, the administrator's in the folder that 
         ['/etc', '"a" = 2'],
       ],
     )
-    assert.equal(requirements.layers, [{ source: `${root}/etc/requirements.toml`, baseDir: `file://${root}/etc`, toml: '"a" = 3\n' }])
+    assert.equal(requirements.layers, [
+      { source: `${root}/etc/requirements.toml`, baseDir: `file://${root}/etc`, toml: '"a" = 3\n' },
+    ])
   }))
 
 test('a worktree that git has made is known as one', () =>
   inScene(async ({ root, put, read }) => {
     const git = (...args: string[]) =>
-      execFileSync('git', ['-C', join(root, 'main'), '-c', 'user.name=n', '-c', 'user.email=e', ...args], { stdio: 'ignore' })
+      execFileSync('git', ['-C', join(root, 'main'), '-c', 'user.name=n', '-c', 'user.email=e', ...args], {
+        stdio: 'ignore',
+      })
     put('main/.codex/config.toml', 'a = 1')
     put('codex/config.toml', `[projects."${root}/main"]\ntrust_level = "trusted"`)
     git('init', '-q')
@@ -85,7 +96,8 @@ test('a worktree that git has made is known as one', () =>
 test('what is not there, or leads nowhere, is no error', () =>
   inScene(async ({ root, read }) => {
     mkdirSync(join(root, 'etc'))
-    for (const name of ['etc/config.toml', 'etc/requirements.toml', 'codex/config.toml']) symlinkSync('nowhere', join(root, name))
+    for (const name of ['etc/config.toml', 'etc/requirements.toml', 'codex/config.toml'])
+      symlinkSync('nowhere', join(root, name))
     const { config, requirements } = await read()
     assert.equal([config.layers, requirements.layers], [[], []])
   }))
@@ -133,7 +145,11 @@ test('without CODEX_HOME the configuration is in the home directory, whether it 
     }
     assert.equal(await homes({ HOME: `${root}/x/../home/` }), [`file://${root}/home`, `file://${root}/home/.codex`, 0])
     put('home/.codex/config.toml', 'a = 1')
-    assert.equal(await homes({ HOME: join(root, 'home'), CODEX_HOME: '' }), [`file://${root}/home`, `file://${root}/home/.codex`, 1])
+    assert.equal(await homes({ HOME: join(root, 'home'), CODEX_HOME: '' }), [
+      `file://${root}/home`,
+      `file://${root}/home/.codex`,
+      1,
+    ])
     assert.equal((await homes({ HOME: 'relative', CODEX_HOME: root })).slice(0, 2), [null, `file://${root}`])
   }))
 

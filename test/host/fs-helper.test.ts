@@ -1,6 +1,16 @@
 /** The helper of sandboxed file calls, as a sandbox calls it: by its command line. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
@@ -18,10 +28,18 @@ test.after.each(() => rmSync(folder, { recursive: true }))
 function call(input: string, mode = 'fs-helper'): { status: number | null; answers: any[]; stderr: string } {
   const [command, args] = serverCommand([mode])
   const { status, stdout, stderr } = spawnSync(command, args, { input, encoding: 'utf8', timeout: 20_000 })
-  return { status, stderr, answers: stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line)) }
+  return {
+    status,
+    stderr,
+    answers: stdout
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line)),
+  }
 }
 
-const request = (operation: string, params: object, more: object = {}): string => JSON.stringify({ operation, params, ...more })
+const request = (operation: string, params: object, more: object = {}): string =>
+  JSON.stringify({ operation, params, ...more })
 const forbid = (...paths: string[]) => ({ forbidden: paths })
 
 test('one request on stdin, with or without a newline, is one answer on stdout', () => {
@@ -38,19 +56,29 @@ test('it is called by its first argument, by the flag of the reference, or by it
   assert.ok(isHelperCall('exec-server', ['--codex-run-as-fs-helper']))
   assert.ok(isHelperCall('codex-fs', []))
   assert.ok(isHelperCall('/tmp/a/exec-server-fs-helper', ['whatever']))
-  for (const args of [[], ['fs-helper', 'more'], ['--listen', 'fs-helper']]) assert.not(isHelperCall('exec-server', args))
+  for (const args of [[], ['fs-helper', 'more'], ['--listen', 'fs-helper']])
+    assert.not(isHelperCall('exec-server', args))
 })
 
 test('a failed call is an answer, and exits 0', () => {
   const { status, answers } = call(request('fs/readFile', { path: at('missing') }))
   assert.is(status, 0)
-  assert.equal(answers, [{ status: 'error', payload: { code: -32004, message: 'No such file or directory (os error 2)' } }])
+  assert.equal(answers, [
+    { status: 'error', payload: { code: -32004, message: 'No such file or directory (os error 2)' } },
+  ])
   assert.is(call(request('fs/readFile', {})).answers[0].payload.code, -32602)
   assert.is(call(request('process/start', {})).answers[0].payload.code, -32600)
 })
 
 test('what is no request exits 1 and says so on stderr', () => {
-  for (const input of ['{', '[]', '{"params":{}}', '{"operation":"fs/readFile"}', '{"operation":5,"params":{}}', '{"operation":"fs/x","params":{},"forbidden":5}']) {
+  for (const input of [
+    '{',
+    '[]',
+    '{"params":{}}',
+    '{"operation":"fs/readFile"}',
+    '{"operation":5,"params":{}}',
+    '{"operation":"fs/x","params":{},"forbidden":5}',
+  ]) {
     const { status, answers, stderr } = call(input)
     assert.equal([status, answers], [1, []], input)
     assert.match(stderr, /^fs sandbox helper failed: [^\n]+\n$/)
@@ -67,7 +95,10 @@ test('requests follow each other until stdin ends, each after the one before', (
     ].join('\n'),
   )
   assert.is(status, 0)
-  assert.equal(answers.map((answer) => answer.status), ['ok', 'ok', 'ok', 'ok'])
+  assert.equal(
+    answers.map((answer) => answer.status),
+    ['ok', 'ok', 'ok', 'ok'],
+  )
   assert.equal(answers[3].payload.response, { entries: [{ fileName: 'f', isDirectory: false, isFile: true }] })
   assert.is(readFileSync(at('e/f'), 'utf8').length, 300_000)
 })
@@ -119,7 +150,10 @@ test('beside what is forbidden everything works as ever', () => {
     request('fs/remove', { path: at('a') }, forbid(at('.git'))),
     request('fs/remove', { path: at('.git') }, forbid(at('.git'))),
   ]
-  assert.equal(call(lines.join('\n')).answers.map((answer) => answer.status), lines.map(() => 'ok'))
+  assert.equal(
+    call(lines.join('\n')).answers.map((answer) => answer.status),
+    lines.map(() => 'ok'),
+  )
   assert.is(readFileSync(at('file'), 'utf8'), 'plain')
   assert.is(readFileSync(at('new'), 'utf8'), 'by dangling link')
   assert.equal(readdirSync(folder).sort(), ['copy', 'file', 'link', 'new', 'plain', 'to-be'])
@@ -134,14 +168,25 @@ test('what stands in a forbidden place for another sandbox is kept from sight an
       request('fs/readDirectory', { path: folder }, forbid(at('.git'))),
       request('fs/remove', { path: at('.git'), force: false }, forbid(at('.git'))),
       request('fs/remove', { path: folder }, forbid(at('.git'))),
-      request('fs/walk', { path: folder, options: { maxDepth: 1, maxDirectories: 9, maxEntries: 9, followDirectorySymlinks: false } }, forbid(at('.git'))),
+      request(
+        'fs/walk',
+        { path: folder, options: { maxDepth: 1, maxDirectories: 9, maxEntries: 9, followDirectorySymlinks: false } },
+        forbid(at('.git')),
+      ),
     ].join('\n'),
   ).answers
   assert.is(answers[0].payload.code, -32004)
-  assert.equal(answers[1].payload.response.entries.map(({ fileName }: { fileName: string }) => fileName), ['sub'])
+  assert.equal(
+    answers[1].payload.response.entries.map(({ fileName }: { fileName: string }) => fileName),
+    ['sub'],
+  )
   assert.is(answers[2].payload.code, -32004)
   assert.match(answers[3].payload.message, /os error 16/)
-  assert.equal(answers[4].payload.response, { entries: [{ path: `file://${at('sub')}`, kind: 'directory' }], errors: [], truncated: false })
+  assert.equal(answers[4].payload.response, {
+    entries: [{ path: `file://${at('sub')}`, kind: 'directory' }],
+    errors: [],
+    truncated: false,
+  })
   assert.equal(readdirSync(folder).sort(), ['.git', 'sub'])
 })
 

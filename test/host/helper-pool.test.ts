@@ -10,7 +10,8 @@ const ECHO = 'while read -r line; do [ "$line" = die ] && { echo "last words" >&
 
 const start = (): ConfinedCommand => ({ file: '/bin/sh', args: ['-c', ECHO], descriptors: [], close: () => {} })
 const pool = (limits: object = {}) => helperPool({ ...defaultLimits, ...limits })
-const ask = (from: ReturnType<typeof pool>, key: string | undefined, line: string) => from.lend(key, start, (helper) => helper.ask(line))
+const ask = (from: ReturnType<typeof pool>, key: string | undefined, line: string) =>
+  from.lend(key, start, (helper) => helper.ask(line))
 const pidOf = (answer: string): number => Number(answer.split(' ')[0])
 
 test('calls of one sandbox share a helper, those of others do not, and an idle one ends', async () => {
@@ -24,7 +25,9 @@ test('calls of one sandbox share a helper, those of others do not, and an idle o
 
 test('there are never more helpers than allowed, and whoever waits is served', async () => {
   const helpers = pool({ helperCount: 2, helperIdleMs: 200 })
-  const pids = new Set((await Promise.all(Array.from({ length: 12 }, (_, index) => ask(helpers, `k${index % 3}`, 'x')))).map(pidOf))
+  const pids = new Set(
+    (await Promise.all(Array.from({ length: 12 }, (_, index) => ask(helpers, `k${index % 3}`, 'x')))).map(pidOf),
+  )
   assert.ok(pids.size >= 3)
   await eventually(() => [...pids].filter(isAlive).length === 0)
 })
@@ -58,7 +61,10 @@ test('a helper that cannot be started is an error, and no slot is lost', async (
   const helpers = pool({ helperCount: 1, helperIdleMs: 100 })
   const missing = (): ConfinedCommand => ({ ...start(), file: '/no/such/program' })
   for (let index = 0; index < 3; index++) {
-    assert.match(await helpers.lend('m', missing, (helper) => helper.ask('x')).catch((error: Error) => error.message), 'failed to start')
+    assert.match(
+      await helpers.lend('m', missing, (helper) => helper.ask('x')).catch((error: Error) => error.message),
+      'failed to start',
+    )
   }
   assert.match(await ask(helpers, 'a', 'x'), / x$/)
 })

@@ -37,7 +37,12 @@ test('rules that cannot be read are refused, each with a word on what is wrong',
     '{"deny":null}',
     '{"allow":{}}',
   ]
-  for (const text of wrong) assert.throws(() => parseHttpPolicy(text), (error: Error) => error.message.length > 0, text)
+  for (const text of wrong)
+    assert.throws(
+      () => parseHttpPolicy(text),
+      (error: Error) => error.message.length > 0,
+      text,
+    )
   assert.throws(() => parseHttpPolicy('{"deny":[5]}'), /deny/)
   const rules = [
     '',
@@ -63,7 +68,11 @@ test('rules that cannot be read are refused, each with a word on what is wrong',
   ]
   for (const rule of rules) {
     for (const kind of ['allow', 'deny']) {
-      assert.throws(() => policy({ [kind]: [rule] }), (error: Error) => error.message.includes(rule), rule)
+      assert.throws(
+        () => policy({ [kind]: [rule] }),
+        (error: Error) => error.message.includes(rule),
+        rule,
+      )
     }
   }
 })
@@ -104,13 +113,22 @@ test('*.NAME is what is below the name, not the name; * is everybody', () => {
   for (const host of ['a.corp.test', 'A.B.Corp.Test.', 'x.corp.test']) {
     assert.not(policy({ deny: ['*.corp.test'] }).allows(host, '1.2.3.4'), host)
   }
-  for (const host of ['corp.test', 'xcorp.test', 'corp.test.x']) assert.ok(policy({ deny: ['*.corp.test'] }).allows(host, '1.2.3.4'), host)
+  for (const host of ['corp.test', 'xcorp.test', 'corp.test.x'])
+    assert.ok(policy({ deny: ['*.corp.test'] }).allows(host, '1.2.3.4'), host)
   for (const host of ['x', '1.2.3.4', '::1', 'a.b.']) assert.not(policy({ deny: ['*'] }).allows(host, '1.2.3.4'), host)
 })
 
 test('an address is denied under whatever name it comes', () => {
   const rules = policy({ deny: ['169.254.0.0/16', '10.1.2.3', 'fd00::/8', '::1'] })
-  for (const address of ['169.254.169.254', '169.254.0.0', '169.254.255.255', '10.1.2.3', 'fd12::1', '::1', '0:0:0:0:0:0:0:1']) {
+  for (const address of [
+    '169.254.169.254',
+    '169.254.0.0',
+    '169.254.255.255',
+    '10.1.2.3',
+    'fd12::1',
+    '::1',
+    '0:0:0:0:0:0:0:1',
+  ]) {
     assert.not(rules.allows('innocent.test', address), address)
   }
   for (const address of ['169.253.255.255', '169.255.0.0', '10.1.2.2', '10.1.2.4', 'fe00::1', '::2', '8.8.8.8']) {
@@ -131,19 +149,17 @@ test('with allow, what neither name nor address matches is refused, and deny win
 })
 
 test('an address is needed only where it may decide', () => {
-  for (
-    const [rules, host, needed] of [
-      [{ deny: ['x.test'] }, 'x.test', false],
-      [{ deny: ['x.test'] }, 'y.test', false],
-      [{ deny: ['10.0.0.0/8'] }, 'y.test', true],
-      [{ deny: ['10.0.0.0/8', 'x.test'] }, 'x.test', false],
-      [{ allow: ['x.test'] }, 'x.test', false],
-      [{ allow: ['x.test'] }, 'y.test', false],
-      [{ allow: ['x.test', '10.0.0.0/8'] }, 'x.test', false],
-      [{ allow: ['x.test', '10.0.0.0/8'] }, 'y.test', true],
-      [{ allow: ['x.test'], deny: ['10.0.0.0/8'] }, 'x.test', true],
-    ] as const
-  ) {
+  for (const [rules, host, needed] of [
+    [{ deny: ['x.test'] }, 'x.test', false],
+    [{ deny: ['x.test'] }, 'y.test', false],
+    [{ deny: ['10.0.0.0/8'] }, 'y.test', true],
+    [{ deny: ['10.0.0.0/8', 'x.test'] }, 'x.test', false],
+    [{ allow: ['x.test'] }, 'x.test', false],
+    [{ allow: ['x.test'] }, 'y.test', false],
+    [{ allow: ['x.test', '10.0.0.0/8'] }, 'x.test', false],
+    [{ allow: ['x.test', '10.0.0.0/8'] }, 'y.test', true],
+    [{ allow: ['x.test'], deny: ['10.0.0.0/8'] }, 'x.test', true],
+  ] as const) {
     assert.is(policy(rules as never).needsAddress(host), needed, `${JSON.stringify(rules)} ${host}`)
   }
 })
@@ -188,13 +204,17 @@ test('a rule may spell an IPv4 address in IPv6, too', () => {
 })
 
 test('the address that means this machine is denied with the loopback addresses', () => {
-  for (const host of ['0.0.0.0', '0', '[::ffff:0.0.0.0]']) assert.not(allowsUrl({ deny: ['127.0.0.0/8'] }, `http://${host}/`), host)
+  for (const host of ['0.0.0.0', '0', '[::ffff:0.0.0.0]'])
+    assert.not(allowsUrl({ deny: ['127.0.0.0/8'] }, `http://${host}/`), host)
   assert.not(allowsUrl({ deny: ['::1'] }, 'http://[::]/'))
 })
 
 test('a range of no bits is every address of its kind', () => {
   const four = policy({ deny: ['0.0.0.0/0'] })
-  assert.equal([four.allows('x', '1.2.3.4'), four.allows('x', '255.255.255.255'), four.allows('x', '2001:db8::1')], [false, false, true])
+  assert.equal(
+    [four.allows('x', '1.2.3.4'), four.allows('x', '255.255.255.255'), four.allows('x', '2001:db8::1')],
+    [false, false, true],
+  )
   const six = policy({ deny: ['::/0'] })
   assert.not(six.allows('x', '2001:db8::1'))
 })
@@ -212,7 +232,8 @@ const spelt = fc.constantFrom(
   text4,
   (address: Address) => `::ffff:${text4(address)}`,
   (address: Address) => `64:ff9b::${(address >>> 16).toString(16)}:${(address & 0xffff).toString(16)}`,
-  (address: Address) => `0000:0:0:0:0:FFFF:${(address >>> 16).toString(16).toUpperCase()}:${(address & 0xffff).toString(16)}`,
+  (address: Address) =>
+    `0000:0:0:0:0:FFFF:${(address >>> 16).toString(16).toUpperCase()}:${(address & 0xffff).toString(16)}`,
 )
 const label = fc.constantFrom('a', 'b', 'corp', 'test')
 const hostName = fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => labels.join('.'))
@@ -223,14 +244,19 @@ const rule: fc.Arbitrary<Rule> = fc.oneof(
   hostName.map((name) => ({ text: `*.${name}`, matches: (host: string) => host.endsWith(`.${name}`) })),
   fc.tuple(address4, fc.integer({ min: 0, max: 32 })).map(([base, bits]) => ({
     text: `${text4(base)}/${bits}`,
-    matches: (_: string, address: Address) => Math.floor(address / 2 ** (32 - bits)) === Math.floor(base / 2 ** (32 - bits)),
+    matches: (_: string, address: Address) =>
+      Math.floor(address / 2 ** (32 - bits)) === Math.floor(base / 2 ** (32 - bits)),
   })),
   address4.map((base) => ({ text: text4(base), matches: (_: string, address: Address) => address === base })),
 )
 
 test('whatever the rules: denied is what deny matches, and what allow, if there is one, does not', () => {
   const rules = fc.array(rule, { maxLength: 4 })
-  const cased = fc.constantFrom((name: string) => name, (name: string) => name.toUpperCase(), (name: string) => `${name}.`)
+  const cased = fc.constantFrom(
+    (name: string) => name,
+    (name: string) => name.toUpperCase(),
+    (name: string) => `${name}.`,
+  )
   fc.assert(
     fc.property(
       fc.option(rules, { nil: undefined }),

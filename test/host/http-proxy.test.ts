@@ -14,13 +14,20 @@ test('each scheme has its variable, and ALL_PROXY stands in for both', () => {
   assert.is(find(HTTP, { HTTPS_PROXY: 'http://p:1' }), undefined)
   for (const url of [HTTP, HTTPS]) {
     assert.is(find(url, { ALL_PROXY: 'http://all' }), 'http://all/')
-    assert.is(find(url, { ALL_PROXY: 'http://all', HTTP_PROXY: 'http://own', HTTPS_PROXY: 'http://own' }), 'http://own/')
+    assert.is(
+      find(url, { ALL_PROXY: 'http://all', HTTP_PROXY: 'http://own', HTTPS_PROXY: 'http://own' }),
+      'http://own/',
+    )
     assert.is(find(url, {}), undefined)
   }
 })
 
 test('variables may be written small, which goes before large; an empty one is none', () => {
-  for (const [url, name] of [[HTTP, 'HTTP_PROXY'], [HTTPS, 'HTTPS_PROXY'], [HTTP, 'ALL_PROXY']] as const) {
+  for (const [url, name] of [
+    [HTTP, 'HTTP_PROXY'],
+    [HTTPS, 'HTTPS_PROXY'],
+    [HTTP, 'ALL_PROXY'],
+  ] as const) {
     assert.is(find(url, { [name.toLowerCase()]: 'http://small' }), 'http://small/')
     assert.is(find(url, { [name.toLowerCase()]: 'http://small', [name]: 'http://large' }), 'http://small/')
     assert.is(find(url, { [name.toLowerCase()]: '', [name]: 'http://large' }), 'http://large/')
@@ -49,22 +56,21 @@ test("in a CGI program only the small HTTP variable counts: the large one is a s
 })
 
 test('this machine is never asked for by proxy', () => {
-  for (
-    const host of [
-      'localhost',
-      'LOCALHOST',
-      'localhost.',
-      'x.localhost',
-      '127.0.0.1',
-      '127.9.9.9',
-      '0x7f.1',
-      '[::1]',
-      '[::ffff:127.0.0.1]',
-      '0.0.0.0',
-      '[::]',
-    ]
-  ) {
-    for (const scheme of ['http', 'https']) assert.is(find(`${scheme}://${host}:8080/`, { ALL_PROXY: 'http://p' }), undefined, host)
+  for (const host of [
+    'localhost',
+    'LOCALHOST',
+    'localhost.',
+    'x.localhost',
+    '127.0.0.1',
+    '127.9.9.9',
+    '0x7f.1',
+    '[::1]',
+    '[::ffff:127.0.0.1]',
+    '0.0.0.0',
+    '[::]',
+  ]) {
+    for (const scheme of ['http', 'https'])
+      assert.is(find(`${scheme}://${host}:8080/`, { ALL_PROXY: 'http://p' }), undefined, host)
   }
   for (const host of ['notlocalhost', 'localhost.test', '127.0.0.1.test', '128.0.0.1', '[::2]']) {
     assert.is(find(`http://${host}/`, { ALL_PROXY: 'http://p' }), 'http://p/', host)
@@ -72,10 +78,19 @@ test('this machine is never asked for by proxy', () => {
 })
 
 /** Whether NO_PROXY exempts a URL. */
-const isExempt = (list: string, url: string): boolean => find(url, { ALL_PROXY: 'http://p', NO_PROXY: list }) === undefined
+const isExempt = (list: string, url: string): boolean =>
+  find(url, { ALL_PROXY: 'http://p', NO_PROXY: list }) === undefined
 
 test('a name in NO_PROXY covers itself and what is below it', () => {
-  for (const list of ['corp.test', '.corp.test', '*.corp.test', 'CORP.Test', 'a, corp.test ,b', 'a corp.test', ',,corp.test,']) {
+  for (const list of [
+    'corp.test',
+    '.corp.test',
+    '*.corp.test',
+    'CORP.Test',
+    'a, corp.test ,b',
+    'a corp.test',
+    ',,corp.test,',
+  ]) {
     for (const host of ['corp.test', 'x.corp.test', 'X.Y.Corp.Test', 'corp.test.']) {
       assert.ok(isExempt(list, `http://${host}/`), `${list} ${host}`)
     }
@@ -83,7 +98,8 @@ test('a name in NO_PROXY covers itself and what is below it', () => {
       assert.not(isExempt(list, `http://${host}/`), `${list} ${host}`)
     }
   }
-  for (const list of ['', ' ', ',', '.', 'x', 'other.test,orp.test']) assert.not(isExempt(list, 'http://corp.test/'), `'${list}'`)
+  for (const list of ['', ' ', ',', '.', 'x', 'other.test,orp.test'])
+    assert.not(isExempt(list, 'http://corp.test/'), `'${list}'`)
 })
 
 test('* in NO_PROXY exempts everybody', () => {
@@ -98,7 +114,8 @@ test('an entry with a port is for that port, also where the URL leaves it out', 
   assert.ok(isExempt('x.test:443', 'https://sub.x.test/'))
   assert.ok(isExempt('10.0.0.1:81', 'http://10.0.0.1:81/'))
   assert.ok(isExempt('[fd00::1]:81', 'http://[fd00::1]:81/'))
-  for (const url of ['http://x.test:8081/', 'http://x.test/', 'https://x.test/']) assert.not(isExempt('x.test:8080', url), url)
+  for (const url of ['http://x.test:8081/', 'http://x.test/', 'https://x.test/'])
+    assert.not(isExempt('x.test:8080', url), url)
   assert.not(isExempt('10.0.0.1:81', 'http://10.0.0.1/'))
 })
 
@@ -106,10 +123,12 @@ test('addresses and ranges in NO_PROXY match literal addresses, however spelt', 
   for (const url of ['http://10.1.2.3/', 'http://10.1.255.255:99/', 'http://0xa.1.1/']) {
     assert.ok(isExempt('192.168.0.0/16,10.1.0.0/16', url), url)
   }
-  for (const url of ['http://10.2.0.0/', 'http://9.1.2.3/', 'http://x10.1.2.3.test/']) assert.not(isExempt('10.1.0.0/16', url), url)
+  for (const url of ['http://10.2.0.0/', 'http://9.1.2.3/', 'http://x10.1.2.3.test/'])
+    assert.not(isExempt('10.1.0.0/16', url), url)
   assert.ok(isExempt('10.1.2.3', 'http://10.1.2.3/'))
   assert.not(isExempt('10.1.2.3', 'http://10.1.2.4/'))
-  for (const list of ['fd00::/8', 'fd00::1', 'FD00:0:0::1', '[fd00::1]']) assert.ok(isExempt(list, 'http://[fd00::1]/'), list)
+  for (const list of ['fd00::/8', 'fd00::1', 'FD00:0:0::1', '[fd00::1]'])
+    assert.ok(isExempt(list, 'http://[fd00::1]/'), list)
   assert.not(isExempt('fd00::/8', 'http://[fe00::1]/'))
   for (const list of ['10.1.0.0/33', '10.1.0.0/x', '10.1.0.0/-1']) assert.not(isExempt(list, 'http://10.1.2.3/'), list)
 })

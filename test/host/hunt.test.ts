@@ -14,7 +14,10 @@ type Leader = { pid: number; mark: string | undefined; printed: number[]; exit: 
 
 /** A session leader, with a mark or without, and what its script prints. */
 async function leader(script: string, isMarked = true): Promise<Leader> {
-  const run = (mark?: string) => ({ mark, child: spawn('/bin/bash', ['-c', script], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] }) })
+  const run = (mark?: string) => ({
+    mark,
+    child: spawn('/bin/bash', ['-c', script], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] }),
+  })
   const { mark, child } = isMarked ? withMark(run) : run()
   const exit = once(child, 'exit')
   const [bytes] = (await once(child.stdout, 'data')) as [Buffer]
@@ -88,7 +91,9 @@ test('a stranger whose session has the number of a process that was reaped is le
 })
 
 test('terminate asks everybody, and kills nobody', async () => {
-  const { pid, mark, printed } = await leader(`trap 'asked=1' TERM; (trap '' TERM; exec sleep 60) & sleep 0.3; echo $!; while [ -z "$asked" ]; do sleep 0.02; done; sleep 60`)
+  const { pid, mark, printed } = await leader(
+    `trap 'asked=1' TERM; (trap '' TERM; exec sleep 60) & sleep 0.3; echo $!; while [ -z "$asked" ]; do sleep 0.02; done; sleep 60`,
+  )
   terminate({ pid, mark, isReaped: false })
   await sleep(100)
   assert.ok(isAlive(printed[0] as number))

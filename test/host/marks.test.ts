@@ -16,7 +16,7 @@ onLinux('everything can be marked here, each with a mark of its own that begins 
 })
 
 onLinux('a mark goes on to children and through exec, setsid and another user', () => {
-  const read = "sh -c 'setsid sh -c \"cat /proc/self/limits\"'"
+  const read = 'sh -c \'setsid sh -c "cat /proc/self/limits"\''
   const asNobody = process.getuid?.() === 0 ? `setpriv --reuid=65534 --clear-groups ${read}` : read
   const [mark, told] = withMark((mark) => [mark, execFileSync('sh', ['-c', asNobody]).toString()])
   assert.match(told, new RegExp(`^Max realtime timeout +${mark} `, 'm'))
@@ -32,7 +32,12 @@ onLinux('this process bears a mark only while it starts something, also when tha
 onLinux('a limit of somebody else is no mark', async () => {
   const child = spawn('prlimit', ['--rttime=200000', 'sleep', '60'], { stdio: 'ignore' })
   await once(child, 'spawn')
-  while (!execFileSync('cat', [`/proc/${child.pid}/limits`]).toString().includes(' 200000 ')) await new Promise((resolve) => setTimeout(resolve, 5))
+  while (
+    !execFileSync('cat', [`/proc/${child.pid}/limits`])
+      .toString()
+      .includes(' 200000 ')
+  )
+    await new Promise((resolve) => setTimeout(resolve, 5))
   assert.is(markOf(child.pid as number), undefined)
   child.kill('SIGKILL')
 })

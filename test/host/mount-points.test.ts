@@ -65,7 +65,9 @@ async function startHolder(): Promise<ChildProcess> {
   const script = join(folder, '..', `holder-${process.pid}.mjs`)
   writeFileSync(script, HOLDER)
   const module = join(root, 'src', 'host', 'mount-points.ts')
-  const child = spawn(process.execPath, [...(isDeno ? ['run', '-A'] : []), script, module, JSON.stringify(wanted())], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [...(isDeno ? ['run', '-A'] : []), script, module, JSON.stringify(wanted())], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   await once(child.stdout as NodeJS.ReadableStream, 'data')
   rmSync(script)
   return child
@@ -82,7 +84,7 @@ test('servers that work in one directory share them, and the last one removes th
   assert.equal(readdirSync(folder), [])
 })
 
-test('a server that is killed has its own cleared up after it, and no one else\'s', async () => {
+test("a server that is killed has its own cleared up after it, and no one else's", async () => {
   const alone = await startHolder()
   alone.kill('SIGKILL')
   await eventually(() => !existsSync(at('.git')) && !existsSync(at('notes')), 5000, 'an empty folder')

@@ -5,7 +5,7 @@ import { hasLocalMountsOnly } from '../../src/host/mounts.ts'
 const ROOT = '22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n'
 const PROC = '23 22 0:21 / /proc rw - proc proc rw\n'
 
-test('disks and the kernel\'s own file systems are local', () => {
+test("disks and the kernel's own file systems are local", () => {
   assert.ok(hasLocalMountsOnly(ROOT + PROC))
 })
 

@@ -4,7 +4,7 @@ import { fileError, osErrorText, spawnError } from '../../src/host/os-error.ts'
 
 const systemError = (code: string): Error => Object.assign(new Error(code), { code })
 
-test('errors carry the C library\'s words and number', () => {
+test("errors carry the C library's words and number", () => {
   assert.is(osErrorText('ENOENT'), 'No such file or directory (os error 2)')
   assert.is(osErrorText('EROFS'), 'Read-only file system (os error 30)')
   assert.is(osErrorText('ENOTEMPTY'), 'Directory not empty (os error 39)')
@@ -12,8 +12,10 @@ test('errors carry the C library\'s words and number', () => {
   assert.is(osErrorText('ENOSPC'), 'No space left on device (os error 28)')
 })
 
-test('a missing file has its own code, what is forbidden is the request\'s fault, the rest the system\'s', () => {
-  const codes = (['ENOENT', 'EACCES', 'EPERM', 'EINVAL', 'EIO', 'EEXIST'] as const).map((code) => fileError(systemError(code)).code)
+test("a missing file has its own code, what is forbidden is the request's fault, the rest the system's", () => {
+  const codes = (['ENOENT', 'EACCES', 'EPERM', 'EINVAL', 'EIO', 'EEXIST'] as const).map(
+    (code) => fileError(systemError(code)).code,
+  )
   assert.equal(codes, [-32004, -32600, -32600, -32600, -32603, -32603])
   assert.is(spawnError(systemError('ENOENT')).code, -32603)
 })

@@ -6,7 +6,10 @@ import * as assert from 'uvu/assert'
 import { foregroundGroup, groupExists, signalGroup } from '../../src/host/process-group.ts'
 
 test('a group is there as long as one of its members, and is signalled as a whole', async () => {
-  const child = spawn('/bin/sh', ['-c', 'sleep 60 & echo; wait'], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] })
+  const child = spawn('/bin/sh', ['-c', 'sleep 60 & echo; wait'], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
   const closed = once(child, 'close')
   await once(child.stdout, 'data')
   assert.ok(groupExists(child.pid as number))

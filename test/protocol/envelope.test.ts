@@ -27,7 +27,9 @@ test('an integer id goes back digit for digit', () => {
 })
 
 test('a string id goes back as the same string', () => {
-  fc.assert(fc.property(fc.string({ unit: 'grapheme' }), (id) => assert.is(JSON.parse(echoOf(JSON.stringify(id))).id, id)))
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme' }), (id) => assert.is(JSON.parse(echoOf(JSON.stringify(id))).id, id)),
+  )
   assert.is(echoOf('""'), '{"id":"","result":{}}')
   assert.is(echoOf('"\\u0031"'), '{"id":"1","result":{}}')
 })
@@ -130,7 +132,13 @@ test('a batch, a bare value and broken JSON are malformed', () => {
 })
 
 test('white space around, unknown members and the jsonrpc member in any form are fine', () => {
-  for (const more of ['"jsonrpc":"2.0"', '"jsonrpc":"1.0"', '"jsonrpc":2', '"jsonrpc":null', '"extra":{"deep":[1e400]}']) {
+  for (const more of [
+    '"jsonrpc":"2.0"',
+    '"jsonrpc":"1.0"',
+    '"jsonrpc":2',
+    '"jsonrpc":null',
+    '"extra":{"deep":[1e400]}',
+  ]) {
     assert.is(kindOf(` {"id":1,"method":"m",${more}}\r\n`), 'request')
     assert.is(kindOf(`{"method":"m",${more}}`), 'notification')
   }
@@ -140,7 +148,16 @@ test('white space around, unknown members and the jsonrpc member in any form are
 test('a trace is an object of strings, or nothing', () => {
   for (const trace of ['null', '{}', '{"traceparent":"00-a-b-01"}', '{"traceparent":null,"tracestate":"x=y","more":1}'])
     assert.is(kindOf(`{"id":1,"method":"m","trace":${trace}}`), 'request', trace)
-  for (const trace of ['5', '1.5', '"x"', '[]', 'false', '{"traceparent":5}', '{"tracestate":{}}', '{"tracestate":1.5}']) {
+  for (const trace of [
+    '5',
+    '1.5',
+    '"x"',
+    '[]',
+    'false',
+    '{"traceparent":5}',
+    '{"tracestate":{}}',
+    '{"tracestate":1.5}',
+  ]) {
     assert.is(kindOf(`{"id":1,"method":"m","trace":${trace}}`), 'malformed', trace)
     assert.is(kindOf(`{"method":"initialized","trace":${trace}}`), 'malformed', trace)
   }
@@ -148,18 +165,26 @@ test('a trace is an object of strings, or nothing', () => {
 
 test('no bytes make the parser throw', () => {
   const near = fc
-    .tuple(fc.constantFrom('{"id":1,"method":"', '{"id":', '{"', '['), fc.uint8Array({ maxLength: 12 }), fc.constantFrom('"}', '}', ''))
+    .tuple(
+      fc.constantFrom('{"id":1,"method":"', '{"id":', '{"', '['),
+      fc.uint8Array({ maxLength: 12 }),
+      fc.constantFrom('"}', '}', ''),
+    )
     .map(([head, bytes, tail]) => Uint8Array.from([...encoder.encode(head), ...bytes, ...encoder.encode(tail)]))
   const kinds = new Set(['request', 'notification', 'answer', 'malformed'])
   fc.assert(
-    fc.property(fc.oneof(fc.uint8Array({ maxLength: 40 }), near), (bytes) => assert.ok(kinds.has(parseMessage(bytes).kind))),
+    fc.property(fc.oneof(fc.uint8Array({ maxLength: 40 }), near), (bytes) =>
+      assert.ok(kinds.has(parseMessage(bytes).kind)),
+    ),
     { numRuns: 1000 },
   )
 })
 
 test('bytes that are not UTF-8 are malformed and never repaired', () => {
   for (const bytes of [[0xff], [0xc3, 0x28], [0xed, 0xa0, 0x80], [0xc0, 0xaf], [0xe2, 0x82]]) {
-    const message = parseMessage(Uint8Array.from([...encoder.encode('{"method":"a'), ...bytes, ...encoder.encode('"}')]))
+    const message = parseMessage(
+      Uint8Array.from([...encoder.encode('{"method":"a'), ...bytes, ...encoder.encode('"}')]),
+    )
     assert.is(message.kind, 'malformed')
   }
 })
@@ -167,7 +192,10 @@ test('bytes that are not UTF-8 are malformed and never repaired', () => {
 test('any text fits an error message, and members stand in the order of the reference', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.integer(), (message, code) => {
-      assert.equal(JSON.parse(encodeError('"a"', code, message)), { error: { code, message: message.toWellFormed() }, id: 'a' })
+      assert.equal(JSON.parse(encodeError('"a"', code, message)), {
+        error: { code, message: message.toWellFormed() },
+        id: 'a',
+      })
     }),
   )
   assert.is(encodeError(NO_ID, -32600, 'cut \ud83d'), '{"error":{"code":-32600,"message":"cut \ufffd"},"id":-1}')

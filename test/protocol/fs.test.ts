@@ -52,8 +52,10 @@ test('flags are booleans, null or absent', () => {
   ]
   for (const [schema, more, names] of flags) {
     for (const name of names) {
-      for (const value of [true, false, null]) assert.is(read(schema, { path: '/', ...more, [name]: value })[name], value, name)
-      for (const value of [1, 'true', []]) assert.is(read(schema, { path: '/', ...more, [name]: value }), undefined, name)
+      for (const value of [true, false, null])
+        assert.is(read(schema, { path: '/', ...more, [name]: value })[name], value, name)
+      for (const value of [1, 'true', []])
+        assert.is(read(schema, { path: '/', ...more, [name]: value }), undefined, name)
     }
   }
 })
@@ -66,7 +68,12 @@ test('what is written is text; whether it is base64 is for the method to say', (
 test('a copy must say whether it is recursive', () => {
   const good = { sourcePath: '/a', destinationPath: 'file:///b', recursive: false }
   assert.is(read(CopyParams, good).destinationPath, '/b')
-  for (const change of [{ recursive: null }, { recursive: undefined }, { sourcePath: 'a' }, { destinationPath: undefined }]) {
+  for (const change of [
+    { recursive: null },
+    { recursive: undefined },
+    { sourcePath: 'a' },
+    { destinationPath: undefined },
+  ]) {
     assert.is(read(CopyParams, { ...good, ...change }), undefined, JSON.stringify(change))
   }
 })

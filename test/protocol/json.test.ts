@@ -58,7 +58,9 @@ type Doc = { text: string; value: JsonValue }
 const space = fc.string({ unit: fc.constantFrom(' ', '\t', '\n', '\r'), maxLength: 2 })
 
 const character: fc.Arbitrary<{ text: string; value: string }> = fc.oneof(
-  fc.constantFrom(...'nrtbf"\\/').map((letter) => ({ text: `\\${letter}`, value: JSON.parse(`"\\${letter}"`) as string })),
+  fc
+    .constantFrom(...'nrtbf"\\/')
+    .map((letter) => ({ text: `\\${letter}`, value: JSON.parse(`"\\${letter}"`) as string })),
   fc
     .integer({ min: 0, max: 0xd7ff })
     .map((code) => ({ text: `\\u${code.toString(16).padStart(4, '0')}`, value: String.fromCharCode(code) })),
@@ -71,7 +73,10 @@ const character: fc.Arbitrary<{ text: string; value: string }> = fc.oneof(
 
 const stringDoc = fc
   .array(character, { maxLength: 6 })
-  .map((parts) => ({ text: `"${parts.map(({ text }) => text).join('')}"`, value: parts.map(({ value }) => value).join('') }))
+  .map((parts) => ({
+    text: `"${parts.map(({ text }) => text).join('')}"`,
+    value: parts.map(({ value }) => value).join(''),
+  }))
 
 const integerDoc = fc
   .oneof(
@@ -119,7 +124,10 @@ function objectDoc(member: fc.Arbitrary<Doc>): fc.Arbitrary<Doc> {
   return fc.tuple(members, space, space).map(([list, left, right]) => {
     const value = Object.create(null) as { [key: string]: JsonValue }
     for (const [key, { value: member }] of list) value[key.value] = member
-    return { text: `{${left}${list.map(([key, { text }]) => `${left}${key.text}${right}:${left}${text}${right}`).join()}}${right}`, value }
+    return {
+      text: `{${left}${list.map(([key, { text }]) => `${left}${key.text}${right}:${left}${text}${right}`).join()}}${right}`,
+      value,
+    }
   })
 }
 
@@ -157,7 +165,11 @@ test('a text with one character changed is read exactly when JSON.parse reads it
       const edited = text.slice(0, place) + put + text.slice(place + cut)
       const parsed = parsedOrRefused(edited)
       if ('value' in parsed) assert.is(showRounded(parsed.value), showRounded(JSON.parse(edited)), edited)
-      else assert.ok(!parses(edited) || /duplicate member|lone surrogate/.test(parsed.refused), `${edited}: ${parsed.refused}`)
+      else
+        assert.ok(
+          !parses(edited) || /duplicate member|lone surrogate/.test(parsed.refused),
+          `${edited}: ${parsed.refused}`,
+        )
     }),
     { numRuns: 1000 },
   )
@@ -175,7 +187,13 @@ test('no text makes anything but a JsonSyntaxError', () => {
 })
 
 test('64-bit integers keep every digit', () => {
-  for (const digits of ['9223372036854775807', '-9223372036854775808', '18446744073709551615', '9007199254740993', '9007199254740992']) {
+  for (const digits of [
+    '9223372036854775807',
+    '-9223372036854775808',
+    '18446744073709551615',
+    '9007199254740993',
+    '9007199254740992',
+  ]) {
     assert.is(String(parseJson(digits)), digits)
     assert.is(typeof parseJson(digits), 'bigint')
   }
@@ -193,7 +211,23 @@ test('a number with a point, an exponent or a negative zero is a float with its 
 })
 
 test('numbers that JSON does not know are refused', () => {
-  for (const text of ['01', '-', '+1', '.5', '1.', '1e', '1e+', '0x1', 'NaN', 'Infinity', '-Infinity', '1_0', '--1', '00', '-01'])
+  for (const text of [
+    '01',
+    '-',
+    '+1',
+    '.5',
+    '1.',
+    '1e',
+    '1e+',
+    '0x1',
+    'NaN',
+    'Infinity',
+    '-Infinity',
+    '1_0',
+    '--1',
+    '00',
+    '-01',
+  ])
     assert.ok(isRefused(text), text)
 })
 
@@ -241,14 +275,32 @@ test('nesting is read to 128 levels and no deeper', () => {
 })
 
 test('an escape that leaves a lone surrogate is refused, in values and in names', () => {
-  for (const text of ['"\\ud800"', '"\\udc00"', '"\\ud800x"', '"\\ud800\\ud800"', '"\\udc00\\ud800"', '{"\\udbff":1}', '"a\\n\\uD800"']) {
+  for (const text of [
+    '"\\ud800"',
+    '"\\udc00"',
+    '"\\ud800x"',
+    '"\\ud800\\ud800"',
+    '"\\udc00\\ud800"',
+    '{"\\udbff":1}',
+    '"a\\n\\uD800"',
+  ]) {
     assert.throws(() => parseJson(text), /lone surrogate/)
   }
   assert.is(parseJson('"\\ud83d\\ude00"'), '😀')
 })
 
 test('a byte-order mark, control characters in strings and foreign white space are refused', () => {
-  for (const text of ['\ufeff{}', '{}\ufeff', '"\u0000"', '"\n"', '"\u001f"', '\u00a01', '\u000b1', '\u20281', '1\u0000'])
+  for (const text of [
+    '\ufeff{}',
+    '{}\ufeff',
+    '"\u0000"',
+    '"\n"',
+    '"\u001f"',
+    '\u00a01',
+    '\u000b1',
+    '\u20281',
+    '1\u0000',
+  ])
     assert.ok(isRefused(text), JSON.stringify(text))
   assert.is(parseJson('"\u007f\u2028"'), '\u007f\u2028')
   assert.is(show(parseJson(' \t\r\n[ 1 , 2 ]\n')), '[1,2]')

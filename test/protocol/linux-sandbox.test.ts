@@ -9,7 +9,11 @@ fc.configureGlobal({ includeErrorInReport: true })
 const PROGRAM = '/home/u/.codex/tmp/arg0/codex-arg0AbC/codex-linux-sandbox'
 const COMMAND = ['sh', '-c', 'echo hi']
 
-const restricted = (...entries: unknown[]) => ({ type: 'managed', file_system: { type: 'restricted', entries }, network: 'restricted' })
+const restricted = (...entries: unknown[]) => ({
+  type: 'managed',
+  file_system: { type: 'restricted', entries },
+  network: 'restricted',
+})
 const READ_ROOT = { path: { type: 'special', value: { kind: 'root' } }, access: 'read' }
 const READ = { at: { type: 'root' }, access: 'read' }
 
@@ -18,7 +22,12 @@ type Flags = Record<string, unknown>
 /** Values that are not texts are sent as JSON. */
 const words = (flags: Flags): string[][] =>
   Object.entries(flags).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)])
-const wrapped = (flags: Flags, command: readonly string[] = COMMAND): string[] => [PROGRAM, ...words(flags).flat(), '--', ...command]
+const wrapped = (flags: Flags, command: readonly string[] = COMMAND): string[] => [
+  PROGRAM,
+  ...words(flags).flat(),
+  '--',
+  ...command,
+]
 const unwrap = (flags: Flags, command?: readonly string[]) => unwrapLinuxSandbox(wrapped(flags, command))
 
 const refuses = (argv: readonly string[], what = /./): void => {
@@ -33,7 +42,11 @@ const refuses = (argv: readonly string[], what = /./): void => {
   )
 }
 
-const PROFILE: Flags = { '--sandbox-policy-cwd': '/w', '--command-cwd': '/w/sub', '--permission-profile': restricted(READ_ROOT) }
+const PROFILE: Flags = {
+  '--sandbox-policy-cwd': '/w',
+  '--command-cwd': '/w/sub',
+  '--permission-profile': restricted(READ_ROOT),
+}
 const POLICIES: Flags = {
   '--sandbox-policy-cwd': '/w',
   '--sandbox-policy': { type: 'read-only' },
@@ -133,7 +146,10 @@ test('a command line that holds no command, no directory or no permissions is re
   refuses(wrapped(PROFILE, []), /command is missing/)
   refuses(wrapped(homeless), /--sandbox-policy-cwd is missing/)
   refuses(wrapped({ '--sandbox-policy-cwd': '/w' }), /no permission profile/)
-  refuses(wrapped({ '--sandbox-policy-cwd': '/w', '--file-system-sandbox-policy': { kind: 'unrestricted' } }), /no permission profile/)
+  refuses(
+    wrapped({ '--sandbox-policy-cwd': '/w', '--file-system-sandbox-policy': { kind: 'unrestricted' } }),
+    /no permission profile/,
+  )
   refuses(wrapped({ '--sandbox-policy-cwd': '/w', '--network-sandbox-policy': '"enabled"' }), /no permission profile/)
 })
 
@@ -200,12 +216,20 @@ test('of policies the finer one counts for files, and the network’s own for th
   assert.equal(sandbox(legacy), { files: { unrestricted: false, entries: [READ] }, network: 'restricted', cwd: '/w' })
   assert.is(sandbox({ ...legacy, '--network-sandbox-policy': network })?.network, 'enabled')
   assert.is(
-    sandbox({ ...legacy, '--sandbox-policy': { type: 'danger-full-access' }, '--network-sandbox-policy': '"restricted"' })?.network,
+    sandbox({
+      ...legacy,
+      '--sandbox-policy': { type: 'danger-full-access' },
+      '--network-sandbox-policy': '"restricted"',
+    })?.network,
     'restricted',
   )
   assert.is(sandbox({ ...POLICIES, '--sandbox-policy': { type: 'danger-full-access' } })?.files.unrestricted, false)
   assert.equal(
-    sandbox({ '--sandbox-policy-cwd': '/w', '--file-system-sandbox-policy': files, '--network-sandbox-policy': network }),
+    sandbox({
+      '--sandbox-policy-cwd': '/w',
+      '--file-system-sandbox-policy': files,
+      '--network-sandbox-policy': network,
+    }),
     sandbox(POLICIES),
   )
 })

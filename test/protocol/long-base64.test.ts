@@ -7,12 +7,14 @@ import type { JsonValue } from '../../src/protocol/json.ts'
 import { Base64Text, findLongMember, LONG_BYTES } from '../../src/protocol/long-base64.ts'
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
-const data = (length: number): Uint8Array => Uint8Array.from({ length }, (_, index) => (index * 31 + (index >> 8)) & 255)
+const data = (length: number): Uint8Array =>
+  Uint8Array.from({ length }, (_, index) => (index * 31 + (index >> 8)) & 255)
 
 /** A message's params as they are read. */
 function paramsOf(text: string): { [name: string]: JsonValue } {
   const message = parseMessage(encode(text))
-  if (message.kind !== 'request' || !isJsonObject(message.params)) throw new Error(`no request: ${JSON.stringify(message).slice(0, 100)}`)
+  if (message.kind !== 'request' || !isJsonObject(message.params))
+    throw new Error(`no request: ${JSON.stringify(message).slice(0, 100)}`)
   return message.params
 }
 
@@ -21,7 +23,9 @@ for (const name of ['chunk', 'dataBase64', 'bodyBase64']) {
     for (const length of [LONG_BYTES, LONG_BYTES + 1, LONG_BYTES + 2, 98_304, 98_305, 3_000_000]) {
       const bytes = data(length)
       for (const gap of ['', ' ', ' \t\r\n ']) {
-        const params = paramsOf(`{"id":7,"method":"m","params":{"before":"ü\\"","${name}"${gap}:${gap}"${bytes.toBase64()}"${gap},"after":[1]}}`)
+        const params = paramsOf(
+          `{"id":7,"method":"m","params":{"before":"ü\\"","${name}"${gap}:${gap}"${bytes.toBase64()}"${gap},"after":[1]}}`,
+        )
         assert.instance(params[name], Base64Text)
         assert.ok(Buffer.from((params[name] as Base64Text).bytes).equals(bytes), `${length}`)
         assert.is(params['before'], 'ü"')
@@ -80,23 +84,50 @@ test('a malformed message with a long member is told as one without', () => {
     assert.is(message.kind, 'malformed', text.slice(-20))
     if (message.kind === 'malformed') assert.match(message.detail, detail)
   }
-  const broken = Uint8Array.from([...encode(`{"id":7,"method":"m","params":{"chunk":"${long}","x":"`), 0xff, ...encode('"}}')])
+  const broken = Uint8Array.from([
+    ...encode(`{"id":7,"method":"m","params":{"chunk":"${long}","x":"`),
+    0xff,
+    ...encode('"}}'),
+  ])
   assert.is(parseMessage(broken).kind, 'malformed')
 })
 
 test('any message is read as the plain reader reads it', () => {
   const long = data(70_000).toBase64()
-  const piece = fc.constantFrom('"chunk"', '"dataBase64"', '"x"', ':', ',', '{', '}', '[', ']', ' ', '"', '\\', '1', 'null', `"${long}"`, long, '"params"', '"ü"')
+  const piece = fc.constantFrom(
+    '"chunk"',
+    '"dataBase64"',
+    '"x"',
+    ':',
+    ',',
+    '{',
+    '}',
+    '[',
+    ']',
+    ' ',
+    '"',
+    '\\',
+    '1',
+    'null',
+    `"${long}"`,
+    long,
+    '"params"',
+    '"ü"',
+  )
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
-      for (const text of [`{"id":1,"method":"m","params":{${pieces.join('')}}}`, `{"id":1,"method":"m","params":{"chunk":${pieces.join('')}}}`]) {
+      for (const text of [
+        `{"id":1,"method":"m","params":{${pieces.join('')}}}`,
+        `{"id":1,"method":"m","params":{"chunk":${pieces.join('')}}}`,
+      ]) {
         let expected: JsonValue | undefined
         try {
           expected = parseJson(text)
         } catch {}
         const message = parseMessage(encode(text))
         assert.is(message.kind, expected === undefined ? 'malformed' : 'request')
-        if (message.kind === 'request' && isJsonObject(expected)) assert.is(plain(message.params), plain(expected['params'] as JsonValue))
+        if (message.kind === 'request' && isJsonObject(expected))
+          assert.is(plain(message.params), plain(expected['params'] as JsonValue))
       }
     }),
     { numRuns: 300 },
@@ -107,7 +138,9 @@ function plain(value: JsonValue): string {
   if (value instanceof Base64Text) return JSON.stringify(value.bytes.toBase64())
   if (Array.isArray(value)) return `[${value.map(plain).join()}]`
   if (!isJsonObject(value)) return JSON.stringify(value)
-  return `{${Object.entries(value).map(([name, member]) => `${JSON.stringify(name)}:${plain(member)}`).join()}}`
+  return `{${Object.entries(value)
+    .map(([name, member]) => `${JSON.stringify(name)}:${plain(member)}`)
+    .join()}}`
 }
 
 test.run()

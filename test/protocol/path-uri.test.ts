@@ -2,7 +2,14 @@ import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { decodeName, encodeName, normalizePath, parsePath, PathSyntaxError, pathToUri } from '../../src/protocol/path-uri.ts'
+import {
+  decodeName,
+  encodeName,
+  normalizePath,
+  parsePath,
+  PathSyntaxError,
+  pathToUri,
+} from '../../src/protocol/path-uri.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 
@@ -29,7 +36,9 @@ const absolutePath = fc.array(name, { maxLength: 5 }).map((names) => `/${names.j
 
 test('a name of any bytes survives being a string', () => {
   const edges = fc
-    .array(fc.constantFrom(0x41, 0x80, 0xbf, 0xc3, 0xa9, 0xe2, 0x82, 0xac, 0xed, 0xa0, 0xf0, 0x9f, 0x98, 0xff), { maxLength: 10 })
+    .array(fc.constantFrom(0x41, 0x80, 0xbf, 0xc3, 0xa9, 0xe2, 0x82, 0xac, 0xed, 0xa0, 0xf0, 0x9f, 0x98, 0xff), {
+      maxLength: 10,
+    })
     .map((bytes) => Uint8Array.from(bytes))
   fc.assert(
     fc.property(fc.oneof(fc.uint8Array({ maxLength: 30 }), edges), (bytes) =>
@@ -67,7 +76,9 @@ test('a directory at the root that is named like a Windows drive comes back from
 
 test('a URI is ASCII and holds nothing but what URLs have in their paths: clients compare it with those that they make', () => {
   fc.assert(
-    fc.property(absolutePath, (path) => assert.match(pathToUri(path), /^file:\/\/\/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/[\]^|]|%[0-9A-F]{2})*$/)),
+    fc.property(absolutePath, (path) =>
+      assert.match(pathToUri(path), /^file:\/\/\/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/[\]^|]|%[0-9A-F]{2})*$/),
+    ),
     { numRuns: 1000 },
   )
 })
@@ -199,7 +210,7 @@ test('paths are normalised by their text alone', () => {
     fc.property(parts, (list) => {
       // Folding one `x/..` or empty part at a time is the model; the code walks once.
       let model = `/${list.join('/')}/`
-      for (let before = ''; before !== model;) {
+      for (let before = ''; before !== model; ) {
         before = model
         model = model.replace(/\/\/|\/\.\/|^\/\.\.\/|\/(?!\.{1,2}\/)[^/]+\/\.\.\//, '/')
       }

@@ -13,7 +13,8 @@ fc.configureGlobal({ includeErrorInReport: true })
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
 const Params = v.object({ sandbox: SandboxContext })
-const decodeText = (text: string): Sandbox | null | undefined => decodeParams(Params, parseJson(`{"sandbox":${text}}`)).sandbox
+const decodeText = (text: string): Sandbox | null | undefined =>
+  decodeParams(Params, parseJson(`{"sandbox":${text}}`)).sandbox
 const decode = (context: Json): Sandbox | null | undefined => decodeText(JSON.stringify(context))
 
 const refuses = (context: Json, what = /./): void => {
@@ -43,7 +44,8 @@ const at = (path: string, access: Access): Entry => ({ at: { type: 'path', path 
 test('absent and null mean that nothing is to be enforced, and nothing else does', () => {
   assert.is(decodeParams(Params, parseJson('{}')).sandbox, undefined)
   assert.is(decode(null), null)
-  for (const context of [{}, [], false, 0, '', 'none', 'disabled', [null], { sandbox: null }, rest] as Json[]) refuses(context)
+  for (const context of [{}, [], false, 0, '', 'none', 'disabled', [null], { sandbox: null }, rest] as Json[])
+    refuses(context)
 })
 
 test('a profile is unrestricted if it says so, and what it says of the network holds all the same', () => {
@@ -92,15 +94,18 @@ test('entries are of paths, globs and symbols, each with an access', () => {
 
 test('what to do with a missing path may be said, and changes nothing', () => {
   for (const missing_path_behavior of ['skip', 'something new', null]) {
-    assert.equal(entriesOf(profile(restricted({ path: { type: 'path', path: '/a' }, access: 'read', missing_path_behavior }))), [
-      at('/a', 'read'),
-    ])
+    assert.equal(
+      entriesOf(profile(restricted({ path: { type: 'path', path: '/a' }, access: 'read', missing_path_behavior }))),
+      [at('/a', 'read')],
+    )
   }
 })
 
 test('paths are plain or file URIs, and come out normalised', () => {
   for (const path of ['/a b/c', 'file:///a%20b/c', 'file:/a b/c', '//a b//./x/../c/']) {
-    assert.equal(entriesOf(profile(restricted({ path: { type: 'path', path }, access: 'read' }))), [at('/a b/c', 'read')])
+    assert.equal(entriesOf(profile(restricted({ path: { type: 'path', path }, access: 'read' }))), [
+      at('/a b/c', 'read'),
+    ])
     assert.equal(decode({ permissions: { type: 'disabled' }, cwd: path, workspaceRoots: [path] }), {
       files: { unrestricted: true },
       network: 'enabled',
@@ -128,7 +133,12 @@ test('the policy’s context counts before the flat cwd and workspace roots, who
   assert.equal(place({ cwd: null, workspaceRoots: null, policyContext: null }), {})
   assert.equal(place({ cwd: '/a', workspaceRoots: [] }), { cwd: '/a', workspaceRoots: [] })
   assert.equal(place({ cwd: '/a', workspaceRoots: ['/b', 'file:///c'] }), { cwd: '/a', workspaceRoots: ['/b', '/c'] })
-  const policyContext = { cwd: 'file:///x', workspaceRoots: ['file:///y'], userHomeDir: 'file:///h', temporaryDirectories: ['file:///t'] }
+  const policyContext = {
+    cwd: 'file:///x',
+    workspaceRoots: ['file:///y'],
+    userHomeDir: 'file:///h',
+    temporaryDirectories: ['file:///t'],
+  }
   assert.equal(place({ cwd: '/a', workspaceRoots: ['/b'], policyContext }), { cwd: '/x', workspaceRoots: ['/y'] })
   assert.equal(place({ cwd: '/a', workspaceRoots: ['/b'], policyContext: { cwd: '/x' } }), { cwd: '/x' })
   for (const wrong of [5, 'relative', '', ['/a'], {}] as Json[]) {
@@ -150,7 +160,10 @@ test('an untagged profile, as older clients have it, grants what it lists', () =
   assert.equal(
     decode({
       permissions: {
-        file_system: { entries: [{ path: { type: 'special', value: { kind: 'root' } }, access: 'read' }], glob_scan_max_depth: 2 },
+        file_system: {
+          entries: [{ path: { type: 'special', value: { kind: 'root' } }, access: 'read' }],
+          glob_scan_max_depth: 2,
+        },
         network: { enabled: true },
       },
     }),
@@ -164,14 +177,18 @@ test('an untagged profile, as older clients have it, grants what it lists', () =
     assert.equal(decode({ permissions: { network: { enabled } } }), { files: nothing, network: 'restricted' })
   assert.equal(decode({ permissions: { network: {}, file_system: null } }), { files: nothing, network: 'restricted' })
   // Nothing at all is no profile.
-  for (const permissions of [{}, { file_system: null, network: null }, { filesystem: {} }] as Json[]) refuses({ permissions })
+  for (const permissions of [{}, { file_system: null, network: null }, { filesystem: {} }] as Json[])
+    refuses({ permissions })
 })
 
 // ---- legacy policies ----
 
 const legacy = (sandboxPolicy: Json, more: { [key: string]: Json } = {}): Json => ({ sandboxPolicy, ...rest, ...more })
 const ROOT: Entry = { at: { type: 'root' }, access: 'read' }
-const symbol = (type: 'minimal' | 'project_roots' | 'slash_tmp' | 'tmpdir', access: Access): Entry => ({ at: { type }, access })
+const symbol = (type: 'minimal' | 'project_roots' | 'slash_tmp' | 'tmpdir', access: Access): Entry => ({
+  at: { type },
+  access,
+})
 
 test('legacy policies mean what profiles say in more words', () => {
   const open = { unrestricted: true } as const
@@ -180,7 +197,11 @@ test('legacy policies mean what profiles say in more words', () => {
     [{ type: 'external-sandbox' }, open, 'restricted'],
     [{ type: 'external-sandbox', network_access: 'enabled' }, open, 'enabled'],
     [{ type: 'read-only' }, { unrestricted: false, entries: [ROOT] }, 'restricted'],
-    [{ type: 'read-only', network_access: true, access: { type: 'full-access' } }, { unrestricted: false, entries: [ROOT] }, 'enabled'],
+    [
+      { type: 'read-only', network_access: true, access: { type: 'full-access' } },
+      { unrestricted: false, entries: [ROOT] },
+      'enabled',
+    ],
     [
       { type: 'read-only', access: { type: 'restricted', readable_roots: ['/r'] } },
       { unrestricted: false, entries: [symbol('minimal', 'read'), at('/r', 'read')] },
@@ -237,8 +258,9 @@ test('a finer policy beside a legacy one counts for files, and needs the cwd', (
     refuses(legacy({ type }, { fileSystemSandboxPolicy, sandboxPolicyCwd: null }), /requires sandboxPolicyCwd/)
   }
   assert.is(
-    decode(legacy({ type: 'read-only' }, { fileSystemSandboxPolicy: { kind: 'external-sandbox' }, sandboxPolicyCwd: '/c' }))?.files
-      .unrestricted,
+    decode(
+      legacy({ type: 'read-only' }, { fileSystemSandboxPolicy: { kind: 'external-sandbox' }, sandboxPolicyCwd: '/c' }),
+    )?.files.unrestricted,
     true,
   )
   for (const wrong of [{}, { kind: 'martian' }, { kind: 'restricted' }, 'restricted', []] as Json[])
@@ -246,9 +268,14 @@ test('a finer policy beside a legacy one counts for files, and needs the cwd', (
 })
 
 test('additional permissions are added, and can only add', () => {
-  const more = (additionalPermissions: Json): Sandbox => decode(legacy({ type: 'read-only' }, { additionalPermissions })) as Sandbox
+  const more = (additionalPermissions: Json): Sandbox =>
+    decode(legacy({ type: 'read-only' }, { additionalPermissions })) as Sandbox
   const entries = (sandbox: Sandbox): Entry[] => (sandbox.files.unrestricted ? [] : sandbox.files.entries)
-  assert.equal(entries(more({ file_system: { read: ['/r'], write: ['/w'] } })), [ROOT, at('/r', 'read'), at('/w', 'write')])
+  assert.equal(entries(more({ file_system: { read: ['/r'], write: ['/w'] } })), [
+    ROOT,
+    at('/r', 'read'),
+    at('/w', 'write'),
+  ])
   assert.equal(entries(more({ file_system: { entries: [{ path: { type: 'path', path: '/x' }, access: 'write' }] } })), [
     ROOT,
     at('/x', 'write'),
@@ -257,16 +284,30 @@ test('additional permissions are added, and can only add', () => {
   assert.is(more({ network: { enabled: true } }).network, 'enabled')
   assert.is(more({ network: { enabled: null } }).network, 'restricted')
   const open = decode(
-    legacy({ type: 'danger-full-access' }, { additionalPermissions: { network: { enabled: false }, file_system: { read: ['/r'] } } }),
+    legacy(
+      { type: 'danger-full-access' },
+      { additionalPermissions: { network: { enabled: false }, file_system: { read: ['/r'] } } },
+    ),
   )
   assert.equal([open?.files, open?.network], [{ unrestricted: true }, 'enabled'])
-  for (const wrong of [{ file_system: { read: ['r'] } }, { file_system: { write: '/w' } }, { network: true }, 'all'] as Json[])
+  for (const wrong of [
+    { file_system: { read: ['r'] } },
+    { file_system: { write: '/w' } },
+    { network: true },
+    'all',
+  ] as Json[])
     refuses(legacy({ type: 'read-only' }, { additionalPermissions: wrong }))
 })
 
 test('permissions count where a legacy policy stands beside them', () => {
-  assert.is(decode({ permissions: { type: 'disabled' }, sandboxPolicy: { type: 'read-only' } })?.files.unrestricted, true)
-  assert.is(filesOf({ ...(profile(restricted()) as object), sandboxPolicy: { type: 'danger-full-access' } })?.unrestricted, false)
+  assert.is(
+    decode({ permissions: { type: 'disabled' }, sandboxPolicy: { type: 'read-only' } })?.files.unrestricted,
+    true,
+  )
+  assert.is(
+    filesOf({ ...(profile(restricted()) as object), sandboxPolicy: { type: 'danger-full-access' } })?.unrestricted,
+    false,
+  )
   refuses({ permissions: null, sandboxPolicy: { type: 'danger-full-access' } })
 })
 
@@ -356,8 +397,10 @@ test('more entries than any profile has are refused', () => {
   const entries = (count: number): Json[] => Array.from({ length: count }, () => entry)
   assert.is(entriesOf(profile(restricted(...entries(4096)))).length, 4096)
   refuses(profile(restricted(...entries(4097))))
-  for (const list of ['read', 'write']) refuses({ permissions: { file_system: { [list]: Array.from({ length: 4097 }, () => '/a') } } })
-  for (const list of ['writable_roots']) refuses(legacy({ type: 'workspace-write', [list]: Array.from({ length: 4097 }, () => '/a') }))
+  for (const list of ['read', 'write'])
+    refuses({ permissions: { file_system: { [list]: Array.from({ length: 4097 }, () => '/a') } } })
+  for (const list of ['writable_roots'])
+    refuses(legacy({ type: 'workspace-write', [list]: Array.from({ length: 4097 }, () => '/a') }))
   refuses({ permissions: { type: 'disabled' }, workspaceRoots: Array.from({ length: 4097 }, () => '/a') })
 })
 
@@ -380,18 +423,29 @@ type Pair<T> = { wire: Json; means: T }
 
 const pathText = fc
   .constantFrom('/a', '/a/b', '/w/x y')
-  .chain((path): fc.Arbitrary<Pair<string>> =>
-    fc.constantFrom(path, `file://${path.replace(' ', '%20')}`).map((wire) => ({ wire, means: path })),
+  .chain(
+    (path): fc.Arbitrary<Pair<string>> =>
+      fc.constantFrom(path, `file://${path.replace(' ', '%20')}`).map((wire) => ({ wire, means: path })),
   )
 
-const accessText = fc.constantFrom<[string, Access][]>(['read', 'read'], ['write', 'write'], ['deny', 'deny'], ['none', 'deny'])
+const accessText = fc.constantFrom<[string, Access][]>(
+  ['read', 'read'],
+  ['write', 'write'],
+  ['deny', 'deny'],
+  ['none', 'deny'],
+)
 
 const special = (kind: string, means: EntryPath, more = {}): Pair<EntryPath> => ({
   wire: { type: 'special', value: { kind, ...more } },
   means,
 })
 const entryPath: fc.Arbitrary<Pair<EntryPath>> = fc.oneof(
-  pathText.map(({ wire, means }): Pair<EntryPath> => ({ wire: { type: 'path', path: wire }, means: { type: 'path', path: means } })),
+  pathText.map(
+    ({ wire, means }): Pair<EntryPath> => ({
+      wire: { type: 'path', path: wire },
+      means: { type: 'path', path: means },
+    }),
+  ),
   fc
     .constantFrom('*.env', '/a/**')
     .map((pattern): Pair<EntryPath> => ({ wire: { type: 'glob_pattern', pattern }, means: { type: 'glob', pattern } })),
@@ -402,48 +456,61 @@ const entryPath: fc.Arbitrary<Pair<EntryPath>> = fc.oneof(
 )
 const entry: fc.Arbitrary<Pair<Entry>> = fc
   .tuple(entryPath, accessText, fc.constantFrom({}, { missing_path_behavior: 'skip' }))
-  .map(([path, [word, access], more]) => ({ wire: { path: path.wire, access: word, ...more }, means: { at: path.means, access } }))
+  .map(([path, [word, access], more]) => ({
+    wire: { path: path.wire, access: word, ...more },
+    means: { at: path.means, access },
+  }))
 const entryList: fc.Arbitrary<Pair<Entry[]>> = fc
   .array(entry, { maxLength: 3 })
   .map((all) => ({ wire: all.map(({ wire }) => wire), means: all.map(({ means }) => means) }))
 const networkWord = fc.constantFrom<Network[]>('restricted', 'enabled')
 
 const restrictedContext: fc.Arbitrary<Pair<Sandbox>> = fc.oneof(
-  fc.tuple(entryList, networkWord, pathText, fc.boolean()).map(([entries, network, cwd, isNested]): Pair<Sandbox> => ({
-    wire: {
-      permissions: { type: 'managed', file_system: { type: 'restricted', entries: entries.wire, glob_scan_max_depth: 4 }, network },
-      ...(isNested
-        ? { cwd: '/flat', policyContext: { cwd: cwd.wire, workspaceRoots: [cwd.wire] } }
-        : { cwd: cwd.wire, workspaceRoots: [cwd.wire] }),
-    },
-    means: {
-      files: { unrestricted: false, entries: entries.means, globScanMaxDepth: 4 },
-      network,
-      cwd: cwd.means,
-      workspaceRoots: [cwd.means],
-    },
-  })),
-  fc.tuple(entryList, pathText, fc.boolean()).map(([entries, path, enabled]): Pair<Sandbox> => ({
-    wire: { permissions: { file_system: { entries: entries.wire, write: [path.wire] }, network: { enabled } } },
-    means: {
-      files: { unrestricted: false, entries: [...entries.means, at(path.means, 'write')] },
-      network: enabled ? 'enabled' : 'restricted',
-    },
-  })),
-  fc.tuple(entryList, pathText, fc.boolean()).map(([entries, cwd, isFiner]): Pair<Sandbox> => ({
-    wire: {
-      sandboxPolicy: { type: 'read-only', access: { type: 'full-access' }, network_access: false },
-      sandboxPolicyCwd: cwd.wire,
-      ...(isFiner
-        ? { fileSystemSandboxPolicy: { kind: 'restricted', entries: entries.wire } }
-        : { additionalPermissions: { file_system: { entries: entries.wire } } }),
-    },
-    means: {
-      files: { unrestricted: false, entries: isFiner ? entries.means : [ROOT, ...entries.means] },
-      network: 'restricted',
-      cwd: cwd.means,
-    },
-  })),
+  fc.tuple(entryList, networkWord, pathText, fc.boolean()).map(
+    ([entries, network, cwd, isNested]): Pair<Sandbox> => ({
+      wire: {
+        permissions: {
+          type: 'managed',
+          file_system: { type: 'restricted', entries: entries.wire, glob_scan_max_depth: 4 },
+          network,
+        },
+        ...(isNested
+          ? { cwd: '/flat', policyContext: { cwd: cwd.wire, workspaceRoots: [cwd.wire] } }
+          : { cwd: cwd.wire, workspaceRoots: [cwd.wire] }),
+      },
+      means: {
+        files: { unrestricted: false, entries: entries.means, globScanMaxDepth: 4 },
+        network,
+        cwd: cwd.means,
+        workspaceRoots: [cwd.means],
+      },
+    }),
+  ),
+  fc.tuple(entryList, pathText, fc.boolean()).map(
+    ([entries, path, enabled]): Pair<Sandbox> => ({
+      wire: { permissions: { file_system: { entries: entries.wire, write: [path.wire] }, network: { enabled } } },
+      means: {
+        files: { unrestricted: false, entries: [...entries.means, at(path.means, 'write')] },
+        network: enabled ? 'enabled' : 'restricted',
+      },
+    }),
+  ),
+  fc.tuple(entryList, pathText, fc.boolean()).map(
+    ([entries, cwd, isFiner]): Pair<Sandbox> => ({
+      wire: {
+        sandboxPolicy: { type: 'read-only', access: { type: 'full-access' }, network_access: false },
+        sandboxPolicyCwd: cwd.wire,
+        ...(isFiner
+          ? { fileSystemSandboxPolicy: { kind: 'restricted', entries: entries.wire } }
+          : { additionalPermissions: { file_system: { entries: entries.wire } } }),
+      },
+      means: {
+        files: { unrestricted: false, entries: isFiner ? entries.means : [ROOT, ...entries.means] },
+        network: 'restricted',
+        cwd: cwd.means,
+      },
+    }),
+  ),
 )
 
 test('every valid context comes out as what it says, members that nobody knows put in', () => {
@@ -463,7 +530,10 @@ test('every valid context comes out as what it says, members that nobody knows p
 function placesIn(value: Json): [container: { [key: string]: Json } | Json[], key: string][] {
   if (typeof value !== 'object' || value === null) return []
   const container = value as { [key: string]: Json }
-  return Object.keys(value).flatMap((key) => [[container, key] as [typeof container, string], ...placesIn(container[key] as Json)])
+  return Object.keys(value).flatMap((key) => [
+    [container, key] as [typeof container, string],
+    ...placesIn(container[key] as Json),
+  ])
 }
 
 /** None of these is a word that opens anything. */
@@ -511,7 +581,8 @@ function changed(context: Json, { pick, how, junk }: Change): Json {
   const value = members[key] as Json
   if (how === 'replace') members[key] = junk
   else if (how === 'wrap') members[key] = [value]
-  else if (Array.isArray(container)) container.splice(Number(key), how === 'add' ? 0 : 1, ...(how === 'add' ? [junk] : []))
+  else if (Array.isArray(container))
+    container.splice(Number(key), how === 'add' ? 0 : 1, ...(how === 'add' ? [junk] : []))
   else if (how === 'add') members['extra'] = junk
   else {
     delete members[key]
@@ -524,7 +595,8 @@ function assertWellFormed(sandbox: Sandbox): void {
   const { files, network, cwd, cwdImplied, workspaceRoots, ...others } = sandbox
   assert.equal(others, {})
   assert.ok(network === 'restricted' || network === 'enabled')
-  const isPath = (path: unknown): boolean => typeof path === 'string' && /^\/(?!.*(?:\/\/|\/\.{1,2}(?:\/|$)|\0|.\/$))/s.test(path)
+  const isPath = (path: unknown): boolean =>
+    typeof path === 'string' && /^\/(?!.*(?:\/\/|\/\.{1,2}(?:\/|$)|\0|.\/$))/s.test(path)
   if ('cwd' in sandbox) assert.ok(isPath(cwd))
   if ('cwdImplied' in sandbox) assert.is(cwdImplied, true)
   if ('workspaceRoots' in sandbox) assert.ok(Array.isArray(workspaceRoots) && workspaceRoots.every(isPath))
@@ -627,7 +699,8 @@ test('whatever JSON stands for a sandbox, it is refused or well-formed', () => {
         return assert.is(error.code, -32602)
       }
       assertWellFormed(sandbox as Sandbox)
-      if ((sandbox as Sandbox).files.unrestricted) assert.match(text, /"(disabled|external|unrestricted|danger-full-access)"/)
+      if ((sandbox as Sandbox).files.unrestricted)
+        assert.match(text, /"(disabled|external|unrestricted|danger-full-access)"/)
     }),
     { numRuns: 1000 },
   )

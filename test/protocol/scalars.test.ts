@@ -9,7 +9,8 @@ import { base64, decodeBase64, decodeParams, optional, path, stringMap, u64 } fr
 
 fc.configureGlobal({ includeErrorInReport: true })
 
-const read = <S extends v.GenericSchema>(schema: S, json: string): v.InferOutput<S> => decodeParams(schema, parseJson(json))
+const read = <S extends v.GenericSchema>(schema: S, json: string): v.InferOutput<S> =>
+  decodeParams(schema, parseJson(json))
 
 function refusalOf(run: () => unknown): string {
   try {
@@ -25,10 +26,27 @@ function refusalOf(run: () => unknown): string {
 const refused = (schema: v.GenericSchema, json: string): string => refusalOf(() => read(schema, json))
 
 test('a u64 is any integer from zero to the largest of 64 bits', () => {
-  fc.assert(fc.property(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (value) => assert.is(read(u64, String(value)), Number(value))))
+  fc.assert(
+    fc.property(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (value) =>
+      assert.is(read(u64, String(value)), Number(value)),
+    ),
+  )
   assert.is(read(u64, '0'), 0)
   assert.is(read(u64, '18446744073709551615'), 2 ** 64)
-  for (const json of ['-1', '-9223372036854775808', '18446744073709551616', '1.0', '1e0', '-0', '1.5', '"1"', 'true', '[]', '{}', 'null'])
+  for (const json of [
+    '-1',
+    '-9223372036854775808',
+    '18446744073709551616',
+    '1.0',
+    '1e0',
+    '-0',
+    '1.5',
+    '"1"',
+    'true',
+    '[]',
+    '{}',
+    'null',
+  ])
     refused(u64, json)
 })
 
@@ -71,7 +89,22 @@ test('a text is base64 only if encoding its bytes gives just that text again', (
 })
 
 test('the URL alphabet, white space, missing padding and stray bits are not base64', () => {
-  for (const text of ['QQ', 'QQ=', 'Q', 'QQ== ', ' QQ==', 'QQ\n==', 'QR==', 'QUJ=', '-_==', 'Q!==', '====', 'QQ==QQ==', 'QUI', 'é'])
+  for (const text of [
+    'QQ',
+    'QQ=',
+    'Q',
+    'QQ== ',
+    ' QQ==',
+    'QQ\n==',
+    'QR==',
+    'QUJ=',
+    '-_==',
+    'Q!==',
+    '====',
+    'QQ==QQ==',
+    'QUI',
+    'é',
+  ])
     refused(base64, JSON.stringify(text))
   for (const json of ['null', '5', '[]']) refused(base64, json)
 })
@@ -86,7 +119,9 @@ test('a path is read from a path and from a URI, and its error is about the para
 })
 
 test('a map keeps every name, those of the language too', () => {
-  const names = fc.uniqueArray(fc.oneof(fc.string({ unit: 'grapheme' }), fc.constantFrom('__proto__', 'constructor', 'toString', '0', '')))
+  const names = fc.uniqueArray(
+    fc.oneof(fc.string({ unit: 'grapheme' }), fc.constantFrom('__proto__', 'constructor', 'toString', '0', '')),
+  )
   fc.assert(
     fc.property(names, (list) => {
       const json = `{${list.map((name, index) => `${JSON.stringify(name)}:"${index}"`).join()}}`
@@ -98,7 +133,18 @@ test('a map keeps every name, those of the language too', () => {
 })
 
 test('a map holds strings only', () => {
-  for (const json of ['null', '[]', '["a"]', '"a"', '5', '1.5', '{"a":null}', '{"a":5}', '{"a":1.5}', '{"a":"x","b":{}}'])
+  for (const json of [
+    'null',
+    '[]',
+    '["a"]',
+    '"a"',
+    '5',
+    '1.5',
+    '{"a":null}',
+    '{"a":5}',
+    '{"a":1.5}',
+    '{"a":"x","b":{}}',
+  ])
     refused(stringMap, json)
 })
 

@@ -15,7 +15,11 @@ const takes = (schema: v.GenericSchema, json: string): boolean => {
 }
 
 test('initialize needs a client name, which may be empty, and may name a session', () => {
-  for (const json of ['{"clientName":""}', '{"clientName":"x","resumeSessionId":null}', '{"clientName":"x","resumeSessionId":"","more":1}'])
+  for (const json of [
+    '{"clientName":""}',
+    '{"clientName":"x","resumeSessionId":null}',
+    '{"clientName":"x","resumeSessionId":"","more":1}',
+  ])
     assert.ok(takes(InitializeParams, json), json)
   for (const json of [
     'null',

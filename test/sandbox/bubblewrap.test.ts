@@ -46,7 +46,7 @@ type Option = [name: string, ...values: string[]]
 
 function optionsOf(args: readonly string[]): Option[] {
   const options: Option[] = []
-  for (let at = 0; at < args.length;) {
+  for (let at = 0; at < args.length; ) {
     const name = args[at] as string
     const count = VALUES[name]
     if (count === undefined) throw new Error(`unknown option ${name}`)
@@ -94,7 +94,8 @@ function laid(
     if (top.shows === 'machine') throw new Error(`${path} would be made on the machine`)
     if (!top.writable || top.shows === 'processes' || top.shows === 'device') throw new Error(`${path} cannot be made`)
     if ((top.mode & 0o111) === 0) throw new Error(`nobody could reach ${path} in ${top.at}`)
-    for (let above = parentOf(path); above !== top.at && !top.made.has(above); above = parentOf(above)) top.made.set(above, undefined)
+    for (let above = parentOf(path); above !== top.at && !top.made.has(above); above = parentOf(above))
+      top.made.set(above, undefined)
     top.made.set(path, leadsTo)
   }
   const lay = (at: string, layer: Partial<Layer> & Pick<Layer, 'shows'>): void => {
@@ -202,7 +203,8 @@ test('carried out in their order, the arguments make what was planned, and make 
       disk,
       plan.forbidden.map(({ path }) => path),
     )
-    for (const path of disk.realPaths) if (!holds('/proc', path) && !holds('/dev', path)) assert.is(access(path), planned(plan, path), path)
+    for (const path of disk.realPaths)
+      if (!holds('/proc', path) && !holds('/dev', path)) assert.is(access(path), planned(plan, path), path)
   })
 })
 
@@ -271,7 +273,10 @@ const MACHINE: Tree = {
 }
 const machine = fakeDisk(MACHINE)
 
-function laidFor(rules: Record<string, Access>, more: Partial<BubblewrapOptions> = {}): ReturnType<typeof laid> & { options: Option[] } {
+function laidFor(
+  rules: Record<string, Access>,
+  more: Partial<BubblewrapOptions> = {},
+): ReturnType<typeof laid> & { options: Option[] } {
   const asRules = Object.entries(rules).map(([path, access]) => ({ path, access }))
   const plan = planMounts({ rules: asRules, minimal: false, denyGlobs: [], network: 'restricted' }, machine)
   const options = argumentsFor(plan, more)
@@ -285,7 +290,11 @@ function laidFor(rules: Record<string, Access>, more: Partial<BubblewrapOptions>
   }
 }
 
-const SOME_RULES: Record<string, Access>[] = [{ '/w': 'write' }, { '/': 'read', '/w': 'write' }, { '/': 'write', '/w': 'read' }]
+const SOME_RULES: Record<string, Access>[] = [
+  { '/w': 'write' },
+  { '/': 'read', '/w': 'write' },
+  { '/': 'write', '/w': 'read' },
+]
 
 test('processes and devices are the sandbox’s own, and the kernel’s settings read-only', () => {
   for (const rules of [
@@ -300,16 +309,23 @@ test('processes and devices are the sandbox’s own, and the kernel’s settings
       assert.is(access('/dev/null'), 'private')
       assert.is(layers.filter(({ at }) => at === '/proc').length, 1)
       assert.not(
-        options.some(([name, source]) => name.includes('bind') && (source === '/proc' || source === '/dev' || source === '/proc/1')),
+        options.some(
+          ([name, source]) =>
+            name.includes('bind') && (source === '/proc' || source === '/dev' || source === '/proc/1'),
+        ),
       )
     }
   }
 })
 
 test('where every file may be written, the kernel’s settings may not unless a rule says so', () => {
-  for (const rules of [{ '/w': 'read' }, { '/sys/kernel/mm': 'read' }, { '/sys/kernel/mm': 'deny' }] as Record<string, Access>[]) {
+  for (const rules of [{ '/w': 'read' }, { '/sys/kernel/mm': 'read' }, { '/sys/kernel/mm': 'deny' }] as Record<
+    string,
+    Access
+  >[]) {
     const { access } = laidFor({ '/': 'write', ...rules })
-    for (const path of ['/sys', '/sys/kernel']) assert.is(access(path), 'read', `${path} under ${JSON.stringify(rules)}`)
+    for (const path of ['/sys', '/sys/kernel'])
+      assert.is(access(path), 'read', `${path} under ${JSON.stringify(rules)}`)
   }
 })
 

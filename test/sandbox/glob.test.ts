@@ -35,7 +35,7 @@ function plainIndex(text: string, wanted: string): number {
   return -1
 }
 
-const matches = (pattern: string, path: string): boolean => 
+const matches = (pattern: string, path: string): boolean =>
   written(pattern).some((one) => matchesNames(withoutDots(one.slice(1).split('/')), path.slice(1).split('/')))
 
 /** As paths are before anyone looks for them. */
@@ -64,7 +64,10 @@ function matchesName(pattern: string, name: string): boolean {
 
 function matchesCharacters([first, ...pattern]: string[], name: string[]): boolean {
   if (first === undefined) return name.length === 0
-  if (first === '*') return matchesCharacters(pattern, name) || (name.length > 0 && matchesCharacters([first, ...pattern], name.slice(1)))
+  if (first === '*')
+    return (
+      matchesCharacters(pattern, name) || (name.length > 0 && matchesCharacters([first, ...pattern], name.slice(1)))
+    )
   const [character, ...rest] = name
   if (character === undefined) return false
   if (first === '?') return matchesCharacters(pattern, rest)
@@ -83,7 +86,13 @@ function matchesCharacters([first, ...pattern]: string[], name: string[]): boole
 function isMember([from, dash, to, ...more]: string[], character: string): boolean {
   if (from === undefined) return false
   if (dash === '-' && to !== undefined) return (from <= character && character <= to) || isMember(more, character)
-  return from === character || isMember([dash, to, ...more].filter((member) => member !== undefined), character)
+  return (
+    from === character ||
+    isMember(
+      [dash, to, ...more].filter((member) => member !== undefined),
+      character,
+    )
+  )
 }
 
 // ---- random patterns, and paths that have something in common with them ----
@@ -91,12 +100,32 @@ function isMember([from, dash, to, ...more]: string[], character: string): boole
 const letter = fc.constantFrom('a', 'b', '.', '-', 'é', '😀')
 const token = fc.oneof(
   { weight: 6, arbitrary: letter },
-  { weight: 2, arbitrary: fc.constantFrom('*', '?', '**', '[ab]', '[!a]', '[a-b]', '[^b]', '[', '[]a]', '\\*', '\\a', '\\{', '}', ',') },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(
+      '*',
+      '?',
+      '**',
+      '[ab]',
+      '[!a]',
+      '[a-b]',
+      '[^b]',
+      '[',
+      '[]a]',
+      '\\*',
+      '\\a',
+      '\\{',
+      '}',
+      ',',
+    ),
+  },
 )
 const plainName = fc.array(token, { minLength: 1, maxLength: 3 }).map((tokens) => tokens.join(''))
 const part = fc.oneof({ weight: 3, arbitrary: plainName }, { weight: 1, arbitrary: fc.constant('**') })
 const parts = fc.array(part, { minLength: 1, maxLength: 3 }).map((names) => names.join('/'))
-const alternatives = fc.array(fc.oneof(parts, fc.constant('')), { minLength: 1, maxLength: 3 }).map((options) => `{${options.join(',')}}`)
+const alternatives = fc
+  .array(fc.oneof(parts, fc.constant('')), { minLength: 1, maxLength: 3 })
+  .map((options) => `{${options.join(',')}}`)
 const pattern = fc
   .array(
     fc.oneof(
@@ -118,10 +147,16 @@ const pattern = fc
 
 const path = fc
   .array(
-    fc.array(fc.oneof({ weight: 5, arbitrary: letter }, { weight: 1, arbitrary: fc.constantFrom('*', '[', '{', '}', ',', '\\') }), {
-      minLength: 1,
-      maxLength: 3,
-    }),
+    fc.array(
+      fc.oneof(
+        { weight: 5, arbitrary: letter },
+        { weight: 1, arbitrary: fc.constantFrom('*', '[', '{', '}', ',', '\\') },
+      ),
+      {
+        minLength: 1,
+        maxLength: 3,
+      },
+    ),
     { minLength: 1, maxLength: 4 },
   )
   .map((names) => `/${names.map((name) => name.join('')).join('/')}`)
@@ -157,7 +192,8 @@ test('whatever a glob matches is in its directory', () => {
       } catch {
         return
       }
-      if (glob.matches(one)) assert.ok(glob.directory === '/' || one.startsWith(`${glob.directory}/`), `${text}: ${glob.directory}`)
+      if (glob.matches(one))
+        assert.ok(glob.directory === '/' || one.startsWith(`${glob.directory}/`), `${text}: ${glob.directory}`)
     }),
     { numRuns: 1000 },
   )

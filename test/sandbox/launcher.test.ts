@@ -1,7 +1,18 @@
 /** The launcher, run for real: as this machine's program and, where there is an emulator, as the other processor's. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, symlinkSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -64,7 +75,20 @@ symlinkSync('loop', at('loop'))
 /** Answers ENOSYS to close_range, which has one number everywhere, as kernels before 5.9 do. */
 const OLD_KERNEL = Uint8Array.fromHex('2000000000000000' + '15000001b4010000' + '0600000026000500' + '060000000000ff7f')
 
-const INSIDE = ['--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc', '--unshare-user', '--unshare-pid', '--cap-drop', 'ALL', '--']
+const INSIDE = [
+  '--ro-bind',
+  '/',
+  '/',
+  '--dev',
+  '/dev',
+  '--proc',
+  '/proc',
+  '--unshare-user',
+  '--unshare-pid',
+  '--cap-drop',
+  'ALL',
+  '--',
+]
 
 function bubblewrapObstacle(): string | undefined {
   const { status, error } = spawnSync('bwrap', [...INSIDE, 'true'])
@@ -191,13 +215,21 @@ function launcherTests(arch: Arch, name: string, emulator: readonly string[]): v
       const command = launcherArguments({ terminal: false, arg0: 'sh', candidates: ['/bin/sh'], args: list })
       const env = { PATH: process.env['PATH'] ?? '' }
       assert.match(run([...inherit, '/bin/sh', ...list], env).stdout, /fd\/6 .*fd\/9/)
-      assert.is(run([...inherit, ...launcher, ...command], env).stdout, '/proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 /proc/self/fd/3\n')
+      assert.is(
+        run([...inherit, ...launcher, ...command], env).stdout,
+        '/proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 /proc/self/fd/3\n',
+      )
     },
     withoutBubblewrap,
   )
 
   test(`${name}: the program leads a session`, () => {
-    const command = launcherArguments({ terminal: false, arg0: 'cat', candidates: ['/bin/cat'], args: ['/proc/self/stat'] })
+    const command = launcherArguments({
+      terminal: false,
+      arg0: 'cat',
+      candidates: ['/bin/cat'],
+      args: ['/proc/self/stat'],
+    })
     const [pid, , , , group, session] = run([...launcher, ...command]).stdout.split(' ')
     assert.is(session, pid)
     assert.is(group, pid)
@@ -213,7 +245,12 @@ function launcherTests(arch: Arch, name: string, emulator: readonly string[]): v
     async () => {
       const { master, slave } = openTerminal()
       const script = 'tty; echo a terminal >/dev/tty; cut -d " " -f 1,6,8 /proc/$$/stat; exec sleep 30'
-      const command = launcherArguments({ terminal: true, arg0: 'sh', candidates: ['/no/such', '/bin/sh'], args: ['-c', script] })
+      const command = launcherArguments({
+        terminal: true,
+        arg0: 'sh',
+        candidates: ['/no/such', '/bin/sh'],
+        args: ['-c', script],
+      })
       const [file, ...args] = [...launcher, ...command] as [string, ...string[]]
       const child = spawn(file, args, { stdio: [slave, slave, slave] })
       try {
@@ -253,7 +290,11 @@ maybe(
       candidates: ['/no/such', '/bin/sh'],
       args: ['-c', 'echo $$ && echo /proc/self/fd/*'],
     })
-    const expected = { status: 0, stdout: '2\n/proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 /proc/self/fd/3\n', stderr: '' }
+    const expected = {
+      status: 0,
+      stdout: '2\n/proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 /proc/self/fd/3\n',
+      stderr: '',
+    }
     const env = { PATH: process.env['PATH'] ?? '' }
     const inside = [...INSIDE, '/proc/self/fd/5', ...command]
     assert.equal(run(['/bin/sh', '-c', 'exec bwrap "$@" 5<"$0"', at(`launcher-${native}`), ...inside], env), expected)
@@ -280,10 +321,16 @@ for (const arch of ARCHS) {
   maybe(
     `${arch}: the bytes are what the assembly beside them says`,
     () => {
-      const made = spawnSync(assembler, ['-o', at(`${arch}.o`), '-'], { input: launcherAssembly(arch), encoding: 'utf8' })
+      const made = spawnSync(assembler, ['-o', at(`${arch}.o`), '-'], {
+        input: launcherAssembly(arch),
+        encoding: 'utf8',
+      })
       assert.is(made.status, 0, made.stderr)
       assert.is(spawnSync(copier, ['-O', 'binary', '-j', '.text', at(`${arch}.o`), at(`${arch}.text`)]).status, 0)
-      assert.is(Buffer.from(launcherImage(arch).subarray(CODE_OFFSET)).toString('hex'), readFileSync(at(`${arch}.text`), 'hex'))
+      assert.is(
+        Buffer.from(launcherImage(arch).subarray(CODE_OFFSET)).toString('hex'),
+        readFileSync(at(`${arch}.text`), 'hex'),
+      )
     },
     isThere(assembler) && isThere(copier) ? undefined : `there is no ${assembler}`,
   )
@@ -291,7 +338,10 @@ for (const arch of ARCHS) {
   test(`${arch}: nothing of the image is writable, and its stack is not executable`, () => {
     const image = launcherImage(arch)
     const view = new DataView(image.buffer, image.byteOffset, image.length)
-    const segments = [0, 1].map((index) => [view.getUint32(64 + 56 * index, true), view.getUint32(68 + 56 * index, true)])
+    const segments = [0, 1].map((index) => [
+      view.getUint32(64 + 56 * index, true),
+      view.getUint32(68 + 56 * index, true),
+    ])
     assert.equal(segments, [
       [1, 4 | 1],
       [0x6474e551, 4 | 2],
@@ -302,7 +352,8 @@ for (const arch of ARCHS) {
 
   test(`${arch}: only one message reads as a denial by the sandbox`, () => {
     const text = Buffer.from(launcherImage(arch)).toString('latin1')
-    const denials = /operation not permitted|permission denied|read-only file system|seccomp|sandbox|landlock|failed to write file/gi
+    const denials =
+      /operation not permitted|permission denied|read-only file system|seccomp|sandbox|landlock|failed to write file/gi
     assert.equal(text.match(denials), ['permission denied'])
   })
 }
@@ -319,7 +370,10 @@ test('arguments are found again as the launcher reads them', () => {
     fc.property(commands, (command) => {
       const [mode, arg0, ...rest] = launcherArguments(command)
       const end = rest.indexOf('')
-      assert.equal({ terminal: mode === 't', arg0, candidates: rest.slice(0, end), args: rest.slice(end + 1) }, { ...command })
+      assert.equal(
+        { terminal: mode === 't', arg0, candidates: rest.slice(0, end), args: rest.slice(end + 1) },
+        { ...command },
+      )
     }),
   )
 })

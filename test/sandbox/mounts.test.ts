@@ -54,7 +54,8 @@ function modelOf(policy: Policy, disk: FakeDisk, { visible = [], protect = [], d
     access,
     place: disk.resolve(path),
   }))
-  const asRules = (kept: typeof places): Rule[] => kept.flatMap(({ place, access }) => (place.exists ? [{ path: place.path, access }] : []))
+  const asRules = (kept: typeof places): Rule[] =>
+    kept.flatMap(({ place, access }) => (place.exists ? [{ path: place.path, access }] : []))
   /** Laid over all others at the very same path. */
   const overriding = new Map<string, Access>()
   let rules = asRules(places)
@@ -125,8 +126,16 @@ function modelOf(policy: Policy, disk: FakeDisk, { visible = [], protect = [], d
     if (strongest(steady.filter((other) => other.place.path === place.path)) !== 'write') mustNotCome.add(missing)
   }
   for (const path of mustNotCome) if (access(parentOf(path)) !== 'write') mustNotCome.delete(path)
-  const refusals = steadied.filter(({ links }) => links.some(isMovable)).map(({ what }) => `${what} can be led elsewhere`)
-  return { access, isShaky: moved.length > 0, mustNotCome, mayBeForbidden, ...(refusals[0] === undefined ? {} : { refusal: refusals[0] }) }
+  const refusals = steadied
+    .filter(({ links }) => links.some(isMovable))
+    .map(({ what }) => `${what} can be led elsewhere`)
+  return {
+    access,
+    isShaky: moved.length > 0,
+    mustNotCome,
+    mayBeForbidden,
+    ...(refusals[0] === undefined ? {} : { refusal: refusals[0] }),
+  }
 }
 
 // ---- what a plan does, on this disk ----
@@ -151,7 +160,8 @@ function viewOf(plan: MountPlan, disk: FakeDisk): View {
   const isReachable = (path: string): boolean =>
     path === '/' ||
     plan.mounts.every(
-      (mount) => mount.kind === 'bind' || !holds(mount.path, parentOf(path)) || access(mount.path) !== 'deny' || mount.leadsOn,
+      (mount) =>
+        mount.kind === 'bind' || !holds(mount.path, parentOf(path)) || access(mount.path) !== 'deny' || mount.leadsOn,
     )
   const follow = (path: string): Access | undefined => {
     const place = disk.resolve(path)
@@ -257,7 +267,8 @@ test('what is granted by a name that takes links is there by that name too', () 
     const granted = policy.rules.filter(({ access }) => access !== 'deny').map(({ path }) => path)
     for (const name of [...granted, ...(policy.minimal && needs.visible?.length === 0 ? MINIMAL : [])]) {
       const place = disk.resolve(name)
-      if (place.exists !== true || isPrivate(place.path) || model.isShaky || model.access(place.path) === 'deny') continue
+      if (place.exists !== true || isPrivate(place.path) || model.isShaky || model.access(place.path) === 'deny')
+        continue
       assert.is(view.follow(name), model.access(place.path), name)
     }
   })
@@ -266,7 +277,8 @@ test('what is granted by a name that takes links is there by that name too', () 
 test('what must not come to be in a writable directory is named, and nothing else is', () => {
   everyPlan(({ plan, view, model, disk, policy }) => {
     const forbidden = new Map(plan.forbidden.map(({ path, isDirectory }) => [path, isDirectory]))
-    for (const path of model.mustNotCome) if (!isPrivate(path)) assert.ok(forbidden.has(path), `${path} is not forbidden`)
+    for (const path of model.mustNotCome)
+      if (!isPrivate(path)) assert.ok(forbidden.has(path), `${path} is not forbidden`)
     for (const [path, isDirectory] of forbidden) {
       assert.ok(model.mustNotCome.has(path) || model.mayBeForbidden.has(path) || model.isShaky, `${path} is forbidden`)
       assert.is(disk.kind(path), 'missing')
@@ -285,7 +297,9 @@ test('what must not come to be in a writable directory is named, and nothing els
 test('no directory on the way to what is not writable can be moved aside', () => {
   everyPlan(({ plan, view }) => {
     const mountPoints = new Set(['/', ...plan.mounts.map(({ path }) => path)])
-    const heldBack = [...plan.mounts.filter(({ path }) => view.access(path) !== 'write'), ...plan.forbidden].map(({ path }) => path)
+    const heldBack = [...plan.mounts.filter(({ path }) => view.access(path) !== 'write'), ...plan.forbidden].map(
+      ({ path }) => path,
+    )
     for (const path of heldBack) {
       for (let above = parentOf(path); above !== '/'; above = parentOf(above)) {
         if (isPrivate(above) || view.access(parentOf(above)) !== 'write') continue
@@ -298,10 +312,12 @@ test('no directory on the way to what is not writable can be moved aside', () =>
 test('no mount hides one that was laid before, or is laid twice', () => {
   everyPlan(({ plan, disk }) => {
     for (const [index, { path, kind }] of plan.mounts.entries()) {
-      for (const earlier of plan.mounts.slice(0, index)) assert.not(holds(path, earlier.path), `${path} hides ${earlier.path}`)
+      for (const earlier of plan.mounts.slice(0, index))
+        assert.not(holds(path, earlier.path), `${path} hides ${earlier.path}`)
       assert.is.not(path, '/')
       assert.ok(disk.realPaths.includes(path), `${path} takes a link, or is not there`)
-      if (kind === 'mask') assert.is((plan.mounts[index] as { isDirectory: boolean }).isDirectory, disk.isDirectory(path))
+      if (kind === 'mask')
+        assert.is((plan.mounts[index] as { isDirectory: boolean }).isDirectory, disk.isDirectory(path))
     }
     for (const { path, text } of plan.links) {
       assert.is(disk.kind(path), 'link')
@@ -320,10 +336,13 @@ test('a plan does not depend on the order of the rules', () => {
   fc.assert(
     fc.property(anyScene, fc.infiniteStream(fc.nat()), ({ tree, policy }, dice) => {
       const disk = fakeDisk(tree)
-      const sorted = policy.rules.map((rule) => ({ rule, key: dice.next().value as number })).sort((a, b) => a.key - b.key)
+      const sorted = policy.rules
+        .map((rule) => ({ rule, key: dice.next().value as number }))
+        .sort((a, b) => a.key - b.key)
       const shuffled = { ...policy, rules: sorted.map(({ rule }) => rule) }
       const [one, other] = [planned(policy, disk, {}), planned(shuffled, disk, {})]
-      if (one instanceof RpcError || other instanceof RpcError) assert.ok(one instanceof RpcError && other instanceof RpcError)
+      if (one instanceof RpcError || other instanceof RpcError)
+        assert.ok(one instanceof RpcError && other instanceof RpcError)
       else assert.equal(other, one)
     }),
     { numRuns: RUNS },
@@ -332,7 +351,13 @@ test('a plan does not depend on the order of the rules', () => {
 
 // ---- cases, each of which has a reason ----
 
-function plan(tree: Tree, rules: Record<string, Access>, needs: PlanNeeds = {}, minimal = false, locked: string[] = []): MountPlan {
+function plan(
+  tree: Tree,
+  rules: Record<string, Access>,
+  needs: PlanNeeds = {},
+  minimal = false,
+  locked: string[] = [],
+): MountPlan {
   const asRules = Object.entries(rules).map(([path, access]) => ({ path, access }))
   return planMounts({ rules: asRules, minimal, denyGlobs: [], network: 'restricted' }, fakeDisk(tree, locked), needs)
 }
@@ -368,7 +393,9 @@ test('protected names that are not there are kept from coming, as directories', 
 
 test('protected names below a workspace are nobody’s concern', () => {
   assert.equal(
-    plan({ w: { ...WHOLE, x: { '.git': {} } } }, { '/w': 'write' }).mounts.filter(({ path }) => path.startsWith('/w/x')),
+    plan({ w: { ...WHOLE, x: { '.git': {} } } }, { '/w': 'write' }).mounts.filter(({ path }) =>
+      path.startsWith('/w/x'),
+    ),
     [],
   )
 })
@@ -389,10 +416,16 @@ test('a file that may be written has no protected names below it', () => {
 
 test('what may be read or written below a denied directory is there, and the directory lets through', () => {
   assert.equal(
-    plan({ d: { x: { r: {}, w: WHOLE }, s: {} } }, { '/': 'read', '/d': 'deny', '/d/x/r': 'read', '/d/x/w': 'write' }).mounts.slice(0, 3),
+    plan(
+      { d: { x: { r: {}, w: WHOLE }, s: {} } },
+      { '/': 'read', '/d': 'deny', '/d/x/r': 'read', '/d/x/w': 'write' },
+    ).mounts.slice(0, 3),
     [mask('/d', true, true), bind('/d/x/r'), bind('/d/x/w', true)],
   )
-  assert.equal(plan({ d: { s: {} }, f: 'text' }, { '/': 'read', '/d': 'deny', '/f': 'deny' }).mounts, [mask('/d'), mask('/f', false)])
+  assert.equal(plan({ d: { s: {} }, f: 'text' }, { '/': 'read', '/d': 'deny', '/f': 'deny' }).mounts, [
+    mask('/d'),
+    mask('/f', false),
+  ])
 })
 
 test('a denied directory lets through to a link that is granted', () => {
@@ -425,13 +458,18 @@ test('a directory that may be written is held in place where it is on the way to
     { '/w': 'write', '/w/sub/.git': 'read' },
   ] as Record<string, Access>[]) {
     assert.ok(
-      plan(tree, { '/': 'read', ...rules }).mounts.some((mount) => mount.path === '/w/sub' && mount.kind === 'bind' && mount.writable),
+      plan(tree, { '/': 'read', ...rules }).mounts.some(
+        (mount) => mount.path === '/w/sub' && mount.kind === 'bind' && mount.writable,
+      ),
     )
   }
 })
 
 test('a directory is held in place where it is on the way to what is denied, or the next sandbox would not find it', () => {
-  const { mounts } = plan({ w: { ...WHOLE, a: { b: { secret: {} } } } }, { '/': 'read', '/w': 'write', '/w/a/b/secret': 'deny' })
+  const { mounts } = plan(
+    { w: { ...WHOLE, a: { b: { secret: {} } } } },
+    { '/': 'read', '/w': 'write', '/w/a/b/secret': 'deny' },
+  )
   assert.equal(
     mounts.filter(({ path }) => path.startsWith('/w/a')),
     [bind('/w/a', true), bind('/w/a/b', true), mask('/w/a/b/secret')],
@@ -459,8 +497,14 @@ test('a link that can be changed by whoever is confined is not followed', () => 
   refuses(/\/w\/inner/, tree, { '/': 'read', '/w': 'write', '/w/inner': 'deny' })
   refuses(/\.git/, { w: { ...WHOLE, '.git': '-> src', src: {} } }, { '/': 'read', '/w': 'write' })
   // Nobody inside can change these.
-  plan({ l: '-> /w/src', w: { ...WHOLE, src: {}, r: { l: '-> ../src' } } }, { '/': 'read', '/w': 'write', '/l': 'deny' })
-  plan({ w: { ...WHOLE, src: {}, r: { l: '-> ../src' } } }, { '/': 'read', '/w': 'write', '/w/r': 'read', '/w/r/l': 'deny' })
+  plan(
+    { l: '-> /w/src', w: { ...WHOLE, src: {}, r: { l: '-> ../src' } } },
+    { '/': 'read', '/w': 'write', '/l': 'deny' },
+  )
+  plan(
+    { w: { ...WHOLE, src: {}, r: { l: '-> ../src' } } },
+    { '/': 'read', '/w': 'write', '/w/r': 'read', '/w/r/l': 'deny' },
+  )
 })
 
 test('a writable path that was replaced by a link grants nothing more than the link’s directory does', () => {
@@ -489,9 +533,14 @@ test('a writable path that was replaced by a link grants nothing more than the l
 test('the directory that a .git file points to may not be written, whoever grants it and however .git is spoken of', () => {
   const tree = { w: { ...WHOLE, '.git': 'gitdir: ../git/real' }, git: { ...WHOLE, real: {} } }
   const rules = { '/': 'read', '/w': 'write', '/git': 'write' } as const
-  for (const more of [{}, { '/git/real': 'write' }, { '/w/.git': 'read' }, { '/w/.git': 'deny' }] as Record<string, Access>[]) {
+  for (const more of [{}, { '/git/real': 'write' }, { '/w/.git': 'read' }, { '/w/.git': 'deny' }] as Record<
+    string,
+    Access
+  >[]) {
     assert.ok(
-      plan(tree, { ...rules, ...more }).mounts.some((mount) => mount.path === '/git/real' && mount.kind === 'bind' && !mount.writable),
+      plan(tree, { ...rules, ...more }).mounts.some(
+        (mount) => mount.path === '/git/real' && mount.kind === 'bind' && !mount.writable,
+      ),
       JSON.stringify(more),
     )
   }
@@ -504,7 +553,11 @@ test('the directory that a .git file points to cannot be made, nor be led elsewh
     forbidden.some(({ path }) => path === '/git/none'),
     JSON.stringify(forbidden),
   )
-  refuses(/\/git\/link/, { w: { ...WHOLE, '.git': 'gitdir: /git/link' }, git: { ...WHOLE, link: '-> real', real: {} } }, rules)
+  refuses(
+    /\/git\/link/,
+    { w: { ...WHOLE, '.git': 'gitdir: /git/link' }, git: { ...WHOLE, link: '-> real', real: {} } },
+    rules,
+  )
 })
 
 test('a protected name that is a link opens nothing', () => {
@@ -518,10 +571,18 @@ test('a protected name that is a link opens nothing', () => {
 })
 
 test('whatever is private to a sandbox stays so under a writable machine', () => {
-  const tree = { ...WHOLE, proc: { sys: {} }, dev: { shm: { x: {} }, pts: { '0': 'device' } }, sys: { kernel: { mm: {} } }, x: {} }
+  const tree = {
+    ...WHOLE,
+    proc: { sys: {} },
+    dev: { shm: { x: {} }, pts: { '0': 'device' } },
+    sys: { kernel: { mm: {} } },
+    x: {},
+  }
   const paths = (rules: Record<string, Access>): string[] => {
     const { mounts } = plan(tree, { '/': 'write', ...rules })
-    return mounts.flatMap((mount) => (mount.kind === 'bind' && mount.writable && mount.path !== '/dev/shm' ? [mount.path] : []))
+    return mounts.flatMap((mount) =>
+      mount.kind === 'bind' && mount.writable && mount.path !== '/dev/shm' ? [mount.path] : [],
+    )
   }
   assert.equal(paths({ '/proc/sys': 'read' }), [])
   assert.equal(paths({ '/dev/pts/0': 'read' }), [])
@@ -548,7 +609,11 @@ test('what is needed inside is visible by its name, though a rule denies it, and
 })
 
 test('the program itself is not writable, and cannot be moved aside', () => {
-  const { mounts } = plan({ w: { ...WHOLE, bin: { server: 'text' } } }, { '/': 'read', '/w': 'write' }, { protect: ['/w/bin/server'] })
+  const { mounts } = plan(
+    { w: { ...WHOLE, bin: { server: 'text' } } },
+    { '/': 'read', '/w': 'write' },
+    { protect: ['/w/bin/server'] },
+  )
   assert.equal(mounts.slice(-2), [bind('/w/bin', true), bind('/w/bin/server')])
 })
 
@@ -589,7 +654,10 @@ test('as many entries as there may be, with long paths, are planned within a sec
     ['deny', 'd'],
     ['read', 'none'],
   ] as [Access, string][]) {
-    const rules = Array.from({ length: 4094 }, (_, index): Rule => ({ path: `/${names.join('/')}/${name}${index}`, access }))
+    const rules = Array.from(
+      { length: 4094 },
+      (_, index): Rule => ({ path: `/${names.join('/')}/${name}${index}`, access }),
+    )
     rules.push({ path: '/', access: 'read' }, { path: `/${names[0]}`, access: 'write' })
     const time = fastest(() => planMounts({ rules, minimal: true, denyGlobs: [], network: 'restricted' }, disk))
     assert.ok(time < 1000, `${access}: ${time} ms`)

@@ -30,7 +30,10 @@ const GLOBS: Record<string, (path: string) => boolean> = {
 }
 const RELATIVE_GLOBS = ['*.env', './*.env', '~/*.env']
 
-const within = (directory: string, more: string): string[] => [...namesOf(directory), ...namesOf(more).filter((name) => name !== '.')]
+const within = (directory: string, more: string): string[] => [
+  ...namesOf(directory),
+  ...namesOf(more).filter((name) => name !== '.'),
+]
 
 function meaningOf(
   entries: readonly Entry[],
@@ -72,7 +75,10 @@ function meaningOf(
         else if (at.pattern.startsWith('/')) meaning.denies.push(GLOBS[at.pattern] as (path: string) => boolean)
         else
           meaning.denies.push(
-            (path) => path.endsWith('.env') && within(path, '').length === namesOf(directory).length + 1 && holds(directory, path),
+            (path) =>
+              path.endsWith('.env') &&
+              within(path, '').length === namesOf(directory).length + 1 &&
+              holds(directory, path),
           )
       }
     }
@@ -100,7 +106,18 @@ const path = fc.oneof(
   { weight: 8, arbitrary: fc.array(name, { maxLength: 4 }).map((names) => `/${names.join('/')}`) },
   {
     weight: 1,
-    arbitrary: fc.constantFrom('/usr', '/usr/lib/a', '/usrx', '/nix', '/nix/store', '/tmp', '/tmp/a', '/run', '/etc/a', '/home/u/x.env'),
+    arbitrary: fc.constantFrom(
+      '/usr',
+      '/usr/lib/a',
+      '/usrx',
+      '/nix',
+      '/nix/store',
+      '/tmp',
+      '/tmp/a',
+      '/run',
+      '/etc/a',
+      '/home/u/x.env',
+    ),
   },
 )
 
@@ -108,7 +125,9 @@ const entryPath: fc.Arbitrary<EntryPath> = fc.oneof(
   { weight: 8, arbitrary: path.map((path): EntryPath => ({ type: 'path', path })) },
   {
     weight: 1,
-    arbitrary: fc.constantFrom(...Object.keys(GLOBS), ...RELATIVE_GLOBS).map((pattern): EntryPath => ({ type: 'glob', pattern })),
+    arbitrary: fc
+      .constantFrom(...Object.keys(GLOBS), ...RELATIVE_GLOBS)
+      .map((pattern): EntryPath => ({ type: 'glob', pattern })),
   },
   { weight: 2, arbitrary: fc.constantFrom<EntryPath[]>({ type: 'root' }, { type: 'tmpdir' }, { type: 'slash_tmp' }) },
   { weight: 1, arbitrary: fc.constantFrom<EntryPath[]>({ type: 'minimal' }, { type: 'unknown' }) },
@@ -125,7 +144,9 @@ const entryPath: fc.Arbitrary<EntryPath> = fc.oneof(
 const maybe = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(arbitrary, { nil: undefined })
 
 const anyCase = fc.record({
-  entries: fc.array(fc.record({ at: entryPath, access: fc.constantFrom<Access[]>('read', 'write', 'write', 'deny') }), { maxLength: 6 }),
+  entries: fc.array(fc.record({ at: entryPath, access: fc.constantFrom<Access[]>('read', 'write', 'write', 'deny') }), {
+    maxLength: 6,
+  }),
   cwd: maybe(fc.constantFrom('/a', '/a/b')),
   workspaceRoots: maybe(fc.subarray(['/a', '/b/a', '/'])),
   outerCwd: maybe(fc.constantFrom('/b', '/')),
@@ -136,14 +157,20 @@ const anyCase = fc.record({
 type Case = typeof anyCase extends fc.Arbitrary<infer T> ? T : never
 
 const present = <T extends object>(all: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
-  Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> }
+  Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>
+  }
 
 /** The policy, and the model's view of the same; 'refused' is what may be. */
 function both({ entries, cwd, workspaceRoots, outerCwd, home, tmpdir }: Case): {
   meaning: Meaning
   policy: Policy | undefined | 'refused'
 } {
-  const sandbox: Sandbox = { files: { unrestricted: false, entries }, network: 'restricted', ...present({ cwd, workspaceRoots }) }
+  const sandbox: Sandbox = {
+    files: { unrestricted: false, entries },
+    network: 'restricted',
+    ...present({ cwd, workspaceRoots }),
+  }
   const normal = tmpdir === '/a//b/../ab/' ? '/a/ab' : tmpdir
   const meaning = meaningOf(entries, present({ cwd: cwd ?? outerCwd, workspaceRoots, home, tmpdir: normal }))
   try {
@@ -176,7 +203,12 @@ function paths({ targets }: Meaning): string[] {
     '/run/current-system/sw/bin',
   ]
   for (const { names } of targets)
-    all.push(`/${names.join('/')}`, `/${[...names, 'b'].join('/')}`, `/${names.join('/')}b`, `/${names.slice(0, -1).join('/')}`)
+    all.push(
+      `/${names.join('/')}`,
+      `/${[...names, 'b'].join('/')}`,
+      `/${names.join('/')}b`,
+      `/${names.slice(0, -1).join('/')}`,
+    )
   return all
 }
 
@@ -188,7 +220,8 @@ test('every path has the access that the deepest entry above it gives', () => {
       const { meaning, policy } = both(one)
       assert.is(policy === 'refused', meaning.isRefused)
       if (policy === 'refused') return
-      for (const path of paths(meaning)) assert.is(policy === undefined ? 'write' : accessOf(policy, path), accessIn(meaning, path), path)
+      for (const path of paths(meaning))
+        assert.is(policy === undefined ? 'write' : accessOf(policy, path), accessIn(meaning, path), path)
     }),
     { numRuns: RUNS },
   )
@@ -226,9 +259,12 @@ test('the order of entries means nothing', () => {
   fc.assert(
     fc.property(anyCase, (one) => {
       const [forward, backward] = [both(one), both({ ...one, entries: one.entries.toReversed() })]
-      if (forward.policy === 'refused' || backward.policy === 'refused') return assert.is(forward.policy, backward.policy)
-      if (forward.policy === undefined || backward.policy === undefined) return assert.is(forward.policy, backward.policy)
-      for (const path of paths(forward.meaning)) assert.is(accessOf(forward.policy, path), accessOf(backward.policy, path))
+      if (forward.policy === 'refused' || backward.policy === 'refused')
+        return assert.is(forward.policy, backward.policy)
+      if (forward.policy === undefined || backward.policy === undefined)
+        return assert.is(forward.policy, backward.policy)
+      for (const path of paths(forward.meaning))
+        assert.is(accessOf(forward.policy, path), accessOf(backward.policy, path))
     }),
     { numRuns: RUNS / 2 },
   )
@@ -237,13 +273,19 @@ test('the order of entries means nothing', () => {
 // ---- cases, each of which has a reason ----
 
 function resolved(entries: Entry[], more: Partial<Sandbox> = {}, surroundings: Surroundings = {}): Policy {
-  const policy = resolvePolicy({ files: { unrestricted: false, entries }, network: 'restricted', ...more }, surroundings)
+  const policy = resolvePolicy(
+    { files: { unrestricted: false, entries }, network: 'restricted', ...more },
+    surroundings,
+  )
   if (policy === undefined) throw new Error('everything may be written')
   return policy
 }
 
 const at = (path: string, access: Access): Entry => ({ at: { type: 'path', path }, access })
-const special = (type: 'root' | 'minimal' | 'tmpdir' | 'slash_tmp' | 'unknown' | 'project_roots', access: Access): Entry => ({
+const special = (
+  type: 'root' | 'minimal' | 'tmpdir' | 'slash_tmp' | 'unknown' | 'project_roots',
+  access: Access,
+): Entry => ({
   at: { type },
   access,
 })
@@ -306,15 +348,23 @@ test('a relative glob is below the cwd, whatever characters the cwd is written w
   for (const cwd of ['/w', '/', '/w/p[1]', '/w/{a,b}', '/w/*', '/w/a\\b', '/w/?', '/w/é']) {
     const policy = resolved([special('root', 'read'), glob('secret/*.env'), glob('./**/key')], { cwd })
     const inside = cwd === '/' ? '' : cwd
-    for (const path of [`${inside}/secret/.env`, `${inside}/key`, `${inside}/a/b/key`]) assert.is(accessOf(policy, path), 'deny', path)
+    for (const path of [`${inside}/secret/.env`, `${inside}/key`, `${inside}/a/b/key`])
+      assert.is(accessOf(policy, path), 'deny', path)
     for (const path of ['/x/secret/.env', `${inside}/secret/a/.env`]) assert.is(accessOf(policy, path), 'read', path)
   }
-  assert.is(accessOf(resolved([special('root', 'read'), glob('~/x*')], { cwd: '/w' }, { home: '/h[1]' }), '/h[1]/x1'), 'deny')
+  assert.is(
+    accessOf(resolved([special('root', 'read'), glob('~/x*')], { cwd: '/w' }, { home: '/h[1]' }), '/h[1]/x1'),
+    'deny',
+  )
 })
 
 test('dots in a glob are resolved like those in a path, since no path is written with them', () => {
   const denied = (pattern: string, path: string): void =>
-    assert.is(accessOf(resolved([special('root', 'read'), glob(pattern)], { cwd: '/w/a' }, { home: '/h' }), path), 'deny', pattern)
+    assert.is(
+      accessOf(resolved([special('root', 'read'), glob(pattern)], { cwd: '/w/a' }, { home: '/h' }), path),
+      'deny',
+      pattern,
+    )
   denied('../b/*.env', '/w/b/x.env')
   denied('./../b/*.env', '/w/b/x.env')
   denied('b/./*.env', '/w/a/b/x.env')
@@ -324,7 +374,10 @@ test('dots in a glob are resolved like those in a path, since no path is written
 })
 
 test('more rules than a machine can hold are refused, also those that few entries make of many workspace roots', () => {
-  const entries = Array.from({ length: 500 }, (_, index): Entry => ({ at: { type: 'project_roots', subpath: `${index}` }, access: 'read' }))
+  const entries = Array.from(
+    { length: 500 },
+    (_, index): Entry => ({ at: { type: 'project_roots', subpath: `${index}` }, access: 'read' }),
+  )
   refuses(/./, entries, { workspaceRoots: Array.from({ length: 500 }, (_, index) => `/${index}`) })
 })
 

@@ -34,7 +34,10 @@ test('a route to what is there is free of links, and what is first missing is in
   fc.assert(
     fc.property(anyTree, fc.nat(), more, (tree, pick, names) => {
       const disk = fakeDisk(tree)
-      const route = routeOf(`/${[...namesOf(disk.allPaths[pick % disk.allPaths.length] as string), ...names].join('/')}`, disk)
+      const route = routeOf(
+        `/${[...namesOf(disk.allPaths[pick % disk.allPaths.length] as string), ...names].join('/')}`,
+        disk,
+      )
       if (route.kind === 'directory' || route.kind === 'other') assert.equal(disk.resolve(route.path).crossed, [])
       if (route.firstMissing === undefined) return
       assert.is(disk.kind(route.firstMissing), 'missing')
@@ -59,7 +62,12 @@ test('dots in a link’s text are resolved where the link leads, and end at the 
 
 test('a link that leads nowhere leaves what it would lead to', () => {
   const disk = fakeDisk({ w: { l: '-> ../x/y' } })
-  assert.equal(routeOf('/w/l/z', disk), { path: '/x/y/z', kind: 'missing', firstMissing: '/x', links: [{ path: '/w/l', text: '../x/y' }] })
+  assert.equal(routeOf('/w/l/z', disk), {
+    path: '/x/y/z',
+    kind: 'missing',
+    firstMissing: '/x',
+    links: [{ path: '/w/l', text: '../x/y' }],
+  })
 })
 
 test('a path goes on below a file as little as in a circle', () => {
@@ -72,7 +80,9 @@ test('a path goes on below a file as little as in a circle', () => {
 test('as many links are followed as the kernel follows, and no more', () => {
   const chain = (length: number): Disk =>
     fakeDisk({
-      ...Object.fromEntries(Array.from({ length }, (_, index) => [`l${index}`, `-> ${index + 1 === length ? 'end' : `l${index + 1}`}`])),
+      ...Object.fromEntries(
+        Array.from({ length }, (_, index) => [`l${index}`, `-> ${index + 1 === length ? 'end' : `l${index + 1}`}`]),
+      ),
       end: {},
     })
   assert.is(routeOf('/l0', chain(40)).kind, 'directory')
@@ -88,7 +98,9 @@ test('what cannot be looked at is told apart from what is not there', () => {
 
 test('links that multiply cost no more than the kernel’s bound', () => {
   // Each leads twice through the next.
-  const tree = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`l${index}`, `-> l${index + 1}/../l${index + 1}`]))
+  const tree = Object.fromEntries(
+    Array.from({ length: 60 }, (_, index) => [`l${index}`, `-> l${index + 1}/../l${index + 1}`]),
+  )
   const started = performance.now()
   assert.is(routeOf('/l0', fakeDisk({ ...tree, l60: {} })).kind, 'unreachable')
   assert.ok(performance.now() - started < 500)

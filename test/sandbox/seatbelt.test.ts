@@ -9,7 +9,11 @@ import type { Entry, Network } from '../../src/protocol/sandbox.ts'
 /** A Mac's: /tmp is a link, /w a workspace with a .git. */
 const disk: Disk = {
   kind: (path) =>
-    path === '/tmp' ? 'link' : ['/', '/private', '/private/tmp', '/w', '/w/.git', '/w/a', '/w/a/b', '/secret', '/we"ird'].includes(path) ? 'directory' : 'missing',
+    path === '/tmp'
+      ? 'link'
+      : ['/', '/private', '/private/tmp', '/w', '/w/.git', '/w/a', '/w/a/b', '/secret', '/we"ird'].includes(path)
+        ? 'directory'
+        : 'missing',
   linkText: () => 'private/tmp',
   gitDirectory: () => undefined,
 }
@@ -25,14 +29,18 @@ function profile(entries: Entry[], network: Network = 'restricted'): string {
 /** What decides about writing or reading a path, going by the last rule that matches, as the system does. */
 function decides(text: string, operation: 'file-read*' | 'file-write*', path: string): string {
   let decision = 'deny'
-  for (const [, verdict, operations, filters] of text.matchAll(/\((allow|deny) ((?:[a-z-]+\*?)(?: [a-z-]+\*?)*) ?((?:\((?:subpath|literal|regex) (?:"(?:[^"\\]|\\.)*"\) ?)+)*)\)/g)) {
+  for (const [, verdict, operations, filters] of text.matchAll(
+    /\((allow|deny) ((?:[a-z-]+\*?)(?: [a-z-]+\*?)*) ?((?:\((?:subpath|literal|regex) (?:"(?:[^"\\]|\\.)*"\) ?)+)*)\)/g,
+  )) {
     if (!operations?.split(' ').includes(operation)) continue
-    const matched = [...(filters ?? '').matchAll(/\((subpath|literal|regex) ("(?:[^"\\]|\\.)*")\)/g)].some(([, kind, quoted]) => {
-      const value = JSON.parse(quoted as string) as string
-      if (kind === 'literal') return path === value
-      if (kind === 'regex') return new RegExp(value).test(path)
-      return value === '/' || path === value || path.startsWith(`${value}/`)
-    })
+    const matched = [...(filters ?? '').matchAll(/\((subpath|literal|regex) ("(?:[^"\\]|\\.)*")\)/g)].some(
+      ([, kind, quoted]) => {
+        const value = JSON.parse(quoted as string) as string
+        if (kind === 'literal') return path === value
+        if (kind === 'regex') return new RegExp(value).test(path)
+        return value === '/' || path === value || path.startsWith(`${value}/`)
+      },
+    )
     if (matched || filters === '') decision = verdict as string
   }
   return decision

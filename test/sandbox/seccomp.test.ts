@@ -20,28 +20,36 @@ const AUDIT = { x64: 0xc000003e, arm64: 0xc00000b7 }
 const EPERM = errno(1)
 
 /** As the kernel's headers have them: x64's asm/unistd_64.h, and for arm64 asm-generic/unistd.h. */
-const HEADERS: Record<Arch, { socket: number; socketpair: number; sendto: number; ring: number[]; refused: number[] }> = {
-  // connect, accept, bind, listen, setsockopt, ptrace, accept4, recvmmsg, sendmmsg, process_vm_readv, process_vm_writev, pidfd_getfd
-  x64: {
-    socket: 41,
-    socketpair: 53,
-    sendto: 44,
-    ring: [425, 426, 427],
-    refused: [42, 43, 49, 50, 54, 101, 288, 299, 307, 310, 311, 438],
-  },
-  // ptrace, bind, listen, accept, connect, setsockopt, accept4, recvmmsg, sendmmsg, process_vm_readv, process_vm_writev, pidfd_getfd
-  arm64: {
-    socket: 198,
-    socketpair: 199,
-    sendto: 206,
-    ring: [425, 426, 427],
-    refused: [117, 200, 201, 202, 203, 208, 242, 243, 269, 270, 271, 438],
-  },
-}
+const HEADERS: Record<Arch, { socket: number; socketpair: number; sendto: number; ring: number[]; refused: number[] }> =
+  {
+    // connect, accept, bind, listen, setsockopt, ptrace, accept4, recvmmsg, sendmmsg, process_vm_readv, process_vm_writev, pidfd_getfd
+    x64: {
+      socket: 41,
+      socketpair: 53,
+      sendto: 44,
+      ring: [425, 426, 427],
+      refused: [42, 43, 49, 50, 54, 101, 288, 299, 307, 310, 311, 438],
+    },
+    // ptrace, bind, listen, accept, connect, setsockopt, accept4, recvmmsg, sendmmsg, process_vm_readv, process_vm_writev, pidfd_getfd
+    arm64: {
+      socket: 198,
+      socketpair: 199,
+      sendto: 206,
+      ring: [425, 426, 427],
+      refused: [117, 200, 201, 202, 203, 208, 242, 243, 269, 270, 271, 438],
+    },
+  }
 
 const low = (value: bigint): number => Number(BigInt.asUintN(32, value))
 
-function expected(arch: Arch, network: (typeof NETWORKS)[number], nr: number, domain: bigint, type: bigint, address = 0n): number {
+function expected(
+  arch: Arch,
+  network: (typeof NETWORKS)[number],
+  nr: number,
+  domain: bigint,
+  type: bigint,
+  address = 0n,
+): number {
   const { socket, socketpair, sendto, ring, refused } = HEADERS[arch]
   if (arch === 'x64' && (nr >= 2 ** 30 || (nr > 511 && nr < 548))) return EPERM
   if (ring.includes(nr)) return EPERM
@@ -53,12 +61,23 @@ function expected(arch: Arch, network: (typeof NETWORKS)[number], nr: number, do
 }
 
 const programs = ARCHS.flatMap((arch) =>
-  NETWORKS.map((network) => ({ arch, network, program: readProgram(seccompFilter(arch, network)), name: `${arch}, ${network}` })),
+  NETWORKS.map((network) => ({
+    arch,
+    network,
+    program: readProgram(seccompFilter(arch, network)),
+    name: `${arch}, ${network}`,
+  })),
 )
 
 for (const { arch, network, program, name } of programs) {
   test(`${name}: every call is answered as the table says, whatever its arguments`, () => {
-    const known = [HEADERS[arch].socket, HEADERS[arch].socketpair, HEADERS[arch].sendto, ...HEADERS[arch].ring, ...HEADERS[arch].refused]
+    const known = [
+      HEADERS[arch].socket,
+      HEADERS[arch].socketpair,
+      HEADERS[arch].sendto,
+      ...HEADERS[arch].ring,
+      ...HEADERS[arch].refused,
+    ]
     const nr = fc.oneof(
       fc.constantFrom(...known),
       fc.constantFrom(HEADERS[arch].socket, HEADERS[arch].socketpair),
@@ -69,7 +88,10 @@ for (const { arch, network, program, name } of programs) {
     // The kernel takes ints: what is above them is not looked at.
     const int = (...likely: number[]) =>
       fc
-        .tuple(fc.oneof(fc.constantFrom(...likely), fc.integer({ min: 0, max: 0xffffffff })), fc.constantFrom(0, 1, 0xffffffff))
+        .tuple(
+          fc.oneof(fc.constantFrom(...likely), fc.integer({ min: 0, max: 0xffffffff })),
+          fc.constantFrom(0, 1, 0xffffffff),
+        )
         .map(([below, above]) => (BigInt(above) << 32n) | BigInt(below))
     const domain = int(0, 1, 2, 10, 16, 40, 0x10001, 0x80000001)
     const type = int(0, 1, 2, 3, 5, 0x801, 0x80801, 0x80005, 0x80002, 0x803, 0x11)
@@ -77,7 +99,10 @@ for (const { arch, network, program, name } of programs) {
     const args = fc.tuple(domain, type, fc.constant(0n), fc.constant(0n), address)
     fc.assert(
       fc.property(nr, args, (nr, args) => {
-        assert.is(runFilter(program, { nr, arch: AUDIT[arch], args }), expected(arch, network, nr, args[0], args[1], args[4]))
+        assert.is(
+          runFilter(program, { nr, arch: AUDIT[arch], args }),
+          expected(arch, network, nr, args[0], args[1], args[4]),
+        )
       }),
       { numRuns: 3000 },
     )
@@ -87,14 +112,19 @@ for (const { arch, network, program, name } of programs) {
     for (let nr = 0; nr < 1024; nr++) {
       for (const domain of [1n, 2n, 40n]) {
         const args = [domain, 1n]
-        assert.is(runFilter(program, { nr, arch: AUDIT[arch], args }), expected(arch, network, nr, domain, 1n), `${nr} of ${domain}`)
+        assert.is(
+          runFilter(program, { nr, arch: AUDIT[arch], args }),
+          expected(arch, network, nr, domain, 1n),
+          `${nr} of ${domain}`,
+        )
       }
     }
   })
 
   test(`${name}: another processor's calls end the process`, () => {
     for (const other of [AUDIT[arch === 'x64' ? 'arm64' : 'x64'], 0x40000003, 0x40000028, 0, 0xffffffff]) {
-      for (const nr of [0, 1, HEADERS[arch].socket, 0x40000000]) assert.is(runFilter(program, { nr, arch: other }), KILL_PROCESS)
+      for (const nr of [0, 1, HEADERS[arch].socket, 0x40000000])
+        assert.is(runFilter(program, { nr, arch: other }), KILL_PROCESS)
     }
   })
 
@@ -185,8 +215,19 @@ real(
   'restricted: the kernel refuses what reaches others, and lets pairs of sockets be used',
   () => {
     const answers = probe(seccompFilter(arch, 'restricted'))
-    const sockets = ['inet', 'inet, long domain', 'netlink', 'vsock', 'datagram', 'datagram with flags', 'raw', 'datagram pair', 'raw pair']
-    for (const name of [...sockets, 'connect', 'io_uring', 'ptrace of nobody', ...X32]) assert.is(answers[name], 1, name)
+    const sockets = [
+      'inet',
+      'inet, long domain',
+      'netlink',
+      'vsock',
+      'datagram',
+      'datagram with flags',
+      'raw',
+      'datagram pair',
+      'raw pair',
+    ]
+    for (const name of [...sockets, 'connect', 'io_uring', 'ptrace of nobody', ...X32])
+      assert.is(answers[name], 1, name)
     for (const name of ['stream', 'seqpacket pair', 'pair', 'sendmsg', 'getpid']) assert.is(answers[name], 0, name)
   },
   withoutPerl,

@@ -1,7 +1,19 @@
 /** The audit log of the real server: who started what, and how it ended. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -28,7 +40,8 @@ function checkRuns(lines: readonly Line[]): void {
       assert.not(open.has(run), `run ${run} starts twice`)
       open.add(run)
     }
-    if (event === 'end' || (event === 'refused' && run !== null)) assert.ok(open.delete(run), `run ${run} ends without a start, or twice`)
+    if (event === 'end' || (event === 'refused' && run !== null))
+      assert.ok(open.delete(run), `run ${run} ends without a start, or twice`)
   }
   assert.equal([...open], [], 'runs without an end')
 }
@@ -58,15 +71,26 @@ test('who joins in and what they do is written down as what was done to the proc
   const [joined, refused] = of('attach').map((line) => without(line, 'connection'))
   assert.equal(joined, { event: 'attach', run: 1, session: guest.sessionId, process: 'a' })
   assert.equal(refused, { event: 'attach', run: 7, session: guest.sessionId, process: 'b', reason: 'unknown run 7' })
-  assert.equal(of('signal').map((line) => without(line, 'connection')), [{ event: 'signal', ...known, signal: 'user1' }])
-  assert.equal(of('terminate').map((line) => without(line, 'connection')), [{ event: 'terminate', ...known, running: false }])
+  assert.equal(
+    of('signal').map((line) => without(line, 'connection')),
+    [{ event: 'signal', ...known, signal: 'user1' }],
+  )
+  assert.equal(
+    of('terminate').map((line) => without(line, 'connection')),
+    [{ event: 'terminate', ...known, running: false }],
+  )
 })
 
 test('a process leaves its start, its pid and its end, with who asked, and no value of a variable, input or output', async () => {
   const path = newPath()
   const server = await startServer(['--audit-log', path], { ...process.env, OWN_SECRET: 'hidden-own' })
   const client = await Client.connect(server.url)
-  await client.start('p', ['/bin/sh', '-c', 'echo $$ hidden-"output"; cat; exit 3', 'an argument'], { env: { A: 'hidden-value', PATH: '/usr/bin:/bin' }, cwd: '/tmp', pipeStdin: true, arg0: 'nickname' })
+  await client.start('p', ['/bin/sh', '-c', 'echo $$ hidden-"output"; cat; exit 3', 'an argument'], {
+    env: { A: 'hidden-value', PATH: '/usr/bin:/bin' },
+    cwd: '/tmp',
+    pipeStdin: true,
+    arg0: 'nickname',
+  })
   await client.request('process/write', { processId: 'p', chunk: Buffer.from('hidden-input\n').toString('base64') })
   await client.until(() => client.outputOf('p').includes('hidden-input'))
   const pid = Number(/^\d+/.exec(client.outputOf('p').toString())?.[0])
@@ -88,7 +112,16 @@ test('a process leaves its start, its pid and its end, with who asked, and no va
   assert.equal([number, name], [1, 'test'])
   assert.match(peer, /^127\.0\.0\.1:\d+$/)
   const argv = ['/bin/sh', '-c', 'echo $$ hidden-"output"; cat; exit 3', 'an argument']
-  assert.equal(without(start, 'connection'), { event: 'start', ...known, argv, arg0: 'nickname', cwd: '/tmp', env: ['A', 'PATH'], tty: false, sandbox: 'none' })
+  assert.equal(without(start, 'connection'), {
+    event: 'start',
+    ...known,
+    argv,
+    arg0: 'nickname',
+    cwd: '/tmp',
+    env: ['A', 'PATH'],
+    tty: false,
+    sandbox: 'none',
+  })
   assert.equal(without(started), { event: 'started', ...known, pid })
   assert.equal(without(signal, 'connection'), { event: 'signal', session: client.sessionId, process: 'p' })
   assert.equal(without(end, 'ms'), { event: 'end', ...known, pid, exitCode: 130, outputBytes: bytes, killed: false })
@@ -114,7 +147,10 @@ test('the file is its owner’s alone, and lines are added to what is there', as
   await eventually(() => linesOf(path).length === 5)
   writeFileSync(path, '')
   await server.stop()
-  assert.equal(linesOf(path).map(({ event }) => event), ['serverStopped'])
+  assert.equal(
+    linesOf(path).map(({ event }) => event),
+    ['serverStopped'],
+  )
 })
 
 test('a file that cannot be opened ends the server at once with one line', async () => {
@@ -157,7 +193,9 @@ test('starts that are refused are told with the reason, whatever refused them, o
   const lines = linesOf(path)
   checkRuns(lines)
   assert.equal(
-    lines.filter(({ event }) => event === 'refused').map(({ run, process, argv, reason }) => [run, process, argv, String(reason).slice(0, 24)]),
+    lines
+      .filter(({ event }) => event === 'refused')
+      .map(({ run, process, argv, reason }) => [run, process, argv, String(reason).slice(0, 24)]),
     [
       [null, 'early', params.argv, 'client must call initial'],
       [null, 'lives', params.argv, 'process lives already ex'],
@@ -185,10 +223,21 @@ test('every start has an end, however it ends: by itself, terminated, with its s
   await leaving.start('exited', ['/bin/sh', '-c', 'sleep 100 & exit 5'])
   await leaving.until(() => leaving.eventsOf('exited').length > 0)
   await leaving.drop()
-  await eventually(() => linesOf(path).filter(({ event }) => event === 'end').length === 4, 20_000, 'the end of an expired session')
+  await eventually(
+    () => linesOf(path).filter(({ event }) => event === 'end').length === 4,
+    20_000,
+    'the end of an expired session',
+  )
   await client.start('stopped', ['/bin/sleep', '100'])
   // Those that are about to start when the server ends.
-  for (let index = 0; index < 20; index++) void client.ask('process/start', { processId: `late-${index}`, argv: ['/bin/sleep', '100'], cwd: '/', env: {}, tty: index % 2 === 0 })
+  for (let index = 0; index < 20; index++)
+    void client.ask('process/start', {
+      processId: `late-${index}`,
+      argv: ['/bin/sleep', '100'],
+      cwd: '/',
+      env: {},
+      tty: index % 2 === 0,
+    })
   assert.is(await server.stop(), 0)
 
   const lines = linesOf(path)
@@ -205,7 +254,9 @@ test('every start has an end, however it ends: by itself, terminated, with its s
     ],
   )
   // A shell that has long exited took as long as it ran, and not as long as its child.
-  const [expires, exited] = ['expires', 'exited'].map((id) => ends.find((line) => line['process'] === id)?.['ms'] as number)
+  const [expires, exited] = ['expires', 'exited'].map(
+    (id) => ends.find((line) => line['process'] === id)?.['ms'] as number,
+  )
   assert.ok((expires as number) >= 1000 && (exited as number) < (expires as number))
   assert.equal(
     lines.filter(({ event }) => event === 'terminate').map(({ process, running }) => [process, running]),
@@ -236,7 +287,9 @@ test('what a client names at length is cut, with a mark', async () => {
   assert.equal([mark, ...rest], ['… (2 more)'])
   assert.ok(first['process'].length < 300)
   assert.is(second['argv'].at(-1), `… (${70_001 - second['argv'].length + 1} more)`)
-  const sizes = readFileSync(path, 'utf8').split('\n').map((line) => line.length)
+  const sizes = readFileSync(path, 'utf8')
+    .split('\n')
+    .map((line) => line.length)
   assert.ok(Math.max(...sizes) < 4 * auditText)
 })
 
@@ -259,7 +312,10 @@ test('a line that a killed server left behind in part is ended before the next',
   await server.stop()
   const [torn, ...whole] = readFileSync(path, 'utf8').split('\n')
   assert.is(torn, '{"time":"2026-01-01T00:00:00.000Z","event":"server')
-  assert.equal(whole.slice(0, -1).map((line) => JSON.parse(line).event), ['serverStarted', 'serverStopped'])
+  assert.equal(
+    whole.slice(0, -1).map((line) => JSON.parse(line).event),
+    ['serverStarted', 'serverStopped'],
+  )
 })
 
 test('where it cannot be written nothing is started, and all else goes on', async () => {
@@ -269,15 +325,28 @@ test('where it cannot be written nothing is started, and all else goes on', asyn
   const client = await Client.connect(server.url)
   const mark = join(folder, 'must-not-be-there')
   for (const tty of [false, true]) {
-    const { error } = await client.ask('process/start', { processId: 'p', argv: ['/usr/bin/touch', mark], cwd: '/', env: {}, tty })
-    assert.equal(error, { code: -32603, message: 'process/start is refused: the audit log cannot be written: No space left on device (os error 28)' })
+    const { error } = await client.ask('process/start', {
+      processId: 'p',
+      argv: ['/usr/bin/touch', mark],
+      cwd: '/',
+      env: {},
+      tty,
+    })
+    assert.equal(error, {
+      code: -32603,
+      message: 'process/start is refused: the audit log cannot be written: No space left on device (os error 28)',
+    })
   }
   await client.request('fs/getMetadata', { path: '/' })
   assert.is(await server.stop(), 0)
   assert.not(existsSync(mark))
   // Said once, not for every line.
   assert.equal(
-    server.stderr().trim().split('\n').map((line) => JSON.parse(line).event),
+    server
+      .stderr()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).event),
     ['auditFailed'],
   )
 })
@@ -292,59 +361,82 @@ const obstacle =
       : 'no tmpfs can be mounted'
 const withDisk = obstacle === undefined ? test : (title: string) => test.skip(`${title} [not shown here: ${obstacle}]`)
 
-withDisk('a disk that is full stops starts until there is room; running processes end meanwhile, and their ends are told then', async () => {
-  const path = join(mountPoint, 'audit')
-  const ballast = join(mountPoint, 'ballast')
-  const server = await startServer(['--audit-log', path, '--log-level', 'warn'])
-  const client = await Client.connect(server.url)
-  for (const id of ['a', 'b']) await client.start(id, ['/bin/cat'], { pipeStdin: true })
-  assert.throws(() => {
-    for (;;) appendFileSync(ballast, 'x'.repeat(100))
-  }, /ENOSPC|os error 28/)
-  // The last page of the file may have room for some lines yet, and takes the last one in part.
-  let started = 0
-  let refusal: { code: number; message: string } | undefined
-  while (refusal === undefined && started < 1000) {
-    const { error } = await client.ask('process/start', { processId: `fill-${started}`, argv: ['/bin/true'], cwd: '/', env: {}, tty: false })
-    if (error === undefined) started++
-    refusal = error
-  }
-  assert.is(refusal?.code, -32603)
-  assert.match(refusal?.message ?? '', 'the audit log cannot be written: No space left on device')
-  await client.request('process/terminate', { processId: 'a' })
-  await client.closed('a')
-
-  unlinkSync(ballast)
-  // By itself, without a start.
-  await eventually(() => server.stderr().includes('auditRecovered'), 20_000, 'recovery')
-  assert.is((await client.run('again', ['/bin/echo', 'x'])).output, 'x\n')
-  await client.close()
-  assert.is(await server.stop(), 0)
-  const text = readFileSync(path, 'utf8').split('\n')
-  assert.is(text.pop(), '')
-  const whole: Line[] = []
-  let torn = 0
-  for (const line of text) {
-    try {
-      whole.push(JSON.parse(line) as Line)
-    } catch {
-      torn++
+withDisk(
+  'a disk that is full stops starts until there is room; running processes end meanwhile, and their ends are told then',
+  async () => {
+    const path = join(mountPoint, 'audit')
+    const ballast = join(mountPoint, 'ballast')
+    const server = await startServer(['--audit-log', path, '--log-level', 'warn'])
+    const client = await Client.connect(server.url)
+    for (const id of ['a', 'b']) await client.start(id, ['/bin/cat'], { pipeStdin: true })
+    assert.throws(() => {
+      for (;;) appendFileSync(ballast, 'x'.repeat(100))
+    }, /ENOSPC|os error 28/)
+    // The last page of the file may have room for some lines yet, and takes the last one in part.
+    let started = 0
+    let refusal: { code: number; message: string } | undefined
+    while (refusal === undefined && started < 1000) {
+      const { error } = await client.ask('process/start', {
+        processId: `fill-${started}`,
+        argv: ['/bin/true'],
+        cwd: '/',
+        env: {},
+        tty: false,
+      })
+      if (error === undefined) started++
+      refusal = error
     }
-  }
-  assert.ok(torn <= 1, `${torn} lines torn`)
-  checkRuns(whole)
-  const ends = whole.filter(({ event }) => event === 'end').map(({ process }) => process)
-  for (const id of ['a', 'b', 'again']) assert.is(ends.filter((each) => each === id).length, 1, id)
-  assert.is(whole.filter(({ event, process }) => event === 'start' && String(process).startsWith('fill-')).length, started)
-  assert.ok(whole.some(({ event, lines }) => event === 'lost' && lines > 0))
-  assert.equal(
-    server.stderr().trim().split('\n').map((line) => JSON.parse(line).event),
-    ['auditFailed', 'auditRecovered'],
-  )
-})
+    assert.is(refusal?.code, -32603)
+    assert.match(refusal?.message ?? '', 'the audit log cannot be written: No space left on device')
+    await client.request('process/terminate', { processId: 'a' })
+    await client.closed('a')
+
+    unlinkSync(ballast)
+    // By itself, without a start.
+    await eventually(() => server.stderr().includes('auditRecovered'), 20_000, 'recovery')
+    assert.is((await client.run('again', ['/bin/echo', 'x'])).output, 'x\n')
+    await client.close()
+    assert.is(await server.stop(), 0)
+    const text = readFileSync(path, 'utf8').split('\n')
+    assert.is(text.pop(), '')
+    const whole: Line[] = []
+    let torn = 0
+    for (const line of text) {
+      try {
+        whole.push(JSON.parse(line) as Line)
+      } catch {
+        torn++
+      }
+    }
+    assert.ok(torn <= 1, `${torn} lines torn`)
+    checkRuns(whole)
+    const ends = whole.filter(({ event }) => event === 'end').map(({ process }) => process)
+    for (const id of ['a', 'b', 'again']) assert.is(ends.filter((each) => each === id).length, 1, id)
+    assert.is(
+      whole.filter(({ event, process }) => event === 'start' && String(process).startsWith('fill-')).length,
+      started,
+    )
+    assert.ok(whole.some(({ event, lines }) => event === 'lost' && lines > 0))
+    assert.equal(
+      server
+        .stderr()
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).event),
+      ['auditFailed', 'auditRecovered'],
+    )
+  },
+)
 
 const readOnly = {
-  permissions: { type: 'managed', file_system: { type: 'restricted', entries: [{ path: { type: 'special', value: { kind: 'root' } }, access: 'read' }] }, network: 'restricted' },
+  permissions: {
+    type: 'managed',
+    file_system: {
+      type: 'restricted',
+      entries: [{ path: { type: 'special', value: { kind: 'root' } }, access: 'read' }],
+    },
+    network: 'restricted',
+  },
   cwd: 'file:///tmp',
 }
 
@@ -352,7 +444,14 @@ test('a sandboxed command is told as such, and has no way to the file', async ()
   const path = newPath()
   const server = await startServer(['--audit-log', path])
   const client = await Client.connect(server.url)
-  const { error } = await client.ask('process/start', { processId: 'p', argv: ['/bin/sh', '-c', 'ls -l /proc/self/fd; echo >> "$1"', 'sh', path], cwd: '/tmp', env: { PATH: '/usr/bin:/bin' }, tty: false, sandbox: readOnly })
+  const { error } = await client.ask('process/start', {
+    processId: 'p',
+    argv: ['/bin/sh', '-c', 'ls -l /proc/self/fd; echo >> "$1"', 'sh', path],
+    cwd: '/tmp',
+    env: { PATH: '/usr/bin:/bin' },
+    tty: false,
+    sandbox: readOnly,
+  })
   if (error === undefined) {
     await client.closed('p')
     assert.not.match(client.outputOf('p', 'stdout').toString(), path)
@@ -376,8 +475,19 @@ onLinux('a start that is under way when the server ends has its end, too', async
   writeFileSync(slow, '#!/bin/sh\nexec sleep 5\n', { mode: 0o755 })
   const [command, args] = serverCommand(['--listen', 'stdio', '--audit-log', path, '--bwrap', slow])
   const child = spawn(command, args, { stdio: ['pipe', 'ignore', 'ignore'] })
-  const params = { processId: 'p', argv: ['/bin/true'], cwd: '/', env: {}, tty: false, sandbox: { ...readOnly, cwd: 'file:///usr' } }
-  for (const message of [{ id: 1, method: 'initialize', params: { clientName: 'c' } }, { method: 'initialized' }, { id: 2, method: 'process/start', params }]) {
+  const params = {
+    processId: 'p',
+    argv: ['/bin/true'],
+    cwd: '/',
+    env: {},
+    tty: false,
+    sandbox: { ...readOnly, cwd: 'file:///usr' },
+  }
+  for (const message of [
+    { id: 1, method: 'initialize', params: { clientName: 'c' } },
+    { method: 'initialized' },
+    { id: 2, method: 'process/start', params },
+  ]) {
     child.stdin.write(`${JSON.stringify(message)}\n`)
   }
   await eventually(() => existsSync(path) && linesOf(path).some(({ event }) => event === 'start'), 20_000, 'a start')
@@ -385,7 +495,12 @@ onLinux('a start that is under way when the server ends has its end, too', async
   await once(child, 'exit')
   const lines = linesOf(path)
   assert.equal(
-    lines.map(({ event, killed, exitCode, connection }) => [event, killed ?? null, exitCode ?? null, connection?.peer ?? null]),
+    lines.map(({ event, killed, exitCode, connection }) => [
+      event,
+      killed ?? null,
+      exitCode ?? null,
+      connection?.peer ?? null,
+    ]),
     [
       ['serverStarted', null, null, null],
       ['start', null, null, 'stdio'],

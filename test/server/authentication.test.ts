@@ -60,7 +60,10 @@ const CAPABILITY_ROWS: readonly (readonly [string | undefined, number, string])[
 ]
 
 test('a capability token from a file, or known by its digest, lets in who sends it, and tells the others what they sent', async () => {
-  for (const args of [['--ws-token-file', tokenFile], ['--ws-token-sha256', sha256(TOKEN).toUpperCase()]]) {
+  for (const args of [
+    ['--ws-token-file', tokenFile],
+    ['--ws-token-sha256', sha256(TOKEN).toUpperCase()],
+  ]) {
     await withServer(['--ws-auth', 'capability-token', ...args], async ({ port }) => {
       for (const [authorization, status, text] of CAPABILITY_ROWS) {
         const answer = await upgrade(port, '/', authorization === undefined ? [] : [`Authorization: ${authorization}`])
@@ -71,7 +74,16 @@ test('a capability token from a file, or known by its digest, lets in who sends 
       // The first of several counts, and no other place.
       assert.is((await upgrade(port, '/', ['Authorization: Bearer x', `Authorization: Bearer ${TOKEN}`])).status, 401)
       assert.is((await upgrade(port, `/?token=${TOKEN}&access_token=${TOKEN}`)).status, 401)
-      assert.is((await upgrade(port, '/', [`Sec-WebSocket-Protocol: ${TOKEN}`, `Cookie: token=${TOKEN}`, `Proxy-Authorization: Bearer ${TOKEN}`])).status, 401)
+      assert.is(
+        (
+          await upgrade(port, '/', [
+            `Sec-WebSocket-Protocol: ${TOKEN}`,
+            `Cookie: token=${TOKEN}`,
+            `Proxy-Authorization: Bearer ${TOKEN}`,
+          ])
+        ).status,
+        401,
+      )
     })
   }
 })
@@ -119,9 +131,15 @@ test('nothing that follows an upgrade without a token is read', async () => {
   })
 })
 
-const encode = (part: object | string): string => Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url')
+const encode = (part: object | string): string =>
+  Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url')
 
-function jwt(claims: object | string, header: object = { alg: 'HS256', typ: 'JWT' }, key = SECRET, hash = 'sha256'): string {
+function jwt(
+  claims: object | string,
+  header: object = { alg: 'HS256', typ: 'JWT' },
+  key = SECRET,
+  hash = 'sha256',
+): string {
   const signed = `${encode(header)}.${encode(claims)}`
   return `${signed}.${createHmac(hash, key).update(signed).digest('base64url')}`
 }
@@ -138,7 +156,16 @@ async function judges(port: number, rows: readonly Row[]): Promise<void> {
 }
 
 test('a signed token is judged by its signature, its times, its issuer and its audience, in this order', async () => {
-  const args = ['--ws-auth', 'signed-bearer-token', '--ws-shared-secret-file', secretFile, '--ws-issuer', ' me ', '--ws-audience', 'us']
+  const args = [
+    '--ws-auth',
+    'signed-bearer-token',
+    '--ws-shared-secret-file',
+    secretFile,
+    '--ws-issuer',
+    ' me ',
+    '--ws-audience',
+    'us',
+  ]
   await withServer(args, async ({ port }) => {
     const good = { exp: now(300), iss: 'me', aud: 'us' }
     const invalid = 'invalid websocket jwt'
@@ -154,7 +181,11 @@ test('a signed token is judged by its signature, its times, its issuer and its a
       ['HS512', jwt(good, { alg: 'HS512' }, SECRET, 'sha512'), invalid],
       ['HS384', jwt(good, { alg: 'HS384' }, SECRET, 'sha384'), invalid],
       ['HS512 that says HS256', jwt(good, undefined, SECRET, 'sha512'), invalid],
-      ['another payload under the signature', jwt(good).replace(/\.[^.]+\./, `.${encode({ ...good, exp: now(900) })}.`), invalid],
+      [
+        'another payload under the signature',
+        jwt(good).replace(/\.[^.]+\./, `.${encode({ ...good, exp: now(900) })}.`),
+        invalid,
+      ],
       ['padded', `${jwt(good)}=`, invalid],
       ['critical extension', jwt(good, { alg: 'HS256', crit: ['x'], x: 1 }), invalid],
       ['garbage', 'x.y.z', invalid],
@@ -194,7 +225,16 @@ test('a signed token is judged by its signature, its times, its issuer and its a
 })
 
 test('a blank issuer or audience is none, and the skew can be set', async () => {
-  const args = ['--ws-auth', 'signed-bearer-token', '--ws-shared-secret-file', secretFile, '--ws-issuer', ' ', '--ws-audience', '']
+  const args = [
+    '--ws-auth',
+    'signed-bearer-token',
+    '--ws-shared-secret-file',
+    secretFile,
+    '--ws-issuer',
+    ' ',
+    '--ws-audience',
+    '',
+  ]
   await withServer([...args, '--ws-max-clock-skew-seconds', '0'], ({ port }) =>
     judges(port, [
       ['no names', jwt({ exp: now(300) }), ''],
@@ -219,7 +259,11 @@ test('clients that leave while their token is looked at leave nothing behind', a
     const { port } = server
     const authorization = [`Authorization: Bearer ${jwt({ exp: now(300) })}`]
     assert.is((await upgrade(port, '/', authorization)).status, 101)
-    await eventually(async () => /^exec_server_connections 0$/m.test((await get(port, '/metrics', authorization)).body), 10_000, 'its end')
+    await eventually(
+      async () => /^exec_server_connections 0$/m.test((await get(port, '/metrics', authorization)).body),
+      10_000,
+      'its end',
+    )
     const before = descriptors(server)
     for (let round = 0; round < 100; round++) {
       const socket = connect(port, '127.0.0.1')
@@ -244,7 +288,17 @@ test('the printed URL is the token: nothing else lets in', async () => {
     const token = url.slice(-43)
     const other = `${token[0] === 'A' ? 'B' : 'A'}${token.slice(1)}`
     const wrong = 'invalid capability: connect to the URL that the server printed'
-    for (const guess of [other, token.slice(0, -1), `${token}A`, token.toLowerCase(), 'x', '%00', '..%2f', token.slice(0, -1) + '*', 'x'.repeat(4000)]) {
+    for (const guess of [
+      other,
+      token.slice(0, -1),
+      `${token}A`,
+      token.toLowerCase(),
+      'x',
+      '%00',
+      '..%2f',
+      token.slice(0, -1) + '*',
+      'x'.repeat(4000),
+    ]) {
       const { status, body } = await upgrade(port, `/c/${guess}`)
       assert.equal([status, body], [401, wrong], guess)
     }
@@ -253,7 +307,8 @@ test('the printed URL is the token: nothing else lets in', async () => {
       const { status, body } = await upgrade(port, `/?c=${token}`, headers)
       assert.equal([status, body], [401, missing])
     }
-    for (const path of ['/c', '/c/', `/${token}`, `/c/${token}/`, `/c/${token}/x`, `//c/${token}`, `/C/${token}`]) assert.is((await upgrade(port, path)).status, 404, path)
+    for (const path of ['/c', '/c/', `/${token}`, `/c/${token}/`, `/c/${token}/x`, `//c/${token}`, `/C/${token}`])
+      assert.is((await upgrade(port, path)).status, 404, path)
     assert.is((await upgrade(port, `/c/${token}`, ['Origin: null'])).status, 403)
     assert.is((await get(port, `/c/${token}`)).status, 400)
     assert.is((await get(port, '/c/x')).status, 400)
@@ -282,7 +337,13 @@ test('every start makes a URL of its own, unless its token comes from a file', a
 })
 
 test('a token that cannot stand in a URL, or is short, is refused without being shown', () => {
-  for (const token of ['fifteen-letters', 'with/slash/and-16-letters', 'with space and 16 letters', 'percent%41-and-16-letters', 'ümlaut-and-16-letters']) {
+  for (const token of [
+    'fifteen-letters',
+    'with/slash/and-16-letters',
+    'with space and 16 letters',
+    'percent%41-and-16-letters',
+    'ümlaut-and-16-letters',
+  ]) {
     const { status, stdout, stderr } = call(['--capability-url', '--ws-token-file', file('bad', token)])
     assert.equal([status, stdout], [2, ''], token)
     assert.match(stderr, /^error: the token in \/[^\n]*\n$/)
@@ -295,24 +356,44 @@ test('the token is in no log, no process list and no environment of a command', 
   const everything = ['/bin/sh', '-c', 'cat /proc/self/environ; env; cat /proc/self/cmdline; echo end']
   const rows: readonly (readonly [readonly string[], (token: string) => object])[] = [
     [['--capability-url', '--ws-token-file', tokenFile], () => ({})],
-    [['--ws-auth', 'capability-token', '--ws-token-file', tokenFile], (token) => ({ headers: { authorization: `Bearer ${token}` } })],
+    [
+      ['--ws-auth', 'capability-token', '--ws-token-file', tokenFile],
+      (token) => ({ headers: { authorization: `Bearer ${token}` } }),
+    ],
   ]
   for (const [args, options] of rows) {
-    const env = { ...process.env, CODEX_EXEC_SERVER_URL: `ws://127.0.0.1:1/c/${TOKEN}`, MY_TOKEN: TOKEN, HARMLESS: 'harmless' }
+    const env = {
+      ...process.env,
+      CODEX_EXEC_SERVER_URL: `ws://127.0.0.1:1/c/${TOKEN}`,
+      MY_TOKEN: TOKEN,
+      HARMLESS: 'harmless',
+    }
     const server = await startServer([...args, '--log-level', 'debug'], env)
     try {
       const client = await Client.open(server.url, options(TOKEN))
       await client.request('initialize', { clientName: 'test' })
       client.notify('initialized', {})
-      const inherit = { env: {}, envPolicy: { inherit: 'all', ignoreDefaultExcludes: true, exclude: [], set: {}, includeOnly: [] } }
+      const inherit = {
+        env: {},
+        envPolicy: { inherit: 'all', ignoreDefaultExcludes: true, exclude: [], set: {}, includeOnly: [] },
+      }
       for (const tty of [false, true]) {
         const { code, output } = await client.run(`p-${tty}`, everything, { ...inherit, tty })
         assert.is(code, 0)
         assert.match(output, /HARMLESS=harmless/)
         assert.not.ok(output.includes(TOKEN), `in a command, tty ${tty}`)
       }
-      const headers = ['HARMLESS', 'MY_TOKEN'].map((valueEnvVar) => ({ name: `X-${valueEnvVar}`, value: 'is ', valueEnvVar }))
-      await client.request('http/request', { requestId: 'r', method: 'GET', url: web.url(), headers: headers.slice(0, 1) })
+      const headers = ['HARMLESS', 'MY_TOKEN'].map((valueEnvVar) => ({
+        name: `X-${valueEnvVar}`,
+        value: 'is ',
+        valueEnvVar,
+      }))
+      await client.request('http/request', {
+        requestId: 'r',
+        method: 'GET',
+        url: web.url(),
+        headers: headers.slice(0, 1),
+      })
       assert.is(valueOf(web.last, 'x-harmless'), 'is harmless')
       await client.ask('http/request', { requestId: 's', method: 'GET', url: web.url(), headers })
       assert.not(web.asked.some(({ lines }) => JSON.stringify(lines).includes(TOKEN)))
@@ -340,36 +421,75 @@ test('flags that contradict each other, and secrets that are none, end the start
   const capability = ['--ws-auth', 'capability-token']
   const signed = ['--ws-auth', 'signed-bearer-token']
   const digest = ['--ws-token-sha256', sha256('x')]
-  const needsSigned = 'Error: `--ws-shared-secret-file`, `--ws-issuer`, `--ws-audience`, and `--ws-max-clock-skew-seconds` require `--ws-auth signed-bearer-token`'
-  const needsCapability = 'Error: `--ws-token-file` and `--ws-token-sha256` require `--ws-auth capability-token`, not `signed-bearer-token`'
-  const needsMode = 'Error: websocket auth flags require `--ws-auth capability-token` or `--ws-auth signed-bearer-token`'
+  const needsSigned =
+    'Error: `--ws-shared-secret-file`, `--ws-issuer`, `--ws-audience`, and `--ws-max-clock-skew-seconds` require `--ws-auth signed-bearer-token`'
+  const needsCapability =
+    'Error: `--ws-token-file` and `--ws-token-sha256` require `--ws-auth capability-token`, not `signed-bearer-token`'
+  const needsMode =
+    'Error: websocket auth flags require `--ws-auth capability-token` or `--ws-auth signed-bearer-token`'
   const notOnStdio = 'Error: WebSocket auth requires a WebSocket listener, not stdio'
   const rows: readonly (readonly [readonly string[], number, string])[] = [
-    [capability, 1, 'Error: `--ws-token-file` or `--ws-token-sha256` is required when `--ws-auth capability-token` is set'],
-    [[...capability, '--ws-token-file', tokenFile, ...digest], 1, 'Error: `--ws-token-file` and `--ws-token-sha256` are mutually exclusive'],
+    [
+      capability,
+      1,
+      'Error: `--ws-token-file` or `--ws-token-sha256` is required when `--ws-auth capability-token` is set',
+    ],
+    [
+      [...capability, '--ws-token-file', tokenFile, ...digest],
+      1,
+      'Error: `--ws-token-file` and `--ws-token-sha256` are mutually exclusive',
+    ],
     [['--ws-token-file', tokenFile], 1, needsMode],
     [['--ws-issuer', ''], 1, needsMode],
     [signed, 1, 'Error: `--ws-shared-secret-file` is required when `--ws-auth signed-bearer-token` is set'],
     [[...signed, '--ws-shared-secret-file', secretFile, ...digest], 1, needsCapability],
     [[...capability, ...digest, '--ws-issuer', ''], 1, needsSigned],
     [[...capability, ...digest, '--ws-max-clock-skew-seconds', '5'], 1, needsSigned],
-    [[...capability, '--ws-token-sha256', 'abc'], 1, 'Error: --ws-token-sha256 must be a 64-character hex SHA-256 digest'],
-    [[...capability, '--ws-token-file', '/nowhere'], 1, 'Error: failed to read websocket auth secret /nowhere: No such file or directory (os error 2)'],
-    [[...capability, '--ws-token-file', folder], 1, `Error: failed to read websocket auth secret ${folder}: Is a directory (os error 21)`],
+    [
+      [...capability, '--ws-token-sha256', 'abc'],
+      1,
+      'Error: --ws-token-sha256 must be a 64-character hex SHA-256 digest',
+    ],
+    [
+      [...capability, '--ws-token-file', '/nowhere'],
+      1,
+      'Error: failed to read websocket auth secret /nowhere: No such file or directory (os error 2)',
+    ],
+    [
+      [...capability, '--ws-token-file', folder],
+      1,
+      `Error: failed to read websocket auth secret ${folder}: Is a directory (os error 21)`,
+    ],
     [[...capability, '--ws-token-file', empty], 1, `Error: websocket auth secret ${empty} must not be empty`],
-    [[...capability, '--ws-token-file', huge], 1, `Error: failed to read websocket auth secret ${huge}: it has more than 65536 bytes`],
-    [[...signed, '--ws-shared-secret-file', short], 1, `Error: signed websocket bearer secret ${short} must be at least 32 bytes`],
+    [
+      [...capability, '--ws-token-file', huge],
+      1,
+      `Error: failed to read websocket auth secret ${huge}: it has more than 65536 bytes`,
+    ],
+    [
+      [...signed, '--ws-shared-secret-file', short],
+      1,
+      `Error: signed websocket bearer secret ${short} must be at least 32 bytes`,
+    ],
     [['--listen', 'stdio', ...capability, ...digest], 1, notOnStdio],
     [['--listen', 'stdio', '--ws-audience', 'x'], 1, notOnStdio],
     [['--listen', 'stdio', '--capability-url'], 1, 'Error: --capability-url requires a WebSocket listener, not stdio'],
     [['--listen', 'stdio', '--allow-host', 'x'], 1, 'Error: --allow-host requires a WebSocket listener, not stdio'],
-    [['--listen', 'stdio', '--allow-unauthenticated'], 1, 'Error: --allow-unauthenticated requires a WebSocket listener, not stdio'],
+    [
+      ['--listen', 'stdio', '--allow-unauthenticated'],
+      1,
+      'Error: --allow-unauthenticated requires a WebSocket listener, not stdio',
+    ],
     [['--ws-auth', 'password'], 2, "error: --ws-auth takes capability-token or signed-bearer-token, not 'password'"],
     [['--capability-url', ...capability, ...digest], 2, 'error: --capability-url cannot be used with --ws-auth'],
     [['--capability-url', ...digest], 2, 'error: --capability-url cannot be used with --ws-token-sha256'],
     [[...capability, '--ws-token-file', ''], 2, 'error: --ws-token-file takes a value that is not empty'],
     [[...signed, '--ws-shared-secret-file', secretFile, '--ws-max-clock-skew-seconds', '-1'], 2, 'error: '],
-    [[...signed, '--ws-shared-secret-file', secretFile, '--ws-max-clock-skew-seconds', '1.5'], 2, 'error: --ws-max-clock-skew-seconds takes'],
+    [
+      [...signed, '--ws-shared-secret-file', secretFile, '--ws-max-clock-skew-seconds', '1.5'],
+      2,
+      'error: --ws-max-clock-skew-seconds takes',
+    ],
     [[...capability, ...capability, ...digest], 2, 'error: option --ws-auth was given twice'],
   ]
   for (const [args, exitCode, message] of rows) {
@@ -378,19 +498,48 @@ test('flags that contradict each other, and secrets that are none, end the start
     assert.ok(stderr.startsWith(message), stderr)
     assert.match(stderr, /^[^\n]+\n$/)
   }
-  assert.match(call([...capability, '--ws-token-file', binary]).stderr, /^Error: failed to read websocket auth secret [^\n]+\n$/)
+  assert.match(
+    call([...capability, '--ws-token-file', binary]).stderr,
+    /^Error: failed to read websocket auth secret [^\n]+\n$/,
+  )
 })
 
 test('an address that others can reach is refused without authentication, unless that is asked for in words', async () => {
-  const refused = ['0.0.0.0', '192.0.2.1', '10.0.0.1', '[::]', '[::ffff:0.0.0.0]', '[::ffff:192.0.2.1]', '[2001:db8::1]', '[fe80::1%1]', '[64:ff9b::127.0.0.1]', '128.0.0.1', '1.127.0.0']
+  const refused = [
+    '0.0.0.0',
+    '192.0.2.1',
+    '10.0.0.1',
+    '[::]',
+    '[::ffff:0.0.0.0]',
+    '[::ffff:192.0.2.1]',
+    '[2001:db8::1]',
+    '[fe80::1%1]',
+    '[64:ff9b::127.0.0.1]',
+    '128.0.0.1',
+    '1.127.0.0',
+  ]
   for (const address of refused) {
     const listen = ['--listen', `ws://${address}:0`]
-    assert.throws(() => parseCommand(listen), /^Error: .* can be reached by others.*--capability-url or --ws-auth.*127\.0\.0\.1.*--allow-unauthenticated/, address)
+    assert.throws(
+      () => parseCommand(listen),
+      /^Error: .* can be reached by others.*--capability-url or --ws-auth.*127\.0\.0\.1.*--allow-unauthenticated/,
+      address,
+    )
     assert.is(parseCommand([...listen, '--allow-unauthenticated']).kind, 'serve')
     assert.is(parseCommand([...listen, '--capability-url']).kind, 'serve')
-    assert.is(parseCommand([...listen, '--ws-auth', 'capability-token', '--ws-token-sha256', sha256('x')]).kind, 'serve')
+    assert.is(
+      parseCommand([...listen, '--ws-auth', 'capability-token', '--ws-token-sha256', sha256('x')]).kind,
+      'serve',
+    )
   }
-  for (const address of ['127.0.0.1', '127.255.0.9', '[::1]', '[0:0:0:0:0:0:0:1]', '[::ffff:127.0.0.1]', '[::ffff:7fff:1]']) {
+  for (const address of [
+    '127.0.0.1',
+    '127.255.0.9',
+    '[::1]',
+    '[0:0:0:0:0:0:0:1]',
+    '[::ffff:127.0.0.1]',
+    '[::ffff:7fff:1]',
+  ]) {
     assert.is(parseCommand(['--listen', `ws://${address}:0`]).kind, 'serve', address)
   }
   const { status, stdout, stderr } = call(['--listen', 'ws://0.0.0.0:0'])

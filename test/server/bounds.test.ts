@@ -12,7 +12,8 @@ const MiB = 1024 * 1024
 test('many short commands within the retention time do not fill memory: ended processes give up their output, oldest first', async () => {
   const server = await startServer(['--retained-mib', '16'])
   const client = await Client.connect(server.url)
-  const resident = (): number => Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${server.child.pid}/status`, 'latin1'))?.[1]) * 1024
+  const resident = (): number =>
+    Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${server.child.pid}/status`, 'latin1'))?.[1]) * 1024
   const run = async (id: string): Promise<void> => {
     await client.start(id, ['/usr/bin/head', '-c', String(MiB), '/dev/zero'])
     await client.closed(id)
@@ -22,7 +23,10 @@ test('many short commands within the retention time do not fill memory: ended pr
   for (let index = 0; index < 40; index++) await run(`warm-${index}`)
   const before = resident()
   for (let index = 0; index < 200; index++) await run(`p-${index}`)
-  assert.ok(resident() - before < 64 * MiB, `${Math.round((resident() - before) / MiB)} MiB more after 200 MiB of output`)
+  assert.ok(
+    resident() - before < 64 * MiB,
+    `${Math.round((resident() - before) / MiB)} MiB more after 200 MiB of output`,
+  )
 
   const held = async (id: string): Promise<number> => {
     const { chunks, closed } = await client.request('process/read', { processId: id })
@@ -49,7 +53,8 @@ test('forty large reads asked for at once are answered in bounded memory', async
     answers++
     bytes += data.length
   })
-  const peak = (): number => Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${server.child.pid}/status`, 'latin1'))?.[1]) * 1024
+  const peak = (): number =>
+    Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${server.child.pid}/status`, 'latin1'))?.[1]) * 1024
   const before = peak()
   for (let id = 0; id < 40; id++) client.send(JSON.stringify({ id, method: 'fs/readFile', params: { path } }))
   while (answers < 40) await new Promise((resolve) => setTimeout(resolve, 50))

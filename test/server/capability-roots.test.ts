@@ -69,7 +69,8 @@ const discover = async (name: string, sandbox: object | null = null): Promise<Ro
 
 /** The paths of what was found, below the root; `+` is metadata. */
 const short = ({ path, plugin, skills, namespaceManifests }: Root) => {
-  const below = (file: File | null): string => (file?.path ?? '').replace(`${path}/`, '').replace(`file://${folder}/`, '^')
+  const below = (file: File | null): string =>
+    (file?.path ?? '').replace(`${path}/`, '').replace(`file://${folder}/`, '^')
   return {
     plugin: plugin && [plugin.manifest, plugin.mcpConfig, plugin.appsConfig].map(below).join(' '),
     skills: skills.map(({ instructions, metadata }) => below(instructions) + (metadata === null ? '' : '+')).join(' '),
@@ -95,7 +96,11 @@ test('a plugin is found with its texts, by way of links too, but for linked inst
 })
 
 test('a root inside a plugin has its namespace, and one six folders down is the last', async () => {
-  assert.equal(short(await discover('q/skills')), { plugin: null, skills: 's/SKILL.md', namespaces: '^q/.claude-plugin/plugin.json' })
+  assert.equal(short(await discover('q/skills')), {
+    plugin: null,
+    skills: 's/SKILL.md',
+    namespaces: '^q/.claude-plugin/plugin.json',
+  })
   assert.is(short(await discover('deep')).skills, '1/2/3/4/5/6/SKILL.md')
 })
 
@@ -117,7 +122,10 @@ test('several roots are answered in order, what is no folder with its error', as
       undefined,
     ],
   )
-  assert.equal(roots.map(({ id }) => id), ['1', '2', '3', '4', '5'])
+  assert.equal(
+    roots.map(({ id }) => id),
+    ['1', '2', '3', '4', '5'],
+  )
   assert.is(roots[4]?.skills[0]?.instructions.path, uri('q/skills/s/SKILL.md'))
 })
 
@@ -140,7 +148,10 @@ test('files that are too large or no text are left out', async () => {
 })
 
 test('more folders than are looked through are cut off, with a warning', async () => {
-  write(Array.from({ length: 2001 }, (_, index) => `many/${index}/SKILL.md`), 's')
+  write(
+    Array.from({ length: 2001 }, (_, index) => `many/${index}/SKILL.md`),
+    's',
+  )
   const found = await discover('many')
   assert.is(found.skills.length, 1999)
   assert.equal(found.warnings, [`there is more below ${uri('many')} than is looked through`])
@@ -153,7 +164,10 @@ test('a root gives 16 MiB, and an answer what a message holds', async () => {
   const alone = await discover('heavy')
   assert.equal([alone.skills.length, alone.warnings.length], [16, 4])
   const roots = await ask(Array.from({ length: 8 }, () => root))
-  assert.equal(roots.map(({ skills }) => skills.length), [16, 16, 15, 0, 0, 0, 0, 0])
+  assert.equal(
+    roots.map(({ skills }) => skills.length),
+    [16, 16, 15, 0, 0, 0, 0, 0],
+  )
   assert.ok(roots.every(({ warnings, skills }) => warnings.length === 20 - skills.length))
   // The worst of texts, as JSON.
   write(names, '\u0001'.repeat(MiB))
@@ -172,7 +186,10 @@ const sandboxOf = (...entries: object[]) => ({
 confining('in a sandbox that lets everything be read the same is found', async () => {
   assert.equal(await discover('p', sandboxOf(special('root'))), await discover('p'))
   assert.equal(await discover('p', sandboxOf(special('root'), entry('q', 'write'))), await discover('p'))
-  assert.equal(await discover('p', sandboxOf(special('minimal'), entry('p', 'read'), entry('q', 'read'))), await discover('p'))
+  assert.equal(
+    await discover('p', sandboxOf(special('minimal'), entry('p', 'read'), entry('q', 'read'))),
+    await discover('p'),
+  )
 })
 
 confining('in a sandbox nothing is found that it does not let be read', async () => {
@@ -186,10 +203,16 @@ confining('in a sandbox nothing is found that it does not let be read', async ()
 })
 
 confining('what a sandbox denies is told, and nothing of it is in the answer', async () => {
-  const denied = await discover('p', sandboxOf(special('root'), entry('p/a', 'deny'), entry('p/.mcp.json', 'deny'), entry('q', 'deny')))
+  const denied = await discover(
+    'p',
+    sandboxOf(special('root'), entry('p/a', 'deny'), entry('p/.mcp.json', 'deny'), entry('q', 'deny')),
+  )
   assert.equal(short(denied), { ...WHOLE, plugin: '.codex-plugin/plugin.json  .app.json', skills: 'b/SKILL.md' })
   assert.match(denied.warnings.join('\n'), `cannot look through ${uri('p/a')}: Permission denied`)
-  assert.match(denied.warnings.join('\n'), `left out ${uri('p/.mcp.json')}: it is no regular file, or the sandbox denies it`)
+  assert.match(
+    denied.warnings.join('\n'),
+    `left out ${uri('p/.mcp.json')}: it is no regular file, or the sandbox denies it`,
+  )
 })
 
 confining('a root that is denied gives nothing, and those beside it what their own sandboxes let be read', async () => {
@@ -198,7 +221,11 @@ confining('a root that is denied gives nothing, and those beside it what their o
     { id: 'open', path: uri('p') },
     { id: 'half', path: uri('p'), sandbox: sandboxOf(special('root'), entry('p/b', 'deny'), entry('q', 'deny')) },
   ])
-  assert.equal(roots.map(short), [{ plugin: null, skills: '', namespaces: '' }, WHOLE, { ...WHOLE, skills: 'a/SKILL.md+' }])
+  assert.equal(roots.map(short), [
+    { plugin: null, skills: '', namespaces: '' },
+    WHOLE,
+    { ...WHOLE, skills: 'a/SKILL.md+' },
+  ])
   assert.match(roots[0]?.warnings.join('\n') ?? '', `cannot look through ${uri('p')}: Permission denied`)
   assert.is(JSON.stringify(roots[0]).includes('contents'), false)
 })
@@ -214,7 +241,12 @@ test('a sandbox that cannot be enforced is the error of its root, and nothing is
   const lame = await startServer(['--bwrap', join(folder, 'no-bwrap')])
   const other = await Client.connect(lame.url)
   const sandbox = sandboxOf(special('minimal'), entry('p', 'read'))
-  const { roots } = await other.request(METHOD, { roots: [{ id: 'p', path: uri('p'), sandbox }, { id: 'q', path: uri('q') }] })
+  const { roots } = await other.request(METHOD, {
+    roots: [
+      { id: 'p', path: uri('p'), sandbox },
+      { id: 'q', path: uri('q') },
+    ],
+  })
   if (process.platform === 'linux') assert.match(roots[0].error, /cannot enforce/)
   if (process.platform === 'linux') assert.equal(short(roots[0]), { plugin: null, skills: '', namespaces: '' })
   assert.is(short(roots[1]).skills, 'skills/s/SKILL.md')

@@ -26,7 +26,15 @@ test('--help and --version answer on stdout', () => {
 })
 
 test('usage errors exit 2 with one line on stderr and nothing on stdout', () => {
-  for (const args of [['--bogus'], ['stray'], ['--listen'], ['--listen', 'stdio', '--listen', 'stdio'], ['--session-ttl-seconds', '0'], ['--session-ttl-seconds', '1.5'], ['--retained-mib', 'x']]) {
+  for (const args of [
+    ['--bogus'],
+    ['stray'],
+    ['--listen'],
+    ['--listen', 'stdio', '--listen', 'stdio'],
+    ['--session-ttl-seconds', '0'],
+    ['--session-ttl-seconds', '1.5'],
+    ['--retained-mib', 'x'],
+  ]) {
     const { status, stdout, stderr } = call(...args)
     assert.is(status, 2, args.join(' '))
     assert.is(stdout, '')
@@ -38,7 +46,23 @@ test('listen values that cannot be and binds that fail exit 1 with one line on s
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
   const { port } = taken.address() as AddressInfo
-  const bad = ['ws://localhost:0', 'ws://127.0.0.1', 'ws://127.0.0.1:65536', 'ws://127.0.0.1:0/', 'ws://127.0.0.1:1/x', 'wss://127.0.0.1:0', 'WS://127.0.0.1:0', 'STDIO', 'stdio:', '', '127.0.0.1:0', 'ws://::1:0', 'ws://[127.0.0.1]:0', 'ws://203.0.113.7:0', `ws://127.0.0.1:${port}`]
+  const bad = [
+    'ws://localhost:0',
+    'ws://127.0.0.1',
+    'ws://127.0.0.1:65536',
+    'ws://127.0.0.1:0/',
+    'ws://127.0.0.1:1/x',
+    'wss://127.0.0.1:0',
+    'WS://127.0.0.1:0',
+    'STDIO',
+    'stdio:',
+    '',
+    '127.0.0.1:0',
+    'ws://::1:0',
+    'ws://[127.0.0.1]:0',
+    'ws://203.0.113.7:0',
+    `ws://127.0.0.1:${port}`,
+  ]
   for (const listen of bad) {
     const { status, stdout, stderr } = call('--listen', listen)
     assert.is(status, 1, listen)
@@ -53,7 +77,9 @@ test('the URL is the first and only line, for IPv6 in brackets', async () => {
   assert.match(server.url, /^ws:\/\/127\.0\.0\.1:[1-9]\d+$/)
   assert.is(await server.stop(), 0)
   assert.is(server.stderr(), '')
-  const hasIpv6 = Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === '::1'))
+  const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
+    addresses?.some(({ address }) => address === '::1'),
+  )
   if (!hasIpv6) return
   const six = await startServer(['--listen', 'ws://[::1]:0'])
   assert.match(six.url, /^ws:\/\/\[::1\]:[1-9]\d+$/)
@@ -74,9 +100,17 @@ test('SIGTERM and SIGINT kill every group, close the doors with a close frame, a
     await client.start('jobs', ['/bin/bash', '-ic', 'sleep 60 & echo $! $$; wait'], { tty: true })
     await detached.start('detached', script)
     const pidsIn = (text: string): number[] => (text.match(/\b\d{2,}\b/g) ?? []).map(Number)
-    await client.until(() => pidsIn(client.outputOf('jobs').toString()).length >= 2 && client.outputOf('pipe').length > 0 && client.outputOf('terminal').length > 0)
+    await client.until(
+      () =>
+        pidsIn(client.outputOf('jobs').toString()).length >= 2 &&
+        client.outputOf('pipe').length > 0 &&
+        client.outputOf('terminal').length > 0,
+    )
     await detached.until(() => detached.outputOf('detached').length > 0)
-    const pids = [...['pipe', 'terminal', 'daemon', 'jobs'].flatMap((id) => pidsIn(client.outputOf(id).toString())), ...pidsIn(detached.outputOf('detached').toString())]
+    const pids = [
+      ...['pipe', 'terminal', 'daemon', 'jobs'].flatMap((id) => pidsIn(client.outputOf(id).toString())),
+      ...pidsIn(detached.outputOf('detached').toString()),
+    ]
     assert.ok(pids.length >= 9)
     await detached.drop()
     process.kill(server.child.pid as number, signal)
@@ -101,12 +135,17 @@ test('a closed stdin does not end a server that listens on the network', async (
 test('a server whose directory is removed serves on, and hands none of its own descriptors to a command', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'removed-'))
   const [command, args] = serverCommand([])
-  const child = spawn('/bin/sh', ['-c', 'cd "$0"; exec "$@" 9</dev/null', folder, command, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn('/bin/sh', ['-c', 'cd "$0"; exec "$@" 9</dev/null', folder, command, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const url = await firstLine(child)
   rmSync(folder, { recursive: true })
   const client = await Client.connect(url)
   assert.match((await client.request('environment/info', {})).cwd, /^file:\/\/\//)
-  assert.equal(await client.run('p', ['/bin/sh', '-c', 'test -e /proc/self/fd/9 || echo closed'], { cwd: '/' }), { code: 0, output: 'closed\n' })
+  assert.equal(await client.run('p', ['/bin/sh', '-c', 'test -e /proc/self/fd/9 || echo closed'], { cwd: '/' }), {
+    code: 0,
+    output: 'closed\n',
+  })
   await client.close()
   child.kill('SIGTERM')
   await once(child, 'exit')

@@ -11,7 +11,8 @@ import { startStdioServer } from '../support/stdio-server.ts'
 const OVERLOADED = -32001
 const script = (text: string): string[] => ['/bin/sh', '-c', text]
 
-const signal = ({ child }: Pick<RunningServer, 'child'>, name: NodeJS.Signals): void => void process.kill(child.pid as number, name)
+const signal = ({ child }: Pick<RunningServer, 'child'>, name: NodeJS.Signals): void =>
+  void process.kill(child.pid as number, name)
 
 /** The exit code, and how long it took from now on. */
 async function end({ child }: RunningServer): Promise<{ code: number | null; ms: number }> {
@@ -25,7 +26,8 @@ const health = async ({ url }: RunningServer, path: string): Promise<{ status: n
   return { status: response.status, text: await response.text() }
 }
 
-const pidIn = (client: Client, processId: string): Promise<number> => client.until(() => Number(/\d+/.exec(client.outputOf(processId).toString())?.[0]) || undefined)
+const pidIn = (client: Client, processId: string): Promise<number> =>
+  client.until(() => Number(/\d+/.exec(client.outputOf(processId).toString())?.[0]) || undefined)
 
 test('running work comes to its own end, with all of its output and its exit code, while new work is refused', async () => {
   for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
@@ -33,7 +35,9 @@ test('running work comes to its own end, with all of its output and its exit cod
     const client = await Client.connect(server.url)
     const lost = await Client.connect(server.url)
     assert.equal(await health(server, '/readyz'), { status: 200, text: '' })
-    const counts = script('read x; i=0; while [ $i -lt 20 ]; do echo line $i; i=$((i+1)); sleep 0.1; done; head -c 3000000 /dev/zero; exit 7')
+    const counts = script(
+      'read x; i=0; while [ $i -lt 20 ]; do echo line $i; i=$((i+1)); sleep 0.1; done; head -c 3000000 /dev/zero; exit 7',
+    )
     await client.start('pipe', counts, { pipeStdin: true })
     await client.start('terminal', script('sleep 1; echo from the terminal'), { tty: true })
     await lost.start('lost', script('sleep 1.5; echo lost and found; exit 4'))
@@ -70,7 +74,10 @@ test('running work comes to its own end, with all of its output and its exit cod
     assert.is(code, 0)
     await client.until(() => client.closeCode === 1001)
     assert.is(server.stderr(), '')
-    await Client.open(server.url).then(() => assert.unreachable('somebody still listens'), () => {})
+    await Client.open(server.url).then(
+      () => assert.unreachable('somebody still listens'),
+      () => {},
+    )
   }
 })
 
@@ -82,7 +89,11 @@ test('a client that only polls process/read gets the last of it', async () => {
   signal(server, 'SIGTERM')
   let [output, afterSeq] = ['', 0]
   for (;;) {
-    const { chunks, nextSeq, closed, exitCode } = await client.request('process/read', { processId: 'p', afterSeq, waitMs: 60_000 })
+    const { chunks, nextSeq, closed, exitCode } = await client.request('process/read', {
+      processId: 'p',
+      afterSeq,
+      waitMs: 60_000,
+    })
     output += chunks.map(({ chunk }: { chunk: string }) => Buffer.from(chunk, 'base64').toString()).join('')
     afterSeq = nextSeq - 1
     if (!closed) continue
@@ -114,7 +125,11 @@ test('what has not ended when the time is up is killed', async () => {
 })
 
 test('a second signal does not wait', async () => {
-  for (const [first, second] of [['SIGTERM', 'SIGTERM'], ['SIGINT', 'SIGTERM'], ['SIGHUP', 'SIGINT']] as const) {
+  for (const [first, second] of [
+    ['SIGTERM', 'SIGTERM'],
+    ['SIGINT', 'SIGTERM'],
+    ['SIGHUP', 'SIGINT'],
+  ] as const) {
     const server = await startServer(['--drain-seconds', '600'])
     const client = await Client.connect(server.url)
     await client.start('p', script('echo $$; exec sleep 60'))
@@ -184,12 +199,17 @@ test('on stdio it is the same: stdin is read on, what runs ends by itself, and a
   await eventually(() => answer(lines, 2) !== undefined)
   signal({ child }, 'SIGTERM')
   await sleep(300)
-  child.stdin.write(begin(3, 'true') + '{"id":4,"method":"process/write","params":{"processId":"p2","chunk":"d29yZAo="}}\n')
+  child.stdin.write(
+    begin(3, 'true') + '{"id":4,"method":"process/write","params":{"processId":"p2","chunk":"d29yZAo="}}\n',
+  )
   assert.is(await exit, 0)
   assert.is(answer(lines, 3).error.code, OVERLOADED)
   assert.is(answer(lines, 4).result.status, 'accepted')
   const events = messages(lines).filter(({ params }) => params?.processId === 'p2')
-  assert.equal(events.map(({ method }) => method), ['process/output', 'process/exited', 'process/closed'])
+  assert.equal(
+    events.map(({ method }) => method),
+    ['process/output', 'process/exited', 'process/closed'],
+  )
   assert.is(atob(events[0].params.chunk), 'word\n')
   assert.is(events[1].params.exitCode, 9)
   assert.is(stderr(), '')

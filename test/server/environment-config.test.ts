@@ -33,7 +33,11 @@ function put(path: string, text: string): void {
 }
 
 const ask = (cwd = root) =>
-  client.ask('environmentConfig/read', { cwd: `file://${cwd}`, configPaths: [['mcp_servers']], requirementsPaths: [['mcp_servers']] })
+  client.ask('environmentConfig/read', {
+    cwd: `file://${cwd}`,
+    configPaths: [['mcp_servers']],
+    requirementsPaths: [['mcp_servers']],
+  })
 
 type Layer = { source: string; baseDir: string; toml: string }
 
@@ -49,7 +53,10 @@ test('a client is told that it may ask', async () => {
 })
 
 test("it is told the user's MCP servers, and nothing else of the file", async () => {
-  put('home/.codex/config.toml', 'model = "m"\n[mcp_servers.probe]\nurl = "http://127.0.0.1/mcp"\n[model_providers.x]\nenv_key = "KEY"\n')
+  put(
+    'home/.codex/config.toml',
+    'model = "m"\n[mcp_servers.probe]\nurl = "http://127.0.0.1/mcp"\n[model_providers.x]\nenv_key = "KEY"\n',
+  )
   assert.equal(await layers(), [
     {
       source: `user (${root}/home/.codex/config.toml)`,
@@ -85,7 +92,11 @@ test('a broken file is an error with its place; others are served meanwhile', as
 
 test("before the handshake it is refused by its family's name", async () => {
   const stranger = await Client.open(server.url)
-  const { error } = await stranger.ask('environmentConfig/read', { cwd: 'file:///', configPaths: [['a']], requirementsPaths: [] })
+  const { error } = await stranger.ask('environmentConfig/read', {
+    cwd: 'file:///',
+    configPaths: [['a']],
+    requirementsPaths: [],
+  })
   assert.match(error?.message ?? '', 'client must call initialize before using environment config methods')
   await stranger.close()
 })

@@ -37,8 +37,14 @@ const closedYet = (id: string): boolean => client.eventsOf(id).some(({ method })
 /** Every event has the next number, and the last two are the exit and the close. */
 function assertSequence(id: string): void {
   const events = client.eventsOf(id)
-  assert.equal(events.map(({ params }) => params.seq), events.map((_, index) => index + 1))
-  assert.equal(events.map(({ method }) => method).filter((method) => method !== 'process/output'), ['process/exited', 'process/closed'])
+  assert.equal(
+    events.map(({ params }) => params.seq),
+    events.map((_, index) => index + 1),
+  )
+  assert.equal(
+    events.map(({ method }) => method).filter((method) => method !== 'process/output'),
+    ['process/exited', 'process/closed'],
+  )
 }
 
 /** For each byte: that byte, and all 256 after it. */
@@ -53,18 +59,21 @@ const pidOf = (id: string): Promise<number> =>
   client.until(() => Number(/^(\d+)\r?\n/.exec(client.outputOf(id).toString())?.[1]) || undefined)
 
 for (const { name, more, newline } of MODES) {
-  shown(`a child that closes all its streams on ${name} lives on, can be waited for, and ends with its own code`, async () => {
-    const id = `closer-${name}`
-    await client.start(id, sh('echo $$; exec <&- >&- 2>&-; sleep 0.7; exit 6'), more)
-    const pid = await pidOf(id)
-    await sleep(200)
-    assert.ok(isAlive(pid))
-    const { exited, closed } = await client.request('process/read', { processId: id, afterSeq: 1, waitMs: 100 })
-    assert.equal([exited, closed, closedYet(id)], [false, false, false])
-    assert.is(await client.closed(id), 6)
-    assert.is(client.outputOf(id).toString(), `${pid}${newline}`)
-    assertSequence(id)
-  })
+  shown(
+    `a child that closes all its streams on ${name} lives on, can be waited for, and ends with its own code`,
+    async () => {
+      const id = `closer-${name}`
+      await client.start(id, sh('echo $$; exec <&- >&- 2>&-; sleep 0.7; exit 6'), more)
+      const pid = await pidOf(id)
+      await sleep(200)
+      assert.ok(isAlive(pid))
+      const { exited, closed } = await client.request('process/read', { processId: id, afterSeq: 1, waitMs: 100 })
+      assert.equal([exited, closed, closedYet(id)], [false, false, false])
+      assert.is(await client.closed(id), 6)
+      assert.is(client.outputOf(id).toString(), `${pid}${newline}`)
+      assertSequence(id)
+    },
+  )
 
   shown(`a child that closed all its streams on ${name} and goes on for ever is ended by terminate`, async () => {
     const id = `daemon-${name}`
@@ -80,7 +89,10 @@ for (const { name, more, newline } of MODES) {
 
   shown(`a child on ${name} that ignores every signal it can, and one that is stopped, end at terminate`, async () => {
     const before = holdingsOf(server.pid)
-    for (const script of ['trap "" TERM HUP INT QUIT USR1; echo $$; while :; do sleep 1; done', 'echo $$; kill -STOP $$; sleep 60']) {
+    for (const script of [
+      'trap "" TERM HUP INT QUIT USR1; echo $$; while :; do sleep 1; done',
+      'echo $$; kill -STOP $$; sleep 60',
+    ]) {
       const id = `${script.slice(0, 4)}-${name}`
       await client.start(id, sh(script), more)
       const pid = await pidOf(id)
@@ -122,26 +134,32 @@ shown('a child that floods both its streams is heard whole on each, in order, an
   await client.start('both', sh('seq 1 400000 & seq 500001 900000 >&2 & wait; exit 8'))
   assert.is(await client.closed('both', 60_000), 8)
   assertSequence('both')
-  for (const [stream, first] of [['stdout', 1], ['stderr', 500_001]] as const) {
+  for (const [stream, first] of [
+    ['stdout', 1],
+    ['stderr', 500_001],
+  ] as const) {
     const expected = Array.from({ length: 400_000 }, (_, index) => `${first + index}\n`).join('')
     const heard = client.outputOf('both', stream)
     assert.ok(heard.equals(Buffer.from(expected)), `${stream} has ${heard.length} bytes of ${expected.length}`)
   }
 })
 
-shown('a child that floods while it is terminated ends in order, and what was heard is the beginning of what it said', async () => {
-  for (let round = 0; round < 10; round++) {
-    const id = `flood${round}`
-    await client.start(id, sh('seq 1 100000000'), { tty: round % 2 === 0 })
-    await sleep(20 * (round % 4))
-    await client.request('process/terminate', { processId: id })
-    assert.is(await client.closed(id), 137)
-    assertSequence(id)
-    const lines = client.outputOf(id).toString().split(/\r?\n/)
-    lines.pop()
-    assert.ok(lines.every((line, index) => line === String(index + 1)))
-  }
-  assertSilent(server)
-})
+shown(
+  'a child that floods while it is terminated ends in order, and what was heard is the beginning of what it said',
+  async () => {
+    for (let round = 0; round < 10; round++) {
+      const id = `flood${round}`
+      await client.start(id, sh('seq 1 100000000'), { tty: round % 2 === 0 })
+      await sleep(20 * (round % 4))
+      await client.request('process/terminate', { processId: id })
+      assert.is(await client.closed(id), 137)
+      assertSequence(id)
+      const lines = client.outputOf(id).toString().split(/\r?\n/)
+      lines.pop()
+      assert.ok(lines.every((line, index) => line === String(index + 1)))
+    }
+    assertSilent(server)
+  },
+)
 
 test.run()

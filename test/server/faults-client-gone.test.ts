@@ -75,7 +75,11 @@ const start = (processId: string, script: string, more: object = {}): object => 
   params: { processId, argv: ['/bin/sh', '-c', script], cwd: '/', env: { PATH: '/bin:/usr/bin' }, tty: false, ...more },
 })
 
-const read = (id: number, more: object = {}): object => ({ id, method: 'process/read', params: { processId: 'p', ...more } })
+const read = (id: number, more: object = {}): object => ({
+  id,
+  method: 'process/read',
+  params: { processId: 'p', ...more },
+})
 
 /** The upgrade, the handshake, and one request more. */
 const inOneBreath = (request: object): Buffer =>
@@ -101,7 +105,11 @@ type Point = {
 
 async function outputOf(client: Client): Promise<{ output: string; closed: boolean; exitCode: number }> {
   const { chunks, closed, exitCode } = await client.request('process/read', { processId: 'p' })
-  return { output: chunks.map(({ chunk }: { chunk: string }) => Buffer.from(chunk, 'base64').toString()).join(''), closed, exitCode }
+  return {
+    output: chunks.map(({ chunk }: { chunk: string }) => Buffer.from(chunk, 'base64').toString()).join(''),
+    closed,
+    exitCode,
+  }
 }
 
 const terminated: Found = async (client) => {
@@ -109,14 +117,17 @@ const terminated: Found = async (client) => {
 }
 
 /** A request that was written whole before the end is carried out; of one before a reset the kernel may throw away what was not read. */
-const startedWhole = (expected: string): Found => async (client, manner) => {
-  const answer = await client.ask('process/read', { processId: 'p', waitMs: 0 })
-  if (answer.error !== undefined && manner === 'reset') return assert.match(answer.error.message, /^unknown process id/)
-  assert.is(answer.error, undefined)
-  await eventually(async () => (await outputOf(client)).closed, 10_000, 'the end of the process')
-  const { output, exitCode } = await outputOf(client)
-  assert.equal([output, exitCode], [expected, 3])
-}
+const startedWhole =
+  (expected: string): Found =>
+  async (client, manner) => {
+    const answer = await client.ask('process/read', { processId: 'p', waitMs: 0 })
+    if (answer.error !== undefined && manner === 'reset')
+      return assert.match(answer.error.message, /^unknown process id/)
+    assert.is(answer.error, undefined)
+    await eventually(async () => (await outputOf(client)).closed, 10_000, 'the end of the process')
+    const { output, exitCode } = await outputOf(client)
+    assert.equal([output, exitCode], [expected, 3])
+  }
 
 const POINTS: Point[] = [
   { title: 'connected, and no more', go: async () => undefined },
@@ -163,7 +174,8 @@ const POINTS: Point[] = [
       await client.write(frame(JSON.stringify(start('p', 'sleep 60'))).subarray(0, bytes))
       return session
     },
-    found: async (client: Client) => assert.is((await client.ask('process/read', { processId: 'p' })).error?.code, -32600),
+    found: async (client: Client) =>
+      assert.is((await client.ask('process/read', { processId: 'p' })).error?.code, -32600),
   })),
   {
     title: 'between the fragments of a message',
@@ -243,7 +255,9 @@ const POINTS: Point[] = [
       writeFileSync(join(folder, round), 'old')
       const session = await client.begin()
       const dataBase64 = Buffer.alloc(4_000_000).toString('base64')
-      const message = frame(JSON.stringify({ id: 2, method: 'fs/writeFile', params: { path: join(folder, round), dataBase64 } }))
+      const message = frame(
+        JSON.stringify({ id: 2, method: 'fs/writeFile', params: { path: join(folder, round), dataBase64 } }),
+      )
       await client.write(message.subarray(0, message.length - 1))
       return session
     },
@@ -270,13 +284,18 @@ const POINTS: Point[] = [
     go: async (client, round) => {
       const session = await client.begin()
       const chunk = Buffer.alloc(1_000_000, 'b').toString('base64')
-      await client.send({ id: 2, method: 'fs/open', params: { handleId: 'h', path: join(folder, round), mode: 'replace' } })
+      await client.send({
+        id: 2,
+        method: 'fs/open',
+        params: { handleId: 'h', path: join(folder, round), mode: 'replace' },
+      })
       await client.until(/"id":2,"result"/)
       const blocks = [0, 1, 2].map((index) => ({ handleId: 'h', offset: index * 1_000_000, chunk }))
       await client.send(...blocks.map((params, index) => ({ id: 3 + index, method: 'fs/writeBlock', params })))
       return session
     },
-    found: async (client) => assert.is((await client.ask('fs/readBlock', { handleId: 'h', offset: 0, len: 1 })).error?.code, -32004),
+    found: async (client) =>
+      assert.is((await client.ask('fs/readBlock', { handleId: 'h', offset: 0, len: 1 })).error?.code, -32004),
     after: async (_, round) => assert.ok(existsSync(join(folder, round))),
   },
   {
@@ -293,7 +312,11 @@ const POINTS: Point[] = [
     title: 'within a block that is being sent',
     go: async (client, round) => {
       const session = await client.begin()
-      await client.send({ id: 2, method: 'fs/open', params: { handleId: 'h', path: join(folder, round), mode: 'replace' } })
+      await client.send({
+        id: 2,
+        method: 'fs/open',
+        params: { handleId: 'h', path: join(folder, round), mode: 'replace' },
+      })
       await client.until(/"id":2,"result"/)
       const params = { handleId: 'h', offset: 0, chunk: Buffer.alloc(900_000).toString('base64') }
       await client.write(frame(JSON.stringify({ id: 3, method: 'fs/writeBlock', params })).subarray(0, 600_000))
@@ -314,7 +337,11 @@ const POINTS: Point[] = [
     title: 'while a missing path is watched',
     go: async (client, round) => {
       const session = await client.begin()
-      await client.send({ id: 2, method: 'fs/watchMissing', params: { watchId: 1, missing: [join(folder, `${round}-missing`)] } })
+      await client.send({
+        id: 2,
+        method: 'fs/watchMissing',
+        params: { watchId: 1, missing: [join(folder, `${round}-missing`)] },
+      })
       await client.until(/"id":2,"result"/)
       return session
     },
@@ -324,7 +351,11 @@ const POINTS: Point[] = [
     go: async (client) => {
       const session = await client.begin()
       const seen = web.asked.length
-      await client.send({ id: 2, method: 'http/request', params: { method: 'GET', url: web.url('/silent'), requestId: 'r' } })
+      await client.send({
+        id: 2,
+        method: 'http/request',
+        params: { method: 'GET', url: web.url('/silent'), requestId: 'r' },
+      })
       await eventually(() => web.asked.length > seen)
       return session
     },

@@ -8,7 +8,15 @@ import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
 import type { Answer } from '../support/client.ts'
 import { cpuSeconds, holdingsOf, limitOf, setLimit, settled } from '../support/fault-proc.ts'
-import { assertSilent, isLinux, needsLinux, shownUnless, startFaultServer, whyNoSandbox, works } from '../support/fault-server.ts'
+import {
+  assertSilent,
+  isLinux,
+  needsLinux,
+  shownUnless,
+  startFaultServer,
+  whyNoSandbox,
+  works,
+} from '../support/fault-server.ts'
 import type { FaultServer } from '../support/fault-server.ts'
 import { at, glob, managed, READ_ALL, special } from '../support/sandbox.ts'
 import { eventually, isDeno, sleep } from '../support/server.ts'
@@ -68,7 +76,13 @@ async function leaveFree(count: number): Promise<void> {
 const giveBack = (): void => setLimit(server.pid, 'nofile', usual)
 
 /** A call whose outcome can be told: whether it worked, as it should have. */
-type Call = { title: string; ask(): Promise<Answer>; check(answer: Answer): void | Promise<void>; confined?: boolean; most?: number }
+type Call = {
+  title: string
+  ask(): Promise<Answer>
+  check(answer: Answer): void | Promise<void>
+  confined?: boolean
+  most?: number
+}
 
 const COMMAND = { argv: ['/bin/sh', '-c', 'echo out; exit 3'], cwd: '/', env: { PATH: '/bin:/usr/bin' }, tty: false }
 
@@ -111,7 +125,11 @@ const CALLS: Call[] = [
   },
   {
     title: 'fs/readFile',
-    ...asked('fs/readFile', () => ({ path: join(folder, 'file') }), ({ dataBase64 }) => assert.is(dataBase64, text('content'))),
+    ...asked(
+      'fs/readFile',
+      () => ({ path: join(folder, 'file') }),
+      ({ dataBase64 }) => assert.is(dataBase64, text('content')),
+    ),
   },
   {
     title: 'fs/writeFile',
@@ -131,7 +149,11 @@ const CALLS: Call[] = [
   },
   {
     title: 'fs/readDirectory',
-    ...asked('fs/readDirectory', () => ({ path: join(folder, 'tree') }), ({ entries }) => assert.is(entries[0].fileName, 'below')),
+    ...asked(
+      'fs/readDirectory',
+      () => ({ path: join(folder, 'tree') }),
+      ({ entries }) => assert.is(entries[0].fileName, 'below'),
+    ),
   },
   {
     title: 'fs/remove of a tree',
@@ -222,52 +244,68 @@ for (const call of CALLS) {
   })
 }
 
-shown('of a hundred processes started at once with descriptors for a few each runs or is told so, and later all do', async () => {
-  const before = holdingsOf(server.pid)
-  const argv = ['/bin/sh', '-c', 'sleep 0.5; echo $0; exit 5']
-  const ask = (id: string, index: number): Promise<Answer> =>
-    client.ask('process/start', { processId: id, argv: [...argv, id], cwd: '/', env: { PATH: '/bin:/usr/bin' }, tty: index % 2 === 0 })
-  const ids = Array.from({ length: 100 }, () => `crowd${++round}`)
-  await leaveFree(40)
-  const answers = await Promise.all(ids.map(ask)).finally(giveBack)
-  const started = ids.filter((_, index) => answers[index]?.error === undefined)
-  const refusals = answers.flatMap(({ error }) => error ?? [])
-  assert.ok(started.length > 0 && refusals.length > 0, `${started.length} started`)
-  for (const { code, message } of refusals) assert.ok(code === -32603 && CLEAR.test(message), message)
-  const mustEnd = async (id: string): Promise<void> => {
-    assert.is(await client.closed(id, 20_000), 5)
-    assert.is(client.outputOf(id).toString().trim(), id)
-  }
-  for (const id of started) await mustEnd(id)
-  // The ids of those that were refused are free.
-  const rest = ids.filter((id) => !started.includes(id))
-  for (const { error } of await Promise.all(rest.map(ask))) assert.is(error, undefined, error?.message)
-  for (const id of rest) await mustEnd(id)
-  await settled(server.pid, before)
-})
+shown(
+  'of a hundred processes started at once with descriptors for a few each runs or is told so, and later all do',
+  async () => {
+    const before = holdingsOf(server.pid)
+    const argv = ['/bin/sh', '-c', 'sleep 0.5; echo $0; exit 5']
+    const ask = (id: string, index: number): Promise<Answer> =>
+      client.ask('process/start', {
+        processId: id,
+        argv: [...argv, id],
+        cwd: '/',
+        env: { PATH: '/bin:/usr/bin' },
+        tty: index % 2 === 0,
+      })
+    const ids = Array.from({ length: 100 }, () => `crowd${++round}`)
+    await leaveFree(40)
+    const answers = await Promise.all(ids.map(ask)).finally(giveBack)
+    const started = ids.filter((_, index) => answers[index]?.error === undefined)
+    const refusals = answers.flatMap(({ error }) => error ?? [])
+    assert.ok(started.length > 0 && refusals.length > 0, `${started.length} started`)
+    for (const { code, message } of refusals) assert.ok(code === -32603 && CLEAR.test(message), message)
+    const mustEnd = async (id: string): Promise<void> => {
+      assert.is(await client.closed(id, 20_000), 5)
+      assert.is(client.outputOf(id).toString().trim(), id)
+    }
+    for (const id of started) await mustEnd(id)
+    // The ids of those that were refused are free.
+    const rest = ids.filter((id) => !started.includes(id))
+    for (const { error } of await Promise.all(rest.map(ask))) assert.is(error, undefined, error?.message)
+    for (const id of rest) await mustEnd(id)
+    await settled(server.pid, before)
+  },
+)
 
 /** Deno takes no more connections once one could not be accepted, and does not say so. */
 const needsAccept = isDeno ? 'Deno listens no more once a connection could not be accepted' : undefined
 
 const shownAccepting = shownUnless(needsLinux ?? needsPrlimit ?? needsAccept, test)
-shownAccepting('connections that find no descriptor are turned away, others are served, and new ones are taken later', async () => {
-  const before = holdingsOf(server.pid)
-  await leaveFree(3)
-  const sockets = Array.from({ length: 20 }, () => connect(server.port, '127.0.0.1'))
-  let closed = 0
-  for (const socket of sockets) socket.on('error', () => {}).on('close', () => closed++).resume()
-  await eventually(() => closed >= 10, 5000, 'the end of those for whom there is no descriptor')
-  const processor = cpuSeconds(server.pid)
-  await sleep(500)
-  assert.ok(cpuSeconds(server.pid) - processor < 0.25, 'it is not busy with those that it cannot take')
-  assert.equal(await client.request('environment/status', null), { status: 'ready' })
-  giveBack()
-  const late = await Client.connect(server.url)
-  assert.is((await late.run(`late${++round}`, ['/bin/echo', 'late'])).output, 'late\n')
-  await late.drop()
-  for (const socket of sockets) socket.destroy()
-  await settled(server.pid, before)
-  assertSilent(server)
-})
+shownAccepting(
+  'connections that find no descriptor are turned away, others are served, and new ones are taken later',
+  async () => {
+    const before = holdingsOf(server.pid)
+    await leaveFree(3)
+    const sockets = Array.from({ length: 20 }, () => connect(server.port, '127.0.0.1'))
+    let closed = 0
+    for (const socket of sockets)
+      socket
+        .on('error', () => {})
+        .on('close', () => closed++)
+        .resume()
+    await eventually(() => closed >= 10, 5000, 'the end of those for whom there is no descriptor')
+    const processor = cpuSeconds(server.pid)
+    await sleep(500)
+    assert.ok(cpuSeconds(server.pid) - processor < 0.25, 'it is not busy with those that it cannot take')
+    assert.equal(await client.request('environment/status', null), { status: 'ready' })
+    giveBack()
+    const late = await Client.connect(server.url)
+    assert.is((await late.run(`late${++round}`, ['/bin/echo', 'late'])).output, 'late\n')
+    await late.drop()
+    for (const socket of sockets) socket.destroy()
+    await settled(server.pid, before)
+    assertSilent(server)
+  },
+)
 
 test.run()

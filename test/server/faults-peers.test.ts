@@ -78,22 +78,25 @@ for (const [title, script] of [
   ['is silent', 'sleep 60'],
   ['is flooded', 'yes'],
 ] as const) {
-  shown(`a peer whose network is cut while it ${title} is found to be gone, and its session is free with its processes`, async () => {
-    const before = holdingsOf(door.pid)
-    const relay = await openRelay()
-    const client = await RawClient.connect(relay.port)
-    const sessionId = await client.begin()
-    const params = { processId: 'p', argv: sh(script), cwd: '/', env: { PATH: '/bin:/usr/bin' }, tty: false }
-    await client.send({ id: 2, method: 'process/start', params })
-    await client.until(/"id":2,"result"/)
-    relay.cut()
-    const heir = await mustBecomeFree(sessionId)
-    assert.equal(await heir.request('process/terminate', { processId: 'p' }), { running: true })
-    await heir.drop()
-    relay.close()
-    await client.vanish('reset')
-    await settled(door.pid, before)
-  })
+  shown(
+    `a peer whose network is cut while it ${title} is found to be gone, and its session is free with its processes`,
+    async () => {
+      const before = holdingsOf(door.pid)
+      const relay = await openRelay()
+      const client = await RawClient.connect(relay.port)
+      const sessionId = await client.begin()
+      const params = { processId: 'p', argv: sh(script), cwd: '/', env: { PATH: '/bin:/usr/bin' }, tty: false }
+      await client.send({ id: 2, method: 'process/start', params })
+      await client.until(/"id":2,"result"/)
+      relay.cut()
+      const heir = await mustBecomeFree(sessionId)
+      assert.equal(await heir.request('process/terminate', { processId: 'p' }), { running: true })
+      await heir.drop()
+      relay.close()
+      await client.vanish('reset')
+      await settled(door.pid, before)
+    },
+  )
 }
 
 shown('a peer that is frozen is found to be gone, and may come back to its session when it thaws', async () => {
@@ -120,22 +123,25 @@ const needsNetwork = !isRoot
     : 'no network of its own can be made'
 
 const shownAlone = shownUnless(needsLinux ?? needsNetwork, test)
-shownAlone('a peer that is lost with its link is found to be gone: nothing comes from it, no end and no error', async () => {
-  const command = doorCommand({ pingIntervalMs: PING_MS, sessionTtlMs: 1000 })
-  const server = await follow([...ALONE, 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh', ...command])
-  const within = ['nsenter', `--net=/proc/${server.pid}/ns/net`]
-  const client = await startClient(server.url, 'echo $$; exec sleep 60', within)
-  const pid = Number(client.output)
-  const sockets = (): number => holdingsOf(server.pid).descriptors.filter((name) => name.startsWith('socket:')).length
-  await sleep(PING_MS * 5)
-  assert.ok(isAlive(pid))
-  const before = sockets()
-  assert.is(spawnSync(within[0] as string, [...within.slice(1), 'ip', 'link', 'set', 'lo', 'down']).status, 0)
-  await eventually(() => sockets() < before, 10_000, 'the end of the connection')
-  await eventually(() => !isAlive(pid), 10_000, 'the end of its session')
-  client.kill()
-  await server.stop()
-})
+shownAlone(
+  'a peer that is lost with its link is found to be gone: nothing comes from it, no end and no error',
+  async () => {
+    const command = doorCommand({ pingIntervalMs: PING_MS, sessionTtlMs: 1000 })
+    const server = await follow([...ALONE, 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh', ...command])
+    const within = ['nsenter', `--net=/proc/${server.pid}/ns/net`]
+    const client = await startClient(server.url, 'echo $$; exec sleep 60', within)
+    const pid = Number(client.output)
+    const sockets = (): number => holdingsOf(server.pid).descriptors.filter((name) => name.startsWith('socket:')).length
+    await sleep(PING_MS * 5)
+    assert.ok(isAlive(pid))
+    const before = sockets()
+    assert.is(spawnSync(within[0] as string, [...within.slice(1), 'ip', 'link', 'set', 'lo', 'down']).status, 0)
+    await eventually(() => sockets() < before, 10_000, 'the end of the connection')
+    await eventually(() => !isAlive(pid), 10_000, 'the end of its session')
+    client.kill()
+    await server.stop()
+  },
+)
 
 // ---- those that do not read -------------------------------------------------------------------------------------
 
@@ -179,52 +185,58 @@ function followYes(client: Client): { bytes(): number; lastOf: Map<string, strin
   return { bytes: () => bytes, lastOf }
 }
 
-shown('a reader that stops while twenty processes flood it harms only itself, and gets every byte when it goes on', async () => {
-  const server = await startFaultServer()
-  const other = await Client.connect(server.url)
-  await other.run('warm', ['/bin/true'])
-  await medianOf(other, 300)
-  const idle = await medianOf(other, 200)
-  const atRest = anonymousBytes(server.pid)
+shown(
+  'a reader that stops while twenty processes flood it harms only itself, and gets every byte when it goes on',
+  async () => {
+    const server = await startFaultServer()
+    const other = await Client.connect(server.url)
+    await other.run('warm', ['/bin/true'])
+    await medianOf(other, 300)
+    const idle = await medianOf(other, 200)
+    const atRest = anonymousBytes(server.pid)
 
-  const lazy = await Client.connect(server.url)
-  const heard = followYes(lazy)
-  const ids = Array.from({ length: 20 }, (_, index) => `yes${index}`)
-  await Promise.all(ids.map((id) => lazy.start(id, ['yes'], { env: { PATH: '/bin:/usr/bin' } })))
-  await eventually(() => heard.bytes() > 100 * MiB, 30_000, 'the flood')
-  lazy.socket.pause()
-  const atStop = anonymousBytes(server.pid)
-  let highest = 0
-  for (let look = 0; look < 10; look++) {
-    await sleep(100)
+    const lazy = await Client.connect(server.url)
+    const heard = followYes(lazy)
+    const ids = Array.from({ length: 20 }, (_, index) => `yes${index}`)
+    await Promise.all(ids.map((id) => lazy.start(id, ['yes'], { env: { PATH: '/bin:/usr/bin' } })))
+    await eventually(() => heard.bytes() > 100 * MiB, 30_000, 'the flood')
+    lazy.socket.pause()
+    const atStop = anonymousBytes(server.pid)
+    let highest = 0
+    for (let look = 0; look < 10; look++) {
+      await sleep(100)
+      highest = Math.max(highest, anonymousBytes(server.pid))
+    }
+    const stopped = await medianOf(other, 200)
     highest = Math.max(highest, anonymousBytes(server.pid))
-  }
-  const stopped = await medianOf(other, 200)
-  highest = Math.max(highest, anonymousBytes(server.pid))
-  const mebibytes = (bytes: number): string => (bytes / MiB).toFixed(1)
-  console.log(
-    `\n  memory: ${mebibytes(highest - atStop)} MiB more than when it stopped, ${mebibytes(highest - atRest)} MiB more than at rest;` +
-      ` round trip of another: ${stopped.toFixed(3)} ms, at rest ${idle.toFixed(3)} ms, ${(stopped / idle).toFixed(2)} times`,
-  )
-  assert.ok(highest - atStop < 64 * MiB, `${mebibytes(highest - atStop)} MiB`)
-  // Half a second after the flood what it has freed is given back.
-  await eventually(() => anonymousBytes(server.pid) - atRest < 64 * MiB, 10_000, 'less than 64 MiB more than at rest')
-  console.log(`  and ${mebibytes(anonymousBytes(server.pid) - atRest)} MiB more than at rest once it is tidied up`)
-  // The bound is twice; what is more is for machines that do other things besides.
-  assert.ok(stopped < 4 * idle + 2, `${stopped} ms, and ${idle} ms at rest`)
+    const mebibytes = (bytes: number): string => (bytes / MiB).toFixed(1)
+    console.log(
+      `\n  memory: ${mebibytes(highest - atStop)} MiB more than when it stopped, ${mebibytes(highest - atRest)} MiB more than at rest;` +
+        ` round trip of another: ${stopped.toFixed(3)} ms, at rest ${idle.toFixed(3)} ms, ${(stopped / idle).toFixed(2)} times`,
+    )
+    assert.ok(highest - atStop < 64 * MiB, `${mebibytes(highest - atStop)} MiB`)
+    // Half a second after the flood what it has freed is given back.
+    await eventually(() => anonymousBytes(server.pid) - atRest < 64 * MiB, 10_000, 'less than 64 MiB more than at rest')
+    console.log(`  and ${mebibytes(anonymousBytes(server.pid) - atRest)} MiB more than at rest once it is tidied up`)
+    // The bound is twice; what is more is for machines that do other things besides.
+    assert.ok(stopped < 4 * idle + 2, `${stopped} ms, and ${idle} ms at rest`)
 
-  const before = heard.bytes()
-  lazy.socket.resume()
-  await eventually(() => heard.bytes() > before + 20 * MiB, 30_000, 'the flood again')
-  await Promise.all(ids.map((id) => lazy.request('process/terminate', { processId: id })))
-  await eventually(() => ids.every((id) => heard.lastOf.get(id) === 'process/closed'), 30_000, 'the end of all')
-  await lazy.drop()
-  await other.close()
-  assert.is(await server.stop(), 0)
-  assertSilent(server)
-})
+    const before = heard.bytes()
+    lazy.socket.resume()
+    await eventually(() => heard.bytes() > before + 20 * MiB, 30_000, 'the flood again')
+    await Promise.all(ids.map((id) => lazy.request('process/terminate', { processId: id })))
+    await eventually(() => ids.every((id) => heard.lastOf.get(id) === 'process/closed'), 30_000, 'the end of all')
+    await lazy.drop()
+    await other.close()
+    assert.is(await server.stop(), 0)
+    assertSilent(server)
+  },
+)
 
-const seesProgress = shownUnless(needsLinux ?? (isDeno ? 'Deno does not tell how much of a write has been taken' : undefined), test)
+const seesProgress = shownUnless(
+  needsLinux ?? (isDeno ? 'Deno does not tell how much of a write has been taken' : undefined),
+  test,
+)
 
 seesProgress('a reader that is slow but goes on is not taken for one that is gone', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'exec-server-slow-'))

@@ -5,7 +5,16 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
 import { holdingsOf, limitOf, processesOf, setLimit, settled, tasksOf } from '../support/fault-proc.ts'
-import { asOwnUser, assertSilent, endServers, isRoot, needsLinux, ownUser, shownUnless, startFaultServer } from '../support/fault-server.ts'
+import {
+  asOwnUser,
+  assertSilent,
+  endServers,
+  isRoot,
+  needsLinux,
+  ownUser,
+  shownUnless,
+  startFaultServer,
+} from '../support/fault-server.ts'
 import { whyNoOwnUser, whyNoSandbox, works } from '../support/fault-server.ts'
 import type { FaultServer } from '../support/fault-server.ts'
 import { managed, READ_ALL } from '../support/sandbox.ts'
@@ -21,7 +30,10 @@ const needsSandbox = whyNoSandbox(under)
 const shown = shownUnless(needsLinux ?? needsPrlimit ?? needsUser, test)
 const shownConfined = shownUnless(needsLinux ?? needsPrlimit ?? needsUser ?? needsSandbox, test)
 /** Where all that a user runs is ours, it can be said how many more there may be. */
-const shownAlone = shownUnless(needsLinux ?? needsPrlimit ?? (isRoot ? needsUser : 'only root can become a user of its own'), test)
+const shownAlone = shownUnless(
+  needsLinux ?? needsPrlimit ?? (isRoot ? needsUser : 'only root can become a user of its own'),
+  test,
+)
 
 let server: FaultServer
 let client: Client
@@ -51,7 +63,14 @@ const MODES = [
 
 const ENV = { PATH: '/bin:/usr/bin' }
 const ask = (id: string, more: object, script = 'echo out; exit 3') =>
-  client.ask('process/start', { processId: id, argv: ['/bin/sh', '-c', script], cwd: '/', env: ENV, tty: false, ...more })
+  client.ask('process/start', {
+    processId: id,
+    argv: ['/bin/sh', '-c', script],
+    cwd: '/',
+    env: ENV,
+    tty: false,
+    ...more,
+  })
 
 async function mustRun(more: object): Promise<void> {
   const id = `p${++round}`
@@ -64,47 +83,57 @@ async function mustRun(more: object): Promise<void> {
 const CLEAR = /Resource temporarily unavailable \(os error 11\)|cannot open a terminal/
 
 for (const { name, more } of MODES) {
-  shown(`a start on ${name} that finds no room is a clear error, frees its id, leaks nothing, and works when there is room`, async () => {
-    await mustRun(more)
-    const before = holdingsOf(server.pid)
-    exhaust()
-    for (let count = 0; count < 20; count++) {
+  shown(
+    `a start on ${name} that finds no room is a clear error, frees its id, leaks nothing, and works when there is room`,
+    async () => {
+      await mustRun(more)
+      const before = holdingsOf(server.pid)
+      exhaust()
+      for (let count = 0; count < 20; count++) {
+        const { error } = await ask('again', more)
+        assert.is(error?.code, -32603)
+        assert.match(error?.message ?? '', CLEAR)
+      }
+      giveBack()
       const { error } = await ask('again', more)
-      assert.is(error?.code, -32603)
-      assert.match(error?.message ?? '', CLEAR)
-    }
-    giveBack()
-    const { error } = await ask('again', more)
-    assert.is(error, undefined, error?.message)
-    assert.is(await client.closed('again'), 3)
-    await settled(server.pid, before)
-    assertSilent(server)
-  })
+      assert.is(error, undefined, error?.message)
+      assert.is(await client.closed('again'), 3)
+      await settled(server.pid, before)
+      assertSilent(server)
+    },
+  )
 }
 
-shown('a server that never did anything yet survives the want of processes, and does everything afterwards', async () => {
-  exhaust()
-  const calls: [string, object][] = [
-    ['fs/readFile', { path: '/etc/hosts' }],
-    ['fs/getMetadata', { path: '/' }],
-    ['fs/walk', { path: '/etc', options: { maxDepth: 1, maxDirectories: 10, maxEntries: 100, followDirectorySymlinks: false } }],
-    ['http/request', { method: 'GET', url: 'http://127.0.0.1:9/', requestId: 'r' }],
-    ['http/request', { method: 'GET', url: 'http://localhost:9/', requestId: 'n' }],
-  ]
-  const ended = once(server.child, 'exit').then(([code, signal]): never => {
-    throw new Error(`the server ended with ${code ?? signal}: ${server.stderr()}`)
-  })
-  for (const [method, params] of calls) {
-    const { error } = await Promise.race([client.ask(method, params), ended])
-    if (error !== undefined) assert.is(error.code, -32603, error.message)
-  }
-  for (const { more } of MODES) assert.is((await ask(`p${++round}`, more)).error?.code, -32603)
-  assert.ok(isAlive(server.pid))
-  giveBack()
-  for (const [method, params] of calls.slice(0, 3)) assert.is((await client.ask(method, params)).error, undefined, method)
-  for (const { more } of MODES) await mustRun(more)
-  assertSilent(server)
-})
+shown(
+  'a server that never did anything yet survives the want of processes, and does everything afterwards',
+  async () => {
+    exhaust()
+    const calls: [string, object][] = [
+      ['fs/readFile', { path: '/etc/hosts' }],
+      ['fs/getMetadata', { path: '/' }],
+      [
+        'fs/walk',
+        { path: '/etc', options: { maxDepth: 1, maxDirectories: 10, maxEntries: 100, followDirectorySymlinks: false } },
+      ],
+      ['http/request', { method: 'GET', url: 'http://127.0.0.1:9/', requestId: 'r' }],
+      ['http/request', { method: 'GET', url: 'http://localhost:9/', requestId: 'n' }],
+    ]
+    const ended = once(server.child, 'exit').then(([code, signal]): never => {
+      throw new Error(`the server ended with ${code ?? signal}: ${server.stderr()}`)
+    })
+    for (const [method, params] of calls) {
+      const { error } = await Promise.race([client.ask(method, params), ended])
+      if (error !== undefined) assert.is(error.code, -32603, error.message)
+    }
+    for (const { more } of MODES) assert.is((await ask(`p${++round}`, more)).error?.code, -32603)
+    assert.ok(isAlive(server.pid))
+    giveBack()
+    for (const [method, params] of calls.slice(0, 3))
+      assert.is((await client.ask(method, params)).error, undefined, method)
+    for (const { more } of MODES) await mustRun(more)
+    assertSilent(server)
+  },
+)
 
 shownAlone('with room for a few more each of sixty starts runs whole or is told so', async () => {
   for (const { more } of MODES) {
@@ -116,7 +145,8 @@ shownAlone('with room for a few more each of sixty starts runs whole or is told 
     const started = ids.filter((_, index) => answers[index]?.error === undefined)
     // More than there was room for: what has ended is counted until its parent, or a slow init, has looked at it.
     assert.ok(started.length > 0 && started.length < ids.length, `${started.length} started`)
-    for (const { error } of answers) if (error !== undefined) assert.ok(error.code === -32603 && CLEAR.test(error.message), error.message)
+    for (const { error } of answers)
+      if (error !== undefined) assert.ok(error.code === -32603 && CLEAR.test(error.message), error.message)
     for (const id of started) {
       await client.request('process/write', { processId: id, chunk: Buffer.from('go\n').toString('base64') })
       assert.is(await client.closed(id), 3)
@@ -125,29 +155,36 @@ shownAlone('with room for a few more each of sixty starts runs whole or is told 
   }
 })
 
-shownConfined('a start in a sandbox that finds no room is an error or a failed command, never one without its sandbox', async () => {
-  const sandbox = managed(['/'], [READ_ALL])
-  for (const { more } of MODES) {
-    await mustRun({ ...more, sandbox })
-    const before = holdingsOf(server.pid)
-    // So many that the sandbox is begun and cannot be completed, in each of its steps.
-    const few = isRoot ? [0, 1, 2, 3].map((count) => tasksOf(ownUser) + count) : [1]
-    for (const most of few) {
-      limit(most)
-      const id = `confined${++round}`
-      const { error, result } = await ask(id, { ...more, sandbox }, 'test -e /proc/self || exit 77; echo out; exit 3').finally(giveBack)
-      if (error !== undefined) assert.ok(error.code === -32603 && CLEAR.test(error.message), error.message)
-      else {
-        assert.is(result.sandboxType, 'linuxSeccomp')
-        const code = await client.closed(id)
-        assert.ok(code === 3 ? client.outputOf(id).toString().trim() === 'out' : code !== 0, `exit code ${code}`)
+shownConfined(
+  'a start in a sandbox that finds no room is an error or a failed command, never one without its sandbox',
+  async () => {
+    const sandbox = managed(['/'], [READ_ALL])
+    for (const { more } of MODES) {
+      await mustRun({ ...more, sandbox })
+      const before = holdingsOf(server.pid)
+      // So many that the sandbox is begun and cannot be completed, in each of its steps.
+      const few = isRoot ? [0, 1, 2, 3].map((count) => tasksOf(ownUser) + count) : [1]
+      for (const most of few) {
+        limit(most)
+        const id = `confined${++round}`
+        const { error, result } = await ask(
+          id,
+          { ...more, sandbox },
+          'test -e /proc/self || exit 77; echo out; exit 3',
+        ).finally(giveBack)
+        if (error !== undefined) assert.ok(error.code === -32603 && CLEAR.test(error.message), error.message)
+        else {
+          assert.is(result.sandboxType, 'linuxSeccomp')
+          const code = await client.closed(id)
+          assert.ok(code === 3 ? client.outputOf(id).toString().trim() === 'out' : code !== 0, `exit code ${code}`)
+        }
+        await settled(server.pid, before)
       }
-      await settled(server.pid, before)
+      await mustRun({ ...more, sandbox })
     }
-    await mustRun({ ...more, sandbox })
-  }
-  assertSilent(server)
-})
+    assertSilent(server)
+  },
+)
 
 /** Each makes others for as long as it can, and tries again where it cannot. The root is one of them, or is gone before them. */
 const BOMB = 'while (1) { defined(fork) or select(undef, undef, undef, 0.01) }'
@@ -168,7 +205,11 @@ for (const { name: mode, more } of MODES) {
       await eventually(() => processesOf(ownUser).length > others + 40, 20_000, 'the spreading of the bomb')
       assert.equal(await client.request('environment/status', null), { status: 'ready' })
       await client.request('process/terminate', { processId: 'bomb' })
-      await eventually(() => processesOf(ownUser).length <= others, 10_000, `the end of all (${processesOf(ownUser).length} are left)`)
+      await eventually(
+        () => processesOf(ownUser).length <= others,
+        10_000,
+        `the end of all (${processesOf(ownUser).length} are left)`,
+      )
       await client.closed('bomb')
       await mustRun(more)
     })

@@ -31,7 +31,9 @@ let temporary: string
 let before: Holdings & { threads: number }
 
 /** Letters only, so that a terminal changes none of them; no piece of it is like another. */
-const content = Buffer.from(Array.from({ length: 160_000 }, (_, index) => 97 + ((index * 7 + (index >> 4) + (index >> 9) * 3) % 26)))
+const content = Buffer.from(
+  Array.from({ length: 160_000 }, (_, index) => 97 + ((index * 7 + (index >> 4) + (index >> 9) * 3) % 26)),
+)
 
 test.before(async () => {
   if (!isLinux) return
@@ -60,10 +62,16 @@ function lengthOf(index: number): number {
 
 /** A batch of programs that say something and exit at once; each has said it whole when it is closed. */
 async function race(client: Client, first: number, more: object): Promise<number> {
-  const runs = Array.from({ length: BATCH }, (_, index) => ({ id: `r${first + index}`, length: lengthOf(first + index) }))
+  const runs = Array.from({ length: BATCH }, (_, index) => ({
+    id: `r${first + index}`,
+    length: lengthOf(first + index),
+  }))
   await Promise.all(
     runs.map(async ({ id, length }) => {
-      await client.start(id, ['head', '-c', String(length), join(folder, 'content')], { env: { PATH: '/bin:/usr/bin' }, ...more })
+      await client.start(id, ['head', '-c', String(length), join(folder, 'content')], {
+        env: { PATH: '/bin:/usr/bin' },
+        ...more,
+      })
       assert.is(await client.closed(id, 60_000), 0)
     }),
   )
@@ -72,8 +80,14 @@ async function race(client: Client, first: number, more: object): Promise<number
     const output = client.outputOf(id)
     assert.ok(output.equals(content.subarray(0, length)), `${id}: ${output.length} bytes of ${length}`)
     const events = client.eventsOf(id)
-    assert.equal(events.map(({ params }) => params.seq), events.map((_, index) => index + 1))
-    assert.equal(events.map(({ method }) => method).filter((method) => method !== 'process/output'), ['process/exited', 'process/closed'])
+    assert.equal(
+      events.map(({ params }) => params.seq),
+      events.map((_, index) => index + 1),
+    )
+    assert.equal(
+      events.map(({ method }) => method).filter((method) => method !== 'process/output'),
+      ['process/exited', 'process/closed'],
+    )
     assert.is(events.at(-1)?.method, 'process/closed')
     bytes += output.length
   }
@@ -83,7 +97,10 @@ async function race(client: Client, first: number, more: object): Promise<number
   return bytes
 }
 
-for (const [name, more] of [['pipes', {}], ['terminals', { tty: true }]] as const) {
+for (const [name, more] of [
+  ['pipes', {}],
+  ['terminals', { tty: true }],
+] as const) {
   shown(`${RACES} programs on ${name} that exit with their last byte are heard whole`, async () => {
     let [bytes, count] = [0, 0]
     const take = (): number => (count += BATCH) - BATCH
@@ -107,7 +124,10 @@ for (const [name, more] of [['pipes', {}], ['terminals', { tty: true }]] as cons
 shown(`nothing is left of ${2 * RACES} processes: no zombie, no descriptor, no thread, no temporary file`, async () => {
   await settled(server.pid, before)
   // A pool of threads may grow while there is much to do, and keeps what it has; it is no more than a few.
-  assert.ok(threadsOf(server.pid) <= before.threads + 8, `${threadsOf(server.pid)} threads, and ${before.threads} before`)
+  assert.ok(
+    threadsOf(server.pid) <= before.threads + 8,
+    `${threadsOf(server.pid)} threads, and ${before.threads} before`,
+  )
   assert.equal(readdirSync(temporary), [])
   assertSilent(server)
 })

@@ -11,7 +11,16 @@ import type { Answer } from '../support/client.ts'
 import { CLOCK_SHIM } from '../support/fault-clock.ts'
 import { doorCommand } from '../support/fault-door.ts'
 import { holdingsOf, settled } from '../support/fault-proc.ts'
-import { assertSilent, endServers, follow, isLinux, killHard, needsLinux, shownUnless, startFaultServer } from '../support/fault-server.ts'
+import {
+  assertSilent,
+  endServers,
+  follow,
+  isLinux,
+  killHard,
+  needsLinux,
+  shownUnless,
+  startFaultServer,
+} from '../support/fault-server.ts'
 import type { FaultServer } from '../support/fault-server.ts'
 import { eventually, isAlive, sleep } from '../support/server.ts'
 import { Web } from '../support/web.ts'
@@ -32,7 +41,9 @@ async function startTwo(client: Client): Promise<number[]> {
   await client.start('pipe', sh('echo $$; exec cat'), { pipeStdin: true })
   await client.start('tty', sh('stty -echo; echo $$; exec cat'), { tty: true })
   return Promise.all(
-    ['pipe', 'tty'].map((id) => client.until(() => Number(/^(\d+)\r?\n/.exec(client.outputOf(id).toString())?.[1]) || undefined)),
+    ['pipe', 'tty'].map((id) =>
+      client.until(() => Number(/^(\d+)\r?\n/.exec(client.outputOf(id).toString())?.[1]) || undefined),
+    ),
   )
 }
 
@@ -45,32 +56,35 @@ for (const [manner, end] of [
   ['stopped', async (server: FaultServer) => assert.is(await server.stop(), 0)],
   ['killed', killHard],
 ] as const) {
-  shown(`a server that is ${manner} and started again at its port knows no old session, and no old process is alive`, async () => {
-    const old = await startFaultServer()
-    const client = await Client.connect(old.url)
-    const pids = await startTwo(client)
-    const read = client.ask('process/read', { processId: 'pipe', afterSeq: 1, waitMs: 60_000 })
-    await client.request('environment/status', null)
-    await end(old)
-    await client.until(() => client.closeCode !== undefined)
-    assert.is(client.closeCode, manner === 'stopped' ? 1001 : 1006)
-    // Whoever waits is answered before the end, if there is time for one.
-    if (manner === 'stopped') assert.ok(await read)
-    const server = await startFaultServer({ args: ['--listen', old.url] })
-    assert.is(server.url, old.url)
-    const again = await Client.open(server.url)
-    const { error } = await initialize(again, client.sessionId)
-    assert.is(error?.code, -32600)
-    assert.match(error?.message ?? '', new RegExp(`^unknown session id ${client.sessionId}`))
-    await eventually(() => pids.every((pid) => !isAlive(pid)), 5000, 'the end of the old processes')
-    // Whoever is told so begins anew, on the same connection and under the same names.
-    assert.is((await initialize(again)).error, undefined)
-    again.notify('initialized', {})
-    await startTwo(again)
-    await again.drop()
-    assert.is(await server.stop(), 0)
-    assertSilent(server)
-  })
+  shown(
+    `a server that is ${manner} and started again at its port knows no old session, and no old process is alive`,
+    async () => {
+      const old = await startFaultServer()
+      const client = await Client.connect(old.url)
+      const pids = await startTwo(client)
+      const read = client.ask('process/read', { processId: 'pipe', afterSeq: 1, waitMs: 60_000 })
+      await client.request('environment/status', null)
+      await end(old)
+      await client.until(() => client.closeCode !== undefined)
+      assert.is(client.closeCode, manner === 'stopped' ? 1001 : 1006)
+      // Whoever waits is answered before the end, if there is time for one.
+      if (manner === 'stopped') assert.ok(await read)
+      const server = await startFaultServer({ args: ['--listen', old.url] })
+      assert.is(server.url, old.url)
+      const again = await Client.open(server.url)
+      const { error } = await initialize(again, client.sessionId)
+      assert.is(error?.code, -32600)
+      assert.match(error?.message ?? '', new RegExp(`^unknown session id ${client.sessionId}`))
+      await eventually(() => pids.every((pid) => !isAlive(pid)), 5000, 'the end of the old processes')
+      // Whoever is told so begins anew, on the same connection and under the same names.
+      assert.is((await initialize(again)).error, undefined)
+      again.notify('initialized', {})
+      await startTwo(again)
+      await again.drop()
+      assert.is(await server.stop(), 0)
+      assertSilent(server)
+    },
+  )
 }
 
 // ---- the very last moment ---------------------------------------------------------------------------------------
@@ -105,7 +119,9 @@ async function comeBackAt(server: FaultServer, offsetMs: number): Promise<Outcom
     assert.is(exited, false)
     const said = Buffer.concat(chunks.map(({ chunk }: { chunk: string }) => Buffer.from(chunk, 'base64')))
     assert.match(said.toString(), new RegExp(`^${pids[index]}\r?\n$`))
-    assert.equal(await heir.request('process/write', { processId: id, chunk: base64('more\n') }), { status: 'accepted' })
+    assert.equal(await heir.request('process/write', { processId: id, chunk: base64('more\n') }), {
+      status: 'accepted',
+    })
     await heir.until(() => heir.outputOf(id).toString().trim() === 'more')
   }
   // It is there as long as it is held, however close it was.
@@ -152,80 +168,89 @@ function whyNoShim(): string | undefined {
 
 const DAY = 86_400
 
-shownUnless(whyNoShim(), test)('a clock that is set forward or back ends no session and no wait, and keeps none from ending', async () => {
-  const file = join(folder, 'offset')
-  writeFileSync(file, Buffer.alloc(8))
-  const jump = (seconds: number): void => {
-    const bytes = Buffer.alloc(8)
-    bytes.writeBigInt64LE(BigInt(seconds))
-    const fd = openSync(file, 'r+')
-    writeSync(fd, bytes, 0, 8, 0)
-    closeSync(fd)
-  }
-  const silent = await Web.start(() => {})
-  const env = { ...process.env, LD_PRELOAD: shim, FAULT_CLOCK: file }
-  const server = await startFaultServer({ args: ['--session-ttl-seconds', '3'], env })
-  const health = server.url.replace('ws:', 'http:') + '/readyz'
-  /** How far the server's clock is from ours, in days. */
-  const days = async (): Promise<number> => {
-    const { headers } = await fetch(health)
-    return Math.round((Date.parse(headers.get('date') ?? '') - Date.now()) / 1000 / DAY)
-  }
+shownUnless(whyNoShim(), test)(
+  'a clock that is set forward or back ends no session and no wait, and keeps none from ending',
+  async () => {
+    const file = join(folder, 'offset')
+    writeFileSync(file, Buffer.alloc(8))
+    const jump = (seconds: number): void => {
+      const bytes = Buffer.alloc(8)
+      bytes.writeBigInt64LE(BigInt(seconds))
+      const fd = openSync(file, 'r+')
+      writeSync(fd, bytes, 0, 8, 0)
+      closeSync(fd)
+    }
+    const silent = await Web.start(() => {})
+    const env = { ...process.env, LD_PRELOAD: shim, FAULT_CLOCK: file }
+    const server = await startFaultServer({ args: ['--session-ttl-seconds', '3'], env })
+    const health = server.url.replace('ws:', 'http:') + '/readyz'
+    /** How far the server's clock is from ours, in days. */
+    const days = async (): Promise<number> => {
+      const { headers } = await fetch(health)
+      return Math.round((Date.parse(headers.get('date') ?? '') - Date.now()) / 1000 / DAY)
+    }
 
-  const client = await Client.connect(server.url)
-  await client.start('p', sh('sleep 60'))
-  for (const [before, after] of [[0, 400], [400, -400]] as const) {
-    assert.is(await days(), before)
-    const lost = await Client.connect(server.url)
-    const lostPids = after < 0 ? await startTwo(lost) : []
-    await lost.drop()
-    const left = await Client.connect(server.url)
-    const pids = await startTwo(left)
-    await left.drop()
-    const since = performance.now()
-    const read = client.ask('process/read', { processId: 'p', waitMs: 1500 }).then(() => performance.now() - since)
-    const request = { method: 'GET', url: silent.url(), requestId: `r${after}`, timeoutMs: 1500 }
-    const asked = client.ask('http/request', request).then(({ error }) => {
-      assert.is(error?.code, -32603)
-      return performance.now() - since
-    })
-    jump(after * DAY)
-    const heir = await Client.connect(server.url, left.sessionId)
-    for (const pid of pids) assert.ok(isAlive(pid))
-    for (const ms of [await read, await asked]) assert.ok(ms > 1400 && ms < 10_000, `${ms} ms`)
-    // The date that it tells is renewed once in a second.
-    await eventually(async () => (await days()) === after, 5000, 'the new date')
-    // A session's time runs as it did before, and not from the day that is now far ahead.
-    await eventually(() => lostPids.every((pid) => !isAlive(pid)), 10_000, 'the end of a session that was left')
-    for (const pid of pids) assert.ok(isAlive(pid))
+    const client = await Client.connect(server.url)
+    await client.start('p', sh('sleep 60'))
+    for (const [before, after] of [
+      [0, 400],
+      [400, -400],
+    ] as const) {
+      assert.is(await days(), before)
+      const lost = await Client.connect(server.url)
+      const lostPids = after < 0 ? await startTwo(lost) : []
+      await lost.drop()
+      const left = await Client.connect(server.url)
+      const pids = await startTwo(left)
+      await left.drop()
+      const since = performance.now()
+      const read = client.ask('process/read', { processId: 'p', waitMs: 1500 }).then(() => performance.now() - since)
+      const request = { method: 'GET', url: silent.url(), requestId: `r${after}`, timeoutMs: 1500 }
+      const asked = client.ask('http/request', request).then(({ error }) => {
+        assert.is(error?.code, -32603)
+        return performance.now() - since
+      })
+      jump(after * DAY)
+      const heir = await Client.connect(server.url, left.sessionId)
+      for (const pid of pids) assert.ok(isAlive(pid))
+      for (const ms of [await read, await asked]) assert.ok(ms > 1400 && ms < 10_000, `${ms} ms`)
+      // The date that it tells is renewed once in a second.
+      await eventually(async () => (await days()) === after, 5000, 'the new date')
+      // A session's time runs as it did before, and not from the day that is now far ahead.
+      await eventually(() => lostPids.every((pid) => !isAlive(pid)), 10_000, 'the end of a session that was left')
+      for (const pid of pids) assert.ok(isAlive(pid))
+      assert.equal(await client.request('environment/status', null), { status: 'ready' })
+      for (const id of ['pipe', 'tty']) await heir.request('process/terminate', { processId: id })
+      await heir.drop()
+    }
+    await client.close()
+    await silent.stop()
+    assert.is(await server.stop(), 0)
+    assertSilent(server)
+  },
+)
+
+shown(
+  'a server that was stopped for many pings and goes on cuts nobody off, and has all output of that time',
+  async () => {
+    const door = await follow(doorCommand({ pingIntervalMs: 150 }))
+    const client = await Client.connect(door.url)
+    await client.start('p', sh('for i in $(seq 1 15); do echo $i; sleep 0.1; done; exit 3'))
+    const read = client.ask('process/read', { processId: 'p', afterSeq: 1000, waitMs: 1000 })
+    await client.until(() => client.outputOf('p').toString().includes('2\n'))
+    process.kill(door.pid, 'SIGSTOP')
+    await sleep(1000)
+    process.kill(door.pid, 'SIGCONT')
+    assert.is(await client.closed('p'), 3)
+    assert.is(client.outputOf('p').toString(), Array.from({ length: 15 }, (_, index) => `${index + 1}\n`).join(''))
+    assert.equal((await read).result.chunks, [])
+    await sleep(600)
+    assert.is(client.closeCode, undefined)
     assert.equal(await client.request('environment/status', null), { status: 'ready' })
-    for (const id of ['pipe', 'tty']) await heir.request('process/terminate', { processId: id })
-    await heir.drop()
-  }
-  await client.close()
-  await silent.stop()
-  assert.is(await server.stop(), 0)
-  assertSilent(server)
-})
-
-shown('a server that was stopped for many pings and goes on cuts nobody off, and has all output of that time', async () => {
-  const door = await follow(doorCommand({ pingIntervalMs: 150 }))
-  const client = await Client.connect(door.url)
-  await client.start('p', sh('for i in $(seq 1 15); do echo $i; sleep 0.1; done; exit 3'))
-  const read = client.ask('process/read', { processId: 'p', afterSeq: 1000, waitMs: 1000 })
-  await client.until(() => client.outputOf('p').toString().includes('2\n'))
-  process.kill(door.pid, 'SIGSTOP')
-  await sleep(1000)
-  process.kill(door.pid, 'SIGCONT')
-  assert.is(await client.closed('p'), 3)
-  assert.is(client.outputOf('p').toString(), Array.from({ length: 15 }, (_, index) => `${index + 1}\n`).join(''))
-  assert.equal((await read).result.chunks, [])
-  await sleep(600)
-  assert.is(client.closeCode, undefined)
-  assert.equal(await client.request('environment/status', null), { status: 'ready' })
-  await client.close()
-  await door.stop()
-  assertSilent(door)
-})
+    await client.close()
+    await door.stop()
+    assertSilent(door)
+  },
+)
 
 test.run()

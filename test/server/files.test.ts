@@ -1,6 +1,19 @@
 /** The file methods through a real server. */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, linkSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
@@ -48,7 +61,17 @@ test('a file is written, read and measured, by path and by URI', async () => {
   }
   const metadata = await request('getMetadata', { path: at('f'), sandbox: null })
   assert.equal(Object.keys(metadata), ['isDirectory', 'isFile', 'isSymlink', 'size', 'createdAtMs', 'modifiedAtMs'])
-  assert.equal({ ...metadata, createdAtMs: 0 }, { isDirectory: false, isFile: true, isSymlink: false, size: 100_000, createdAtMs: 0, modifiedAtMs: Math.trunc(statSync(at('f')).mtimeMs) })
+  assert.equal(
+    { ...metadata, createdAtMs: 0 },
+    {
+      isDirectory: false,
+      isFile: true,
+      isSymlink: false,
+      size: 100_000,
+      createdAtMs: 0,
+      modifiedAtMs: Math.trunc(statSync(at('f')).mtimeMs),
+    },
+  )
 })
 
 test('writing truncates in place: mode, hard links and symbolic links stay', async () => {
@@ -64,7 +87,7 @@ test('writing truncates in place: mode, hard links and symbolic links stay', asy
   assert.is(readFileSync(at('new'), 'utf8'), 'made')
 })
 
-test('errors have the protocol\'s codes', async () => {
+test("errors have the protocol's codes", async () => {
   mkdirSync(at('d', 'e'), { recursive: true })
   writeFileSync(at('f'), '')
   symlinkSync('loop', at('loop'))
@@ -79,22 +102,33 @@ test('errors have the protocol\'s codes', async () => {
   assert.is((await code('readFile', { path: at('d') }))[0], -32600)
   assert.equal(await code('writeFile', { path: at('d'), dataBase64: '' }), [-32603, 'Is a directory (os error 21)'])
   assert.equal(await code('createDirectory', { path: at('f') }), [-32603, 'File exists (os error 17)'])
-  assert.equal(await code('createDirectory', { path: at('d'), recursive: false }), [-32603, 'File exists (os error 17)'])
+  assert.equal(await code('createDirectory', { path: at('d'), recursive: false }), [
+    -32603,
+    'File exists (os error 17)',
+  ])
   assert.equal(await code('createDirectory', { path: at('f', 'x') }), [-32603, 'Not a directory (os error 20)'])
   assert.equal(await code('readDirectory', { path: at('f') }), [-32603, 'Not a directory (os error 20)'])
   assert.equal(await code('remove', { path: at('d'), recursive: false }), [-32603, 'Directory not empty (os error 39)'])
   assert.equal(await code('remove', { path: at('f', 'x') }), [-32603, 'Not a directory (os error 20)'])
-  assert.equal(await code('getMetadata', { path: at('loop') }), [-32603, 'Too many levels of symbolic links (os error 40)'])
+  assert.equal(await code('getMetadata', { path: at('loop') }), [
+    -32603,
+    'Too many levels of symbolic links (os error 40)',
+  ])
   assert.is((await code('remove', { path: '/' }))[0], -32600)
-  for (const path of ['relative', '', '~/x', 'http://x/y', 'file:///x?q', 'file:///x#f', 5, null]) assert.is((await code('readFile', { path }))[0], -32602)
-  for (const dataBase64 of ['!', 'YQ', 'YR==', 'YQ==\n', 'Y Q==', '-_8=']) assert.is((await code('writeFile', { path: at('f'), dataBase64 }))[0], -32600, dataBase64)
+  for (const path of ['relative', '', '~/x', 'http://x/y', 'file:///x?q', 'file:///x#f', 5, null])
+    assert.is((await code('readFile', { path }))[0], -32602)
+  for (const dataBase64 of ['!', 'YQ', 'YR==', 'YQ==\n', 'Y Q==', '-_8='])
+    assert.is((await code('writeFile', { path: at('f'), dataBase64 }))[0], -32600, dataBase64)
 })
 
 test('a FIFO hangs nothing: reading, writing and copying refuse it', async () => {
   execFileSync('mkfifo', [at('fifo')])
   writeFileSync(at('f'), 'x')
   assert.is((await code('readFile', { path: at('fifo') }))[0], -32600)
-  assert.equal(await code('writeFile', { path: at('fifo'), dataBase64: '' }), [-32603, 'No such device or address (os error 6)'])
+  assert.equal(await code('writeFile', { path: at('fifo'), dataBase64: '' }), [
+    -32603,
+    'No such device or address (os error 6)',
+  ])
   assert.is((await code('copy', { sourcePath: at('fifo'), destinationPath: at('x'), recursive: false }))[0], -32600)
   assert.is((await code('copy', { sourcePath: at('f'), destinationPath: at('fifo'), recursive: false }))[0], -32600)
   const metadata = await request('getMetadata', { path: at('fifo') })
@@ -121,7 +155,10 @@ test('copying a file onto itself is refused and loses nothing', async () => {
   linkSync(at('f'), at('hard'))
   symlinkSync('f', at('soft'))
   for (const destination of ['f', 'hard', 'soft']) {
-    assert.is((await code('copy', { sourcePath: at('f'), destinationPath: at(destination), recursive: false }))[0], -32600)
+    assert.is(
+      (await code('copy', { sourcePath: at('f'), destinationPath: at(destination), recursive: false }))[0],
+      -32600,
+    )
   }
   assert.is(readFileSync(at('f'), 'utf8'), 'precious')
 })
@@ -145,15 +182,25 @@ test('a tree is copied with its links and modes, merged into what is there, and 
   assert.is((await code('copy', { sourcePath: at('tree'), destinationPath: at('x'), recursive: false }))[0], -32600)
   assert.is((await code('copy', { sourcePath: at('tree'), destinationPath: at('x') }))[0], -32602)
   writeFileSync(at('file'), '')
-  assert.equal(await code('copy', { sourcePath: at('tree'), destinationPath: at('file'), recursive: true }), [-32603, 'File exists (os error 17)'])
-  assert.equal(await code('copy', { sourcePath: at('file'), destinationPath: at('tree'), recursive: false }), [-32603, 'Is a directory (os error 21)'])
+  assert.equal(await code('copy', { sourcePath: at('tree'), destinationPath: at('file'), recursive: true }), [
+    -32603,
+    'File exists (os error 17)',
+  ])
+  assert.equal(await code('copy', { sourcePath: at('file'), destinationPath: at('tree'), recursive: false }), [
+    -32603,
+    'Is a directory (os error 21)',
+  ])
 })
 
 test('a directory is not copied into itself, also not through a link', async () => {
   mkdirSync(at('d', 'sub'), { recursive: true })
   symlinkSync('d', at('link'))
   for (const destination of [at('d'), at('d', 'sub'), at('d', 'new', 'deep'), at('link', 'x')]) {
-    assert.is((await code('copy', { sourcePath: at('d'), destinationPath: destination, recursive: true }))[0], -32600, destination)
+    assert.is(
+      (await code('copy', { sourcePath: at('d'), destinationPath: destination, recursive: true }))[0],
+      -32600,
+      destination,
+    )
   }
 })
 
@@ -201,9 +248,18 @@ test('without following, a link anywhere on the path is refused', async () => {
   writeFileSync(at('d', 'f'), 'x')
   symlinkSync('d', at('link'))
   symlinkSync('d/f', at('leaf'))
-  assert.equal(await code('readFile', { path: at('leaf'), followSymlinks: false }), [-32603, 'Too many levels of symbolic links (os error 40)'])
-  assert.equal(await code('readFile', { path: at('link', 'f'), followSymlinks: false }), [-32603, 'Not a directory (os error 20)'])
-  assert.equal(await code('writeFile', { path: at('link', 'f'), dataBase64: '', followSymlinks: false }), [-32603, 'Not a directory (os error 20)'])
+  assert.equal(await code('readFile', { path: at('leaf'), followSymlinks: false }), [
+    -32603,
+    'Too many levels of symbolic links (os error 40)',
+  ])
+  assert.equal(await code('readFile', { path: at('link', 'f'), followSymlinks: false }), [
+    -32603,
+    'Not a directory (os error 20)',
+  ])
+  assert.equal(await code('writeFile', { path: at('link', 'f'), dataBase64: '', followSymlinks: false }), [
+    -32603,
+    'Not a directory (os error 20)',
+  ])
   assert.is((await code('getMetadata', { path: at('leaf'), followSymlinks: false }))[0], -32600)
   assert.is((await request('readFile', { path: at('d', 'f'), followSymlinks: false })).dataBase64, base64('x'))
 })
@@ -232,7 +288,13 @@ test('pipelined calls take effect in the order they were sent', async () => {
 
 test('a script that was just written can be run in the same breath', async () => {
   const write = client.ask('fs/writeFile', { path: at('script'), dataBase64: base64('#!/bin/sh\necho ran\n') })
-  const start = client.ask('process/start', { processId: 'fresh', argv: ['/bin/sh', at('script')], cwd: '/', env: {}, tty: false })
+  const start = client.ask('process/start', {
+    processId: 'fresh',
+    argv: ['/bin/sh', at('script')],
+    cwd: '/',
+    env: {},
+    tty: false,
+  })
   assert.is((await write).error, undefined)
   assert.is((await start).error, undefined)
   await client.closed('fresh')

@@ -35,7 +35,9 @@ const stream = (requestId: string, target: string, more: object = {}): Promise<A
   client.ask('http/request', { method: 'GET', url: web.url(target), requestId, streamResponse: true, ...more })
 
 const deltas = (requestId: string): Delta[] =>
-  client.notifications.filter(({ params }) => params['requestId'] === requestId).map(({ params }) => params as unknown as Delta)
+  client.notifications
+    .filter(({ params }) => params['requestId'] === requestId)
+    .map(({ params }) => params as unknown as Delta)
 
 const bytesOf = (requestId: string): number =>
   deltas(requestId).reduce((sum, { deltaBase64 }) => sum + Buffer.byteLength(deltaBase64, 'base64'), 0)
@@ -52,7 +54,8 @@ async function standstill(requestId: string): Promise<number> {
   }
 }
 
-const resident = (): number => Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${server.child.pid}/status`, 'latin1'))?.[1]) * 1024
+const resident = (): number =>
+  Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${server.child.pid}/status`, 'latin1'))?.[1]) * 1024
 
 const block = Buffer.alloc(64 * 1024, 'x')
 
@@ -76,7 +79,10 @@ test('a body stops at its window, comes on with every acknowledgement, and arriv
     await client.until(() => deltas('w').length > seen)
   }
   assert.is(bytesOf('w'), 40 * MiB)
-  assert.equal(deltas('w').map(({ seq }) => seq), deltas('w').map((_, index) => index + 1))
+  assert.equal(
+    deltas('w').map(({ seq }) => seq),
+    deltas('w').map((_, index) => index + 1),
+  )
   assert.ok(resident() - before < 40 * MiB, `memory grew by ${(resident() - before) / MiB} MiB`)
 })
 
@@ -100,7 +106,12 @@ test('cancelled, a request is answered with an error, a stream says no more, and
     if (target === '/body') socket.write(`${head(200, [['content-length', 1000]])}half`)
     if (target === '/held') pour((socket.write(head(200)), socket), 20 * MiB, block)
   }
-  for (const [target, more] of [['/silent', {}], ['/body', {}], ['/held', { bodyWindow: 1000 }], ['/held', {}]] as const) {
+  for (const [target, more] of [
+    ['/silent', {}],
+    ['/body', {}],
+    ['/held', { bodyWindow: 1000 }],
+    ['/held', {}],
+  ] as const) {
     const closed = web.closed
     web.asked.length = 0
     const answer = stream('c', target, more)

@@ -14,7 +14,17 @@ import type { Answer } from '../support/client.ts'
 import { isDeno, eventually, serverCommand, sleep, startServer } from '../support/server.ts'
 import { startStdioServer } from '../support/stdio-server.ts'
 import type { RunningServer } from '../support/server.ts'
-import { authorityFile, head, plainEnvironment, pour, redirect, reply, startProxy, valueOf, Web } from '../support/web.ts'
+import {
+  authorityFile,
+  head,
+  plainEnvironment,
+  pour,
+  redirect,
+  reply,
+  startProxy,
+  valueOf,
+  Web,
+} from '../support/web.ts'
 import type { Asked, Serve } from '../support/web.ts'
 
 const MiB = 1024 * 1024
@@ -30,7 +40,10 @@ let requests = 0
 async function ask(client: Client, url: string, more: object = {}, ms = 15_000): Promise<Answer> {
   const answer = client.ask('http/request', { method: 'GET', url, requestId: `r${++requests}`, ...more })
   const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms to ${JSON.stringify({ url, ...more }).slice(0, 200)}`)), ms)
+  const timer = setTimeout(
+    () => reject(new Error(`no answer within ${ms} ms to ${JSON.stringify({ url, ...more }).slice(0, 200)}`)),
+    ms,
+  )
   return Promise.race([answer, promise]).finally(() => clearTimeout(timer))
 }
 
@@ -43,9 +56,10 @@ const headersOf = ({ result }: Answer, name: string): string[] =>
   (result.headers as { name: string; value: string }[]).filter((each) => each.name === name).map(({ value }) => value)
 
 const deltasOf = (client: Client, requestId: string): Delta[] =>
-  client.notifications.filter(({ method }) => method === 'http/request/bodyDelta').map(({ params }) => params as unknown as Delta).filter((
-    delta,
-  ) => delta.requestId === requestId)
+  client.notifications
+    .filter(({ method }) => method === 'http/request/bodyDelta')
+    .map(({ params }) => params as unknown as Delta)
+    .filter((delta) => delta.requestId === requestId)
 
 const bodyOf = (client: Client, requestId: string): Buffer =>
   Buffer.concat(deltasOf(client, requestId).map(({ deltaBase64 }) => Buffer.from(deltaBase64, 'base64')))
@@ -112,7 +126,10 @@ async function standstill(count: () => number): Promise<number> {
 
 /** What takes its time, begun early so that the other tests can go on meanwhile. */
 function begin<T>(work: () => Promise<T>): () => Promise<T> {
-  const outcome = work().then((value) => ({ value }), (error: unknown) => ({ error }))
+  const outcome = work().then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  )
   return async () => {
     const settled = await outcome
     if ('error' in settled) throw settled.error
@@ -146,7 +163,11 @@ async function askTheSilent() {
   const client = await Client.connect(server.url)
   const late = ask(client, web.url('/head'))
   await stream(client, 'silent', web.url('/body'))
-  const outcome = { late: textOf(await late), end: await endOf(client, 'silent'), body: bodyOf(client, 'silent').toString() }
+  const outcome = {
+    late: textOf(await late),
+    end: await endOf(client, 'silent'),
+    body: bodyOf(client, 'silent').toString(),
+  }
   await client.close()
   await server.stop()
   await web.stop()
@@ -180,7 +201,13 @@ const silent = begin(askTheSilent)
 /** A suite with one server, one client and one web server, and its tests. */
 function household(title: string, env: Record<string, string> = {}) {
   const test = suite(title)
-  const house = { test } as { test: typeof test; server: RunningServer; client: Client; web: Web; serve: (serve: Serve) => void }
+  const house = { test } as {
+    test: typeof test
+    server: RunningServer
+    client: Client
+    web: Web
+    serve: (serve: Serve) => void
+  }
   test.before(async () => {
     house.web = await Web.start(() => {})
     house.server = await startServer([], plainEnvironment(env))
@@ -222,11 +249,26 @@ function household(title: string, env: Record<string, string> = {}) {
     const { method, target, lines, body } = house.web.last
     assert.equal([method, target, body.length], ['GET', '/a%20b/%C3%A9?q=%C3%B6', 0])
     const sent = Buffer.from('é€😀').toString('latin1')
-    assert.equal(lines, [['x-b', '1'], ['x-b', '2'], ['user-agent', sent], ['cookie', 'a=b'], ['accept', '*/*'], host()])
+    assert.equal(lines, [
+      ['x-b', '1'],
+      ['x-b', '2'],
+      ['user-agent', sent],
+      ['cookie', 'a=b'],
+      ['accept', '*/*'],
+      host(),
+    ])
     await get()
     assert.equal(house.web.last.lines, [['accept', '*/*'], host()])
-    await get('/', { headers: [{ name: 'host', value: 'elsewhere.test' }, { name: 'Accept', value: 'text/plain' }] })
-    assert.equal(house.web.last.lines, [['host', 'elsewhere.test'], ['accept', 'text/plain']])
+    await get('/', {
+      headers: [
+        { name: 'host', value: 'elsewhere.test' },
+        { name: 'Accept', value: 'text/plain' },
+      ],
+    })
+    assert.equal(house.web.last.lines, [
+      ['host', 'elsewhere.test'],
+      ['accept', 'text/plain'],
+    ])
   })
 
   test('a method goes out as it is spelt', async () => {
@@ -252,30 +294,41 @@ function household(title: string, env: Record<string, string> = {}) {
       assert.is(house.web.last.body.toString(), atob(bodyBase64 ?? ''))
       return valueOf(house.web.last, 'content-length')
     }
-    for (const method of ['GET', 'DELETE', 'POST', 'OPTIONS']) assert.is(await length(method, btoa('body')), '4', method)
+    for (const method of ['GET', 'DELETE', 'POST', 'OPTIONS'])
+      assert.is(await length(method, btoa('body')), '4', method)
     for (const body of ['', null]) {
-      for (const method of ['GET', 'DELETE', 'HEAD', 'OPTIONS']) assert.is(await length(method, body), undefined, method)
+      for (const method of ['GET', 'DELETE', 'HEAD', 'OPTIONS'])
+        assert.is(await length(method, body), undefined, method)
       for (const method of ['POST', 'PUT', 'PATCH']) assert.is(await length(method, body), '0', method)
     }
   })
 
   test('headers that would frame the body otherwise do not', async () => {
     house.serve((_, socket) => socket.write(reply('ok')))
-    const headers = [{ name: 'Content-Length', value: '999' }, { name: 'Transfer-Encoding', value: 'chunked' }]
+    const headers = [
+      { name: 'Content-Length', value: '999' },
+      { name: 'Transfer-Encoding', value: 'chunked' },
+    ]
     for (const bodyBase64 of [btoa('body'), null]) {
       assert.is(textOf(await get('/', { method: 'PUT', headers, bodyBase64 })), 'ok')
-      assert.equal(house.web.last.lines, [['accept', '*/*'], host(), ['content-length', bodyBase64 === null ? '0' : '4']])
+      assert.equal(house.web.last.lines, [
+        ['accept', '*/*'],
+        host(),
+        ['content-length', bodyBase64 === null ? '0' : '4'],
+      ])
     }
   })
 
   test('headers about the connection are answered like any other, and the next request works', async () => {
     house.serve((_, socket) => socket.write(reply('ok')))
-    for (
-      const [name, value] of [['connection', 'close'], ['expect', '100-continue'], ['te', 'trailers'], ['upgrade', 'h2c'], [
-        'keep-alive',
-        'timeout=1',
-      ], ['trailer', 'x']] as const
-    ) {
+    for (const [name, value] of [
+      ['connection', 'close'],
+      ['expect', '100-continue'],
+      ['te', 'trailers'],
+      ['upgrade', 'h2c'],
+      ['keep-alive', 'timeout=1'],
+      ['trailer', 'x'],
+    ] as const) {
       await get('/', { headers: [{ name, value }], method: 'POST', bodyBase64: btoa('x') })
       assert.is(textOf(await get()), 'ok', name)
     }
@@ -355,20 +408,22 @@ function household(title: string, env: Record<string, string> = {}) {
     const { result } = await get()
     assert.equal(
       result.headers.map(({ name, value }: { name: string; value: string }) => [name, value]),
-      [...lines.filter(([name]) => name !== 'X-Bad').map(([name, value]) => [name.toLowerCase(), value]), ['content-length', '2']],
+      [
+        ...lines.filter(([name]) => name !== 'X-Bad').map(([name, value]) => [name.toLowerCase(), value]),
+        ['content-length', '2'],
+      ],
     )
     await get()
     assert.is(valueOf(house.web.last, 'cookie'), undefined, 'no cookie is kept')
   })
 
   test('a response without a body has none, whatever its headers say', async () => {
-    for (
-      const [method, status, headers] of [['HEAD', 200, [['content-length', 5]]], ['GET', 204, []], ['GET', 304, [['content-length', 5]]], [
-        'GET',
-        200,
-        [['content-length', 0]],
-      ]] as const
-    ) {
+    for (const [method, status, headers] of [
+      ['HEAD', 200, [['content-length', 5]]],
+      ['GET', 204, []],
+      ['GET', 304, [['content-length', 5]]],
+      ['GET', 200, [['content-length', 0]]],
+    ] as const) {
       house.serve((_, socket) => socket.write(head(status, headers)))
       const { result } = await get('/', { method })
       assert.equal([result.status, result.bodyBase64], [status, ''])
@@ -383,7 +438,9 @@ function household(title: string, env: Record<string, string> = {}) {
     const shapes: Record<string, Serve> = {
       length: (_, socket) => socket.write(reply('hello')),
       chunks: (_, socket) =>
-        socket.write(`${head(200, [['transfer-encoding', 'chunked']])}3;x=y\r\nhel\r\n2\r\nlo\r\n0\r\nx-trailer: t\r\n\r\n`),
+        socket.write(
+          `${head(200, [['transfer-encoding', 'chunked']])}3;x=y\r\nhel\r\n2\r\nlo\r\n0\r\nx-trailer: t\r\n\r\n`,
+        ),
       end: (_, socket) => socket.end('HTTP/1.0 200 OK\r\n\r\nhello'),
       early: (_, socket) => socket.write(`HTTP/1.1 103 Early\r\nlink: x\r\n\r\n${reply('hello')}`),
     }
@@ -406,11 +463,19 @@ function household(title: string, env: Record<string, string> = {}) {
   // ---- redirects ----
 
   test('redirects are followed, a POST becoming a GET without its body, or staying one', async () => {
-    house.serve(({ target }, socket) => socket.write(target === '/end' ? reply('here') : redirect('end', Number(target.slice(1)))))
+    house.serve(({ target }, socket) =>
+      socket.write(target === '/end' ? reply('here') : redirect('end', Number(target.slice(1)))),
+    )
     for (const status of [301, 302, 303, 307, 308]) {
       house.web.asked.length = 0
       assert.is(
-        textOf(await get(`/${status}`, { method: 'POST', bodyBase64: btoa('body'), headers: [{ name: 'authorization', value: 'a' }] })),
+        textOf(
+          await get(`/${status}`, {
+            method: 'POST',
+            bodyBase64: btoa('body'),
+            headers: [{ name: 'authorization', value: 'a' }],
+          }),
+        ),
         'here',
       )
       const { method, body, target } = house.web.last
@@ -423,7 +488,9 @@ function household(title: string, env: Record<string, string> = {}) {
   })
 
   test('ten hops are followed and the eleventh is not', async () => {
-    house.serve(({ target }, socket) => socket.write(target === '/0' ? reply('end') : redirect(`/${Number(target.slice(1)) - 1}`)))
+    house.serve(({ target }, socket) =>
+      socket.write(target === '/0' ? reply('end') : redirect(`/${Number(target.slice(1)) - 1}`)),
+    )
     assert.is(textOf(await get('/10')), 'end')
     house.web.asked.length = 0
     assert.equal((await get('/11')).error, { code: -32603, message: 'http/request failed: too many redirects' })
@@ -441,7 +508,12 @@ function household(title: string, env: Record<string, string> = {}) {
       { name: 'X-Token', value: 'T ', valueEnvVar: 'EXEC_SERVER_TEST_TOKEN' },
     ]
     assert.is(textOf(await get('/secret-path', { headers })), 'there')
-    assert.equal(other.last.lines, [['x-own', '1'], ['referer', house.web.url()], ['accept', '*/*'], ['host', `127.0.0.1:${other.port}`]])
+    assert.equal(other.last.lines, [
+      ['x-own', '1'],
+      ['referer', house.web.url()],
+      ['accept', '*/*'],
+      ['host', `127.0.0.1:${other.port}`],
+    ])
     await other.stop()
   })
 
@@ -465,14 +537,18 @@ function household(title: string, env: Record<string, string> = {}) {
     await gone.stop()
     const refused = await ask(house.client, url)
     assert.is(refused.error?.code, -32603)
-    assert.ok(refused.error?.message.startsWith(`http/request failed: error sending request for url (${url})`), refused.error?.message)
+    assert.ok(
+      refused.error?.message.startsWith(`http/request failed: error sending request for url (${url})`),
+      refused.error?.message,
+    )
     const wrong: Record<string, Serve> = {
       garbage: (_, socket) => socket.write('no HTTP at all\r\n\r\n'),
       hangup: (_, socket) => socket.destroy(),
       end: (_, socket) => socket.end(),
       half: (_, socket) => socket.end('HTTP/1.1 200 OK\r\ncontent-'),
       'another protocol': (_, socket) => socket.write('HTTP/1.1 101 x\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'),
-      'endless head': (_, socket) => void pour(socket, 4 * MiB, Buffer.from(`HTTP/1.1 200 OK\r\n${'x-x: y\r\n'.repeat(50_000)}`)),
+      'endless head': (_, socket) =>
+        void pour(socket, 4 * MiB, Buffer.from(`HTTP/1.1 200 OK\r\n${'x-x: y\r\n'.repeat(50_000)}`)),
     }
     for (const [name, serve] of Object.entries(wrong)) {
       house.serve(serve)
@@ -492,7 +568,8 @@ function household(title: string, env: Record<string, string> = {}) {
     const broken: Record<string, Serve> = {
       length: (_, socket) => socket.end(`${head(200, [['content-length', 10]])}part`),
       chunk: (_, socket) => socket.end(`${head(200, [['transfer-encoding', 'chunked']])}4\r\npart\r\n`),
-      nonsense: (_, socket) => socket.write(`${head(200, [['transfer-encoding', 'chunked']])}4\r\npart\r\nno chunk\r\n`),
+      nonsense: (_, socket) =>
+        socket.write(`${head(200, [['transfer-encoding', 'chunked']])}4\r\npart\r\nno chunk\r\n`),
       // What the end of the connection ends is broken off by a reset.
       reset: (_, socket) => {
         socket.write(`${head(200)}part`)
@@ -503,13 +580,20 @@ function household(title: string, env: Record<string, string> = {}) {
       house.serve(serve)
       const { error } = await get()
       assert.is(error?.code, -32603, name)
-      assert.match(error?.message ?? '', /^failed to read http\/request response body: error decoding response body/, name)
+      assert.match(
+        error?.message ?? '',
+        /^failed to read http\/request response body: error decoding response body/,
+        name,
+      )
       const { result } = await stream(house.client, name, house.web.url())
       // The runtime may find fault with it before it hands the head out.
       if (result === undefined) continue
       assert.match((await endOf(house.client, name)).error ?? '', /^error decoding response body/, name)
       const deltas = deltasOf(house.client, name)
-      assert.equal(deltas.map(({ seq, done }) => [seq, done]), deltas.map((_, index) => [index + 1, index === deltas.length - 1]))
+      assert.equal(
+        deltas.map(({ seq, done }) => [seq, done]),
+        deltas.map((_, index) => [index + 1, index === deltas.length - 1]),
+      )
       assert.ok('part'.startsWith(bodyOf(house.client, name).toString()))
       assert.is(deltas.at(-1)?.deltaBase64, '')
     }
@@ -544,7 +628,8 @@ function household(title: string, env: Record<string, string> = {}) {
       assert.is((await ask(house.client, web.url(), { timeoutMs: 0, streamResponse })).error?.code, -32603)
     }
     web.serve = (_, socket) => socket.write(reply('ok'))
-    for (const timeoutMs of [60_000, 2 ** 40, 2 ** 53]) assert.is(textOf(await ask(house.client, web.url(), { timeoutMs })), 'ok')
+    for (const timeoutMs of [60_000, 2 ** 40, 2 ** 53])
+      assert.is(textOf(await ask(house.client, web.url(), { timeoutMs })), 'ok')
     await web.stop()
   })
 
@@ -560,7 +645,8 @@ function household(title: string, env: Record<string, string> = {}) {
           socket.write(reply('ok'))
           setTimeout(() => socket[end](), ms)
         }
-        for (let count = 0; count < 30; count++) assert.is(textOf(await ask(house.client, other.url())), 'ok', `${end} after ${ms} ms`)
+        for (let count = 0; count < 30; count++)
+          assert.is(textOf(await ask(house.client, other.url())), 'ok', `${end} after ${ms} ms`)
       }
     }
     await other.stop()
@@ -613,7 +699,12 @@ function household(title: string, env: Record<string, string> = {}) {
   test('the answer comes before the first delta, the deltas in dense order, within the bound, with one end', async () => {
     const total = 12 * MiB + 5
     house.serve((_, socket) => {
-      socket.write(head(200, [['x-a', 'b'], ['content-length', total]]))
+      socket.write(
+        head(200, [
+          ['x-a', 'b'],
+          ['content-length', total],
+        ]),
+      )
       pour(socket, total, block)
     })
     const { result } = await stream(house.client, 'é"', house.web.url())
@@ -660,7 +751,10 @@ function household(title: string, env: Record<string, string> = {}) {
       stream(house.client, 'id', house.web.url('/slow')),
     ])
     assert.ok(first.result)
-    assert.equal(second.error, { code: -32602, message: 'http/request streamResponse requestId `id` is already active' })
+    assert.equal(second.error, {
+      code: -32602,
+      message: 'http/request streamResponse requestId `id` is already active',
+    })
     assert.is(textOf(await ask(house.client, house.web.url(), { requestId: 'id' })), 'quick')
     const other = await Client.connect(house.server.url)
     await stream(other, 'id', house.web.url())
@@ -673,7 +767,10 @@ function household(title: string, env: Record<string, string> = {}) {
     house.client.notifications.length = 0
     assert.ok((await stream(house.client, 'id', house.web.url())).result)
     await endOf(house.client, 'id')
-    assert.equal(deltasOf(house.client, 'id').map(({ seq }) => seq), [1, 2])
+    assert.equal(
+      deltasOf(house.client, 'id').map(({ seq }) => seq),
+      [1, 2],
+    )
     // After one that failed, too.
     assert.ok((await stream(house.client, 'id', 'http://127.0.0.1:1/')).error)
     assert.ok((await stream(house.client, 'id', house.web.url())).result)
@@ -703,9 +800,14 @@ function household(title: string, env: Record<string, string> = {}) {
     const other = await Client.connect(house.server.url)
     const answers: Answer[] = []
     for (let index = 0; index < 513; index++) {
-      void other.ask('http/request', { method: 'GET', url: house.web.url(), requestId: `b${index}`, streamResponse: index % 2 === 0 }).then(
-        (answer) => answers.push(answer),
-      )
+      void other
+        .ask('http/request', {
+          method: 'GET',
+          url: house.web.url(),
+          requestId: `b${index}`,
+          streamResponse: index % 2 === 0,
+        })
+        .then((answer) => answers.push(answer))
     }
     await eventually(() => answers.length > 0, 10_000, 'a refusal')
     assert.is(answers[0]?.error?.code, -32001)
@@ -766,7 +868,13 @@ function household(title: string, env: Record<string, string> = {}) {
     house.serve((_, socket) => socket.write(reply('new')))
     assert.ok((await stream(second, 'same', house.web.url())).result)
     await endOf(second, 'same')
-    assert.equal(deltasOf(second, 'same').map(({ seq, deltaBase64 }) => [seq, deltaBase64]), [[1, btoa('new')], [2, '']])
+    assert.equal(
+      deltasOf(second, 'same').map(({ seq, deltaBase64 }) => [seq, deltaBase64]),
+      [
+        [1, btoa('new')],
+        [2, ''],
+      ],
+    )
     await second.close()
   })
 
@@ -780,9 +888,10 @@ function household(title: string, env: Record<string, string> = {}) {
     const [receive] = client.socket.listeners('message') as ((data: Buffer) => void)[]
     client.socket.removeAllListeners('message')
     client.socket.on('message', (data: Buffer) => {
-      const delta = /^\{"method":"http\/request\/bodyDelta","params":\{"requestId":"([^"]*)","seq":(\d+),"deltaBase64":"/.exec(
-        data.subarray(0, 200).toString('latin1'),
-      )
+      const delta =
+        /^\{"method":"http\/request\/bodyDelta","params":\{"requestId":"([^"]*)","seq":(\d+),"deltaBase64":"/.exec(
+          data.subarray(0, 200).toString('latin1'),
+        )
       if (delta === null || delta[1] !== requestId) return receive?.(data)
       const message = JSON.parse(data.toString('latin1')).params as Delta
       assert.is(message.seq, ++seen.deltas)
@@ -913,9 +1022,10 @@ function household(title: string, env: Record<string, string> = {}) {
     const [receive] = sharing.socket.listeners('message') as ((data: Buffer) => void)[]
     sharing.socket.removeAllListeners('message')
     sharing.socket.on('message', (data: Buffer) => {
-      const name = /^\{"method":"(?:process\/output|http\/request\/bodyDelta)","params":\{"(?:processId|requestId)":"([^"]*)"/.exec(
-        data.subarray(0, 200).toString('latin1'),
-      )?.[1]
+      const name =
+        /^\{"method":"(?:process\/output|http\/request\/bodyDelta)","params":\{"(?:processId|requestId)":"([^"]*)"/.exec(
+          data.subarray(0, 200).toString('latin1'),
+        )?.[1]
       if (name === undefined) return receive?.(data)
       bytes.set(name, (bytes.get(name) ?? 0) + data.length)
       if ((read += data.length) < MiB / 2) return
@@ -952,12 +1062,20 @@ function household(title: string, env: Record<string, string> = {}) {
       else socket.write(`${head(200, [['transfer-encoding', 'chunked']])}4\r\npart\r\n`)
     })
     const program = startStdio()
-    program.child.stdin.write(HANDSHAKE + request(2, web.url('/late')) + request(3, web.url('/stream'), { streamResponse: true }))
+    program.child.stdin.write(
+      HANDSHAKE + request(2, web.url('/late')) + request(3, web.url('/stream'), { streamResponse: true }),
+    )
     await eventually(() => program.deltas().length > 0)
     program.child.stdin.end()
     assert.is(await program.exit, 0)
     assert.is(program.answer(2)?.result?.bodyBase64, btoa('late'))
-    assert.equal(program.deltas().map(({ deltaBase64, done }) => [deltaBase64, done]), [[btoa('part'), false], ['', true]])
+    assert.equal(
+      program.deltas().map(({ deltaBase64, done }) => [deltaBase64, done]),
+      [
+        [btoa('part'), false],
+        ['', true],
+      ],
+    )
     assert.match(program.deltas().at(-1)?.error ?? '', /^error decoding response body/)
     assert.is(program.stderr(), '')
     await web.stop()
@@ -985,7 +1103,9 @@ function household(title: string, env: Record<string, string> = {}) {
     await stream(client, 's', web.url('/stream'))
     void client.ask('http/request', { method: 'GET', url: web.url('/silent'), requestId: 'x' })
     const stdio = startStdio()
-    stdio.child.stdin.write(HANDSHAKE + request(2, web.url('/silent')) + request(3, web.url('/stream'), { streamResponse: true }))
+    stdio.child.stdin.write(
+      HANDSHAKE + request(2, web.url('/silent')) + request(3, web.url('/stream'), { streamResponse: true }),
+    )
     await eventually(() => web.asked.length === 4 && stdio.messages().length >= 2)
     const before = Date.now()
     process.kill(stdio.child.pid as number, 'SIGTERM')
@@ -1013,20 +1133,22 @@ function household(title: string, env: Record<string, string> = {}) {
   }
 
   test('a policy that cannot be read ends the server before it opens its door', () => {
-    for (
-      const value of [
-        '',
-        'nonsense',
-        '/no/such/file',
-        '{',
-        '{"allow":5}',
-        '{"deny":["http://x"]}',
-        '{"allow":["10.0.0.0/99"]}',
-        '{"other":[]}',
-      ]
-    ) {
+    for (const value of [
+      '',
+      'nonsense',
+      '/no/such/file',
+      '{',
+      '{"allow":5}',
+      '{"deny":["http://x"]}',
+      '{"allow":["10.0.0.0/99"]}',
+      '{"other":[]}',
+    ]) {
       const [command, args] = serverCommand(['--http-policy', value])
-      const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', timeout: 20_000, env: plainEnvironment() })
+      const { status, stdout, stderr } = spawnSync(command, args, {
+        encoding: 'utf8',
+        timeout: 20_000,
+        env: plainEnvironment(),
+      })
       assert.is(status, 2, value)
       assert.is(stdout, '')
       assert.match(stderr, /^error: [^\n]*--http-policy[^\n]*\n$/)
@@ -1037,9 +1159,16 @@ function household(title: string, env: Record<string, string> = {}) {
     const denied = await Web.start((_, socket) => socket.write(reply('secret')), { address: '127.0.0.2' })
     const web = await Web.start((_, socket) => socket.write(redirect(denied.url('/', '127.0.0.2'), 307)))
     await withServer(rules({ deny: ['127.0.0.2', '127.1.0.0/16', '*.denied.test'] }), {}, async (client) => {
-      for (
-        const host of ['127.0.0.2', '0x7f.2', '2130706434', '127.2', '017700000002', '[::ffff:127.0.0.2]', '[::ffff:7f00:2]', '127.0.0.2.']
-      ) {
+      for (const host of [
+        '127.0.0.2',
+        '0x7f.2',
+        '2130706434',
+        '127.2',
+        '017700000002',
+        '[::ffff:127.0.0.2]',
+        '[::ffff:7f00:2]',
+        '127.0.0.2.',
+      ]) {
         for (const streamResponse of [false, true]) await refused(client, denied.url('/', host), { streamResponse })
       }
       await refused(client, 'http://127.1.2.3/')
@@ -1079,7 +1208,9 @@ function household(title: string, env: Record<string, string> = {}) {
       await refused(client, 'http://[64:ff9b::10.0.0.1]/')
     })
     await Promise.all([
-      withServer(rules({ allow: ['localhost'], deny: ['127.0.0.1', '::1'] }), {}, (client) => refused(client, web.url('/', 'localhost'))),
+      withServer(rules({ allow: ['localhost'], deny: ['127.0.0.1', '::1'] }), {}, (client) =>
+        refused(client, web.url('/', 'localhost')),
+      ),
       withServer(rules({ allow: [] }), {}, (client) => refused(client, web.url())),
     ])
     await web.stop()
@@ -1098,7 +1229,10 @@ function household(title: string, env: Record<string, string> = {}) {
       assert.is(textOf(await ask(client, 'http://11.1.2.3/')), 'by proxy')
       proxy.serve = (_, socket) => socket.write(redirect('http://denied.test/'))
       await refused(client, 'http://11.1.2.3/')
-      assert.equal(proxy.asked.map(({ target }) => target), ['http://11.1.2.3/', 'http://11.1.2.3/'])
+      assert.equal(
+        proxy.asked.map(({ target }) => target),
+        ['http://11.1.2.3/', 'http://11.1.2.3/'],
+      )
       proxy.serve = (_, socket) => socket.write(reply('by proxy'))
     })
     await withServer(rules({ allow: ['*.corp.test', '10.0.0.0/8'] }), env, async (client) => {
@@ -1134,39 +1268,51 @@ function household(title: string, env: Record<string, string> = {}) {
 
   test('a proxy is asked for the whole URL, with its credentials, and for nothing on this machine', async () => {
     const web = await Web.start((_, socket) => socket.write(reply('direct')))
-    await withServer([], { HTTP_PROXY: proxy.url().replace('//', '//us%C3%A9r:p%40@'), NO_PROXY: '127.0.0.0/8' }, async (client) => {
-      assert.is(
-        textOf(
-          await ask(client, 'http://somewhere.test/a?b#c', {
-            method: 'PUT',
-            bodyBase64: btoa('body'),
-            headers: [{ name: 'X-A', value: '1' }],
-          }),
-        ),
-        'by proxy',
-      )
-      const { method, target, lines, body } = proxy.last
-      assert.equal([method, target, body.toString()], ['PUT', 'http://somewhere.test/a?b', 'body'])
-      assert.equal(lines.filter(([name]) => name !== 'proxy-authorization'), [['x-a', '1'], ['accept', '*/*'], ['host', 'somewhere.test'], [
-        'content-length',
-        '4',
-      ]])
-      assert.is(valueOf(proxy.last, 'proxy-authorization'), `Basic ${Buffer.from('usér:p@').toString('base64')}`)
-      await ask(client, 'http://somewhere.test:8080/')
-      assert.is(proxy.last.target, 'http://somewhere.test:8080/')
-      await stream(client, 's', 'http://somewhere.test/')
-      await endOf(client, 's')
-      assert.is(bodyOf(client, 's').toString(), 'by proxy')
-      assert.is(proxy.asked.length, 3)
-      for (const host of ['127.0.0.1', 'localhost']) assert.is(textOf(await ask(client, web.url('/', host))), 'direct')
-      assert.is(proxy.asked.length, 3)
-    })
+    await withServer(
+      [],
+      { HTTP_PROXY: proxy.url().replace('//', '//us%C3%A9r:p%40@'), NO_PROXY: '127.0.0.0/8' },
+      async (client) => {
+        assert.is(
+          textOf(
+            await ask(client, 'http://somewhere.test/a?b#c', {
+              method: 'PUT',
+              bodyBase64: btoa('body'),
+              headers: [{ name: 'X-A', value: '1' }],
+            }),
+          ),
+          'by proxy',
+        )
+        const { method, target, lines, body } = proxy.last
+        assert.equal([method, target, body.toString()], ['PUT', 'http://somewhere.test/a?b', 'body'])
+        assert.equal(
+          lines.filter(([name]) => name !== 'proxy-authorization'),
+          [
+            ['x-a', '1'],
+            ['accept', '*/*'],
+            ['host', 'somewhere.test'],
+            ['content-length', '4'],
+          ],
+        )
+        assert.is(valueOf(proxy.last, 'proxy-authorization'), `Basic ${Buffer.from('usér:p@').toString('base64')}`)
+        await ask(client, 'http://somewhere.test:8080/')
+        assert.is(proxy.last.target, 'http://somewhere.test:8080/')
+        await stream(client, 's', 'http://somewhere.test/')
+        await endOf(client, 's')
+        assert.is(bodyOf(client, 's').toString(), 'by proxy')
+        assert.is(proxy.asked.length, 3)
+        for (const host of ['127.0.0.1', 'localhost'])
+          assert.is(textOf(await ask(client, web.url('/', host))), 'direct')
+        assert.is(proxy.asked.length, 3)
+      },
+    )
     await web.stop()
   })
 
   test('the variables may be small, ALL_PROXY serves what has none of its own, and NO_PROXY exempts', async () => {
     const serves = (name: string, url: string): Promise<void> =>
-      withServer([], { [name]: url }, async (client) => assert.is(textOf(await ask(client, 'http://somewhere.test/')), 'by proxy', name))
+      withServer([], { [name]: url }, async (client) =>
+        assert.is(textOf(await ask(client, 'http://somewhere.test/')), 'by proxy', name),
+      )
     await Promise.all([
       serves('http_proxy', proxy.url()),
       serves('ALL_PROXY', proxy.url()),
@@ -1188,15 +1334,18 @@ function household(title: string, env: Record<string, string> = {}) {
   test('TLS goes through a tunnel, end to end, and the tunnel is used again', async () => {
     await withServer([], env({ HTTPS_PROXY: proxy.url().replace('//', '//u:p@') }), async (client) => {
       const headers = [{ name: 'authorization', value: 'for the server' }]
-      for (let count = 0; count < 3; count++) assert.is(textOf(await ask(client, 'https://somewhere.test/x?y', { headers })), 'secure')
-      assert.equal(proxy.asked.map(({ method, target }) => [method, target]), [['CONNECT', 'somewhere.test:443']])
+      for (let count = 0; count < 3; count++)
+        assert.is(textOf(await ask(client, 'https://somewhere.test/x?y', { headers })), 'secure')
+      assert.equal(
+        proxy.asked.map(({ method, target }) => [method, target]),
+        [['CONNECT', 'somewhere.test:443']],
+      )
       assert.is(valueOf(proxy.last, 'proxy-authorization'), `Basic ${btoa('u:p')}`)
       assert.is(valueOf(proxy.last, 'authorization'), undefined)
-      assert.equal([tls.last.target, valueOf(tls.last, 'host'), valueOf(tls.last, 'authorization')], [
-        '/x?y',
-        'somewhere.test',
-        'for the server',
-      ])
+      assert.equal(
+        [tls.last.target, valueOf(tls.last, 'host'), valueOf(tls.last, 'authorization')],
+        ['/x?y', 'somewhere.test', 'for the server'],
+      )
       assert.is(valueOf(tls.last, 'proxy-authorization'), undefined)
       await stream(client, 's', 'https://somewhere.test:8443/')
       await endOf(client, 's')
@@ -1215,10 +1364,8 @@ function household(title: string, env: Record<string, string> = {}) {
       }
       assert.ok(tls.asked.length === 1)
     })
-    await withServer(
-      [],
-      { HTTPS_PROXY: proxy.url() },
-      async (client) => assert.is((await ask(client, 'https://somewhere.test/')).error?.code, -32603),
+    await withServer([], { HTTPS_PROXY: proxy.url() }, async (client) =>
+      assert.is((await ask(client, 'https://somewhere.test/')).error?.code, -32603),
     )
   })
 
@@ -1230,7 +1377,8 @@ function household(title: string, env: Record<string, string> = {}) {
       assert.is((await ask(client, 'https://other.test/')).error?.code, -32603)
     })
     await withServer([], { ALL_PROXY: secure.url('/', 'localhost') }, async (client) => {
-      for (const scheme of ['http', 'https']) assert.is((await ask(client, `${scheme}://somewhere.test/`)).error?.code, -32603, scheme)
+      for (const scheme of ['http', 'https'])
+        assert.is((await ask(client, `${scheme}://somewhere.test/`)).error?.code, -32603, scheme)
     })
     await secure.stop()
   })
@@ -1242,20 +1390,29 @@ function household(title: string, env: Record<string, string> = {}) {
     const fails = async (client: Client, name: string): Promise<void> => {
       const { error } = await ask(client, 'https://somewhere.test/', {}, 3000)
       assert.is(error?.code, -32603, name)
-      assert.match(error?.message ?? '', /^http\/request failed: error sending request for url \(https:\/\/somewhere\.test\/\)/, name)
+      assert.match(
+        error?.message ?? '',
+        /^http\/request failed: error sending request for url \(https:\/\/somewhere\.test\/\)/,
+        name,
+      )
     }
     await Promise.all(
-      [goneUrl, 'socks5://127.0.0.1:1', 'http://'].map((url) => withServer([], env({ HTTPS_PROXY: url }), (client) => fails(client, url))),
+      [goneUrl, 'socks5://127.0.0.1:1', 'http://'].map((url) =>
+        withServer([], env({ HTTPS_PROXY: url }), (client) => fails(client, url)),
+      ),
     )
     const bad = await Web.start(() => {})
     const ways: [string, Serve][] = [
       ['407', (_, socket) => socket.write(reply('who are you', [], 407))],
-      ['a tunnel all the same', (_, socket) => {
-        const onward = connect(tls.port, '127.0.0.1')
-        onward.on('error', () => {})
-        socket.write(head(403))
-        socket.pipe(onward).pipe(socket)
-      }],
+      [
+        'a tunnel all the same',
+        (_, socket) => {
+          const onward = connect(tls.port, '127.0.0.1')
+          onward.on('error', () => {})
+          socket.write(head(403))
+          socket.pipe(onward).pipe(socket)
+        },
+      ],
       ['closes', (_, socket) => socket.destroy()],
       ['nonsense', (_, socket) => socket.write('nonsense\r\n\r\n')],
       ['tunnel that ends', (_, socket) => socket.end(head(200))],
@@ -1276,9 +1433,15 @@ function household(title: string, env: Record<string, string> = {}) {
       await withServer([], env({ ALL_PROXY: hole.url() }), async (client, server) => {
         const until = async (scheme: string, streamResponse: boolean): Promise<void> => {
           const requestId = `${scheme} ${streamResponse}`
-          const answer = await ask(client, `${scheme}://somewhere.test/`, { timeoutMs: 300, streamResponse, requestId }, 3000)
+          const answer = await ask(
+            client,
+            `${scheme}://somewhere.test/`,
+            { timeoutMs: 300, streamResponse, requestId },
+            3000,
+          )
           // To a plain request its answer is a head and an endless body.
-          if (answer.result !== undefined) assert.match((await endOf(client, requestId)).error ?? '', /timed out/, requestId)
+          if (answer.result !== undefined)
+            assert.match((await endOf(client, requestId)).error ?? '', /timed out/, requestId)
           else assert.match(answer.error?.message ?? '', /timed out/, requestId)
         }
         await Promise.all(['http', 'https'].flatMap((scheme) => [until(scheme, false), until(scheme, true)]))

@@ -16,7 +16,11 @@ import { sleep } from '../support/server.ts'
 
 test('a peer that misses two pings is gone, and its session is free', async () => {
   const limits = { ...defaultLimits, pingIntervalMs: 100 }
-  const server = createExecServer({ host: createHost({ sandbox: { required: false }, limits, report: (fault) => assert.unreachable(String(fault)) }), clock: systemClock, limits })
+  const server = createExecServer({
+    host: createHost({ sandbox: { required: false }, limits, report: (fault) => assert.unreachable(String(fault)) }),
+    clock: systemClock,
+    limits,
+  })
   const listener = await openListener('127.0.0.1', 0)
   const { url } = listener
   openWebSocketDoor(server, listener, { gate: openGate, checkHost: anyHost, metrics: () => '' })

@@ -37,12 +37,18 @@ const SANDBOX = {
 
 /** Everything alive on this machine that bears the mark of whoever started this one. */
 function familyOf(pid: number): number[] {
-  const server = lookAtAll().find((one) => one.pid === pid)?.mark()?.slice(0, 9)
+  const server = lookAtAll()
+    .find((one) => one.pid === pid)
+    ?.mark()
+    ?.slice(0, 9)
   assert.ok(server, `${pid} is marked`)
-  return lookAtAll().filter((one) => !one.isDead && one.mark()?.startsWith(server)).map((one) => one.pid)
+  return lookAtAll()
+    .filter((one) => !one.isDead && one.mark()?.startsWith(server))
+    .map((one) => one.pid)
 }
 
-const said = (client: Client, id: string): number | undefined => Number(client.outputOf(id).toString().split('\n')[0]) || undefined
+const said = (client: Client, id: string): number | undefined =>
+  Number(client.outputOf(id).toString().split('\n')[0]) || undefined
 
 /** Starts so many of all kinds, and settles when all have said who they are. */
 async function startMany(client: Client, count: number): Promise<number[]> {
@@ -80,7 +86,10 @@ for (const [how, end] of [
     const pids = await startMany(client, how === 'SIGKILL' ? 200 : 24)
     await sleep(200)
     const plain = pids.find((_, index) => index % 8 === 1 && index % 3 !== 0) as number
-    const mark = lookAtAll().find(({ pid }) => pid === plain)?.mark()?.slice(0, 9) as string
+    const mark = lookAtAll()
+      .find(({ pid }) => pid === plain)
+      ?.mark()
+      ?.slice(0, 9) as string
     const family = familyOf(plain)
     // More than one each: the daemons have no other link to the server than their mark.
     assert.ok(family.length > pids.length * 1.3, `${family.length} of ${pids.length}`)
@@ -92,7 +101,12 @@ for (const [how, end] of [
     assert.ok(took < 5000, `${took} ms`)
     if (how === 'SIGKILL') console.log(`  ${family.length} processes dead ${took.toFixed(0)} ms after SIGKILL`)
     await eventually(() => warden(mark) === undefined, 10_000, 'the end of the warden')
-    assert.equal(lookAtAll().filter((one) => !one.isDead && one.mark()?.startsWith(mark)).map(({ pid }) => pid), [])
+    assert.equal(
+      lookAtAll()
+        .filter((one) => !one.isDead && one.mark()?.startsWith(mark))
+        .map(({ pid }) => pid),
+      [],
+    )
   })
 }
 
@@ -101,9 +115,21 @@ onLinux('a server on stdio that is killed leaves nothing either', async () => {
   const say = (message: object): void => void child.stdin.write(`${JSON.stringify(message)}\n`)
   say({ id: 1, method: 'initialize', params: { clientName: 'test' } })
   say({ method: 'initialized', params: {} })
-  say({ id: 2, method: 'process/start', params: { processId: 'p', argv: ['sh', '-c', `${DAEMON}; echo ready; sleep 600`], cwd: '/', env: { PATH: process.env['PATH'] }, tty: false } })
+  say({
+    id: 2,
+    method: 'process/start',
+    params: {
+      processId: 'p',
+      argv: ['sh', '-c', `${DAEMON}; echo ready; sleep 600`],
+      cwd: '/',
+      env: { PATH: process.env['PATH'] },
+      tty: false,
+    },
+  })
   await eventually(() => lines.some((line) => line.includes('process/output')), 10_000)
-  const [one] = lookAtAll().filter(({ parent }) => parent === child.pid).filter((seen) => seen.mark() !== undefined)
+  const [one] = lookAtAll()
+    .filter(({ parent }) => parent === child.pid)
+    .filter((seen) => seen.mark() !== undefined)
   const family = familyOf(one?.pid as number)
   assert.ok(family.length >= 3)
   child.kill('SIGKILL')
@@ -116,7 +142,10 @@ onLinux('a warden that was killed is replaced, and the new one does its work', a
   const client = await Client.connect(server.url)
   const [plain] = (await startMany(client, 2)).slice(1) as [number]
   const family = familyOf(plain)
-  const mark = lookAtAll().find(({ pid }) => pid === plain)?.mark()?.slice(0, 9) as string
+  const mark = lookAtAll()
+    .find(({ pid }) => pid === plain)
+    ?.mark()
+    ?.slice(0, 9) as string
   const first = warden(mark) as number
   process.kill(first, 'SIGKILL')
   await eventually(() => ![undefined, first].includes(warden(mark)), 10_000, 'a new warden')
@@ -125,34 +154,46 @@ onLinux('a warden that was killed is replaced, and the new one does its work', a
   await eventually(() => family.every((pid) => !isAlive(pid)), 10_000)
 })
 
-const asFirst = process.getuid?.() === 0 && spawnSync('unshare', ['--pid', '--fork', '--mount-proc', 'true']).status === 0
+const asFirst =
+  process.getuid?.() === 0 && spawnSync('unshare', ['--pid', '--fork', '--mount-proc', 'true']).status === 0
 const asFirstProcess = onLinux === test && asFirst ? test : test.skip
 
-asFirstProcess('as the first process of a container the server buries orphans, and its own children are told of truly', async () => {
-  const [command, args] = serverCommand([])
-  // A namespace's first process is what unshare forks.
-  const child = spawn('unshare', ['--pid', '--fork', '--kill-child', '--mount-proc', command, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
-  try {
-    const client = await Client.connect(await firstLine(child))
-    await client.start('orphans', ['/bin/sh', '-c', 'for i in 1 2 3 4 5 6 7 8; do (setsid sleep 0.2 >/dev/null 2>&1 </dev/null &); done; exit 7'])
-    assert.is(await client.closed('orphans'), 7)
-    const state = async (id: string): Promise<string[]> =>
-      (await client.run(id, ['/bin/sh', '-c', 'echo $PPID; ps -e -o stat= | grep -c Z; true'])).output.split('\n')
-    assert.is((await state('first'))[0], '1')
-    await sleep(500)
-    let looks = 0
-    await eventually(async () => (await state(`look${++looks}`))[1] === '0', 10_000, 'the burial of all')
-    await Promise.all(
-      Array.from({ length: 20 }, async (_, index) => {
-        await client.start(`exit${index}`, ['/bin/sh', '-c', `sleep 0.${index}; exit ${index}`], { tty: index % 2 === 0 })
-        assert.is(await client.closed(`exit${index}`), index)
-      }),
-    )
-    await client.drop()
-  } finally {
-    child.kill('SIGKILL')
-  }
-})
+asFirstProcess(
+  'as the first process of a container the server buries orphans, and its own children are told of truly',
+  async () => {
+    const [command, args] = serverCommand([])
+    // A namespace's first process is what unshare forks.
+    const child = spawn('unshare', ['--pid', '--fork', '--kill-child', '--mount-proc', command, ...args], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    try {
+      const client = await Client.connect(await firstLine(child))
+      await client.start('orphans', [
+        '/bin/sh',
+        '-c',
+        'for i in 1 2 3 4 5 6 7 8; do (setsid sleep 0.2 >/dev/null 2>&1 </dev/null &); done; exit 7',
+      ])
+      assert.is(await client.closed('orphans'), 7)
+      const state = async (id: string): Promise<string[]> =>
+        (await client.run(id, ['/bin/sh', '-c', 'echo $PPID; ps -e -o stat= | grep -c Z; true'])).output.split('\n')
+      assert.is((await state('first'))[0], '1')
+      await sleep(500)
+      let looks = 0
+      await eventually(async () => (await state(`look${++looks}`))[1] === '0', 10_000, 'the burial of all')
+      await Promise.all(
+        Array.from({ length: 20 }, async (_, index) => {
+          await client.start(`exit${index}`, ['/bin/sh', '-c', `sleep 0.${index}; exit ${index}`], {
+            tty: index % 2 === 0,
+          })
+          assert.is(await client.closed(`exit${index}`), index)
+        }),
+      )
+      await client.drop()
+    } finally {
+      child.kill('SIGKILL')
+    }
+  },
+)
 
 onLinux('a bubblewrap that hangs while it is tried out ends with the server', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'left-behind-'))
@@ -161,7 +202,8 @@ onLinux('a bubblewrap that hangs while it is tried out ends with the server', as
   const server = await startServer(['--bwrap', hanging])
   const client = await Client.connect(server.url)
   void client.ask('process/start', { processId: 'p', argv: ['true'], cwd: '/', env: {}, tty: false, sandbox: SANDBOX })
-  const probe = (): number | undefined => lookAtAll().find(({ parent, mark }) => parent === server.child.pid && mark() !== undefined)?.pid
+  const probe = (): number | undefined =>
+    lookAtAll().find(({ parent, mark }) => parent === server.child.pid && mark() !== undefined)?.pid
   await eventually(() => probe() !== undefined, 10_000, 'the probe')
   const pid = probe() as number
   assert.is(await server.stop(), 0)
@@ -169,17 +211,24 @@ onLinux('a bubblewrap that hangs while it is tried out ends with the server', as
   rmSync(folder, { recursive: true })
 })
 
-onLinux('the mark is in no environment and on no command line, and a server ended in peace leaves no warden', async () => {
-  const server = await startServer()
-  const client = await Client.connect(server.url)
-  const { output } = await client.run('env', ['/bin/sh', '-c', 'cat /proc/self/limits | grep real; tr "\\0" "\\n" < /proc/self/environ; tr "\\0" " " < /proc/self/cmdline'])
-  const mark = /timeout +(4\d{8})\d{9} /.exec(output)?.[1] as string
-  assert.ok(mark)
-  assert.is(output.split(mark).length, 2)
-  assert.ok(warden(mark))
-  assert.is(await server.stop(), 0)
-  await eventually(() => warden(mark) === undefined, 5000, 'the end of the warden')
-})
+onLinux(
+  'the mark is in no environment and on no command line, and a server ended in peace leaves no warden',
+  async () => {
+    const server = await startServer()
+    const client = await Client.connect(server.url)
+    const { output } = await client.run('env', [
+      '/bin/sh',
+      '-c',
+      'cat /proc/self/limits | grep real; tr "\\0" "\\n" < /proc/self/environ; tr "\\0" " " < /proc/self/cmdline',
+    ])
+    const mark = /timeout +(4\d{8})\d{9} /.exec(output)?.[1] as string
+    assert.ok(mark)
+    assert.is(output.split(mark).length, 2)
+    assert.ok(warden(mark))
+    assert.is(await server.stop(), 0)
+    await eventually(() => warden(mark) === undefined, 5000, 'the end of the warden')
+  },
+)
 
 // ---- terminate ----
 
@@ -214,7 +263,11 @@ for (const tty of [false, true]) {
 
   test(`terminate with a grace lets a process tidy up and tell its own exit code, with ${name}`, async () => {
     const id = `tidy-${name}`
-    await client.start(id, ['/bin/sh', '-c', 'trap "echo tidied; exit 3" TERM; echo $$; while :; do sleep 0.05; done'], { tty })
+    await client.start(
+      id,
+      ['/bin/sh', '-c', 'trap "echo tidied; exit 3" TERM; echo $$; while :; do sleep 0.05; done'],
+      { tty },
+    )
     await client.until(() => said(client, id))
     assert.equal(await client.request('process/terminate', { processId: id, graceMs: 20_000 }), { running: true })
     assert.is(await client.closed(id), 3)
@@ -233,19 +286,30 @@ for (const tty of [false, true]) {
     assert.ok(performance.now() - before >= 690)
   })
 
-  onLinux(`a daemon that ignores SIGTERM dies when the grace of its process is over, which itself ended in time, with ${name}`, async () => {
-    const id = `daemon-${name}`
-    await client.start(id, ['/bin/sh', '-c', `trap "exit 4" TERM; ${DAEMON}; echo $$; while :; do sleep 0.05; done`], { tty })
-    const pid = await client.until(() => said(client, id))
-    await sleep(200)
-    const mark = lookAtAll().find((one) => one.pid === pid)?.mark()
-    const daemons = lookAtAll().filter((one) => one.mark() === mark && one.session !== pid && !one.isDead).map((one) => one.pid)
-    assert.ok(daemons.length > 0)
-    await client.request('process/terminate', { processId: id, graceMs: 600 })
-    assert.is(await client.closed(id), 4)
-    assert.ok(daemons.some(isAlive))
-    await eventually(() => daemons.every((one) => !isAlive(one)), 5000)
-  })
+  onLinux(
+    `a daemon that ignores SIGTERM dies when the grace of its process is over, which itself ended in time, with ${name}`,
+    async () => {
+      const id = `daemon-${name}`
+      await client.start(
+        id,
+        ['/bin/sh', '-c', `trap "exit 4" TERM; ${DAEMON}; echo $$; while :; do sleep 0.05; done`],
+        { tty },
+      )
+      const pid = await client.until(() => said(client, id))
+      await sleep(200)
+      const mark = lookAtAll()
+        .find((one) => one.pid === pid)
+        ?.mark()
+      const daemons = lookAtAll()
+        .filter((one) => one.mark() === mark && one.session !== pid && !one.isDead)
+        .map((one) => one.pid)
+      assert.ok(daemons.length > 0)
+      await client.request('process/terminate', { processId: id, graceMs: 600 })
+      assert.is(await client.closed(id), 4)
+      assert.ok(daemons.some(isAlive))
+      await eventually(() => daemons.every((one) => !isAlive(one)), 5000)
+    },
+  )
 }
 
 test('a process that is terminated in the moment it starts is dead, on a terminal before it has a group of its own too', async () => {
@@ -274,7 +338,11 @@ test('a second terminate without grace kills at once', async () => {
 test('a grace that is no number, or longer than a session may wait, is refused', async () => {
   await client.start('graced', ['/bin/sleep', '600'])
   for (const graceMs of [-1, 1.5, '5', 80_001, 1e300]) {
-    assert.is((await client.ask('process/terminate', { processId: 'graced', graceMs })).error?.code, -32602, String(graceMs))
+    assert.is(
+      (await client.ask('process/terminate', { processId: 'graced', graceMs })).error?.code,
+      -32602,
+      String(graceMs),
+    )
   }
   await client.request('process/terminate', { processId: 'graced', graceMs: null })
   assert.is(await client.closed('graced'), 137)
@@ -282,7 +350,11 @@ test('a grace that is no number, or longer than a session may wait, is refused',
 
 if (canConfine) {
   test('terminate with a grace reaches the command in a sandbox', async () => {
-    await client.start('inside', ['/bin/sh', '-c', 'trap "echo tidied; exit 5" TERM; echo 1; while :; do sleep 0.05; done'], { sandbox: SANDBOX })
+    await client.start(
+      'inside',
+      ['/bin/sh', '-c', 'trap "echo tidied; exit 5" TERM; echo 1; while :; do sleep 0.05; done'],
+      { sandbox: SANDBOX },
+    )
     await client.until(() => said(client, 'inside'))
     await client.request('process/terminate', { processId: 'inside', graceMs: 20_000 })
     assert.is(await client.closed('inside'), 5)
@@ -295,8 +367,12 @@ onLinux('the end of a session ends its daemons', async () => {
   await other.start('d', ['/bin/sh', '-c', `${DAEMON}; echo $$; sleep 600`])
   const pid = await other.until(() => said(other, 'd'))
   await sleep(200)
-  const mark = lookAtAll().find((one) => one.pid === pid)?.mark()
-  const family = lookAtAll().filter((one) => one.mark() === mark).map((one) => one.pid)
+  const mark = lookAtAll()
+    .find((one) => one.pid === pid)
+    ?.mark()
+  const family = lookAtAll()
+    .filter((one) => one.mark() === mark)
+    .map((one) => one.pid)
   assert.ok(family.length >= 2)
   await other.drop()
   await eventually(() => family.every((one) => !isAlive(one)), 10_000)
@@ -316,7 +392,12 @@ onLinux('the look at all processes is cheap enough to kill one among 200', async
   assert.ok(took < 500)
   await Promise.all(ids.slice(2).map((id) => client.request('process/terminate', { processId: id })))
   await Promise.all(ids.map((id) => client.closed(id)))
-  assert.is(execFileSync('sh', ['-c', `ps -o stat= --ppid ${server.child.pid} | grep -c Z || true`]).toString().trim(), '0')
+  assert.is(
+    execFileSync('sh', ['-c', `ps -o stat= --ppid ${server.child.pid} | grep -c Z || true`])
+      .toString()
+      .trim(),
+    '0',
+  )
 })
 
 test.run()

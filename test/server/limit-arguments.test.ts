@@ -26,7 +26,14 @@ test('every flag sets one limit, a different one each, and none is set that was 
 })
 
 test('seconds become milliseconds, and MiB bytes', () => {
-  const given = { 'session-ttl-seconds': '2', 'handshake-seconds': '3', 'drain-seconds': '4', 'retained-mib': '5', 'stdin-mib': '6', 'max-requests': '7' }
+  const given = {
+    'session-ttl-seconds': '2',
+    'handshake-seconds': '3',
+    'drain-seconds': '4',
+    'retained-mib': '5',
+    'stdin-mib': '6',
+    'max-requests': '7',
+  }
   assert.equal(readLimits(given), {
     sessionTtlMs: 2000,
     handshakeMs: 3000,
@@ -40,7 +47,10 @@ test('seconds become milliseconds, and MiB bytes', () => {
 test('what is no whole number, or out of bounds, is refused with the bounds', () => {
   for (const flag of flags) {
     for (const value of ['', '-1', '1.5', '1e3', 'x', ' 1', '0x10', '1000001', '99999999999']) {
-      assert.match(refusal(flag, value), new RegExp(`^error: --${flag} takes a whole number from [01] to [0-9]+, not '${value}'$`))
+      assert.match(
+        refusal(flag, value),
+        new RegExp(`^error: --${flag} takes a whole number from [01] to [0-9]+, not '${value}'$`),
+      )
     }
     const [, max] = /to ([0-9]+),/.exec(refusal(flag, 'x')) as unknown as [string, string]
     assert.is(refusal(flag, max), '')

@@ -46,155 +46,226 @@ const refusedWith = ({ error }: Answer, text: RegExp): void => {
 // ---- sockets ----
 
 test('one socket more than there may be is told so with a 503, and the others notice nothing', () =>
-  flagged(async (server) => {
-    const clients = [await Client.connect(server.url), await Client.connect(server.url)]
-    const silent = dial(server)
-    await once(silent.socket, 'connect')
-    let refused = dial(server)
-    await eventually(refused.isClosed)
-    assert.match(refused.text(), /^HTTP\/1\.1 503 Service Unavailable\r\n[^]*\r\n\r\ntoo many connections: 3\n$/)
-    await Client.open(server.url).then(
-      () => assert.unreachable(),
-      (error: Error) => assert.match(error.message, /503/),
-    )
-    for (const client of clients) assert.equal(await client.request('environment/status', null), { status: 'ready' })
-    // One that goes makes room, upgraded or not.
-    silent.socket.destroy()
-    await eventually(async () => (await Client.open(server.url).then((client) => client.close(), () => true)) === undefined)
-    await clients[0]?.drop()
-    await eventually(async () => (await Client.open(server.url).then((client) => client.close(), () => true)) === undefined)
-    refused = dial(server)
-    await once(refused.socket, 'connect')
-    assert.not(refused.isClosed())
-    refused.socket.destroy()
-    await clients[1]?.close()
-  }, '--max-connections', '3'))
+  flagged(
+    async (server) => {
+      const clients = [await Client.connect(server.url), await Client.connect(server.url)]
+      const silent = dial(server)
+      await once(silent.socket, 'connect')
+      let refused = dial(server)
+      await eventually(refused.isClosed)
+      assert.match(refused.text(), /^HTTP\/1\.1 503 Service Unavailable\r\n[^]*\r\n\r\ntoo many connections: 3\n$/)
+      await Client.open(server.url).then(
+        () => assert.unreachable(),
+        (error: Error) => assert.match(error.message, /503/),
+      )
+      for (const client of clients) assert.equal(await client.request('environment/status', null), { status: 'ready' })
+      // One that goes makes room, upgraded or not.
+      silent.socket.destroy()
+      await eventually(
+        async () =>
+          (await Client.open(server.url).then(
+            (client) => client.close(),
+            () => true,
+          )) === undefined,
+      )
+      await clients[0]?.drop()
+      await eventually(
+        async () =>
+          (await Client.open(server.url).then(
+            (client) => client.close(),
+            () => true,
+          )) === undefined,
+      )
+      refused = dial(server)
+      await once(refused.socket, 'connect')
+      assert.not(refused.isClosed())
+      refused.socket.destroy()
+      await clients[1]?.close()
+    },
+    '--max-connections',
+    '3',
+  ))
 
 test('a crowd of refused sockets leaves nothing behind', () =>
-  flagged(async (server) => {
-    const client = await Client.connect(server.url)
-    const before = descriptorsOf(server)
-    const crowd = Array.from({ length: 300 }, () => dial(server))
-    await eventually(() => crowd.every(({ isClosed }) => isClosed()), 20_000, 'the end of all')
-    assert.ok(crowd.filter(({ text }) => text().includes(' 503 ')).length > 0)
-    assert.ok((await client.request('environment/status', null)).status)
-    for (const { socket } of crowd) socket.destroy()
-    await eventually(() => descriptorsOf(server) <= before, 10_000, 'their descriptors back')
-    await client.close()
-  }, '--max-connections', '1'))
+  flagged(
+    async (server) => {
+      const client = await Client.connect(server.url)
+      const before = descriptorsOf(server)
+      const crowd = Array.from({ length: 300 }, () => dial(server))
+      await eventually(() => crowd.every(({ isClosed }) => isClosed()), 20_000, 'the end of all')
+      assert.ok(crowd.filter(({ text }) => text().includes(' 503 ')).length > 0)
+      assert.ok((await client.request('environment/status', null)).status)
+      for (const { socket } of crowd) socket.destroy()
+      await eventually(() => descriptorsOf(server) <= before, 10_000, 'their descriptors back')
+      await client.close()
+    },
+    '--max-connections',
+    '1',
+  ))
 
 test('a socket that does not come to its upgrade in time is closed, however slowly it goes on talking', () =>
-  flagged(async (server) => {
-    // What is opened once and kept is not what this counts.
-    await (await Client.connect(server.url)).close()
-    const before = descriptorsOf(server)
-    const begun = Date.now()
-    const sockets = { silent: dial(server), half: dial(server), drip: dial(server), body: dial(server), idle: dial(server) }
-    const closedAt = new Map<string, number>()
-    for (const [name, { socket }] of Object.entries(sockets)) socket.once('close', () => closedAt.set(name, Date.now() - begun))
-    sockets.half.socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n')
-    sockets.idle.socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n')
-    sockets.drip.socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nX: ')
-    sockets.body.socket.write('POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n')
-    const dripping = setInterval(() => {
-      if (!sockets.drip.isClosed()) sockets.drip.socket.write('x')
-      if (!sockets.body.isClosed()) sockets.body.socket.write('x')
-    }, 50)
-    const waiting = await Client.open(server.url)
-    await eventually(() => closedAt.size === 5, 15_000, 'the end of all')
-    clearInterval(dripping)
-    for (const name of ['silent', 'half', 'drip']) assert.ok((closedAt.get(name) as number) >= 900, `${name}: ${closedAt.get(name)} ms`)
-    assert.match(sockets.idle.text(), /^HTTP\/1\.1 200 /)
-    // A client that has come through may take its time.
-    await sleep(1500)
-    assert.is(waiting.closeCode, undefined)
-    assert.ok((await waiting.request('initialize', { clientName: 'slow', resumeSessionId: null })).sessionId)
-    await waiting.close()
-    await eventually(() => descriptorsOf(server) <= before, 5000, 'their descriptors back')
-  }, '--handshake-seconds', '1'))
+  flagged(
+    async (server) => {
+      // What is opened once and kept is not what this counts.
+      await (await Client.connect(server.url)).close()
+      const before = descriptorsOf(server)
+      const begun = Date.now()
+      const sockets = {
+        silent: dial(server),
+        half: dial(server),
+        drip: dial(server),
+        body: dial(server),
+        idle: dial(server),
+      }
+      const closedAt = new Map<string, number>()
+      for (const [name, { socket }] of Object.entries(sockets))
+        socket.once('close', () => closedAt.set(name, Date.now() - begun))
+      sockets.half.socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n')
+      sockets.idle.socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n')
+      sockets.drip.socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nX: ')
+      sockets.body.socket.write('POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n')
+      const dripping = setInterval(() => {
+        if (!sockets.drip.isClosed()) sockets.drip.socket.write('x')
+        if (!sockets.body.isClosed()) sockets.body.socket.write('x')
+      }, 50)
+      const waiting = await Client.open(server.url)
+      await eventually(() => closedAt.size === 5, 15_000, 'the end of all')
+      clearInterval(dripping)
+      for (const name of ['silent', 'half', 'drip'])
+        assert.ok((closedAt.get(name) as number) >= 900, `${name}: ${closedAt.get(name)} ms`)
+      assert.match(sockets.idle.text(), /^HTTP\/1\.1 200 /)
+      // A client that has come through may take its time.
+      await sleep(1500)
+      assert.is(waiting.closeCode, undefined)
+      assert.ok((await waiting.request('initialize', { clientName: 'slow', resumeSessionId: null })).sessionId)
+      await waiting.close()
+      await eventually(() => descriptorsOf(server) <= before, 5000, 'their descriptors back')
+    },
+    '--handshake-seconds',
+    '1',
+  ))
 
 // Deno itself ends a connection after an answer, unless more was sent by then.
 const testKept = isDeno ? test.skip : test
 
 testKept('a connection on which request after request comes is not cut', () =>
-  flagged(async (server) => {
-    const { socket, text, isClosed } = dial(server)
-    for (let round = 1; round <= 10; round++) {
-      socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n')
-      await eventually(() => text().split('HTTP/1.1 200 ').length === round + 1, 5000, `answer ${round}`)
-      await sleep(300)
-    }
-    assert.not(isClosed())
-    socket.destroy()
-  }, '--handshake-seconds', '1'))
+  flagged(
+    async (server) => {
+      const { socket, text, isClosed } = dial(server)
+      for (let round = 1; round <= 10; round++) {
+        socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n')
+        await eventually(() => text().split('HTTP/1.1 200 ').length === round + 1, 5000, `answer ${round}`)
+        await sleep(300)
+      }
+      assert.not(isClosed())
+      socket.destroy()
+    },
+    '--handshake-seconds',
+    '1',
+  ),
+)
 
 // ---- sessions and processes ----
 
 test('a session more than there may be is refused; its connection may resume one, or try again later', () =>
-  flagged(async (server) => {
-    const [one, other] = [await Client.connect(server.url), await Client.connect(server.url)]
-    await one.start('p', [SH, '-c', 'sleep 60'])
-    const third = await Client.open(server.url)
-    const hello = { clientName: 'third', resumeSessionId: null as string | null }
-    refusedWith(await third.ask('initialize', hello), /^too many sessions: 2; /)
-    await one.drop()
-    refusedWith(await third.ask('initialize', hello), /^too many sessions: 2; /)
-    hello.resumeSessionId = one.sessionId
-    await eventually(async () => (await third.ask('initialize', hello)).result?.sessionId === one.sessionId)
-    third.notify('initialized', {})
-    assert.is((await third.request('process/terminate', { processId: 'p' })).running, true)
-    await third.drop()
-    const fourth = await Client.open(server.url)
-    hello.resumeSessionId = null
-    await eventually(async () => (await fourth.ask('initialize', hello)).result !== undefined, 10_000, 'the end of a session')
-    assert.ok((await other.request('environment/status', null)).status)
-    await fourth.close()
-    await other.close()
-  }, '--max-sessions', '2', '--session-ttl-seconds', '1'))
+  flagged(
+    async (server) => {
+      const [one, other] = [await Client.connect(server.url), await Client.connect(server.url)]
+      await one.start('p', [SH, '-c', 'sleep 60'])
+      const third = await Client.open(server.url)
+      const hello = { clientName: 'third', resumeSessionId: null as string | null }
+      refusedWith(await third.ask('initialize', hello), /^too many sessions: 2; /)
+      await one.drop()
+      refusedWith(await third.ask('initialize', hello), /^too many sessions: 2; /)
+      hello.resumeSessionId = one.sessionId
+      await eventually(async () => (await third.ask('initialize', hello)).result?.sessionId === one.sessionId)
+      third.notify('initialized', {})
+      assert.is((await third.request('process/terminate', { processId: 'p' })).running, true)
+      await third.drop()
+      const fourth = await Client.open(server.url)
+      hello.resumeSessionId = null
+      await eventually(
+        async () => (await fourth.ask('initialize', hello)).result !== undefined,
+        10_000,
+        'the end of a session',
+      )
+      assert.ok((await other.request('environment/status', null)).status)
+      await fourth.close()
+      await other.close()
+    },
+    '--max-sessions',
+    '2',
+    '--session-ttl-seconds',
+    '1',
+  ))
 
 test('a process more than a session may have is refused, others have their own, and each that closes makes room', () =>
-  flagged(async (server) => {
-    const [client, other] = [await Client.connect(server.url), await Client.connect(server.url)]
-    const start = (id: string, more: object = {}): Promise<Answer> =>
-      client.ask('process/start', { processId: id, argv: [SH, '-c', 'read x; exit 3'], cwd: '/', env: {}, tty: false, pipeStdin: true, ...more })
-    const answers = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((id) => start(id, { tty: id === 'b' })))
-    assert.equal(answers.map(({ error }) => error?.code), [undefined, undefined, undefined, OVERLOADED, OVERLOADED])
-    refusedWith(answers[4] as Answer, /^too many processes in this session: 3 /)
-    await other.run('a', ['/bin/true'])
-    await client.request('process/write', { processId: 'a', chunk: Buffer.from('x\n').toString('base64') })
-    assert.is(await client.closed('a'), 3)
-    assert.ok((await start('d')).result)
-    refusedWith(await start('e'), /too many processes/)
-    for (const id of ['b', 'c', 'd']) await client.request('process/terminate', { processId: id })
-    for (const id of ['b', 'c', 'd']) await client.closed(id)
-    // A start that fails takes no room.
-    for (let count = 0; count < 5; count++) assert.is((await start('f', { argv: ['/no/such/program'] })).error?.code, -32603)
-    assert.equal(await Promise.all(['g', 'h', 'i'].map(async (id) => (await start(id)).error)), [undefined, undefined, undefined])
-    await client.close()
-    await other.close()
-  }, '--max-processes', '3'))
+  flagged(
+    async (server) => {
+      const [client, other] = [await Client.connect(server.url), await Client.connect(server.url)]
+      const start = (id: string, more: object = {}): Promise<Answer> =>
+        client.ask('process/start', {
+          processId: id,
+          argv: [SH, '-c', 'read x; exit 3'],
+          cwd: '/',
+          env: {},
+          tty: false,
+          pipeStdin: true,
+          ...more,
+        })
+      const answers = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((id) => start(id, { tty: id === 'b' })))
+      assert.equal(
+        answers.map(({ error }) => error?.code),
+        [undefined, undefined, undefined, OVERLOADED, OVERLOADED],
+      )
+      refusedWith(answers[4] as Answer, /^too many processes in this session: 3 /)
+      await other.run('a', ['/bin/true'])
+      await client.request('process/write', { processId: 'a', chunk: Buffer.from('x\n').toString('base64') })
+      assert.is(await client.closed('a'), 3)
+      assert.ok((await start('d')).result)
+      refusedWith(await start('e'), /too many processes/)
+      for (const id of ['b', 'c', 'd']) await client.request('process/terminate', { processId: id })
+      for (const id of ['b', 'c', 'd']) await client.closed(id)
+      // A start that fails takes no room.
+      for (let count = 0; count < 5; count++)
+        assert.is((await start('f', { argv: ['/no/such/program'] })).error?.code, -32603)
+      assert.equal(await Promise.all(['g', 'h', 'i'].map(async (id) => (await start(id)).error)), [
+        undefined,
+        undefined,
+        undefined,
+      ])
+      await client.close()
+      await other.close()
+    },
+    '--max-processes',
+    '3',
+  ))
 
 // ---- requests ----
 
 test('of reads that wait only so many are taken, and the terminate behind the refused ones ends the process', () =>
-  flagged(async (server) => {
-    const [client, other] = [await Client.connect(server.url), await Client.connect(server.url)]
-    await client.start('p', [SH, '-c', 'sleep 60'])
-    const reads = Array.from({ length: 5000 }, () => client.ask('process/read', { processId: 'p', waitMs: 60_000 }))
-    const terminated = client.request('process/terminate', { processId: 'p' })
-    refusedWith(await (reads[8] as Promise<Answer>), /^too many requests wait on this connection: 8 /)
-    assert.equal(await terminated, { running: true })
-    const answers = await Promise.all(reads)
-    assert.is(answers.filter(({ result }) => result !== undefined).length, 8)
-    assert.ok(answers.slice(0, 8).every(({ result }) => result.exited === true))
-    await other.start('p', [SH, '-c', 'sleep 0.2'])
-    assert.ok((await other.request('process/read', { processId: 'p', waitMs: 60_000 })).exited)
-    // There is room again.
-    await client.start('q', [SH, '-c', 'sleep 0.2'])
-    assert.ok((await client.request('process/read', { processId: 'q', waitMs: 60_000 })).exited)
-    await client.close()
-    await other.close()
-  }, '--max-requests', '8'))
+  flagged(
+    async (server) => {
+      const [client, other] = [await Client.connect(server.url), await Client.connect(server.url)]
+      await client.start('p', [SH, '-c', 'sleep 60'])
+      const reads = Array.from({ length: 5000 }, () => client.ask('process/read', { processId: 'p', waitMs: 60_000 }))
+      const terminated = client.request('process/terminate', { processId: 'p' })
+      refusedWith(await (reads[8] as Promise<Answer>), /^too many requests wait on this connection: 8 /)
+      assert.equal(await terminated, { running: true })
+      const answers = await Promise.all(reads)
+      assert.is(answers.filter(({ result }) => result !== undefined).length, 8)
+      assert.ok(answers.slice(0, 8).every(({ result }) => result.exited === true))
+      await other.start('p', [SH, '-c', 'sleep 0.2'])
+      assert.ok((await other.request('process/read', { processId: 'p', waitMs: 60_000 })).exited)
+      // There is room again.
+      await client.start('q', [SH, '-c', 'sleep 0.2'])
+      assert.ok((await client.request('process/read', { processId: 'q', waitMs: 60_000 })).exited)
+      await client.close()
+      await other.close()
+    },
+    '--max-requests',
+    '8',
+  ))
 
 test('an HTTP request more than may be under way is refused, and stalled ones with large bodies do not stop the reading', async () => {
   const sockets = new Set<Socket>()
@@ -205,59 +276,86 @@ test('an HTTP request more than may be under way is refused, and stalled ones wi
   }).listen(0, '127.0.0.1')
   await once(peer, 'listening')
   const url = `http://127.0.0.1:${(peer.address() as AddressInfo).port}/`
-  await flagged(async (server) => {
-    const client = await Client.connect(server.url)
-    await client.start('p', [SH, '-c', 'sleep 60'])
-    // A frame may have 16 MiB, and eight such messages fit 128 MiB.
-    const bodyBase64 = Buffer.alloc(11 * MiB).toString('base64')
-    const post = (requestId: string): Promise<Answer> => client.ask('http/request', { method: 'POST', url, requestId, bodyBase64 })
-    const large = Array.from({ length: 10 }, (_, index) => post(`l${index}`))
-    for (const answer of large.slice(8)) refusedWith(await answer, /^the requests that wait on this connection are too large: together they may have 134217728 bytes/)
-    assert.equal(await client.request('process/terminate', { processId: 'p' }), { running: true })
-    const small = Array.from({ length: 4 }, (_, index) => client.ask('http/request', { method: 'GET', url, requestId: `s${index}` }))
-    refusedWith(await (small[3] as Promise<Answer>), /^at most 11 http requests may be under way/)
-    for (const socket of sockets) socket.destroy()
-    for (const answer of await Promise.all(large.slice(0, 8))) assert.is(answer.error?.code, -32603)
-    await client.close()
-  }, '--max-http-requests', '11')
+  await flagged(
+    async (server) => {
+      const client = await Client.connect(server.url)
+      await client.start('p', [SH, '-c', 'sleep 60'])
+      // A frame may have 16 MiB, and eight such messages fit 128 MiB.
+      const bodyBase64 = Buffer.alloc(11 * MiB).toString('base64')
+      const post = (requestId: string): Promise<Answer> =>
+        client.ask('http/request', { method: 'POST', url, requestId, bodyBase64 })
+      const large = Array.from({ length: 10 }, (_, index) => post(`l${index}`))
+      for (const answer of large.slice(8))
+        refusedWith(
+          await answer,
+          /^the requests that wait on this connection are too large: together they may have 134217728 bytes/,
+        )
+      assert.equal(await client.request('process/terminate', { processId: 'p' }), { running: true })
+      const small = Array.from({ length: 4 }, (_, index) =>
+        client.ask('http/request', { method: 'GET', url, requestId: `s${index}` }),
+      )
+      refusedWith(await (small[3] as Promise<Answer>), /^at most 11 http requests may be under way/)
+      for (const socket of sockets) socket.destroy()
+      for (const answer of await Promise.all(large.slice(0, 8))) assert.is(answer.error?.code, -32603)
+      await client.close()
+    },
+    '--max-http-requests',
+    '11',
+  )
   for (const socket of sockets) socket.destroy()
   peer.close()
 })
 
 test('an open file more than a connection may hold is refused, until one is closed', () =>
-  flagged(async (server) => {
-    const client = await Client.connect(server.url)
-    const open = (handleId: string): Promise<Answer> => client.ask('fs/open', { handleId, path: '/etc/passwd' })
-    assert.ok((await open('a')).result && (await open('b')).result)
-    assert.equal((await open('c')).error, { code: -32600, message: 'at most 2 file handles may be open per connection' })
-    await client.request('fs/close', { handleId: 'a' })
-    assert.ok((await open('c')).result)
-    await client.close()
-  }, '--max-open-files', '2'))
+  flagged(
+    async (server) => {
+      const client = await Client.connect(server.url)
+      const open = (handleId: string): Promise<Answer> => client.ask('fs/open', { handleId, path: '/etc/passwd' })
+      assert.ok((await open('a')).result && (await open('b')).result)
+      assert.equal((await open('c')).error, {
+        code: -32600,
+        message: 'at most 2 file handles may be open per connection',
+      })
+      await client.request('fs/close', { handleId: 'a' })
+      assert.ok((await open('c')).result)
+      await client.close()
+    },
+    '--max-open-files',
+    '2',
+  ))
 
 // ---- stdin ----
 
 test('stdin that waits is bounded for all processes of a session together, and what was refused was not written', () =>
-  flagged(async (server) => {
-    const [client, other] = [await Client.connect(server.url), await Client.connect(server.url)]
-    const write = (processId: string, bytes: number): Promise<Answer> =>
-      client.ask('process/write', { processId, chunk: Buffer.alloc(bytes, 'x').toString('base64') })
-    await client.start('deaf', [SH, '-c', 'sleep 60'], { pipeStdin: true })
-    await client.start('counts', [SH, '-c', 'read go; wc -c'], { pipeStdin: true })
-    assert.equal((await write('deaf', MiB)).result, { status: 'accepted' })
-    refusedWith(await write('deaf', 1), /^stdin queue is full: \d+ bytes wait for processes of this session, which may be 1048576/)
-    refusedWith(await write('counts', 300_000), /^stdin queue is full/)
-    await other.start('p', [SH, '-c', 'wc -c'], { pipeStdin: true })
-    assert.ok((await other.request('process/write', { processId: 'p', chunk: 'eA==' })).status)
-    await client.request('process/terminate', { processId: 'deaf' })
-    await client.closed('deaf')
-    await client.request('process/write', { processId: 'counts', chunk: Buffer.from('go\n').toString('base64') })
-    assert.equal((await write('counts', 300_000)).result, { status: 'accepted' })
-    await eventually(async () => (await client.request('process/write', { processId: 'counts', chunk: '' })).status === 'accepted')
-    await client.request('process/terminate', { processId: 'counts' })
-    await client.close()
-    await other.close()
-  }, '--stdin-mib', '1'))
+  flagged(
+    async (server) => {
+      const [client, other] = [await Client.connect(server.url), await Client.connect(server.url)]
+      const write = (processId: string, bytes: number): Promise<Answer> =>
+        client.ask('process/write', { processId, chunk: Buffer.alloc(bytes, 'x').toString('base64') })
+      await client.start('deaf', [SH, '-c', 'sleep 60'], { pipeStdin: true })
+      await client.start('counts', [SH, '-c', 'read go; wc -c'], { pipeStdin: true })
+      assert.equal((await write('deaf', MiB)).result, { status: 'accepted' })
+      refusedWith(
+        await write('deaf', 1),
+        /^stdin queue is full: \d+ bytes wait for processes of this session, which may be 1048576/,
+      )
+      refusedWith(await write('counts', 300_000), /^stdin queue is full/)
+      await other.start('p', [SH, '-c', 'wc -c'], { pipeStdin: true })
+      assert.ok((await other.request('process/write', { processId: 'p', chunk: 'eA==' })).status)
+      await client.request('process/terminate', { processId: 'deaf' })
+      await client.closed('deaf')
+      await client.request('process/write', { processId: 'counts', chunk: Buffer.from('go\n').toString('base64') })
+      assert.equal((await write('counts', 300_000)).result, { status: 'accepted' })
+      await eventually(
+        async () => (await client.request('process/write', { processId: 'counts', chunk: '' })).status === 'accepted',
+      )
+      await client.request('process/terminate', { processId: 'counts' })
+      await client.close()
+      await other.close()
+    },
+    '--stdin-mib',
+    '1',
+  ))
 
 test('20,000 small writes in one burst to a child that reads all arrive, in order', () =>
   flagged(async (server) => {
@@ -281,8 +379,13 @@ test('a flood of one-byte writes to a child that reads nothing costs bounded mem
     const [client, other] = [await Client.connect(server.url), await Client.connect(server.url)]
     await client.start('deaf', [SH, '-c', 'sleep 60'], { pipeStdin: true })
     // More than any pipe takes, and the queue before it; all else is held back.
-    assert.is((await client.request('process/write', { processId: 'deaf', chunk: Buffer.alloc(4 * MiB).toString('base64') })).status, 'accepted')
-    const resident = (): number => Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${server.child.pid}/status`, 'latin1'))?.[1]) / 1024
+    assert.is(
+      (await client.request('process/write', { processId: 'deaf', chunk: Buffer.alloc(4 * MiB).toString('base64') }))
+        .status,
+      'accepted',
+    )
+    const resident = (): number =>
+      Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${server.child.pid}/status`, 'latin1'))?.[1]) / 1024
     const before = resident()
     let refused = 0
     client.socket.removeAllListeners('message')
@@ -290,7 +393,8 @@ test('a flood of one-byte writes to a child that reads nothing costs bounded mem
       if (data.includes('"code":-32001')) refused++
     })
     const COUNT = 120_000
-    for (let id = 0; id < COUNT; id++) client.send(`{"id":${id},"method":"process/write","params":{"processId":"deaf","chunk":"eA=="}}`)
+    for (let id = 0; id < COUNT; id++)
+      client.send(`{"id":${id},"method":"process/write","params":{"processId":"deaf","chunk":"eA=="}}`)
     await eventually(() => refused > COUNT / 3, 60_000, 'refusals')
     assert.ok((await other.request('environment/status', null)).status)
     let answered = false

@@ -26,7 +26,10 @@ function linesOf(text: string): Line[] {
 }
 
 /** A server whose stderr goes to wherever that is, and which the test stops. */
-async function startWithStderr(args: readonly string[], stderr: 'pipe' | number): Promise<{ child: ChildProcess; url: string; stop: () => Promise<number | null> }> {
+async function startWithStderr(
+  args: readonly string[],
+  stderr: 'pipe' | number,
+): Promise<{ child: ChildProcess; url: string; stop: () => Promise<number | null> }> {
   const [command, commandArgs] = serverCommand(args)
   const child = spawn(command, commandArgs, { stdio: ['ignore', 'pipe', stderr] })
   const kill = (): void => void process.kill(child.pid as number, 'SIGKILL')
@@ -61,7 +64,10 @@ test('--log-level takes four levels, and anything else is a usage error', () => 
   for (const level of ['trace', 'INFO', '', 'exec_server=debug']) {
     const [command, args] = serverCommand([`--log-level=${level}`])
     const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', timeout: 20_000 })
-    assert.equal([status, stdout, stderr], [2, '', `error: --log-level takes error, warn, info, debug, not '${level}'\n`])
+    assert.equal(
+      [status, stdout, stderr],
+      [2, '', `error: --log-level takes error, warn, info, debug, not '${level}'\n`],
+    )
   }
 })
 
@@ -80,7 +86,9 @@ test('at level info connections and sessions are told from beginning to end, wit
   await server.stop()
   const lines = linesOf(server.stderr())
   assert.equal(
-    lines.map(({ level, event, connection, why }) => [level, event, connection, why].filter((each) => each !== undefined)),
+    lines.map(({ level, event, connection, why }) =>
+      [level, event, connection, why].filter((each) => each !== undefined),
+    ),
     [
       ['info', 'listening'],
       ['info', 'connectionOpened', 1],
@@ -157,16 +165,26 @@ test('no token, argument, variable, content or address of a request is in the lo
   const token = 'hidden-token-of-some-characters'
   writeFileSync(join(folder, 'token'), token)
   writeFileSync(join(folder, 'file'), 'hidden-content')
-  const server = await startServer(['--log-level', 'debug', '--capability-url', '--ws-token-file', join(folder, 'token')], { ...process.env, EXEC_SERVER_URL: `ws://x/c/${token}`, MINE: 'hidden-own' })
+  const server = await startServer(
+    ['--log-level', 'debug', '--capability-url', '--ws-token-file', join(folder, 'token')],
+    { ...process.env, EXEC_SERVER_URL: `ws://x/c/${token}`, MINE: 'hidden-own' },
+  )
   assert.match(server.url, token)
   const client = await Client.connect(server.url)
-  await client.run('hidden-id', ['/bin/sh', '-c', 'echo hidden-output; echo $V', 'hidden-argument'], { env: { V: 'hidden-value' } })
+  await client.run('hidden-id', ['/bin/sh', '-c', 'echo hidden-output; echo $V', 'hidden-argument'], {
+    env: { V: 'hidden-value' },
+  })
   await client.start('cat', ['/bin/cat'], { pipeStdin: true })
   await client.request('process/write', { processId: 'cat', chunk: Buffer.from('hidden-input').toString('base64') })
   await client.request('fs/readFile', { path: join(folder, 'file') })
   await client.ask('fs/readFile', { path: '/hidden-path' })
   await client.ask('hidden/method', { hidden: 'hidden' })
-  await client.ask('http/request', { requestId: 'hidden', method: 'GET', url: 'http://hidden:hidden@127.0.0.1:1/?hidden-token', headers: [{ name: 'authorization', value: 'hidden-header' }] })
+  await client.ask('http/request', {
+    requestId: 'hidden',
+    method: 'GET',
+    url: 'http://hidden:hidden@127.0.0.1:1/?hidden-token',
+    headers: [{ name: 'authorization', value: 'hidden-header' }],
+  })
   client.send('hidden nonsense')
   await client.until(() => client.messages.some((message) => message.includes('"id":-1')))
   await fetch(`${server.url.replace(/^ws/, 'http')}x`).catch(() => {})
@@ -195,7 +213,8 @@ test('a stderr that nobody reads holds nobody up; lines beyond the bound are dro
   await client.request('environment/status', {})
   // A short line may find room where the one before it did not, so it may be told in parts.
   const whole = (): Line[] => linesOf(text.slice(0, text.lastIndexOf('\n') + 1))
-  const toldOf = (): number => whole().reduce((sum, { event, lines }) => sum + (event === 'linesDropped' ? (lines as number) : 0), 0)
+  const toldOf = (): number =>
+    whole().reduce((sum, { event, lines }) => sum + (event === 'linesDropped' ? (lines as number) : 0), 0)
   await eventually(() => toldOf() === dropped, 20_000, 'the count')
   await eventually(() => whole().at(-1)?.['method'] === 'environment/status')
   const lines = whole()
@@ -246,11 +265,20 @@ test('a stderr on a full disk is no end', async () => {
 })
 
 // Only Node takes code to run before the server's own from its environment.
-const provoking = isDeno || process.env['EXEC_SERVER_BINARY'] !== undefined ? (title: string) => test.skip(`${title} (only from source on Node)`) : test
+const provoking =
+  isDeno || process.env['EXEC_SERVER_BINARY'] !== undefined
+    ? (title: string) => test.skip(`${title} (only from source on Node)`)
+    : test
 provoking('a fault of our own is a line with its stack, at every level, and the server lives on', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'exec-server-log-'))
-  writeFileSync(join(folder, 'fault.mjs'), `process.on('SIGUSR2', () => { throw new Error('provoked ' + 'x'.repeat(100000)) })`)
-  const server = await startServer(['--log-level', 'error'], { ...process.env, NODE_OPTIONS: `--import=${join(folder, 'fault.mjs')}` })
+  writeFileSync(
+    join(folder, 'fault.mjs'),
+    `process.on('SIGUSR2', () => { throw new Error('provoked ' + 'x'.repeat(100000)) })`,
+  )
+  const server = await startServer(['--log-level', 'error'], {
+    ...process.env,
+    NODE_OPTIONS: `--import=${join(folder, 'fault.mjs')}`,
+  })
   const client = await Client.connect(server.url)
   process.kill(server.child.pid as number, 'SIGUSR2')
   await eventually(() => server.stderr().endsWith('\n'), 20_000, 'a line')

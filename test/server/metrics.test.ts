@@ -17,7 +17,8 @@ import { eventually, sleep, startServer } from '../support/server.ts'
 const httpUrl = (url: string): string => url.replace(/^ws/, 'http')
 
 test('the strict reader takes what the format allows, and nothing else', () => {
-  const good = '# HELP a_total Some.\n# TYPE a_total counter\na_total{x="y\\"\\\\\\n",z=""} 1e+21\n# HELP b It.\n# TYPE b gauge\nb NaN\n'
+  const good =
+    '# HELP a_total Some.\n# TYPE a_total counter\na_total{x="y\\"\\\\\\n",z=""} 1e+21\n# HELP b It.\n# TYPE b gauge\nb NaN\n'
   assert.equal([...parseMetrics(good).keys()], ['a_total', 'b'])
   const bad = [
     good.slice(0, -1),
@@ -43,7 +44,10 @@ test('the page comes with its content type for GET and HEAD, and with nothing fo
   assert.equal([page.status, page.headers.get('content-type')], [200, 'text/plain; version=0.0.4; charset=utf-8'])
   parseMetrics(await page.text())
   const head = await fetch(url, { method: 'HEAD' })
-  assert.equal([head.status, head.headers.get('content-type'), await head.text()], [200, 'text/plain; version=0.0.4; charset=utf-8', ''])
+  assert.equal(
+    [head.status, head.headers.get('content-type'), await head.text()],
+    [200, 'text/plain; version=0.0.4; charset=utf-8', ''],
+  )
   for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
     const refused = await fetch(url, { method })
     assert.equal([refused.status, refused.headers.get('allow'), await refused.text()], [405, 'GET,HEAD', ''], method)
@@ -93,10 +97,25 @@ test('requests, errors, connections and sessions are told as they were', async (
   const page = await scrape(server.url)
   const requests = (method: string): number => page('exec_server_requests_total', `method="${method}"`)
   const errors = (code: number): number => page('exec_server_errors_total', `code="${code}"`)
-  assert.equal(['initialize', 'environment/status', 'fs/readFile', 'process/start', 'process/read', 'unknown'].map(requests), [2, 5, 1, 1, 1, 3])
-  assert.equal([ErrorCode.MethodNotFound, ErrorCode.NotFound, ErrorCode.InvalidParams, ErrorCode.InvalidRequest, ErrorCode.Internal].map(errors), [3, 1, 1, 2, 0])
+  assert.equal(
+    ['initialize', 'environment/status', 'fs/readFile', 'process/start', 'process/read', 'unknown'].map(requests),
+    [2, 5, 1, 1, 1, 3],
+  )
+  assert.equal(
+    [
+      ErrorCode.MethodNotFound,
+      ErrorCode.NotFound,
+      ErrorCode.InvalidParams,
+      ErrorCode.InvalidRequest,
+      ErrorCode.Internal,
+    ].map(errors),
+    [3, 1, 1, 2, 0],
+  )
   assert.equal([page('exec_server_connections'), page('exec_server_connections_total')], [1, 2])
-  assert.equal([page('exec_server_sessions', 'state="attached"'), page('exec_server_process_starts_refused_total')], [1, 1])
+  assert.equal(
+    [page('exec_server_sessions', 'state="attached"'), page('exec_server_process_starts_refused_total')],
+    [1, 1],
+  )
   // One series a method, whatever clients send, and one a code.
   assert.is(page.families.get('exec_server_requests_total')?.samples.size, methods.size + 2)
   assert.is(page.families.get('exec_server_errors_total')?.samples.size, Object.keys(ErrorCode).length)
@@ -118,10 +137,15 @@ test('processes are told by state, and their bytes', async () => {
   await client.ask('process/start', { processId: 'refused', argv: ['/there/is/none'], cwd: '/', env: {}, tty: false })
 
   const page = await scrape(server.url)
-  const states = ['starting', 'running', 'exited', 'closed'].map((state) => page('exec_server_processes', `state="${state}"`))
+  const states = ['starting', 'running', 'exited', 'closed'].map((state) =>
+    page('exec_server_processes', `state="${state}"`),
+  )
   assert.equal(states, [0, 2, 1, 1])
   assert.equal([page('exec_server_processes_started_total'), page('exec_server_process_starts_refused_total')], [4, 1])
-  assert.equal([page('exec_server_process_output_read_bytes_total'), page('exec_server_process_output_sent_bytes_total')], [100_005, 100_005])
+  assert.equal(
+    [page('exec_server_process_output_read_bytes_total'), page('exec_server_process_output_sent_bytes_total')],
+    [100_005, 100_005],
+  )
   assert.is(page('exec_server_process_stdin_bytes_total'), 5)
   const retained = page('exec_server_retained_output_bytes')
   assert.ok(retained >= 100_005 && retained < 200_000, `${retained} bytes retained`)
@@ -131,7 +155,10 @@ test('processes are told by state, and their bytes', async () => {
   for (const processId of ['runs', 'terminal', 'exits']) await client.request('process/terminate', { processId })
   await Promise.all(['runs', 'terminal', 'exits'].map((id) => client.closed(id)))
   const after = await scrape(server.url)
-  assert.equal(['starting', 'running', 'exited', 'closed'].map((state) => after('exec_server_processes', `state="${state}"`)), [0, 0, 0, 4])
+  assert.equal(
+    ['starting', 'running', 'exited', 'closed'].map((state) => after('exec_server_processes', `state="${state}"`)),
+    [0, 0, 0, 4],
+  )
   await client.close()
   await server.stop()
 })
@@ -139,7 +166,11 @@ test('processes are told by state, and their bytes', async () => {
 test('received bytes are those of the messages', async () => {
   const server = await startServer()
   const client = await Client.open(server.url)
-  const messages = ['{"id":1,"method":"initialize","params":{"clientName":"é"}}', '{"method":"initialized"}', '{"id":2,"method":"environment/status"}']
+  const messages = [
+    '{"id":1,"method":"initialize","params":{"clientName":"é"}}',
+    '{"method":"initialized"}',
+    '{"id":2,"method":"environment/status"}',
+  ]
   for (const message of messages) client.send(message)
   await client.until(() => client.messages.length === 2)
   assert.is((await scrape(server.url))('exec_server_received_bytes_total'), Buffer.byteLength(messages.join('')))
@@ -175,12 +206,21 @@ test('what waits is told: stdin that is not read, output that is not read, reque
   const flooded = await Client.connect(server.url)
   await flooded.start('yes', ['/usr/bin/yes'])
   flooded.socket.pause()
-  await eventually(async () => (await scrape(server.url))('exec_server_outbound_queue_bytes') > 100_000, 10_000, 'a queue')
+  await eventually(
+    async () => (await scrape(server.url))('exec_server_outbound_queue_bytes') > 100_000,
+    10_000,
+    'a queue',
+  )
   await flooded.drop()
   await client.close()
   await eventually(async () => {
     const idle = await scrape(server.url)
-    return ['exec_server_requests_in_flight', 'exec_server_http_requests_in_flight', 'exec_server_open_file_handles', 'exec_server_outbound_queue_bytes'].every((name) => idle(name) === 0)
+    return [
+      'exec_server_requests_in_flight',
+      'exec_server_http_requests_in_flight',
+      'exec_server_open_file_handles',
+      'exec_server_outbound_queue_bytes',
+    ].every((name) => idle(name) === 0)
   })
   await server.stop()
   silent.closeAllConnections()
@@ -202,7 +242,10 @@ test('the bodies of http/request are counted', async () => {
   await client.request('http/request', { requestId: 'b', streamResponse: true, ...request })
   await client.until(() => client.notifications.some(({ params }) => params['done'] === true))
   const page = await scrape(server.url)
-  assert.equal([page('exec_server_http_body_sent_bytes_total'), page('exec_server_http_body_received_bytes_total')], [600, 2000])
+  assert.equal(
+    [page('exec_server_http_body_sent_bytes_total'), page('exec_server_http_body_received_bytes_total')],
+    [600, 2000],
+  )
   await client.close()
   await server.stop()
   peer.closeAllConnections()
@@ -222,7 +265,9 @@ test('how late the event loop is, is measured from the first scrape on, and anew
   const late = await scrape(server.url)
   const max = late('exec_server_event_loop_delay_max_seconds')
   assert.ok(max > 1.5 && max < 30, `${max} s`)
-  const [half, most] = ['0.5', '0.99'].map((quantile) => late('exec_server_event_loop_delay_seconds', `quantile="${quantile}"`)) as [number, number]
+  const [half, most] = ['0.5', '0.99'].map((quantile) =>
+    late('exec_server_event_loop_delay_seconds', `quantile="${quantile}"`),
+  ) as [number, number]
   assert.ok(half >= 0 && half <= most && most <= max)
   await sleep(500)
   const after = (await scrape(server.url))('exec_server_event_loop_delay_max_seconds')

@@ -29,7 +29,10 @@ const confined = {
   sandbox: {
     permissions: {
       type: 'managed',
-      file_system: { type: 'restricted', entries: [{ path: { type: 'special', value: { kind: 'root' } }, access: 'read' }] },
+      file_system: {
+        type: 'restricted',
+        entries: [{ path: { type: 'special', value: { kind: 'root' } }, access: 'read' }],
+      },
       network: 'restricted',
     },
     cwd: null,
@@ -49,15 +52,22 @@ async function started(argv: readonly string[], more: object): Promise<string> {
 }
 
 const shows = (id: string, text: string | RegExp): Promise<unknown> =>
-  client.until(() => (typeof text === 'string' ? outputOf(id).includes(text) : text.test(outputOf(id))), 10_000, `${text} of ${id}: ${outputOf(id)}`)
+  client.until(
+    () => (typeof text === 'string' ? outputOf(id).includes(text) : text.test(outputOf(id))),
+    10_000,
+    `${text} of ${id}: ${outputOf(id)}`,
+  )
 const outputOf = (id: string): string => client.outputOf(id).toString()
-const signal = (processId: string, name: string): Promise<unknown> => client.request('process/signal', { processId, signal: name })
+const signal = (processId: string, name: string): Promise<unknown> =>
+  client.request('process/signal', { processId, signal: name })
 const write = (processId: string, chunk: string | Buffer): Promise<{ status: string }> =>
   client.request('process/write', { processId, chunk: base64(chunk) })
-const closeStdin = (processId: string): Promise<{ status: string }> => client.request('process/closeStdin', { processId })
+const closeStdin = (processId: string): Promise<{ status: string }> =>
+  client.request('process/closeStdin', { processId })
 const descriptors = (): number => readdirSync(`/proc/${server.child.pid}/fd`).length
 /** The letter for what the process does, of the kernel's. */
-const stateOf = (pid: string): string => spawnSync('ps', ['-o', 'stat=', '-p', pid], { encoding: 'utf8' }).stdout.trim()[0] ?? 'gone'
+const stateOf = (pid: string): string =>
+  spawnSync('ps', ['-o', 'stat=', '-p', pid], { encoding: 'utf8' }).stdout.trim()[0] ?? 'gone'
 
 for (const { place, more } of places) {
   test(`closing stdin ends the input behind all that was written${place}`, async () => {
@@ -99,7 +109,9 @@ for (const { place, more } of places) {
     const mode = `${place}${tty ? ' on a terminal' : ''}`
 
     test(`each signal reaches a trap${mode}`, async () => {
-      const traps = ['INT', 'TERM', 'HUP', 'QUIT', 'USR1', 'USR2'].map((name) => `trap "echo got-${name}." ${name}`).join('; ')
+      const traps = ['INT', 'TERM', 'HUP', 'QUIT', 'USR1', 'USR2']
+        .map((name) => `trap "echo got-${name}." ${name}`)
+        .join('; ')
       const id = await started(sh(`${traps}; echo ready; while :; do sleep 0.05; done`), { ...more, tty })
       await shows(id, 'ready')
       const names = { interrupt: 'INT', terminate: 'TERM', hangup: 'HUP', quit: 'QUIT', user1: 'USR1', user2: 'USR2' }
@@ -119,7 +131,10 @@ for (const { place, more } of places) {
       const before = outputOf(id)
       await sleep(300)
       assert.is(outputOf(id), before)
-      assert.is(client.eventsOf(id).some(({ method }) => method !== 'process/output'), false)
+      assert.is(
+        client.eventsOf(id).some(({ method }) => method !== 'process/output'),
+        false,
+      )
       await signal(id, 'continue')
       await client.until(() => outputOf(id).length > before.length + 20)
       await signal(id, 'stop')
@@ -128,7 +143,10 @@ for (const { place, more } of places) {
     })
 
     test(`a stopped process that is asked to end can do so in its time${mode}`, async () => {
-      const id = await started(sh('trap "echo bye; exit 3" TERM; echo ready; while :; do sleep 0.05; done'), { ...more, tty })
+      const id = await started(sh('trap "echo bye; exit 3" TERM; echo ready; while :; do sleep 0.05; done'), {
+        ...more,
+        tty,
+      })
       await shows(id, 'ready')
       await signal(id, 'stop')
       await sleep(100)
@@ -159,7 +177,7 @@ test('the end of a stdin is seen at once by whoever holds the pipe, and leaves n
   assert.is(await holding({ pipeStdin: true }, true), without)
 })
 
-test('a terminal\'s stdin is ended by a character, as the refusal says', async () => {
+test("a terminal's stdin is ended by a character, as the refusal says", async () => {
   const id = await started(['cat'], { tty: true })
   const refusal = await closeStdin(id).catch((error: unknown) => error)
   assert.instance(refusal, RpcFailure)
@@ -203,9 +221,24 @@ test('what can be done beyond the protocol is told at the handshake', async () =
 
 const producers: { what: string; script: string; more: object; bytes: number }[] = [
   { what: 'a flood through a pipe', script: 'head -c 20000000 /dev/zero | tr "\\0" x', more: {}, bytes: 20_000_000 },
-  { what: 'a flood through a terminal', script: 'stty raw; head -c 5000000 /dev/zero | tr "\\0" x', more: { tty: true }, bytes: 5_000_000 },
-  { what: 'what a background child writes', script: '{ head -c 5000000 /dev/zero | tr "\\0" x; } & exit 0', more: {}, bytes: 5_000_000 },
-  { what: 'many small writes', script: 'i=0; while [ $i -lt 20000 ]; do echo 1234567; i=$((i+1)); done', more: {}, bytes: 160_000 },
+  {
+    what: 'a flood through a terminal',
+    script: 'stty raw; head -c 5000000 /dev/zero | tr "\\0" x',
+    more: { tty: true },
+    bytes: 5_000_000,
+  },
+  {
+    what: 'what a background child writes',
+    script: '{ head -c 5000000 /dev/zero | tr "\\0" x; } & exit 0',
+    more: {},
+    bytes: 5_000_000,
+  },
+  {
+    what: 'many small writes',
+    script: 'i=0; while [ $i -lt 20000 ]; do echo 1234567; i=$((i+1)); done',
+    more: {},
+    bytes: 160_000,
+  },
 ]
 
 for (const { what, script, more, bytes } of producers) {
@@ -260,12 +293,19 @@ test('any client sees what runs, joins in, and leaves without ending it', async 
   await owner.start('theirs', ['cat'], { tty: true, cwd: '/tmp' })
   const { processes } = await client.request('process/list', {})
   const found = processes.find(({ processId }: { processId: string }) => processId === 'theirs')
-  assert.equal([found.client, found.session, found.attached, found.argv, found.cwd, found.tty, found.state, found.exitCode],
-    ['test', owner.sessionId.slice(0, 8), true, ['cat'], '/tmp', true, 'running', null])
+  assert.equal(
+    [found.client, found.session, found.attached, found.argv, found.cwd, found.tty, found.state, found.exitCode],
+    ['test', owner.sessionId.slice(0, 8), true, ['cat'], '/tmp', true, 'running', null],
+  )
   assert.is(stateOf(String(found.pid)) === 'gone', false)
 
   const guest = await Client.connect(server.url)
-  assert.equal(await guest.request('process/attach', { run: found.run, processId: 'mine' }), { processId: 'mine', argv: ['cat'], tty: true, state: 'running' })
+  assert.equal(await guest.request('process/attach', { run: found.run, processId: 'mine' }), {
+    processId: 'mine',
+    argv: ['cat'],
+    tty: true,
+    state: 'running',
+  })
   await guest.request('process/resize', { processId: 'mine', rows: 40, columns: 100 })
   await guest.request('process/write', { processId: 'mine', chunk: base64('hello\n'), writeId: '1' })
   await owner.until(() => owner.outputOf('theirs').includes('hello'))
@@ -291,7 +331,10 @@ test('a server that requires sandboxes shows nobody what others run', async () =
     const { extensions } = await confinedClient.request('initialize', { clientName: 'x' })
     confinedClient.notify('initialized', {})
     assert.is(extensions.includes('processList'), false)
-    for (const [method, params] of [['process/list', null], ['process/attach', { run: 1, processId: 'x' }]] as const) {
+    for (const [method, params] of [
+      ['process/list', null],
+      ['process/attach', { run: 1, processId: 'x' }],
+    ] as const) {
       assert.is((await confinedClient.ask(method, params)).error?.code, -32600)
     }
     await confinedClient.close()

@@ -48,8 +48,14 @@ test('output, exit and close come in order, numbered from 1 without gaps', async
   await client.start('order', sh('echo out; sleep 0.1; echo err >&2; exit 7'))
   assert.is(await client.closed('order'), 7)
   const events = client.eventsOf('order')
-  assert.equal(events.map(({ method }) => method), ['process/output', 'process/output', 'process/exited', 'process/closed'])
-  assert.equal(events.map(({ params }) => params.seq), [1, 2, 3, 4])
+  assert.equal(
+    events.map(({ method }) => method),
+    ['process/output', 'process/output', 'process/exited', 'process/closed'],
+  )
+  assert.equal(
+    events.map(({ params }) => params.seq),
+    [1, 2, 3, 4],
+  )
   assert.equal(events.map(({ params }) => params['stream']).slice(0, 2), ['stdout', 'stderr'])
 })
 
@@ -68,7 +74,10 @@ for (const { name, more, stream } of MODES) {
     const id = `megabyte-${name}`
     await client.start(id, sh('seq 1 150000'), more)
     assert.is(await client.closed(id), 0)
-    const expected = Array.from({ length: 150_000 }, (_, index) => `${index + 1}${stream === 'pty' ? '\r' : ''}\n`).join('')
+    const expected = Array.from(
+      { length: 150_000 },
+      (_, index) => `${index + 1}${stream === 'pty' ? '\r' : ''}\n`,
+    ).join('')
     assert.is(client.outputOf(id, stream).toString(), expected)
   })
 
@@ -77,11 +86,20 @@ for (const { name, more, stream } of MODES) {
     const all = Array.from({ length: 256 }, (_, byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('')
     await client.start(id, sh(`test -t 0 && stty -opost; printf '${all}'`), more)
     await client.closed(id)
-    assert.equal([...client.outputOf(id)], Array.from({ length: 256 }, (_, byte) => byte))
+    assert.equal(
+      [...client.outputOf(id)],
+      Array.from({ length: 256 }, (_, byte) => byte),
+    )
   })
 
   test(`exit codes of ${name} are the program's own, or 128 and the signal`, async () => {
-    for (const [script, code] of [['exit 0', 0], ['exit 255', 255], ['kill -KILL $$', 137], ['kill -TERM $$', 143], ['kill -SEGV $$', 139]] as const) {
+    for (const [script, code] of [
+      ['exit 0', 0],
+      ['exit 255', 255],
+      ['kill -KILL $$', 137],
+      ['kill -TERM $$', 143],
+      ['kill -SEGV $$', 139],
+    ] as const) {
       assert.is((await client.run(`code-${name}-${code}`, sh(script), more)).code, code)
     }
   })
@@ -109,7 +127,11 @@ for (const { name, more, stream } of MODES) {
       ['Exec format error (os error 8)', [foreign], {}],
       ['No such file or directory (os error 2)', [noInterpreter], {}],
       ['Argument list too long (os error 7)', ['/bin/true', 'x'.repeat(200_000)], {}],
-      ['Argument list too long (os error 7)', ['/bin/true', ...Array.from({ length: 100 }, () => 'x'.repeat(100_000))], {}],
+      [
+        'Argument list too long (os error 7)',
+        ['/bin/true', ...Array.from({ length: 100 }, () => 'x'.repeat(100_000))],
+        {},
+      ],
     ]
     for (const [message, argv, extra] of cases) {
       const error = await failure(client.start(`bad-${name}`, argv, { ...more, ...extra }))
@@ -125,29 +147,53 @@ for (const { name, more, stream } of MODES) {
   test(`arg0 becomes argv[0] and leaves the program alone with ${name}`, async () => {
     const { output } = await client.run(`arg0-${name}`, ['/bin/sh', '-c', 'echo $0 $1', 'custom', 'two words'], more)
     assert.is(output.trim(), 'custom two words')
-    const named = await client.run(`arg0-named-${name}`, ['/bin/sh', '-c', "tr '\\0' ' ' < /proc/$$/cmdline"], { ...more, arg0: 'my shell' })
+    const named = await client.run(`arg0-named-${name}`, ['/bin/sh', '-c', "tr '\\0' ' ' < /proc/$$/cmdline"], {
+      ...more,
+      arg0: 'my shell',
+    })
     assert.match(named.output, /^my shell -c /)
-    const env = await client.run(`arg0-env-${name}`, ['/usr/bin/env'], { ...more, arg0: 'other', env: { ONLY: 'this', SHELL: '/bin/sh' } })
-    assert.is(env.output.trim().replaceAll('\r', ''), name === 'pipes' || !('Deno' in globalThis) ? 'ONLY=this\nSHELL=/bin/sh' : env.output.trim().replaceAll('\r', ''))
+    const env = await client.run(`arg0-env-${name}`, ['/usr/bin/env'], {
+      ...more,
+      arg0: 'other',
+      env: { ONLY: 'this', SHELL: '/bin/sh' },
+    })
+    assert.is(
+      env.output.trim().replaceAll('\r', ''),
+      name === 'pipes' || !('Deno' in globalThis) ? 'ONLY=this\nSHELL=/bin/sh' : env.output.trim().replaceAll('\r', ''),
+    )
   })
 
   test(`a name without a slash is looked for on the child's own PATH with ${name}`, async () => {
     const program = join(folder, 'only-here')
     writeFileSync(program, '#!/bin/sh\necho found\n', { mode: 0o755 })
-    const { output } = await client.run(`path-${name}`, ['only-here'], { ...more, env: { PATH: `/nowhere:${folder}:/usr/bin:/bin` } })
+    const { output } = await client.run(`path-${name}`, ['only-here'], {
+      ...more,
+      env: { PATH: `/nowhere:${folder}:/usr/bin:/bin` },
+    })
     assert.is(output.trim(), 'found')
-    const relative = await client.run(`relative-${name}`, ['./only-here'], { ...more, cwd: folder, env: { PATH: '/usr/bin:/bin' } })
+    const relative = await client.run(`relative-${name}`, ['./only-here'], {
+      ...more,
+      cwd: folder,
+      env: { PATH: '/usr/bin:/bin' },
+    })
     assert.is(relative.output.trim(), 'found')
     const noPath = await client.run(`no-path-${name}`, ['echo', 'by default path'], { ...more, env: {} })
     assert.is(noPath.output.trim(), 'by default path')
   })
 
   test(`output of a grandchild that outlives the root still comes with ${name}, before closed`, async () => {
-    const { output } = await client.run(`grandchild-${name}`, sh('trap "" HUP; (sleep 0.3; echo late) & echo early'), more)
+    const { output } = await client.run(
+      `grandchild-${name}`,
+      sh('trap "" HUP; (sleep 0.3; echo late) & echo early'),
+      more,
+    )
     assert.is(output.replaceAll('\r', ''), 'early\nlate\n')
     const read = await client.request('process/read', { processId: `grandchild-${name}` })
     assert.is(read.closed, true)
-    assert.match(Buffer.concat(read.chunks.map(({ chunk }: { chunk: string }) => Buffer.from(chunk, 'base64'))).toString(), /late/)
+    assert.match(
+      Buffer.concat(read.chunks.map(({ chunk }: { chunk: string }) => Buffer.from(chunk, 'base64'))).toString(),
+      /late/,
+    )
   })
 
   test(`terminate kills the whole group at once with ${name}`, async () => {
@@ -180,7 +226,11 @@ for (const { name, more, stream } of MODES) {
   })
 
   test(`a signal interrupts the group with ${name}`, async () => {
-    await client.start(`signal-${name}`, sh('trap "echo trapped; exit 9" INT; echo ready; while :; do sleep 0.05; done'), more)
+    await client.start(
+      `signal-${name}`,
+      sh('trap "echo trapped; exit 9" INT; echo ready; while :; do sleep 0.05; done'),
+      more,
+    )
     await client.until(() => client.outputOf(`signal-${name}`).toString().includes('ready'))
     assert.equal(await client.request('process/signal', { processId: `signal-${name}`, signal: 'interrupt' }), {})
     assert.is(await client.closed(`signal-${name}`), 9)
@@ -188,14 +238,26 @@ for (const { name, more, stream } of MODES) {
   })
 
   test(`the environment is exactly the request's with ${name}`, async () => {
-    const { output } = await client.run(`env-${name}`, ['/usr/bin/env'], { ...more, env: { A: '1', constructor: 'x', 'with space': 'ü' } })
-    const lines = output.trim().replaceAll('\r', '').split('\n').filter((line) => !line.startsWith('SHELL=')).sort()
+    const { output } = await client.run(`env-${name}`, ['/usr/bin/env'], {
+      ...more,
+      env: { A: '1', constructor: 'x', 'with space': 'ü' },
+    })
+    const lines = output
+      .trim()
+      .replaceAll('\r', '')
+      .split('\n')
+      .filter((line) => !line.startsWith('SHELL='))
+      .sort()
     assert.equal(lines, ['A=1', 'constructor=x', 'with space=ü'])
   })
 
   test(`a child sees no descriptors of the server with ${name}`, async () => {
     await client.start(`holder-${name}`, ['/bin/sleep', '30'], { tty: true })
-    const { output } = await client.run(`fds-${name}`, sh('ls -l /proc/self/fd | grep -c -e ptmx -e socket; true'), more)
+    const { output } = await client.run(
+      `fds-${name}`,
+      sh('ls -l /proc/self/fd | grep -c -e ptmx -e socket; true'),
+      more,
+    )
     assert.is(output.trim(), '0')
     await client.request('process/terminate', { processId: `holder-${name}` })
   })
@@ -220,7 +282,9 @@ test('cwd is taken as a path and as a file URI', async () => {
 test('closed stdin reads as its end, and writes to it are answered stdinClosed', async () => {
   await client.start('no-stdin', sh('cat; echo end; sleep 0.3'))
   await client.until(() => client.outputOf('no-stdin').toString() === 'end\n')
-  assert.equal(await client.request('process/write', { processId: 'no-stdin', chunk: 'eA==' }), { status: 'stdinClosed' })
+  assert.equal(await client.request('process/write', { processId: 'no-stdin', chunk: 'eA==' }), {
+    status: 'stdinClosed',
+  })
   await client.closed('no-stdin')
 })
 
@@ -243,13 +307,19 @@ test('writes reach a pipe in order, once for each write id', async () => {
 test('a megabyte written to a terminal comes back whole', async () => {
   await client.start('echo', sh('stty raw -echo; echo ready; exec cat'), { tty: true })
   await client.until(() => client.outputOf('echo').toString().startsWith('ready\n'))
-  const data = Buffer.alloc(1_000_000, (() => {
-    const block = Buffer.alloc(4096)
-    for (let index = 0; index < block.length; index++) block[index] = index * 7
-    return block
-  })())
+  const data = Buffer.alloc(
+    1_000_000,
+    (() => {
+      const block = Buffer.alloc(4096)
+      for (let index = 0; index < block.length; index++) block[index] = index * 7
+      return block
+    })(),
+  )
   for (let at = 0; at < data.length; at += 100_000) {
-    await client.request('process/write', { processId: 'echo', chunk: data.subarray(at, at + 100_000).toString('base64') })
+    await client.request('process/write', {
+      processId: 'echo',
+      chunk: data.subarray(at, at + 100_000).toString('base64'),
+    })
   }
   await client.until(() => client.outputOf('echo').length >= data.length + 6, 20_000)
   assert.ok(client.outputOf('echo').subarray(6).equals(data))
@@ -257,7 +327,9 @@ test('a megabyte written to a terminal comes back whole', async () => {
 })
 
 test('a child that closes all it has of its terminal goes on, and is not hung up on', async () => {
-  const { code, output } = await client.run('detached', sh('echo here; exec <&- >&- 2>&-; sleep 0.3; exit 7'), { tty: true })
+  const { code, output } = await client.run('detached', sh('echo here; exec <&- >&- 2>&-; sleep 0.3; exit 7'), {
+    tty: true,
+  })
   assert.equal([code, output], [7, 'here\r\n'])
 })
 
@@ -274,7 +346,11 @@ for (const { name, more } of MODES) {
     const full = (await Promise.race(answers.slice(180))) as { error?: { code: number; message: string } }
     assert.is(full.error?.code, -32001)
     const cpu = (): number => {
-      const fields = execFileSync('cat', [`/proc/${server.child.pid}/stat`]).toString().split(') ')[1]?.split(' ') ?? []
+      const fields =
+        execFileSync('cat', [`/proc/${server.child.pid}/stat`])
+          .toString()
+          .split(') ')[1]
+          ?.split(' ') ?? []
       return (Number(fields[11]) + Number(fields[12])) / 100
     }
     const [start, startCpu] = [Date.now(), cpu()]
@@ -296,7 +372,9 @@ test('input queued for a terminal that died never reaches the next one', async (
     await Promise.all([write, kill])
     // The next terminals get the descriptor that the dead one had.
     const ids = [0, 1, 2].map((index) => `heir-${round}-${index}`)
-    await Promise.all(ids.map((id) => client.start(id, ['/bin/bash', '-c', 'read -t 0.1 line; echo "got $line"'], { tty: true })))
+    await Promise.all(
+      ids.map((id) => client.start(id, ['/bin/bash', '-c', 'read -t 0.1 line; echo "got $line"'], { tty: true })),
+    )
     for (const id of ids) {
       await client.closed(id)
       assert.is(client.outputOf(id).toString(), 'got \r\n')
@@ -304,7 +382,7 @@ test('input queued for a terminal that died never reaches the next one', async (
   }
 })
 
-test('the tail of a quick program\'s output is never lost, on pipes or on terminals', async () => {
+test("the tail of a quick program's output is never lost, on pipes or on terminals", async () => {
   const expected = Array.from({ length: 3000 }, (_, index) => index + 1)
   for (const { name, more } of MODES) {
     for (let round = 0; round < 25; round++) {
@@ -333,7 +411,10 @@ test('a process that ended by itself takes no more input', async () => {
 test('an id is taken until the process is forgotten', async () => {
   await client.run('taken', ['/bin/true'])
   assert.is((await failure(client.start('taken', ['/bin/true']))).code, -32600)
-  const [one, two] = await Promise.all([client.ask('process/start', startParams('twice')), client.ask('process/start', startParams('twice'))])
+  const [one, two] = await Promise.all([
+    client.ask('process/start', startParams('twice')),
+    client.ask('process/start', startParams('twice')),
+  ])
   assert.is(one.error, undefined)
   assert.is(two.error?.code, -32600)
 })
@@ -352,14 +433,25 @@ test('a waiting read delays nothing and is woken by output', async () => {
   assert.is(closed, false)
   assert.ok(Date.now() - before < 2000)
   const empty = await client.request('process/read', { processId: 'wait', afterSeq: 1, waitMs: 200 })
-  assert.equal(empty, { chunks: [], nextSeq: 2, exited: false, exitCode: null, closed: false, failure: null, sandboxDenied: false })
+  assert.equal(empty, {
+    chunks: [],
+    nextSeq: 2,
+    exited: false,
+    exitCode: null,
+    closed: false,
+    failure: null,
+    sandboxDenied: false,
+  })
   await client.request('process/terminate', { processId: 'wait' })
 })
 
 test('a megabyte is retained for each process, the oldest chunks dropped', async () => {
   await client.run('retained', sh('seq 1 500000'))
   const { chunks, nextSeq } = await client.request('process/read', { processId: 'retained' })
-  const kept = chunks.reduce((sum: number, { chunk }: { chunk: string }) => sum + Buffer.from(chunk, 'base64').length, 0)
+  const kept = chunks.reduce(
+    (sum: number, { chunk }: { chunk: string }) => sum + Buffer.from(chunk, 'base64').length,
+    0,
+  )
   assert.ok(kept <= 1024 * 1024 && kept > 1024 * 1024 - 65536 - 1, String(kept))
   assert.is(chunks.at(-1).seq, nextSeq - 3)
   assert.match(Buffer.from(chunks.at(-1).chunk, 'base64').toString(), /500000\n$/)
@@ -390,7 +482,10 @@ test('600 terminals at once all deliver their output and exit', async () => {
 
 test('no descriptor and no zombie is left of all that', async () => {
   const fds = (): number => readdirSync(`/proc/${server.child.pid}/fd`).length
-  const zombies = (): string => execFileSync('sh', ['-c', `ps -o stat= --ppid ${server.child.pid} | grep -c Z || true`]).toString().trim()
+  const zombies = (): string =>
+    execFileSync('sh', ['-c', `ps -o stat= --ppid ${server.child.pid} | grep -c Z || true`])
+      .toString()
+      .trim()
   await eventually(() => fds() < 60, 5000, `few descriptors (${fds()})`)
   assert.is(zombies(), '0')
 })

@@ -63,7 +63,8 @@ function commandLines(): string[] {
 const onHost = (word: string): boolean => commandLines().some((line) => line.includes(word))
 const sleeps = (word: string): boolean => commandLines().includes(`sleep\0${word}\0`)
 
-const gone = (word: string): Promise<void> => eventually(() => !onHost(word), 2000, 'the end of everything that was started')
+const gone = (word: string): Promise<void> =>
+  eventually(() => !onHost(word), 2000, 'the end of everything that was started')
 
 /** What commands do to things outside, with OUT set to one of their names. */
 const ALTER = `
@@ -187,7 +188,10 @@ forEachUser('sandbox escapes, commands', (row, user) => {
     const { code, output, denied } = await a.end(id)
     assert.equal([code, denied], [0, false])
     assert.equal(output.split('\n').sort(), ['', tree.ws, 'err', 'plain', 'ref: refs/heads/main'])
-    const started = await a.client.start(`${tree.root}-type`, ['/bin/true'], { cwd: uri(tree.ws), sandbox: a.standard() })
+    const started = await a.client.start(`${tree.root}-type`, ['/bin/true'], {
+      cwd: uri(tree.ws),
+      sandbox: a.standard(),
+    })
     assert.is(started.sandboxType, 'linuxSeccomp')
     tree.expected = ['bare/a', 'bare/a/b', 'ws/inside.txt', 'ws/new.txt']
   })
@@ -289,7 +293,10 @@ forEachUser('sandbox escapes, commands', (row, user) => {
     const { tree } = a
     tree.file('ws/a/b/file.txt', 'mine')
     const sandbox = managed([tree.ws], [READ_ALL, WRITE_ROOTS, at(tree.in('ws/a/b'), 'read')])
-    await a.sh('mv $W/a $W/c; mkdir -p $W/a/b; echo forged > $W/a/b/file.txt; echo forged > $W/c/b/file.txt; rm -rf $W/a $W/c', { sandbox })
+    await a.sh(
+      'mv $W/a $W/c; mkdir -p $W/a/b; echo forged > $W/a/b/file.txt; echo forged > $W/c/b/file.txt; rm -rf $W/a $W/c',
+      { sandbox },
+    )
     assert.is(readFileSync(tree.in('ws/a/b/file.txt'), 'utf8'), 'mine')
   })
 
@@ -297,11 +304,21 @@ forEachUser('sandbox escapes, commands', (row, user) => {
     const { tree } = a
     tree.file('ws/a/private/key.txt', SECRET)
     tree.file('ws/a/deny.txt', SECRET)
-    const sandbox = managed([tree.ws], [READ_ALL, WRITE_ROOTS, at(tree.in('ws/a/private'), 'deny'), at(tree.in('ws/a/deny.txt'), 'deny')])
+    const sandbox = managed(
+      [tree.ws],
+      [READ_ALL, WRITE_ROOTS, at(tree.in('ws/a/private'), 'deny'), at(tree.in('ws/a/deny.txt'), 'deny')],
+    )
     await a.sh('mv $W/a $W/c; see $W/c/private/key.txt; see $W/c/deny.txt', { sandbox })
-    await a.run(['/bin/sh', '-c', 'cat $W/a/private/key.txt $W/a/deny.txt $W/c/private/key.txt $W/c/deny.txt; grep -r TOP-SECRET $W'], {
-      sandbox,
-    })
+    await a.run(
+      [
+        '/bin/sh',
+        '-c',
+        'cat $W/a/private/key.txt $W/a/deny.txt $W/c/private/key.txt $W/c/deny.txt; grep -r TOP-SECRET $W',
+      ],
+      {
+        sandbox,
+      },
+    )
   })
 
   row('what a pattern denies is hidden', async (a) => {
@@ -333,7 +350,10 @@ forEachUser('sandbox escapes, commands', (row, user) => {
 
   row('a folder to read below a denied one is read, and its neighbours are not', async (a) => {
     const { tree } = a
-    const sandbox = managed([tree.ws], [READ_ALL, WRITE_ROOTS, at(tree.secret, 'deny'), at(tree.in('secret/public'), 'read')])
+    const sandbox = managed(
+      [tree.ws],
+      [READ_ALL, WRITE_ROOTS, at(tree.secret, 'deny'), at(tree.in('secret/public'), 'read')],
+    )
     const output = await a.sh(
       `
       cat $SECRET/public/page.txt; see $SECRET/key.txt; see $SECRET/public/../key.txt; put $SECRET/public/page.txt
@@ -490,7 +510,9 @@ S
     const bystander = spawn(command as string, args, { stdio: 'ignore' })
     try {
       const env = { VICTIM: String(bystander.pid) }
-      await a.run(['/bin/sh', '-c', 'for p in $SERVER $VICTIM; do kill -9 $p; kill -9 -- -$p; kill -INT $p; done'], { env })
+      await a.run(['/bin/sh', '-c', 'for p in $SERVER $VICTIM; do kill -9 $p; kill -9 -- -$p; kill -INT $p; done'], {
+        env,
+      })
       await a.run(['/bin/sh', '-c', 'kill -9 -1; kill -9 0'])
       assert.is(await a.text(a.tree.in('ws/inside.txt')), 'inside')
       assert.is(bystander.exitCode ?? bystander.signalCode, null)
@@ -532,14 +554,20 @@ S
         ['write', `${SYSCALL.process_vm_writev}, 1, 0, 0, 0, 0, 0`],
         ['io_uring', `${SYSCALL.io_uring_setup}, 1, $space`],
       ]
-      const script = calls.map(([name, args]) => `$! = 0; print "${name} ", syscall(${args}) == -1 ? $! + 0 : 'ok', "\n";`)
+      const script = calls.map(
+        ([name, args]) => `$! = 0; print "${name} ", syscall(${args}) == -1 ? $! + 0 : 'ok', "\n";`,
+      )
       const { output } = await a.run(['perl', '-e', `my $space = 'x' x 200; ${script.join('\n')}`])
       assert.is(output, 'traceme 1\nattach 1\nread 1\nwrite 1\nio_uring 1\n')
     },
     perl,
   )
 
-  row('strace traces nothing', (a) => a.sh('try strace -o /dev/null true; try strace -o /dev/null -p 1').then(() => {}), needs('strace'))
+  row(
+    'strace traces nothing',
+    (a) => a.sh('try strace -o /dev/null true; try strace -o /dev/null -p 1').then(() => {}),
+    needs('strace'),
+  )
 
   row(
     'system calls by the numbers of another machine are refused',
@@ -547,7 +575,11 @@ S
       for (const network of ['restricted', 'enabled'] as const) {
         const script =
           '$! = 0; for my $n (39, 41, 42, 520, 521, 425) { print syscall(0x40000000 + $n, 2, 1, 0) == -1 ? $! + 0 : "ok", "\\n" }'
-        assert.is((await a.run(['perl', '-e', script], { sandbox: a.standard(network) })).output, '1\n1\n1\n1\n1\n1\n', network)
+        assert.is(
+          (await a.run(['perl', '-e', script], { sandbox: a.standard(network) })).output,
+          '1\n1\n1\n1\n1\n1\n',
+          network,
+        )
       }
     },
     perl ?? (process.arch === 'x64' ? undefined : 'x64 only'),
@@ -557,7 +589,10 @@ S
     'a 32-bit system call ends the program',
     async (a) => {
       const { tree } = a
-      tree.file('ws/old.c', 'int main(void) { int r; __asm__ volatile ("int $0x80" : "=a"(r) : "a"(20) : "memory"); return 0; }\n')
+      tree.file(
+        'ws/old.c',
+        'int main(void) { int r; __asm__ volatile ("int $0x80" : "=a"(r) : "a"(20) : "memory"); return 0; }\n',
+      )
       const built = spawnSync('gcc', ['-o', tree.in('ws/old'), tree.in('ws/old.c')])
       assert.is(built.status, 0)
       assert.is.not((await a.run([tree.in('ws/old')])).code, 0)
@@ -565,15 +600,23 @@ S
     gcc ?? (process.arch === 'x64' ? undefined : 'x64 only'),
   )
 
-  row('only descriptors 0 to 2 are open, in a terminal too, and the first process holds no way out either', async (a) => {
-    for (const tty of [false, true]) {
-      // The fourth is the listing's own.
-      assert.equal((await a.run(['/bin/ls', '/proc/self/fd'], { tty })).output.split(/\s+/).filter(Boolean), ['0', '1', '2', '3'])
-    }
-    await a.sh(`
+  row(
+    'only descriptors 0 to 2 are open, in a terminal too, and the first process holds no way out either',
+    async (a) => {
+      for (const tty of [false, true]) {
+        // The fourth is the listing's own.
+        assert.equal((await a.run(['/bin/ls', '/proc/self/fd'], { tty })).output.split(/\s+/).filter(Boolean), [
+          '0',
+          '1',
+          '2',
+          '3',
+        ])
+      }
+      await a.sh(`
       for f in /proc/[0-9]*/fd/*; do case $(readlink $f) in /proc/*) ;; *) [ -d $f ] && echo "ESCAPED: $f $(readlink $f)";; esac
       try test -e $f$OUT/plain.txt; done`)
-  })
+    },
+  )
 
   row('a device cannot be made, and /dev has only the usual ones', async (a) => {
     for (const tty of [false, true]) {
@@ -625,7 +668,11 @@ S
       try {
         const free = await a.run(['perl', '-e', CALLER, ...args], { sandbox: null })
         assert.not.match(free.output, 'refused', 'without a sandbox all of this works')
-        await eventually(() => outside.heard().length === 15 && connections === 1, 2000, 'every message of the free one')
+        await eventually(
+          () => outside.heard().length === 15 && connections === 1,
+          2000,
+          'every message of the free one',
+        )
         const { output } = await a.run(['perl', '-e', CALLER, ...args])
         assert.equal(
           output.split('\n').filter((line) => line !== '' && !line.includes('refused')),
@@ -715,7 +762,8 @@ __attribute__((constructor)) static void evil(void) {
       tree.file('ws/evil.c', code)
       const built = spawnSync('gcc', ['-shared', '-fPIC', '-o', tree.in('ws/evil.so'), tree.in('ws/evil.c')])
       assert.is(built.status, 0)
-      for (const name of ['libcap.so.2', 'libselinux.so.1', 'libc.so.6', 'libdl.so.2']) tree.copyOf(tree.in('ws/evil.so'), `ws/lib/${name}`)
+      for (const name of ['libcap.so.2', 'libselinux.so.1', 'libc.so.6', 'libdl.so.2'])
+        tree.copyOf(tree.in('ws/evil.so'), `ws/lib/${name}`)
       for (const tty of [false, true]) await a.run(['/bin/true'], { env: { LD_PRELOAD: tree.in('ws/evil.so') }, tty })
       await a.run(['/bin/true'], { env: { LD_LIBRARY_PATH: tree.in('ws/lib') } })
       await a.run(['/bin/true'], { env: { LD_AUDIT: tree.in('ws/evil.so') } })
@@ -728,7 +776,18 @@ __attribute__((constructor)) static void evil(void) {
   row('no program and no start-up file of the workspace is run outside of the sandbox', async (a) => {
     const { tree } = a
     const evil = '#!/bin/sh\necho put > "$OUT/new.txt"; echo put > "$W/.git/new"\n'
-    for (const name of ['bwrap', 'setpriv', 'sh', 'bash', 'env', 'node', 'unshare', 'codex-linux-sandbox', 'newuidmap', 'evil.sh'])
+    for (const name of [
+      'bwrap',
+      'setpriv',
+      'sh',
+      'bash',
+      'env',
+      'node',
+      'unshare',
+      'codex-linux-sandbox',
+      'newuidmap',
+      'evil.sh',
+    ])
       tree.file(`ws/path/${name}`, evil, 0o755)
     tree.file('ws/path/evil.cjs', 'require("fs").writeFileSync(process.env.OUT + "/new.txt", "put")')
     const env = {
@@ -809,10 +868,19 @@ __attribute__((constructor)) static void evil(void) {
     [
       'Ctrl-C in a terminal',
       true,
-      (client, processId) => client.request('process/write', { processId, chunk: base64('\x03'), writeId: 'interrupt' }),
+      (client, processId) =>
+        client.request('process/write', { processId, chunk: base64('\x03'), writeId: 'interrupt' }),
     ],
-    ['process/signal in a terminal', true, (client, processId) => client.request('process/signal', { processId, signal: 'interrupt' })],
-    ['process/signal on pipes', false, (client, processId) => client.request('process/signal', { processId, signal: 'interrupt' })],
+    [
+      'process/signal in a terminal',
+      true,
+      (client, processId) => client.request('process/signal', { processId, signal: 'interrupt' }),
+    ],
+    [
+      'process/signal on pipes',
+      false,
+      (client, processId) => client.request('process/signal', { processId, signal: 'interrupt' }),
+    ],
   ]
   for (const [name, tty, interrupt] of interrupts) {
     row(`${name} reaches a trap inside`, async (a) => {
@@ -924,7 +992,11 @@ __attribute__((constructor)) static void evil(void) {
   row('what its owner puts into a protected folder meanwhile stays', async (a) => {
     const { tree } = a
     const id = await a.start(
-      ['/bin/sh', '-c', 'echo ready; read line; cat $BARE/.git/HEAD; echo forged > $BARE/.git/HEAD; rm -rf $BARE/.git; true'],
+      [
+        '/bin/sh',
+        '-c',
+        'echo ready; read line; cat $BARE/.git/HEAD; echo forged > $BARE/.git/HEAD; rm -rf $BARE/.git; true',
+      ],
       { pipeStdin: true },
     )
     await a.client.until(() => a.client.outputOf(id).includes('ready'))
@@ -941,7 +1013,9 @@ __attribute__((constructor)) static void evil(void) {
 
   row("an owner's empty protected folder is still there afterwards", async (a) => {
     a.tree.dir('bare/.agents')
-    await a.sh('try touch $BARE/.agents/x; try rmdir $BARE/.agents; try rm -rf $BARE/.agents; try mv $BARE/.agents $BARE/x')
+    await a.sh(
+      'try touch $BARE/.agents/x; try rmdir $BARE/.agents; try rm -rf $BARE/.agents; try mv $BARE/.agents $BARE/x',
+    )
   })
 
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
@@ -952,7 +1026,10 @@ __attribute__((constructor)) static void evil(void) {
       const words = [mark(), mark()]
       const ids = [
         await b.start(['/bin/sh', '-c', `${clinging(words[0] as string)}; sleep ${words[0]}`]),
-        await b.start(['/bin/sh', '-c', `${clinging(words[1] as string)}; sleep ${words[1]}`], { tty: true, cwd: a.tree.bare }),
+        await b.start(['/bin/sh', '-c', `${clinging(words[1] as string)}; sleep ${words[1]}`], {
+          tty: true,
+          cwd: a.tree.bare,
+        }),
       ]
       await client.until(() => ids.every((id) => client.outputOf(id).includes('ready')))
       await server.stop(signal)
@@ -976,28 +1053,32 @@ function noExecutable(): string | undefined {
 
 // ---- without bubblewrap -----------------------------------------------------------------------------------------
 
-withoutBubblewrap('commands', 'a sandboxed command is refused by name of what is missing, and is not run', async (attempt) => {
-  const { client, tree } = attempt
-  tree.file('ws/bwrap', '#!/bin/sh\ntouch $W/ran\n', 0o755)
-  tree.freeze()
-  for (const tty of [false, true]) {
-    for (const env of [{ PATH: '/usr/bin:/bin' }, { PATH: `${tree.ws}:/usr/bin:/bin`, W: tree.ws }]) {
-      const processId = `${tty} ${env.PATH}`
-      const params = {
-        processId,
-        argv: ['/bin/sh', '-c', `touch ${tree.ws}/ran`],
-        cwd: uri(tree.ws),
-        env,
-        tty,
-        sandbox: attempt.standard(),
+withoutBubblewrap(
+  'commands',
+  'a sandboxed command is refused by name of what is missing, and is not run',
+  async (attempt) => {
+    const { client, tree } = attempt
+    tree.file('ws/bwrap', '#!/bin/sh\ntouch $W/ran\n', 0o755)
+    tree.freeze()
+    for (const tty of [false, true]) {
+      for (const env of [{ PATH: '/usr/bin:/bin' }, { PATH: `${tree.ws}:/usr/bin:/bin`, W: tree.ws }]) {
+        const processId = `${tty} ${env.PATH}`
+        const params = {
+          processId,
+          argv: ['/bin/sh', '-c', `touch ${tree.ws}/ran`],
+          cwd: uri(tree.ws),
+          env,
+          tty,
+          sandbox: attempt.standard(),
+        }
+        const { error } = await client.ask('process/start', params)
+        assert.is(error?.code, -32602)
+        assert.match(error?.message ?? '', /bubblewrap|bwrap/)
       }
-      const { error } = await client.ask('process/start', params)
-      assert.is(error?.code, -32602)
-      assert.match(error?.message ?? '', /bubblewrap|bwrap/)
     }
-  }
-  await sleep(200)
-  await tree.verify()
-  // What asks for no enforcement goes on working.
-  assert.is((await client.run('free', ['/bin/sh', '-c', 'exit 6'], { cwd: uri(tree.ws), sandbox: null })).code, 6)
-})
+    await sleep(200)
+    await tree.verify()
+    // What asks for no enforcement goes on working.
+    assert.is((await client.run('free', ['/bin/sh', '-c', 'exit 6'], { cwd: uri(tree.ws), sandbox: null })).code, 6)
+  },
+)

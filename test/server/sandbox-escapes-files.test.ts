@@ -89,7 +89,15 @@ forEachUser('sandbox escapes, files', (row, user) => {
     const { entries } = await a.ok('readDirectory', { path: tree.out })
     assert.equal(entries.map(({ fileName }: { fileName: string }) => fileName).sort(), ['dir', 'plain.txt'])
     assert.is((await a.ok('getMetadata', { path: tree.in('out/plain.txt') })).size, 5)
-    tree.expected = ['bare/a', 'bare/a/b', 'bare/copy', 'bare/copy/file.txt', 'ws/new.txt', 'ws/tree', 'ws/tree/file.txt']
+    tree.expected = [
+      'bare/a',
+      'bare/a/b',
+      'bare/copy',
+      'bare/copy/file.txt',
+      'ws/new.txt',
+      'ws/tree',
+      'ws/tree/file.txt',
+    ]
   })
 
   for (const [alias, name] of ALIASES) {
@@ -98,20 +106,26 @@ forEachUser('sandbox escapes, files', (row, user) => {
     })
   }
 
-  row('a walk tells of nothing that is denied, by no name and through no link, nor of what protects a name', async (a) => {
-    const { tree } = a
-    for (const place of ['ws', 'out']) tree.link(`${place}/to-secret`, tree.secret)
-    const options = { maxDepth: 64, maxDirectories: 10_000, maxEntries: 50_000, followDirectorySymlinks: true }
-    const whole = await a.ok('walk', { path: tree.root, options })
-    const paths: string[] = whole.entries.map(({ path }: { path: string }) => path)
-    assert.ok(paths.includes(uri(tree.in('out/plain.txt'))) && paths.includes(uri(tree.in('ws/tree/file.txt'))))
-    assert.equal(paths.filter((path) => /secret\/|key\.txt|public/.test(path)), [])
-    for (const name of ['.codex', '.agents', '.aws']) assert.not(paths.includes(uri(tree.in(`bare/${name}`))), name)
-    for (const [alias, name] of ALIASES) {
-      const { result } = await a.fs('walk', { path: name(a, 'secret'), options }, a.standard())
-      assert.equal(result?.entries ?? [], [], alias)
-    }
-  })
+  row(
+    'a walk tells of nothing that is denied, by no name and through no link, nor of what protects a name',
+    async (a) => {
+      const { tree } = a
+      for (const place of ['ws', 'out']) tree.link(`${place}/to-secret`, tree.secret)
+      const options = { maxDepth: 64, maxDirectories: 10_000, maxEntries: 50_000, followDirectorySymlinks: true }
+      const whole = await a.ok('walk', { path: tree.root, options })
+      const paths: string[] = whole.entries.map(({ path }: { path: string }) => path)
+      assert.ok(paths.includes(uri(tree.in('out/plain.txt'))) && paths.includes(uri(tree.in('ws/tree/file.txt'))))
+      assert.equal(
+        paths.filter((path) => /secret\/|key\.txt|public/.test(path)),
+        [],
+      )
+      for (const name of ['.codex', '.agents', '.aws']) assert.not(paths.includes(uri(tree.in(`bare/${name}`))), name)
+      for (const [alias, name] of ALIASES) {
+        const { result } = await a.fs('walk', { path: name(a, 'secret'), options }, a.standard())
+        assert.equal(result?.entries ?? [], [], alias)
+      }
+    },
+  )
 
   row('nothing outside is altered through a link to a folder', async (a) => {
     const link = a.tree.link('ws/link', a.tree.out)
@@ -129,7 +143,9 @@ forEachUser('sandbox escapes, files', (row, user) => {
     for (const name of ['ws/link', 'ws/again', 'out/link', 'out/again']) {
       // Copying a link makes a link, which is allowed and shows nothing.
       await a.allRefused(
-        looks(a.tree, a.tree.in(name)).filter(([method, { sourcePath }]) => method !== 'copy' || !String(sourcePath).endsWith('.txt')),
+        looks(a.tree, a.tree.in(name)).filter(
+          ([method, { sourcePath }]) => method !== 'copy' || !String(sourcePath).endsWith('.txt'),
+        ),
       )
     }
   })
@@ -165,8 +181,11 @@ forEachUser('sandbox escapes, files', (row, user) => {
     tree.link('ws/links/c', tree.in('secret.txt'))
     await a.refused('remove', { path: tree.in('ws/kept/plain.txt'), force: false })
     await a.refused('remove', { path: tree.in('ws/kept/dir'), force: false })
-    for (const name of ['folder', 'slash/', 'file', 'secret', 'links']) await a.ok('remove', { path: `${tree.ws}/${name}` })
-    tree.expected = ['folder', 'slash', 'file', 'secret', 'links', 'links/a', 'links/b', 'links/c'].map((name) => `ws/${name}`)
+    for (const name of ['folder', 'slash/', 'file', 'secret', 'links'])
+      await a.ok('remove', { path: `${tree.ws}/${name}` })
+    tree.expected = ['folder', 'slash', 'file', 'secret', 'links', 'links/a', 'links/b', 'links/c'].map(
+      (name) => `ws/${name}`,
+    )
   })
 
   row('a copied tree brings links along as links, and writes through none', async (a) => {
@@ -191,7 +210,11 @@ forEachUser('sandbox escapes, files', (row, user) => {
     tree.file('ws/from/plain.txt', 'new')
     tree.link('ws/to/dir', tree.in('out/dir'))
     tree.link('ws/to/plain.txt', tree.in('out/plain.txt'))
-    const { error } = await a.fs('copy', { sourcePath: tree.in('ws/from'), destinationPath: tree.in('ws/to'), recursive: true })
+    const { error } = await a.fs('copy', {
+      sourcePath: tree.in('ws/from'),
+      destinationPath: tree.in('ws/to'),
+      recursive: true,
+    })
     assert.ok(error !== undefined)
   })
 
@@ -200,7 +223,10 @@ forEachUser('sandbox escapes, files', (row, user) => {
     tree.file('box/open.txt', 'open')
     tree.file('box/closed/key.txt', SECRET)
     tree.file('box/closed.txt', SECRET)
-    const sandbox = managed([tree.ws], [READ_ALL, WRITE_ROOTS, at(tree.in('box/closed'), 'deny'), at(tree.in('box/closed.txt'), 'deny')])
+    const sandbox = managed(
+      [tree.ws],
+      [READ_ALL, WRITE_ROOTS, at(tree.in('box/closed'), 'deny'), at(tree.in('box/closed.txt'), 'deny')],
+    )
     await a.fs('copy', { sourcePath: tree.in('box'), destinationPath: tree.in('ws/copy'), recursive: true }, sandbox)
     assert.not.match(tree.textOf('ws'), SECRET)
     tree.ignored = ['ws/copy']
@@ -291,7 +317,10 @@ forEachUser('sandbox escapes, files', (row, user) => {
   })
 
   row('no directory can be reached through a descriptor of whoever does the work', async (a) => {
-    const descriptors = Array.from({ length: 12 }, (_, number) => [`/proc/self/fd/${number}`, `/proc/1/fd/${number}`]).flat()
+    const descriptors = Array.from({ length: 12 }, (_, number) => [
+      `/proc/self/fd/${number}`,
+      `/proc/1/fd/${number}`,
+    ]).flat()
     await a.allRefused(
       descriptors.flatMap((descriptor): Call[] => [
         ['writeFile', { path: `${descriptor}${a.tree.in('out/plain.txt')}`, ...data }],
@@ -303,11 +332,17 @@ forEachUser('sandbox escapes, files', (row, user) => {
   row('the environment of the server is nowhere to be read', async (a) => {
     const { tree } = a
     const { entries } = await a.ok('readDirectory', { path: '/proc' })
-    const pids = entries.map(({ fileName }: { fileName: string }) => fileName).filter((name: string) => /^\d+$/.test(name))
+    const pids = entries
+      .map(({ fileName }: { fileName: string }) => fileName)
+      .filter((name: string) => /^\d+$/.test(name))
     for (const pid of new Set(['self', 'thread-self', '1', String(a.server.pid), String(process.pid), ...pids])) {
       const answer = await a.fs('readFile', { path: `/proc/${pid}/environ` })
       assert.not.match(Buffer.from(answer.result?.dataBase64 ?? '', 'base64').toString(), TOKEN, pid)
-      await a.fs('copy', { sourcePath: `/proc/${pid}/environ`, destinationPath: tree.in('ws/environ'), recursive: false })
+      await a.fs('copy', {
+        sourcePath: `/proc/${pid}/environ`,
+        destinationPath: tree.in('ws/environ'),
+        recursive: false,
+      })
       assert.not.match(tree.textOf('ws'), TOKEN, pid)
     }
     tree.ignored = ['ws/environ']
@@ -390,14 +425,17 @@ forEachUser('sandbox escapes, files', (row, user) => {
     })
   }
 
-  row('protected names are left out of no copy by accident: one next to a workspace file still fails the call', async (a) => {
-    const { tree } = a
-    tree.file('out/from/.git/config', 'theirs')
-    tree.file('out/from/a.txt', 'a')
-    await a.refused('copy', { sourcePath: tree.in('out/from'), destinationPath: tree.bare, recursive: true })
-    assert.not(existsSync(tree.in('bare/.git')))
-    tree.ignored = ['bare/a.txt']
-  })
+  row(
+    'protected names are left out of no copy by accident: one next to a workspace file still fails the call',
+    async (a) => {
+      const { tree } = a
+      tree.file('out/from/.git/config', 'theirs')
+      tree.file('out/from/a.txt', 'a')
+      await a.refused('copy', { sourcePath: tree.in('out/from'), destinationPath: tree.bare, recursive: true })
+      assert.not(existsSync(tree.in('bare/.git')))
+      tree.ignored = ['bare/a.txt']
+    },
+  )
 
   row('a workspace that is removed keeps its protected folders', async (a) => {
     await a.refused('remove', { path: a.tree.ws })
@@ -456,7 +494,11 @@ forEachUser('sandbox escapes, files', (row, user) => {
       const sandbox = managed([tree.ws], [WRITE_ROOTS, ...minimal])
       assert.is(await a.text(tree.in('ws/inside.txt'), sandbox), 'inside')
       await a.ok('writeFile', { path: tree.in('ws/new.txt'), ...data }, sandbox)
-      await a.ok('copy', { sourcePath: tree.in('ws/inside.txt'), destinationPath: tree.in('ws/copied'), recursive: false }, sandbox)
+      await a.ok(
+        'copy',
+        { sourcePath: tree.in('ws/inside.txt'), destinationPath: tree.in('ws/copied'), recursive: false },
+        sandbox,
+      )
       const calls: Call[] = [
         ['readFile', { path: tree.in('out/plain.txt') }],
         ['readFile', { path: tree.in('secret/key.txt') }],
@@ -492,7 +534,10 @@ forEachUser('sandbox escapes, files', (row, user) => {
 
   row('a folder to read below a denied one is read, and its neighbours are not', async (a) => {
     const { tree } = a
-    const sandbox = managed([tree.ws], [READ_ALL, WRITE_ROOTS, at(tree.secret, 'deny'), at(tree.in('secret/public'), 'read')])
+    const sandbox = managed(
+      [tree.ws],
+      [READ_ALL, WRITE_ROOTS, at(tree.secret, 'deny'), at(tree.in('secret/public'), 'read')],
+    )
     assert.is(await a.text(tree.in('secret/public/page.txt'), sandbox), 'a page')
     await a.refused('readFile', { path: tree.in('secret/key.txt') }, sandbox)
     await a.refused('writeFile', { path: tree.in('secret/public/page.txt'), ...data }, sandbox)
@@ -502,7 +547,10 @@ forEachUser('sandbox escapes, files', (row, user) => {
 
   row('a folder to write below a denied one is written, and its neighbours are neither read nor written', async (a) => {
     const { tree } = a
-    const sandbox = managed([tree.ws], [READ_ALL, WRITE_ROOTS, at(tree.secret, 'deny'), at(tree.in('secret/public'), 'write')])
+    const sandbox = managed(
+      [tree.ws],
+      [READ_ALL, WRITE_ROOTS, at(tree.secret, 'deny'), at(tree.in('secret/public'), 'write')],
+    )
     await a.ok('writeFile', { path: tree.in('secret/public/new.txt'), ...data }, sandbox)
     await a.refused('readFile', { path: tree.in('secret/key.txt') }, sandbox)
     await a.refused('readFile', { path: tree.in('secret/public/../key.txt') }, sandbox)
@@ -553,7 +601,13 @@ forEachUser('sandbox escapes, files', (row, user) => {
     tree.file('ws/a/b/file.txt', 'mine')
     const sandbox = managed(
       [tree.ws],
-      [READ_ALL, WRITE_ROOTS, at(tree.in('ws/private'), 'deny'), at(tree.in('ws/deny.txt'), 'deny'), at(tree.in('ws/a/b'), 'read')],
+      [
+        READ_ALL,
+        WRITE_ROOTS,
+        at(tree.in('ws/private'), 'deny'),
+        at(tree.in('ws/deny.txt'), 'deny'),
+        at(tree.in('ws/a/b'), 'read'),
+      ],
     )
     await a.allRefused(
       [
@@ -597,9 +651,18 @@ forEachUser('sandbox escapes, files', (row, user) => {
     tree.file('ws/deep/er/b.env', SECRET)
     tree.link('ws/innocent', 'a.env')
     const sandbox = managed([tree.ws], [READ_ALL, WRITE_ROOTS, glob(`${tree.ws}/**/*.env`)])
-    for (const name of ['a.env', 'deep/er/b.env', 'innocent']) await a.refused('readFile', { path: tree.in('ws', name) }, sandbox)
-    await a.refused('copy', { sourcePath: tree.in('ws/a.env'), destinationPath: tree.in('ws/stolen'), recursive: false }, sandbox)
-    await a.fs('copy', { sourcePath: tree.in('ws/deep'), destinationPath: tree.in('ws/stolen'), recursive: true }, sandbox)
+    for (const name of ['a.env', 'deep/er/b.env', 'innocent'])
+      await a.refused('readFile', { path: tree.in('ws', name) }, sandbox)
+    await a.refused(
+      'copy',
+      { sourcePath: tree.in('ws/a.env'), destinationPath: tree.in('ws/stolen'), recursive: false },
+      sandbox,
+    )
+    await a.fs(
+      'copy',
+      { sourcePath: tree.in('ws/deep'), destinationPath: tree.in('ws/stolen'), recursive: true },
+      sandbox,
+    )
     assert.is(await a.text(tree.in('ws/inside.txt'), sandbox), 'inside')
     tree.ignored = ['ws/stolen']
     assert.not.match(tree.textOf('ws/stolen'), SECRET)
@@ -607,7 +670,10 @@ forEachUser('sandbox escapes, files', (row, user) => {
 
   row('with the whole disk to write, what is denied still is', async (a) => {
     const { tree } = a
-    const sandbox = managed([tree.ws], [special('root', 'write'), at(tree.secret, 'deny'), at(tree.in('out/dir'), 'read')])
+    const sandbox = managed(
+      [tree.ws],
+      [special('root', 'write'), at(tree.secret, 'deny'), at(tree.in('out/dir'), 'read')],
+    )
     await a.ok('writeFile', { path: tree.in('out/new.txt'), ...data }, sandbox)
     await a.allRefused(
       looks(tree, tree.secret).filter(([, params]) => !JSON.stringify(params).includes('secret.txt')),
@@ -625,12 +691,20 @@ forEachUser('sandbox escapes, files', (row, user) => {
     try {
       await a.refused('writeFile', { path, ...data })
       assert.not(existsSync(path))
-      await a.ok('writeFile', { path, ...data }, managed([a.tree.ws], [READ_ALL, WRITE_ROOTS, special('slash_tmp', 'write')]))
+      await a.ok(
+        'writeFile',
+        { path, ...data },
+        managed([a.tree.ws], [READ_ALL, WRITE_ROOTS, special('slash_tmp', 'write')]),
+      )
       assert.is(readFileSync(path, 'utf8'), 'put')
     } finally {
       rmSync(path, { force: true })
     }
-    for (let waited = 0; waited < 2000 && PROTECTED.some((name) => !before.includes(name) && existsSync(`/tmp/${name}`)); waited += 50)
+    for (
+      let waited = 0;
+      waited < 2000 && PROTECTED.some((name) => !before.includes(name) && existsSync(`/tmp/${name}`));
+      waited += 50
+    )
       await sleep(50)
     assert.equal(
       PROTECTED.filter((name) => existsSync(`/tmp/${name}`)),
@@ -718,7 +792,10 @@ forEachUser('sandbox escapes, files', (row, user) => {
 
   row('what its owner adds between two calls is denied, or protected, where the profile says so', async (a) => {
     const { tree } = a
-    const sandbox = managed([tree.bare], [READ_ALL, WRITE_ROOTS, at(tree.in('out/later'), 'deny'), glob(`${tree.bare}/**/*.env`)])
+    const sandbox = managed(
+      [tree.bare],
+      [READ_ALL, WRITE_ROOTS, at(tree.in('out/later'), 'deny'), glob(`${tree.bare}/**/*.env`)],
+    )
     const { dataBase64 } = await a.ok('readFile', { path: tree.in('bare/inside.txt') }, sandbox)
     assert.is(dataBase64, base64('inside'))
     await a.ok('writeFile', { path: tree.in('bare/new.txt'), ...data }, sandbox)
@@ -736,7 +813,8 @@ forEachUser('sandbox escapes, files', (row, user) => {
       'bare/deep/b.env',
     ]
     for (const name of added) chownSync(tree.in(name), user.uid, user.uid)
-    for (const name of ['out/later/key.txt', 'bare/a.env', 'bare/deep/b.env']) await a.refused('readFile', { path: tree.in(name) }, sandbox)
+    for (const name of ['out/later/key.txt', 'bare/a.env', 'bare/deep/b.env'])
+      await a.refused('readFile', { path: tree.in(name) }, sandbox)
     for (const name of ['bare/.git/config', 'bare/.git/new', 'bare/.aws/config'])
       await a.refused('writeFile', { path: tree.in(name), ...data }, sandbox)
     await a.refused('remove', { path: tree.in('bare/.git'), force: false }, sandbox)
@@ -762,7 +840,8 @@ forEachUser('sandbox escapes, files', (row, user) => {
     const { error } = await a.fs('readFile', { path: a.tree.in('ws/fifo') })
     assert.ok(error !== undefined)
     assert.ok(
-      (await a.fs('copy', { sourcePath: a.tree.in('ws/fifo'), destinationPath: a.tree.in('ws/x'), recursive: false })).error !== undefined,
+      (await a.fs('copy', { sourcePath: a.tree.in('ws/fifo'), destinationPath: a.tree.in('ws/x'), recursive: false }))
+        .error !== undefined,
     )
     assert.is(await a.text(a.tree.in('ws/inside.txt')), 'inside')
   })
@@ -802,26 +881,33 @@ forEachUser('sandbox escapes, files', (row, user) => {
 
 // ---- without bubblewrap -----------------------------------------------------------------------------------------
 
-withoutBubblewrap('file calls', 'a sandboxed file call is refused by name of what is missing, and does nothing', async (attempt) => {
-  const { client, tree } = attempt
-  // A folder of its own stands on no PATH; a bwrap in the workspace must not be taken either.
-  tree.file('ws/bwrap', '#!/bin/sh\nexit 0\n', 0o755)
-  tree.freeze()
-  const calls: Call[] = [
-    ['writeFile', { path: tree.in('ws/new.txt'), ...data }],
-    ['writeFile', { path: tree.in('out/new.txt'), ...data }],
-    ['createDirectory', { path: tree.in('ws/new') }],
-    ['remove', { path: tree.in('ws/inside.txt') }],
-    ['copy', { sourcePath: tree.in('ws/inside.txt'), destinationPath: tree.in('ws/copy'), recursive: false }],
-    ['readFile', { path: tree.in('secret/key.txt') }],
-    ['readDirectory', { path: tree.secret }],
-  ]
-  for (const [method, params] of calls) {
-    const { error } = await attempt.fs(method, params)
-    assert.is(error?.code, -32600, method)
-    assert.match(error?.message ?? '', /bubblewrap|bwrap/)
-  }
-  await tree.verify()
-  // What asks for no enforcement goes on working.
-  assert.equal((await client.ask('fs/writeFile', { path: uri(tree.in('ws/new.txt')), ...data, sandbox: null })).result, {})
-})
+withoutBubblewrap(
+  'file calls',
+  'a sandboxed file call is refused by name of what is missing, and does nothing',
+  async (attempt) => {
+    const { client, tree } = attempt
+    // A folder of its own stands on no PATH; a bwrap in the workspace must not be taken either.
+    tree.file('ws/bwrap', '#!/bin/sh\nexit 0\n', 0o755)
+    tree.freeze()
+    const calls: Call[] = [
+      ['writeFile', { path: tree.in('ws/new.txt'), ...data }],
+      ['writeFile', { path: tree.in('out/new.txt'), ...data }],
+      ['createDirectory', { path: tree.in('ws/new') }],
+      ['remove', { path: tree.in('ws/inside.txt') }],
+      ['copy', { sourcePath: tree.in('ws/inside.txt'), destinationPath: tree.in('ws/copy'), recursive: false }],
+      ['readFile', { path: tree.in('secret/key.txt') }],
+      ['readDirectory', { path: tree.secret }],
+    ]
+    for (const [method, params] of calls) {
+      const { error } = await attempt.fs(method, params)
+      assert.is(error?.code, -32600, method)
+      assert.match(error?.message ?? '', /bubblewrap|bwrap/)
+    }
+    await tree.verify()
+    // What asks for no enforcement goes on working.
+    assert.equal(
+      (await client.ask('fs/writeFile', { path: uri(tree.in('ws/new.txt')), ...data, sandbox: null })).result,
+      {},
+    )
+  },
+)

@@ -18,12 +18,27 @@ const sh = (script: string): string[] => ['/bin/sh', '-c', script]
 
 test('initialize tells the session and the environment', async () => {
   const client = await Client.open(server.url)
-  const { sessionId, environmentInfo } = await client.request('initialize', { clientName: 'codex-environment', resumeSessionId: null })
+  const { sessionId, environmentInfo } = await client.request('initialize', {
+    clientName: 'codex-environment',
+    resumeSessionId: null,
+  })
   assert.match(sessionId, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
   assert.ok(existsSync(environmentInfo.shell.path))
   assert.is(environmentInfo.cwd, `file://${process.cwd()}`)
   assert.is(environmentInfo.platformOs, process.platform === 'darwin' ? 'macos' : 'linux')
-  assert.equal(environmentInfo.capabilities, { fileWriteStreaming: true, httpHeaderEnvVars: true, fsWatchMissing: true, ...(process.platform === 'linux' ? { environmentConfigRead: true, sandboxedFileStreaming: true, capabilityDiscoverySandbox: true, linuxRootWritePreservesDevices: true } : {}) })
+  assert.equal(environmentInfo.capabilities, {
+    fileWriteStreaming: true,
+    httpHeaderEnvVars: true,
+    fsWatchMissing: true,
+    ...(process.platform === 'linux'
+      ? {
+          environmentConfigRead: true,
+          sandboxedFileStreaming: true,
+          capabilityDiscoverySandbox: true,
+          linuxRootWritePreservesDevices: true,
+        }
+      : {}),
+  })
   assert.is('executorVersion' in environmentInfo, false)
   client.notify('initialized', {})
   assert.equal(await client.request('environment/info', null), environmentInfo)
@@ -54,7 +69,9 @@ test('a cut connection leaves the processes running, and resume reads what it mi
   const missed = await second.request('process/read', { processId: 'p', afterSeq: last, maxBytes: null, waitMs: 0 })
   assert.is(missed.chunks[0].seq, last + 1)
   assert.is(await second.closed('p'), 4)
-  const between = Buffer.concat(missed.chunks.map(({ chunk }: { chunk: string }) => Buffer.from(chunk, 'base64'))).toString()
+  const between = Buffer.concat(
+    missed.chunks.map(({ chunk }: { chunk: string }) => Buffer.from(chunk, 'base64')),
+  ).toString()
   const after = second.eventsOf('p').filter(({ params }) => params.seq >= missed.nextSeq && 'chunk' in params)
   const rest = Buffer.concat(after.map(({ params }) => Buffer.from(params['chunk'] as string, 'base64'))).toString()
   assert.is(before + between + rest, '1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n')
@@ -93,7 +110,11 @@ test('a waiting read does not hold up the detaching', async () => {
   await first.drop()
   const started = Date.now()
   const second = await Client.open(server.url)
-  await eventually(async () => (await second.ask('initialize', { clientName: 'x', resumeSessionId: first.sessionId })).error === undefined, 1000)
+  await eventually(
+    async () =>
+      (await second.ask('initialize', { clientName: 'x', resumeSessionId: first.sessionId })).error === undefined,
+    1000,
+  )
   assert.ok(Date.now() - started < 500)
   second.notify('initialized', {})
   await second.request('process/terminate', { processId: 'p' })
@@ -118,7 +139,7 @@ test('a session ends with its processes and their groups when its time is up', a
   await second.close()
 })
 
-test('process ids are a session\'s own', async () => {
+test("process ids are a session's own", async () => {
   const [one, two] = [await Client.connect(server.url), await Client.connect(server.url)]
   await one.start('same', sh('echo one'))
   await two.start('same', sh('echo two'))

@@ -8,10 +8,14 @@ const HANDSHAKE = '{"id":1,"method":"initialize","params":{"clientName":"x"}}\n{
 const startProcess = (id: number, processId: string, script: string, more = ''): string =>
   `{"id":${id},"method":"process/start","params":{"processId":"${processId}","argv":["/bin/sh","-c",${JSON.stringify(script)}],"cwd":"/","env":{"PATH":"/bin:/usr/bin"},"tty":false${more}}}\n`
 
-const withId = (lines: readonly string[], id: number): any => lines.map((line) => JSON.parse(line)).find((message) => message.id === id)
+const withId = (lines: readonly string[], id: number): any =>
+  lines.map((line) => JSON.parse(line)).find((message) => message.id === id)
 
 function pidsOf(lines: readonly string[]): number[] {
-  const text = lines.map((line) => JSON.parse(line)).filter(({ method }) => method === 'process/output').map(({ params }) => Buffer.from(params.chunk, 'base64').toString())
+  const text = lines
+    .map((line) => JSON.parse(line))
+    .filter(({ method }) => method === 'process/output')
+    .map(({ params }) => Buffer.from(params.chunk, 'base64').toString())
   return text.join(' ').trim().split(/\s+/).filter(Boolean).map(Number)
 }
 
@@ -39,7 +43,10 @@ test('blank lines are passed over, CR LF is a line end, malformed lines are answ
   child.stdin.write(Buffer.from([0x22, 0xff, 0x22, 0x0a]))
   child.stdin.write('{"id":4,"method":"initialize","params":{"clientName":"a\u2028b"}}\r\n')
   await eventually(() => lines.length === 4)
-  assert.equal(lines.map((line) => JSON.parse(line).id), [-1, -1, -1, 4])
+  assert.equal(
+    lines.map((line) => JSON.parse(line).id),
+    [-1, -1, -1, 4],
+  )
   assert.match(lines[0] as string, /exec-server stdio: /)
   child.stdin.end()
   assert.is(await exit, 0)
@@ -63,7 +70,11 @@ test('a line of 64 MiB is taken; one byte more gets an error and the end', async
 test('SIGTERM and SIGINT end it at once, with its processes', async () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const { child, lines, exit } = startStdioServer()
-    child.stdin.write(HANDSHAKE + startProcess(2, 'p', 'trap "" TERM HUP; sleep 60 & echo $! $$; wait') + startProcess(3, 't', 'trap "" TERM HUP; sleep 60 & echo $! $$; wait').replace('"tty":false', '"tty":true'))
+    child.stdin.write(
+      HANDSHAKE +
+        startProcess(2, 'p', 'trap "" TERM HUP; sleep 60 & echo $! $$; wait') +
+        startProcess(3, 't', 'trap "" TERM HUP; sleep 60 & echo $! $$; wait').replace('"tty":false', '"tty":true'),
+    )
     await eventually(() => pidsOf(lines).length === 4)
     const pids = pidsOf(lines)
     const before = Date.now()

@@ -1,6 +1,18 @@
 /** Files that stay open, with and without a sandbox. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,12 +32,25 @@ const LARGE_BYTES = Number(process.env['EXEC_SERVER_TEST_BYTES'] ?? 96 * MiB)
 const anonymousBytes = async ({ child }: RunningServer): Promise<number> =>
   Number(/^RssAnon:\s+(\d+) kB/m.exec(await readFile(`/proc/${child.pid}/status`, 'latin1'))?.[1]) * 1024
 
-const canConfine = spawnSync('bwrap', ['--ro-bind', '/', '/', '--unshare-user', '--unshare-pid', '--unshare-net', '--proc', '/proc', 'true']).status === 0
+const canConfine =
+  spawnSync('bwrap', [
+    '--ro-bind',
+    '/',
+    '/',
+    '--unshare-user',
+    '--unshare-pid',
+    '--unshare-net',
+    '--proc',
+    '/proc',
+    'true',
+  ]).status === 0
 
 for (const confined of [false, true]) {
   const test = suite(`file streams, ${confined ? 'in a sandbox' : 'open'}`)
   const unless = confined && !canConfine
-  const row: (title: string, body: () => Promise<void>) => void = unless ? (title) => test.skip(`${title} (no sandbox on this machine)`) : (title, body) => test(title, body)
+  const row: (title: string, body: () => Promise<void>) => void = unless
+    ? (title) => test.skip(`${title} (no sandbox on this machine)`)
+    : (title, body) => test(title, body)
 
   let server: RunningServer
   let client: Client
@@ -49,19 +74,22 @@ for (const confined of [false, true]) {
             network: 'restricted',
           },
         }
-  const open = (handleId: string, path: string, more: object = {}) => client.ask('fs/open', { handleId, path: at(path), sandbox: sandbox(), ...more })
+  const open = (handleId: string, path: string, more: object = {}) =>
+    client.ask('fs/open', { handleId, path: at(path), sandbox: sandbox(), ...more })
   const read = (handleId: string, offset: number, len: number) => client.ask('fs/readBlock', { handleId, offset, len })
-  const write = (handleId: string, offset: number, text: string) => client.ask('fs/writeBlock', { handleId, offset, chunk: btoa(text) })
+  const write = (handleId: string, offset: number, text: string) =>
+    client.ask('fs/writeBlock', { handleId, offset, chunk: btoa(text) })
   const close = (handleId: string) => client.ask('fs/close', { handleId })
-  const descriptors = (): number => readdirSync(`/proc/${server.child.pid}/fd`).filter((fd) => {
-    try {
-      const path = realpathSync(`/proc/${server.child.pid}/fd/${fd}`)
-      // A helper that is kept has the folders that it has mounted held open.
-      return path.startsWith(folder) && statSync(path).isFile()
-    } catch {
-      return false
-    }
-  }).length
+  const descriptors = (): number =>
+    readdirSync(`/proc/${server.child.pid}/fd`).filter((fd) => {
+      try {
+        const path = realpathSync(`/proc/${server.child.pid}/fd/${fd}`)
+        // A helper that is kept has the folders that it has mounted held open.
+        return path.startsWith(folder) && statSync(path).isFile()
+      } catch {
+        return false
+      }
+    }).length
 
   test.before(async () => {
     if (unless) return
@@ -134,8 +162,14 @@ for (const confined of [false, true]) {
   row('many writes that are sent at once all land, and close comes after them', async () => {
     await open('w', 'w/big', { mode: 'replace' })
     const block = 'x'.repeat(64 * 1024)
-    const answers = Promise.all([...Array.from({ length: 64 }, (_, index) => write('w', index * block.length, block)), close('w')])
-    assert.equal((await answers).filter(({ error }) => error !== undefined), [])
+    const answers = Promise.all([
+      ...Array.from({ length: 64 }, (_, index) => write('w', index * block.length, block)),
+      close('w'),
+    ])
+    assert.equal(
+      (await answers).filter(({ error }) => error !== undefined),
+      [],
+    )
     assert.is(statSync(at('w/big')).size, 64 * block.length)
   })
 
@@ -153,7 +187,18 @@ for (const confined of [false, true]) {
       }
     }
     await open('w', 'w/large', { mode: 'replace' })
-    await inTurns(async (index) => assert.equal((await client.ask('fs/writeBlock', { handleId: 'w', offset: index * MiB, chunk: block(index).toString('base64') })).result, {}))
+    await inTurns(async (index) =>
+      assert.equal(
+        (
+          await client.ask('fs/writeBlock', {
+            handleId: 'w',
+            offset: index * MiB,
+            chunk: block(index).toString('base64'),
+          })
+        ).result,
+        {},
+      ),
+    )
     await close('w')
     assert.is(statSync(at('w/large')).size, LARGE_BYTES)
     await open('r', 'w/large')
@@ -198,18 +243,22 @@ for (const confined of [false, true]) {
     assert.is(descriptors(), 0)
   })
 
-  row('128 files are open at most, one after the other as many as one likes, and none after the connection', async () => {
-    const other = await Client.connect(server.url)
-    const ask = (index: number) => other.ask('fs/open', { handleId: `h${index}`, path: at('w/f'), sandbox: sandbox() })
-    const answers = await Promise.all(Array.from({ length: 129 }, (_, index) => ask(index)))
-    assert.is(answers.filter(({ error }) => error === undefined).length, 128)
-    assert.match(answers.find(({ error }) => error !== undefined)?.error?.message as string, /at most 128/)
-    assert.is(descriptors(), 128)
-    await other.ask('fs/close', { handleId: 'h0' })
-    assert.equal((await ask(500)).error, undefined)
-    await other.close()
-    await eventually(() => descriptors() === 0, 5000, 'no open file')
-  })
+  row(
+    '128 files are open at most, one after the other as many as one likes, and none after the connection',
+    async () => {
+      const other = await Client.connect(server.url)
+      const ask = (index: number) =>
+        other.ask('fs/open', { handleId: `h${index}`, path: at('w/f'), sandbox: sandbox() })
+      const answers = await Promise.all(Array.from({ length: 129 }, (_, index) => ask(index)))
+      assert.is(answers.filter(({ error }) => error === undefined).length, 128)
+      assert.match(answers.find(({ error }) => error !== undefined)?.error?.message as string, /at most 128/)
+      assert.is(descriptors(), 128)
+      await other.ask('fs/close', { handleId: 'h0' })
+      assert.equal((await ask(500)).error, undefined)
+      await other.close()
+      await eventually(() => descriptors() === 0, 5000, 'no open file')
+    },
+  )
 
   if (confined) {
     row('what the sandbox denies is not opened, by no path', async () => {

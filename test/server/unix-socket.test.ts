@@ -2,7 +2,20 @@
 import { spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -39,7 +52,11 @@ const modeOf = (path: string): number => statSync(path).mode & 0o7777
 /** Starts the server as another user, who has no home of his own. */
 async function startAs(user: number, args: readonly string[]): Promise<ChildProcess> {
   const [command, commandArgs] = serverCommand(args)
-  const options: SpawnOptions = { uid: user, gid: user, env: { PATH: process.env['PATH'], HOME: folder, DENO_DIR: join(folder, 'deno') } }
+  const options: SpawnOptions = {
+    uid: user,
+    gid: user,
+    env: { PATH: process.env['PATH'], HOME: folder, DENO_DIR: join(folder, 'deno') },
+  }
   const child = spawn(command, commandArgs, { ...options, stdio: ['ignore', 'pipe', 'inherit'] })
   started.push(child)
   await firstLine(child)
@@ -63,7 +80,8 @@ test('a client is served at the printed path, whatever Host it sends, and the so
       assert.equal(await client.run('p', ['/bin/echo', 'in']), { code: 0, output: 'in\n' })
       const flood = await client.run('flood', ['/bin/sh', '-c', 'seq 1 100000'])
       assert.is(flood.output.length, 588_895)
-      for (const host of ['evil.example', 'a b', '']) assert.is((await ask(path, ['GET / HTTP/1.1', `Host: ${host}`, ...UPGRADE])).status, 101, host)
+      for (const host of ['evil.example', 'a b', ''])
+        assert.is((await ask(path, ['GET / HTTP/1.1', `Host: ${host}`, ...UPGRADE])).status, 101, host)
       assert.is((await ask(path, ['GET /readyz HTTP/1.1', 'Host: any.name', 'Connection: close'])).status, 200)
       assert.is((await upgrade(path, '/', ['Origin: http://x'])).status, 403)
       await client.close()
@@ -98,7 +116,10 @@ test('the socket is removed at any end of the process, also before anybody is se
     console.log(existsSync(${JSON.stringify(path)}))
     process.exit(3)`
   writeFileSync(script, text)
-  const { status, stdout } = spawnSync(process.execPath, [...(isDeno ? ['run', '-A'] : []), script], { encoding: 'utf8', timeout: 20_000 })
+  const { status, stdout } = spawnSync(process.execPath, [...(isDeno ? ['run', '-A'] : []), script], {
+    encoding: 'utf8',
+    timeout: 20_000,
+  })
   assert.equal([status, stdout], [3, 'true\n'])
   assert.is(existsSync(path), false)
 })
@@ -119,7 +140,9 @@ test('the socket has its mode from its first moment, whatever the umask, which h
     process.umask(before)
   }
   const [command, args] = serverCommand(['--listen', `unix:${path}`])
-  const server = spawn('/bin/sh', ['-c', 'umask 0; exec "$0" "$@"', command, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const server = spawn('/bin/sh', ['-c', 'umask 0; exec "$0" "$@"', command, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   started.push(server)
   await firstLine(server)
   assert.is(modeOf(path), 0o600)
@@ -195,7 +218,10 @@ test('paths that cannot be are refused with one line', () => {
     ['unix:/', /absolute path/],
     ['unix:/tmp/', /absolute path/],
     [`unix:${long}`, /at most 107 bytes, and this one 108/],
-    [`unix:${join(folder, 'nowhere', 'x.sock')}`, /^Error: cannot listen on \/[^\n]*: (No such file or directory|Permission denied)/],
+    [
+      `unix:${join(folder, 'nowhere', 'x.sock')}`,
+      /^Error: cannot listen on \/[^\n]*: (No such file or directory|Permission denied)/,
+    ],
     ['UNIX:/tmp/x.sock', /^Error: unsupported --listen URL/],
   ] as const
   for (const [listen, message] of rows) {
@@ -217,10 +243,13 @@ test('authentication is not needed, and is asked for where it is given', async (
   const path = join(folder, 'auth.sock')
   const token = join(folder, 'token')
   writeFileSync(token, 'a-token-for-the-socket')
-  await withServer(['--listen', `unix:${path}`, '--ws-auth', 'capability-token', '--ws-token-file', token], async () => {
-    assert.is((await upgrade(path)).status, 401)
-    assert.is((await upgrade(path, '/', ['Authorization: Bearer a-token-for-the-socket'])).status, 101)
-  })
+  await withServer(
+    ['--listen', `unix:${path}`, '--ws-auth', 'capability-token', '--ws-token-file', token],
+    async () => {
+      assert.is((await upgrade(path)).status, 401)
+      assert.is((await upgrade(path, '/', ['Authorization: Bearer a-token-for-the-socket'])).status, 101)
+    },
+  )
   await withServer(['--listen', `unix:${path}`, '--capability-url', '--ws-token-file', token], async ({ url }) => {
     assert.is(url, `unix:${path}:/c/a-token-for-the-socket`)
     assert.is((await upgrade(path)).status, 401)
@@ -279,7 +308,13 @@ withUsers('a socket that others own, or in a directory of theirs, is an error an
   const locked = join(folder, 'locked')
   mkdirSync(locked, { mode: 0o755 })
   const [command, args] = serverCommand(['--listen', `unix:${join(locked, 'x.sock')}`])
-  const options = { uid: SERVER_USER, gid: SERVER_USER, env: { HOME: folder, DENO_DIR: join(folder, 'deno') }, encoding: 'utf8', timeout: 20_000 } as const
+  const options = {
+    uid: SERVER_USER,
+    gid: SERVER_USER,
+    env: { HOME: folder, DENO_DIR: join(folder, 'deno') },
+    encoding: 'utf8',
+    timeout: 20_000,
+  } as const
   const { status, stderr } = spawnSync(command, args, options)
   assert.is(status, 1)
   assert.match(stderr, /^Error: cannot listen on [^\n]*Permission denied[^\n]*\n$/)
@@ -305,21 +340,27 @@ test('connections that wait while the server loads are served', async () => {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   started.push(child)
   await eventually(() => existsSync(path), 10_000)
-  const answers = await Promise.all(Array.from({ length: 20 }, () => new Promise<string>((resolve, reject) => {
-    const attempt = (): void => {
-      const socket = connect(path)
-      // Bound, and about to listen.
-      socket.on('error', () => setTimeout(attempt, 1))
-      socket.on('data', (bytes: Buffer) => {
-        socket.removeAllListeners('error').on('error', () => {})
-        socket.destroy()
-        resolve(bytes.toString('latin1').slice(0, 12))
-      })
-      socket.write(`GET / HTTP/1.1\r\nHost: x\r\n${UPGRADE.join('\r\n')}\r\n\r\n`)
-    }
-    attempt()
-    setTimeout(() => reject(new Error('no answer within 10 s')), 10_000).unref()
-  })))
+  const answers = await Promise.all(
+    Array.from(
+      { length: 20 },
+      () =>
+        new Promise<string>((resolve, reject) => {
+          const attempt = (): void => {
+            const socket = connect(path)
+            // Bound, and about to listen.
+            socket.on('error', () => setTimeout(attempt, 1))
+            socket.on('data', (bytes: Buffer) => {
+              socket.removeAllListeners('error').on('error', () => {})
+              socket.destroy()
+              resolve(bytes.toString('latin1').slice(0, 12))
+            })
+            socket.write(`GET / HTTP/1.1\r\nHost: x\r\n${UPGRADE.join('\r\n')}\r\n\r\n`)
+          }
+          attempt()
+          setTimeout(() => reject(new Error('no answer within 10 s')), 10_000).unref()
+        }),
+    ),
+  )
   assert.equal(new Set(answers), new Set(['HTTP/1.1 101']))
   assert.ok(isAlive(child.pid as number))
   await stop(child)

@@ -19,7 +19,8 @@ let root: string
 test.before(async () => {
   root = mkdtempSync(join(tmpdir(), 'exec-server-walk-'))
   for (const folder of ['b/x/y/z', 'a/q', 'B', '.h', 'c']) mkdirSync(join(root, folder), { recursive: true })
-  for (const file of ['b/1', 'b/x/2', 'b/x/y/3', 'a/q/4', '.h/5', 'é', 'z', 'c/6', 'sp ace']) writeFileSync(join(root, file), '')
+  for (const file of ['b/1', 'b/x/2', 'b/x/y/3', 'a/q/4', '.h/5', 'é', 'z', 'c/6', 'sp ace'])
+    writeFileSync(join(root, file), '')
   symlinkSync('z', join(root, 'link-file'))
   symlinkSync('a', join(root, 'link-dir'))
   symlinkSync('nowhere', join(root, 'dangling'))
@@ -38,8 +39,15 @@ test.after(async () => {
 type Walk = { listed: string; truncated: boolean; errors: { path: string; message: string }[] }
 
 async function walk(options: object = {}, below = '', more: object = {}): Promise<Walk> {
-  const { entries, errors, truncated } = await client.request('fs/walk', { path: `file://${root}${below}`, options: { ...MAXIMUMS, ...options }, ...more })
-  const listed = entries.map(({ path, kind }: { path: string; kind: string }) => `${path.replace(`file://${root}/`, '')}${kind === 'directory' ? '/' : ''}`)
+  const { entries, errors, truncated } = await client.request('fs/walk', {
+    path: `file://${root}${below}`,
+    options: { ...MAXIMUMS, ...options },
+    ...more,
+  })
+  const listed = entries.map(
+    ({ path, kind }: { path: string; kind: string }) =>
+      `${path.replace(`file://${root}/`, '')}${kind === 'directory' ? '/' : ''}`,
+  )
   return { listed: listed.join(' '), errors, truncated }
 }
 
@@ -72,7 +80,10 @@ test('every name counts as an entry, listed or not, but links that lead nowhere'
 
 test('links to directories are followed on request, each directory once, so that a loop ends', async () => {
   const { listed, truncated } = await walk({ followDirectorySymlinks: true })
-  assert.is(listed, '.h/ B/ a/ b/ c/ link-dir/ sp%20ace z %C3%A9 .h/5 a/q/ a/up/ b/1 b/x/ c/6 c/lx/ a/q/4 b/x/2 b/x/y/ b/x/y/3 b/x/y/z/')
+  assert.is(
+    listed,
+    '.h/ B/ a/ b/ c/ link-dir/ sp%20ace z %C3%A9 .h/5 a/q/ a/up/ b/1 b/x/ c/6 c/lx/ a/q/4 b/x/2 b/x/y/ b/x/y/3 b/x/y/z/',
+  )
   assert.is(truncated, false)
 })
 
@@ -80,9 +91,15 @@ test('a root that is no directory has nothing below it, and one that is missing 
   const nothing = { listed: '', errors: [], truncated: false }
   assert.equal(await walk({}, '/z'), nothing)
   assert.equal(await walk({}, '/link-dir'), nothing)
-  assert.is((await walk({ followDirectorySymlinks: true, maxDepth: 0 }, '/link-dir')).listed, 'link-dir/q/ link-dir/up/')
+  assert.is(
+    (await walk({ followDirectorySymlinks: true, maxDepth: 0 }, '/link-dir')).listed,
+    'link-dir/q/ link-dir/up/',
+  )
   for (const missing of ['/nowhere', '/dangling']) {
-    assert.is((await client.ask('fs/walk', { path: `file://${root}${missing}`, options: MAXIMUMS })).error?.code, -32004)
+    assert.is(
+      (await client.ask('fs/walk', { path: `file://${root}${missing}`, options: MAXIMUMS })).error?.code,
+      -32004,
+    )
   }
 })
 
@@ -91,8 +108,16 @@ test('limits that are no limits are refused', async () => {
   for (const [name, value] of Object.entries({ ...codes })) assert.is(await codeOf({ [name]: value }), -32600, name)
   assert.is(await codeOf({ maxDirectories: 10_001 }), -32600)
   assert.is(await codeOf({ maxEntries: 50_001 }), -32600)
-  for (const wrong of [{ maxDepth: -1 }, { maxDepth: null }, { maxDepth: 1.5 }, { maxEntries: '1' }, { followDirectorySymlinks: null }]) assert.is(await codeOf(wrong), -32602)
-  for (const options of [undefined, null, {}, []]) assert.is((await client.ask('fs/walk', { path: `file://${root}`, options })).error?.code, -32602)
+  for (const wrong of [
+    { maxDepth: -1 },
+    { maxDepth: null },
+    { maxDepth: 1.5 },
+    { maxEntries: '1' },
+    { followDirectorySymlinks: null },
+  ])
+    assert.is(await codeOf(wrong), -32602)
+  for (const options of [undefined, null, {}, []])
+    assert.is((await client.ask('fs/walk', { path: `file://${root}`, options })).error?.code, -32602)
 })
 
 async function codeOf(options: object): Promise<number | undefined> {

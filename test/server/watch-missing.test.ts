@@ -16,7 +16,12 @@ test.after(async () => void (await server.stop()))
 /** How long an event may take, and how long silence must last to mean something. */
 const SILENCE_MS = 250
 
-type Scene = { client: Client; root: string; watch(id: number, missing: string[], present?: string | null): Promise<boolean>; told(): number[] }
+type Scene = {
+  client: Client
+  root: string
+  watch(id: number, missing: string[], present?: string | null): Promise<boolean>
+  told(): number[]
+}
 
 async function inScene(run: (scene: Scene) => Promise<void>): Promise<void> {
   const root = mkdtempSync(join(tmpdir(), 'exec-server-watch-'))
@@ -30,10 +35,17 @@ async function inScene(run: (scene: Scene) => Promise<void>): Promise<void> {
       client,
       root,
       watch: async (watchId, missing, present = null) => {
-        const { watching } = await client.request('fs/watchMissing', { watchId, missing: missing.map(uri), present: present && uri(present) })
+        const { watching } = await client.request('fs/watchMissing', {
+          watchId,
+          missing: missing.map(uri),
+          present: present && uri(present),
+        })
         return watching
       },
-      told: () => client.notifications.filter(({ method }) => method === 'fs/missingChanged').map(({ params }) => Number(params['watchId'])),
+      told: () =>
+        client.notifications
+          .filter(({ method }) => method === 'fs/missingChanged')
+          .map(({ params }) => Number(params['watchId'])),
     })
   } finally {
     await client.close()
@@ -98,8 +110,15 @@ test('nothing is watched where there is nothing to wait for', () =>
       [Array.from({ length: 65 }, (_, index) => `x${index}`)],
     ]
     let id = 0
-    for (const [missing, present] of cases) assert.is(await watch(++id, missing, present), false, JSON.stringify(missing).slice(0, 40))
-    assert.is(await watch(++id, Array.from({ length: 64 }, (_, index) => `x${index}`)), true)
+    for (const [missing, present] of cases)
+      assert.is(await watch(++id, missing, present), false, JSON.stringify(missing).slice(0, 40))
+    assert.is(
+      await watch(
+        ++id,
+        Array.from({ length: 64 }, (_, index) => `x${index}`),
+      ),
+      true,
+    )
   }))
 
 test('a newer watch takes the place of the older, an older one is too late, and a refused one leaves none', () =>
@@ -123,7 +142,16 @@ test('a newer watch takes the place of the older, an older one is too late, and 
 
 test('bad params are told', () =>
   inScene(async ({ client }) => {
-    for (const params of [{ watchId: -1, missing: [] }, { watchId: null, missing: [] }, { missing: [] }, { watchId: 1, missing: null }, { watchId: 1 }, { watchId: 1, missing: ['x'] }, { watchId: 1, missing: ['http://x/'] }, { watchId: 1, missing: [], present: 1 }])
+    for (const params of [
+      { watchId: -1, missing: [] },
+      { watchId: null, missing: [] },
+      { missing: [] },
+      { watchId: 1, missing: null },
+      { watchId: 1 },
+      { watchId: 1, missing: ['x'] },
+      { watchId: 1, missing: ['http://x/'] },
+      { watchId: 1, missing: [], present: 1 },
+    ])
       assert.is((await client.ask('fs/watchMissing', params)).error?.code, -32602, JSON.stringify(params))
   }))
 
@@ -141,7 +169,8 @@ test('a watch ends with its connection, and no file stays open for it', () =>
       }).length
     }
     const before = inotify()
-    for (let round = 0; round < 20; round++) await inScene(async (inner) => assert.is(await inner.watch(1, ['x', 'a/b/x'], 'present'), true))
+    for (let round = 0; round < 20; round++)
+      await inScene(async (inner) => assert.is(await inner.watch(1, ['x', 'a/b/x'], 'present'), true))
     assert.is(await watch(1, ['x']), true)
     assert.ok(inotify() <= before + 1)
   }))

@@ -50,8 +50,15 @@ test('health answers, and only to GET and HEAD', async () => {
 
 test('any request with an Origin is refused', async () => {
   for (const origin of ['https://evil.example', 'null', '', `http://127.0.0.1:${port}`]) {
-    assert.match(await raw(request([...UPGRADE_REQUEST, `Origin: ${origin}`])), /^HTTP\/1\.1 403 /, `origin "${origin}"`)
-    assert.match(await raw(request(['GET /readyz HTTP/1.1', 'Host: x', 'Connection: close', `Origin: ${origin}`])), /^HTTP\/1\.1 403 /)
+    assert.match(
+      await raw(request([...UPGRADE_REQUEST, `Origin: ${origin}`])),
+      /^HTTP\/1\.1 403 /,
+      `origin "${origin}"`,
+    )
+    assert.match(
+      await raw(request(['GET /readyz HTTP/1.1', 'Host: x', 'Connection: close', `Origin: ${origin}`])),
+      /^HTTP\/1\.1 403 /,
+    )
   }
 })
 
@@ -60,16 +67,26 @@ test('an upgrade is refused unless it is whole, and the server lives on', async 
   assert.match(await raw(request(UPGRADE_REQUEST)), /^HTTP\/1\.1 101 /)
   assert.match(await raw(request(without('Sec-WebSocket-Key'))), /^HTTP\/1\.1 400 /)
   assert.match(await raw(request([...without('Sec-WebSocket-Key'), 'Sec-WebSocket-Key: short'])), /^HTTP\/1\.1 400 /)
-  assert.match(await raw(request([...without('Sec-WebSocket-Version'), 'Sec-WebSocket-Version: 12'])), /^HTTP\/1\.1 400 /)
+  assert.match(
+    await raw(request([...without('Sec-WebSocket-Version'), 'Sec-WebSocket-Version: 12'])),
+    /^HTTP\/1\.1 400 /,
+  )
   assert.match(await raw(request(['GET /other HTTP/1.1', ...UPGRADE_REQUEST.slice(1)])), /^HTTP\/1\.1 404 /)
   assert.match(await raw(request(['POST / HTTP/1.1', ...UPGRADE_REQUEST.slice(1)])), /^HTTP\/1\.1 40[05] /)
-  for (const path of ['//', 'http://[', '*', '/%', '//evil:99999/']) await raw(request([`GET ${path} HTTP/1.1`, ...UPGRADE_REQUEST.slice(1)]))
+  for (const path of ['//', 'http://[', '*', '/%', '//evil:99999/'])
+    await raw(request([`GET ${path} HTTP/1.1`, ...UPGRADE_REQUEST.slice(1)]))
   await raw('nonsense\r\n\r\n')
   assert.is((await fetch(`${http}/readyz`)).status, 200)
 })
 
 test('offers of extensions and subprotocols are accepted and not taken up', async () => {
-  const answer = await raw(request([...UPGRADE_REQUEST, 'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits', 'Sec-WebSocket-Protocol: a, b']))
+  const answer = await raw(
+    request([
+      ...UPGRADE_REQUEST,
+      'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits',
+      'Sec-WebSocket-Protocol: a, b',
+    ]),
+  )
   assert.match(answer, /^HTTP\/1\.1 101 /)
   assert.not.match(answer, /extensions|protocol:/i)
   const socket = new WebSocket(server.url, { perMessageDeflate: true })
@@ -95,17 +112,39 @@ test('small messages are not delayed', async () => {
 
 test('ids come back digit for digit', async () => {
   const client = await Client.connect(server.url)
-  const ids = ['9223372036854775807', '-9223372036854775808', '9007199254740993', '0', '-1', '""', '"ü \\u0000 \\"quoted\\""', '123456789012345678']
+  const ids = [
+    '9223372036854775807',
+    '-9223372036854775808',
+    '9007199254740993',
+    '0',
+    '-1',
+    '""',
+    '"ü \\u0000 \\"quoted\\""',
+    '123456789012345678',
+  ]
   for (const id of ids) client.send(`{"id":${id},"method":"environment/status","params":null}`)
   await client.until(() => client.messages.length === ids.length + 1)
   const answers = client.messages.slice(1).map((text) => /^\{"id":(.*),"result"/.exec(text)?.[1])
-  assert.equal(answers, ids.map((id) => (id.startsWith('"') ? JSON.stringify(JSON.parse(id)) : id)))
+  assert.equal(
+    answers,
+    ids.map((id) => (id.startsWith('"') ? JSON.stringify(JSON.parse(id)) : id)),
+  )
   await client.close()
 })
 
 test('malformed messages are answered with id -1 and the connection lives', async () => {
   const client = await Client.open(server.url)
-  const bad = ['not-json', '', '[]', '{}', '{"id":1.0,"method":"x"}', '{"id":null,"method":"x"}', '{"id":9223372036854775808,"method":"x"}', '{"id":1,"id":2,"method":"x"}', '\ufeff{}']
+  const bad = [
+    'not-json',
+    '',
+    '[]',
+    '{}',
+    '{"id":1.0,"method":"x"}',
+    '{"id":null,"method":"x"}',
+    '{"id":9223372036854775808,"method":"x"}',
+    '{"id":1,"id":2,"method":"x"}',
+    '\ufeff{}',
+  ]
   for (const text of bad) client.send(text)
   client.send(Buffer.from([0xff, 0xfe]))
   await client.until(() => client.messages.length === bad.length + 1)
@@ -121,10 +160,17 @@ test('malformed messages are answered with id -1 and the connection lives', asyn
 })
 
 test('an offence closes with a close frame after everything accepted has been answered', async () => {
-  for (const offence of ['{"method":"surprise"}', '{"id":1,"result":{}}', '{"id":5,"error":{"code":1,"message":"x"}}']) {
+  for (const offence of [
+    '{"method":"surprise"}',
+    '{"id":1,"result":{}}',
+    '{"id":5,"error":{"code":1,"message":"x"}}',
+  ]) {
     const client = await Client.connect(server.url)
     await client.start('p', ['/bin/sleep', '30'])
-    const accepted = [client.ask('process/read', { processId: 'p', waitMs: 60_000 }), ...Array.from({ length: 50 }, () => client.ask('fs/getMetadata', { path: '/' }))]
+    const accepted = [
+      client.ask('process/read', { processId: 'p', waitMs: 60_000 }),
+      ...Array.from({ length: 50 }, () => client.ask('fs/getMetadata', { path: '/' })),
+    ]
     client.send(offence)
     client.send('{"id":99999,"method":"environment/status","params":null}')
     for (const answer of await Promise.all(accepted)) assert.ok(answer.result)
@@ -148,13 +194,16 @@ test('20,000 requests in one burst while four processes flood are all answered',
   })
   for (let id = 1000; id < 21_000; id++) client.send(`{"id":${id},"method":"fs/getMetadata","params":{"path":"/"}}`)
   await eventually(() => answered === 20_000, 30_000, '20,000 answers')
-  for (let index = 0; index < 4; index++) client.send(`{"id":1,"method":"process/terminate","params":{"processId":"yes-${index}"}}`)
+  for (let index = 0; index < 4; index++)
+    client.send(`{"id":1,"method":"process/terminate","params":{"processId":"yes-${index}"}}`)
   await eventually(() => answered === 20_004)
   await client.drop()
 })
 
 function residentBytes(kind: string): number {
-  const line = new RegExp(`^${kind}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${server.child.pid}/status`, 'latin1'))
+  const line = new RegExp(`^${kind}:\\s+(\\d+) kB`, 'm').exec(
+    readFileSync(`/proc/${server.child.pid}/status`, 'latin1'),
+  )
   return Number(line?.[1]) * 1024
 }
 
@@ -190,8 +239,14 @@ test('a flood to a slow reader arrives whole, from pipes and from terminals', as
     }
     assert.is(await client.closed('numbers', 60_000), 5)
     const events = client.eventsOf('numbers')
-    assert.equal(events.map(({ params }) => params.seq), events.map((_, index) => index + 1))
-    const lines = client.outputOf('numbers').toString().split(tty ? '\r\n' : '\n')
+    assert.equal(
+      events.map(({ params }) => params.seq),
+      events.map((_, index) => index + 1),
+    )
+    const lines = client
+      .outputOf('numbers')
+      .toString()
+      .split(tty ? '\r\n' : '\n')
     assert.is(lines.length, 1_500_001)
     assert.ok(lines.every((line, index) => index === 1_500_000 || line === String(index + 1)))
     await client.close()
@@ -222,7 +277,8 @@ test('messages up to 64 MiB are taken in fragments; above that an error comes, a
   const send = (client: Client, bytes: number): void => {
     const head = '{"id":7,"method":"environment/status","params":null,"pad":"'
     client.socket.send(head, { fin: false })
-    for (let left = bytes - head.length - 2; left > 0; left -= 8 * MiB) client.socket.send('x'.repeat(Math.min(left, 8 * MiB)), { fin: false })
+    for (let left = bytes - head.length - 2; left > 0; left -= 8 * MiB)
+      client.socket.send('x'.repeat(Math.min(left, 8 * MiB)), { fin: false })
     client.socket.send('"}', { fin: true })
   }
   const fits = await Client.connect(server.url)

@@ -14,8 +14,17 @@ function decode(bytes: Buffer): Frame[] {
     const [first, second] = [bytes[at] as number, bytes[at + 1] as number]
     assert.is(second & 0x80, 0, 'a server does not mask')
     assert.is(first & 0x70, 0, 'no extension has been negotiated')
-    const [length, header] = second < 126 ? [second, 2] : second === 126 ? [bytes.readUInt16BE(at + 2), 4] : [Number(bytes.readBigUInt64BE(at + 2)), 10]
-    frames.push({ fin: (first & 0x80) !== 0, opcode: first & 0x0f, payload: bytes.subarray(at + header, at + header + length) })
+    const [length, header] =
+      second < 126
+        ? [second, 2]
+        : second === 126
+          ? [bytes.readUInt16BE(at + 2), 4]
+          : [Number(bytes.readBigUInt64BE(at + 2)), 10]
+    frames.push({
+      fin: (first & 0x80) !== 0,
+      opcode: first & 0x0f,
+      payload: bytes.subarray(at + header, at + header + length),
+    })
     at += header + length
   }
   return frames
@@ -25,13 +34,21 @@ function check(message: string | AsciiParts, text: string, maxPayload: number): 
   const frames = decode(Buffer.concat(encodeMessage(message, maxPayload)))
   assert.is(Buffer.concat(frames.map(({ payload }) => payload)).toString(), text)
   assert.ok(frames.every(({ payload }) => payload.length <= maxPayload))
-  assert.equal(frames.map(({ fin }) => fin), frames.map((_, index) => index === frames.length - 1))
-  assert.equal(frames.map(({ opcode }) => opcode), frames.map((_, index) => (index === 0 ? 1 : 0)))
+  assert.equal(
+    frames.map(({ fin }) => fin),
+    frames.map((_, index) => index === frames.length - 1),
+  )
+  assert.equal(
+    frames.map(({ opcode }) => opcode),
+    frames.map((_, index) => (index === 0 ? 1 : 0)),
+  )
 }
 
 test('a text arrives as it was, in frames of at most the bound, the first of them text and the last final', () => {
   const text = fc.string({ unit: 'grapheme', maxLength: 400 })
-  fc.assert(fc.property(text, fc.integer({ min: 1, max: 300 }), (message, maxPayload) => check(message, message, maxPayload)))
+  fc.assert(
+    fc.property(text, fc.integer({ min: 1, max: 300 }), (message, maxPayload) => check(message, message, maxPayload)),
+  )
 })
 
 test('a message in parts arrives as their sum', () => {

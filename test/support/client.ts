@@ -104,7 +104,14 @@ export class Client {
   }
 
   start(processId: string, argv: readonly string[], more: object = {}): Promise<any> {
-    return this.request('process/start', { processId, argv, cwd: '/', env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin' }, tty: false, ...more })
+    return this.request('process/start', {
+      processId,
+      argv,
+      cwd: '/',
+      env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin' },
+      tty: false,
+      ...more,
+    })
   }
 
   eventsOf(processId: string): Notification[] {
@@ -112,13 +119,19 @@ export class Client {
   }
 
   outputOf(processId: string, stream?: string): Buffer {
-    const chunks = this.eventsOf(processId).filter(({ method, params }) => method === 'process/output' && (stream === undefined || params['stream'] === stream))
+    const chunks = this.eventsOf(processId).filter(
+      ({ method, params }) => method === 'process/output' && (stream === undefined || params['stream'] === stream),
+    )
     return Buffer.concat(chunks.map(({ params }) => Buffer.from(params['chunk'] as string, 'base64')))
   }
 
   /** Settles with the exit code when `closed` has come. */
   async closed(processId: string, ms = 10_000): Promise<number> {
-    await this.until(() => this.eventsOf(processId).some(({ method }) => method === 'process/closed'), ms, `process/closed of ${processId}`)
+    await this.until(
+      () => this.eventsOf(processId).some(({ method }) => method === 'process/closed'),
+      ms,
+      `process/closed of ${processId}`,
+    )
     const exit = this.eventsOf(processId).find(({ method }) => method === 'process/exited')
     return exit?.params['exitCode'] as number
   }

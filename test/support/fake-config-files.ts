@@ -8,7 +8,11 @@ export type FakeDisk = {
   codexHome?: string
 }
 
-export function fakeConfigFiles({ texts = {}, links = {}, codexHome = '/home/user/.codex' }: FakeDisk = {}): ConfigFiles {
+export function fakeConfigFiles({
+  texts = {},
+  links = {},
+  codexHome = '/home/user/.codex',
+}: FakeDisk = {}): ConfigFiles {
   const real = (path: string): string => {
     for (const [link, target] of Object.entries(links)) {
       if (path === link || path.startsWith(`${link}/`)) return real(target + path.slice(link.length))

@@ -65,7 +65,7 @@ export function fakeDisk(tree: Tree, locked: readonly string[] = []): FakeDisk {
   const resolve = (path: string): Place => {
     const crossed: string[] = []
     let names = namesOf(path)
-    for (let at = 0; at < names.length;) {
+    for (let at = 0; at < names.length; ) {
       const here = names.slice(0, at + 1)
       if (names[at] === '.') names = names.toSpliced(at, 1)
       else if (names[at] === '..') {
@@ -82,7 +82,8 @@ export function fakeDisk(tree: Tree, locked: readonly string[] = []): FakeDisk {
         } else if (found === undefined) {
           return { path: lexical(names), exists: false, firstMissing: `/${here.join('/')}`, crossed }
         } else {
-          if (typeof found === 'string' && at < names.length - 1) return { path: lexical(names), exists: false, crossed }
+          if (typeof found === 'string' && at < names.length - 1)
+            return { path: lexical(names), exists: false, crossed }
           at++
         }
       }
@@ -132,7 +133,23 @@ export function holds(directory: string, path: string): boolean {
 
 /** Few names, so that rules, links and files meet. */
 const name = fc.constantFrom('a', 'b', 'c', '.git', '.codex')
-const target = fc.constantFrom('a', 'b', '../b', '..', '../../a', '/a', '/a/b', '/b', '/b/c', '/w', '/w/a', '/usr', '/', 'a/../b', 'none/x')
+const target = fc.constantFrom(
+  'a',
+  'b',
+  '../b',
+  '..',
+  '../../a',
+  '/a',
+  '/a/b',
+  '/b',
+  '/b/c',
+  '/w',
+  '/w/a',
+  '/usr',
+  '/',
+  'a/../b',
+  'none/x',
+)
 
 const leaf = fc.oneof(
   { weight: 3, arbitrary: fc.constant('text') },
@@ -141,10 +158,14 @@ const leaf = fc.oneof(
 )
 
 const treeOf = (depth: number): fc.Arbitrary<Tree> =>
-  fc.dictionary(name, depth === 0 ? leaf : fc.oneof({ weight: 2, arbitrary: treeOf(depth - 1) }, { weight: 1, arbitrary: leaf }), {
-    maxKeys: 3,
-    noNullPrototype: true,
-  })
+  fc.dictionary(
+    name,
+    depth === 0 ? leaf : fc.oneof({ weight: 2, arbitrary: treeOf(depth - 1) }, { weight: 1, arbitrary: leaf }),
+    {
+      maxKeys: 3,
+      noNullPrototype: true,
+    },
+  )
 
 export const anyTree: fc.Arbitrary<Tree> = fc.record(
   {
@@ -192,4 +213,7 @@ export const anyScene: fc.Arbitrary<Scene> = fc
     return { tree, policy: { rules, minimal, denyGlobs: [], network: 'restricted' } }
   })
   // Such a policy never gets as far as a plan.
-  .filter(({ policy }) => policy.rules.some(({ access }) => access !== 'write') || !policy.rules.some(({ path }) => path === '/'))
+  .filter(
+    ({ policy }) =>
+      policy.rules.some(({ access }) => access !== 'write') || !policy.rules.some(({ path }) => path === '/'),
+  )

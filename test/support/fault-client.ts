@@ -8,11 +8,25 @@ import process from 'node:process'
 import { Client } from './client.ts'
 import { eventually, isDeno } from './server.ts'
 
-export type ClientProgram = { child: ChildProcess; pid: number; sessionId: string; said(): string; output: string; kill(): void }
+export type ClientProgram = {
+  child: ChildProcess
+  pid: number
+  sessionId: string
+  said(): string
+  output: string
+  kill(): void
+}
 
 /** Returns once the command has said something. `prefix` replaces itself by the program. */
 export async function startClient(url: string, script: string, prefix: readonly string[] = []): Promise<ClientProgram> {
-  const [command, ...args] = [...prefix, process.execPath, ...(isDeno ? ['run', '-A'] : []), import.meta.filename, url, script]
+  const [command, ...args] = [
+    ...prefix,
+    process.execPath,
+    ...(isDeno ? ['run', '-A'] : []),
+    import.meta.filename,
+    url,
+    script,
+  ]
   const child = spawn(command as string, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const kill = (): void => void child.kill('SIGKILL')
   process.once('exit', kill)

@@ -25,7 +25,8 @@ export function childrenOf(parent: number): { pid: number; state: string }[] {
   const children: { pid: number; state: string }[] = []
   for (const name of readdirSync('/proc')) {
     const fields = /^\d+$/.test(name) ? statFields(Number(name)) : undefined
-    if (fields !== undefined && Number(fields[1]) === parent) children.push({ pid: Number(name), state: fields[0] as string })
+    if (fields !== undefined && Number(fields[1]) === parent)
+      children.push({ pid: Number(name), state: fields[0] as string })
   }
   return children
 }
@@ -42,7 +43,8 @@ export function cpuSeconds(pid: number): number {
 export const threadsOf = (pid: number): number => readdirSync(`/proc/${pid}/task`).length
 
 /** Every process of a user that has not ended. */
-export const processesOf = (uid: number): number[] => everyProcess().filter((pid) => userOf(pid) === uid && isAlive(pid))
+export const processesOf = (uid: number): number[] =>
+  everyProcess().filter((pid) => userOf(pid) === uid && isAlive(pid))
 
 /** All that counts against how many processes a user may have: every thread, and what has ended and was not waited for. */
 export function tasksOf(uid: number): number {
@@ -78,7 +80,12 @@ export function anonymousBytes(pid: number): number {
 }
 
 /** Sets a soft limit of a running process. Only its user, as whom `prefix` runs a command, may do that for certain. */
-export function setLimit(pid: number, resource: 'nofile' | 'nproc', soft: number | 'unlimited', prefix: readonly string[] = []): void {
+export function setLimit(
+  pid: number,
+  resource: 'nofile' | 'nproc',
+  soft: number | 'unlimited',
+  prefix: readonly string[] = [],
+): void {
   const [command, ...args] = [...prefix, 'prlimit', `--pid=${pid}`, `--${resource}=${soft}:`]
   const { status, stderr } = spawnSync(command as string, args, { encoding: 'utf8' })
   if (status !== 0) throw new Error(`prlimit: ${stderr}`)
@@ -92,16 +99,22 @@ export function limitOf(pid: number, name: 'Max open files' | 'Max processes'): 
 /** What a server holds at a time: to compare with what it holds later. */
 export type Holdings = { descriptors: string[]; children: number }
 
-export const holdingsOf = (pid: number): Holdings => ({ descriptors: descriptorsOf(pid), children: childrenOf(pid).length })
+export const holdingsOf = (pid: number): Holdings => ({
+  descriptors: descriptorsOf(pid),
+  children: childrenOf(pid).length,
+})
 
 /** Waits until a server holds no more than it held then; says what is too much. */
 export async function settled(pid: number, before: Holdings, ms = 10_000): Promise<void> {
-  const isSettled = (): boolean => descriptorsOf(pid).length <= before.descriptors.length && childrenOf(pid).length <= before.children
+  const isSettled = (): boolean =>
+    descriptorsOf(pid).length <= before.descriptors.length && childrenOf(pid).length <= before.children
   try {
     await eventually(isSettled, ms)
   } catch {
     const rest = descriptorsOf(pid)
     for (const each of before.descriptors) if (rest.includes(each)) rest.splice(rest.indexOf(each), 1)
-    throw new Error(`left behind after ${ms} ms: children ${JSON.stringify(childrenOf(pid))}, descriptors ${JSON.stringify(rest)}`)
+    throw new Error(
+      `left behind after ${ms} ms: children ${JSON.stringify(childrenOf(pid))}, descriptors ${JSON.stringify(rest)}`,
+    )
   }
 }

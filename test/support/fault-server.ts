@@ -23,7 +23,11 @@ export function endServers(): void {
 }
 
 /** The real server. With `under` it is still the server that the pid names. */
-export async function startFaultServer({ args = [], under = [], env = process.env }: Circumstances = {}): Promise<FaultServer> {
+export async function startFaultServer({
+  args = [],
+  under = [],
+  env = process.env,
+}: Circumstances = {}): Promise<FaultServer> {
   const [command, commandArgs] = serverCommand(args)
   return follow([...under, command, ...commandArgs], env)
 }
@@ -66,8 +70,12 @@ export async function follow(argv: readonly string[], env: NodeJS.ProcessEnv = p
 }
 
 /** A row that is shown where it can be, and is passed over by name where it cannot. */
-export function shownUnless(obstacle: string | undefined, test: typeof plainTest): (title: string, body: () => Promise<void>) => void {
-  return (title, body) => void (obstacle === undefined ? test(title, body) : test.skip(`${title} [not shown here: ${obstacle}]`))
+export function shownUnless(
+  obstacle: string | undefined,
+  test: typeof plainTest,
+): (title: string, body: () => Promise<void>) => void {
+  return (title, body) =>
+    void (obstacle === undefined ? test(title, body) : test.skip(`${title} [not shown here: ${obstacle}]`))
 }
 
 export const isLinux = process.platform === 'linux'
@@ -94,7 +102,9 @@ export const asOwnUser = ['setpriv', `--reuid=${ownUser}`, `--regid=${ownUser}`,
 /** Why nobody else can serve: only root becomes another user, who must be able to read the program. */
 export function whyNoOwnUser(): string | undefined {
   if (!isRoot) return 'only root can become a user of its own'
-  return works([...asOwnUser, ...serverCommand(['--version']).flat()]) ? undefined : 'other users cannot read the program'
+  return works([...asOwnUser, ...serverCommand(['--version']).flat()])
+    ? undefined
+    : 'other users cannot read the program'
 }
 
 /** Fails with what the server said of itself, if it said anything. */

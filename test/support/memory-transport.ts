@@ -53,7 +53,10 @@ export class MemoryTransport implements Transport {
 }
 
 export type Answer = { id: unknown; result?: any; error?: { code: number; message: string } }
-export type Event = { method: string; params: { processId: string; seq: number; stream?: string; chunk?: string; exitCode?: number } }
+export type Event = {
+  method: string
+  params: { processId: string; seq: number; stream?: string; chunk?: string; exitCode?: number }
+}
 
 const encoder = new TextEncoder()
 
@@ -71,7 +74,10 @@ export class MemoryClient {
   }
 
   /** A client that has completed the handshake, and its session. */
-  static async ready(server: ExecServer, resumeSessionId: string | null = null): Promise<MemoryClient & { sessionId: string }> {
+  static async ready(
+    server: ExecServer,
+    resumeSessionId: string | null = null,
+  ): Promise<MemoryClient & { sessionId: string }> {
     const client = new MemoryClient(server)
     const { result, error } = await client.ask('initialize', { clientName: 'test', resumeSessionId })
     if (error !== undefined) throw new Error(error.message)
@@ -137,7 +143,7 @@ export class MemoryClient {
 
   /** Takes all that is queued, again and again, until nothing comes any more. */
   async drain(): Promise<void> {
-    for (let seen = -1; seen < this.transport.messages.length;) {
+    for (let seen = -1; seen < this.transport.messages.length; ) {
       seen = this.transport.messages.length
       this.transport.drain()
       this.connection.drained()
@@ -155,4 +161,11 @@ export class MemoryClient {
   }
 }
 
-export const startParams = (processId: string, more: object = {}) => ({ processId, argv: ['fake'], cwd: '/', env: {}, tty: false, ...more })
+export const startParams = (processId: string, more: object = {}) => ({
+  processId,
+  argv: ['fake'],
+  cwd: '/',
+  env: {},
+  tty: false,
+  ...more,
+})

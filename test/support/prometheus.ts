@@ -3,7 +3,8 @@
 export type Family = { type: string; help: string; samples: Map<string, number> }
 
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/
-const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\[\\"n])*",?)*)\})? (NaN|[+-]Inf|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)$/
+const SAMPLE =
+  /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\[\\"n])*",?)*)\})? (NaN|[+-]Inf|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)$/
 
 /** Families by name; samples by their labels as they stand, without labels by the empty text. */
 export function parseMetrics(text: string): Map<string, Family> {
@@ -19,19 +20,23 @@ export function parseMetrics(text: string): Map<string, Family> {
       families.set(name, current.family)
     } else if (line.startsWith('# TYPE ')) {
       const [, name, type = ''] = /^# TYPE (\S+) (counter|gauge)$/.exec(line) ?? []
-      if (current === undefined || name !== current.name || current.family.type !== '') throw new Error(`TYPE out of place: ${line}`)
+      if (current === undefined || name !== current.name || current.family.type !== '')
+        throw new Error(`TYPE out of place: ${line}`)
       if (type === 'counter' && !name.endsWith('_total')) throw new Error(`a counter ends in _total: ${name}`)
       if (type === 'gauge' && name.endsWith('_total')) throw new Error(`a gauge does not end in _total: ${name}`)
       current.family.type = type
     } else {
       const [, name, labels = '', value = ''] = SAMPLE.exec(line) ?? []
-      if (current === undefined || name !== current.name || current.family.type === '') throw new Error(`sample out of place or malformed: ${line}`)
+      if (current === undefined || name !== current.name || current.family.type === '')
+        throw new Error(`sample out of place or malformed: ${line}`)
       if (current.family.samples.has(labels)) throw new Error(`sample comes twice: ${line}`)
-      if (current.family.type === 'counter' && !(Number(value) >= 0)) throw new Error(`counters are not negative: ${line}`)
+      if (current.family.type === 'counter' && !(Number(value) >= 0))
+        throw new Error(`counters are not negative: ${line}`)
       current.family.samples.set(labels, value === '+Inf' ? Infinity : value === '-Inf' ? -Infinity : Number(value))
     }
   }
-  for (const [name, { type, samples }] of families) if (type === '' || samples.size === 0) throw new Error(`${name} has no type or no sample`)
+  for (const [name, { type, samples }] of families)
+    if (type === '' || samples.size === 0) throw new Error(`${name} has no type or no sample`)
   return families
 }
 

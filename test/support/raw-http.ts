@@ -7,7 +7,12 @@ import { serverCommand } from './server.ts'
 export type RawAnswer = { status: number; body: string; text: string }
 
 /** The lines of an upgrade after its first, without a Host. */
-export const UPGRADE = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==']
+export const UPGRADE = [
+  'Connection: Upgrade',
+  'Upgrade: websocket',
+  'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+]
 
 /** A whole upgrade, line by line. */
 export const UPGRADE_REQUEST = ['GET / HTTP/1.1', 'Host: 127.0.0.1', ...UPGRADE]

@@ -65,14 +65,28 @@ function survey(user: User): User {
   if (process.platform !== 'linux') return { ...user, obstacle: 'sandboxes are enforced on Linux only' }
   if (!runs(user, ['true'])) return { ...user, obstacle: 'no setpriv to become an ordinary user with' }
   const program = reachableProgram(user)
-  if (program === undefined) return { ...user, obstacle: 'neither the sources nor dist/exec-server can be read by this user' }
+  if (program === undefined)
+    return { ...user, obstacle: 'neither the sources nor dist/exec-server can be read by this user' }
   const unconfined = whyUnconfined(user)
   return { ...user, program, ...(unconfined === undefined ? {} : { unconfined }) }
 }
 
 function whyUnconfined(user: User): string | undefined {
   if (onPath('bwrap') === undefined) return 'no bwrap on PATH'
-  if (runs(user, ['bwrap', '--ro-bind', '/', '/', '--unshare-user', '--unshare-pid', '--unshare-net', '--proc', '/proc', 'true']))
+  if (
+    runs(user, [
+      'bwrap',
+      '--ro-bind',
+      '/',
+      '/',
+      '--unshare-user',
+      '--unshare-pid',
+      '--unshare-net',
+      '--proc',
+      '/proc',
+      'true',
+    ])
+  )
     return undefined
   return 'this machine makes no user namespaces'
 }
@@ -81,7 +95,8 @@ function whyUnconfined(user: User): string | undefined {
 function reachableProgram(user: User): User['program'] | undefined {
   const [command, args] = user.program
   const files = [command, ...args.filter((argument) => argument.startsWith('/'))]
-  if (files.every((file) => runs(user, ['test', '-r', file])) && runs(user, ['test', '-x', command])) return user.program
+  if (files.every((file) => runs(user, ['test', '-r', file])) && runs(user, ['test', '-x', command]))
+    return user.program
   if (builtExecutable === undefined) return undefined
   const folder = mkdtempSync(join(tmpdir(), 'exec-server-program-'))
   scratch.push(folder)
@@ -99,7 +114,9 @@ function findExecutable(): string | undefined {
   if (given !== undefined) return realpathSync(given)
   const built = join(checkout, 'dist', 'exec-server')
   if (!existsSync(built)) return undefined
-  const sources = readdirSync(join(checkout, 'src'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  const sources = readdirSync(join(checkout, 'src'), { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  )
   const newest = Math.max(...sources.map((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs))
   return statSync(built).mtimeMs < newest ? undefined : built
 }
@@ -135,12 +152,19 @@ export const special = (kind: string, access: Access, subpath?: string): Entry =
   access,
 })
 export const at = (path: string, access: Access): Entry => ({ path: { type: 'path', path: uri(path) }, access })
-export const glob = (pattern: string, access: Access = 'deny'): Entry => ({ path: { type: 'glob_pattern', pattern }, access })
+export const glob = (pattern: string, access: Access = 'deny'): Entry => ({
+  path: { type: 'glob_pattern', pattern },
+  access,
+})
 
 export const READ_ALL = special('root', 'read')
 export const WRITE_ROOTS = special('project_roots', 'write')
 
-export function managed(roots: readonly string[], entries: readonly Entry[], network: 'restricted' | 'enabled' = 'restricted'): Sandbox {
+export function managed(
+  roots: readonly string[],
+  entries: readonly Entry[],
+  network: 'restricted' | 'enabled' = 'restricted',
+): Sandbox {
   return {
     permissions: { type: 'managed', file_system: { type: 'restricted', entries }, network },
     cwd: uri(roots[0] as string),
@@ -243,7 +267,8 @@ export class Tree {
     this.file(`${name}/.git/HEAD`, 'ref: refs/heads/main\n')
     this.file(`${name}/.git/config`, '[core]\n\tbare = false\n')
     this.file(`${name}/.git/hooks/sample`, '#!/bin/sh\n', 0o755)
-    for (const entry of readdirSync(this.in(name, '.git'), { recursive: true })) this.#own(this.in(name, '.git', String(entry)))
+    for (const entry of readdirSync(this.in(name, '.git'), { recursive: true }))
+      this.#own(this.in(name, '.git', String(entry)))
     this.#own(this.in(name, '.git'))
   }
 
@@ -258,7 +283,11 @@ export class Tree {
     const after = photograph(this.root)
     const names = new Set([...before.keys(), ...after.keys()])
     return [...names]
-      .filter((name) => before.get(name) !== after.get(name) && !this.ignored.some((own) => name === own || name.startsWith(`${own}/`)))
+      .filter(
+        (name) =>
+          before.get(name) !== after.get(name) &&
+          !this.ignored.some((own) => name === own || name.startsWith(`${own}/`)),
+      )
       .sort()
   }
 
@@ -301,7 +330,8 @@ function photograph(folder: string): Map<string, string> {
       const children = stat.mode & 0o400 ? readdirSync(path) : []
       picture.set(name, `directory ${mode} ${stat.uid}`)
       for (const child of children) look(join(path, child), name === '' ? child : `${name}/${child}`)
-    } else if (stat.isFile() && stat.size > 1_000_000) picture.set(name, `file ${mode} ${stat.uid} ${stat.ino} ${stat.size}`)
+    } else if (stat.isFile() && stat.size > 1_000_000)
+      picture.set(name, `file ${mode} ${stat.uid} ${stat.ino} ${stat.size}`)
     else if (stat.isFile()) picture.set(name, `file ${mode} ${stat.uid} ${readFileSync(path, 'latin1')}`)
     else picture.set(name, `other ${stat.mode}`)
   }
@@ -320,7 +350,13 @@ export const base64 = (text: string): string => Buffer.from(text).toString('base
 
 // ---- servers ----------------------------------------------------------------------------------------------------
 
-export type Served = { url: string; child: ChildProcess; pid: number; stderr(): string; stop(signal?: NodeJS.Signals): Promise<void> }
+export type Served = {
+  url: string
+  child: ChildProcess
+  pid: number
+  stderr(): string
+  stop(signal?: NodeJS.Signals): Promise<void>
+}
 
 /** The server as this user, with a token in its environment that nobody in a sandbox may see. */
 export async function serveAs(user: User, env: NodeJS.ProcessEnv = {}, program = user.program): Promise<Served> {
@@ -393,7 +429,11 @@ export class Attempt {
   }
 
   /** One file call that must be refused, and as the operating system refuses, not for want of a sandbox. */
-  async refused(method: string, params: Record<string, unknown>, sandbox?: Sandbox): Promise<{ code: number; message: string }> {
+  async refused(
+    method: string,
+    params: Record<string, unknown>,
+    sandbox?: Sandbox,
+  ): Promise<{ code: number; message: string }> {
     const { result, error } = await this.fs(method, params, sandbox)
     const what = `${method} ${JSON.stringify(params)} answered ${JSON.stringify(error ?? result)}`
     assert.ok(error !== undefined, what)
@@ -429,7 +469,10 @@ export class Attempt {
     return { code, output, denied: exit?.params['sandboxDenied'] }
   }
 
-  async run(argv: readonly string[], more: Circumstances = {}): Promise<{ code: number; output: string; denied: unknown }> {
+  async run(
+    argv: readonly string[],
+    more: Circumstances = {},
+  ): Promise<{ code: number; output: string; denied: unknown }> {
     return await this.end(await this.start(argv, more))
   }
 
@@ -488,7 +531,10 @@ function decoded(answer: Answer): string {
 export type Row = (attempt: Attempt) => Promise<void>
 
 /** A suite for each user, with one server for all its rows; what cannot be shown on this machine is skipped by name. */
-export function forEachUser(name: string, define: (row: (title: string, body: Row, obstacle?: string) => void, user: User) => void): void {
+export function forEachUser(
+  name: string,
+  define: (row: (title: string, body: Row, obstacle?: string) => void, user: User) => void,
+): void {
   for (const user of users()) {
     const test = suite(`${name}, as ${user.name}`)
     let server: Served

@@ -29,7 +29,10 @@ export type RunningServer = {
   stop(): Promise<number | string | null>
 }
 
-export async function startServer(args: readonly string[] = [], env: NodeJS.ProcessEnv = process.env): Promise<RunningServer> {
+export async function startServer(
+  args: readonly string[] = [],
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<RunningServer> {
   const [command, commandArgs] = serverCommand(args)
   const child = spawn(command, commandArgs, { env, stdio: ['ignore', 'pipe', 'pipe'] })
   // Also when a test fails before it has stopped its server: that would live on with all its children.
@@ -61,7 +64,11 @@ export function isAlive(pid: number): boolean {
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Waits until `probe` holds, or fails after `ms`. */
-export async function eventually(probe: () => boolean | Promise<boolean>, ms = 5000, what = 'the expected state'): Promise<void> {
+export async function eventually(
+  probe: () => boolean | Promise<boolean>,
+  ms = 5000,
+  what = 'the expected state',
+): Promise<void> {
   const deadline = Date.now() + ms
   while (!(await probe())) {
     if (Date.now() > deadline) throw new Error(`${what} did not come about within ${ms} ms`)

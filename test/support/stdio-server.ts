@@ -14,7 +14,11 @@ export type StdioServer = {
   exit: Promise<number | string | null>
 }
 
-export function startStdioServer(listen = 'stdio', env: NodeJS.ProcessEnv = process.env, more: readonly string[] = []): StdioServer {
+export function startStdioServer(
+  listen = 'stdio',
+  env: NodeJS.ProcessEnv = process.env,
+  more: readonly string[] = [],
+): StdioServer {
   const [command, args] = serverCommand(['--listen', listen, ...more])
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env })
   const lines: string[] = []

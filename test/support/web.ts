@@ -18,7 +18,8 @@ export type Asked = {
   socket: Socket
 }
 
-export const valueOf = ({ lines }: Asked, name: string): string | undefined => lines.find(([each]) => each.toLowerCase() === name)?.[1]
+export const valueOf = ({ lines }: Asked, name: string): string | undefined =>
+  lines.find(([each]) => each.toLowerCase() === name)?.[1]
 
 function splitLine(line: string): [name: string, value: string] {
   const colon = line.indexOf(':')
@@ -127,7 +128,11 @@ export function head(status: number, headers: readonly (readonly [string, string
 }
 
 /** A whole response. */
-export function reply(body: string | Buffer = '', headers: readonly (readonly [string, string | number])[] = [], status = 200): Buffer {
+export function reply(
+  body: string | Buffer = '',
+  headers: readonly (readonly [string, string | number])[] = [],
+  status = 200,
+): Buffer {
   const bytes = Buffer.from(body)
   return Buffer.concat([Buffer.from(head(status, [...headers, ['content-length', bytes.length]]), 'latin1'), bytes])
 }
@@ -135,7 +140,11 @@ export function reply(body: string | Buffer = '', headers: readonly (readonly [s
 export const redirect = (location: string, status = 302): Buffer => reply('moved', [['location', location]], status)
 
 /** A proxy. Whatever is asked for in absolute form it answers itself; tunnels all lead to `port` here. */
-export function startProxy(port: number, serve: Serve = (_, socket) => socket.write(reply('by proxy')), secure = false): Promise<Web> {
+export function startProxy(
+  port: number,
+  serve: Serve = (_, socket) => socket.write(reply('by proxy')),
+  secure = false,
+): Promise<Web> {
   return Web.start(
     (asked, socket) => {
       if (asked.method !== 'CONNECT') return serve(asked, socket)
@@ -171,7 +180,11 @@ export function plainEnvironment(more: Record<string, string> = {}): NodeJS.Proc
   const names =
     /^((https?|all|no)_proxy|REQUEST_METHOD|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS|CODEX_CA_CERTIFICATE|DENO_CERT|DENO_TLS_CA_STORE)$/i
   // Deno asks its maker for updates, by proxy as well.
-  return { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !names.test(name))), DENO_NO_UPDATE_CHECK: '1', ...more }
+  return {
+    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !names.test(name))),
+    DENO_NO_UPDATE_CHECK: '1',
+    ...more,
+  }
 }
 
 /** The path of a file with the authority that signed our certificate. */

@@ -79,7 +79,12 @@ const conversation: Task = {
     const { random, data } = work
     const rounds = random.whole(2, 12)
     const bytes = data.noise.subarray(0, rounds * KiB)
-    const followed = await start(work, ['head', '-c', String(bytes.length)], { stdout: whole(bytes) }, { pipeStdin: true })
+    const followed = await start(
+      work,
+      ['head', '-c', String(bytes.length)],
+      { stdout: whole(bytes) },
+      { pipeStdin: true },
+    )
     await endingWith(work, followed, async () => {
       for (let round = 0; round < rounds; round++) {
         const sent = (round + 1) * KiB
@@ -225,7 +230,8 @@ const longPoll: Task = {
       }
       await expectEnd(work, followed, 0)
     })
-    if (found !== text) work.ledger.wrong(Math.max(1, text.length - found.length), `long polls found ${JSON.stringify(found)}`)
+    if (found !== text)
+      work.ledger.wrong(Math.max(1, text.length - found.length), `long polls found ${JSON.stringify(found)}`)
   },
 }
 

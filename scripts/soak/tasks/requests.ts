@@ -141,7 +141,12 @@ const httpTimeout: Task = {
   weight: 1,
   run: async (work) => {
     const { session, random, web } = work
-    const params = { method: 'GET', url: web.url('/never'), requestId: session.unique('r'), timeoutMs: random.whole(1, 500) }
+    const params = {
+      method: 'GET',
+      url: web.url('/never'),
+      requestId: session.unique('r'),
+      timeoutMs: random.whole(1, 500),
+    }
     await session.call('http/request', params).then(
       () => work.ledger.fault('a request that is never answered was'),
       (error) => expectRefusal(work, 'a request that times out', error, -32603),
@@ -154,7 +159,9 @@ const burst: Task = {
   weight: 2,
   run: async ({ session, random, data }) => {
     const requests = Array.from({ length: random.size(10, 1000) }, () =>
-      random.chance(0.5) ? session.call('environment/status', {}) : session.call('fs/getMetadata', { path: uri(data.linesFile) }),
+      random.chance(0.5)
+        ? session.call('environment/status', {})
+        : session.call('fs/getMetadata', { path: uri(data.linesFile) }),
     )
     for (const result of await Promise.allSettled(requests)) if (result.status === 'rejected') throw result.reason
   },
@@ -171,7 +178,14 @@ const refusals: Task = {
 
 async function refusal(work: Work): Promise<void> {
   const { session, random, data } = work
-  const start = { argv: [NO_PROGRAM], cwd: uri(data.folder), env: {}, tty: random.chance(0.5), pipeStdin: false, arg0: null }
+  const start = {
+    argv: [NO_PROGRAM],
+    cwd: uri(data.folder),
+    env: {},
+    tty: random.chance(0.5),
+    pipeStdin: false,
+    arg0: null,
+  }
   const cases: [method: string, params: object, code: number][] = [
     ['no/such/method', {}, -32601],
     ['initialize', { clientName: 'soak again', resumeSessionId: null }, -32600],
@@ -190,4 +204,13 @@ async function refusal(work: Work): Promise<void> {
   )
 }
 
-export const requestTasks: readonly Task[] = [files, blocks, walk, httpWhole, httpStreamed, httpTimeout, burst, refusals]
+export const requestTasks: readonly Task[] = [
+  files,
+  blocks,
+  walk,
+  httpWhole,
+  httpStreamed,
+  httpTimeout,
+  burst,
+  refusals,
+]

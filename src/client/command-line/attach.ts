@@ -50,7 +50,8 @@ async function join(client: ExecClient, { run, tty: isTerminal }: ListedProcess)
     process.on(signal, handle)
     cleanups.push(() => process.off(signal, handle))
   }
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) on(signal, () => ending.abort(128 + constants.signals[signal]))
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    on(signal, () => ending.abort(128 + constants.signals[signal]))
   on('SIGCONT', () => raw?.enter())
   try {
     const handle = await client.attach(run)

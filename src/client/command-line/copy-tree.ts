@@ -40,7 +40,13 @@ export async function copyTree(copy: TreeCopy, source: string, destination: stri
   }
 }
 
-async function copyFile(copy: TreeCopy, source: string, { size, kind }: Found, destination: string, copied: Copied[]): Promise<void> {
+async function copyFile(
+  copy: TreeCopy,
+  source: string,
+  { size, kind }: Found,
+  destination: string,
+  copied: Copied[],
+): Promise<void> {
   const { from, to, progress, signal } = copy
   if ((await to.find(destination))?.kind === 'directory') throw new CommandError(`${destination} is a directory`, 1)
   progress.begin(basename(source), size)
@@ -79,7 +85,8 @@ async function copyDirectory(
 }
 
 /** What every other file would fail with, too. */
-const isForAll = (error: unknown): boolean => error instanceof Error && ['DisconnectedError', 'UnsupportedError'].includes(error.name)
+const isForAll = (error: unknown): boolean =>
+  error instanceof Error && ['DisconnectedError', 'UnsupportedError'].includes(error.name)
 
 async function carryModes({ from, to, warn }: TreeCopy, copied: readonly Copied[]): Promise<void> {
   try {

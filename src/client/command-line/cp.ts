@@ -41,7 +41,10 @@ export function placeOf(text: string): Place {
 }
 
 export async function cp(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseOptions(args.map((each) => (each === '-R' ? '-r' : each)), options)
+  const { values, positionals } = parseOptions(
+    args.map((each) => (each === '-R' ? '-r' : each)),
+    options,
+  )
   if (values.help === true) return writeOut(HELP)
   checkTarget(values)
   const places = positionals.map(placeOf)
@@ -63,7 +66,11 @@ export async function cp(args: readonly string[]): Promise<number> {
 
 type Copying = { client: ExecClient; isRecursive: boolean; progress: Progress; signal: AbortSignal }
 
-async function copyAll(sources: readonly Place[], destination: Place, { client, isRecursive, progress, signal }: Copying): Promise<number> {
+async function copyAll(
+  sources: readonly Place[],
+  destination: Place,
+  { client, isRecursive, progress, signal }: Copying,
+): Promise<number> {
   const remote = devboxFiles(client)
   const to = destination.isRemote ? remote : localFiles
   const isDirectory = (await to.find(destination.path).catch(refused))?.kind === 'directory'
@@ -83,7 +90,12 @@ async function copyAll(sources: readonly Place[], destination: Place, { client, 
     const target = isDirectory ? posix.join(destination.path, nameOf(path)) : destination.path
     try {
       if (isRemote && destination.isRemote) await copyThere(client, remote, path, target, isRecursive)
-      else await copyTree({ from: isRemote ? remote : localFiles, to, isRecursive, progress, signal, failed, warn }, path, target)
+      else
+        await copyTree(
+          { from: isRemote ? remote : localFiles, to, isRecursive, progress, signal, failed, warn },
+          path,
+          target,
+        )
     } catch (error) {
       signal.throwIfAborted()
       if (error instanceof DisconnectedError) throw new CommandError(error.message, OWN_FAILURE)
@@ -98,7 +110,13 @@ function refused(error: unknown): never {
 }
 
 /** Without the bytes passing by here. */
-async function copyThere(client: ExecClient, files: FilePlace, source: string, destination: string, isRecursive: boolean): Promise<void> {
+async function copyThere(
+  client: ExecClient,
+  files: FilePlace,
+  source: string,
+  destination: string,
+  isRecursive: boolean,
+): Promise<void> {
   const found = await findSource(files, source, isRecursive)
   await client.fs.copy(source, destination, { recursive: found.kind === 'directory' })
 }

@@ -58,7 +58,8 @@ export function devboxFiles(client: ExecClient): FilePlace {
       return found
     },
     async makeExecutable(paths) {
-      for (let at = 0; at < paths.length; at += PATHS_AT_ONCE) await shell('chmod +x -- "$@"', paths.slice(at, at + PATHS_AT_ONCE))
+      for (let at = 0; at < paths.length; at += PATHS_AT_ONCE)
+        await shell('chmod +x -- "$@"', paths.slice(at, at + PATHS_AT_ONCE))
     },
   }
 }

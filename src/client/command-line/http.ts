@@ -49,8 +49,10 @@ export async function http(args: readonly string[]): Promise<number> {
   checkTarget(values)
   const [url = ''] = positionals
   if (positionals.length !== 1) throw usageError('http takes one URL')
-  if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) throw usageError(`http takes an http:// or https:// URL, not '${url}'`)
-  if (values.location === true && values['no-follow'] === true) throw usageError('--location and --no-follow contradict each other')
+  if (!/^https?:\/\//i.test(url) || !URL.canParse(url))
+    throw usageError(`http takes an http:// or https:// URL, not '${url}'`)
+  if (values.location === true && values['no-follow'] === true)
+    throw usageError('--location and --no-follow contradict each other')
   const { data, request, header = [], include = false, fail = false, output } = values
   const body = data === undefined ? undefined : await bodyOf(data)
   const init: HttpInit = {
@@ -69,7 +71,12 @@ export async function http(args: readonly string[]): Promise<number> {
 
 type Showing = { include: boolean; fail: boolean; output: string | undefined }
 
-async function exchange(client: ExecClient, url: string, init: HttpInit, { include, fail, output }: Showing): Promise<number> {
+async function exchange(
+  client: ExecClient,
+  url: string,
+  init: HttpInit,
+  { include, fail, output }: Showing,
+): Promise<number> {
   const stdout = outlet(1, 'stdout', OUTPUT_ROOM)
   try {
     const response = await client.fetch(url, init)
@@ -79,7 +86,8 @@ async function exchange(client: ExecClient, url: string, init: HttpInit, { inclu
     else if (output === undefined) for await (const bytes of response.body) await put(stdout, bytes)
     else await save(response.body, output)
     await stdout.flush()
-    if (isFailure) throw new CommandError(`the answer was ${response.status} ${response.statusText}`.trim(), FAILED_STATUS)
+    if (isFailure)
+      throw new CommandError(`the answer was ${response.status} ${response.statusText}`.trim(), FAILED_STATUS)
     return 0
   } catch (error) {
     if (error instanceof OutletError && error.isGone) return BROKEN_PIPE
@@ -95,7 +103,12 @@ async function put(stdout: Outlet, bytes: Uint8Array): Promise<void> {
 }
 
 function headText({ status, statusText, headers }: Response): string {
-  return [`HTTP ${status} ${statusText}`.trimEnd(), ...Array.from(headers, ([name, value]) => `${name}: ${value}`), '', ''].join('\r\n')
+  return [
+    `HTTP ${status} ${statusText}`.trimEnd(),
+    ...Array.from(headers, ([name, value]) => `${name}: ${value}`),
+    '',
+    '',
+  ].join('\r\n')
 }
 
 async function save(body: ReadableStream<Uint8Array>, path: string): Promise<void> {
@@ -132,4 +145,3 @@ async function bodyOf(data: string): Promise<string | Uint8Array<ArrayBuffer>> {
     throw new CommandError(`cannot read ${data.slice(1)}: ${messageOf(error)}`, FAILED)
   }
 }
-

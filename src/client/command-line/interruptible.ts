@@ -13,7 +13,9 @@ export class Interrupted extends Error {
 /** Gives `work` a signal that is aborted with Interrupted, whose exit code is then the work's; a second one ends the program at once. */
 export async function interruptible(work: (signal: AbortSignal) => Promise<number>): Promise<number> {
   const ending = new AbortController()
-  const handlers = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map((name) => [name, () => ending.abort(new Interrupted(name))] as const)
+  const handlers = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map(
+    (name) => [name, () => ending.abort(new Interrupted(name))] as const,
+  )
   for (const [name, handle] of handlers) process.once(name, handle)
   try {
     return await work(ending.signal)

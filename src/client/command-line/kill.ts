@@ -29,7 +29,8 @@ export async function kill(args: readonly string[]): Promise<number> {
   if (values.help === true) return writeOut(HELP)
   checkTarget(values)
   const { signal, grace } = values
-  if (signal !== undefined && grace !== undefined) throw usageError('--grace is for an end, and --signal sends a signal only')
+  if (signal !== undefined && grace !== undefined)
+    throw usageError('--grace is for an end, and --signal sends a signal only')
   const name = signal === undefined ? undefined : signalNamed(signal)
   const graceMs = grace === undefined ? DEFAULT_GRACE_S * 1000 : milliseconds(grace)
   const runs = positionals.map(runNumber)
@@ -49,10 +50,16 @@ function milliseconds(text: string): number {
 }
 
 /** Says what went wrong with this one; the others are not for that to suffer. */
-async function endOne(client: ExecClient, run: number, signal: SignalName | undefined, graceMs: number): Promise<boolean> {
+async function endOne(
+  client: ExecClient,
+  run: number,
+  signal: SignalName | undefined,
+  graceMs: number,
+): Promise<boolean> {
   try {
     const { state } = await findRun(client, run, 1)
-    if (state === 'closed' || (signal !== undefined && state === 'exited')) throw new CommandError(`run ${run} is over already`, 1)
+    if (state === 'closed' || (signal !== undefined && state === 'exited'))
+      throw new CommandError(`run ${run} is over already`, 1)
     const process = await client.attach(run)
     if (signal !== undefined) {
       await process.signal(signal)

@@ -35,7 +35,14 @@ export const localFiles: FilePlace = {
   remove: (path) => rm(path, { force: true }),
   realPath: (path) => realpath(path),
   async executablesOf(paths) {
-    const may = await Promise.all(paths.map((path) => access(path, constants.X_OK).then(() => true, () => false)))
+    const may = await Promise.all(
+      paths.map((path) =>
+        access(path, constants.X_OK).then(
+          () => true,
+          () => false,
+        ),
+      ),
+    )
     return paths.filter((_, index) => may[index])
   },
   async makeExecutable(paths) {

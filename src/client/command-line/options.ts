@@ -17,7 +17,11 @@ export const TARGET_HELP = `  --url URL                 the server: ws://HOST:PO
   --help                    show this text
 `
 
-export type TargetValues = { url?: string | undefined; env?: string | undefined; 'bearer-token-file'?: string | undefined }
+export type TargetValues = {
+  url?: string | undefined
+  env?: string | undefined
+  'bearer-token-file'?: string | undefined
+}
 
 export const usageError = (message: string): UsageError => new UsageError(`error: ${message}`, 2)
 
@@ -27,11 +31,17 @@ type Parsed<T extends ParseArgsOptionsConfig> = ReturnType<typeof parseArgs<{ op
 export function parseOptions<const T extends ParseArgsOptionsConfig>(args: readonly string[], options: T): Parsed<T> {
   try {
     const config: ParseArgsOptionsConfig = options
-    const { values, positionals, tokens } = parseArgs({ args: [...args], options: config, allowPositionals: true, tokens: true })
+    const { values, positionals, tokens } = parseArgs({
+      args: [...args],
+      options: config,
+      allowPositionals: true,
+      tokens: true,
+    })
     const seen = new Set<string>()
     for (const token of tokens) {
       if (token.kind !== 'option') continue
-      if (seen.has(token.name) && options[token.name]?.multiple !== true) throw new Error(`option --${token.name} was given twice`)
+      if (seen.has(token.name) && options[token.name]?.multiple !== true)
+        throw new Error(`option --${token.name} was given twice`)
       seen.add(token.name)
     }
     return { values, positionals } as Parsed<T>
@@ -47,7 +57,10 @@ export function splitCommand(args: readonly string[], options: ParseArgsOptionsC
   const { tokens } = parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true })
   const first = tokens.find(({ kind }) => kind !== 'option')
   if (first === undefined) return { own: args, command: [] }
-  return { own: args.slice(0, first.index), command: args.slice(first.kind === 'option-terminator' ? first.index + 1 : first.index) }
+  return {
+    own: args.slice(0, first.index),
+    command: args.slice(first.kind === 'option-terminator' ? first.index + 1 : first.index),
+  }
 }
 
 /** Throws UsageError for options that contradict each other. */

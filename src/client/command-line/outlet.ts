@@ -32,7 +32,12 @@ export type Outlet = {
 }
 
 /** `room` is how many bytes may wait; `failed` is told of the first failure at once. */
-export function outlet(fd: number, name: string, room: number, failed: (error: OutletError) => void = () => {}): Outlet {
+export function outlet(
+  fd: number,
+  name: string,
+  room: number,
+  failed: (error: OutletError) => void = () => {},
+): Outlet {
   let queue: Uint8Array[] = []
   let queued = 0
   let failure: OutletError | undefined

@@ -55,7 +55,7 @@ export function createProgress(): Progress {
   }
 }
 
-export type Standing = { name: string; size: number; done: number; total: number; /** Bytes a second. */ rate: number }
+export type Standing = { name: string; size: number; done: number; total: number /** Bytes a second. */; rate: number }
 
 /** Fits into a line of `width` columns. */
 export function progressLine({ name, size, done, total, rate }: Standing, width: number): string {

@@ -26,7 +26,9 @@ export async function ps(args: readonly string[]): Promise<number> {
   try {
     const processes = await devbox.client.listProcesses()
     const width = process.stdout.isTTY ? process.stdout.columns : undefined
-    return await writeOut(values.json === true ? `${JSON.stringify(processes, null, 2)}\n` : processTable(processes, Date.now(), width))
+    return await writeOut(
+      values.json === true ? `${JSON.stringify(processes, null, 2)}\n` : processTable(processes, Date.now(), width),
+    )
   } finally {
     await devbox.close()
   }
@@ -38,15 +40,27 @@ const HEAD = ['RUN', 'STATE', 'PID', 'TTY', 'CLIENT', 'AGE', 'COMMAND']
 export function processTable(processes: readonly ListedProcess[], now: number, width: number | undefined): string {
   const rows = [HEAD, ...processes.map((each) => rowOf(each, now))]
   const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)))
-  const padded = (cell: string, column: number): string => (column === HEAD.length - 1 ? cell : cell.padEnd(widths[column] as number))
+  const padded = (cell: string, column: number): string =>
+    column === HEAD.length - 1 ? cell : cell.padEnd(widths[column] as number)
   const lines = rows.map((row) => row.map(padded).join('  '))
   return lines.map((line) => `${width === undefined ? line : line.slice(0, width)}\n`).join('')
 }
 
-function rowOf({ run, state, exitCode, pid, tty, client, attached, argv, startedAtMs }: ListedProcess, now: number): string[] {
+function rowOf(
+  { run, state, exitCode, pid, tty, client, attached, argv, startedAtMs }: ListedProcess,
+  now: number,
+): string[] {
   const shown = state === 'exited' ? `${exitCode}+` : state === 'closed' ? `${exitCode}` : state
   const who = `${plainText(client) || '-'}${attached ? '' : ' (gone)'}`
-  return [String(run), shown, String(pid ?? '-'), tty ? 'yes' : 'no', who, ageOf(now - startedAtMs), argv.map(shellWord).join(' ')]
+  return [
+    String(run),
+    shown,
+    String(pid ?? '-'),
+    tty ? 'yes' : 'no',
+    who,
+    ageOf(now - startedAtMs),
+    argv.map(shellWord).join(' '),
+  ]
 }
 
 /** Clocks may differ, so it may seem to be below zero. */

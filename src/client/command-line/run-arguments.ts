@@ -40,7 +40,8 @@ export function parseRun(args: readonly string[]): RunArguments | undefined {
   checkTarget(values)
   if (command.length === 0) throw usageError('run takes a command')
   const { cwd, tty = false, 'env-var': variables = [] } = values
-  if (cwd !== undefined && !cwd.startsWith('/')) throw usageError(`--cwd takes an absolute path on the devbox, not '${cwd}'`)
+  if (cwd !== undefined && !cwd.startsWith('/'))
+    throw usageError(`--cwd takes an absolute path on the devbox, not '${cwd}'`)
   return { target: values, isTerminal: tty, cwd, env: Object.fromEntries(variables.map(variable)), argv: command }
 }
 

@@ -25,7 +25,6 @@ const BY_SIGNAL = 128
 const HUNG_UP = 129
 const INTERRUPTED = 130
 
-
 export async function run(args: readonly string[]): Promise<number> {
   const options = parseRun(args)
   if (options === undefined) return writeOut(RUN_HELP)
@@ -58,7 +57,11 @@ async function conduct(client: ExecClient, options: RunArguments, signals: Set<P
     }, DYING_MS)
   }
   const endWith = (reason: unknown): void => ending.abort(reason)
-  const interrupts = interruptCounter(client, () => phase === 'starting', () => endWith(INTERRUPTED))
+  const interrupts = interruptCounter(
+    client,
+    () => phase === 'starting',
+    () => endWith(INTERRUPTED),
+  )
   const raw = isTerminal && isatty(0) ? rawMode() : undefined
   const cleanups: (() => void)[] = [() => raw?.leave()]
   cleanups.push(
@@ -72,7 +75,8 @@ async function conduct(client: ExecClient, options: RunArguments, signals: Set<P
         signals.add(name)
         if (phase === 'exited') dieSoon(name)
         // What has not begun need not be asked to end.
-        if (phase === 'starting' && (name === 'SIGTERM' || name === 'SIGHUP')) endWith(BY_SIGNAL + constants.signals[name])
+        if (phase === 'starting' && (name === 'SIGTERM' || name === 'SIGHUP'))
+          endWith(BY_SIGNAL + constants.signals[name])
         if (name === 'SIGHUP' && isTerminal) setTimeout(endWith, HANGUP_GRACE_MS, HUNG_UP).unref()
         return name === 'SIGINT' && interrupts.count()
       },
@@ -83,7 +87,8 @@ async function conduct(client: ExecClient, options: RunArguments, signals: Set<P
   if (!isTerminal && isatty(2)) cleanups.push(watchConnection(client))
   try {
     // From before its size is told.
-    if (isTerminal) cleanups.push(onResize((size) => void started.promise.then((handle) => handle.resize(size)).catch(() => {})))
+    if (isTerminal)
+      cleanups.push(onResize((size) => void started.promise.then((handle) => handle.resize(size)).catch(() => {})))
     const start = await startOptions(client, options)
     const handle = await startProcess(client, start, ending.signal)
     started.resolve(handle)
@@ -110,7 +115,8 @@ async function conduct(client: ExecClient, options: RunArguments, signals: Set<P
 }
 
 async function startOptions(client: ExecClient, { argv, cwd, env, isTerminal }: RunArguments): Promise<StartOptions> {
-  if (!isTerminal) return { argv, cwd, env, stdin: client.extensions.has('closeStdin') || !(await isStdinEmpty()) ? 'pipe' : 'closed' }
+  if (!isTerminal)
+    return { argv, cwd, env, stdin: client.extensions.has('closeStdin') || !(await isStdinEmpty()) ? 'pipe' : 'closed' }
   const { TERM } = process.env
   return { argv, cwd, env: TERM === undefined ? env : { TERM, ...env }, tty: terminalSize() ?? true }
 }

@@ -15,7 +15,13 @@ const NAMES: Readonly<Record<string, SignalName>> = {
 }
 
 /** Those whose numbers are the same on every system. */
-const NUMBERS: Readonly<Record<string, SignalName>> = { 1: 'hangup', 2: 'interrupt', 3: 'quit', 9: 'kill', 15: 'terminate' }
+const NUMBERS: Readonly<Record<string, SignalName>> = {
+  1: 'hangup',
+  2: 'interrupt',
+  3: 'quit',
+  9: 'kill',
+  15: 'terminate',
+}
 
 /** A name with or without SIG, in capitals or not, or a number. Throws UsageError. */
 export function signalNamed(text: string): SignalName {

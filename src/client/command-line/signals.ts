@@ -28,7 +28,14 @@ export type SignalOptions = {
 }
 
 /** Until the returned function is called. */
-export function passSignalsOn({ client, process: remote, onStop, onContinue, stopsProcess, onSignal }: SignalOptions): () => void {
+export function passSignalsOn({
+  client,
+  process: remote,
+  onStop,
+  onContinue,
+  stopsProcess,
+  onSignal,
+}: SignalOptions): () => void {
   const send = async (name: SignalName): Promise<void> => {
     const handle = await remote
     if (client.extensions.has('signals')) return handle.signal(name)

@@ -11,7 +11,11 @@ const MISSING = /\(os error 2\)/
 const UNFIT = /\(os error (?:8|13|20|21|40|62)\)/
 
 /** Throws CommandError with the exit code of a shell that could not start it. */
-export async function startProcess(client: ExecClient, options: StartOptions, signal?: AbortSignal): Promise<RemoteProcess> {
+export async function startProcess(
+  client: ExecClient,
+  options: StartOptions,
+  signal?: AbortSignal,
+): Promise<RemoteProcess> {
   try {
     return await client.start(options, { signal })
   } catch (error) {

@@ -19,7 +19,10 @@ export type Devbox = {
 type Limits = ClientOptions['limits']
 
 /** Throws CommandError. Nothing else ever takes the place of a devbox that cannot be reached. */
-export async function openDevbox({ url, env, 'bearer-token-file': tokenFile }: TargetValues, limits?: Limits): Promise<Devbox> {
+export async function openDevbox(
+  { url, env, 'bearer-token-file': tokenFile }: TargetValues,
+  limits?: Limits,
+): Promise<Devbox> {
   try {
     if (url === undefined) return await openEnvironment(env, limits)
     const headers = tokenFile === undefined ? {} : { authorization: `Bearer ${readSecret(tokenFile)}` }
@@ -38,7 +41,10 @@ async function openEnvironment(id: string | undefined, limits: Limits): Promise<
   const environment = id === undefined ? manager.default() : manager.get(id)
   if (environment === undefined) {
     const known = manager.ids.length === 0 ? 'there is none' : `there are: ${manager.ids.join(', ')}`
-    throw new CommandError(`${id === undefined ? 'no environment is the default' : `there is no environment ${id}`}; ${known}`, OWN_FAILURE)
+    throw new CommandError(
+      `${id === undefined ? 'no environment is the default' : `there is no environment ${id}`}; ${known}`,
+      OWN_FAILURE,
+    )
   }
   const client = await environment.client()
   return { client, close: () => manager.close() }

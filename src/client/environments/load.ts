@@ -22,8 +22,15 @@ export type EnvironmentSource = {
  * What $CODEX_HOME/environments.toml says, and only where there is no such file what CODEX_EXEC_SERVER_URL does.
  * Throws EnvironmentConfigError for a file that cannot be read or understood.
  */
-export async function readEnvironmentSettings({ codexHome, env = process.env }: EnvironmentSource = {}): Promise<EnvironmentSettings> {
-  const files = configFiles(defaultLimits.configFile, undefined, codexHome === undefined ? env : { ...env, CODEX_HOME: codexHome })
+export async function readEnvironmentSettings({
+  codexHome,
+  env = process.env,
+}: EnvironmentSource = {}): Promise<EnvironmentSettings> {
+  const files = configFiles(
+    defaultLimits.configFile,
+    undefined,
+    codexHome === undefined ? env : { ...env, CODEX_HOME: codexHome },
+  )
   let home: string
   let text: string | undefined
   try {

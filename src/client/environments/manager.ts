@@ -8,7 +8,10 @@ import { checkSpec } from './spec.ts'
 import type { CommandTarget, EnvironmentSettings, EnvironmentSpec, LocalTarget, WebSocketTarget } from './spec.ts'
 
 /** Makes one client; see connect.ts. */
-export type Connect = (target: LocalTarget | WebSocketTarget | CommandTarget, options: ClientOptions) => Promise<ExecClient>
+export type Connect = (
+  target: LocalTarget | WebSocketTarget | CommandTarget,
+  options: ClientOptions,
+) => Promise<ExecClient>
 
 export type Environment = {
   readonly id: string
@@ -54,7 +57,12 @@ export type EnvironmentManagerOptions = EnvironmentSettings & {
 type Entry = { environment: Environment; shared: SharedClient }
 
 /** Throws EnvironmentConfigError for settings that make no sense. Connects to nothing. */
-export function createEnvironmentManager({ environments, defaultId, connect, client = {} }: EnvironmentManagerOptions): EnvironmentManager {
+export function createEnvironmentManager({
+  environments,
+  defaultId,
+  connect,
+  client = {},
+}: EnvironmentManagerOptions): EnvironmentManager {
   const entries = new Map<string, Entry>()
   let isClosed = false
 
@@ -87,7 +95,9 @@ export function createEnvironmentManager({ environments, defaultId, connect, cli
 
   async function close(): Promise<void> {
     isClosed = true
-    const ends = await Promise.allSettled(Array.from(entries.values(), (entry) => end(entry, 'the environments are closed')))
+    const ends = await Promise.allSettled(
+      Array.from(entries.values(), (entry) => end(entry, 'the environments are closed')),
+    )
     for (const each of ends) if (each.status === 'rejected') throw each.reason
   }
 

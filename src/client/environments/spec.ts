@@ -55,7 +55,8 @@ export function checkId(id: string): void {
 /** Whether a spec by hand can be one. What its URL leads to shows when it is used. Throws EnvironmentConfigError. */
 export function checkSpec(spec: EnvironmentSpec): void {
   if ('local' in spec) {
-    if (spec.id !== LOCAL) throw new EnvironmentConfigError(`the environment of this process is called \`${LOCAL}\`, not \`${spec.id}\``)
+    if (spec.id !== LOCAL)
+      throw new EnvironmentConfigError(`the environment of this process is called \`${LOCAL}\`, not \`${spec.id}\``)
     return
   }
   checkId(spec.id)

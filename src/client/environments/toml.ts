@@ -22,7 +22,9 @@ const kindOf = <T>(expected: string, is: (value: unknown) => value is T): Kind<T
 const string = kindOf('a string', isString)
 const strings = kindOf('an array of strings', isStrings)
 const boolean = kindOf('true or false', (value): value is boolean => typeof value === 'boolean')
-const tables = kindOf('an array of tables, each headed [[environments]]', (value): value is unknown[] => Array.isArray(value))
+const tables = kindOf('an array of tables, each headed [[environments]]', (value): value is unknown[] =>
+  Array.isArray(value),
+)
 const stringTable = kindOf(
   'a table of strings',
   (value): value is Record<string, string> => isTable(value) && Object.values(value).every(isString),
@@ -30,12 +32,14 @@ const stringTable = kindOf(
 const seconds = kindOf(
   'a number of seconds, whole or not, and not negative',
   // Integers are bigints. The bound is that of the reference's durations.
-  (value): value is number | bigint => (typeof value === 'number' || typeof value === 'bigint') && value >= 0 && value < 2 ** 64,
+  (value): value is number | bigint =>
+    (typeof value === 'number' || typeof value === 'bigint') && value >= 0 && value < 2 ** 64,
 )
 /** Only Codex itself has a use for them. */
 const skills = kindOf(
   'a table, in which `required` may be an array of strings',
-  (value): value is object => isTable(value) && Object.entries(value).every(([key, member]) => key === 'required' && isStrings(member)),
+  (value): value is object =>
+    isTable(value) && Object.entries(value).every(([key, member]) => key === 'required' && isStrings(member)),
 )
 
 const FILE = { default: string, include_local: boolean, environments: tables }
@@ -105,7 +109,8 @@ function readSpec(entry: Entry, codexHome: string): EnvironmentSpec {
   const fail = (reason: string): never => {
     throw new EnvironmentConfigError(`environment \`${id}\`: ${reason}`)
   }
-  if (program === undefined && (args ?? env ?? cwd) !== undefined) fail('`args`, `env` and `cwd` are for environments with a `program`')
+  if (program === undefined && (args ?? env ?? cwd) !== undefined)
+    fail('`args`, `env` and `cwd` are for environments with a `program`')
   if (url === undefined && token !== undefined) fail('`auth_bearer_token` is for environments with a `url`')
   if (url === undefined && connect !== undefined) fail('`connect_timeout_sec` is for environments with a `url`')
   if ((url === undefined) === (program === undefined)) fail('must have a `url` or a `program`, and not both')
@@ -117,7 +122,8 @@ function readSpec(entry: Entry, codexHome: string): EnvironmentSpec {
     const read = websocketUrl(url)
     if ('fault' in read) return fail(`\`url\` ${read.fault}: \`${displayUrl(trimmed(url)).slice(0, SHOWN)}\``)
     if (token === undefined) return { id, url: read.url, ...timeouts }
-    if (!isPrivate(read.url)) fail('`auth_bearer_token` is for a `url` with wss://, a loopback address or localhost: others could read it')
+    if (!isPrivate(read.url))
+      fail('`auth_bearer_token` is for a `url` with wss://, a loopback address or localhost: others could read it')
     if (!/^[^\0-\x08\n-\x1f\x7f]*$/.test(token)) fail('`auth_bearer_token` must have no control characters')
     return { id, url: read.url, headers: { authorization: `Bearer ${byteString(token)}` }, ...timeouts }
   }
@@ -139,7 +145,9 @@ function readDefault(stated: string | undefined, ids: readonly string[]): string
   if (isNone(id)) return undefined
   if (!ids.includes(id)) {
     const known = ids.length === 0 ? 'there are none' : `there are ${ids.map((each) => `\`${each}\``).join(', ')}`
-    throw new EnvironmentConfigError(`\`default\` must be the id of an environment, or \`none\`, and not \`${id}\`; ${known}`)
+    throw new EnvironmentConfigError(
+      `\`default\` must be the id of an environment, or \`none\`, and not \`${id}\`; ${known}`,
+    )
   }
   return id
 }
@@ -157,4 +165,5 @@ const MAX_TIMER_MS = 2 ** 31 - 1
 const milliseconds = (count: number | bigint): number => Math.min(Math.ceil(Number(count) * 1000), MAX_TIMER_MS)
 
 /** A header's characters are bytes: those of UTF-8 here, as the reference sends them. */
-const byteString = (text: string): string => Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join('')
+const byteString = (text: string): string =>
+  Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join('')

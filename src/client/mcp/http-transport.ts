@@ -34,7 +34,11 @@ export type HttpTransport = McpTransport & {
 }
 
 /** Throws UnsupportedError where the SDK is not installed, TypeError for what is no URL or options that contradict each other. */
-export async function httpTransport(devbox: Devbox, url: string | URL, options: HttpTransportOptions = {}): Promise<HttpTransport> {
+export async function httpTransport(
+  devbox: Devbox,
+  url: string | URL,
+  options: HttpTransportOptions = {},
+): Promise<HttpTransport> {
   const { headers = {}, bearerTokenEnvVar } = options
   const limits = { ...defaultClientLimits, ...options.limits }
   const endpoint = new URL(url)
@@ -43,12 +47,14 @@ export async function httpTransport(devbox: Devbox, url: string | URL, options: 
   }
   const { StreamableHTTPClientTransport } = await loadSdk()
   const startup = startupBudget(options.startupTimeoutMs ?? limits.mcpStartupMs)
-  const bearer = bearerTokenEnvVar === undefined ? [] : [{ name: 'authorization', prefix: 'Bearer ', variable: bearerTokenEnvVar }]
+  const bearer =
+    bearerTokenEnvVar === undefined ? [] : [{ name: 'authorization', prefix: 'Bearer ', variable: bearerTokenEnvVar }]
   const fromDevbox = { redirect: 'manual' as const, headersFromEnvironment: bearer }
 
   const fetch = async (input: string | URL, init: RequestInit = {}): Promise<Response> => {
     // The SDK would follow a redirect that stays on the server.
-    if (new URL(input).href !== endpoint.href) throw new Error(`the MCP server redirects to ${new URL(input).href}, which is not followed`)
+    if (new URL(input).href !== endpoint.href)
+      throw new Error(`the MCP server redirects to ${new URL(input).href}, which is not followed`)
     const { id, method } = requestOf(init.body)
     const budget = startup(method)
     const response = await ask({ ...init, ...fromDevbox, ...budget })
@@ -78,7 +84,9 @@ async function loadSdk(): Promise<typeof import('@modelcontextprotocol/sdk/clien
   try {
     return await import('@modelcontextprotocol/sdk/client/streamableHttp.js')
   } catch (cause) {
-    throw new UnsupportedError('MCP over HTTP needs the package @modelcontextprotocol/sdk, which is not installed', { cause })
+    throw new UnsupportedError('MCP over HTTP needs the package @modelcontextprotocol/sdk, which is not installed', {
+      cause,
+    })
   }
 }
 

@@ -50,7 +50,11 @@ const isEventStream = ({ ok, headers }: Response): boolean => ok && EVENT_STREAM
 type Bytes = Uint8Array<ArrayBuffer>
 
 /** The same stream, while `push` gets its bytes and `over` the reason of its end. */
-function observed(stream: ReadableStream<Bytes>, push: (bytes: Bytes) => void, over: (why: string) => void): ReadableStream<Bytes> {
+function observed(
+  stream: ReadableStream<Bytes>,
+  push: (bytes: Bytes) => void,
+  over: (why: string) => void,
+): ReadableStream<Bytes> {
   const reader = stream.getReader()
   return new ReadableStream<Bytes>(
     {
@@ -97,5 +101,7 @@ function numberedEvents(): { push(bytes: Uint8Array): void; readonly found: bool
 export function requestOf(body: unknown): { id?: Id | undefined; method?: string | undefined } {
   if (typeof body !== 'string') return {}
   const message = JSON.parse(body) as McpMessage | McpMessage[]
-  return Array.isArray(message) ? {} : { id: message.method === undefined ? undefined : message.id, method: message.method }
+  return Array.isArray(message)
+    ? {}
+    : { id: message.method === undefined ? undefined : message.id, method: message.method }
 }

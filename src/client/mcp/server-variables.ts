@@ -12,8 +12,22 @@ export type ServerVariables = {
 
 /** What Codex 0.169 lets through beside the names that are asked for. */
 const BASE = [
-  'HOME', 'LOGNAME', 'PATH', 'SHELL', 'USER', '__CF_USER_TEXT_ENCODING', 'LANG', 'LC_ALL', 'TERM', 'TMPDIR', 'TZ',
-  'SYSTEMROOT', 'TEMP', 'TMP', 'SYSTEMDRIVE', 'LOCALAPPDATA',
+  'HOME',
+  'LOGNAME',
+  'PATH',
+  'SHELL',
+  'USER',
+  '__CF_USER_TEXT_ENCODING',
+  'LANG',
+  'LC_ALL',
+  'TERM',
+  'TMPDIR',
+  'TZ',
+  'SYSTEMROOT',
+  'TEMP',
+  'TMP',
+  'SYSTEMDRIVE',
+  'LOCALAPPDATA',
 ]
 
 /** Servers read patterns: a `*` would let everything through. */
@@ -23,10 +37,15 @@ type Variables = Required<Pick<StartOptions, 'env' | 'envPolicy'>>
 
 /** Throws TypeError for what is no name. */
 export function serverVariables({ env = {}, envVars = [], remoteEnvVars = [] }: ServerVariables): Variables {
-  for (const name of [...envVars, ...remoteEnvVars]) if (NO_NAME.test(name)) throw new TypeError(`not the name of a variable: \`${name}\``)
+  for (const name of [...envVars, ...remoteEnvVars])
+    if (NO_NAME.test(name)) throw new TypeError(`not the name of a variable: \`${name}\``)
   const own = ownVariables()
   const taken = envVars.flatMap((name) => (own[name] === undefined ? [] : [[name, own[name]] as const]))
-  const named: Variables['envPolicy'] = { inherit: 'all', ignoreDefaultExcludes: true, includeOnly: [...BASE, ...remoteEnvVars] }
+  const named: Variables['envPolicy'] = {
+    inherit: 'all',
+    ignoreDefaultExcludes: true,
+    includeOnly: [...BASE, ...remoteEnvVars],
+  }
   return {
     env: { ...Object.fromEntries(taken), ...env },
     envPolicy: remoteEnvVars.length === 0 ? { inherit: 'core' } : named,

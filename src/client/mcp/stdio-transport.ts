@@ -161,7 +161,8 @@ class ProcessTransport implements McpTransport {
           await takeAll()
         }
       } else if (event.type === 'exited') exitCode = event.exitCode
-      else if (event.type === 'lag' && event.lost) throw new OutputLostError(process.id, event.afterSeq, event.resumesAtSeq)
+      else if (event.type === 'lag' && event.lost)
+        throw new OutputLostError(process.id, event.afterSeq, event.resumesAtSeq)
     }
     lines.end()
     await takeAll()
@@ -180,7 +181,8 @@ class ProcessTransport implements McpTransport {
       message = undefined
     }
     try {
-      if (!isMessage(message)) throw new Error(`the MCP server wrote a line that is no message: ${line.slice(0, SHOWN)}`)
+      if (!isMessage(message))
+        throw new Error(`the MCP server wrote a line that is no message: ${line.slice(0, SHOWN)}`)
       this.onmessage?.(message)
     } catch (error) {
       this.onerror?.(error as Error)
@@ -191,7 +193,8 @@ class ProcessTransport implements McpTransport {
 
   async send(message: McpMessage): Promise<void> {
     const { process } = this.#running ?? {}
-    if (process === undefined || this.#isOver || this.#closing !== undefined) throw new Error('the transport is not open')
+    if (process === undefined || this.#isOver || this.#closing !== undefined)
+      throw new Error('the transport is not open')
     const bytes = new TextEncoder().encode(`${JSON.stringify(message)}\n`)
     let status
     try {

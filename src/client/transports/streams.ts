@@ -25,7 +25,8 @@ export function streamsConnector({ readable, writable }: StreamPair, limits: Cli
       }
       read().catch((error: unknown) => events.closed(messageOf(error)))
       return {
-        send: (text) => void writer.write(encoder.encode(`${text}\n`)).catch((error: unknown) => events.closed(messageOf(error))),
+        send: (text) =>
+          void writer.write(encoder.encode(`${text}\n`)).catch((error: unknown) => events.closed(messageOf(error))),
         close: async () => {
           events.closed('the client was closed')
           // A stream that has failed is closed.

@@ -29,7 +29,8 @@ export function webSocketConnector(url: string): Connector {
         }
         signal.addEventListener('abort', abort, { once: true })
         socket.binaryType = 'arraybuffer'
-        socket.onmessage = ({ data }) => events.message(typeof data === 'string' ? data : new TextDecoder().decode(data as ArrayBuffer))
+        socket.onmessage = ({ data }) =>
+          events.message(typeof data === 'string' ? data : new TextDecoder().decode(data as ArrayBuffer))
         socket.onclose = ({ code, reason }) => {
           signal.removeEventListener('abort', abort)
           // Browsers do not say why.

@@ -18,7 +18,11 @@ const TRANSIENT_STATUSES = [401, 408, 409, 425, 429, 500, 502, 503, 504]
 /** A closing peer has so long to answer our close frame; Codex's never do. */
 const CLOSE_MS = 200
 
-export function webSocketConnector(url: string, headers: Readonly<Record<string, string>>, limits: ClientLimits): Connector {
+export function webSocketConnector(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  limits: ClientLimits,
+): Connector {
   const { href, socketPath } = parseWebSocketUrl(url)
   const name = displayUrl(url)
   return {
@@ -53,9 +57,15 @@ export function webSocketConnector(url: string, headers: Readonly<Record<string,
         socket.on('unexpected-response', (_, response) => {
           response.resume()
           const status = response.statusCode ?? 0
-          fail(new ConnectError(`${name} refused the connection with HTTP status ${status}`, { isTransient: TRANSIENT_STATUSES.includes(status) }))
+          fail(
+            new ConnectError(`${name} refused the connection with HTTP status ${status}`, {
+              isTransient: TRANSIENT_STATUSES.includes(status),
+            }),
+          )
         })
-        socket.once('error', (error) => fail(new ConnectError(`cannot connect to ${name}: ${messageOf(error)}`, { isTransient: true, cause: error })))
+        socket.once('error', (error) =>
+          fail(new ConnectError(`cannot connect to ${name}: ${messageOf(error)}`, { isTransient: true, cause: error })),
+        )
         socket.once('open', () => {
           signal.removeEventListener('abort', abort)
           resolve(wire(socket, events, limits))

@@ -4,7 +4,13 @@
  *
  * Folders and files go by their URIs, folders without a slash at the end.
  */
-import type { CapabilityBounds, CapabilityFile, CapabilityPlugin, CapabilitySkill, Discovery } from '../../protocol/capability-roots.ts'
+import type {
+  CapabilityBounds,
+  CapabilityFile,
+  CapabilityPlugin,
+  CapabilitySkill,
+  Discovery,
+} from '../../protocol/capability-roots.ts'
 import { invalidRequest, RpcError } from '../../protocol/errors.ts'
 import { parsePath, pathToUri } from '../../protocol/path-uri.ts'
 import { capabilityReader } from './capability-reader.ts'
@@ -104,9 +110,17 @@ function manifestsBelow(root: string, listed: readonly string[]): string[] {
   return [...ranks].sort(([a], [b]) => (a < b ? -1 : 1)).map(([folder, rank]) => `${folder}/${MANIFESTS[rank]}`)
 }
 
-async function pluginOf(folder: string, manifest: CapabilityFile, { read, warn }: CapabilityReader): Promise<CapabilityPlugin> {
+async function pluginOf(
+  folder: string,
+  manifest: CapabilityFile,
+  { read, warn }: CapabilityReader,
+): Promise<CapabilityPlugin> {
   const { mcpConfig, appsConfig } = pluginFiles(folder, manifest, warn)
-  return { manifest, mcpConfig: mcpConfig === undefined ? null : await read(mcpConfig), appsConfig: await read(appsConfig) }
+  return {
+    manifest,
+    mcpConfig: mcpConfig === undefined ? null : await read(mcpConfig),
+    appsConfig: await read(appsConfig),
+  }
 }
 
 const INSTRUCTIONS = '/SKILL.md'

@@ -15,9 +15,14 @@ export const capabilityMethods = {
     CapabilityRootsDiscoverParams,
     ({ roots }, { session, host, files, limits, reserve }) => {
       const { capabilityRoots, capabilityRootBytes: rootBytes, capabilityAnswerBytes: answerBytes } = limits
-      if (roots.length > capabilityRoots) throw invalidRequest(`at most ${capabilityRoots} capability roots are looked through at once`)
+      if (roots.length > capabilityRoots)
+        throw invalidRequest(`at most ${capabilityRoots} capability roots are looked through at once`)
       const bounds = {
-        walk: { maxDepth: limits.capabilityDepth, maxDirectories: limits.capabilityDirectories, maxEntries: limits.capabilityEntries },
+        walk: {
+          maxDepth: limits.capabilityDepth,
+          maxDirectories: limits.capabilityDirectories,
+          maxEntries: limits.capabilityEntries,
+        },
         fileBytes: limits.capabilityFileBytes,
         rootBytes,
       }
@@ -29,10 +34,13 @@ export const capabilityMethods = {
         for (const { id, path: root, sandbox } of roots) {
           const outcome = await outcomeOf(async () => {
             if (root.isForeign) throw invalidRequest('it is not on this machine')
-            return host.files(sandbox ? placed(sandbox, session.workspace) : undefined).discover(root.uri, { ...bounds, left })
+            return host
+              .files(sandbox ? placed(sandbox, session.workspace) : undefined)
+              .discover(root.uri, { ...bounds, left })
           })
           const named = { id, path: root.uri }
-          if (typeof outcome === 'string') answer.push({ ...named, ...NOTHING, error: `capability root ${root.uri}: ${outcome}` })
+          if (typeof outcome === 'string')
+            answer.push({ ...named, ...NOTHING, error: `capability root ${root.uri}: ${outcome}` })
           else {
             left = outcome.left
             answer.push({ ...named, ...outcome.found, error: null })

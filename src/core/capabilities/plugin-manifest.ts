@@ -4,18 +4,27 @@ import type { JsonValue } from '../../protocol/json.ts'
 import { pathToUri } from '../../protocol/path-uri.ts'
 
 /** Below a plugin's folder, the one that counts first. */
-export const MANIFESTS: readonly string[] = ['.codex-plugin/plugin.json', '.claude-plugin/plugin.json', '.cursor-plugin/plugin.json']
+export const MANIFESTS: readonly string[] = [
+  '.codex-plugin/plugin.json',
+  '.claude-plugin/plugin.json',
+  '.cursor-plugin/plugin.json',
+]
 
 /** The URIs of a plugin's files; undefined for what it has no file for. */
 export type PluginFiles = { mcpConfig: string | undefined; appsConfig: string }
 
 /** `folder` is a URI without a slash at its end. A member that leads nowhere is told, and is as if it were not there. */
-export function pluginFiles(folder: string, manifest: { path: string; contents: string }, warn: (warning: string) => void): PluginFiles {
+export function pluginFiles(
+  folder: string,
+  manifest: { path: string; contents: string },
+  warn: (warning: string) => void,
+): PluginFiles {
   const { mcpServers, apps } = members(manifest.contents)
   const file = (name: string, value: unknown, usual: string): string => {
     if (typeof value !== 'string') return `${folder}/${usual}`
     const below = partsBelow(value)
-    if (Array.isArray(below)) return folder + below.map((part) => pathToUri(`/${part}`).slice('file://'.length)).join('')
+    if (Array.isArray(below))
+      return folder + below.map((part) => pathToUri(`/${part}`).slice('file://'.length)).join('')
     warn(`passed over ${name} in ${manifest.path}: ${below}`)
     return `${folder}/${usual}`
   }

@@ -2,7 +2,12 @@
  * Codex's configuration of this machine, in the layers that Codex itself would read here. The client joins them to its
  * own; nothing is resolved or joined here, and nothing is told but the keys that it asks for.
  */
-import type { ConfigLayer, ConfigStack, EnvironmentConfig, EnvironmentConfigReadParams } from '../../protocol/environment-config.ts'
+import type {
+  ConfigLayer,
+  ConfigStack,
+  EnvironmentConfig,
+  EnvironmentConfigReadParams,
+} from '../../protocol/environment-config.ts'
 import { internalError, invalidParams, messageOf } from '../../protocol/errors.ts'
 import { pathToUri } from '../../protocol/path-uri.ts'
 import type { ConfigFiles } from './config-files.ts'
@@ -35,8 +40,12 @@ const NOT_FOR_PROJECTS = [
 type Source = { name: string; directory: string; table: TomlTable }
 
 /** Throws for a file that cannot be read or understood: to leave one out might be to leave a restriction out. */
-export async function readEnvironmentConfig(params: EnvironmentConfigReadParams, files: ConfigFiles): Promise<EnvironmentConfig> {
-  if (params.configPaths.length + params.requirementsPaths.length === 0) throw invalidParams('no path of keys is asked for')
+export async function readEnvironmentConfig(
+  params: EnvironmentConfigReadParams,
+  files: ConfigFiles,
+): Promise<EnvironmentConfig> {
+  if (params.configPaths.length + params.requirementsPaths.length === 0)
+    throw invalidParams('no path of keys is asked for')
   try {
     return await readStacks(params, files)
   } catch (error) {
@@ -74,7 +83,10 @@ async function readStacks(
       ...projects.map((source) => named(source, 'project')),
       named(managed, 'legacy managed_config.toml'),
     ]),
-    requirements: stack(keyTree(requirementsPaths), [requirements, { ...managed, table: managedRequirements(managed.table) }]),
+    requirements: stack(keyTree(requirementsPaths), [
+      requirements,
+      { ...managed, table: managedRequirements(managed.table) },
+    ]),
   }
 }
 

@@ -3,7 +3,11 @@ import { isTable, tableOf } from './toml.ts'
 import type { TomlTable } from './toml.ts'
 
 /** A setting, the requirement that follows from it, and what each of its values allows. */
-const DERIVED: readonly { setting: string; requirement: string; allowed: Readonly<Record<string, readonly string[]>> }[] = [
+const DERIVED: readonly {
+  setting: string
+  requirement: string
+  allowed: Readonly<Record<string, readonly string[]>>
+}[] = [
   {
     setting: 'approval_policy',
     requirement: 'allowed_approval_policies',
@@ -53,7 +57,9 @@ function granularPolicy(value: unknown): [TomlTable] | undefined {
   if (!isTable(value) || Object.keys(value).join() !== 'granular') return undefined
   const { granular } = value
   if (!isTable(granular)) return undefined
-  const entries = Object.entries(GRANULAR).map(([key, need]) => [key, granular[key] ?? (need === 'optional' ? false : undefined)] as const)
+  const entries = Object.entries(GRANULAR).map(
+    ([key, need]) => [key, granular[key] ?? (need === 'optional' ? false : undefined)] as const,
+  )
   if (entries.some(([, member]) => typeof member !== 'boolean')) return undefined
   return [tableOf([['granular', tableOf(entries)]])]
 }

@@ -13,7 +13,12 @@ export type ProjectFolder = {
 }
 
 /** From the root of the project down to `cwd`, which is to say in the order of their precedence. */
-export async function projectFolders(cwd: string, codexHome: string, rules: ProjectRules, files: ConfigFiles): Promise<ProjectFolder[]> {
+export async function projectFolders(
+  cwd: string,
+  codexHome: string,
+  rules: ProjectRules,
+  files: ConfigFiles,
+): Promise<ProjectFolder[]> {
   const repository = await repositoryAround(cwd, files)
   const directories = await trustedDirectories(cwd, repository, rules, files)
   const home = (await files.canonicalize(codexHome)) ?? codexHome
@@ -42,7 +47,8 @@ function foldersOf(directory: string, repository: Repository | undefined): [Proj
   ]
 }
 
-const isWithin = (path: string, directory: string): boolean => path === directory || path.startsWith(within(directory, ''))
+const isWithin = (path: string, directory: string): boolean =>
+  path === directory || path.startsWith(within(directory, ''))
 
 async function trustedDirectories(
   cwd: string,

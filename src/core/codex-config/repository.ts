@@ -30,7 +30,10 @@ export async function hasGit(directory: string, files: ConfigFiles): Promise<boo
 export async function repositoryAround(directory: string, files: ConfigFiles): Promise<Repository | undefined> {
   for (const top of upwardFrom(directory)) {
     if (!(await hasGit(top, files))) continue
-    const main = (await files.kindOf(within(top, '.git'))) === 'directory' ? top : await mainCheckout(top, files).catch(() => undefined)
+    const main =
+      (await files.kindOf(within(top, '.git'))) === 'directory'
+        ? top
+        : await mainCheckout(top, files).catch(() => undefined)
     return main === undefined ? undefined : { top, main }
   }
   return undefined

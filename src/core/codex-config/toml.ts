@@ -34,7 +34,8 @@ export async function parseToml(text: string, file: string): Promise<TomlTable> 
 
 /** The library takes what Codex's reader, which gets it next, would refuse with everything else in the answer. */
 function refuseExcess(value: unknown, file: string, depth: number): void {
-  if (typeof value === 'bigint' && BigInt.asIntN(64, value) !== value) throw new Error(`${file}: an integer is beyond 64 bits`)
+  if (typeof value === 'bigint' && BigInt.asIntN(64, value) !== value)
+    throw new Error(`${file}: an integer is beyond 64 bits`)
   const members = Array.isArray(value) ? value : isTable(value) ? Object.values(value) : undefined
   if (members === undefined) return
   if (depth > MAX_DEPTH) throw new Error(`${file}: values are nested too deeply`)

@@ -41,8 +41,18 @@ const attachTo = (...args: string[]): Started => {
 }
 
 const example: ListedProcess = {
-  run: 7, processId: 'p', client: 'codex', session: 'abcdefgh', attached: true, argv: ['sh', '-c', 'echo "a b"'], cwd: '/', tty: false, pid: 4711,
-  state: 'running', exitCode: null, startedAtMs: 1_000_000,
+  run: 7,
+  processId: 'p',
+  client: 'codex',
+  session: 'abcdefgh',
+  attached: true,
+  argv: ['sh', '-c', 'echo "a b"'],
+  cwd: '/',
+  tty: false,
+  pid: 4711,
+  state: 'running',
+  exitCode: null,
+  startedAtMs: 1_000_000,
 }
 
 test('ps shows a table of what runs and what is over, in order', async () => {
@@ -58,37 +68,81 @@ test('ps shows a table of what runs and what is over, in order', async () => {
   assert.match(rows[1] as string, /^2 +running +\d+ +yes +exec-server-cli /)
   assert.match(rows[2] as string, /^3 +3 +\d+ +no +exec-server-cli \(gone\) /)
   const listed = JSON.parse((await devbox('ps', '--json')).stdout) as ListedProcess[]
-  assert.equal(listed.map(({ run, state, exitCode }) => [run, state, exitCode]), [[1, 'running', null], [2, 'running', null], [3, 'closed', 3]])
+  assert.equal(
+    listed.map(({ run, state, exitCode }) => [run, state, exitCode]),
+    [
+      [1, 'running', null],
+      [2, 'running', null],
+      [3, 'closed', 3],
+    ],
+  )
 })
 
 test('the table is as wide as its terminal, and shows nothing that could move the cursor', () => {
-  const table = processTable([example, { ...example, client: '\x1b[2J', state: 'exited', exitCode: 0, argv: ['\x1b]0;x\x07'], pid: null }], 1_061_000, 60)
-  assert.equal(table.split('\n').map((line) => line.trimEnd()), [
-    'RUN  STATE    PID   TTY  CLIENT   AGE  COMMAND',
-    `7    running  4711  no   codex    1m   sh -c 'echo "a b"'`,
-    `7    0+       -     no   \\x1b[2J  1m   $'\\x1b]0;x\\x07'`,
-    '',
-  ])
-  assert.ok(processTable([example], 0, 30).split('\n').every((line) => line.length <= 30))
+  const table = processTable(
+    [example, { ...example, client: '\x1b[2J', state: 'exited', exitCode: 0, argv: ['\x1b]0;x\x07'], pid: null }],
+    1_061_000,
+    60,
+  )
+  assert.equal(
+    table.split('\n').map((line) => line.trimEnd()),
+    [
+      'RUN  STATE    PID   TTY  CLIENT   AGE  COMMAND',
+      `7    running  4711  no   codex    1m   sh -c 'echo "a b"'`,
+      `7    0+       -     no   \\x1b[2J  1m   $'\\x1b]0;x\\x07'`,
+      '',
+    ],
+  )
+  assert.ok(
+    processTable([example], 0, 30)
+      .split('\n')
+      .every((line) => line.length <= 30),
+  )
 })
 
 test('an age is told by its largest unit, and is never below zero', () => {
-  assert.equal([-5000, 0, 59_999, 60_000, 3_599_999, 3_600_000, 86_399_999, 86_400_000 * 400].map(ageOf), ['0s', '0s', '59s', '1m', '59m', '1h', '23h', '400d'])
+  assert.equal([-5000, 0, 59_999, 60_000, 3_599_999, 3_600_000, 86_399_999, 86_400_000 * 400].map(ageOf), [
+    '0s',
+    '0s',
+    '59s',
+    '1m',
+    '59m',
+    '1h',
+    '23h',
+    '400d',
+  ])
 })
 
 test('arguments that cannot be followed exit 2 with one line on stderr', async () => {
-  const bad = [['ps', 'x'], ['ps', '--bogus'], ['attach'], ['attach', '1', '2'], ['attach', 'x'], ['attach', '0'], ['kill'], ['kill', 'one'], ['kill', '-s', 'NONE', '1'], ['kill', '--grace', '-1', '1'], ['kill', '-s', 'INT', '--grace', '1', '1']]
+  const bad = [
+    ['ps', 'x'],
+    ['ps', '--bogus'],
+    ['attach'],
+    ['attach', '1', '2'],
+    ['attach', 'x'],
+    ['attach', '0'],
+    ['kill'],
+    ['kill', 'one'],
+    ['kill', '-s', 'NONE', '1'],
+    ['kill', '--grace', '-1', '1'],
+    ['kill', '-s', 'INT', '--grace', '1', '1'],
+  ]
   for (const args of bad) {
     const { code, stdout, stderr } = await call(args)
     assert.is(code, 2, args.join(' '))
     assert.is(stdout, '')
     assert.match(stderr, /^error: [^\n]+\n$/)
   }
-  for (const word of ['ps', 'attach', 'kill']) assert.match((await call([word, '--help'])).stdout, new RegExp(`^Usage: exec-server ${word} `, 'm'))
+  for (const word of ['ps', 'attach', 'kill'])
+    assert.match((await call([word, '--help'])).stdout, new RegExp(`^Usage: exec-server ${word} `, 'm'))
 })
 
 test('who attaches sees what was written before and what comes, writes to it, and has its exit code', async () => {
-  const owner = await begun(['sh', '-c', 'echo before; echo problem >&2; while read x; do echo "got $x"; [ "$x" = end ] && exit 5; done'])
+  const owner = await begun([
+    'sh',
+    '-c',
+    'echo before; echo problem >&2; while read x; do echo "got $x"; [ "$x" = end ] && exit 5; done',
+  ])
   const other = attachTo('1')
   await eventually(() => other.stdout().includes('before\n'), 20_000, 'what was before')
   other.child.stdin.write('one\n')
@@ -115,7 +169,10 @@ test('the end of our stdin, or of ourselves, is not that of the process', async 
 })
 
 test('a run that there is not exits 255, and 1 where it was to be killed', async () => {
-  for (const [word, expected] of [['attach', 255], ['kill', 1]] as const) {
+  for (const [word, expected] of [
+    ['attach', 255],
+    ['kill', 1],
+  ] as const) {
     const { code, stderr } = await devbox(word, '99')
     assert.is(code, expected)
     assert.match(stderr, /^exec-server: there is no run 99[^\n]*\n$/)
@@ -136,7 +193,11 @@ test('kill asks first, ends what does not heed it, with all that it started, and
 })
 
 test('kill sends a signal by any of its names, to several, and says which are not there', async () => {
-  const trapping = ['bash', '-c', 'for s in INT USR1 HUP; do trap "echo got $s" $s; done; echo ready; while :; do sleep 0.02; done']
+  const trapping = [
+    'bash',
+    '-c',
+    'for s in INT USR1 HUP; do trap "echo got $s" $s; done; echo ready; while :; do sleep 0.02; done',
+  ]
   const all = [await begun(trapping), await begun(trapping)]
   const both = async (signal: string, shows: string): Promise<void> => {
     assert.is((await devbox('kill', '-s', signal, '1', '2')).code, 0)
@@ -164,7 +225,15 @@ test('output that is no longer kept is passed over', async () => {
 if (!isDeno)
   test('a terminal is joined by another: its size, its keys, and Ctrl-P Ctrl-Q to leave it', async () => {
     if (!hasProgram('tmux')) return console.log('(not shown here: there is no tmux)')
-    const owner = await begun(['bash', '--norc', '-c', 'trap "stty size" WINCH; echo "ready $$"; while :; do read -t 0.1 x && echo "got $x"; [ "$x" = end ] && exit 6; done'], ['-t'])
+    const owner = await begun(
+      [
+        'bash',
+        '--norc',
+        '-c',
+        'trap "stty size" WINCH; echo "ready $$"; while :; do read -t 0.1 x && echo "got $x"; [ "$x" = end ] && exit 6; done',
+      ],
+      ['-t'],
+    )
     const pid = Number(/ready (\d+)/.exec(owner.stdout())?.[1])
     const command = serverCommand(['attach', '--url', server.url, '1']).flat()
     const screen = openScreen(command)

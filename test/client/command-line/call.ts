@@ -55,7 +55,10 @@ export function begin(command: readonly string[], env: NodeJS.ProcessEnv = proce
 }
 
 /** Calls it with these arguments and an empty stdin. */
-export async function call(args: readonly string[], { env, input = '' }: { env?: NodeJS.ProcessEnv; input?: string | Uint8Array } = {}): Promise<Ended> {
+export async function call(
+  args: readonly string[],
+  { env, input = '' }: { env?: NodeJS.ProcessEnv; input?: string | Uint8Array } = {},
+): Promise<Ended> {
   const { child, ended } = begin(serverCommand(args).flat(), env)
   child.stdin.end(input)
   return ended

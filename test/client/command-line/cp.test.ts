@@ -1,6 +1,16 @@
 /** `exec-server cp`. The devbox is this machine, so that both sides can be looked at. */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -41,7 +51,16 @@ test('paths with a colon before them are on the devbox', () => {
 })
 
 test('arguments that cannot be followed exit 2 with one line on stderr', async () => {
-  for (const args of [[], ['a'], [':/a'], ['a', 'b'], ['a', 'b', ':/c', 'd'], ['a', ':b'], ['a', ''], ['--bogus', 'a', ':/b']]) {
+  for (const args of [
+    [],
+    ['a'],
+    [':/a'],
+    ['a', 'b'],
+    ['a', 'b', ':/c', 'd'],
+    ['a', ':b'],
+    ['a', ''],
+    ['--bogus', 'a', ':/b'],
+  ]) {
     const { code, stdout, stderr } = await call(['cp', ...args])
     assert.is(code, 2, args.join(' '))
     assert.is(stdout, '')
@@ -107,7 +126,10 @@ test('what cannot be copied is told, and the rest is copied', async () => {
   symlinkSync('nowhere', at('tree', 'dangling'))
   symlinkSync('.', at('tree', 'up'))
   spawnSync('mkfifo', [at('tree', 'fifo')])
-  for (const [source, destination] of [[at('tree'), there('one')], [there('tree'), at('two')]] as const) {
+  for (const [source, destination] of [
+    [at('tree'), there('one')],
+    [there('tree'), at('two')],
+  ] as const) {
     const { code, stderr } = await cp('-r', source, destination)
     assert.is(code, 1)
     // A server does not list links that lead nowhere.
@@ -127,14 +149,20 @@ test('a source that is not there or is a directory is an error, and the others a
   for (const side of [at, there]) {
     const { code, stderr } = await cp(side('nothing'), side('directory'), side('a'), there('into'))
     assert.is(code, 1)
-    assert.match(stderr, /^exec-server: \S+nothing: No such file or directory\nexec-server: \S+directory is a directory; -r copies it\n$/)
+    assert.match(
+      stderr,
+      /^exec-server: \S+nothing: No such file or directory\nexec-server: \S+directory is a directory; -r copies it\n$/,
+    )
     assert.is(readFileSync(at('into', 'a'), 'utf8'), 'a')
     rmSync(at('into', 'a'))
   }
 })
 
 test('a file that breaks off is removed, on either side', async () => {
-  for (const [source, destination] of [['/dev/zero', there('up')], [there('endless'), at('down')]] as const) {
+  for (const [source, destination] of [
+    ['/dev/zero', there('up')],
+    [there('endless'), at('down')],
+  ] as const) {
     // As large as it says, and of no size on the disk.
     if (source !== '/dev/zero') execFileSync('truncate', ['-s', '200G', at('endless')])
     const { child, ended, stop } = begin(serverCommand(['cp', '--url', server.url, source, destination]).flat())
@@ -176,7 +204,11 @@ test('a server that refuses is quoted in one line', async () => {
   const strict = await startServer(['--require-sandbox'])
   try {
     writeFileSync(at('a'), 'a')
-    for (const args of [[at('a'), there('b')], [there('a'), at('b')], [there('a'), there('b')]]) {
+    for (const args of [
+      [at('a'), there('b')],
+      [there('a'), at('b')],
+      [there('a'), there('b')],
+    ]) {
       const { code, stderr } = await call(['cp', '--url', strict.url, ...args])
       assert.is(code, 1)
       assert.match(stderr, /^exec-server: [^\n]*sandbox[^\n]*\n$/)

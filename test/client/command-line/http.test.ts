@@ -35,7 +35,17 @@ test.before(async () => {
     }
     const pieces: Buffer[] = []
     request.on('data', (piece: Buffer) => pieces.push(piece))
-    request.on('end', () => response.end(JSON.stringify({ method, url, type: headers['content-type'], agent: headers['x-agent'], body: Buffer.concat(pieces).toString(headers['content-type'] === 'x/y' ? 'hex' : 'utf8') })))
+    request.on('end', () =>
+      response.end(
+        JSON.stringify({
+          method,
+          url,
+          type: headers['content-type'],
+          agent: headers['x-agent'],
+          body: Buffer.concat(pieces).toString(headers['content-type'] === 'x/y' ? 'hex' : 'utf8'),
+        }),
+      ),
+    )
   })
   await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve))
   web.unref()
@@ -58,19 +68,40 @@ test('the body of the answer is on stdout, and any status is fine', async () => 
 })
 
 test('method, headers and body are what they are asked to be', async () => {
-  assert.equal(await asked('-X', 'DELETE', '-H', 'X-Agent: me', `${origin}/`), { method: 'DELETE', url: '/', agent: 'me', body: '' })
-  assert.equal(await asked('-d', 'a=1', `${origin}/`), { method: 'POST', url: '/', type: 'application/x-www-form-urlencoded', body: 'a=1' })
+  assert.equal(await asked('-X', 'DELETE', '-H', 'X-Agent: me', `${origin}/`), {
+    method: 'DELETE',
+    url: '/',
+    agent: 'me',
+    body: '',
+  })
+  assert.equal(await asked('-d', 'a=1', `${origin}/`), {
+    method: 'POST',
+    url: '/',
+    type: 'application/x-www-form-urlencoded',
+    body: 'a=1',
+  })
   writeFileSync(join(folder, 'body'), Uint8Array.of(0, 10, 255))
-  assert.equal(await asked('-X', 'PUT', '-H', 'content-type: x/y', '-d', `@${join(folder, 'body')}`, `${origin}/`), { method: 'PUT', url: '/', type: 'x/y', body: '000aff' })
+  assert.equal(await asked('-X', 'PUT', '-H', 'content-type: x/y', '-d', `@${join(folder, 'body')}`, `${origin}/`), {
+    method: 'PUT',
+    url: '/',
+    type: 'x/y',
+    body: '000aff',
+  })
   const { stdout } = await call(['http', '--url', server.url, '-d', '@-', `${origin}/`], { input: 'from stdin\n' })
   assert.match(stdout, /"body":"from stdin\\n"/)
 })
 
 test('the head comes first where it is asked for, and redirects are followed unless they are not to be', async () => {
-  assert.match((await http('-i', `${origin}/missing`)).stdout, /^HTTP 404[^\r\n]*\r\n(?:[^\r\n]+\r\n)*x-why: gone\r\n(?:[^\r\n]+\r\n)*\r\nnot here\n$/)
+  assert.match(
+    (await http('-i', `${origin}/missing`)).stdout,
+    /^HTTP 404[^\r\n]*\r\n(?:[^\r\n]+\r\n)*x-why: gone\r\n(?:[^\r\n]+\r\n)*\r\nnot here\n$/,
+  )
   assert.match((await http('-L', `${origin}/moved`)).stdout, /"url":"\/echo"/)
   assert.match((await http(`${origin}/moved`)).stdout, /"url":"\/echo"/)
-  assert.match((await http('-i', '--no-follow', `${origin}/moved`)).stdout, /^HTTP 302[^]*location: \/echo[^]*\r\n\r\nmoved\n$/)
+  assert.match(
+    (await http('-i', '--no-follow', `${origin}/moved`)).stdout,
+    /^HTTP 302[^]*location: \/echo[^]*\r\n\r\nmoved\n$/,
+  )
 })
 
 test('a large body comes whole, to a file, a pipe, and a slow reader', async () => {
@@ -86,7 +117,14 @@ test('a large body comes whole, to a file, a pipe, and a slow reader', async () 
 
 test('a reader who leaves early ends it with 141', async () => {
   const command = serverCommand(['http', '--url', server.url, `${origin}/large`]).flat()
-  const { stdout } = await begin(['bash', '--norc', '-c', '"$@" | head -c 10 | wc -c; echo ${PIPESTATUS[0]}', 'bash', ...command]).ended
+  const { stdout } = await begin([
+    'bash',
+    '--norc',
+    '-c',
+    '"$@" | head -c 10 | wc -c; echo ${PIPESTATUS[0]}',
+    'bash',
+    ...command,
+  ]).ended
   assert.is(stdout.replace(/ /g, ''), '10\n141\n')
 })
 
@@ -118,7 +156,17 @@ test('a devbox that cannot be reached exits 255', async () => {
 })
 
 test('arguments that cannot be followed exit 2 with one line on stderr', async () => {
-  for (const args of [[], ['x'], ['ftp://x'], ['http://'], ['http://x', 'http://y'], ['-H', 'none', 'http://x'], ['-H', 'a b: c', 'http://x'], ['-L', '--no-follow', 'http://x'], ['--bogus', 'http://x']]) {
+  for (const args of [
+    [],
+    ['x'],
+    ['ftp://x'],
+    ['http://'],
+    ['http://x', 'http://y'],
+    ['-H', 'none', 'http://x'],
+    ['-H', 'a b: c', 'http://x'],
+    ['-L', '--no-follow', 'http://x'],
+    ['--bogus', 'http://x'],
+  ]) {
     const { code, stdout, stderr } = await call(['http', ...args])
     assert.is(code, 2, args.join(' '))
     assert.is(stdout, '')

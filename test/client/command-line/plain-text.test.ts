@@ -3,10 +3,35 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { plainText, shellWord } from '../../../src/client/command-line/plain-text.ts'
 
-const words = ['plain', 'a-b_c=d:e,f./%@+', '', ' ', 'a b', "it's", '"', '\\', '$HOME', '*', 'é→😀', 'a\nb', "\x1b[2J'\\", '\x7f', '\t', "x'\ny\\n"]
+const words = [
+  'plain',
+  'a-b_c=d:e,f./%@+',
+  '',
+  ' ',
+  'a b',
+  "it's",
+  '"',
+  '\\',
+  '$HOME',
+  '*',
+  'é→😀',
+  'a\nb',
+  "\x1b[2J'\\",
+  '\x7f',
+  '\t',
+  "x'\ny\\n",
+]
 
 test('a shell reads back what is shown of an argument', () => {
-  for (const word of words) assert.is(execFileSync('bash', ['--norc', '-c', `printf %s ${shellWord(word)}`], { encoding: 'utf8', env: { LC_ALL: 'C.UTF-8' } }), word, word)
+  for (const word of words)
+    assert.is(
+      execFileSync('bash', ['--norc', '-c', `printf %s ${shellWord(word)}`], {
+        encoding: 'utf8',
+        env: { LC_ALL: 'C.UTF-8' },
+      }),
+      word,
+      word,
+    )
 })
 
 test('nothing that is shown moves a cursor or turns the direction of text', () => {

@@ -48,7 +48,17 @@ async function started(command: readonly string[], body: (started: Started) => P
 }
 
 test('arguments that cannot be followed exit 2 with one line on stderr', async () => {
-  const bad = [[], ['-t'], ['--bogus', 'x'], ['--url'], ['--url', 'ws://x', '--env', 'y', 'z'], ['--bearer-token-file', 'x', 'y'], ['--cwd', 'here', 'ls'], ['--env-var', '=x', 'ls'], ['-t', '-t', 'ls']]
+  const bad = [
+    [],
+    ['-t'],
+    ['--bogus', 'x'],
+    ['--url'],
+    ['--url', 'ws://x', '--env', 'y', 'z'],
+    ['--bearer-token-file', 'x', 'y'],
+    ['--cwd', 'here', 'ls'],
+    ['--env-var', '=x', 'ls'],
+    ['-t', '-t', 'ls'],
+  ]
   for (const args of bad) {
     const { code, stdout, stderr } = await call(['run', ...args])
     assert.is(code, 2, args.join(' '))
@@ -61,7 +71,8 @@ test('--help is on stdout, and the list of commands in that of the server', asyn
   assert.match((await call(['run', '--help'])).stdout, /^Usage: exec-server run /m)
   assert.match((await call(['exec-server', 'run', '-h'])).stdout, /^Usage: exec-server run /m)
   const { stdout } = await call(['--help'])
-  for (const word of ['run', 'ps', 'attach', 'kill', 'cp', 'http']) assert.match(stdout, new RegExp(`exec-server ${word} `))
+  for (const word of ['run', 'ps', 'attach', 'kill', 'cp', 'http'])
+    assert.match(stdout, new RegExp(`exec-server ${word} `))
 })
 
 test('a devbox that cannot be had exits 255 with one line on stderr, and runs nothing here', async () => {
@@ -77,7 +88,9 @@ test('a devbox that cannot be had exits 255 with one line on stderr, and runs no
     [['--url', server.url, '--bearer-token-file', join(folder, 'missing')], {}],
   ]
   for (const [options, env] of cases) {
-    const { code, stdout, stderr } = await call(['run', ...options, '--', 'touch', mark], { env: { ...process.env, CODEX_HOME: home, ...env } })
+    const { code, stdout, stderr } = await call(['run', ...options, '--', 'touch', mark], {
+      env: { ...process.env, CODEX_HOME: home, ...env },
+    })
     assert.is(code, 255, options.join(' '))
     assert.is(stdout, '')
     assert.match(stderr, /^exec-server: [^\n]+\n$/)
@@ -108,7 +121,11 @@ test('a token is sent to the server that asks for it', async () => {
   writeFileSync(token, 'a-token-of-some-length-0123456789\n')
   const guarded = await startServer(['--ws-auth', 'capability-token', '--ws-token-file', token])
   try {
-    assert.equal(await call(['run', '--url', guarded.url, '--bearer-token-file', token, 'echo', 'hi']), { code: 0, stdout: 'hi\n', stderr: '' })
+    assert.equal(await call(['run', '--url', guarded.url, '--bearer-token-file', token, 'echo', 'hi']), {
+      code: 0,
+      stdout: 'hi\n',
+      stderr: '',
+    })
     const { code, stderr } = await call(['run', '--url', guarded.url, 'echo', 'hi'])
     assert.is(code, 255)
     assert.match(stderr, /^exec-server: [^\n]*401[^\n]*\n$/)
@@ -121,12 +138,16 @@ test('environments are found as Codex finds them, and the default is this machin
   const home = mkdtempSync(join(folder, 'home-'))
   const env = { ...process.env, CODEX_HOME: home, CODEX_EXEC_SERVER_URL: server.url }
   const whose = ['sh', '-c', 'echo $PPID']
-  const parent = async (args: string[], env: NodeJS.ProcessEnv): Promise<number> => Number((await call(['run', ...args, '--', ...whose], { env })).stdout)
+  const parent = async (args: string[], env: NodeJS.ProcessEnv): Promise<number> =>
+    Number((await call(['run', ...args, '--', ...whose], { env })).stdout)
   assert.is(await parent([], env), server.child.pid)
   const { CODEX_EXEC_SERVER_URL: _, ...without } = env
   const here = await parent([], without)
   assert.ok(here > 0 && here !== server.child.pid)
-  writeFileSync(join(home, 'environments.toml'), `default = "box"\n[[environments]]\nid = "box"\nurl = "${server.url}"\n`)
+  writeFileSync(
+    join(home, 'environments.toml'),
+    `default = "box"\n[[environments]]\nid = "box"\nurl = "${server.url}"\n`,
+  )
   assert.is(await parent([], without), server.child.pid)
   assert.is.not(await parent(['--env', 'local'], without), server.child.pid)
 })
@@ -144,7 +165,10 @@ test('a connection that is lost comes back, and not a byte of output or input is
       running.child.stdin.end()
       const { code, stdout, stderr } = await running.ended
       assert.is(code, 9)
-      assert.is(stdout, `${'x'.repeat(4_000_000)}\n${Array.from({ length: 8 }, (_, index) => `line ${index}\n`).join('')}`)
+      assert.is(
+        stdout,
+        `${'x'.repeat(4_000_000)}\n${Array.from({ length: 8 }, (_, index) => `line ${index}\n`).join('')}`,
+      )
       assert.is(stderr, '')
       assert.ok(proxy.connections > 3)
     } finally {
@@ -156,29 +180,47 @@ test('Ctrl-C twice gives up a connection that does not come back', async () => {
   const mortal = await startServer()
   await started([...runPrefix(mortal.url), 'sh', '-c', 'echo ready; exec sleep 1000'], async ({ child, ended }) => {
     mortal.child.kill('SIGKILL')
-    await eventually(async () => {
-      // Deno's own kill works once.
-      process.kill(child.pid as number, 'SIGINT')
-      return (await Promise.race([ended, sleep(100)])) !== undefined
-    }, 10_000, 'the end')
+    await eventually(
+      async () => {
+        // Deno's own kill works once.
+        process.kill(child.pid as number, 'SIGINT')
+        return (await Promise.race([ended, sleep(100)])) !== undefined
+      },
+      10_000,
+      'the end',
+    )
     assert.equal(await ended, { code: 130, stdout: 'ready\n', stderr: '' })
   })
 })
 
 test('a signal ends it although something that ignores it holds the output', () =>
-  started([...runPrefix(server.url), 'sh', '-c', '(trap "" INT; sleep 1000) & echo $!; wait'], async ({ child, ended, stdout }) => {
-    child.kill('SIGINT')
-    assert.is((await ended).code, 130)
-    await eventually(() => !isAlive(Number(stdout())), 5000, 'the end of what was left')
-  }))
+  started(
+    [...runPrefix(server.url), 'sh', '-c', '(trap "" INT; sleep 1000) & echo $!; wait'],
+    async ({ child, ended, stdout }) => {
+      child.kill('SIGINT')
+      assert.is((await ended).code, 130)
+      await eventually(() => !isAlive(Number(stdout())), 5000, 'the end of what was left')
+    },
+  ))
 
 test('nothing of the command is left when a signal has ended us', async () => {
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
-    await started([...runPrefix(server.url), 'sh', '-c', 'setsid sleep 1000 & echo $! $$; wait'], async ({ child, ended, stdout }) => {
-      child.kill(signal)
-      await ended
-      await eventually(() => stdout().trim().split(' ').every((pid) => !isAlive(Number(pid))), 5000, 'the end of all')
-    })
+    await started(
+      [...runPrefix(server.url), 'sh', '-c', 'setsid sleep 1000 & echo $! $$; wait'],
+      async ({ child, ended, stdout }) => {
+        child.kill(signal)
+        await ended
+        await eventually(
+          () =>
+            stdout()
+              .trim()
+              .split(' ')
+              .every((pid) => !isAlive(Number(pid))),
+          5000,
+          'the end of all',
+        )
+      },
+    )
   }
 })
 
@@ -189,14 +231,19 @@ unlessDeno('a reader of stdout who has stopped keeps us from nothing', () =>
     child.stdout.pause()
     const remote = Number.parseInt(stdout())
     // Until everything on the way is full.
-    await eventually(() => /^\s*State:\s+S/m.test(readFileSync(`/proc/${remote}/status`, 'utf8')), 20_000, 'a command that waits')
+    await eventually(
+      () => /^\s*State:\s+S/m.test(readFileSync(`/proc/${remote}/status`, 'utf8')),
+      20_000,
+      'a command that waits',
+    )
     child.kill('SIGTERM')
     await eventually(() => !isAlive(remote), 5000, 'the end of the command')
     // What it wrote is kept for the reader, until one does not want to wait for that any more.
     await eventually(() => !child.kill('SIGTERM') || child.signalCode !== null, 5000, 'our end')
     child.stdout.resume()
     assert.is((await ended).code, 143)
-  }))
+  }),
+)
 
 test('a full disk is an error of one line, and ends the command', async () => {
   const { code, stderr } = await begin(['sh', '-c', '"$@" >/dev/full', 'sh', ...runPrefix(server.url), 'yes']).ended
@@ -205,7 +252,10 @@ test('a full disk is an error of one line, and ends the command', async () => {
 })
 
 test('a terminal without one here has the usual size, gets what is piped, and Ctrl-D at the end of it', async () => {
-  const { code, stdout } = await call(['run', '--url', server.url, '-t', '--', 'sh', '-c', 'stty -echo; stty size; cat; exit 6'], { input: 'one\ntwo' })
+  const { code, stdout } = await call(
+    ['run', '--url', server.url, '-t', '--', 'sh', '-c', 'stty -echo; stty size; cat; exit 6'],
+    { input: 'one\ntwo' },
+  )
   assert.is(code, 6)
   assert.is(stdout.replaceAll('two', '').replace(/\^D\x08\x08/g, ''), '24 80\r\none\r\n')
   assert.match(stdout, /two/)
@@ -218,12 +268,24 @@ for (const subject of subjects.filter(({ isOurs }) => !isOurs)) {
     try {
       const prefix = runPrefix(codex.url)
       const script = async (text: string) => begin(['bash', '--norc', '-c', text, 'bash', ...prefix]).ended
-      assert.equal(await script('"$@" sh -c "echo hi; echo err >&2; exit 3" </dev/null'), { code: 3, stdout: 'hi\n', stderr: 'err\n' })
+      assert.equal(await script('"$@" sh -c "echo hi; echo err >&2; exit 3" </dev/null'), {
+        code: 3,
+        stdout: 'hi\n',
+        stderr: 'err\n',
+      })
       assert.equal(await script(': | "$@" cat'), { code: 0, stdout: '', stderr: '' })
       assert.equal(await script('"$@" no-such-program </dev/null 2>/dev/null'), { code: 127, stdout: '', stderr: '' })
-      assert.equal(await script('"$@" head -c 20000000 /dev/zero </dev/null | { sleep 0.5; wc -c; }'), { code: 0, stdout: '20000000\n', stderr: '' })
+      assert.equal(await script('"$@" head -c 20000000 /dev/zero </dev/null | { sleep 0.5; wc -c; }'), {
+        code: 0,
+        stdout: '20000000\n',
+        stderr: '',
+      })
       if (!subject.faults.has('noStdin')) {
-        assert.equal(await script(`echo one | "$@" sh -c 'read x; echo "got $x"'`), { code: 0, stdout: 'got one\n', stderr: '' })
+        assert.equal(await script(`echo one | "$@" sh -c 'read x; echo "got $x"'`), {
+          code: 0,
+          stdout: 'got one\n',
+          stderr: '',
+        })
         const { code, stdout, stderr } = await script(`echo one | "$@" sh -c 'timeout 2 cat; true'`)
         assert.equal([code, stdout], [0, 'one\n'])
         assert.match(stderr, /^exec-server: stdin has ended, which this server cannot tell the command[^\n]*\n$/)
@@ -262,12 +324,19 @@ inTmux('the terminal is as before when a signal has ended us, or the connection 
     const ends: [RegExp, () => void | Promise<void>, string[]][] = [
       [/\[exit code 143\]\n\[terminal as before\]/, () => void process.kill(pid(), 'SIGTERM'), ['sleep', '1000']],
       // It minds no hangup, and its terminal is gone all the same.
-      [/\[exit code 129\]\n\[terminal as before\]/, () => void process.kill(pid(), 'SIGHUP'), ['sh', '-c', 'trap "" HUP; echo ready; sleep 1000; sleep 1000']],
+      [
+        /\[exit code 129\]\n\[terminal as before\]/,
+        () => void process.kill(pid(), 'SIGHUP'),
+        ['sh', '-c', 'trap "" HUP; echo ready; sleep 1000; sleep 1000'],
+      ],
       [/\[exit code 127\]\n\[terminal as before\]/, () => {}, ['no-such-program']],
     ]
     const pid = (): number => Number(readFileSync(file, 'utf8'))
     for (const [shows, end, command] of ends) {
-      const screen = openScreen([...prefix, ...(command[0] === 'sleep' ? ['sh', '-c', 'echo ready; exec "$@"', 'sh', ...command] : command)])
+      const screen = openScreen([
+        ...prefix,
+        ...(command[0] === 'sleep' ? ['sh', '-c', 'echo ready; exec "$@"', 'sh', ...command] : command),
+      ])
       if (command[0] !== 'no-such-program') await screen.until(/ready/)
       await end()
       await screen.until(shows)
@@ -276,18 +345,24 @@ inTmux('the terminal is as before when a signal has ended us, or the connection 
     const screen = openScreen([...prefix, 'sh', '-c', 'stty raw -echo; printf "ready\\r\\n"; exec sleep 1000'])
     await screen.until(/ready/)
     proxy.close()
-    await eventually(async () => {
-      if (/\[exit code 130\]\n\[terminal as before\]/.test(screen.text())) return true
-      screen.keys('C-c')
-      return false
-    }, 10_000, 'the end')
+    await eventually(
+      async () => {
+        if (/\[exit code 130\]\n\[terminal as before\]/.test(screen.text())) return true
+        screen.keys('C-c')
+        return false
+      },
+      10_000,
+      'the end',
+    )
     screen.end()
   }),
 )
 
 inTmux('a terminal that is stopped from outside is lent back, and taken again', async () => {
   const file = join(folder, 'pid')
-  const screen = openScreen(['env', 'PS1=$ ', 'bash', '--norc', '--noprofile', '-i'], { RUN: runPrefix(server.url, ['-t']).join(' ') })
+  const screen = openScreen(['env', 'PS1=$ ', 'bash', '--norc', '--noprofile', '-i'], {
+    RUN: runPrefix(server.url, ['-t']).join(' '),
+  })
   await screen.until(/^\$/m)
   screen.type(`sh -c 'echo $$ > ${file}; exec $RUN sh -c "echo ready; cat"'\n`)
   await screen.until(/^ready/m)

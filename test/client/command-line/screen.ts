@@ -9,10 +9,14 @@ import { sleep } from '../../support/server.ts'
 const socket = join(tmpdir(), `exec-server-test-${process.pid}.tmux`)
 let count = 0
 
-export const hasProgram = (name: string): boolean => spawnSync('sh', ['-c', `command -v ${name}`], { stdio: 'ignore' }).status === 0
+export const hasProgram = (name: string): boolean =>
+  spawnSync('sh', ['-c', `command -v ${name}`], { stdio: 'ignore' }).status === 0
 
 function tmux(...args: string[]): string {
-  return execFileSync('tmux', ['-S', socket, '-f', '/dev/null', ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  return execFileSync('tmux', ['-S', socket, '-f', '/dev/null', ...args], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
 }
 
 export function endScreens(): void {
@@ -50,13 +54,32 @@ export function openScreen(command: readonly string[], env: Readonly<Record<stri
   }
   const name = `s${++count}`
   const variables = Object.entries({ LC_ALL: 'C.UTF-8', ...env }).flatMap(([key, value]) => ['-e', `${key}=${value}`])
-  tmux('new-session', '-d', '-s', name, '-x', '80', '-y', '24', ...variables, '--', 'sh', '-c', WRAPPER, 'sh', ...command)
+  tmux(
+    'new-session',
+    '-d',
+    '-s',
+    name,
+    '-x',
+    '80',
+    '-y',
+    '24',
+    ...variables,
+    '--',
+    'sh',
+    '-c',
+    WRAPPER,
+    'sh',
+    ...command,
+  )
   const text = (): string => tmux('capture-pane', '-p', '-e', '-t', name)
   return {
     keys: (...names) => void tmux('send-keys', '-t', name, ...names),
     type: (typed) => void tmux('send-keys', '-t', name, '-l', typed),
     paste(pasted) {
-      execFileSync('tmux', ['-S', socket, 'load-buffer', '-b', name, '-'], { input: pasted, stdio: ['pipe', 'ignore', 'pipe'] })
+      execFileSync('tmux', ['-S', socket, 'load-buffer', '-b', name, '-'], {
+        input: pasted,
+        stdio: ['pipe', 'ignore', 'pipe'],
+      })
       tmux('paste-buffer', '-d', '-b', name, '-t', name)
     },
     resize: (columns, rows) => void tmux('resize-window', '-t', name, '-x', String(columns), '-y', String(rows)),

@@ -63,36 +63,82 @@ const cases: Case[] = [
   { title: 'exit code 126', script: '"$@" /etc/passwd 2>/dev/null' },
   { title: 'exit code 127', script: '"$@" no-such-program 2>/dev/null', onDeno: true },
   { title: 'exit code 255', script: '"$@" sh -c "exit 255"' },
-  ...[2, 6, 9, 15].map((signal) => ({ title: `killed by signal ${signal}`, script: `{ "$@" sh -c 'ulimit -c 0; kill -${signal} $$'; } 2>/dev/null; echo $?` })),
+  ...[2, 6, 9, 15].map((signal) => ({
+    title: `killed by signal ${signal}`,
+    script: `{ "$@" sh -c 'ulimit -c 0; kill -${signal} $$'; } 2>/dev/null; echo $?`,
+  })),
   { title: 'output without a new line', script: '"$@" printf abc' },
   { title: 'no output at all', script: '"$@" true; "$@" true </dev/null' },
-  { title: 'stderr is kept apart', script: `"$@" sh -c 'echo out; echo err >&2; echo out; echo err >&2'`, onDeno: true },
-  { title: 'a large stderr', script: `"$@" sh -c 'head -c 3000000 /dev/zero | tr "\\0" e >&2' 2> >(md5sum >&2) | cat; wait` },
-  { title: 'stdout and stderr in one place keep their order', script: `"$@" sh -c 'for i in 1 2 3 4; do echo out $i; sleep 0.1; echo err $i >&2; sleep 0.1; done' 2>&1` },
-  { title: 'binary stdin', script: '"$@" od -An -tx1', input: Uint8Array.from({ length: 256 }, (_, byte) => byte), onDeno: true },
+  {
+    title: 'stderr is kept apart',
+    script: `"$@" sh -c 'echo out; echo err >&2; echo out; echo err >&2'`,
+    onDeno: true,
+  },
+  {
+    title: 'a large stderr',
+    script: `"$@" sh -c 'head -c 3000000 /dev/zero | tr "\\0" e >&2' 2> >(md5sum >&2) | cat; wait`,
+  },
+  {
+    title: 'stdout and stderr in one place keep their order',
+    script: `"$@" sh -c 'for i in 1 2 3 4; do echo out $i; sleep 0.1; echo err $i >&2; sleep 0.1; done' 2>&1`,
+  },
+  {
+    title: 'binary stdin',
+    script: '"$@" od -An -tx1',
+    input: Uint8Array.from({ length: 256 }, (_, byte) => byte),
+    onDeno: true,
+  },
   { title: '100 MB of binary stdin', script: '"$@" md5sum', input: binary(100 * MB) },
   { title: '100 MB of binary stdout', script: '"$@" head -c 100000000 /dev/zero | md5sum' },
   { title: '30 MB both ways at once', script: '"$@" cat | md5sum', input: binary(30 * MB) },
-  { title: 'text both ways at once, and its last line', script: '"$@" tr a-z A-Z', input: new TextEncoder().encode('one\ntwo\nthree'), onDeno: true },
+  {
+    title: 'text both ways at once, and its last line',
+    script: '"$@" tr a-z A-Z',
+    input: new TextEncoder().encode('one\ntwo\nthree'),
+    onDeno: true,
+  },
   { title: 'stdin from /dev/null', script: '"$@" cat </dev/null; echo $?' },
   { title: 'stdin that is closed', script: '"$@" sh -c "echo hi" <&-; echo $?' },
   { title: 'stdin from a file', script: '"$@" cat </etc/passwd' },
   { title: 'stdin from an empty pipe', script: ': | "$@" cat; echo $?' },
   { title: 'stdin that ends later', script: '(echo one; sleep 0.2; echo two) | "$@" cat' },
-  { title: 'stdin that is asked for line by line', script: `"$@" sh -c 'read a; read b; echo "$b $a"'`, input: new TextEncoder().encode('one\ntwo\n') },
-  { title: 'a conversation over pipes', script: `coproc "$@" sed -u s/a/b/; echo aa >&"\${COPROC[1]}"; read -r x <&"\${COPROC[0]}"; echo "ba? $x"; kill $COPROC_PID` },
+  {
+    title: 'stdin that is asked for line by line',
+    script: `"$@" sh -c 'read a; read b; echo "$b $a"'`,
+    input: new TextEncoder().encode('one\ntwo\n'),
+  },
+  {
+    title: 'a conversation over pipes',
+    script: `coproc "$@" sed -u s/a/b/; echo aa >&"\${COPROC[1]}"; read -r x <&"\${COPROC[0]}"; echo "ba? $x"; kill $COPROC_PID`,
+  },
   { title: 'a command that ends without reading stdin', script: 'yes | "$@" sh -c "echo done"; echo ${PIPESTATUS[*]}' },
   {
     title: 'whoever writes is told of a command that closes its stdin',
     script: `d=$(mktemp -d); { yes; touch $d/told; } | "$@" sh -c 'exec <&-; until [ -e "$0/told" ]; do sleep 0.05; done; echo told' $d; rm -r $d`,
   },
   { title: 'a reader of stdout that goes away', script: '"$@" yes | head -1; echo ${PIPESTATUS[0]}', onDeno: true },
-  { title: 'a reader of stderr that goes away', script: `{ "$@" sh -c 'yes >&2' 2>&1 >/dev/null; echo $? >&2; } | head -1` },
-  { title: 'stdout that goes nowhere', script: '"$@" sh -c "echo out; echo err >&2" >/dev/null; "$@" sh -c "echo out; echo err >&2" 2>/dev/null' },
+  {
+    title: 'a reader of stderr that goes away',
+    script: `{ "$@" sh -c 'yes >&2' 2>&1 >/dev/null; echo $? >&2; } | head -1`,
+  },
+  {
+    title: 'stdout that goes nowhere',
+    script: '"$@" sh -c "echo out; echo err >&2" >/dev/null; "$@" sh -c "echo out; echo err >&2" 2>/dev/null',
+  },
   { title: 'a slow reader', script: '"$@" seq 300000 | { sleep 0.3; md5sum; }' },
   { title: 'a pipeline of three', script: '"$@" seq 1000 | "$@" grep 7 | "$@" tail -2' },
-  { title: 'a variable', script: `"$@" sh -c 'echo "$GREETING"'`, here: ['env', 'GREETING=hello wörld'], options: ['--env-var', 'GREETING=hello wörld'] },
-  { title: 'several variables, one of them empty', script: `"$@" sh -c 'echo "[$A][$B]"'`, here: ['env', 'A=', 'B=x=y'], options: ['--env-var', 'A=', '--env-var', 'B=x=y'] },
+  {
+    title: 'a variable',
+    script: `"$@" sh -c 'echo "$GREETING"'`,
+    here: ['env', 'GREETING=hello wörld'],
+    options: ['--env-var', 'GREETING=hello wörld'],
+  },
+  {
+    title: 'several variables, one of them empty',
+    script: `"$@" sh -c 'echo "[$A][$B]"'`,
+    here: ['env', 'A=', 'B=x=y'],
+    options: ['--env-var', 'A=', '--env-var', 'B=x=y'],
+  },
   { title: 'a directory', script: '"$@" pwd', here: ['env', '-C', '/usr'], options: ['--cwd', '/usr'] },
   {
     title: 'arguments with spaces, quotes, new lines, umlauts, and empty ones',
@@ -101,7 +147,10 @@ const cases: Case[] = [
   },
   { title: 'a long argument', script: `"$@" sh -c 'echo \${#1}' sh "$(head -c 100000 /dev/zero | tr '\\0' x)"` },
   { title: 'the words of options behind the command', script: '"$@" echo -t --url --help -- --cwd' },
-  { title: 'a child in the background that holds stdout', script: `"$@" sh -c '(sleep 0.3; echo late) & echo hi' | cat` },
+  {
+    title: 'a child in the background that holds stdout',
+    script: `"$@" sh -c '(sleep 0.3; echo late) & echo hi' | cat`,
+  },
   { title: 'a command in the background of a script', script: '"$@" sleep 0.1 </dev/null & wait $!; echo $?' },
   { title: 'a here document', script: '"$@" sh -s a b <<< "echo \\$2 \\$1; exit 4"' },
 ]
@@ -109,7 +158,10 @@ const cases: Case[] = [
 for (const { title, script, input, here = ['env'], options = [], onDeno } of cases) {
   if (isDeno && onDeno !== true) continue
   test(title, async () => {
-    const [expected, actual] = await Promise.all([runScript(script, input, here), runScript(script, input, runPrefix(server.url, options))])
+    const [expected, actual] = await Promise.all([
+      runScript(script, input, here),
+      runScript(script, input, runPrefix(server.url, options)),
+    ])
     assert.equal(actual, expected)
   })
 }
@@ -145,7 +197,14 @@ const stateOf = (pid: number): string | undefined => statFields(pid)?.[0]
 
 if (!isDeno)
   test('SIGTSTP stops the command and us, and SIGCONT lets both go on', async () => {
-    const { child, stdout, ended } = begin([...runPrefix(server.url), 'bash', '-c', 'echo $$; while [ ! -e "$1" ]; do sleep 0.02; done; echo went on; exit 5', 'bash', join(folder, 'go')])
+    const { child, stdout, ended } = begin([
+      ...runPrefix(server.url),
+      'bash',
+      '-c',
+      'echo $$; while [ ! -e "$1" ]; do sleep 0.02; done; echo went on; exit 5',
+      'bash',
+      join(folder, 'go'),
+    ])
     await eventually(() => stdout().includes('\n'), 20_000, 'the start')
     const remote = Number(stdout())
     const ours = child.pid as number
@@ -176,16 +235,35 @@ const over = /\[exit code (\d+)\]\n\[terminal as before\]/
 const terminalCases: TerminalCase[] = [
   {
     title: 'it is a terminal, of our size and kind',
-    argv: () => ['sh', '-c', 'tty -s && echo terminal; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo all; stty size; echo $TERM; exit 7'],
+    argv: () => [
+      'sh',
+      '-c',
+      'tty -s && echo terminal; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo all; stty size; echo $TERM; exit 7',
+    ],
     act: (screen) => screen.until(over),
   },
-  { title: 'its modes are the usual ones', argv: () => ['sh', '-c', 'stty -a | grep -v "^speed" | tr " ;" "\\n\\n" | grep -E "^-?(echo|icanon|isig|icrnl|opost|onlcr|ixon)$" | sort | tr "\\n" " "'], act: (screen) => screen.until(over) },
+  {
+    title: 'its modes are the usual ones',
+    argv: () => [
+      'sh',
+      '-c',
+      'stty -a | grep -v "^speed" | tr " ;" "\\n\\n" | grep -E "^-?(echo|icanon|isig|icrnl|opost|onlcr|ixon)$" | sort | tr "\\n" " "',
+    ],
+    act: (screen) => screen.until(over),
+  },
   {
     title: 'a program that moves the cursor by bare line feeds finds it where it should be',
     argv: () => ['sh', '-c', 's=$(stty -g); stty raw -echo; printf "a\\nb\\nc\\r\\nd\\r\\n"; stty $s'],
     act: (screen) => screen.until(over),
   },
-  { title: 'colours and other sequences come as they are', argv: () => ['printf', '\\033[31mred\\033[0m \\033[1;4mbold\\033[0m\\r\\n\\033[5;10Hhere\\033[2;1H\\033[38;5;208morange\\033[m\\n'], act: (screen) => screen.until(over) },
+  {
+    title: 'colours and other sequences come as they are',
+    argv: () => [
+      'printf',
+      '\\033[31mred\\033[0m \\033[1;4mbold\\033[0m\\r\\n\\033[5;10Hhere\\033[2;1H\\033[38;5;208morange\\033[m\\n',
+    ],
+    act: (screen) => screen.until(over),
+  },
   {
     title: 'keys are echoed, and lines edited',
     argv: () => ['sh', '-c', 'echo ready; read line; echo "[$line]"'],
@@ -298,7 +376,12 @@ const terminalCases: TerminalCase[] = [
   },
   {
     title: 'a resize is told to the program',
-    argv: () => ['bash', '-c', 'trap "stty size" WINCH; echo ready; until [ -e "$0/done" ]; do sleep 0.05; done', '/nowhere'],
+    argv: () => [
+      'bash',
+      '-c',
+      'trap "stty size" WINCH; echo ready; until [ -e "$0/done" ]; do sleep 0.05; done',
+      '/nowhere',
+    ],
     act: async (screen) => {
       await screen.until(/ready/)
       screen.resize(100, 30)
@@ -363,7 +446,11 @@ const terminalCases: TerminalCase[] = [
   },
   {
     title: 'a screen that is drawn again and again',
-    argv: () => ['sh', '-c', 'i=0; while [ $i -lt 60 ]; do printf "\\033[H\\033[Jframe %s\\n" $i; seq -s " " $i $((i + 100)); i=$((i + 1)); done'],
+    argv: () => [
+      'sh',
+      '-c',
+      'i=0; while [ $i -lt 60 ]; do printf "\\033[H\\033[Jframe %s\\n" $i; seq -s " " $i $((i + 100)); i=$((i + 1)); done',
+    ],
     act: (screen) => screen.until(over),
   },
   {
@@ -408,10 +495,15 @@ const terminalCases: TerminalCase[] = [
 /** The two of a pair work in directories of their own. */
 const shown = (text: string, place: string): string => text.replaceAll(place, 'PLACE')
 
-async function play({ title, argv, act, isShellHere }: TerminalCase, prefix: readonly string[], name: string): Promise<unknown> {
+async function play(
+  { title, argv, act, isShellHere }: TerminalCase,
+  prefix: readonly string[],
+  name: string,
+): Promise<unknown> {
   const place = join(folder, `${terminalCases.findIndex((each) => each.title === title)}-${name}`)
   mkdirSync(place)
-  const screen = isShellHere === true ? openScreen(argv(place), { RUN: prefix.join(' ') }) : openScreen([...prefix, ...argv(place)])
+  const screen =
+    isShellHere === true ? openScreen(argv(place), { RUN: prefix.join(' ') }) : openScreen([...prefix, ...argv(place)])
   try {
     return await act(screen, place)
   } finally {
@@ -424,7 +516,10 @@ if (!isDeno)
     test(`in a terminal: ${each.title}`, async () => {
       const missing = ['tmux', each.needs ?? 'tmux'].find((name) => !hasProgram(name))
       if (missing !== undefined) return console.log(`(not shown here: there is no ${missing})`)
-      const [expected, actual] = await Promise.all([play(each, ['env'], 'here'), play(each, runPrefix(server.url, each.isShellHere === true ? [] : ['-t']), 'run')])
+      const [expected, actual] = await Promise.all([
+        play(each, ['env'], 'here'),
+        play(each, runPrefix(server.url, each.isShellHere === true ? [] : ['-t']), 'run'),
+      ])
       assert.equal(actual, expected)
     })
   }

@@ -69,7 +69,11 @@ test('CODEX_HOME is the argument, else the variable, else .codex in the home dir
     const [codexHome, CODEX_HOME, inside] = [await named('argument'), await named('variable'), await named('.codex')]
     const found = async (source: Parameters<typeof readEnvironmentSettings>[0]): Promise<unknown> =>
       (await readEnvironmentSettings(source)).environments[1]
-    assert.equal(await found({ codexHome, env: { CODEX_HOME, HOME } }), { id: 'argument', command: ['x'], cwd: `${codexHome}/w` })
+    assert.equal(await found({ codexHome, env: { CODEX_HOME, HOME } }), {
+      id: 'argument',
+      command: ['x'],
+      cwd: `${codexHome}/w`,
+    })
     assert.equal(await found({ env: { CODEX_HOME, HOME } }), { id: 'variable', command: ['x'], cwd: `${CODEX_HOME}/w` })
     assert.equal(await found({ env: { HOME } }), { id: 'codex', command: ['x'], cwd: `${inside}/w` })
   })
@@ -80,7 +84,9 @@ test('a home without .codex in it has no environments.toml', async () => {
 })
 
 test('a CODEX_HOME that is not there is an error, and no reason to run things here', async () => {
-  assert.ok((await fault(readEnvironmentSettings({ env: { CODEX_HOME: '/nowhere/at/all' } }))).includes('/nowhere/at/all'))
+  assert.ok(
+    (await fault(readEnvironmentSettings({ env: { CODEX_HOME: '/nowhere/at/all' } }))).includes('/nowhere/at/all'),
+  )
 })
 
 test('a file that cannot be read or understood is an error that names it', async () => {
@@ -118,11 +124,16 @@ test('the server that environments.toml names is started and used, in its direct
       'env = {MARK = "it"}',
     ]
     await writeFile(join(CODEX_HOME, 'environments.toml'), lines.join('\n'))
-    await using manager = await loadEnvironmentManager({ env: { ...process.env, CODEX_HOME, CODEX_EXEC_SERVER_URL: 'none' } })
+    await using manager = await loadEnvironmentManager({
+      env: { ...process.env, CODEX_HOME, CODEX_EXEC_SERVER_URL: 'none' },
+    })
     assert.equal(manager.ids, ['box'])
     const client = await manager.default()?.client()
     assert.ok(client)
-    assert.is(await outputOf(client, 'sh', '-c', 'pwd; echo $MARK; test -n "$PATH" && echo more'), `${CODEX_HOME}/work\nit\nmore\n`)
+    assert.is(
+      await outputOf(client, 'sh', '-c', 'pwd; echo $MARK; test -n "$PATH" && echo more'),
+      `${CODEX_HOME}/work\nit\nmore\n`,
+    )
   })
 })
 

@@ -143,7 +143,10 @@ test('a default that cannot start is an error with the true reason, and nothing 
   assert.instance(error, EnvironmentUnavailableError)
   assert.instance(error, ConnectError)
   assert.instance(error.cause, ConnectError)
-  assert.ok(error.message.startsWith('environment `box` is not available: cannot start /nowhere/exec-server: '), error.message)
+  assert.ok(
+    error.message.startsWith('environment `box` is not available: cannot start /nowhere/exec-server: '),
+    error.message,
+  )
   assert.is((error as EnvironmentUnavailableError).environmentId, 'box')
   assert.is(manager.default(), environment)
   assert.equal(asked, ['command'])
@@ -231,7 +234,11 @@ test('a client that comes after everybody has given up is closed', async () => {
 test('a session that is over for good is replaced by a fresh one at the next use', async () => {
   const port = await freePort()
   const url = `ws://127.0.0.1:${port}`
-  const manager = createEnvironmentManager({ environments: [{ id: 'box', url }], connect, client: { recoveryTimeoutMs: 200 } })
+  const manager = createEnvironmentManager({
+    environments: [{ id: 'box', url }],
+    connect,
+    client: { recoveryTimeoutMs: 200 },
+  })
   const servers = [await startServer(['--listen', url])]
   try {
     const environment = get(manager, 'box')
@@ -336,14 +343,19 @@ test('one that is removed is closed, and gone for those who still hold it', asyn
   assert.is(client.state, 'closed')
   assert.not.ok(isAlive(pid))
   assert.equal(manager.ids, [])
-  assert.ok((await refusal(environment.client())).message.includes('environment `box` is not available: it was removed'))
+  assert.ok(
+    (await refusal(environment.client())).message.includes('environment `box` is not available: it was removed'),
+  )
   assert.is.not(manager.add(byCommand('box')), environment)
 })
 
 test('the end of the manager closes every client, and leaves nobody waiting', async () => {
   const { connect: gated, gate } = watched()
   const connects: Connect = (target, options) => ('local' in target ? gated : connect)(target, options)
-  const manager = createEnvironmentManager({ environments: [local, byCommand('box'), byCommand('other')], connect: connects })
+  const manager = createEnvironmentManager({
+    environments: [local, byCommand('box'), byCommand('other')],
+    connect: connects,
+  })
   const clients = await Promise.all([get(manager, 'box').client(), get(manager, 'other').client()])
   const pids = await Promise.all(clients.map(serverOf))
   const waiting = refusal(get(manager, 'local').client())
@@ -351,7 +363,10 @@ test('the end of the manager closes every client, and leaves nobody waiting', as
   gate.resolve()
   await closing
   assert.ok((await waiting).message.includes('environment `local` is not available: the environments are closed'))
-  assert.equal(clients.map(({ state }) => state), ['closed', 'closed'])
+  assert.equal(
+    clients.map(({ state }) => state),
+    ['closed', 'closed'],
+  )
   assert.equal(pids.map(isAlive), [false, false])
   assert.instance(await refusal(get(manager, 'box').client()), EnvironmentUnavailableError)
   assert.throws(() => manager.add({ id: 'late', url: 'ws://h' }), /closed/)
@@ -359,7 +374,8 @@ test('the end of the manager closes every client, and leaves nobody waiting', as
 })
 
 test('settings that make no sense are refused at once', () => {
-  const make = (environments: EnvironmentSpec[], defaultId?: string) => () => createEnvironmentManager({ environments, defaultId, connect })
+  const make = (environments: EnvironmentSpec[], defaultId?: string) => () =>
+    createEnvironmentManager({ environments, defaultId, connect })
   assert.throws(make([local, local]), /there is an environment `local` already/)
   assert.throws(make([local], 'box'), /the default must be the id of an environment, and not `box`/)
   assert.throws(make([{ id: 'local', url: 'ws://h' }]), /must not be `local`/)
@@ -381,7 +397,11 @@ test('timeouts of an environment come before those for all', async () => {
     throw new ConnectError('not today', { isTransient: true })
   }
   const environments = [{ id: 'box', url: 'ws://h', connectTimeoutMs: 5 }]
-  await using manager = createEnvironmentManager({ environments, connect: noting, client: { connectTimeoutMs: 1, initializeTimeoutMs: 2 } })
+  await using manager = createEnvironmentManager({
+    environments,
+    connect: noting,
+    client: { connectTimeoutMs: 1, initializeTimeoutMs: 2 },
+  })
   const error = await refusal(get(manager, 'box').client())
   assert.equal(seen, [5, 2])
   assert.ok((error as ConnectError).isTransient)

@@ -20,7 +20,8 @@ async function refusal(text: string): Promise<EnvironmentConfigError> {
   throw new Error('unreachable')
 }
 
-for (const [what, text] of Object.entries(ACCEPTED)) test(`environments.toml may have ${what}`, async () => void (await read(text)))
+for (const [what, text] of Object.entries(ACCEPTED))
+  test(`environments.toml may have ${what}`, async () => void (await read(text)))
 
 for (const [what, [text, said]] of Object.entries({ ...REFUSED, ...REFUSED_HERE })) {
   test(`environments.toml with ${what} is refused, and the error says where`, async () => {
@@ -30,7 +31,8 @@ for (const [what, [text, said]] of Object.entries({ ...REFUSED, ...REFUSED_HERE 
   })
 }
 
-const only = async (text: string): Promise<EnvironmentSpec | undefined> => (await read(`include_local = false\n${text}`)).environments[0]
+const only = async (text: string): Promise<EnvironmentSpec | undefined> =>
+  (await read(`include_local = false\n${text}`)).environments[0]
 const local = { id: 'local', local: true as const }
 
 test('an empty file means this process alone', async () => {
@@ -47,13 +49,27 @@ test('this process is the default as long as no other is named, and none of them
   assert.is((await read(remote())).defaultId, 'local')
   const none = await read(`default = "None"\n${remote()}`)
   assert.is(none.defaultId, undefined)
-  assert.equal(none.environments.map(({ id }) => id), ['local', 'devbox'])
+  assert.equal(
+    none.environments.map(({ id }) => id),
+    ['local', 'devbox'],
+  )
 })
 
 test('a URL comes with its token as a header, its timeouts in milliseconds, and without its fragment', async () => {
-  const text = at(' wss://h/c/T?q#f ', 'auth_bearer_token = " a b "', 'connect_timeout_sec = 0.0015', 'initialize_timeout_sec = 3')
+  const text = at(
+    ' wss://h/c/T?q#f ',
+    'auth_bearer_token = " a b "',
+    'connect_timeout_sec = 0.0015',
+    'initialize_timeout_sec = 3',
+  )
   const headers = { authorization: 'Bearer  a b ' }
-  assert.equal(await only(text), { id: 'devbox', url: 'wss://h/c/T?q', headers, connectTimeoutMs: 2, initializeTimeoutMs: 3000 })
+  assert.equal(await only(text), {
+    id: 'devbox',
+    url: 'wss://h/c/T?q',
+    headers,
+    connectTimeoutMs: 2,
+    initializeTimeoutMs: 3000,
+  })
   assert.equal(await only(remote()), { id: 'devbox', url: 'ws://127.0.0.1:8765' })
 })
 
@@ -68,7 +84,13 @@ test('timeouts that no timer can count are as long as one can', async () => {
 
 test('a program comes with its arguments, its variables, and its directory below CODEX_HOME', async () => {
   const first = ['id = "ssh-dev"', 'program = " ssh "']
-  const text = entry(...first, 'args = ["dev", " x "]', 'env = {A = "b"}', 'cwd = "work/../x"', 'initialize_timeout_sec = 20')
+  const text = entry(
+    ...first,
+    'args = ["dev", " x "]',
+    'env = {A = "b"}',
+    'cwd = "work/../x"',
+    'initialize_timeout_sec = 20',
+  )
   assert.equal(await only(text), {
     id: 'ssh-dev',
     command: ['ssh', 'dev', ' x '],
@@ -85,7 +107,11 @@ test('an error about a URL keeps what may be a secret to itself', async () => {
 })
 
 test('an error about a token does not tell it', async () => {
-  const wrong = [at('ws://h', 'auth_bearer_token = "hunter2"'), remote('auth_bearer_token = "hunter2\\n"'), 'auth_bearer_token = "hunter2']
+  const wrong = [
+    at('ws://h', 'auth_bearer_token = "hunter2"'),
+    remote('auth_bearer_token = "hunter2\\n"'),
+    'auth_bearer_token = "hunter2',
+  ]
   for (const text of wrong) {
     const error = await refusal(text)
     assert.not.ok(`${error.message}${error.stack}`.includes('hunter2'))

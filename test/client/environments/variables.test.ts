@@ -4,12 +4,17 @@ import { environmentsOfVariable } from '../../../src/client/environments/variabl
 
 test('without CODEX_EXEC_SERVER_URL, or with nothing in it, there is this process alone', () => {
   for (const value of [undefined, '', ' \t\n', '\u0085']) {
-    assert.equal(environmentsOfVariable(value), { environments: [{ id: 'local', local: true }], defaultId: 'local' }, JSON.stringify(value))
+    assert.equal(
+      environmentsOfVariable(value),
+      { environments: [{ id: 'local', local: true }], defaultId: 'local' },
+      JSON.stringify(value),
+    )
   }
 })
 
 test('`none` in any case means no environment at all', () => {
-  for (const value of ['none', ' NoNe ', 'NONE\n']) assert.equal(environmentsOfVariable(value), { environments: [] }, value)
+  for (const value of ['none', ' NoNe ', 'NONE\n'])
+    assert.equal(environmentsOfVariable(value), { environments: [] }, value)
 })
 
 test('anything else is the URL of the one environment, which is not looked at yet', () => {

@@ -4,25 +4,39 @@ import { createServer } from 'node:http'
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-export type Asked = { method: string; headers: IncomingHttpHeaders; message: { id?: number; method?: string } | undefined }
+export type Asked = {
+  method: string
+  headers: IncomingHttpHeaders
+  message: { id?: number; method?: string } | undefined
+}
 
 export type HttpServer = { url: string; asked: Asked[]; close(): void }
 
 /** `answer` returns true for what it has seen to itself. */
-export async function startHttpServer(answer: (asked: Asked, response: ServerResponse) => boolean | void = () => {}): Promise<HttpServer> {
+export async function startHttpServer(
+  answer: (asked: Asked, response: ServerResponse) => boolean | void = () => {},
+): Promise<HttpServer> {
   const asked: Asked[] = []
   const server = createServer(async (request, response) => {
     const pieces: Buffer[] = []
     for await (const piece of request) pieces.push(piece as Buffer)
     const body = Buffer.concat(pieces).toString()
-    const one: Asked = { method: request.method ?? '', headers: request.headers, message: body === '' ? undefined : JSON.parse(body) }
+    const one: Asked = {
+      method: request.method ?? '',
+      headers: request.headers,
+      message: body === '' ? undefined : JSON.parse(body),
+    }
     asked.push(one)
     if (answer(one, response) === true) return
     if (one.method === 'GET') return void response.writeHead(405).end()
     if (one.method === 'DELETE') return void response.writeHead(200).end()
     if (one.message?.id === undefined) return void response.writeHead(202).end()
     const results: Record<string, object> = {
-      initialize: { protocolVersion: '2025-06-18', capabilities: { tools: {} }, serverInfo: { name: 'few lines', version: '1' } },
+      initialize: {
+        protocolVersion: '2025-06-18',
+        capabilities: { tools: {} },
+        serverInfo: { name: 'few lines', version: '1' },
+      },
       'tools/list': { tools: [] },
     }
     const result = results[one.message.method ?? ''] ?? {}

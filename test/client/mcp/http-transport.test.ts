@@ -32,7 +32,10 @@ async function withEverything(body: (url: string, log: () => string) => Promise<
   probe.close()
   await once(probe, 'close')
   const env = { ...process.env, PORT: `${port}` }
-  const child: ChildProcess = spawn(node, [...everything.args, 'streamableHttp'], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child: ChildProcess = spawn(node, [...everything.args, 'streamableHttp'], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const kill = (): void => void child.kill('SIGKILL')
   process.once('exit', kill)
   let log = ''
@@ -79,7 +82,10 @@ for (const { name, open } of ways.filter(({ subject }) => !(subject?.faults.has(
           const long = 'ä€😀b'.repeat(20_000)
           assert.is(textOf(await echo(long)), `Echo: ${long}`)
           const many = await Promise.all(Array.from({ length: 10 }, (_, index) => echo(`${index}`)))
-          assert.equal(many.map(textOf), Array.from({ length: 10 }, (_, index) => `Echo: ${index}`))
+          assert.equal(
+            many.map(textOf),
+            Array.from({ length: 10 }, (_, index) => `Echo: ${index}`),
+          )
           const progress: number[] = []
           const onprogress = ({ progress: done }: { progress: number }): void => void progress.push(done)
           const running = { name: 'trigger-long-running-operation', arguments: { duration: 0.3, steps: 3 } }
@@ -87,7 +93,10 @@ for (const { name, open } of ways.filter(({ subject }) => !(subject?.faults.has(
           assert.equal(progress.slice(0, 2), [1, 2])
           const sampling = { name: 'trigger-sampling-request', arguments: { prompt: 'x', maxTokens: 5 } }
           assert.match(textOf(await mcp.callTool(sampling)), /sampled here/)
-          assert.equal(errors.map(String).filter((error) => !error.includes('progress notification')), [])
+          assert.equal(
+            errors.map(String).filter((error) => !error.includes('progress notification')),
+            [],
+          )
           assert.match(log(), /Establishing new SSE stream/)
         })
         assert.match(log(), /Received session termination request/)
@@ -114,10 +123,13 @@ for (const subject of subjects) {
             await eventually(() => asked.some(({ method }) => method === 'GET'))
           })
           assert.equal(new Set(asked.map(({ method }) => method)), new Set(['POST', 'GET', 'DELETE']))
-          for (const { headers } of asked) assert.equal([headers['authorization'], headers['x-literal']], ['Bearer secret-7', 'literal'])
+          for (const { headers } of asked)
+            assert.equal([headers['authorization'], headers['x-literal']], ['Bearer secret-7', 'literal'])
           assert.is(asked.at(-1)?.headers['mcp-session-id'], 'session-1')
           const before = asked.length
-          await failure(withMcp(await httpTransport(client, url, { bearerTokenEnvVar: 'NOT_SET_THERE' }), async () => {}))
+          await failure(
+            withMcp(await httpTransport(client, url, { bearerTokenEnvVar: 'NOT_SET_THERE' }), async () => {}),
+          )
           assert.is(asked.length, before)
           const twice = httpTransport(client, url, { bearerTokenEnvVar, headers: { Authorization: 'Basic x' } })
           assert.ok((await failure(twice)) instanceof TypeError)
@@ -174,7 +186,11 @@ test('a server that does not answer the start in time is given up, and calls aft
         }, 1200)
         return true
       },
-      async ({ url }) => withMcp(await httpTransport(client, url, { startupTimeoutMs: 1000 }), async ({ mcp }) => void (await mcp.ping())),
+      async ({ url }) =>
+        withMcp(
+          await httpTransport(client, url, { startupTimeoutMs: 1000 }),
+          async ({ mcp }) => void (await mcp.ping()),
+        ),
     )
   }))
 
@@ -196,7 +212,11 @@ test('after a lost connection the stream of messages is opened anew, a call with
         await eventually(() => client.state === 'recovering')
         assert.is(textOf(await mcp.callTool({ name: 'echo', arguments: { message: 'next' } })), 'Echo: next')
         assert.match(textOf(await call), /completed/)
-        await eventually(() => log().includes('Last-Event-ID') && log().split('SSE stream').length > 2, 5000, 'the stream, opened anew')
+        await eventually(
+          () => log().includes('Last-Event-ID') && log().split('SSE stream').length > 2,
+          5000,
+          'the stream, opened anew',
+        )
         await mcp.callTool({ name: 'toggle-simulated-logging', arguments: {} })
         await eventually(() => logged.length > 0, 10_000, 'a message of the server by its stream')
       })
@@ -252,7 +272,10 @@ test('an answer that is there is never taken for a lost one', () =>
         await withMcp(await httpTransport(client, url), async ({ mcp, errors }) => {
           for (let round = 0; round < 5; round++) await mcp.ping()
           await sleep(300)
-          assert.equal(errors.map(String).filter((error) => !error.includes('SSE stream disconnected')), [])
+          assert.equal(
+            errors.map(String).filter((error) => !error.includes('SSE stream disconnected')),
+            [],
+          )
         })
       }),
   ))
@@ -277,7 +300,10 @@ test('without the SDK a server over HTTP is refused with the reason', () =>
     writeFileSync(join(folder, 'program.ts'), program)
     const args = [...(isDeno ? ['run', '-A', '--no-config'] : []), 'program.ts']
     const told = execFileSync(process.execPath, args, { cwd: folder, encoding: 'utf8' })
-    assert.is(told, 'function\nUnsupportedError: MCP over HTTP needs the package @modelcontextprotocol/sdk, which is not installed\n')
+    assert.is(
+      told,
+      'function\nUnsupportedError: MCP over HTTP needs the package @modelcontextprotocol/sdk, which is not installed\n',
+    )
   }))
 
 test.run()

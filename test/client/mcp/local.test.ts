@@ -13,7 +13,8 @@ import { eventually, isAlive, isDeno, root } from '../../support/server.ts'
 import { script } from './mcp-servers.ts'
 
 /** Tells its own pid, and those of children that share its streams, have none, and have left its group as well. It ends with its stdin. */
-const familyOf = (children: string) => script(`
+const familyOf = (children: string) =>
+  script(`
   const children = ${children}
     .map((options) => spawn('sh', ['-c', 'sleep 600 & wait'], options))
   children.forEach((child) => child.unref())
@@ -83,7 +84,9 @@ const fates: Record<string, { what: string; code: number | string }> = {
 
 for (const [name, { what, code }] of Object.entries(fates)) {
   test(`a server and all that it has started end when the program that launched it ${name}`, async () => {
-    const args = isDeno ? ['eval', '--ext=ts', program.replace('WHAT', what)] : ['--input-type=module', '-e', program.replace('WHAT', what)]
+    const args = isDeno
+      ? ['eval', '--ext=ts', program.replace('WHAT', what)]
+      : ['--input-type=module', '-e', program.replace('WHAT', what)]
     const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
     let [stdout, stderr] = ['', '']
     child.stdout.on('data', (bytes: Buffer) => (stdout += bytes.toString()))

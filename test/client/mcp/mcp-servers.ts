@@ -17,7 +17,10 @@ const modules = join(root, 'node_modules')
 /** Whatever runs the test, the servers are programs for Node. */
 export const node = join(modules, 'node', 'bin', 'node')
 
-export const everything = { command: node, args: [join(modules, '@modelcontextprotocol/server-everything/dist/index.js')] }
+export const everything = {
+  command: node,
+  args: [join(modules, '@modelcontextprotocol/server-everything/dist/index.js')],
+}
 export const filesystem = (...folders: string[]): { command: string; args: string[] } => ({
   command: node,
   args: [join(modules, '@modelcontextprotocol/server-filesystem/dist/index.js'), ...folders],
@@ -61,12 +64,21 @@ export async function withMcp(transport: McpTransport, body: (connected: Connect
   }
 }
 
-export const textOf = (result: unknown): string => (result as { content: { text: string }[] }).content.map(({ text }) => text).join('')
+export const textOf = (result: unknown): string =>
+  (result as { content: { text: string }[] }).content.map(({ text }) => text).join('')
 
 /** A way to a devbox. The client ends with the body. */
-export type Way = { name: string; subject: Subject | undefined; open(body: (client: ExecClient) => Promise<void>): Promise<void> }
+export type Way = {
+  name: string
+  subject: Subject | undefined
+  open(body: (client: ExecClient) => Promise<void>): Promise<void>
+}
 
-const via = (name: string, subject: Subject | undefined, target: () => Promise<{ target: Target; stop?: () => Promise<void> }>): Way => ({
+const via = (
+  name: string,
+  subject: Subject | undefined,
+  target: () => Promise<{ target: Target; stop?: () => Promise<void> }>,
+): Way => ({
   name,
   subject,
   open: async (body) => {

@@ -15,13 +15,17 @@ for (const { name, open } of ways) {
       await withMcp(transport, async ({ mcp, errors }) => {
         const { tools } = await mcp.listTools()
         const names = tools.map((tool) => tool.name)
-        for (const tool of ['echo', 'get-sum', 'trigger-sampling-request']) assert.ok(names.includes(tool), `${tool} in ${names.join()}`)
+        for (const tool of ['echo', 'get-sum', 'trigger-sampling-request'])
+          assert.ok(names.includes(tool), `${tool} in ${names.join()}`)
         const echo = (message: string): Promise<unknown> => mcp.callTool({ name: 'echo', arguments: { message } })
         assert.is(textOf(await echo('grüße \u2028 😀')), 'Echo: grüße \u2028 😀')
         const long = 'ä€😀b'.repeat(30_000)
         assert.is(textOf(await echo(long)), `Echo: ${long}`)
         const many = await Promise.all(Array.from({ length: 50 }, (_, index) => echo(`${index}`)))
-        assert.equal(many.map(textOf), Array.from({ length: 50 }, (_, index) => `Echo: ${index}`))
+        assert.equal(
+          many.map(textOf),
+          Array.from({ length: 50 }, (_, index) => `Echo: ${index}`),
+        )
 
         const progress: number[] = []
         const onprogress = ({ progress: done }: { progress: number }): void => void progress.push(done)
@@ -31,7 +35,10 @@ for (const { name, open } of ways) {
 
         const wrong = await mcp.callTool({ name: 'get-sum', arguments: { a: 'no number' } })
         assert.is(wrong.isError, true)
-        assert.match((await failure(mcp.readResource({ uri: 'demo://nothing/of/the/kind' }))).message, /not found|Unknown/i)
+        assert.match(
+          (await failure(mcp.readResource({ uri: 'demo://nothing/of/the/kind' }))).message,
+          /not found|Unknown/i,
+        )
 
         const sampling = { name: 'trigger-sampling-request', arguments: { prompt: 'x', maxTokens: 5 } }
         assert.match(textOf(await mcp.callTool(sampling)), /sampled here/)
@@ -50,7 +57,10 @@ for (const { name, open } of ways) {
         const text = Array.from({ length: 30_000 }, (_, line) => `${line}\t€😀"\\`.padEnd(10)).join('\n')
         writeFileSync(join(folder, 'large'), text)
         await withMcp(processTransport(client, { ...filesystem(folder), cwd: folder }), async ({ mcp, errors }) => {
-          assert.is(textOf(await mcp.callTool({ name: 'read_text_file', arguments: { path: join(folder, 'large') } })), text)
+          assert.is(
+            textOf(await mcp.callTool({ name: 'read_text_file', arguments: { path: join(folder, 'large') } })),
+            text,
+          )
           const outside = await mcp.callTool({ name: 'read_text_file', arguments: { path: '/etc/passwd' } })
           assert.is(outside.isError, true)
           assert.equal(errors.map(String), [])

@@ -30,7 +30,12 @@ function observe(client: ExecClient, options: Partial<ProcessTransportOptions>):
   const stderr: string[] = []
   const closed = Promise.withResolvers<void>()
   let closes = 0
-  const transport = processTransport(client, { command: '/bin/sh', cwd: '/tmp', onStderr: (line) => stderr.push(line), ...options })
+  const transport = processTransport(client, {
+    command: '/bin/sh',
+    cwd: '/tmp',
+    onStderr: (line) => stderr.push(line),
+    ...options,
+  })
   transport.onmessage = (message) => messages.push(message)
   transport.onerror = (error) => errors.push(error)
   transport.onclose = () => {
@@ -57,10 +62,13 @@ for (const subject of subjects) {
       await transport.start()
       await closed
       assert.equal(methods(messages), ['one', 'two', 'rest'])
-      assert.equal(errors.map(({ message }) => message), [
-        'the MCP server wrote a line that is no message: no message',
-        'the MCP server wrote a line that is no message: [1]',
-      ])
+      assert.equal(
+        errors.map(({ message }) => message),
+        [
+          'the MCP server wrote a line that is no message: no message',
+          'the MCP server wrote a line that is no message: [1]',
+        ],
+      )
       assert.equal(stderr, ['to stderr'])
       await transport.close()
       assert.is(closes(), 1)
@@ -70,7 +78,10 @@ for (const subject of subjects) {
 
   test(`${subject.name}: a server that has exited is not over as long as somebody holds its output`, () =>
     withClient(subject, async ({ client }) => {
-      const { transport, messages, closed } = observe(client, sh(`(sleep 0.5; echo '${said('late')}') & echo '${said('early')}'`))
+      const { transport, messages, closed } = observe(
+        client,
+        sh(`(sleep 0.5; echo '${said('late')}') & echo '${said('early')}'`),
+      )
       await transport.start()
       await closed
       assert.equal(methods(messages), ['early', 'late'])
@@ -81,11 +92,16 @@ for (const subject of subjects) {
       const { transport, errors, closed } = observe(client, sh('echo "no licence" >&2; exit 3'))
       await transport.start()
       await closed
-      assert.equal(errors.map(({ message }) => message), ['the MCP server /bin/sh ended with exit code 3: no licence'])
+      assert.equal(
+        errors.map(({ message }) => message),
+        ['the MCP server /bin/sh ended with exit code 3: no licence'],
+      )
       const missing = observe(client, { command: '/no/such/server' })
       assert.ok((await failure(missing.transport.start())) instanceof RpcError)
       await missing.closed
-      assert.ok((await failure(observe(client, { ...sh('true'), cwd: 'not/absolute' }).transport.start())) instanceof TypeError)
+      assert.ok(
+        (await failure(observe(client, { ...sh('true'), cwd: 'not/absolute' }).transport.start())) instanceof TypeError,
+      )
     }))
 
   test(`${subject.name}: a message is written as one line of JSON, whatever its length`, () =>
@@ -97,7 +113,10 @@ for (const subject of subjects) {
       await Promise.all(texts.map((text, id) => transport.send({ jsonrpc: '2.0', id, method: 'm', params: { text } })))
       await eventually(() => messages.length === 3)
       const expected = texts.map((text, id) => ({ id, result: { length: text.length, last: text.at(-1) } }))
-      assert.equal(messages.map(({ id, result }) => ({ id, result })), expected)
+      assert.equal(
+        messages.map(({ id, result }) => ({ id, result })),
+        expected,
+      )
       await transport.close()
     }))
 
@@ -116,10 +135,20 @@ for (const subject of subjects) {
       process.env['HARNESS'] = 'from here'
       const given = { env: { MCP_LITERAL: 'literal' }, envVars: ['HARNESS', 'NOT_SET_HERE'] }
       assert.equal(await variables(given), ['from here', 'literal', null, home, null])
-      assert.equal(await variables({ ...given, remoteEnvVars: ['MCP_OF_DEVBOX'] }), ['from here', 'literal', 'there', home, null])
+      assert.equal(await variables({ ...given, remoteEnvVars: ['MCP_OF_DEVBOX'] }), [
+        'from here',
+        'literal',
+        'there',
+        home,
+        null,
+      ])
       delete process.env['HARNESS']
       for (const name of ['*', 'A?', '', 'A=B']) {
-        assert.ok((await failure(observe(client, { ...sh('true'), remoteEnvVars: [name] }).transport.start())) instanceof TypeError, name)
+        assert.ok(
+          (await failure(observe(client, { ...sh('true'), remoteEnvVars: [name] }).transport.start())) instanceof
+            TypeError,
+          name,
+        )
       }
     }))
 
@@ -203,8 +232,14 @@ for (const subject of subjects) {
               await sleep(100)
             }
             assert.match(textOf(await call), /completed/)
-            assert.equal(progress, Array.from({ length: 15 }, (_, step) => step + 1))
-            assert.equal((await Promise.all(echoes)).map((result) => textOf(result).length), Array(6).fill(100_006))
+            assert.equal(
+              progress,
+              Array.from({ length: 15 }, (_, step) => step + 1),
+            )
+            assert.equal(
+              (await Promise.all(echoes)).map((result) => textOf(result).length),
+              Array(6).fill(100_006),
+            )
             assert.equal(errors.map(String), [])
           })
           assert.ok((await proxy.promise).connections >= 6)
@@ -219,7 +254,10 @@ test('a server is given the time to end by its end of file, and then by a signal
   withClient(oursOnly, async ({ client, folder }) => {
     const file = join(folder, 'end')
     const ends = async (body: string): Promise<string> => {
-      const { transport, messages, errors } = observe(client, { ...script(body), args: [...(script(body).args as string[]), file] })
+      const { transport, messages, errors } = observe(client, {
+        ...script(body),
+        args: [...(script(body).args as string[]), file],
+      })
       await transport.start()
       await eventually(() => messages.length === 1)
       await transport.close()
@@ -228,7 +266,10 @@ test('a server is given the time to end by its end of file, and then by a signal
     }
     const write = (text: string): string =>
       `() => setTimeout(() => { require('fs').writeFileSync(process.argv[1], '${text}'); process.exit(1) }, 100)`
-    assert.is(await ends(`process.stdin.on('end', ${write('by its end of file')}); say({ method: 'up' })`), 'by its end of file')
+    assert.is(
+      await ends(`process.stdin.on('end', ${write('by its end of file')}); say({ method: 'up' })`),
+      'by its end of file',
+    )
     const stays = `setInterval(() => {}, 1000); process.on('SIGTERM', ${write('by a signal')}); say({ method: 'up' })`
     assert.is(await ends(stays), 'by a signal')
   }))
@@ -251,7 +292,10 @@ test('a line beyond the bound ends the transport with an error, and the server',
 
 test('a server that has closed its stdin cannot be sent anything, and goes on talking', () =>
   withClient(oursOnly, async ({ client }) => {
-    const { transport, messages, closed } = observe(client, sh(`exec <&-; echo '${said('deaf')}'; sleep 1; echo '${said('bye')}'`))
+    const { transport, messages, closed } = observe(
+      client,
+      sh(`exec <&-; echo '${said('deaf')}'; sleep 1; echo '${said('bye')}'`),
+    )
     await transport.start()
     await eventually(() => messages.length === 1)
     const refusals: string[] = []
@@ -266,18 +310,15 @@ test('a server that has closed its stdin cannot be sent anything, and goes on ta
   }))
 
 test('a connection that is lost for good ends the transport with the reason', () =>
-  withClient(
-    oursOnly,
-    async ({ client }) => {
-      const { transport, errors, closed, closes } = observe(client, sh('sleep 600'))
-      await transport.start()
-      await client.close()
-      await closed
-      assert.ok(errors[0] instanceof DisconnectedError)
-      await transport.close()
-      assert.is(closes(), 1)
-    },
-  ))
+  withClient(oursOnly, async ({ client }) => {
+    const { transport, errors, closed, closes } = observe(client, sh('sleep 600'))
+    await transport.start()
+    await client.close()
+    await closed
+    assert.ok(errors[0] instanceof DisconnectedError)
+    await transport.close()
+    assert.is(closes(), 1)
+  }))
 
 test('an environment is connected by the start, and a close gives that up', async () => {
   const never = ({ signal }: { signal: AbortSignal }): Promise<ExecClient> =>

@@ -19,7 +19,9 @@ const environmentInfo = {
   capabilities: {},
 }
 
-export async function startLyingServer(serve: (asked: Asked, say: Say) => void): Promise<{ url: string; close(): void }> {
+export async function startLyingServer(
+  serve: (asked: Asked, say: Say) => void,
+): Promise<{ url: string; close(): void }> {
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0 })
   server.on('connection', (socket) => {
     socket.on('error', () => {})

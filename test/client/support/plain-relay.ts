@@ -12,7 +12,10 @@ export async function startPlainRelay(serverUrl: string): Promise<{ url: string;
   const sockets = new Set<WebSocket>()
   relay.on('connection', (client) => {
     const server = new WebSocket(serverUrl, { perMessageDeflate: false })
-    for (const [from, to] of [[client, server], [server, client]] as const) {
+    for (const [from, to] of [
+      [client, server],
+      [server, client],
+    ] as const) {
       sockets.add(from)
       from.on('error', () => {})
       from.on('close', () => {

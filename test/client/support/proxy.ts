@@ -36,7 +36,10 @@ export async function startProxy(serverUrl: string): Promise<Proxy> {
       client.destroy()
       server.destroy()
     }
-    for (const [from, to] of [[client, server], [server, client]] as const) {
+    for (const [from, to] of [
+      [client, server],
+      [server, client],
+    ] as const) {
       from.setNoDelay(true)
       from.on('error', () => {})
       from.on('close', () => !pair.swallows && end())

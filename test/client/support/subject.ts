@@ -58,7 +58,8 @@ const MENDED: Record<Fault, string> = {
   forgivesCwd: '9',
 }
 
-const isBefore = (version: string, other: string): boolean => version.localeCompare(other, undefined, { numeric: true }) < 0
+const isBefore = (version: string, other: string): boolean =>
+  version.localeCompare(other, undefined, { numeric: true }) < 0
 
 async function serve(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<RunningSubject> {
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'], env })
@@ -110,7 +111,11 @@ function codex(version: string): Subject {
     version,
     faults: new Set((Object.keys(MENDED) as Fault[]).filter((fault) => isBefore(version, MENDED[fault]))),
     stdioCommand: ['env', `CODEX_HOME=${codexHome()}`, program, 'exec-server', '--listen', 'stdio'],
-    serve: (args = []) => serve(program, ['exec-server', '--listen', 'ws://127.0.0.1:0', ...args], { ...process.env, CODEX_HOME: codexHome() }),
+    serve: (args = []) =>
+      serve(program, ['exec-server', '--listen', 'ws://127.0.0.1:0', ...args], {
+        ...process.env,
+        CODEX_HOME: codexHome(),
+      }),
   }
 }
 

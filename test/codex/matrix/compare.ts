@@ -18,13 +18,26 @@ function differ(aspect: string, one: string | undefined, other: string | undefin
 }
 
 const shown = (text: string | undefined): string =>
-  text === undefined ? 'nothing' : text.length > LONGEST ? `${JSON.stringify(text.slice(0, LONGEST))}...` : JSON.stringify(text)
+  text === undefined
+    ? 'nothing'
+    : text.length > LONGEST
+      ? `${JSON.stringify(text.slice(0, LONGEST))}...`
+      : JSON.stringify(text)
 
 function describe(reference: Aspects | undefined, ours: Aspects | undefined): string[] {
-  if (reference === undefined || ours === undefined || reference['answer'] !== ours['answer'] || reference['exit'] !== ours['exit']) {
+  if (
+    reference === undefined ||
+    ours === undefined ||
+    reference['answer'] !== ours['answer'] ||
+    reference['exit'] !== ours['exit']
+  ) {
     // The rest follows from it, except for what became of the files.
-    const changes = reference !== undefined && ours !== undefined && differ('changes', reference['changes'], ours['changes'])
-    return [`reference ${summary(reference)}, ours ${summary(ours)}`, ...(changes ? [describeChanges(reference, ours)] : [])]
+    const changes =
+      reference !== undefined && ours !== undefined && differ('changes', reference['changes'], ours['changes'])
+    return [
+      `reference ${summary(reference)}, ours ${summary(ours)}`,
+      ...(changes ? [describeChanges(reference, ours)] : []),
+    ]
   }
   return [...new Set([...Object.keys(reference), ...Object.keys(ours)])]
     .filter((aspect) => differ(aspect, reference[aspect], ours[aspect]))
@@ -38,7 +51,12 @@ function describe(reference: Aspects | undefined, ours: Aspects | undefined): st
 function summary(aspects: Aspects | undefined): string {
   if (aspects === undefined) return 'nothing'
   const { answer, errno, result, exit, stdout, sandboxDenied } = aspects
-  const words = [answer === 'started' ? '' : answer, errno && `errno ${errno}`, result && shown(result), exit && `exit ${exit}`]
+  const words = [
+    answer === 'started' ? '' : answer,
+    errno && `errno ${errno}`,
+    result && shown(result),
+    exit && `exit ${exit}`,
+  ]
   return [...words, stdout && shown(stdout), sandboxDenied === 'true' ? 'denied' : ''].filter((word) => word).join(' ')
 }
 
@@ -50,7 +68,13 @@ function describeChanges(reference: Aspects, ours: Aspects): string {
   return `changes: reference ${shown(without(one, other))}, ours ${shown(without(other, one))}`
 }
 
-export function compare(profile: string, reference: Cells, ours: Cells, mode: 'root' | 'user', met: Set<Known>): Difference[] {
+export function compare(
+  profile: string,
+  reference: Cells,
+  ours: Cells,
+  mode: 'root' | 'user',
+  met: Set<Known>,
+): Difference[] {
   const differences: Difference[] = []
   // A script that did not come to run fills one cell only; that is told, and what the other side's script did is not.
   const both = [Object.keys(reference), Object.keys(ours)]

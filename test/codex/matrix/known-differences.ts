@@ -13,15 +13,35 @@ export type Known = {
 
 const ANY = /./
 
-function fault(reason: string, profile: RegExp, operation: RegExp, difference?: RegExp, more: Partial<Known> = {}): Known {
-  return { profile, operation, ...(difference === undefined ? {} : { difference }), reason, kind: 'fault of the reference', ...more }
+function fault(
+  reason: string,
+  profile: RegExp,
+  operation: RegExp,
+  difference?: RegExp,
+  more: Partial<Known> = {},
+): Known {
+  return {
+    profile,
+    operation,
+    ...(difference === undefined ? {} : { difference }),
+    reason,
+    kind: 'fault of the reference',
+    ...more,
+  }
 }
 
-function design(reason: string, profile: RegExp, operation: RegExp, difference?: RegExp, more: Partial<Known> = {}): Known {
+function design(
+  reason: string,
+  profile: RegExp,
+  operation: RegExp,
+  difference?: RegExp,
+  more: Partial<Known> = {},
+): Known {
   return { ...fault(reason, profile, operation, difference, more), kind: 'by design' }
 }
 
-const STAND_INS = 'what it mounts for protected names that are missing is told of as if it were there, and making one seems to succeed'
+const STAND_INS =
+  'what it mounts for protected names that are missing is told of as if it were there, and making one seems to succeed'
 const MASKED = 'what it mounts for a missing path is told of as if it were there'
 const REMOVAL = 'a folder that holds a mount is refused before anything in it is gone, and as busy'
 const NOWHERE = 'what is made outside of all that is granted succeeds, in a root that is thrown away'
@@ -43,10 +63,22 @@ const BROKEN = new RegExp(
 )
 
 export const knownDifferences: readonly Known[] = [
-  fault('single files cannot be granted for writing: protected names are mounted below them', /^write on a file/, ANY, BROKEN),
+  fault(
+    'single files cannot be granted for writing: protected names are mounted below them',
+    /^write on a file/,
+    ANY,
+    BROKEN,
+  ),
   fault('a relative TMPDIR stops its helper', /^workspace with a relative TMPDIR$/, ANY, BROKEN),
-  fault('a denied path in a writable one in a denied one cannot be set up', /^deny a folder, write a child, deny in it$/, ANY, BROKEN),
-  fault('who may not make mount points in / gets no sandbox', /^write on root, (deny|read a)/, ANY, BROKEN, { only: 'user' }),
+  fault(
+    'a denied path in a writable one in a denied one cannot be set up',
+    /^deny a folder, write a child, deny in it$/,
+    ANY,
+    BROKEN,
+  ),
+  fault('who may not make mount points in / gets no sandbox', /^write on root, (deny|read a)/, ANY, BROKEN, {
+    only: 'user',
+  }),
   fault(
     'what lies readable in a denied folder is not opened again',
     /^deny a folder, read a child$/,
@@ -59,9 +91,19 @@ export const knownDifferences: readonly Known[] = [
     /gitdir|^run (append|create|mkdir|rm)$/,
   ),
 
-  fault(STAND_INS, ANY, /^fs\/(getMetadata|readDirectory) .*\/\.(git|agents|codex|aws)$/, /^reference ok.*, ours error -32004/),
+  fault(
+    STAND_INS,
+    ANY,
+    /^fs\/(getMetadata|readDirectory) .*\/\.(git|agents|codex|aws)$/,
+    /^reference ok.*, ours error -32004/,
+  ),
   fault(STAND_INS, ANY, /^fs\/readDirectory /, /^result: reference ".*\.(codex|aws)\/.*", ours "(?!.*\.(codex|aws)\/)/),
-  fault(STAND_INS, ANY, /^fs\/createDirectory .*\/\.(git|agents|codex|aws)$/, /^reference ok, ours error -32603 errno 30$/),
+  fault(
+    STAND_INS,
+    ANY,
+    /^fs\/createDirectory .*\/\.(git|agents|codex|aws)$/,
+    /^reference ok, ours error -32603 errno 30$/,
+  ),
   fault(STAND_INS, ANY, /^fs\/(writeFile|copy) .*\/\.(git|agents|codex|aws)$/, /^errno: reference "21", ours "30"$/),
   fault(
     STAND_INS,
@@ -70,9 +112,19 @@ export const knownDifferences: readonly Known[] = [
     /^reference error -32603 errno 30, ours error -32004 errno 2$/,
   ),
   fault(STAND_INS, ANY, /^fs\/remove .*\/\.(git|agents|codex|aws)$/, /^reference error -32603 errno 16, ours ok$/),
-  fault(STAND_INS, /^\.git is missing$/, /^fs\/copy ws\/\.git /, /^reference ok, ours error -32004|^changes: reference "\+/),
+  fault(
+    STAND_INS,
+    /^\.git is missing$/,
+    /^fs\/copy ws\/\.git /,
+    /^reference ok, ours error -32004|^changes: reference "\+/,
+  ),
   fault(STAND_INS, ANY, /^fs\/copy /, /^changes: reference "\+\S*\/copy\/\.agents folder 755; .*, ours ""$/),
-  fault(MASKED, / missing path/, /^fs\/(readFile|getMetadata|canonicalize) ws\/gone$/, /^reference ok.*, ours error -32004/),
+  fault(
+    MASKED,
+    / missing path/,
+    /^fs\/(readFile|getMetadata|canonicalize) ws\/gone$/,
+    /^reference ok.*, ours error -32004/,
+  ),
   fault(MASKED, / missing path/, /^fs\/readDirectory ws$/),
   fault(
     MASKED,
@@ -95,10 +147,20 @@ export const knownDifferences: readonly Known[] = [
     /^reference exit 101 denied, ours (exit 12[67]|error -32603 errno (2|13)\b)/,
   ),
   fault(NO_PROGRAM, /minimal$|^a readable link/, /^run (terminated|interrupted)$/),
-  fault(NO_PROGRAM, /minimal$|^a readable link/, /^run /, /^reference exit (1|101|130|137)\b.*, ours exit (1$|126|127)/),
+  fault(
+    NO_PROGRAM,
+    /minimal$|^a readable link/,
+    /^run /,
+    /^reference exit (1|101|130|137)\b.*, ours exit (1$|126|127)/,
+  ),
   fault(NO_CWD, ANY, / as cwd$/, /^reference (exit 0 "\/\\n|exit 101 denied|exit 2 ).*, ours error -32602$/),
   fault(NO_CWD, /^(deny the workspace|no entries)$/, /^run /, /, ours error -32602$/),
-  fault('killed commands leave their mount points behind', ANY, /^run terminated$/, /^changes: reference "\+.*", ours ""$/),
+  fault(
+    'killed commands leave their mount points behind',
+    ANY,
+    /^run terminated$/,
+    /^changes: reference "\+.*", ours ""$/,
+  ),
   fault('its records of mount points are in the TMPDIR', ANY, /^run ls tmpdir$/, /codex-bwrap-synthetic-mount-targets/),
   fault(
     'an interrupt ends its own helper, and the command with it',
@@ -106,7 +168,12 @@ export const knownDifferences: readonly Known[] = [
     /^run interrupted$/,
     /^reference exit 130 "ready\\n", ours exit 5/,
   ),
-  fault('a command in a terminal has no control of it', ANY, /^run job control/, /^reference exit 1 .*, ours exit 0 .*controlling/),
+  fault(
+    'a command in a terminal has no control of it',
+    ANY,
+    /^run job control/,
+    /^reference exit 1 .*, ours exit 0 .*controlling/,
+  ),
   fault(
     'commands are started with SIGPIPE ignored',
     ANY,
@@ -192,7 +259,12 @@ export const knownDifferences: readonly Known[] = [
     ANY,
     /^reference error -32602, ours |^changes: reference ""/,
   ),
-  design('a path on another host is a malformed parameter, for whatever call', / on another host$/, ANY, /ours error -32602$/),
+  design(
+    'a path on another host is a malformed parameter, for whatever call',
+    / on another host$/,
+    ANY,
+    /ours error -32602$/,
+  ),
   design(
     NETWORK,
     /^(external restricted|unrestricted restricted|write on root.*)$/,

@@ -4,7 +4,17 @@ import type { Answer } from '../../support/client.ts'
 import type { Tree } from './tree.ts'
 
 /** A group of targets that only some profiles are about. */
-export type Topic = 'denied' | 'extra' | 'glob' | 'links' | 'missing' | 'nesting' | 'process' | 'protected' | 'single' | 'tmp'
+export type Topic =
+  | 'denied'
+  | 'extra'
+  | 'glob'
+  | 'links'
+  | 'missing'
+  | 'nesting'
+  | 'process'
+  | 'protected'
+  | 'single'
+  | 'tmp'
 
 /** What was observed, by aspect. */
 export type Aspects = Record<string, string>
@@ -39,7 +49,11 @@ const OS_ERROR = /\(os error (\d+)\)/
 
 export function refusal({ error }: Answer): Aspects {
   const number = OS_ERROR.exec(error?.message ?? '')?.[1]
-  return { answer: `error ${error?.code}`, message: error?.message ?? '', ...(number === undefined ? {} : { errno: number }) }
+  return {
+    answer: `error ${error?.code}`,
+    message: error?.message ?? '',
+    ...(number === undefined ? {} : { errno: number }),
+  }
 }
 
 // ---- files ----
@@ -54,14 +68,20 @@ function call(method: string, name: string, params: Params, show: Show, topic?: 
     ...(topic === undefined ? {} : { topic }),
     play: async ({ tree, ask }) => {
       const answer = await ask(`fs/${method}`, params(tree))
-      return { [operation]: answer.error === undefined ? { answer: 'ok', result: show(answer.result, tree) } : refusal(answer) }
+      return {
+        [operation]: answer.error === undefined ? { answer: 'ok', result: show(answer.result, tree) } : refusal(answer),
+      }
     },
   }
 }
 
 const nothing: Show = () => ''
 
-function targets(topic: Topic | undefined, names: string, make: (target: string, topic: Topic | undefined) => Operation): Operation[] {
+function targets(
+  topic: Topic | undefined,
+  names: string,
+  make: (target: string, topic: Topic | undefined) => Operation,
+): Operation[] {
   return names
     .trim()
     .split(/\s+/)
@@ -83,7 +103,8 @@ const getMetadata = (target: string, topic?: Topic): Operation =>
     'getMetadata',
     target,
     (tree) => ({ path: tree.uri(target) }),
-    ({ isDirectory, isFile, isSymlink, size }) => JSON.stringify({ isDirectory, isFile, isSymlink, ...(isFile ? { size } : {}) }),
+    ({ isDirectory, isFile, isSymlink, size }) =>
+      JSON.stringify({ isDirectory, isFile, isSymlink, ...(isFile ? { size } : {}) }),
     topic,
   )
 
@@ -110,12 +131,19 @@ const canonicalize = (target: string, topic?: Topic): Operation =>
   )
 
 const writeFile = (target: string, topic?: Topic): Operation =>
-  call('writeFile', target, (tree) => ({ path: tree.uri(target), dataBase64: Buffer.from('written\n').toString('base64') }), nothing, topic)
+  call(
+    'writeFile',
+    target,
+    (tree) => ({ path: tree.uri(target), dataBase64: Buffer.from('written\n').toString('base64') }),
+    nothing,
+    topic,
+  )
 
 const createDirectory = (target: string, topic?: Topic): Operation =>
   call('createDirectory', target, (tree) => ({ path: tree.uri(target) }), nothing, topic)
 
-const remove = (target: string, topic?: Topic): Operation => call('remove', target, (tree) => ({ path: tree.uri(target) }), nothing, topic)
+const remove = (target: string, topic?: Topic): Operation =>
+  call('remove', target, (tree) => ({ path: tree.uri(target) }), nothing, topic)
 
 const copy = (source: string, destination: string, topic?: Topic): Operation =>
   call(
@@ -148,11 +176,27 @@ const files: Operation[] = [
   brief(readFile('ws/file.txt')),
   brief(readFile('outside/file.txt')),
   ...targets(undefined, 'ws/.git/config ws/link-out ws/linkdir-out/file.txt ws/fifo ws/gone', readFile),
-  ...targets('links', 'ws/link-in ws/dangling ws/hard.txt alias/file.txt /dev/fd/0 /dev/fd/3 /dev/null ws/../outside/file.txt', readFile),
-  ...targets('denied', 'ws/denied/secret.txt ws/denied.txt ws/denied/child/file.txt ws/denied/child/inner/file.txt', readFile),
+  ...targets(
+    'links',
+    'ws/link-in ws/dangling ws/hard.txt alias/file.txt /dev/fd/0 /dev/fd/3 /dev/null ws/../outside/file.txt',
+    readFile,
+  ),
+  ...targets(
+    'denied',
+    'ws/denied/secret.txt ws/denied.txt ws/denied/child/file.txt ws/denied/child/inner/file.txt',
+    readFile,
+  ),
   ...targets('denied', 'ws/link-denied ws/hard-denied.txt outside/denied/secret.txt alias/denied/secret.txt', readFile),
-  ...targets('glob', 'ws/data.secret ws/nested/data.secret ws/nested/deep/er/data.secret outside/data.secret', readFile),
-  ...targets('single', 'ws/single/granted.txt ws/single/sibling.txt outside/single/granted.txt outside/single/sibling.txt', readFile),
+  ...targets(
+    'glob',
+    'ws/data.secret ws/nested/data.secret ws/nested/deep/er/data.secret outside/data.secret',
+    readFile,
+  ),
+  ...targets(
+    'single',
+    'ws/single/granted.txt ws/single/sibling.txt outside/single/granted.txt outside/single/sibling.txt',
+    readFile,
+  ),
   ...targets('extra', 'extra/file.txt', readFile),
   ...targets('tmp', 'tmp:file.txt tmpdir/file.txt', readFile),
 
@@ -180,9 +224,17 @@ const files: Operation[] = [
     'ws/file.txt outside/file.txt ws/nested/new.txt ws/.git/config ws/.git/new ws/link-out ws/linkdir-out/new.txt ws/gone/new.txt',
     writeFile,
   ),
-  ...targets('protected', 'ws/.codex ws/.codex/new ws/.aws ws/.agents/skill.md ws/.git ws/nested/.git/config', writeFile),
+  ...targets(
+    'protected',
+    'ws/.codex ws/.codex/new ws/.aws ws/.agents/skill.md ws/.git ws/nested/.git/config',
+    writeFile,
+  ),
   ...targets('links', 'ws/dangling ws/hard.txt ws/../outside/new.txt ws/link-in alias/new.txt', writeFile),
-  ...targets('denied', 'ws/denied/secret.txt ws/denied/new.txt ws/denied.txt ws/denied/child/file.txt ws/denied/child/new.txt', writeFile),
+  ...targets(
+    'denied',
+    'ws/denied/secret.txt ws/denied/new.txt ws/denied.txt ws/denied/child/file.txt ws/denied/child/new.txt',
+    writeFile,
+  ),
   ...targets('denied', 'ws/link-denied ws/hard-denied.txt ws/denied/child/inner/file.txt', writeFile),
   ...targets(
     'nesting',
@@ -202,7 +254,11 @@ const files: Operation[] = [
   ...targets('missing', 'ws/gone ws/gone/file.txt gone gone/memories outside/gone', createDirectory),
   ...targets('tmp', 'tmp:new /tmp/.codex', createDirectory),
 
-  ...targets(undefined, 'ws/file.txt ws/nested ws/gone outside/file.txt outside/gone ws/link-out ws/linkdir-out/file.txt ws', remove),
+  ...targets(
+    undefined,
+    'ws/file.txt ws/nested ws/gone outside/file.txt outside/gone ws/link-out ws/linkdir-out/file.txt ws',
+    remove,
+  ),
   ...targets('protected', 'ws/.git ws/.git/config ws/.codex ws/.agents', remove),
   ...targets('links', 'ws/dangling ws/fifo ws/hard.txt ws/link-in ws/linkdir-out alias', remove),
   ...targets('denied', 'ws/denied ws/denied/secret.txt ws/denied.txt ws/denied/child ws/link-denied', remove),
@@ -239,7 +295,12 @@ const files: Operation[] = [
 
 // ---- commands ----
 
-export type CommandOptions = { tty?: boolean; arg0?: string; cwd?: string; env?: (scene: Scene) => Record<string, string> }
+export type CommandOptions = {
+  tty?: boolean
+  arg0?: string
+  cwd?: string
+  env?: (scene: Scene) => Record<string, string>
+}
 
 function params(scene: Scene, argv: readonly string[], options: CommandOptions): object {
   const { tty = false, arg0, cwd = 'ws', env = () => ({}) } = options
@@ -294,7 +355,8 @@ function each(name: string, script: string, names: readonly string[]): Operation
     name: operation,
     play: async (scene) => {
       const parts = names.map(
-        (target) => `f='${scene.tree.path(target)}'; echo '${MARK}${target}'; (${script}) 2>/dev/null; echo "${MARK}= $?"`,
+        (target) =>
+          `f='${scene.tree.path(target)}'; echo '${MARK}${target}'; (${script}) 2>/dev/null; echo "${MARK}= $?"`,
       )
       return split(operation, ending(scene, await scene.run(params(scene, sh(`${parts.join('\n')}\n:`), {}))))
     },
@@ -341,7 +403,8 @@ const SOME_FOLDERS = words(`
   ws/single ws/linkdir-out ws/gone alias outside outside/folder outside/single outside/denied extra extra/.git extra/gitdir gone tmp: tmpdir
 `)
 
-const inFolders = (name: string): string[] => SOME_FOLDERS.map((folder) => (folder.endsWith(':') ? folder + name : `${folder}/${name}`))
+const inFolders = (name: string): string[] =>
+  SOME_FOLDERS.map((folder) => (folder.endsWith(':') ? folder + name : `${folder}/${name}`))
 
 /** One look at what the kernel lets a process do, by number or name of the error. */
 const SYSCALLS = `
@@ -411,7 +474,9 @@ show('mknod', lambda: (os.mknod(path + '-device', 0o020600, os.makedev(1, 3)), o
 
 const scripts: Operation[] = [
   brief(command('exit 3', sh('exit 3'))),
-  brief(command('cat and write', sh('cat file.txt; echo new > new.txt; echo $?; echo new > ../outside/new.txt; echo $?'))),
+  brief(
+    command('cat and write', sh('cat file.txt; echo new > new.txt; echo $?; echo new > ../outside/new.txt; echo $?')),
+  ),
   each('cat', 'cat "$f"', SOME_FILES),
   each('ls', 'ls -A "$f"', SOME_FOLDERS),
   each(
@@ -423,16 +488,23 @@ const scripts: Operation[] = [
     ),
   ),
   each('append', 'echo more >> "$f"', SOME_FILES),
-  each('create', 'echo new > "$f"', [...inFolders('new-by-command'), ...words('ws/new.secret /tmp/new-by-command ws/../outside/dots')]),
+  each('create', 'echo new > "$f"', [
+    ...inFolders('new-by-command'),
+    ...words('ws/new.secret /tmp/new-by-command ws/../outside/dots'),
+  ]),
   each('mkdir', 'mkdir "$f"', [
-    ...words('ws/.codex ws/.aws ws/.agents ws/.git ws/gone gone ws/nested/.git ws/nested/.codex extra/.codex extra/.git/new'),
+    ...words(
+      'ws/.codex ws/.aws ws/.agents ws/.git ws/gone gone ws/nested/.git ws/nested/.codex extra/.codex extra/.git/new',
+    ),
     ...inFolders('new-folder'),
   ]),
   each('rm', 'rm -f "$f" && ! test -e "$f"', SOME_FILES),
   each(
     'rename',
     'mv "$f" "$f.moved"',
-    words('ws/denied ws/.git ws/ro ws/single ws/nested ws/data.secret ws/denied.txt outside/folder extra ws/link-out ws'),
+    words(
+      'ws/denied ws/.git ws/ro ws/single ws/nested ws/data.secret ws/denied.txt outside/folder extra ws/link-out ws',
+    ),
   ),
 ]
 
@@ -445,7 +517,9 @@ function attempts(name: string, lines: readonly string[], options: CommandOption
     play: async (scene) => {
       const fill = (line: string): string =>
         line.replaceAll('$SERVER', String(scene.serverPid)).replaceAll('$PORT', String(scene.networkPort))
-      const parts = lines.map((line) => `echo '${MARK}${line.replaceAll("'", '"')}'; (${fill(line)}) 2>/dev/null; echo "${MARK}= $?"`)
+      const parts = lines.map(
+        (line) => `echo '${MARK}${line.replaceAll("'", '"')}'; (${fill(line)}) 2>/dev/null; echo "${MARK}= $?"`,
+      )
       return split(operation, ending(scene, await scene.run(params(scene, sh(`${parts.join('\n')}\n:`), options))))
     },
   }
@@ -531,7 +605,15 @@ const CORE_COMMANDS: Operation[] = [
     name: 'run syscalls:',
     topic: 'process',
     play: async (scene) => {
-      const argv = ['/usr/bin/python3', '-I', '-S', '-c', SYSCALLS, String(scene.networkPort), scene.tree.path('ws/socket')]
+      const argv = [
+        '/usr/bin/python3',
+        '-I',
+        '-S',
+        '-c',
+        SYSCALLS,
+        String(scene.networkPort),
+        scene.tree.path('ws/socket'),
+      ]
       return split('run syscalls:', ending(scene, await scene.run(params(scene, argv, {}))))
     },
   },
@@ -555,7 +637,10 @@ const CORE_COMMANDS: Operation[] = [
   command('a missing cwd', sh('pwd'), { cwd: 'gone', topic: 'process' }),
   command('a link as cwd', sh('pwd; /bin/pwd'), { cwd: 'alias', topic: 'links' }),
   command('with arg0', sh('echo $0'), { arg0: 'custom0', topic: 'process' }),
-  command('a terminal', sh('test -t 0 && test -t 1 && test -t 2 && echo terminal; stty size; exit 4'), { tty: true, topic: 'process' }),
+  command('a terminal', sh('test -t 0 && test -t 1 && test -t 2 && echo terminal; stty size; exit 4'), {
+    tty: true,
+    topic: 'process',
+  }),
   command(
     'job control of a terminal',
     [
@@ -570,9 +655,14 @@ const CORE_COMMANDS: Operation[] = [
     name: 'run terminated',
     play: async (scene) => {
       const argv = sh('echo ready; sleep 30')
-      const finished = await scene.run(params(scene, argv, {}), (processId) => scene.ask('process/terminate', { processId }))
+      const finished = await scene.run(params(scene, argv, {}), (processId) =>
+        scene.ask('process/terminate', { processId }),
+      )
       // Of the reference, at times its own helper dies of it first, with a panic's exit code.
-      const exit = finished.exit === 101 && finished.stdout.includes('ready') ? { exit: 137, denied: false, deniedRead: false } : {}
+      const exit =
+        finished.exit === 101 && finished.stdout.includes('ready')
+          ? { exit: 137, denied: false, deniedRead: false }
+          : {}
       return { 'run terminated': ending(scene, { ...finished, ...exit }) }
     },
   },
@@ -591,7 +681,9 @@ const CORE_COMMANDS: Operation[] = [
     name: 'run with a background process',
     topic: 'process',
     play: async (scene) => {
-      const finished = await scene.run(params(scene, sh('(sleep 0.1; echo late > late.txt) > /dev/null 2>&1 & echo started'), {}))
+      const finished = await scene.run(
+        params(scene, sh('(sleep 0.1; echo late > late.txt) > /dev/null 2>&1 & echo started'), {}),
+      )
       await new Promise((resolve) => setTimeout(resolve, 150))
       return { 'run with a background process': ending(scene, finished) }
     },

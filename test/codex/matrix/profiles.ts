@@ -58,17 +58,30 @@ const closed = [read(MINIMAL), write(ROOTS)]
 const legacy = (policy: object) => ({ sandboxPolicy: policy, windowsSandboxLevel: 'disabled' })
 
 /** For where there is no sandbox, and they cost little. */
-const everything: readonly Topic[] = ['denied', 'extra', 'glob', 'links', 'missing', 'nesting', 'process', 'protected', 'single', 'tmp']
+const everything: readonly Topic[] = [
+  'denied',
+  'extra',
+  'glob',
+  'links',
+  'missing',
+  'nesting',
+  'process',
+  'protected',
+  'single',
+  'tmp',
+]
 
 const full: Profile[] = [
   { name: 'none', sandbox: () => null },
   { name: 'disabled', sandbox: (tree) => context({ type: 'disabled' }, place(tree)) },
   { name: 'external restricted', sandbox: (tree) => context({ type: 'external', network: 'restricted' }, place(tree)) },
   { name: 'external enabled', sandbox: (tree) => context({ type: 'external', network: 'enabled' }, place(tree)) },
-  ...['restricted', 'enabled'].map((network): Profile => ({
-    name: `unrestricted ${network}`,
-    sandbox: (tree) => context({ type: 'managed', file_system: { type: 'unrestricted' }, network }, place(tree)),
-  })),
+  ...['restricted', 'enabled'].map(
+    (network): Profile => ({
+      name: `unrestricted ${network}`,
+      sandbox: (tree) => context({ type: 'managed', file_system: { type: 'unrestricted' }, network }, place(tree)),
+    }),
+  ),
 ]
 
 const ordinary: Profile[] = [
@@ -95,14 +108,24 @@ const ordinary: Profile[] = [
 ]
 
 const narrowed: Profile[] = [
-  restricted('write on a folder of it', (tree) => [read(ROOT), write(at(tree, 'ws/nested'))], { topics: ['protected', 'links'] }),
+  restricted('write on a folder of it', (tree) => [read(ROOT), write(at(tree, 'ws/nested'))], {
+    topics: ['protected', 'links'],
+  }),
   restricted('write on what is above it', (tree) => [read(ROOT), write(literal(tree.uri('')))], {
     topics: ['protected', 'extra', 'links'],
   }),
-  restricted('write on it and a folder of it', (tree) => [...workspaceWrite, write(at(tree, 'ws/nested'))], { topics: ['protected'] }),
+  restricted('write on it and a folder of it', (tree) => [...workspaceWrite, write(at(tree, 'ws/nested'))], {
+    topics: ['protected'],
+  }),
   restricted(
     'read in write in read',
-    (tree) => [read(ROOT), write(ROOTS), read(at(tree, 'ws/ro')), write(at(tree, 'ws/ro/rw')), read(at(tree, 'ws/ro/rw/ro'))],
+    (tree) => [
+      read(ROOT),
+      write(ROOTS),
+      read(at(tree, 'ws/ro')),
+      write(at(tree, 'ws/ro/rw')),
+      read(at(tree, 'ws/ro/rw/ro')),
+    ],
     {
       topics: ['nesting'],
     },
@@ -112,26 +135,52 @@ const narrowed: Profile[] = [
     (tree) => [...closed, read(at(tree, 'ws/ro')), write(at(tree, 'ws/ro/rw')), read(at(tree, 'ws/ro/rw/ro'))],
     { topics: ['nesting'] },
   ),
-  restricted('a readable file in it', (tree) => [...workspaceWrite, read(at(tree, 'ws/single/granted.txt'))], { topics: ['single'] }),
-  restricted('write on a file of it', (tree) => [read(ROOT), write(at(tree, 'ws/single/granted.txt'))], { topics: ['single'] }),
+  restricted('a readable file in it', (tree) => [...workspaceWrite, read(at(tree, 'ws/single/granted.txt'))], {
+    topics: ['single'],
+  }),
+  restricted('write on a file of it', (tree) => [read(ROOT), write(at(tree, 'ws/single/granted.txt'))], {
+    topics: ['single'],
+  }),
   restricted('write on a file outside', (tree) => [...workspaceWrite, write(at(tree, 'outside/single/granted.txt'))], {
     topics: ['single'],
   }),
-  restricted('write on a file outside without root', (tree) => [...closed, write(at(tree, 'outside/single/granted.txt'))], {
-    topics: ['single'],
-  }),
-  restricted('write on a missing folder', (tree) => [...workspaceWrite, write(at(tree, 'gone/memories'))], { topics: ['missing'] }),
-  restricted('write on a missing folder of it', (tree) => [read(ROOT), write(at(tree, 'ws/gone'))], { topics: ['missing'] }),
-  restricted('read on a missing path of it', (tree) => [...workspaceWrite, read(at(tree, 'ws/gone/file.txt'))], { topics: ['missing'] }),
-  restricted('read on a missing path of it, skipped', (tree) => [...workspaceWrite, entry(at(tree, 'ws/gone/file.txt'), 'read', SKIP)], {
+  restricted(
+    'write on a file outside without root',
+    (tree) => [...closed, write(at(tree, 'outside/single/granted.txt'))],
+    {
+      topics: ['single'],
+    },
+  ),
+  restricted('write on a missing folder', (tree) => [...workspaceWrite, write(at(tree, 'gone/memories'))], {
     topics: ['missing'],
   }),
+  restricted('write on a missing folder of it', (tree) => [read(ROOT), write(at(tree, 'ws/gone'))], {
+    topics: ['missing'],
+  }),
+  restricted('read on a missing path of it', (tree) => [...workspaceWrite, read(at(tree, 'ws/gone/file.txt'))], {
+    topics: ['missing'],
+  }),
+  restricted(
+    'read on a missing path of it, skipped',
+    (tree) => [...workspaceWrite, entry(at(tree, 'ws/gone/file.txt'), 'read', SKIP)],
+    {
+      topics: ['missing'],
+    },
+  ),
   restricted('write on .git', (tree) => [...workspaceWrite, write(at(tree, 'ws/.git'))], { topics: ['protected'] }),
-  restricted('write on a missing .codex', (tree) => [...workspaceBase, write(at(tree, 'ws/.codex'))], { topics: ['protected'] }),
-  restricted('write on .git as a subpath', () => [...workspaceBase, write(special('project_roots', { subpath: '.git' }))], {
+  restricted('write on a missing .codex', (tree) => [...workspaceBase, write(at(tree, 'ws/.codex'))], {
     topics: ['protected'],
   }),
-  restricted('write through a link', (tree) => [read(ROOT), write(at(tree, 'alias'))], { topics: ['protected', 'links'] }),
+  restricted(
+    'write on .git as a subpath',
+    () => [...workspaceBase, write(special('project_roots', { subpath: '.git' }))],
+    {
+      topics: ['protected'],
+    },
+  ),
+  restricted('write through a link', (tree) => [read(ROOT), write(at(tree, 'alias'))], {
+    topics: ['protected', 'links'],
+  }),
   restricted(
     'two accesses to one path',
     (tree) => [
@@ -148,19 +197,33 @@ const narrowed: Profile[] = [
 ]
 
 const denied: Profile[] = [
-  restricted('deny a folder', (tree) => [...workspaceWrite, deny(at(tree, 'ws/denied'))], { topics: ['denied', 'links'] }),
-  restricted('deny a folder, as none', (tree) => [...workspaceWrite, entry(at(tree, 'ws/denied'), 'none')], { topics: ['denied'] }),
+  restricted('deny a folder', (tree) => [...workspaceWrite, deny(at(tree, 'ws/denied'))], {
+    topics: ['denied', 'links'],
+  }),
+  restricted('deny a folder, as none', (tree) => [...workspaceWrite, entry(at(tree, 'ws/denied'), 'none')], {
+    topics: ['denied'],
+  }),
   restricted('deny a folder without root', (tree) => [...closed, deny(at(tree, 'ws/denied'))], { topics: ['denied'] }),
-  restricted('deny a folder outside', (tree) => [...workspaceWrite, deny(at(tree, 'outside/denied'))], { topics: ['denied', 'links'] }),
-  restricted('deny a folder of a read-only disk', (tree) => [read(ROOT), deny(at(tree, 'ws/denied'))], { topics: ['denied'] }),
+  restricted('deny a folder outside', (tree) => [...workspaceWrite, deny(at(tree, 'outside/denied'))], {
+    topics: ['denied', 'links'],
+  }),
+  restricted('deny a folder of a read-only disk', (tree) => [read(ROOT), deny(at(tree, 'ws/denied'))], {
+    topics: ['denied'],
+  }),
   restricted('deny a file', (tree) => [...workspaceWrite, deny(at(tree, 'ws/denied.txt'))], { topics: ['denied'] }),
-  restricted('deny a missing path', (tree) => [...workspaceWrite, deny(at(tree, 'ws/gone/file.txt'))], { topics: ['missing'] }),
+  restricted('deny a missing path', (tree) => [...workspaceWrite, deny(at(tree, 'ws/gone/file.txt'))], {
+    topics: ['missing'],
+  }),
   restricted('deny a missing path outside', (tree) => [...workspaceWrite, deny(at(tree, 'outside/gone/file.txt'))], {
     topics: ['missing'],
   }),
-  restricted('deny a folder, read a child', (tree) => [...workspaceWrite, deny(at(tree, 'ws/denied')), read(at(tree, 'ws/denied/child'))], {
-    topics: ['denied'],
-  }),
+  restricted(
+    'deny a folder, read a child',
+    (tree) => [...workspaceWrite, deny(at(tree, 'ws/denied')), read(at(tree, 'ws/denied/child'))],
+    {
+      topics: ['denied'],
+    },
+  ),
   restricted(
     'deny a folder, write a child',
     (tree) => [...workspaceWrite, deny(at(tree, 'ws/denied')), write(at(tree, 'ws/denied/child'))],
@@ -168,16 +231,29 @@ const denied: Profile[] = [
   ),
   restricted(
     'deny a folder, write a child, deny in it',
-    (tree) => [...workspaceWrite, deny(at(tree, 'ws/denied')), write(at(tree, 'ws/denied/child')), deny(at(tree, 'ws/denied/child/inner'))],
+    (tree) => [
+      ...workspaceWrite,
+      deny(at(tree, 'ws/denied')),
+      write(at(tree, 'ws/denied/child')),
+      deny(at(tree, 'ws/denied/child/inner')),
+    ],
     { topics: ['denied'] },
   ),
-  restricted('deny what is above it', (tree) => [...workspaceWrite, deny(literal(tree.uri('')))], { topics: ['extra'] }),
+  restricted('deny what is above it', (tree) => [...workspaceWrite, deny(literal(tree.uri('')))], {
+    topics: ['extra'],
+  }),
   restricted('deny the workspace', (tree) => [read(ROOT), deny(at(tree, 'ws'))], { topics: ['denied'] }),
   restricted('deny root', () => [deny(ROOT), ...closed]),
-  restricted('deny a link', (tree) => [...workspaceWrite, deny(at(tree, 'ws/link-denied'))], { topics: ['denied', 'links'] }),
-  restricted('deny through a link', (tree) => [...workspaceWrite, deny(at(tree, 'alias/denied'))], { topics: ['denied'] }),
+  restricted('deny a link', (tree) => [...workspaceWrite, deny(at(tree, 'ws/link-denied'))], {
+    topics: ['denied', 'links'],
+  }),
+  restricted('deny through a link', (tree) => [...workspaceWrite, deny(at(tree, 'alias/denied'))], {
+    topics: ['denied'],
+  }),
   restricted('deny .git', (tree) => [...workspaceWrite, deny(at(tree, 'ws/.git'))], { topics: ['protected'] }),
-  restricted('deny a glob', (tree) => [...workspaceWrite, deny(glob(tree.path('ws/**/*.secret')))], { topics: ['glob'] }),
+  restricted('deny a glob', (tree) => [...workspaceWrite, deny(glob(tree.path('ws/**/*.secret')))], {
+    topics: ['glob'],
+  }),
   restricted('deny a glob, one deep', (tree) => [...workspaceWrite, deny(glob(tree.path('ws/**/*.secret')))], {
     topics: ['glob'],
     files: { glob_scan_max_depth: 1 },
@@ -187,16 +263,34 @@ const denied: Profile[] = [
     files: { glob_scan_max_depth: 2 },
   }),
   restricted('deny a relative glob', () => [...workspaceWrite, deny(glob('**/*.secret'))], { topics: ['glob'] }),
-  restricted('deny a relative glob without **', () => [...workspaceWrite, deny(glob('nested/*.secret'))], { topics: ['glob'] }),
-  restricted('deny a glob outside', (tree) => [...workspaceWrite, deny(glob(tree.path('outside/*.secret')))], { topics: ['glob'] }),
-  restricted('deny a glob of a folder', (tree) => [...workspaceWrite, deny(glob(tree.path('ws/denied/**')))], { topics: ['denied'] }),
-  restricted('deny a glob without root', (tree) => [...closed, deny(glob(tree.path('ws/**/*.secret')))], { topics: ['glob'] }),
-  restricted('deny an unclosed glob', (tree) => [...workspaceWrite, deny(glob(tree.path('ws/[data.secret')))], { topics: ['glob'] }),
-  restricted('deny a malformed glob', (tree) => [...workspaceWrite, deny(glob(tree.path('ws/{a,b.secret')))], { topics: ['glob'] }),
-  restricted('deny a glob of alternatives', (tree) => [...workspaceWrite, deny(glob(tree.path('ws/{data,other}.secret')))], {
+  restricted('deny a relative glob without **', () => [...workspaceWrite, deny(glob('nested/*.secret'))], {
     topics: ['glob'],
   }),
-  restricted('read a glob', (tree) => [...workspaceWrite, read(glob(tree.path('ws/**/*.secret')))], { topics: ['glob'] }),
+  restricted('deny a glob outside', (tree) => [...workspaceWrite, deny(glob(tree.path('outside/*.secret')))], {
+    topics: ['glob'],
+  }),
+  restricted('deny a glob of a folder', (tree) => [...workspaceWrite, deny(glob(tree.path('ws/denied/**')))], {
+    topics: ['denied'],
+  }),
+  restricted('deny a glob without root', (tree) => [...closed, deny(glob(tree.path('ws/**/*.secret')))], {
+    topics: ['glob'],
+  }),
+  restricted('deny an unclosed glob', (tree) => [...workspaceWrite, deny(glob(tree.path('ws/[data.secret')))], {
+    topics: ['glob'],
+  }),
+  restricted('deny a malformed glob', (tree) => [...workspaceWrite, deny(glob(tree.path('ws/{a,b.secret')))], {
+    topics: ['glob'],
+  }),
+  restricted(
+    'deny a glob of alternatives',
+    (tree) => [...workspaceWrite, deny(glob(tree.path('ws/{data,other}.secret')))],
+    {
+      topics: ['glob'],
+    },
+  ),
+  restricted('read a glob', (tree) => [...workspaceWrite, read(glob(tree.path('ws/**/*.secret')))], {
+    topics: ['glob'],
+  }),
 ]
 
 const git: Profile[] = [
@@ -205,10 +299,14 @@ const git: Profile[] = [
     topics: ['protected', 'extra'],
   }),
   restricted('.git is a pointer', () => workspaceWrite, { variant: 'git pointer', topics: ['protected'] }),
-  restricted('.git is a pointer to a folder granted itself', (tree) => [...workspaceWrite, write(at(tree, 'extra/gitdir'))], {
-    variant: 'git pointer',
-    topics: ['protected', 'extra'],
-  }),
+  restricted(
+    '.git is a pointer to a folder granted itself',
+    (tree) => [...workspaceWrite, write(at(tree, 'extra/gitdir'))],
+    {
+      variant: 'git pointer',
+      topics: ['protected', 'extra'],
+    },
+  ),
   restricted('.git is a link', () => workspaceWrite, { variant: 'git link', topics: ['protected'] }),
   restricted('.git is empty', () => workspaceWrite, { variant: 'empty git', topics: ['protected'] }),
   restricted('.git is missing', () => workspaceWrite, { variant: 'no git', topics: ['protected'] }),
@@ -225,14 +323,18 @@ const roots: Profile[] = [
     topics: ['extra'],
     place: (tree) => ({ cwd: tree.uri('ws'), workspaceRoots: [tree.uri('extra')] }),
   }),
-  restricted('no workspace roots', () => workspaceWrite, { place: (tree) => ({ cwd: tree.uri('ws'), workspaceRoots: [] }) }),
+  restricted('no workspace roots', () => workspaceWrite, {
+    place: (tree) => ({ cwd: tree.uri('ws'), workspaceRoots: [] }),
+  }),
   restricted('workspace roots absent', () => workspaceWrite, { place: (tree) => ({ cwd: tree.uri('ws') }) }),
   restricted('a policy context alone', () => workspaceWrite, { place: (tree) => ({ policyContext: place(tree) }) }),
   restricted('a policy context and another cwd', () => workspaceWrite, {
     topics: ['extra'],
     place: (tree) => ({ ...elsewhere(tree), policyContext: place(tree) }),
   }),
-  restricted('a policy context of null', () => workspaceWrite, { place: (tree) => ({ ...place(tree), policyContext: null }) }),
+  restricted('a policy context of null', () => workspaceWrite, {
+    place: (tree) => ({ ...place(tree), policyContext: null }),
+  }),
   restricted('a missing workspace root', () => workspaceWrite, {
     topics: ['missing'],
     place: (tree) => ({ cwd: tree.uri('ws'), workspaceRoots: [tree.uri('ws'), tree.uri('gone')] }),
@@ -246,12 +348,17 @@ const roots: Profile[] = [
     place: (tree) => ({ workspaceRoots: [tree.uri('ws')] }),
   }),
   restricted('no cwd', () => workspaceWrite, { brief: true, place: () => ({}) }),
-  restricted('no cwd, and nothing relative', (tree) => [read(ROOT), write(at(tree, 'ws'))], { brief: true, place: () => ({}) }),
+  restricted('no cwd, and nothing relative', (tree) => [read(ROOT), write(at(tree, 'ws'))], {
+    brief: true,
+    place: () => ({}),
+  }),
   restricted('no cwd, a relative glob', (tree) => [read(ROOT), write(at(tree, 'ws')), deny(glob('**/*.secret'))], {
     brief: true,
     place: () => ({}),
   }),
-  restricted('current_working_directory', () => [read(ROOT), write(special('current_working_directory'))], { brief: true }),
+  restricted('current_working_directory', () => [read(ROOT), write(special('current_working_directory'))], {
+    brief: true,
+  }),
 ]
 
 const wide: Profile[] = [
@@ -265,10 +372,14 @@ const wide: Profile[] = [
     topics: ['nesting', 'protected'],
     alone: true,
   }),
-  restricted('write on root, read and write a folder', (tree) => [write(ROOT), read(at(tree, 'ws/ro')), write(at(tree, 'ws/ro'))], {
-    topics: ['nesting'],
-    alone: true,
-  }),
+  restricted(
+    'write on root, read and write a folder',
+    (tree) => [write(ROOT), read(at(tree, 'ws/ro')), write(at(tree, 'ws/ro'))],
+    {
+      topics: ['nesting'],
+      alone: true,
+    },
+  ),
   restricted('write on root, deny a glob', (tree) => [write(ROOT), deny(glob(tree.path('ws/**/*.secret')))], {
     topics: ['glob'],
     alone: true,
@@ -281,23 +392,41 @@ const shapes: Profile[] = [
     context(managed([...workspaceWrite, write(special('unknown', { path: ':new_kind', subpath: 'x' }))]), place(tree)),
   ),
   shape('unknown kind', (tree) => context(managed([...workspaceWrite, write(special('new_kind'))]), place(tree))),
-  shape('unknown access', (tree) => context(managed([...workspaceWrite, entry(at(tree, 'ws'), 'execute')]), place(tree))),
-  shape('unknown entry type', (tree) => context(managed([...workspaceWrite, entry({ type: 'regex', pattern: 'x' }, 'deny')]), place(tree))),
+  shape('unknown access', (tree) =>
+    context(managed([...workspaceWrite, entry(at(tree, 'ws'), 'execute')]), place(tree)),
+  ),
+  shape('unknown entry type', (tree) =>
+    context(managed([...workspaceWrite, entry({ type: 'regex', pattern: 'x' }, 'deny')]), place(tree)),
+  ),
   shape('unknown missing_path_behavior', (tree) =>
-    context(managed([...workspaceWrite, entry(at(tree, 'ws/gone'), 'read', { missing_path_behavior: 'create' })]), place(tree)),
+    context(
+      managed([...workspaceWrite, entry(at(tree, 'ws/gone'), 'read', { missing_path_behavior: 'create' })]),
+      place(tree),
+    ),
   ),
   shape('unknown profile type', (tree) => context({ type: 'martian' }, place(tree))),
   shape('unknown network', (tree) => context(managed(workspaceWrite, 'some'), place(tree))),
-  shape('unknown files type', (tree) => context({ type: 'managed', file_system: { type: 'martian' }, network: 'restricted' }, place(tree))),
+  shape('unknown files type', (tree) =>
+    context({ type: 'managed', file_system: { type: 'martian' }, network: 'restricted' }, place(tree)),
+  ),
   shape('network missing', (tree) => context({ type: 'managed', file_system: { type: 'unrestricted' } }, place(tree))),
   shape('files missing', (tree) => context({ type: 'managed', network: 'restricted' }, place(tree))),
-  shape('entries missing', (tree) => context({ type: 'managed', file_system: { type: 'restricted' }, network: 'restricted' }, place(tree))),
+  shape('entries missing', (tree) =>
+    context({ type: 'managed', file_system: { type: 'restricted' }, network: 'restricted' }, place(tree)),
+  ),
   shape('no entries', (tree) => context(managed([]), place(tree))),
   shape('external without network', (tree) => context({ type: 'external' }, place(tree))),
-  shape('scan depth 0', (tree) => context(managed(workspaceWrite, 'restricted', { glob_scan_max_depth: 0 }), place(tree))),
-  shape('scan depth null', (tree) => context(managed(workspaceWrite, 'restricted', { glob_scan_max_depth: null }), place(tree))),
+  shape('scan depth 0', (tree) =>
+    context(managed(workspaceWrite, 'restricted', { glob_scan_max_depth: 0 }), place(tree)),
+  ),
+  shape('scan depth null', (tree) =>
+    context(managed(workspaceWrite, 'restricted', { glob_scan_max_depth: null }), place(tree)),
+  ),
   shape('windows level missing', (tree) => ({ permissions: managed(workspaceWrite), ...place(tree) })),
-  shape('windows level unknown', (tree) => ({ ...context(managed(workspaceWrite), place(tree)), windowsSandboxLevel: 'martian' })),
+  shape('windows level unknown', (tree) => ({
+    ...context(managed(workspaceWrite), place(tree)),
+    windowsSandboxLevel: 'martian',
+  })),
   shape('permissions missing', (tree) => ({ ...context(null, place(tree)), permissions: undefined })),
   shape('permissions null', (tree) => context(null, place(tree))),
   shape('empty object', () => ({})),
@@ -305,19 +434,26 @@ const shapes: Profile[] = [
   shape('false', () => false),
   shape('unknown members', (tree) => context({ ...managed(workspaceWrite), more: 1 }, { ...place(tree), more: 1 })),
   shape('a relative path', (tree) => context(managed([...workspaceWrite, write(literal('extra'))]), place(tree))),
-  shape('a path on another host', (tree) => context(managed([...workspaceWrite, write(literal('file://other/extra'))]), place(tree))),
+  shape('a path on another host', (tree) =>
+    context(managed([...workspaceWrite, write(literal('file://other/extra'))]), place(tree)),
+  ),
   shape('a subpath with ..', (tree) =>
     context(managed([...workspaceWrite, write(special('project_roots', { subpath: '../outside' }))]), place(tree)),
   ),
   shape('an absolute subpath', (tree) =>
-    context(managed([...workspaceWrite, write(special('project_roots', { subpath: tree.path('outside') }))]), place(tree)),
+    context(
+      managed([...workspaceWrite, write(special('project_roots', { subpath: tree.path('outside') }))]),
+      place(tree),
+    ),
   ),
   shape('a workspace root on another host', (tree) =>
     context(managed(workspaceWrite), { cwd: tree.uri('ws'), workspaceRoots: ['file://other/ws'] }),
   ),
   shape('legacy landlock', (tree) => context(managed(workspaceWrite), { ...place(tree), useLegacyLandlock: true })),
   shape('a plain path', (tree) => context(managed([read(ROOT), write(literal(tree.path('ws')))]), place(tree))),
-  shape('a plain cwd', (tree) => context(managed(workspaceWrite), { cwd: tree.path('ws'), workspaceRoots: [tree.path('ws')] })),
+  shape('a plain cwd', (tree) =>
+    context(managed(workspaceWrite), { cwd: tree.path('ws'), workspaceRoots: [tree.path('ws')] }),
+  ),
   shape('untagged', () => context({ network: { enabled: false }, file_system: { entries: [read(ROOT)] } })),
   shape('legacy danger-full-access', () => legacy({ type: 'danger-full-access' })),
   shape('legacy read-only', () => legacy({ type: 'read-only' })),
@@ -347,7 +483,10 @@ const dialects: Profile[] = [
   {
     name: 'dialect: untagged',
     sandbox: (tree) =>
-      context({ network: { enabled: true }, file_system: { read: ['/'], write: [tree.path('ws')] } }, { cwd: tree.path('ws') }),
+      context(
+        { network: { enabled: true }, file_system: { read: ['/'], write: [tree.path('ws')] } },
+        { cwd: tree.path('ws') },
+      ),
     modern: (tree) => context(managed([read(ROOT), write(at(tree, 'ws'))], 'enabled'), place(tree)),
   },
   {
@@ -362,7 +501,12 @@ const dialects: Profile[] = [
   {
     name: 'dialect: workspace-write without tmp',
     sandbox: (tree) => ({
-      ...legacy({ type: 'workspace-write', exclude_slash_tmp: true, exclude_tmpdir_env_var: true, network_access: true }),
+      ...legacy({
+        type: 'workspace-write',
+        exclude_slash_tmp: true,
+        exclude_tmpdir_env_var: true,
+        network_access: true,
+      }),
       sandboxPolicyCwd: tree.path('ws'),
     }),
     modern: (tree) => context(managed([read(ROOT), write(ROOTS)], 'enabled'), place(tree)),
@@ -372,7 +516,10 @@ const dialects: Profile[] = [
   {
     name: 'dialect: read-only with roots',
     sandbox: (tree) => ({
-      ...legacy({ type: 'read-only', access: { type: 'restricted', include_platform_defaults: true, readable_roots: [tree.path('ws')] } }),
+      ...legacy({
+        type: 'read-only',
+        access: { type: 'restricted', include_platform_defaults: true, readable_roots: [tree.path('ws')] },
+      }),
       sandboxPolicyCwd: tree.path('ws'),
     }),
     modern: (tree) => context(managed([read(MINIMAL), read(at(tree, 'ws'))]), place(tree)),
@@ -388,7 +535,10 @@ const dialects: Profile[] = [
     sandbox: (tree) => ({
       ...legacy({ type: 'workspace-write' }),
       sandboxPolicyCwd: tree.path('ws'),
-      fileSystemSandboxPolicy: { kind: 'restricted', entries: [...workspaceWrite130, entry(literal(tree.path('ws/denied')), 'none')] },
+      fileSystemSandboxPolicy: {
+        kind: 'restricted',
+        entries: [...workspaceWrite130, entry(literal(tree.path('ws/denied')), 'none')],
+      },
     }),
     modern: (tree) => context(managed([...workspaceWrite130, deny(at(tree, 'ws/denied'))]), place(tree)),
     topics: ['denied'],

@@ -113,7 +113,9 @@ async function playOn(lane: Lane, which: Which, profile: Profile, operation: Ope
 /** All that decides what the reference does. */
 function identity({ tree }: Side, profile: Profile): string {
   const { name, variant, start } = profile
-  return tree.common(JSON.stringify([name, variant, start, profile.tmpdir?.(tree), (profile.modern ?? profile.sandbox)(tree)]))
+  return tree.common(
+    JSON.stringify([name, variant, start, profile.tmpdir?.(tree), (profile.modern ?? profile.sandbox)(tree)]),
+  )
 }
 
 async function playReference(lane: Lane, profile: Profile, operation: Operation, anew = false): Promise<Cells> {
@@ -172,7 +174,8 @@ function tell(difference: Difference, sides: Record<Which, Cells>): void {
   }
 }
 
-const matches = (pattern: string | undefined, name: string): boolean => pattern === undefined || new RegExp(pattern).test(name)
+const matches = (pattern: string | undefined, name: string): boolean =>
+  pattern === undefined || new RegExp(pattern).test(name)
 
 async function tryProfile(lane: Lane, profile: Profile): Promise<void> {
   for (const operation of operations) {
@@ -197,7 +200,9 @@ for (const side of lanes.flatMap((lane) => Object.values(lane))) side.close()
 
 // A part of the matrix does not meet them all.
 const whole = options.profile === undefined && options.operation === undefined && !options.self
-const stale = whole ? knownDifferences.filter((entry) => !met.has(entry) && (entry.only === undefined || entry.only === mode)) : []
+const stale = whole
+  ? knownDifferences.filter((entry) => !met.has(entry) && (entry.only === undefined || entry.only === mode))
+  : []
 for (const { profile, operation, reason } of stale) console.log(`STALE       ${profile} | ${operation} | ${reason}`)
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(0)} s`

@@ -53,13 +53,21 @@ export class Side {
     const { base, name, owner } = options
     const root = ownFolder(join(base, name), owner)
     const socket = join(base, `${name}.socket`)
-    const listener = createServer((connection) => connection.end()).listen({ path: socket, readableAll: true, writableAll: true })
+    const listener = createServer((connection) => connection.end()).listen({
+      path: socket,
+      readableAll: true,
+      writableAll: true,
+    })
     await once(listener, 'listening')
     listener.unref()
     // Holds a mount namespace open that has a /tmp of its own: profiles that grant /tmp make mount points there.
-    const holder = spawn('unshare', ['--mount', 'sh', '-c', 'mount -t tmpfs tmpfs /tmp && echo ready && exec sleep infinity'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
+    const holder = spawn(
+      'unshare',
+      ['--mount', 'sh', '-c', 'mount -t tmpfs tmpfs /tmp && echo ready && exec sleep infinity'],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    )
     killAtExit(holder)
     await firstLine(holder)
     return new Side(options, holder, new Tree(root, `/proc/${holder.pid}/root/tmp`, socket, owner))
@@ -68,7 +76,8 @@ export class Side {
   async #server(tmpdir: string | undefined): Promise<Server> {
     const key = tmpdir ?? ''
     const running = this.#servers.get(key)
-    if (running !== undefined && running.child.exitCode === null && running.client.closeCode === undefined) return running
+    if (running !== undefined && running.child.exitCode === null && running.client.closeCode === undefined)
+      return running
     running?.child.kill('SIGKILL')
     const { base, name, command, owner } = this.#options
     const home = ownFolder(join(base, `${name}-home`), owner)
@@ -82,7 +91,10 @@ export class Side {
       ...(tmpdir === undefined ? {} : { TMPDIR: tmpdir }),
       ...markFor(base),
     }
-    const child = spawn('nsenter', [...args, ...command, '--listen', 'ws://127.0.0.1:0'], { env, stdio: ['ignore', 'pipe', 'ignore'] })
+    const child = spawn('nsenter', [...args, ...command, '--listen', 'ws://127.0.0.1:0'], {
+      env,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
     killAtExit(child)
     const client = await Client.connect(await firstLine(child))
     const server = { child, client }
@@ -128,7 +140,11 @@ export class Side {
     }
   }
 
-  async #run(server: Server, params: object, started: ((processId: string) => Promise<unknown>) | undefined): Promise<Finished> {
+  async #run(
+    server: Server,
+    params: object,
+    started: ((processId: string) => Promise<unknown>) | undefined,
+  ): Promise<Finished> {
     const { client } = server
     client.notifications.length = 0
     client.messages.length = 0
@@ -141,14 +157,24 @@ export class Side {
     if (answer.error !== undefined) return { answer, stdout: '' }
     try {
       if (started !== undefined) {
-        await client.until(() => client.eventsOf(processId).some(({ method }) => method !== 'process/closed'), PATIENCE_MS, 'output')
+        await client.until(
+          () => client.eventsOf(processId).some(({ method }) => method !== 'process/closed'),
+          PATIENCE_MS,
+          'output',
+        )
         await started(processId)
       }
       const exit = await client.closed(processId, PATIENCE_MS)
       const exited = client.eventsOf(processId).find(({ method }) => method === 'process/exited')
       const last = await ask(server, 'process/read', { processId, afterSeq: null, maxBytes: null, waitMs: 0 })
       const streams = ['stdout', 'pty'].map((stream) => client.outputOf(processId, stream).toString('latin1'))
-      return { answer, exit, denied: exited?.params['sandboxDenied'], deniedRead: last.result?.sandboxDenied, stdout: streams.join('') }
+      return {
+        answer,
+        exit,
+        denied: exited?.params['sandboxDenied'],
+        deniedRead: last.result?.sandboxDenied,
+        stdout: streams.join(''),
+      }
     } catch (error) {
       // Neither this command nor the server it may hold up must spoil what comes next.
       killTree(server.child.pid as number)

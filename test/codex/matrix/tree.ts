@@ -70,7 +70,10 @@ const LINKS: Record<string, string> = {
   'ws/gitlink-target': 'nested/deep',
 }
 
-const HARD_LINKS: Record<string, string> = { 'ws/hard.txt': 'outside/hard.txt', 'ws/hard-denied.txt': 'ws/denied/secret.txt' }
+const HARD_LINKS: Record<string, string> = {
+  'ws/hard.txt': 'outside/hard.txt',
+  'ws/hard-denied.txt': 'ws/denied/secret.txt',
+}
 
 const VARIANTS: Record<Variant, (tree: Tree) => void> = {
   'git folder': (tree) => {
@@ -162,7 +165,8 @@ export class Tree {
     if (variant !== this.#variant) {
       this.#pristine = undefined
       for (const name of readdirSync(this.root)) rmSync(join(this.root, name), { recursive: true, force: true })
-      for (const name of readdirSync(this.#tmpHere).filter(isOurs)) rmSync(join(this.#tmpHere, name), { recursive: true, force: true })
+      for (const name of readdirSync(this.#tmpHere).filter(isOurs))
+        rmSync(join(this.#tmpHere, name), { recursive: true, force: true })
     }
     if (this.#pristine !== undefined && !this.#undo(this.#pristine)) return
     this.#variant = variant
@@ -206,7 +210,8 @@ export class Tree {
       if (before === what) continue
       changed = true
       const here = this.#unlisted(path)
-      if (before?.startsWith('folder ') && what.startsWith('folder ')) chmodSync(here, Number.parseInt(before.slice(7), 8))
+      if (before?.startsWith('folder ') && what.startsWith('folder '))
+        chmodSync(here, Number.parseInt(before.slice(7), 8))
       else if (dirname(path) === '/') this.#removeLitter(here)
       else rmSync(here, { recursive: true, force: true })
     }
@@ -237,7 +242,8 @@ export class Tree {
     const before = this.#pristine ?? new Map<string, string>()
     const now = this.#list()
     const lines: string[] = []
-    for (const [path, what] of now) if (before.get(path) !== what) lines.push(`${before.has(path) ? '~' : '+'}${path} ${what}`)
+    for (const [path, what] of now)
+      if (before.get(path) !== what) lines.push(`${before.has(path) ? '~' : '+'}${path} ${what}`)
     for (const path of before.keys()) if (!now.has(path)) lines.push(`-${path}`)
     return lines.sort()
   }
@@ -245,7 +251,8 @@ export class Tree {
   #list(): Listing {
     const listing: Listing = new Map()
     this.#listInto(listing, this.root, '$T')
-    for (const name of readdirSync(this.#tmpHere).filter(isOurs)) this.#listInto(listing, join(this.#tmpHere, name), `/tmp/${name}`)
+    for (const name of readdirSync(this.#tmpHere).filter(isOurs))
+      this.#listInto(listing, join(this.#tmpHere, name), `/tmp/${name}`)
     for (const name of PROTECTED) this.#listInto(listing, `/${name}`, `/${name}`)
     return listing
   }
@@ -257,8 +264,10 @@ export class Tree {
     if (stats.isSymbolicLink()) listing.set(name, `-> ${this.common(readlinkSync(path))}`)
     else if (stats.isDirectory()) {
       listing.set(name, `folder ${mode}`)
-      for (const child of readdirSync(path).filter(isOurs)) this.#listInto(listing, join(path, child), `${name}/${child}`)
-    } else if (stats.isFile()) listing.set(name, `file ${mode} ${JSON.stringify(this.common(readFileSync(path, 'utf8').slice(0, 200)))}`)
+      for (const child of readdirSync(path).filter(isOurs))
+        this.#listInto(listing, join(path, child), `${name}/${child}`)
+    } else if (stats.isFile())
+      listing.set(name, `file ${mode} ${JSON.stringify(this.common(readFileSync(path, 'utf8').slice(0, 200)))}`)
     else listing.set(name, stats.isFIFO() ? 'fifo' : stats.isSocket() ? 'socket' : 'device')
   }
 }

@@ -51,7 +51,12 @@ const WRONG = {
 export type Kind = keyof typeof WRONG
 
 /** Params that lack a member, or have one of another type, and what is no object at all. */
-export function malformed(method: string, valid: Record<string, unknown>, kinds: Record<string, Kind>, options: CaseOptions = {}): Case[] {
+export function malformed(
+  method: string,
+  valid: Record<string, unknown>,
+  kinds: Record<string, Kind>,
+  options: CaseOptions = {},
+): Case[] {
   const table: Record<string, unknown> = {
     'without params': undefined,
     'with null for params': null,

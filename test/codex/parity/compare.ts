@@ -45,7 +45,8 @@ function* unequal(at: string, reference: unknown, ours: unknown): Generator<Diff
 }
 
 const isList = (value: unknown): value is unknown[] => Array.isArray(value)
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !isList(value)
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !isList(value)
 const shown = (value: unknown): string => JSON.stringify(value) ?? ABSENT
 
 export type Compared = { entry: Entry; reference: Outcome; ours: Outcome; differences: Difference[] }
@@ -60,7 +61,8 @@ export function compare(reference: readonly Entry[], ours: readonly Entry[]): Co
     const isSame = one?.method === other?.method && one?.request === other?.request
     if (!isSame && compared.some(({ differences }) => differences.length > 0)) break
     // Where only one side has done something, its files show it.
-    if (one?.method === 'files' && compared.some(({ differences }) => differences.some(({ at }) => at === 'outcome'))) break
+    if (one?.method === 'files' && compared.some(({ differences }) => differences.some(({ at }) => at === 'outcome')))
+      break
     const pair = { reference: one?.outcome ?? NOT_ASKED, ours: isSame ? (other?.outcome ?? NOT_ASKED) : NOT_ASKED }
     compared.push({ entry: (one ?? other) as Entry, ...pair, differences: differencesOf(pair.reference, pair.ours) })
   }

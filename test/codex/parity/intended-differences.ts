@@ -30,7 +30,13 @@ const LEFT_OUT = [
 const EXTENSIONS = 'what it can do beyond the protocol is told at the handshake, and used by those only who ask for it'
 
 const answers: Intended[] = [
-  member(EXTENSIONS, /^(initialize|message)$/, String.raw`result(\.result)?\.extensions`, 'absent', String.raw`\["closeStdin",.*\]`),
+  member(
+    EXTENSIONS,
+    /^(initialize|message)$/,
+    String.raw`result(\.result)?\.extensions`,
+    'absent',
+    String.raw`\["closeStdin",.*\]`,
+  ),
   outcome(EXTENSIONS, /^process\/list$/, 'error -32601', 'result'),
   outcome(EXTENSIONS, /^process\/resize$/, 'error -32601', MALFORMED),
   outcome(EXTENSIONS, /^http\/(acknowledge|cancel)$/, 'error -32601', 'result'),
@@ -86,22 +92,42 @@ const answers: Intended[] = [
 ]
 
 const messages: Intended[] = [
-  outcome('a session that is held is an error of its own for older clients, too', /^initialize$/, REFUSED, 'error -32010', {
-    ...old,
-    request: /^a session that is held /,
-  }),
-  outcome('what is no id is answered with id -1, and does not close the connection', /^message$/, 'the connection was closed', 'result', {
-    ...old,
-    request: /^messages: what is no id/,
-  }),
+  outcome(
+    'a session that is held is an error of its own for older clients, too',
+    /^initialize$/,
+    REFUSED,
+    'error -32010',
+    {
+      ...old,
+      request: /^a session that is held /,
+    },
+  ),
+  outcome(
+    'what is no id is answered with id -1, and does not close the connection',
+    /^message$/,
+    'the connection was closed',
+    'result',
+    {
+      ...old,
+      request: /^messages: what is no id/,
+    },
+  ),
   outcome('params are read by name, never by position', /^(initialize|process\/\w+)$/, `result|${REFUSED}`, MALFORMED, {
     request: /^params by position/,
   }),
-  outcome('params are read by name, never by position', /^http\/request$/, 'result', MALFORMED, { request: /a header as a list/ }),
-  outcome('methods without params pass over the members of an object', /^environment\/\w+$/, MALFORMED, `result|${REFUSED}`, {
-    ...today,
-    request: /with an object|with unknown members|before initialize, malformed/,
+  outcome('params are read by name, never by position', /^http\/request$/, 'result', MALFORMED, {
+    request: /a header as a list/,
   }),
+  outcome(
+    'methods without params pass over the members of an object',
+    /^environment\/\w+$/,
+    MALFORMED,
+    `result|${REFUSED}`,
+    {
+      ...today,
+      request: /with an object|with unknown members|before initialize, malformed/,
+    },
+  ),
 ]
 
 const ON_TERMINALS = 'what cannot be started is an error on terminals, too'
@@ -125,7 +151,10 @@ const processes: Intended[] = [
     ...today,
     request: /"enforceManagedNetwork":true/,
   }),
-  outcome('shell snapshots are passed over', /^process\/start$/, MALFORMED, 'result', { ...today, request: / shellSnapshot / }),
+  outcome('shell snapshots are passed over', /^process\/start$/, MALFORMED, 'result', {
+    ...today,
+    request: / shellSnapshot /,
+  }),
   member(
     'variables that newer releases keep from children are kept from those of older clients',
     /^process\/(output|read)$/,
@@ -180,10 +209,20 @@ const processes: Intended[] = [
       fits: (reference, ours) => [1, 2].includes(Number(ours) - Number(reference)),
     },
   ),
-  member('a process that has ended takes no input', /^process\/write$/, String.raw`result\.status`, '"accepted"', '"stdinClosed"', {
-    request: /^process\/write after the end/,
+  member(
+    'a process that has ended takes no input',
+    /^process\/write$/,
+    String.raw`result\.status`,
+    '"accepted"',
+    '"stdinClosed"',
+    {
+      request: /^process\/write after the end/,
+    },
+  ),
+  outcome('writeId is optional', /^process\/write$/, MALFORMED, 'result', {
+    ...today,
+    request: /without writeId|writeId null/,
   }),
-  outcome('writeId is optional', /^process\/write$/, MALFORMED, 'result', { ...today, request: /without writeId|writeId null/ }),
   member('a writeId counts for older clients, too', /^process\/output$/, 'result', '"abab"', '"abcd"', {
     ...old,
     request: /twice with one writeId/,
@@ -202,13 +241,28 @@ const paths: Intended[] = [
     ...today,
     request: /"(path|cwd|present)":"\$T|"missing":\["\$T/,
   }),
-  outcome(WRITTEN, /^(fs\/(readFile|canonicalize)|process\/start)$/, `result|${REFUSED}|${MISSING}`, `${MALFORMED}|${MISSING}`, {
+  outcome(
+    WRITTEN,
+    /^(fs\/(readFile|canonicalize)|process\/start)$/,
+    `result|${REFUSED}|${MISSING}`,
+    `${MALFORMED}|${MISSING}`,
+    {
+      ...today,
+      request: /a scheme alone|a relative URI|a backslash for a slash|a tab within|white space around|cwd of no path/,
+    },
+  ),
+  outcome('a path is missing before it is too long', /^fs\/canonicalize$/, FAILED, MISSING, {
     ...today,
-    request: /a scheme alone|a relative URI|a backslash for a slash|a tab within|white space around|cwd of no path/,
+    request: /a path that is too long/,
   }),
-  outcome('a path is missing before it is too long', /^fs\/canonicalize$/, FAILED, MISSING, { ...today, request: /a path that is too long/ }),
-  outcome('a cwd is read like any other path', /^process\/start$/, FAILED, MALFORMED, { ...old, request: /cwd (empty|relative|a NUL)/ }),
-  outcome('a path with a NUL is malformed for older clients, too', /^fs\/\w+$/, REFUSED, MALFORMED, { ...old, request: /a NUL/ }),
+  outcome('a cwd is read like any other path', /^process\/start$/, FAILED, MALFORMED, {
+    ...old,
+    request: /cwd (empty|relative|a NUL)/,
+  }),
+  outcome('a path with a NUL is malformed for older clients, too', /^fs\/\w+$/, REFUSED, MALFORMED, {
+    ...old,
+    request: /a NUL/,
+  }),
 ]
 
 const FOREIGN = 'a path on another host or drive is a malformed parameter, for whatever call'
@@ -218,8 +272,17 @@ const files: Intended[] = [
     ...today,
     request: / (another host|an address|a drive( in small letters| alone)?) /,
   }),
-  outcome(FOREIGN, /^fs\/writeFile$/, REFUSED, MALFORMED, { ...today, request: /sandbox shape: a path on another host / }),
-  member('createdAtMs is the real birth time', /^fs\/getMetadata$/, String.raw`result\.createdAtMs`, '0', String.raw`"<now>"|[1-9]\d*`),
+  outcome(FOREIGN, /^fs\/writeFile$/, REFUSED, MALFORMED, {
+    ...today,
+    request: /sandbox shape: a path on another host /,
+  }),
+  member(
+    'createdAtMs is the real birth time',
+    /^fs\/getMetadata$/,
+    String.raw`result\.createdAtMs`,
+    '0',
+    String.raw`"<now>"|[1-9]\d*`,
+  ),
   outcome(REGULAR, /^fs\/readFile$/, FAILED, REFUSED, { ...old, request: /folder|the root|a trailing slash/ }),
   outcome(REGULAR, /^fs\/readFile$/, 'result', REFUSED, { ...old, request: /a device/ }),
   outcome(REGULAR, /^fs\/readFile$/, 'no answer came', REFUSED, { ...old, request: /a FIFO/ }),
@@ -243,7 +306,10 @@ const files: Intended[] = [
     fits: (reference, ours) => {
       const others = (ours as WalkEntry[]).filter(({ path }) => !path.endsWith('/bad%FF%FEname'))
       // Where entries are bounded there is one less of the others.
-      return others.length < (ours as WalkEntry[]).length && JSON.stringify(reference).startsWith(JSON.stringify(others).slice(0, -1))
+      return (
+        others.length < (ours as WalkEntry[]).length &&
+        JSON.stringify(reference).startsWith(JSON.stringify(others).slice(0, -1))
+      )
     },
   },
 ]
@@ -306,11 +372,22 @@ const sandboxes: Intended[] = [
     ...old,
     request: /sandboxed, denied folder: \S*denied\//,
   }),
-  outcome(DENIED, /^fs\/(readDirectory|remove)$/, 'result', REFUSED, { ...old, request: /sandboxed, denied folder: \S*denied/ }),
-  outcome(DENIED, /^fs\/(writeFile|createDirectory)$/, FAILED, REFUSED, { ...old, request: /sandboxed, denied folder: \S*denied\// }),
-  outcome(EMPTY_MASK, /^fs\/readFile$/, 'result', REFUSED, { ...old, request: /sandboxed, denied pattern.*: ws\/data\.secret/ }),
+  outcome(DENIED, /^fs\/(readDirectory|remove)$/, 'result', REFUSED, {
+    ...old,
+    request: /sandboxed, denied folder: \S*denied/,
+  }),
+  outcome(DENIED, /^fs\/(writeFile|createDirectory)$/, FAILED, REFUSED, {
+    ...old,
+    request: /sandboxed, denied folder: \S*denied\//,
+  }),
+  outcome(EMPTY_MASK, /^fs\/readFile$/, 'result', REFUSED, {
+    ...old,
+    request: /sandboxed, denied pattern.*: ws\/data\.secret/,
+  }),
   outcome(EMPTY_MASK, /^fs\/writeFile$/, FAILED, REFUSED, { request: /sandboxed, denied pattern.*: ws\/data\.secret/ }),
-  outcome(NOWHERE, /^fs\/createDirectory$/, 'result', FAILED, { request: /sandboxed, workspace alone: (outside|outside\/new) / }),
+  outcome(NOWHERE, /^fs\/createDirectory$/, 'result', FAILED, {
+    request: /sandboxed, workspace alone: (outside|outside\/new) /,
+  }),
   {
     reason: STAND_INS,
     release: NEW,
@@ -345,18 +422,30 @@ const sandboxes: Intended[] = [
     ...old,
     request: /shape: (windows\w+ \w+|useLegacyLandlock text|a URI|access deny) /,
   }),
-  outcome('project roots are the cwd where no workspace roots are named, as it was before 0.150', /^fs\/writeFile$/, FAILED, 'result', {
-    ...today,
-    request: /shape: workspaceRoots missing /,
-  }),
+  outcome(
+    'project roots are the cwd where no workspace roots are named, as it was before 0.150',
+    /^fs\/writeFile$/,
+    FAILED,
+    'result',
+    {
+      ...today,
+      request: /shape: workspaceRoots missing /,
+    },
+  ),
   outcome('a sandbox that lacks its cwd is malformed for older clients, too', /^fs\/writeFile$/, REFUSED, MALFORMED, {
     ...old,
     request: /shape: cwd (missing|null) /,
   }),
-  outcome('a profile that says nothing is refused, not taken for one that grants nothing', /^fs\/writeFile$/, MISSING, MALFORMED, {
-    ...old,
-    request: /shape: (permissions without a type|untagged and empty) /,
-  }),
+  outcome(
+    'a profile that says nothing is refused, not taken for one that grants nothing',
+    /^fs\/writeFile$/,
+    MISSING,
+    MALFORMED,
+    {
+      ...old,
+      request: /shape: (permissions without a type|untagged and empty) /,
+    },
+  ),
 ]
 
 const HONOURED = 'a sandbox is enforced for older clients, too'
@@ -392,12 +481,22 @@ const confinedCommands: Intended[] = [
   member(NO_PROGRAM, /^process\/output$/, String.raw`result\.output\.(stderr|pty)`, '".*panicked.*"', '".*"', {
     request: /a missing program /,
   }),
-  member(NO_PROGRAM, /^process\/exited$/, String.raw`result\.exitCode`, '101', '127', { request: /a missing program / }),
-  member(NO_PROGRAM, /^process\/exited$/, String.raw`result\.sandboxDenied`, 'true', 'false', { request: /a missing program / }),
-  outcome('a wrapper that cannot be followed is refused before anything starts', /^process\/start$/, 'result', MALFORMED, {
-    ...old,
-    request: /wrapped: (an unknown option|no profile) /,
+  member(NO_PROGRAM, /^process\/exited$/, String.raw`result\.exitCode`, '101', '127', {
+    request: /a missing program /,
   }),
+  member(NO_PROGRAM, /^process\/exited$/, String.raw`result\.sandboxDenied`, 'true', 'false', {
+    request: /a missing program /,
+  }),
+  outcome(
+    'a wrapper that cannot be followed is refused before anything starts',
+    /^process\/start$/,
+    'result',
+    MALFORMED,
+    {
+      ...old,
+      request: /wrapped: (an unknown option|no profile) /,
+    },
+  ),
 ]
 
 export const intendedDifferences: readonly Intended[] = [

@@ -22,7 +22,13 @@ export type Intended = {
 export type Rest = Omit<Intended, 'reason' | 'method' | 'at'>
 
 /** About one request's answer as a whole: an error's code, or `result`. */
-export const outcome = (reason: string, method: RegExp, reference: string, ours: string, rest: Rest = {}): Intended => ({
+export const outcome = (
+  reason: string,
+  method: RegExp,
+  reference: string,
+  ours: string,
+  rest: Rest = {},
+): Intended => ({
   reason,
   method,
   at: /^outcome$/,
@@ -31,7 +37,14 @@ export const outcome = (reason: string, method: RegExp, reference: string, ours:
   ...rest,
 })
 
-export const member = (reason: string, method: RegExp, at: string, reference: string, ours: string, rest: Rest = {}): Intended => ({
+export const member = (
+  reason: string,
+  method: RegExp,
+  at: string,
+  reference: string,
+  ours: string,
+  rest: Rest = {},
+): Intended => ({
   reason,
   method,
   at: new RegExp(`^${at}$`),

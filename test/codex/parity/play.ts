@@ -10,7 +10,9 @@ import { Scene } from './scene.ts'
 import type { Side } from './side.ts'
 
 export type Pair = { reference: Side; ours: Side }
-export type Explained = Omit<Compared, 'differences'> & { differences: (Difference & { intended: Intended | undefined })[] }
+export type Explained = Omit<Compared, 'differences'> & {
+  differences: (Difference & { intended: Intended | undefined })[]
+}
 
 /** A case that takes longer is one that this harness is wrong about. */
 const CASE_MS = 40_000
@@ -21,7 +23,13 @@ export async function playBoth(pair: Pair, example: Case, version: string): Prom
     ...one,
     differences: one.differences.map((difference) => ({
       ...difference,
-      intended: explanation(intendedDifferences, version, one.entry.method, `${example.name} ${one.entry.request}`, difference),
+      intended: explanation(
+        intendedDifferences,
+        version,
+        one.entry.method,
+        `${example.name} ${one.entry.request}`,
+        difference,
+      ),
     })),
   }))
 }
@@ -30,7 +38,9 @@ async function playOn(side: Side, example: Case): Promise<readonly Entry[]> {
   if (example.ownFiles) side.dropTree()
   const scene = new Scene(side)
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new Error('took too long')), CASE_MS)))
+  const late = new Promise<never>(
+    (_, reject) => (timer = setTimeout(() => reject(new Error('took too long')), CASE_MS)),
+  )
   try {
     await Promise.race([example.play(scene), late])
   } catch (error) {
@@ -43,4 +53,5 @@ async function playOn(side: Side, example: Case): Promise<readonly Entry[]> {
   return scene.entries
 }
 
-export const isUnexpected = ({ differences }: Explained): boolean => differences.some(({ intended }) => intended === undefined)
+export const isUnexpected = ({ differences }: Explained): boolean =>
+  differences.some(({ intended }) => intended === undefined)

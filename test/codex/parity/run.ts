@@ -53,12 +53,14 @@ async function tryRelease(reference: Reference, ours: readonly string[]): Promis
   const web = await startWeb()
   const wanted = new RegExp(options.only ?? '')
   const queue = cases.filter(({ name, release }) => wanted.test(name) && (release ?? version) === version)
-  const open = (name: string, command: readonly string[]): Side => new Side({ name, command, reference, codex, base, web })
+  const open = (name: string, command: readonly string[]): Side =>
+    new Side({ name, command, reference, codex, base, web })
   const play = async (_: unknown, lane: number): Promise<void> => {
     // Names of one length, so that paths are.
     const place = `${version.split('.')[1]}-${lane}`
     const pair = { reference: open(`r${place}`, [codex, 'exec-server']), ours: open(`o${place}`, ours) }
-    for (let example = queue.shift(); example !== undefined; example = queue.shift()) await tryCase(pair, example, version)
+    for (let example = queue.shift(); example !== undefined; example = queue.shift())
+      await tryCase(pair, example, version)
     await Promise.all(Object.values(pair).map((side) => side.close()))
   }
   await Promise.all(Array.from({ length: LANES }, play))
@@ -68,6 +70,8 @@ async function tryRelease(reference: Reference, ours: readonly string[]): Promis
 if (process.getuid?.() !== 0) throw new Error('the comparison needs root')
 const ours = oursCommand()
 const since = Date.now()
-await Promise.all(references.filter(({ version }) => (options.release ?? version) === version).map((one) => tryRelease(one, ours)))
+await Promise.all(
+  references.filter(({ version }) => (options.release ?? version) === version).map((one) => tryRelease(one, ours)),
+)
 const isWhole = options.only === undefined && options.release === undefined
 process.exit(tally.report(isWhole, Date.now() - since) ? 0 : 1)

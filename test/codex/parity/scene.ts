@@ -68,7 +68,8 @@ export class Scene implements Recorder {
     const entry: Entry = { method, request, isRequest, outcome: { kind: 'nothing', why: 'the case ended before' } }
     this.entries.push(entry)
     return (outcome) => {
-      entry.outcome = outcome.kind === 'result' ? { ...outcome, value: inOrder(method, this.#names.value(outcome.value)) } : outcome
+      entry.outcome =
+        outcome.kind === 'result' ? { ...outcome, value: inOrder(method, this.#names.value(outcome.value)) } : outcome
     }
   }
 

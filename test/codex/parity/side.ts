@@ -70,7 +70,13 @@ export class Side {
 
   async #running(): Promise<string> {
     if (this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null) return this.#url
-    const env = { ...VARIABLES, PATH: '/usr/bin:/bin', HOME: this.home, CODEX_HOME: this.home, ...markFor(this.options.base) }
+    const env = {
+      ...VARIABLES,
+      PATH: '/usr/bin:/bin',
+      HOME: this.home,
+      CODEX_HOME: this.home,
+      ...markFor(this.options.base),
+    }
     const [file, ...args] = [...OWN_TMP, ...this.options.command, '--listen', 'ws://127.0.0.1:0']
     const child = spawn(file as string, args, { cwd: this.home, env, stdio: ['ignore', 'pipe', 'ignore'] })
     killAtExit(child)
@@ -86,7 +92,8 @@ export class Side {
   /** A connection on which single requests follow one another. */
   async shared(): Promise<Client> {
     const client = this.#client
-    if (client !== undefined && client.closeCode === undefined && this.#requests++ < REQUESTS_PER_CONNECTION) return client
+    if (client !== undefined && client.closeCode === undefined && this.#requests++ < REQUESTS_PER_CONNECTION)
+      return client
     await client?.drop()
     this.#requests = 0
     this.#client = await Client.connect(await this.#running())

@@ -67,11 +67,20 @@ export class Talk {
   async raw(message: string | Uint8Array): Promise<void> {
     const { client } = this
     const shown = typeof message === 'string' ? message : `bytes ${Buffer.from(message).toString('latin1')}`
-    const settle = this.#recorder.record('message', shown.length > 200 ? `${shown.slice(0, 200)}... (${shown.length})` : shown, true)
+    const settle = this.#recorder.record(
+      'message',
+      shown.length > 200 ? `${shown.slice(0, 200)}... (${shown.length})` : shown,
+      true,
+    )
     const since = client.messages.length
     client.send(message)
     const answer = await client
-      .until(() => client.messages.slice(since).find((text) => !text.startsWith('{"method"')) ?? (this.isOpen ? undefined : 'closed'), 3000)
+      .until(
+        () =>
+          client.messages.slice(since).find((text) => !text.startsWith('{"method"')) ??
+          (this.isOpen ? undefined : 'closed'),
+        3000,
+      )
       .catch(() => undefined)
     settle(rawOutcome(answer))
   }
@@ -81,7 +90,11 @@ export class Talk {
     const settle = this.#recorder.record(method, params, true)
     this.client.notify(method, this.#recorder.filled(params))
     for (let waited = 0; waited < 300 && this.isOpen; waited += 20) await sleep(20)
-    settle(this.isOpen ? { kind: 'result', value: 'the connection lives' } : { kind: 'nothing', why: 'the connection was closed' })
+    settle(
+      this.isOpen
+        ? { kind: 'result', value: 'the connection lives' }
+        : { kind: 'nothing', why: 'the connection was closed' },
+    )
   }
 
   /** The handshake, which other cases are about. */
@@ -108,7 +121,9 @@ export class Talk {
     )
     if (!ended) return settle.forEach((one) => one({ kind: 'nothing', why: 'process/closed did not come' }))
     const events = client.eventsOf(processId)
-    const streams = new Set(events.flatMap(({ params }) => (typeof params['stream'] === 'string' ? [params['stream']] : [])))
+    const streams = new Set(
+      events.flatMap(({ params }) => (typeof params['stream'] === 'string' ? [params['stream']] : [])),
+    )
     const output = [...streams].sort().map((stream) => [stream, asText(client.outputOf(processId, stream))])
     const seqs = events.map(({ params }) => params.seq).sort((one, other) => one - other)
     const last = events.find(({ method }) => method === 'process/closed')?.params.seq
@@ -130,7 +145,9 @@ export class Talk {
 
   /** Waits until a process has written so many bytes. */
   async wrote(processId: string, bytes: number): Promise<void> {
-    await this.client.until(() => this.client.outputOf(processId).length >= bytes, PATIENCE_MS, `output of ${processId}`).catch(() => {})
+    await this.client
+      .until(() => this.client.outputOf(processId).length >= bytes, PATIENCE_MS, `output of ${processId}`)
+      .catch(() => {})
   }
 
   /** Waits for the end of a streamed body, and records it joined. */
@@ -138,7 +155,9 @@ export class Talk {
     const { client } = this
     const settle = this.#recorder.record('http/request/bodyDelta', { requestId }, false)
     const deltas = () =>
-      client.notifications.filter(({ method, params }) => method === 'http/request/bodyDelta' && params['requestId'] === requestId)
+      client.notifications.filter(
+        ({ method, params }) => method === 'http/request/bodyDelta' && params['requestId'] === requestId,
+      )
     const ended = await client
       .until(() => deltas().some(({ params }) => params['done'] === true), patienceMs)
       .then(
@@ -154,7 +173,9 @@ export class Talk {
         .sort()
         .join(' '),
       dense: all.every(({ params }, index) => params.seq === index + 1),
-      ends: ended ? `${all.filter(({ params }) => params['done'] === true).length} time, last: ${last?.['done']}` : 'never',
+      ends: ended
+        ? `${all.filter(({ params }) => params['done'] === true).length} time, last: ${last?.['done']}`
+        : 'never',
       error: last?.['error'] === null ? 'null' : typeof last?.['error'],
       lastIsEmpty: last?.['deltaBase64'] === '',
     }
@@ -186,5 +207,8 @@ function rawOutcome(text: string | undefined): Outcome {
   const members = Object.keys(JSON.parse(text) as object)
     .sort()
     .join(' ')
-  return { kind: 'result', value: { id, members, code: error?.code ?? 'none', ...(result === undefined ? {} : { result }) } }
+  return {
+    kind: 'result',
+    value: { id, members, code: error?.code ?? 'none', ...(result === undefined ? {} : { result }) },
+  }
 }

@@ -37,7 +37,8 @@ export class Tally {
 
   /** Of a case that was played again: the reference may have a bad moment, ours is to do the same every time. */
   differedOnce(name: string, version: string, first: readonly Explained[], second: readonly Explained[]): void {
-    const oursOf = (all: readonly Explained[]): string => JSON.stringify(all.map(({ ours }) => (ours.kind === 'error' ? ours.code : ours)))
+    const oursOf = (all: readonly Explained[]): string =>
+      JSON.stringify(all.map(({ ours }) => (ours.kind === 'error' ? ours.code : ours)))
     const isOurs = oursOf(first) !== oursOf(second)
     if (isOurs) this.#unexpected++
     else this.#unsteady++
@@ -58,11 +59,14 @@ export class Tally {
       console.log(`${pad(number)}  ${reason}`)
     }
     const stale = isWhole ? intendedDifferences.filter((one) => !this.#met.has(one)) : []
-    for (const { reason, release, method, at } of stale) console.log(`NEVER MET  ${release ?? ''} ${method.source} ${at.source}: ${reason}`)
+    for (const { reason, release, method, at } of stale)
+      console.log(`NEVER MET  ${release ?? ''} ${method.source} ${at.source}: ${reason}`)
     console.log(`\n${(ms / 1000).toFixed(0)} s; ${this.#observed} notifications and other observations compared`)
     console.log(`${this.#unsteady} cases where the reference differed once only`)
     const also = stale.length > 0 ? `, ${stale.length} never met` : ''
-    console.log(`${this.#compared} requests compared, ${met} intended differences, ${this.#unexpected} unexpected${also}`)
+    console.log(
+      `${this.#compared} requests compared, ${met} intended differences, ${this.#unexpected} unexpected${also}`,
+    )
     return this.#unexpected === 0 && stale.length === 0
   }
 }
@@ -76,17 +80,21 @@ function methodName({ method, isRequest }: Entry): string {
 }
 
 function show(name: string, version: string, { entry, reference, ours, differences }: Explained): void {
-  const word = differences.length === 0 ? 'same' : differences.every(({ intended }) => intended) ? 'intended' : 'UNEXPECTED'
+  const word =
+    differences.length === 0 ? 'same' : differences.every(({ intended }) => intended) ? 'intended' : 'UNEXPECTED'
   console.log(`${word}  ${version} | ${name}`)
   console.log(`    request    ${entry.method} ${shorten(entry.request)}`)
   console.log(`    reference  ${shorten(told(reference))}`)
   console.log(`    ours       ${shorten(told(ours))}`)
   for (const { at, reference, ours, intended } of differences) {
-    console.log(`    ${intended === undefined ? 'differs' : 'meant  '}    ${at}: reference ${shorten(reference)}, ours ${shorten(ours)}`)
+    console.log(
+      `    ${intended === undefined ? 'differs' : 'meant  '}    ${at}: reference ${shorten(reference)}, ours ${shorten(ours)}`,
+    )
   }
 }
 
-const shorten = (text: string): string => (text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}... (${text.length})` : text)
+const shorten = (text: string): string =>
+  text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}... (${text.length})` : text
 
 function told(outcome: Outcome): string {
   if (outcome.kind === 'result') return JSON.stringify(outcome.value) ?? 'nothing'

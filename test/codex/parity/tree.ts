@@ -41,7 +41,12 @@ const FILES: Record<string, string> = {
   'outside/file.txt': 'outside\n',
 }
 
-const MODES: Record<string, number> = { script: 0o755, 'no-interpreter': 0o755, 'not-a-program': 0o755, 'data.bin': 0o600 }
+const MODES: Record<string, number> = {
+  script: 0o755,
+  'no-interpreter': 0o755,
+  'not-a-program': 0o755,
+  'data.bin': 0o600,
+}
 
 const FOLDERS = ['empty-folder']
 
@@ -85,7 +90,8 @@ export class Tree {
   }
 
   #age(path: string): void {
-    if (lstatSync(path).isDirectory()) for (const name of readdirSync(path)) if (!name.includes('\ufffd')) this.#age(join(path, name))
+    if (lstatSync(path).isDirectory())
+      for (const name of readdirSync(path)) if (!name.includes('\ufffd')) this.#age(join(path, name))
     lutimesSync(path, MODIFIED_S, MODIFIED_S)
   }
 

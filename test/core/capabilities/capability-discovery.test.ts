@@ -23,8 +23,10 @@ type Tree = Record<string, string | Uint8Array | Error | 'device'>
 
 function disk(tree: Tree, walked: Partial<WalkResult> = {}) {
   const calls: string[] = []
-  const bytesOf = (content: string | Uint8Array): Uint8Array => (typeof content === 'string' ? new TextEncoder().encode(content) : content)
-  const below = (folder: string): string[] => Object.keys(tree).filter((path) => path.startsWith(folder === '/' ? '/' : `${folder}/`))
+  const bytesOf = (content: string | Uint8Array): Uint8Array =>
+    typeof content === 'string' ? new TextEncoder().encode(content) : content
+  const below = (folder: string): string[] =>
+    Object.keys(tree).filter((path) => path.startsWith(folder === '/' ? '/' : `${folder}/`))
   const find = (path: string) => {
     const content = tree[path]
     if (content instanceof Error) throw content
@@ -58,7 +60,12 @@ function disk(tree: Tree, walked: Partial<WalkResult> = {}) {
 
 type Bounds = Partial<CapabilityBounds>
 
-function look(tree: Tree, root = 'file:///r', bounds: Bounds = {}, walked: Partial<WalkResult> = {}): Promise<Discovery> {
+function look(
+  tree: Tree,
+  root = 'file:///r',
+  bounds: Bounds = {},
+  walked: Partial<WalkResult> = {},
+): Promise<Discovery> {
   return discover(root, disk(tree, walked), { ...BOUNDS, ...bounds })
 }
 
@@ -89,7 +96,10 @@ test('a plugin is told with the texts of its manifest, its configurations and it
     },
     skills: [
       { instructions: file('SKILL.md', 'two'), metadata: null },
-      { instructions: file('skills/one/SKILL.md', '---\nname: one'), metadata: file('skills/one/agents/openai.yaml', 'meta') },
+      {
+        instructions: file('skills/one/SKILL.md', '---\nname: one'),
+        metadata: file('skills/one/agents/openai.yaml', 'meta'),
+      },
     ],
     namespaceManifests: [file('.codex-plugin/plugin.json', manifest)],
     warnings: [],
@@ -113,7 +123,9 @@ test('a folder of nothing, a file and a missing folder are told apart', async ()
 test('the walk is as deep and as broad as the bounds say, and follows links', async () => {
   const files = disk({ '/r/x': '' })
   await discover('file:///r', files, { ...BOUNDS, walk: { maxDepth: 1, maxDirectories: 2, maxEntries: 3 } })
-  assert.ok(files.calls.includes('walk {"maxDepth":1,"maxDirectories":2,"maxEntries":3,"followDirectorySymlinks":true}'))
+  assert.ok(
+    files.calls.includes('walk {"maxDepth":1,"maxDirectories":2,"maxEntries":3,"followDirectorySymlinks":true}'),
+  )
 })
 
 test('of several manifests the first that can be read counts, in the order Codex, Claude, Cursor', async () => {
@@ -122,18 +134,31 @@ test('of several manifests the first that can be read counts, in the order Codex
   const uri = (kind: string) => `file:///r/.${kind}-plugin/plugin.json`
   assert.is(await plugin({ ...at('cursor', '{}'), ...at('claude', '{}'), ...at('codex', '{}') }), uri('codex'))
   assert.is(await plugin({ ...at('cursor', '{}'), ...at('claude', '{}') }), uri('claude'))
-  assert.is(await plugin({ ...at('cursor', '{}'), ...at('claude', denied()), ...at('codex', Uint8Array.of(0xff)) }), uri('cursor'))
+  assert.is(
+    await plugin({ ...at('cursor', '{}'), ...at('claude', denied()), ...at('codex', Uint8Array.of(0xff)) }),
+    uri('cursor'),
+  )
 })
 
 test('a manifest leads to configurations below its folder, and to no others', async () => {
-  const rest = Object.fromEntries(['.mcp.json', '.app.json', 'x.json', 'd/x.json', 'a b%.json', 'C:/x'].map((name) => [`/r/${name}`, name]))
+  const rest = Object.fromEntries(
+    ['.mcp.json', '.app.json', 'x.json', 'd/x.json', 'a b%.json', 'C:/x'].map((name) => [`/r/${name}`, name]),
+  )
   const configs = async (manifest: string) => {
     const tree = { ...rest, '/r/.codex-plugin/plugin.json': manifest }
     const { plugin, warnings } = await find(tree, 'file:///r', { fileBytes: 30_000, rootBytes: 60_000 })
     return [plugin?.mcpConfig?.path.slice(10), plugin?.appsConfig?.path.slice(10), warnings.length]
   }
   const said = (value: unknown) => configs(JSON.stringify({ mcpServers: value, apps: value }))
-  for (const nothing of ['', '{', '[]', 'null', '5', '\ufeff{"apps":"./x.json"}', '{"__proto__":{"apps":"./x.json"}}']) {
+  for (const nothing of [
+    '',
+    '{',
+    '[]',
+    'null',
+    '5',
+    '\ufeff{"apps":"./x.json"}',
+    '{"__proto__":{"apps":"./x.json"}}',
+  ]) {
     assert.equal(await configs(nothing), ['.mcp.json', '.app.json', 0], nothing)
   }
   for (const value of [null, true, 5, [], ['./x.json']]) {
@@ -152,7 +177,9 @@ test('a manifest leads to configurations below its folder, and to no others', as
 
 test('every folder with a SKILL.md is a skill, in the order of the URIs', async () => {
   const skills = ['b', 'a', 'a-', '.git', 'a/b', 'é'].map((name) => `${name}/SKILL.md`)
-  const tree = Object.fromEntries([...skills, 'a/skill.md', 'xSKILL.md', 'SKILL.md/x'].map((name) => [`/r/${name}`, name]))
+  const tree = Object.fromEntries(
+    [...skills, 'a/skill.md', 'xSKILL.md', 'SKILL.md/x'].map((name) => [`/r/${name}`, name]),
+  )
   assert.equal(
     skillPaths(await find({ ...tree, '/r/b/agents/openai.yaml': 'x' })),
     ['%C3%A9', '.git', 'a-', 'a', 'a/b', 'b'].map((name) => `file:///r/${name}/SKILL.md${name === 'b' ? ' +' : ''}`),
@@ -163,7 +190,9 @@ test('plugins in the root give their namespaces, one for a folder', async () => 
   const manifest = (folder: string, kind = 'codex') => ({ [`/r/${folder}/.${kind}-plugin/plugin.json`]: '{}' })
   const ofOne = { ...manifest('a', 'cursor'), ...manifest('a', 'claude') }
   const tree = { ...manifest('z'), ...ofOne, ...manifest('a-'), ...manifest('a/b'), '/r/plugin.json': '{}' }
-  const paths = ['a/.claude', 'a-/.codex', 'a/b/.codex', 'z/.codex'].map((name) => `file:///r/${name}-plugin/plugin.json`)
+  const paths = ['a/.claude', 'a-/.codex', 'a/b/.codex', 'z/.codex'].map(
+    (name) => `file:///r/${name}-plugin/plugin.json`,
+  )
   assert.equal(namespacePaths(await find(tree)), paths)
   const withRoot = await find({ ...tree, '/r/.cursor-plugin/plugin.json': '{}' })
   assert.equal(namespacePaths(withRoot), ['file:///r/.cursor-plugin/plugin.json', ...paths])
@@ -185,7 +214,10 @@ test('what is found begins with the root as the client spells it', async () => {
     assert.equal(skillPaths(found), ['file:///p%20[x]/r/s/SKILL.md'])
     assert.equal(namespacePaths(found), ['file:///p%20[x]/.codex-plugin/plugin.json'])
   }
-  assert.equal(skillPaths(await find({ '/s/SKILL.md': 's', '/SKILL.md': 's' }, 'file:///')), ['file:///SKILL.md', 'file:///s/SKILL.md'])
+  assert.equal(skillPaths(await find({ '/s/SKILL.md': 's', '/SKILL.md': 's' }, 'file:///')), [
+    'file:///SKILL.md',
+    'file:///s/SKILL.md',
+  ])
 })
 
 test('what cannot be looked through, or is cut off, is a warning', async () => {
@@ -196,7 +228,10 @@ test('what cannot be looked through, or is cut off, is a warning', async () => {
     'there is more below file:///r than is looked through',
   ])
   assert.is(found.skills.length, 1)
-  const broken = { ...disk({ '/r/.codex-plugin/plugin.json': '{}' }), walk: () => Promise.reject(internalError('broken')) }
+  const broken = {
+    ...disk({ '/r/.codex-plugin/plugin.json': '{}' }),
+    walk: () => Promise.reject(internalError('broken')),
+  }
   const { plugin, warnings } = (await discover('file:///r', broken, BOUNDS)).found
   assert.ok(plugin)
   assert.equal(warnings, ['cannot look through file:///r: broken'])
@@ -214,12 +249,15 @@ test('a file that is too large, no text, no file or denied is left out, with a w
     '/r/folder/SKILL.md': 's',
     '/r/folder/agents/openai.yaml/x': 'a folder',
   })
-  assert.equal(skills.map(({ instructions, metadata }) => [instructions.path.slice(10), instructions.contents.length, metadata]), [
-    ['fits/SKILL.md', 1000, null],
-    ['folder/SKILL.md', 1, null],
-    ['meta/SKILL.md', 2, null],
-    ['pipe/SKILL.md', 1, null],
-  ])
+  assert.equal(
+    skills.map(({ instructions, metadata }) => [instructions.path.slice(10), instructions.contents.length, metadata]),
+    [
+      ['fits/SKILL.md', 1000, null],
+      ['folder/SKILL.md', 1, null],
+      ['meta/SKILL.md', 2, null],
+      ['pipe/SKILL.md', 1, null],
+    ],
+  )
   assert.equal(warnings, [
     'left out file:///r/large/SKILL.md: it has more than 1000 bytes',
     'left out file:///r/latin/SKILL.md: it is not UTF-8',
@@ -230,21 +268,34 @@ test('a file that is too large, no text, no file or denied is left out, with a w
 
 test('a file that grows while it is looked at is left out, and one that goes is not there', async () => {
   const grows = { ...disk({ '/r/s/SKILL.md': 's' }), readFile: async () => new Uint8Array(1001) }
-  assert.equal((await discover('file:///r', grows, BOUNDS)).found.warnings, ['left out file:///r/s/SKILL.md: it has more than 1000 bytes'])
+  assert.equal((await discover('file:///r', grows, BOUNDS)).found.warnings, [
+    'left out file:///r/s/SKILL.md: it has more than 1000 bytes',
+  ])
   const goes = { ...disk({ '/r/s/SKILL.md': 's' }), readFile: () => Promise.reject(missing()) }
-  assert.equal((await discover('file:///r', goes, BOUNDS)).found, { plugin: null, skills: [], namespaceManifests: [], warnings: [] })
+  assert.equal((await discover('file:///r', goes, BOUNDS)).found, {
+    plugin: null,
+    skills: [],
+    namespaceManifests: [],
+    warnings: [],
+  })
 })
 
 const skillsOf = (sizes: readonly number[]): Tree =>
   Object.fromEntries(sizes.map((size, index) => [`/r/${index}/SKILL.md`, 'x'.repeat(size)]))
-const numbers = (found: Capabilities) => skillPaths(found).map((path) => path.split('/')[4]).join(' ')
+const numbers = (found: Capabilities) =>
+  skillPaths(found)
+    .map((path) => path.split('/')[4])
+    .join(' ')
 
 test('a root gives no more than its bound; what is too large for the rest makes way for what is not', async () => {
   const files = disk(skillsOf([600, 300, 200, 100, 1]))
   const { found } = await discover('file:///r', files, { ...BOUNDS, rootBytes: 1000 })
   assert.is(numbers(found), '0 1 3')
   const why = 'the files of one root may have 1000 bytes together'
-  assert.equal(found.warnings, [2, 4].map((index) => `left out file:///r/${index}/SKILL.md: ${why}`))
+  assert.equal(
+    found.warnings,
+    [2, 4].map((index) => `left out file:///r/${index}/SKILL.md: ${why}`),
+  )
   assert.is(files.calls.includes('read /r/2/SKILL.md'), false)
 })
 
@@ -255,7 +306,10 @@ test('an answer gives no more than its bound, counted as JSON, and says what is 
   assert.is(numbers(full.found), '0 2')
   assert.is(full.left.files, 0)
   assert.ok(full.left.warnings < 1000)
-  assert.equal(full.found.warnings, [1, 3].map((index) => `left out file:///r/${index}/SKILL.md: the answer holds no more`))
+  assert.equal(
+    full.found.warnings,
+    [1, 3].map((index) => `left out file:///r/${index}/SKILL.md: the answer holds no more`),
+  )
   // A quote takes two bytes, a control character six.
   const escaped = { '/r/0/SKILL.md': '"\u0001'.repeat(50) }
   assert.is((await look(escaped, 'file:///r', { left: { files: file(400), warnings: 1000 } })).left.files, 0)

@@ -12,7 +12,10 @@ import { MemoryClient } from '../../support/memory-transport.ts'
 const METHOD = 'capabilityRoots/discoverV1'
 const NOTHING: Capabilities = { plugin: null, skills: [], namespaceManifests: [], warnings: [] }
 
-async function setup(limits: Partial<Limits> = {}, answer: (root: string, bounds: CapabilityBounds) => Partial<Discovery> = () => ({})) {
+async function setup(
+  limits: Partial<Limits> = {},
+  answer: (root: string, bounds: CapabilityBounds) => Partial<Discovery> = () => ({}),
+) {
   const fake = fakeServer(limits)
   const calls: { root: string; bounds: CapabilityBounds }[] = []
   fake.host.serveFile = async (method, [root, bounds]) => {
@@ -28,7 +31,10 @@ test('before the handshake it is named as the reference names it', async () => {
   const { server } = fakeServer()
   const client = new MemoryClient(server)
   const { error } = await client.ask(METHOD, { roots: [] })
-  assert.equal(error, { code: -32600, message: 'client must call initialize before using capability discovery methods' })
+  assert.equal(error, {
+    code: -32600,
+    message: 'client must call initialize before using capability discovery methods',
+  })
 })
 
 test('roots are answered in the order asked, each by the name and the path that it came with', async () => {
@@ -40,7 +46,10 @@ test('roots are answered in the order asked, each by the name and the path that 
   ])
   const answer = (id: string, path: string) => ({ id, path, ...NOTHING, warnings: [path], error: null })
   assert.equal(result, { roots: [answer('b', 'file:///b/'), answer('', 'file:///a[1]'), answer('b', 'file:///b/')] })
-  assert.equal(calls.map(({ root }) => root), ['file:///b/', 'file:///a[1]', 'file:///b/'])
+  assert.equal(
+    calls.map(({ root }) => root),
+    ['file:///b/', 'file:///a[1]', 'file:///b/'],
+  )
   assert.equal((await discover([])).result, { roots: [] })
 })
 
@@ -57,19 +66,25 @@ test('a path in a form that no client uses is answered in the usual one', async 
     'file://': 'file:///',
   }
   const { result } = await discover(Object.keys(forms).map((path) => ({ id: '', path })))
-  assert.equal(result.roots.map(({ path }: { path: string }) => path), Object.values(forms))
+  assert.equal(
+    result.roots.map(({ path }: { path: string }) => path),
+    Object.values(forms),
+  )
 })
 
 test('params that are wrong are the fault of the whole call', async () => {
   const { client, discover, calls } = await setup()
   const root = { id: 'a', path: 'file:///a' }
-  for (const params of [null, {}, { roots: null }, { roots: {} }]) assert.is((await client.ask(METHOD, params)).error?.code, -32602)
+  for (const params of [null, {}, { roots: null }, { roots: {} }])
+    assert.is((await client.ask(METHOD, params)).error?.code, -32602)
   const wrongPaths = [null, 'a', 'http://a/b', ''].map((path) => ({ ...root, path }))
   for (const wrong of [null, {}, { id: 'a' }, { path: 'file:///a' }, { ...root, id: null }, ...wrongPaths]) {
     assert.is((await discover([root, wrong])).error?.code, -32602, JSON.stringify(wrong))
   }
-  for (const path of ['file:///a?b', 'file:///a#b', 'file:///a%00']) assert.is((await discover([{ ...root, path }])).error?.code, -32602)
-  for (const sandbox of [{}, [], 5, { permissions: {} }]) assert.is((await discover([{ ...root, sandbox }])).error?.code, -32602)
+  for (const path of ['file:///a?b', 'file:///a#b', 'file:///a%00'])
+    assert.is((await discover([{ ...root, path }])).error?.code, -32602)
+  for (const sandbox of [{}, [], 5, { permissions: {} }])
+    assert.is((await discover([{ ...root, sandbox }])).error?.code, -32602)
   assert.equal(calls, [])
 })
 
@@ -83,8 +98,14 @@ test('more roots than a call may have are refused', async () => {
 
 test('each root is looked through in its own sandbox', async () => {
   const { discover, host } = await setup()
-  const sandbox = { permissions: { type: 'managed', file_system: { type: 'unrestricted' }, network: 'restricted' }, cwd: 'file:///w' }
-  await discover([{ id: 'a', path: 'file:///a', sandbox }, { id: 'b', path: 'file:///b' }])
+  const sandbox = {
+    permissions: { type: 'managed', file_system: { type: 'unrestricted' }, network: 'restricted' },
+    cwd: 'file:///w',
+  }
+  await discover([
+    { id: 'a', path: 'file:///a', sandbox },
+    { id: 'b', path: 'file:///b' },
+  ])
   assert.equal(host.sandboxes, [{ files: { unrestricted: true }, network: 'restricted', cwd: '/w' }, undefined])
 })
 
@@ -115,12 +136,25 @@ test('what is wrong with a root is its own error: a foreign folder, a missing on
       ['file:///good', null],
     ],
   )
-  assert.equal(calls.map(({ root }) => root), ['file:///none', 'file:///good'])
-  assert.equal(Object.keys(result.roots[0]).sort(), ['error', 'id', 'namespaceManifests', 'path', 'plugin', 'skills', 'warnings'])
+  assert.equal(
+    calls.map(({ root }) => root),
+    ['file:///none', 'file:///good'],
+  )
+  assert.equal(Object.keys(result.roots[0]).sort(), [
+    'error',
+    'id',
+    'namespaceManifests',
+    'path',
+    'plugin',
+    'skills',
+    'warnings',
+  ])
 })
 
 test('a root has the bounds of the reference, and what those before it have left of the answer', async () => {
-  const { discover, calls } = await setup({}, (_, { left }) => ({ left: { files: left.files - 1000, warnings: left.warnings - 10 } }))
+  const { discover, calls } = await setup({}, (_, { left }) => ({
+    left: { files: left.files - 1000, warnings: left.warnings - 10 },
+  }))
   await discover(['a', 'b', 'c'].map((id) => ({ id, path: `file:///${id}` })))
   const MiB = 1024 * 1024
   assert.equal(calls[0]?.bounds, {
@@ -174,7 +208,10 @@ test('it runs between the mutations around it', async () => {
     gates.get(gate)?.()
   }
   await settled()
-  assert.equal(order, ['createDirectory', 'discover', 'createDirectory'].flatMap((name) => [`${name} begins`, `${name} ends`]))
+  assert.equal(
+    order,
+    ['createDirectory', 'discover', 'createDirectory'].flatMap((name) => [`${name} begins`, `${name} ends`]),
+  )
 })
 
 test.run()

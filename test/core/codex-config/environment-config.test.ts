@@ -26,7 +26,9 @@ const trust = (path: string, level = 'trusted'): string => `[projects."${path}"]
 /** The layers of the configuration, in short. */
 async function layers(disk: FakeDisk, asked: Asked = {}): Promise<Record<string, string>> {
   const { config } = await read(disk, { requirements: [], ...asked })
-  return Object.fromEntries(config.layers.map(({ source, toml }) => [/\((.*)\/config.toml\)/.exec(source)?.[1] ?? source, toml.trim()]))
+  return Object.fromEntries(
+    config.layers.map(({ source, toml }) => [/\((.*)\/config.toml\)/.exec(source)?.[1] ?? source, toml.trim()]),
+  )
 }
 
 /** The directories whose projects have a say. */
@@ -68,21 +70,36 @@ test('every layer has words for its source, its directory, and what was asked fo
     [MANAGED]: 'a = 5\nsandbox_mode = "read-only"',
     [REQUIREMENTS]: 'a = 6',
   }
-  const { config, requirements } = await read({ texts }, { cwd: '/work/ü b', requirements: [['a'], ['allowed_sandbox_modes']] })
+  const { config, requirements } = await read(
+    { texts },
+    { cwd: '/work/ü b', requirements: [['a'], ['allowed_sandbox_modes']] },
+  )
   assert.equal(config, {
     layers: [
       { source: 'system (/etc/codex/config.toml)', baseDir: 'file:///etc/codex', toml: '"a" = 1\n' },
       { source: 'user (/home/user/.codex/config.toml)', baseDir: 'file:///home/user/.codex', toml: '"a" = 2\n' },
       { source: 'project (/work/.codex/config.toml)', baseDir: 'file:///work/.codex', toml: '"a" = 3\n' },
-      { source: 'project (/work/ü b/.codex/config.toml)', baseDir: 'file:///work/%C3%BC%20b/.codex', toml: '"a" = 4\n' },
-      { source: 'legacy managed_config.toml (/etc/codex/managed_config.toml)', baseDir: 'file:///etc/codex', toml: '"a" = 5\n' },
+      {
+        source: 'project (/work/ü b/.codex/config.toml)',
+        baseDir: 'file:///work/%C3%BC%20b/.codex',
+        toml: '"a" = 4\n',
+      },
+      {
+        source: 'legacy managed_config.toml (/etc/codex/managed_config.toml)',
+        baseDir: 'file:///etc/codex',
+        toml: '"a" = 5\n',
+      },
     ],
     cloudInsertionIndex: 1,
   })
   assert.equal(requirements, {
     layers: [
       { source: '/etc/codex/requirements.toml', baseDir: 'file:///etc/codex', toml: '"a" = 6\n' },
-      { source: '/etc/codex/managed_config.toml', baseDir: 'file:///etc/codex', toml: '"allowed_sandbox_modes" = ["read-only"]\n' },
+      {
+        source: '/etc/codex/managed_config.toml',
+        baseDir: 'file:///etc/codex',
+        toml: '"allowed_sandbox_modes" = ["read-only"]\n',
+      },
     ],
     cloudInsertionIndex: 1,
   })
@@ -104,14 +121,19 @@ test('no key is told that was not asked for', async () => {
   const key = fc.constantFrom('a', 'b', 'c', 'd')
   const file = fc.array(key).map((keys) => [...new Set(keys)].map((each) => `${each} = "secret of ${each}"`).join('\n'))
   await fc.assert(
-    fc.asyncProperty(fc.tuple(file, file, file, file), fc.uniqueArray(key, { minLength: 1 }), async ([system, user, managed, required], asked) => {
-      const texts = { [SYSTEM]: system, [USER]: user, [MANAGED]: managed, [REQUIREMENTS]: required }
-      const answer = JSON.stringify(await read({ texts }, { config: asked.map((each) => [each]) }))
-      for (const each of ['a', 'b', 'c', 'd']) {
-        const isThere = (asked as string[]).includes(each) && Object.values(texts).some((text) => text.includes(`${each} =`))
-        assert.is(answer.includes(`secret of ${each}`), isThere, each)
-      }
-    }),
+    fc.asyncProperty(
+      fc.tuple(file, file, file, file),
+      fc.uniqueArray(key, { minLength: 1 }),
+      async ([system, user, managed, required], asked) => {
+        const texts = { [SYSTEM]: system, [USER]: user, [MANAGED]: managed, [REQUIREMENTS]: required }
+        const answer = JSON.stringify(await read({ texts }, { config: asked.map((each) => [each]) }))
+        for (const each of ['a', 'b', 'c', 'd']) {
+          const isThere =
+            (asked as string[]).includes(each) && Object.values(texts).some((text) => text.includes(`${each} =`))
+          assert.is(answer.includes(`secret of ${each}`), isThere, each)
+        }
+      },
+    ),
   )
 })
 
@@ -129,8 +151,16 @@ const all = ['/work', '/work/sub', '/work/sub/deep']
 const TRUST: [string, string, string[]][] = [
   ['nothing is trusted unless the user says so', '', []],
   ['a trusted root goes for the whole project', trust('/work'), all],
-  ['an entry of its own goes before that of the root', trust('/work') + trust(deep, 'untrusted'), ['/work', '/work/sub']],
-  ['a trusted directory in an untrusted project is alone', trust('/work', 'untrusted') + trust('/work/sub'), ['/work/sub']],
+  [
+    'an entry of its own goes before that of the root',
+    trust('/work') + trust(deep, 'untrusted'),
+    ['/work', '/work/sub'],
+  ],
+  [
+    'a trusted directory in an untrusted project is alone',
+    trust('/work', 'untrusted') + trust('/work/sub'),
+    ['/work/sub'],
+  ],
   ['an entry for a directory above the project means nothing', trust('/'), []],
   ['an entry without a level means nothing', `[projects."${deep}"]\n${trust('/work')}`, all],
   ['an entry is the very path', trust('/work/') + trust('/work/../work') + trust('work'), []],
@@ -165,7 +195,12 @@ test("the user's word goes before the system's, and the administrator's managed 
 })
 
 test("the files' entries for different directories go together", async () => {
-  const texts = { ...nested, [SYSTEM]: trust('/work'), [USER]: trust('/work/sub', 'untrusted'), [MANAGED]: trust(deep, 'untrusted') }
+  const texts = {
+    ...nested,
+    [SYSTEM]: trust('/work'),
+    [USER]: trust('/work/sub', 'untrusted'),
+    [MANAGED]: trust(deep, 'untrusted'),
+  }
   assert.equal(await projects({ texts }, deep), ['/work'])
 })
 
@@ -180,10 +215,19 @@ test('a project has no say in what is a project, nor in whom to trust', async ()
 
 test('a path may be taken by a link, and an entry may name either, the real path first', async () => {
   const links = { '/link': '/work' }
-  assert.equal(await projects({ texts: { ...nested, [USER]: trust('/work') }, links }, '/link/sub'), ['/link', '/link/sub'])
-  assert.equal(await projects({ texts: { ...nested, [USER]: trust('/link') }, links }, '/link/sub'), ['/link', '/link/sub'])
+  assert.equal(await projects({ texts: { ...nested, [USER]: trust('/work') }, links }, '/link/sub'), [
+    '/link',
+    '/link/sub',
+  ])
+  assert.equal(await projects({ texts: { ...nested, [USER]: trust('/link') }, links }, '/link/sub'), [
+    '/link',
+    '/link/sub',
+  ])
   assert.equal(await projects({ texts: { ...nested, [USER]: trust('/link') }, links }, '/work/sub'), [])
-  assert.equal(await projects({ texts: { ...nested, [USER]: trust('/link') + trust('/work', 'untrusted') }, links }, '/link/sub'), [])
+  assert.equal(
+    await projects({ texts: { ...nested, [USER]: trust('/link') + trust('/work', 'untrusted') }, links }, '/link/sub'),
+    [],
+  )
 })
 
 const MARKERS: [string, string, string[]][] = [
@@ -213,8 +257,15 @@ test('a .git directory without a HEAD is none', async () => {
 })
 
 test("the user's own directory is no project's", async () => {
-  const texts = { [USER]: `a = 1\n${trust('/home/user')}`, '/home/user/.git/HEAD': '', '/home/user/sub/.codex/config.toml': 'a = 2' }
-  assert.equal(Object.keys(await layers({ texts }, { cwd: '/home/user/sub' })), ['/home/user/.codex', '/home/user/sub/.codex'])
+  const texts = {
+    [USER]: `a = 1\n${trust('/home/user')}`,
+    '/home/user/.git/HEAD': '',
+    '/home/user/sub/.codex/config.toml': 'a = 2',
+  }
+  assert.equal(Object.keys(await layers({ texts }, { cwd: '/home/user/sub' })), [
+    '/home/user/.codex',
+    '/home/user/sub/.codex',
+  ])
   const linked = {
     texts: { ...texts, '/work/.git/HEAD': '', [USER]: `a = 1\n${trust('/work')}` },
     links: { '/work/.codex': '/home/user/.codex' },
@@ -237,13 +288,19 @@ test('a project does not say whom the user talks to', async () => {
   const text = keys.map((key) => `${key} = "x"`).join('\n')
   const texts = { [SYSTEM]: text, [USER]: trust('/work'), '/work/.git/HEAD': '', '/work/.codex/config.toml': text }
   const found = await layers({ texts }, { config: keys.map((key) => [key]) })
-  assert.equal(found, { '/etc/codex': keys.map((key) => `"${key}" = "x"`).join('\n'), '/work/.codex': '"mcp_servers" = "x"' })
+  assert.equal(found, {
+    '/etc/codex': keys.map((key) => `"${key}" = "x"`).join('\n'),
+    '/work/.codex': '"mcp_servers" = "x"',
+  })
 })
 
 test('what is not trusted is not even read', async () => {
-  assert.equal(await layers({ texts: { [USER]: 'a = 1', '/work/.git/HEAD': '', '/work/.codex/config.toml': 'a = = 1' } }), {
-    '/home/user/.codex': '"a" = 1',
-  })
+  assert.equal(
+    await layers({ texts: { [USER]: 'a = 1', '/work/.git/HEAD': '', '/work/.codex/config.toml': 'a = = 1' } }),
+    {
+      '/home/user/.codex': '"a" = 1',
+    },
+  )
 })
 
 // ---- worktrees ----
@@ -262,7 +319,10 @@ const inWorktree = (texts: Record<string, string>, links: Record<string, string>
 test('a linked worktree is trusted with its main checkout, whose hooks it has', async () => {
   const expected = { '/work/.codex': '"a" = "work"', '/main/.codex': '"hooks" = "of main"' }
   assert.equal(await inWorktree({}), expected)
-  const relative = { '/work/.git': 'gitdir: ../main/.git/worktrees/w', '/main/.git/worktrees/w/gitdir': '../../../../work/.git' }
+  const relative = {
+    '/work/.git': 'gitdir: ../main/.git/worktrees/w',
+    '/main/.git/worktrees/w/gitdir': '../../../../work/.git',
+  }
   assert.equal(await inWorktree(relative), expected)
   assert.equal(await inWorktree({ [USER]: trust('/main', 'untrusted') + trust('/work') }), expected)
   assert.equal(await inWorktree({ [USER]: trust('/main') + trust('/work', 'untrusted') }), {})
@@ -271,10 +331,17 @@ test('a linked worktree is trusted with its main checkout, whose hooks it has', 
 const FORGED: [string, Record<string, string>, Record<string, string>?][] = [
   ['another worktree', { '/main/.git/worktrees/w/gitdir': '/elsewhere/.git' }],
   ['none', { '/work/.git': 'gitdir: /main/.git/worktrees/none' }],
-  ['a folder of its own', { '/work/.git': 'gitdir: /work/g', '/work/g/gitdir': '/work/.git', '/work/g/commondir': '/main/.git' }],
+  [
+    'a folder of its own',
+    { '/work/.git': 'gitdir: /work/g', '/work/g/gitdir': '/work/.git', '/work/g/commondir': '/main/.git' },
+  ],
   [
     'worktrees of its own',
-    { '/work/.git': 'gitdir: /work/worktrees/g', '/work/worktrees/g/gitdir': '/work/.git', '/work/worktrees/g/commondir': '/main/.git' },
+    {
+      '/work/.git': 'gitdir: /work/worktrees/g',
+      '/work/worktrees/g/gitdir': '/work/.git',
+      '/work/worktrees/g/commondir': '/main/.git',
+    },
   ],
   ['the repository itself', { '/work/.git': 'gitdir: /main/.git' }],
   ['nothing', { '/work/.git': 'junk' }],
@@ -287,7 +354,10 @@ for (const [what, texts] of FORGED) {
 
 test('the folder around a bare repository is no checkout of it', async () => {
   const bare = Object.fromEntries(
-    Object.entries(worktree).map(([path, text]) => [path.replace('/main/.git', '/main/bare'), text.replace('/main/.git', '/main/bare')]),
+    Object.entries(worktree).map(([path, text]) => [
+      path.replace('/main/.git', '/main/bare'),
+      text.replace('/main/.git', '/main/bare'),
+    ]),
   )
   assert.equal(await layers({ texts: { ...bare, [USER]: trust('/main') } }), {})
   assert.equal(await layers({ texts: { ...bare, [USER]: trust('/work') } }), { '/work/.codex': '"a" = "work"' })
@@ -304,7 +374,9 @@ test("a .git that is a link to a worktree's is not believed", async () => {
 const required = async (managed: string): Promise<Record<string, unknown>> => {
   const { requirements } = await read(
     { texts: { [MANAGED]: managed } },
-    { requirements: [['allowed_approval_policies'], ['allowed_approvals_reviewers'], ['allowed_sandbox_modes'], ['a']] },
+    {
+      requirements: [['allowed_approval_policies'], ['allowed_approvals_reviewers'], ['allowed_sandbox_modes'], ['a']],
+    },
   )
   return Object.fromEntries(
     (requirements.layers[0]?.toml ?? '')
@@ -330,7 +402,11 @@ for (const [managed, expected] of DERIVED) {
 
 test('a granular policy is required with all of its members', async () => {
   const { requirements } = await read(
-    { texts: { [MANAGED]: 'approval_policy = {granular = {mcp_elicitations = true, rules = false, sandbox_approval = true}}' } },
+    {
+      texts: {
+        [MANAGED]: 'approval_policy = {granular = {mcp_elicitations = true, rules = false, sandbox_approval = true}}',
+      },
+    },
     { requirements: [['allowed_approval_policies']] },
   )
   const granular =
@@ -378,7 +454,9 @@ for (const [title, text] of [
 }
 
 test("the types of other keys are the client's affair", async () => {
-  assert.equal(await layers({ texts: { [USER]: 'a = 1\nmodel = 5\nsandbox_mode = []' } }), { '/home/user/.codex': '"a" = 1' })
+  assert.equal(await layers({ texts: { [USER]: 'a = 1\nmodel = 5\nsandbox_mode = []' } }), {
+    '/home/user/.codex': '"a" = 1',
+  })
   const { requirements } = await read({ texts: { [REQUIREMENTS]: 'a = 1\nallowed_sandbox_modes = 7' } })
   assert.is(requirements.layers.length, 1)
 })

@@ -26,7 +26,8 @@ function* leaves(value: unknown, path: string[] = []): Generator<[string[], unkn
   else yield [path, value]
 }
 
-const begins = (path: readonly string[], beginning: readonly string[]): boolean => beginning.every((name, index) => path[index] === name)
+const begins = (path: readonly string[], beginning: readonly string[]): boolean =>
+  beginning.every((name, index) => path[index] === name)
 
 test('a value is told if a path leads to it, through it, or to a table around it, and no other is', () => {
   fc.assert(
@@ -51,7 +52,8 @@ test('the order of paths, and paths that others cover, make no difference', () =
   )
 })
 
-const told = async (text: string, ...asked: string[][]): Promise<TomlTable> => project(await parseToml(text, 'f'), keyTree(asked))
+const told = async (text: string, ...asked: string[][]): Promise<TomlTable> =>
+  project(await parseToml(text, 'f'), keyTree(asked))
 const table = (entries: Record<string, unknown>): TomlTable => tableOf(Object.entries(entries))
 
 test('a table on the way stays, though nothing below it is asked for', async () => {

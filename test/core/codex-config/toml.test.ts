@@ -6,7 +6,10 @@ import { formatToml, isTable, parseToml, tableOf } from '../../../src/core/codex
 fc.configureGlobal({ includeErrorInReport: true })
 
 const integer = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })
-const key = fc.oneof(fc.string({ unit: 'grapheme' }), fc.constantFrom('__proto__', 'constructor', 'toString', 'a.b', '', '\x7f', 'until'))
+const key = fc.oneof(
+  fc.string({ unit: 'grapheme' }),
+  fc.constantFrom('__proto__', 'constructor', 'toString', 'a.b', '', '\x7f', 'until'),
+)
 const { value } = fc.letrec((tie) => ({
   value: fc.oneof(
     { maxDepth: 4 },
@@ -30,7 +33,9 @@ const listed = (value: unknown): unknown =>
 
 test('what is written is read back as it was, in the same order', async () => {
   await fc.assert(
-    fc.asyncProperty(document, async (table) => assert.equal(listed(await parseToml(formatToml(table), 'f')), listed(table))),
+    fc.asyncProperty(document, async (table) =>
+      assert.equal(listed(await parseToml(formatToml(table), 'f')), listed(table)),
+    ),
     { numRuns: 500 },
   )
 })
@@ -61,7 +66,10 @@ for (const text of KEPT) {
 
 test('headers and dotted keys come to the same as braces', async () => {
   const headers = '[a.b]\nx = 1\n[[a.c]]\ny.z = 2\n[[a.c]]\n[d]\n'
-  assert.is(formatToml(await parseToml(headers, 'f')), '"a" = {"b" = {"x" = 1}, "c" = [{"y" = {"z" = 2}}, {}]}\n"d" = {}\n')
+  assert.is(
+    formatToml(await parseToml(headers, 'f')),
+    '"a" = {"b" = {"x" = 1}, "c" = [{"y" = {"z" = 2}}, {}]}\n"d" = {}\n',
+  )
 })
 
 test('a long name over many tables is written as often as it was read', async () => {

@@ -14,9 +14,13 @@ const PROTOCOL_ERROR = 1002
 const encode = (message: object): Input => ({ bytes: new TextEncoder().encode(JSON.stringify(message)), binary: false })
 
 /** What the runner asks itself has ids of its own. */
-const probe = (id: string, method: string, params: object | null = null): Input => encode({ id: `the suite's ${id}`, method, params })
+const probe = (id: string, method: string, params: object | null = null): Input =>
+  encode({ id: `the suite's ${id}`, method, params })
 
-const HANDSHAKE = [probe('handshake', 'initialize', { clientName: 'fuzz' }), encode({ method: 'initialized', params: {} })]
+const HANDSHAKE = [
+  probe('handshake', 'initialize', { clientName: 'fuzz' }),
+  encode({ method: 'initialized', params: {} }),
+]
 
 /** One connection, and the account of it. */
 class Conversation {
@@ -61,28 +65,40 @@ class Conversation {
 
   /** After an offence: everything accepted before it is answered, and then the close frame comes. */
   async ended(patienceMs: number): Promise<void> {
-    await this.#until(() => this.#closeCode !== undefined, patienceMs,
-      () => `the connection was not closed (unanswered: ${this.#ledger.unanswered})`)
+    await this.#until(
+      () => this.#closeCode !== undefined,
+      patienceMs,
+      () => `the connection was not closed (unanswered: ${this.#ledger.unanswered})`,
+    )
     if (!this.#ledger.complete) throw new Failure(`closed without an answer to ${this.#ledger.unanswered}`)
     if (this.#closeCode !== PROTOCOL_ERROR) throw new Failure(`closed with ${this.#closeCode}`)
   }
 
   /** Ends what was started, waits for every answer, and asks for one more. */
   async finish(patienceMs: number, cut: boolean): Promise<void> {
-    this.#ledger.started.forEach((processId, index) => this.send(probe(`terminate ${index}`, 'process/terminate', { processId })))
+    this.#ledger.started.forEach((processId, index) =>
+      this.send(probe(`terminate ${index}`, 'process/terminate', { processId })),
+    )
     await this.#settled(patienceMs)
     // An answer too many has been sent before the answer to this.
     this.send(probe('last word', 'environment/status'))
     await this.#settled(patienceMs)
     if (cut) this.#socket.terminate()
     else this.#socket.close()
-    await this.#until(() => this.#closeCode !== undefined, patienceMs, () => 'our close was not answered')
+    await this.#until(
+      () => this.#closeCode !== undefined,
+      patienceMs,
+      () => 'our close was not answered',
+    )
   }
 
   async #settled(patienceMs: number): Promise<void> {
     const done = (): boolean => this.#ledger.complete || this.#closeCode !== undefined
     await this.#until(done, patienceMs, () => `no answer to ${this.#ledger.unanswered}`)
-    if (this.#closeCode !== undefined) throw new Failure(`the connection was closed with ${this.#closeCode}; without an answer: ${this.#ledger.unanswered}`)
+    if (this.#closeCode !== undefined)
+      throw new Failure(
+        `the connection was closed with ${this.#closeCode}; without an answer: ${this.#ledger.unanswered}`,
+      )
   }
 
   drop(): void {
@@ -94,7 +110,7 @@ class Conversation {
 async function converse(url: string, { inputs, mode }: Batch, patienceMs: number): Promise<void> {
   // Sometimes without the handshake: then every request is answered all the same.
   const isFresh = mode === 0
-  for (let at = 0; at < inputs.length;) {
+  for (let at = 0; at < inputs.length; ) {
     const conversation = await Conversation.open(url, patienceMs)
     try {
       if (!isFresh) for (const input of HANDSHAKE) conversation.send(input)

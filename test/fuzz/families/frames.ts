@@ -14,14 +14,17 @@ import type { Place } from '../place.ts'
 import { waitFor } from '../subject.ts'
 
 const MASK = Uint8Array.of(1, 2, 3, 4)
-const text = (message: object): Uint8Array => frame({ opcode: 1, mask: MASK }, new TextEncoder().encode(JSON.stringify(message)))
+const text = (message: object): Uint8Array =>
+  frame({ opcode: 1, mask: MASK }, new TextEncoder().encode(JSON.stringify(message)))
 
 const UPGRADE = Buffer.from([...UPGRADE_REQUEST, '', ''].join('\r\n'))
 /** RFC 6455's own example. */
 const ACCEPT = /^HTTP\/1\.1 101 [\s\S]*sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=/i
 
-const HANDSHAKE = [text({ id: 'handshake', method: 'initialize', params: { clientName: 'fuzz' } }), text({ method: 'initialized',
-  params: {} })]
+const HANDSHAKE = [
+  text({ id: 'handshake', method: 'initialize', params: { clientName: 'fuzz' } }),
+  text({ method: 'initialized', params: {} }),
+]
 const LAST_WORD = text({ id: 'last word', method: 'environment/status' })
 
 const CloseCode = { Normal: 1000, ProtocolError: 1002, TooBig: 1009 } as const
@@ -87,14 +90,18 @@ class RawConnection {
 
   /** Waits for the pongs of what has been written. */
   async pongs(patienceMs: number): Promise<void> {
-    await this.#until(() => this.#isClosed || this.unanswered <= 0, patienceMs,
-      () => `${this.#pongs.length} of ${this.#pings.length} pongs`)
+    await this.#until(
+      () => this.#isClosed || this.unanswered <= 0,
+      patienceMs,
+      () => `${this.#pongs.length} of ${this.#pings.length} pongs`,
+    )
   }
 
   write(bytes: Uint8Array, packet: number): void {
     // So many writes would take longer than they can show.
     const step = Math.max(packet, Math.ceil(bytes.length / 400))
-    for (let at = 0; at < bytes.length; at += step) this.#socket.write(bytes.subarray(at, Math.min(at + step, bytes.length)))
+    for (let at = 0; at < bytes.length; at += step)
+      this.#socket.write(bytes.subarray(at, Math.min(at + step, bytes.length)))
   }
 
   #receive(bytes: Buffer): void {
@@ -108,7 +115,8 @@ class RawConnection {
       this.#held = this.#held.subarray(end + 4)
     }
     const cut = serverFrames(this.#held)
-    if (cut === undefined) this.#failure ??= new Failure(`the server sent no frame: ${this.#held.subarray(0, 20).toString('hex')}`)
+    if (cut === undefined)
+      this.#failure ??= new Failure(`the server sent no frame: ${this.#held.subarray(0, 20).toString('hex')}`)
     else {
       this.#held = cut.rest
       for (const each of cut.frames) this.#take(each)
@@ -123,7 +131,8 @@ class RawConnection {
       this.#socket.end(frame({ opcode: 8, mask: MASK }, payload))
     } else if (opcode === 10) this.#pongs.push(payload)
     else if (opcode < 3) {
-      if (opcode === 2 || (opcode === 0) !== this.#fragments.length > 0) this.#failure ??= new Failure(`an unexpected frame: ${opcode}`)
+      if (opcode === 2 || (opcode === 0) !== this.#fragments.length > 0)
+        this.#failure ??= new Failure(`an unexpected frame: ${opcode}`)
       this.#fragments.push(payload)
       if (!fin) return
       this.#ledger.came(Buffer.concat(this.#fragments).toString())
@@ -133,7 +142,12 @@ class RawConnection {
 
   async #until(done: () => boolean, ms: number, what: () => string): Promise<void> {
     const failure = (): Failure | undefined => this.#failure ?? this.#ledger.failure
-    await waitFor(() => failure() !== undefined || done(), ms, (wake) => (this.#wake = wake), what)
+    await waitFor(
+      () => failure() !== undefined || done(),
+      ms,
+      (wake) => (this.#wake = wake),
+      what,
+    )
     const found = failure()
     if (found !== undefined) throw found
   }
@@ -142,7 +156,11 @@ class RawConnection {
   async settle(patienceMs: number): Promise<void> {
     if (this.#end === undefined && !this.#isOffended) return this.#probe(patienceMs)
     if (this.#end?.kind === 'violation' && this.#end.tooBig) this.#ledger.expectMalformed()
-    await this.#until(() => this.#isClosed, patienceMs, () => `the connection was not closed (unanswered: ${this.#ledger.unanswered})`)
+    await this.#until(
+      () => this.#isClosed,
+      patienceMs,
+      () => `the connection was not closed (unanswered: ${this.#ledger.unanswered})`,
+    )
     // Whoever closes does not wait for answers.
     if (this.#end?.kind === 'close') return
     if (!this.#ledger.complete) throw new Failure(`closed without an answer to ${this.#ledger.unanswered}`)
@@ -157,8 +175,11 @@ class RawConnection {
       this.write(LAST_WORD, Infinity)
     }
     const done = (): boolean => this.#isClosed || (this.#ledger.complete && this.#pongs.length >= this.#pings.length)
-    await this.#until(done, patienceMs,
-      () => `no answer to ${this.#ledger.unanswered}, ${this.#pongs.length} of ${this.#pings.length} pongs`)
+    await this.#until(
+      done,
+      patienceMs,
+      () => `no answer to ${this.#ledger.unanswered}, ${this.#pongs.length} of ${this.#pings.length} pongs`,
+    )
     if (this.#isClosed) throw new Failure(`closed with ${this.#closeCode}`)
     this.#checkPongs()
     this.#socket.destroy()
@@ -166,7 +187,8 @@ class RawConnection {
 
   #checkPongs(): void {
     this.#pings.forEach((ping, index) => {
-      if (this.#pongs[index]?.equals(ping) !== true) throw new Failure(`ping ${index} (${ping.toString('hex')}) has the pong ${this.#pongs[index]?.toString('hex')}`)
+      if (this.#pongs[index]?.equals(ping) !== true)
+        throw new Failure(`ping ${index} (${ping.toString('hex')}) has the pong ${this.#pongs[index]?.toString('hex')}`)
     })
   }
 
@@ -177,7 +199,7 @@ class RawConnection {
 
 async function send(url: string, { inputs, mode }: Batch, patienceMs: number): Promise<void> {
   const packet = PACKETS[mode % PACKETS.length] as number
-  for (let at = 0; at < inputs.length;) {
+  for (let at = 0; at < inputs.length; ) {
     const connection = await RawConnection.open(Number(new URL(url).port))
     try {
       for (const piece of HANDSHAKE) connection.plan(piece)
@@ -200,6 +222,7 @@ async function send(url: string, { inputs, mode }: Batch, patienceMs: number): P
   }
 }
 
-const open = (place: Place): Promise<Subject> => networkSubject(place, send, { inputs: [{ bytes: LAST_WORD, binary: true }], mode: 0 })
+const open = (place: Place): Promise<Subject> =>
+  networkSubject(place, send, { inputs: [{ bytes: LAST_WORD, binary: true }], mode: 0 })
 
 export const framesFamily: Family = { name: 'frames', share: 20, batch: 300, input: () => frames, open }

@@ -29,7 +29,7 @@ function isRequest(line: Uint8Array): boolean {
 
 const linesOf = ({ bytes }: Input): Uint8Array[] => {
   const lines: Uint8Array[] = []
-  for (let from = 0; from <= bytes.length;) {
+  for (let from = 0; from <= bytes.length; ) {
     const end = bytes.indexOf(0x0a, from)
     lines.push(bytes.subarray(from, end < 0 ? bytes.length : end))
     from = end < 0 ? bytes.length + 1 : end + 1
@@ -67,21 +67,31 @@ function talkTo(program: Program): Talk {
       program.child.stdin.write(Buffer.concat([line, NEWLINE]))
     },
     async settled(patienceMs) {
-      await waitFor(() => failure !== undefined || isClosed || due.length === 0, patienceMs, (call) => (wake = call),
-        () => `no answer to ${due[0]?.slice(0, 300)}`)
+      await waitFor(
+        () => failure !== undefined || isClosed || due.length === 0,
+        patienceMs,
+        (call) => (wake = call),
+        () => `no answer to ${due[0]?.slice(0, 300)}`,
+      )
       if (failure !== undefined) throw failure
-      if (due.length > 0) throw new Failure(`the helper ended with ${program.child.exitCode} (${program.stderr().trim()}) at ${due[0]?.slice(0, 300)}`)
+      if (due.length > 0)
+        throw new Failure(
+          `the helper ended with ${program.child.exitCode} (${program.stderr().trim()}) at ${due[0]?.slice(0, 300)}`,
+        )
     },
   }
 }
 
 function checkAnswer(line: string, request: string | undefined): void {
   if (request === undefined) throw new Failure(`an answer to nothing: ${line.slice(0, 200)}`)
-  const { status, payload } = JSON.parse(line) as { status: unknown; payload: { operation: unknown; response: unknown; code: number; message: string } }
+  const { status, payload } = JSON.parse(line) as {
+    status: unknown
+    payload: { operation: unknown; response: unknown; code: number; message: string }
+  }
   if (status === 'error') return checkError(payload)
   const { operation } = JSON.parse(request.replace(/^\ufeff/, '')) as { operation: string }
-  if (status !== 'ok' || payload.operation !== operation
-    || typeof payload.response !== 'object') throw new Failure(`no answer to ${request.slice(0, 200)}: ${line.slice(0, 200)}`)
+  if (status !== 'ok' || payload.operation !== operation || typeof payload.response !== 'object')
+    throw new Failure(`no answer to ${request.slice(0, 200)}: ${line.slice(0, 200)}`)
 }
 
 async function open(place: Place): Promise<Subject> {
@@ -101,8 +111,12 @@ async function open(place: Place): Promise<Subject> {
     const { program } = start()
     try {
       program.child.stdin.write(Buffer.concat([line, NEWLINE]))
-      const exit = await Promise.race([program.exit, new Promise((resolve) => setTimeout(resolve, patienceMs, 'nothing').unref())])
-      if (exit !== 1 || !/^fs sandbox helper failed: [^\n]+\n$/.test(program.stderr())) throw new Failure(`what is no request led to ${exit}: ${program.stderr().slice(0, 1000)}`)
+      const exit = await Promise.race([
+        program.exit,
+        new Promise((resolve) => setTimeout(resolve, patienceMs, 'nothing').unref()),
+      ])
+      if (exit !== 1 || !/^fs sandbox helper failed: [^\n]+\n$/.test(program.stderr()))
+        throw new Failure(`what is no request led to ${exit}: ${program.stderr().slice(0, 1000)}`)
     } finally {
       await program.kill('SIGKILL')
     }
@@ -138,32 +152,64 @@ async function open(place: Place): Promise<Subject> {
 
 /** In a sandbox, so that nothing else is: those of the server's methods that are about files, and what else it may be asked. */
 function requests(place: Place): fc.Arbitrary<Input> {
-  const methods = Object.entries(paramsOf({ ...place, sandboxes: false })).filter(([name]) => name.startsWith('fs/')
-    && name !== Method.FsOpen)
+  const methods = Object.entries(paramsOf({ ...place, sandboxes: false })).filter(
+    ([name]) => name.startsWith('fs/') && name !== Method.FsOpen,
+  )
   const call = fc.oneof(...methods.map(([name, params]) => params.map((value) => [name, value] as const)))
-  const odd = fc.tuple(fc.oneof(oddString, fc.constantFrom<string[]>(Method.ProcessStart, Method.FsClose,
-    Method.CapabilityRootsDiscover)), disturbed(fc.constant<Json>({ descriptor: 0 })))
+  const odd = fc.tuple(
+    fc.oneof(oddString, fc.constantFrom<string[]>(Method.ProcessStart, Method.FsClose, Method.CapabilityRootsDiscover)),
+    disturbed(fc.constant<Json>({ descriptor: 0 })),
+  )
   const forbidden: fc.Arbitrary<Json> = fc.oneof(
     { weight: 4, arbitrary: fc.constant<Json>(undefined) },
-    { weight: 2, arbitrary: fc.constantFrom<Json[]>([], [`${place.folder}/.git`], [place.folder], [`${place.folder}/new`,
-      `${place.folder}/d`]) },
+    {
+      weight: 2,
+      arbitrary: fc.constantFrom<Json[]>(
+        [],
+        [`${place.folder}/.git`],
+        [place.folder],
+        [`${place.folder}/new`, `${place.folder}/d`],
+      ),
+    },
     { weight: 1, arbitrary: fc.array(oddString, { maxLength: 2 }) },
   )
   const regular = fc
-    .tuple(fc.oneof({ weight: 12, arbitrary: call }, { weight: 1, arbitrary: odd }), forbidden, fc.constantFrom<Json[]>(undefined, true,
-      false, 0))
+    .tuple(
+      fc.oneof({ weight: 12, arbitrary: call }, { weight: 1, arbitrary: odd }),
+      forbidden,
+      fc.constantFrom<Json[]>(undefined, true, false, 0),
+    )
     .map(([[operation, params], paths, covered]) => print({ operation, params, forbidden: paths, covered }))
   const other = fc.oneof(
     oddValue.map(print),
-    fc.tuple(fc.constantFrom('operation', 'params', 'forbidden'), oddValue).map(([name, value]) => print(new Members([['operation',
-      'fs/x'], ['params', null], [name, value]]))),
-    fc.constantFrom('', ' ', '\r', '{', '[]', '{"operation":"fs/x"}', '{"params":{}}', '\ufeff{"operation":"fs/x","params":{}}'),
+    fc.tuple(fc.constantFrom('operation', 'params', 'forbidden'), oddValue).map(([name, value]) =>
+      print(
+        new Members([
+          ['operation', 'fs/x'],
+          ['params', null],
+          [name, value],
+        ]),
+      ),
+    ),
+    fc.constantFrom(
+      '',
+      ' ',
+      '\r',
+      '{',
+      '[]',
+      '{"operation":"fs/x"}',
+      '{"params":{}}',
+      '\ufeff{"operation":"fs/x","params":{}}',
+    ),
   )
   const input = (text: string): Input => ({ bytes: new TextEncoder().encode(text), binary: true })
   // What is no request takes a helper of its own, and thus as long as a thousand requests.
   const isHarmless = (given: Input): boolean => linesOf(given).every(isRequest)
-  return fc.oneof({ weight: 500, arbitrary: regular.map(input).filter(isHarmless) }, { weight: 1, arbitrary: fc.oneof(regular,
-    other).map(input) }, { weight: 3, arbitrary: other.map(input) })
+  return fc.oneof(
+    { weight: 500, arbitrary: regular.map(input).filter(isHarmless) },
+    { weight: 1, arbitrary: fc.oneof(regular, other).map(input) },
+    { weight: 3, arbitrary: other.map(input) },
+  )
 }
 
 export const helperFamily: Family = { name: 'helper', share: 6, batch: 200, input: requests, open }

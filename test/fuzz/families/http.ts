@@ -30,7 +30,11 @@ function exchange(port: number, { bytes }: Input, mode: number, patienceMs: numb
     })
     const timer = setTimeout(() => {
       socket.destroy()
-      reject(new Failure(`a request was neither answered nor cut off within ${patienceMs} ms: ${JSON.stringify(sent.slice(0, 300))}, so far: ${JSON.stringify(got.slice(0, 200))}`))
+      reject(
+        new Failure(
+          `a request was neither answered nor cut off within ${patienceMs} ms: ${JSON.stringify(sent.slice(0, 300))}, so far: ${JSON.stringify(got.slice(0, 200))}`,
+        ),
+      )
     }, patienceMs)
     socket.on('data', (data: Buffer) => (got += data.toString('latin1')))
     // Whoever is cut off while still writing is told so.
@@ -46,8 +50,9 @@ function exchange(port: number, { bytes }: Input, mode: number, patienceMs: numb
 function responses({ sent, got }: Exchange): Response[] {
   const found: Response[] = []
   let isHead = /^HEAD /.test(sent)
-  for (let rest = got; rest !== '';) {
-    const [head, , status] = /^(HTTP\/1\.1 ([1-5][0-9][0-9])[^\r\n]*\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*\r\n)*\r\n)/.exec(rest) ?? []
+  for (let rest = got; rest !== ''; ) {
+    const [head, , status] =
+      /^(HTTP\/1\.1 ([1-5][0-9][0-9])[^\r\n]*\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*\r\n)*\r\n)/.exec(rest) ?? []
     if (head === undefined || status === undefined) throw new Failure(`no HTTP: ${JSON.stringify(rest.slice(0, 300))}`)
     found.push({ status: Number(status), head })
     if (status === '101') break
@@ -62,8 +67,9 @@ function responses({ sent, got }: Exchange): Response[] {
 }
 
 function bodyLength(head: string, rest: string): number {
-  if (!/^transfer-encoding: *chunked\r$/im.test(head)) return Number(/^content-length: *([0-9]+)\r$/im.exec(head)?.[1] ?? 0)
-  for (let at = 0; ;) {
+  if (!/^transfer-encoding: *chunked\r$/im.test(head))
+    return Number(/^content-length: *([0-9]+)\r$/im.exec(head)?.[1] ?? 0)
+  for (let at = 0; ; ) {
     const size = /^([0-9a-f]+)\r\n/i.exec(rest.slice(at))
     if (size === null) throw new Failure(`no chunk: ${JSON.stringify(rest.slice(at, at + 100))}`)
     const length = Number.parseInt(size[1] as string, 16)
@@ -83,13 +89,17 @@ function plainRequest(sent: string): { method: string; target: string; headers: 
   if (sent.length > PLAIN_BYTES) return undefined
   const [, method, target, lines] = PLAIN.exec(sent) ?? []
   if (method === undefined || target === undefined || lines === undefined) return undefined
-  const headers = lines.split('\r\n').filter(Boolean).map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(),
-    line.slice(line.indexOf(':') + 2)] as const)
+  const headers = lines
+    .split('\r\n')
+    .filter(Boolean)
+    .map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 2)] as const)
   const names = new Map(headers)
-  const isOdd = names.size < headers.length || ['content-length', 'transfer-encoding', 'expect',
-    'authorization'].some((name) => names.has(name))
-  return isOdd || target.startsWith('//') || target.includes('..') ? undefined : { method, target: target.replace(/\?.*/, ''),
-    headers: names }
+  const isOdd =
+    names.size < headers.length ||
+    ['content-length', 'transfer-encoding', 'expect', 'authorization'].some((name) => names.has(name))
+  return isOdd || target.startsWith('//') || target.includes('..')
+    ? undefined
+    : { method, target: target.replace(/\?.*/, ''), headers: names }
 }
 
 const LOCAL = /^(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,4})?$/
@@ -111,8 +121,12 @@ function dueStatus(sent: string): number | undefined {
 
 function isWholeUpgrade(headers: ReadonlyMap<string, string>): boolean {
   const is = (name: string, pattern: RegExp): boolean => pattern.test(headers.get(name) ?? '')
-  return is('connection', /^(keep-alive, )?upgrade$/i) && is('upgrade', /^websocket$/i) && is('sec-websocket-version', /^13$/)
-    && is('sec-websocket-key', /^[A-Za-z0-9+/]{22}==$/)
+  return (
+    is('connection', /^(keep-alive, )?upgrade$/i) &&
+    is('upgrade', /^websocket$/i) &&
+    is('sec-websocket-version', /^13$/) &&
+    is('sec-websocket-key', /^[A-Za-z0-9+/]{22}==$/)
+  )
 }
 
 function check(given: Exchange): void {
@@ -121,14 +135,15 @@ function check(given: Exchange): void {
   const shown = JSON.stringify(sent.slice(0, 600))
   for (const { status } of answers) if (!STATUSES.has(status)) throw new Failure(`${status} is the answer to ${shown}`)
   const due = dueStatus(sent)
-  if (due !== undefined && answers[0]?.status !== due) throw new Failure(`${answers[0]?.status ?? 'nothing'} instead of ${due} is the answer to ${shown}`)
+  if (due !== undefined && answers[0]?.status !== due)
+    throw new Failure(`${answers[0]?.status ?? 'nothing'} instead of ${due} is the answer to ${shown}`)
   const isGranted = answers.some(({ status }) => status === 101)
   // Whatever else may be the matter with it: nobody gets in like this.
   if (isGranted && /^origin[ \t]*:/im.test(sent)) throw new Failure(`a request with an Origin was let in: ${shown}`)
   if (isGranted && !/(^|\n)GET /.test(sent)) throw new Failure(`let in without GET: ${shown}`)
   // A target that names a server itself takes the place of Host.
-  if (isGranted && /^[^ ]* \//.test(sent)
-    && /^host:[ \t]*([\w.-]*\.)?evil\.example/im.test(sent)) throw new Failure(`let in under another name: ${shown}`)
+  if (isGranted && /^[^ ]* \//.test(sent) && /^host:[ \t]*([\w.-]*\.)?evil\.example/im.test(sent))
+    throw new Failure(`let in under another name: ${shown}`)
   if (isGranted && !/websocket/i.test(sent)) throw new Failure(`let in without an upgrade: ${shown}`)
 }
 

@@ -6,4 +6,11 @@ import { helperFamily } from './helper.ts'
 import { httpFamily } from './http.ts'
 import { stdioFamily } from './stdio.ts'
 
-export const families: readonly Family[] = [framesFamily, envelopeFamily, paramsFamily, httpFamily, stdioFamily, helperFamily]
+export const families: readonly Family[] = [
+  framesFamily,
+  envelopeFamily,
+  paramsFamily,
+  httpFamily,
+  stdioFamily,
+  helperFamily,
+]

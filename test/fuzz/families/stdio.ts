@@ -14,18 +14,28 @@ import type { Program } from '../subject.ts'
 const NEWLINE = Uint8Array.of(0x0a)
 const encode = (message: object): Uint8Array => new TextEncoder().encode(JSON.stringify(message))
 
-const HANDSHAKE = [encode({ id: 'handshake', method: 'initialize', params: { clientName: 'fuzz' } }), encode({ method: 'initialized',
-  params: {} })]
+const HANDSHAKE = [
+  encode({ id: 'handshake', method: 'initialize', params: { clientName: 'fuzz' } }),
+  encode({ method: 'initialized', params: {} }),
+]
 
 /** A server that is talked to, and the account of what it owes. */
-type Talk = { program: Program; ledger: Ledger; say(line: Uint8Array): boolean; settled(patienceMs: number): Promise<void> }
+type Talk = {
+  program: Program
+  ledger: Ledger
+  say(line: Uint8Array): boolean
+  settled(patienceMs: number): Promise<void>
+}
 
 function talkTo(program: Program): Talk {
   const ledger = new Ledger(false)
   let wake = (): void => {}
   ledger.onProgress = () => wake()
   let isClosed = false
-  program.child.stdout.on('data', cutLines((line) => ledger.came(line)))
+  program.child.stdout.on(
+    'data',
+    cutLines((line) => ledger.came(line)),
+  )
   program.child.on('close', () => {
     isClosed = true
     wake()
@@ -40,7 +50,12 @@ function talkTo(program: Program): Talk {
     },
     async settled(patienceMs) {
       const done = (): boolean => ledger.failure !== undefined || ledger.complete || isClosed
-      await waitFor(done, patienceMs, (call) => (wake = call), () => `no answer to ${ledger.unanswered}`)
+      await waitFor(
+        done,
+        patienceMs,
+        (call) => (wake = call),
+        () => `no answer to ${ledger.unanswered}`,
+      )
       if (ledger.failure !== undefined) throw ledger.failure
       if (!ledger.complete) throw new Failure(`ended without an answer to ${ledger.unanswered}`)
     },
@@ -52,7 +67,7 @@ function talkTo(program: Program): Talk {
 /** Lines that are not blank, as the server cuts them. */
 function lines(bytes: Uint8Array): Uint8Array[] {
   const found: Uint8Array[] = []
-  for (let from = 0; from <= bytes.length;) {
+  for (let from = 0; from <= bytes.length; ) {
     const end = bytes.indexOf(0x0a, from)
     const line = bytes.subarray(from, end < 0 ? bytes.length : end)
     if (!isBlank(line)) found.push(line)
@@ -75,7 +90,10 @@ async function open(place: Place): Promise<Subject> {
     try {
       for (const { bytes } of inputs) if (other.say(bytes)) break
       await other.settled(patienceMs)
-      const exit = await Promise.race([other.program.exit, new Promise((resolve) => setTimeout(resolve, patienceMs, 'nothing').unref())])
+      const exit = await Promise.race([
+        other.program.exit,
+        new Promise((resolve) => setTimeout(resolve, patienceMs, 'nothing').unref()),
+      ])
       if (exit !== 0) throw new Failure(`an offence led to ${exit}: ${other.program.stderr()}`)
     } finally {
       await other.program.kill('SIGKILL')
@@ -83,7 +101,7 @@ async function open(place: Place): Promise<Subject> {
   }
 
   async function run({ inputs }: Batch, patienceMs: number): Promise<void> {
-    for (let at = 0; at < inputs.length;) {
+    for (let at = 0; at < inputs.length; ) {
       const next = inputs.findIndex((input, index) => index >= at && isOffence(input))
       const end = next < 0 ? inputs.length : next
       for (const { bytes } of inputs.slice(at, end)) talk.say(bytes)
@@ -127,8 +145,19 @@ async function open(place: Place): Promise<Subject> {
 /** What is about lines and not about messages. */
 const odd: fc.Arbitrary<Input> = fc
   .oneof(
-    fc.constantFrom('', ' ', '\r', '\t \r', '\r\r', '\u2028', '\ufeff', '{"id":1,\n"method":"x"}', '{"id":1,"method":"x"}\r',
-      '{"id":1,"method":"x"}\r\n{"id":2,"method":"x"}', '\0'),
+    fc.constantFrom(
+      '',
+      ' ',
+      '\r',
+      '\t \r',
+      '\r\r',
+      '\u2028',
+      '\ufeff',
+      '{"id":1,\n"method":"x"}',
+      '{"id":1,"method":"x"}\r',
+      '{"id":1,"method":"x"}\r\n{"id":2,"method":"x"}',
+      '\0',
+    ),
     fc.string({ unit: 'binary', maxLength: 40 }),
   )
   .map((text) => ({ bytes: new TextEncoder().encode(text), binary: false }))
@@ -139,7 +168,11 @@ const UNWANTED = [Method.ProcessStart, Method.Initialize, Method.FsOpen, Method.
 function input(place: Place): fc.Arbitrary<Input> {
   // What ends the server takes one of its own, and thus as long as a thousand lines.
   const harmless = fc
-    .oneof({ weight: 6, arbitrary: envelopes(0) }, { weight: 6, arbitrary: requests(place, UNWANTED) }, { weight: 1, arbitrary: odd })
+    .oneof(
+      { weight: 6, arbitrary: envelopes(0) },
+      { weight: 6, arbitrary: requests(place, UNWANTED) },
+      { weight: 1, arbitrary: odd },
+    )
     .filter((line) => !isOffence(line))
   return fc.oneof({ weight: 500, arbitrary: harmless }, { weight: 1, arbitrary: envelopes(1000) })
 }

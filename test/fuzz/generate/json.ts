@@ -17,7 +17,17 @@ export class Members {
   }
 }
 
-export type Json = undefined | null | boolean | number | bigint | string | Raw | Members | readonly Json[] | { readonly [name: string]: Json }
+export type Json =
+  | undefined
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Raw
+  | Members
+  | readonly Json[]
+  | { readonly [name: string]: Json }
 
 export function print(value: Json): string {
   if (value instanceof Raw) return value.text
@@ -25,7 +35,9 @@ export function print(value: Json): string {
   if (typeof value === 'bigint') return String(value)
   if (typeof value !== 'object') return JSON.stringify(value)
   if (isList(value)) return `[${value.map(print).join(',')}]`
-  return `{${membersOf(value).map(([name, member]) => `${JSON.stringify(name)}:${print(member)}`).join(',')}}`
+  return `{${membersOf(value)
+    .map(([name, member]) => `${JSON.stringify(name)}:${print(member)}`)
+    .join(',')}}`
 }
 
 export const isList = (value: Json): value is readonly Json[] => Array.isArray(value)
@@ -41,12 +53,40 @@ export function membersOf(value: Members | { readonly [name: string]: Json }): r
 
 /** Names that an object of JavaScript has by itself, or that something in it looks for. */
 export const PROTOTYPE_KEYS = [
-  '__proto__', 'constructor', 'prototype', 'toString', 'valueOf', 'hasOwnProperty', 'toJSON', 'then', 'length', 'name',
-  '__defineGetter__', '',
+  '__proto__',
+  'constructor',
+  'prototype',
+  'toString',
+  'valueOf',
+  'hasOwnProperty',
+  'toJSON',
+  'then',
+  'length',
+  'name',
+  '__defineGetter__',
+  '',
 ] as const
 
 const oddTexts = [
-  '\0', 'a\0b', '\u2028', '\ufeff', '\u202e', '💥', '\xff', '%00', '%', '..', '/', '\\', '\r\n', '\x1b[2J', ' ', 'null', '0', '-1', '{}',
+  '\0',
+  'a\0b',
+  '\u2028',
+  '\ufeff',
+  '\u202e',
+  '💥',
+  '\xff',
+  '%00',
+  '%',
+  '..',
+  '/',
+  '\\',
+  '\r\n',
+  '\x1b[2J',
+  ' ',
+  'null',
+  '0',
+  '-1',
+  '{}',
   'Infinity',
 ]
 
@@ -63,11 +103,32 @@ export const oddString: fc.Arbitrary<string> = fc.oneof(
 )
 
 const NUMBERS = [
-  '0', '-1', '1', '255', '65536', '2147483648', '4294967296', '9007199254740991', '9007199254740993', '9223372036854775807',
+  '0',
+  '-1',
+  '1',
+  '255',
+  '65536',
+  '2147483648',
+  '4294967296',
+  '9007199254740991',
+  '9007199254740993',
+  '9223372036854775807',
   '9223372036854775808',
-  '-9223372036854775808', '-9223372036854775809', '18446744073709551615', '18446744073709551616', '1e400', '-1e400', '-0', '-0.0', '0.1',
-  '1.0', '1e3',
-  '1E+2', '5e-324', '1'.repeat(400), `0.${'3'.repeat(400)}`,
+  '-9223372036854775808',
+  '-9223372036854775809',
+  '18446744073709551615',
+  '18446744073709551616',
+  '1e400',
+  '-1e400',
+  '-0',
+  '-0.0',
+  '0.1',
+  '1.0',
+  '1e3',
+  '1E+2',
+  '5e-324',
+  '1'.repeat(400),
+  `0.${'3'.repeat(400)}`,
 ]
 
 export const oddNumber: fc.Arbitrary<Json> = fc.oneof(
@@ -78,13 +139,35 @@ export const oddNumber: fc.Arbitrary<Json> = fc.oneof(
 )
 
 const nested = fc
-  .tuple(fc.constantFrom(2, 30, 120, 125, 126, 127, 128, 129, 200, 5000), fc.constantFrom(['[', ']'], ['{"a":', '}'], ['[{"a":', '}]']))
+  .tuple(
+    fc.constantFrom(2, 30, 120, 125, 126, 127, 128, 129, 200, 5000),
+    fc.constantFrom(['[', ']'], ['{"a":', '}'], ['[{"a":', '}]']),
+  )
   .map(([depth, [open, close]]) => new Raw(`${(open as string).repeat(depth)}1${(close as string).repeat(depth)}`))
 
 /** No JSON. */
 const broken = fc.constantFrom(
-  ...['NaN', 'undefined', 'tru', "'x'", '"\\x"', '01', '1.', '+1', '.5', '"\t"', '[1,]', '{,}', '{"a"}', '', '"\\ud8', '/**/1', '0x10',
-    '1_000', '"'].map((text) => new Raw(text)),
+  ...[
+    'NaN',
+    'undefined',
+    'tru',
+    "'x'",
+    '"\\x"',
+    '01',
+    '1.',
+    '+1',
+    '.5',
+    '"\t"',
+    '[1,]',
+    '{,}',
+    '{"a"}',
+    '',
+    '"\\ud8',
+    '/**/1',
+    '0x10',
+    '1_000',
+    '"',
+  ].map((text) => new Raw(text)),
 )
 
 /** Any value at all. */
@@ -95,7 +178,10 @@ export const oddValue: fc.Arbitrary<Json> = fc.letrec<{ value: Json }>((tie) => 
     { weight: 60, arbitrary: oddString },
     { weight: 60, arbitrary: oddNumber },
     { weight: 20, arbitrary: fc.array(tie('value'), { maxLength: 3 }) },
-    { weight: 30, arbitrary: fc.array(fc.tuple(oddString, tie('value')), { maxLength: 3 }).map((entries) => new Members(entries)) },
+    {
+      weight: 30,
+      arbitrary: fc.array(fc.tuple(oddString, tie('value')), { maxLength: 3 }).map((entries) => new Members(entries)),
+    },
     { weight: 5, arbitrary: nested },
     { weight: 2, arbitrary: broken },
   ),
@@ -112,8 +198,10 @@ const change: fc.Arbitrary<Change> = fc.record({
 
 /** As it should be, often; with one or two members that are not, else; and sometimes something else altogether. */
 export function disturbed(regular: fc.Arbitrary<Json>): fc.Arbitrary<Json> {
-  const changes = fc.oneof({ weight: 60, arbitrary: fc.constant<Change[]>([]) }, { weight: 50, arbitrary: fc.array(change,
-    { minLength: 1, maxLength: 2 }) })
+  const changes = fc.oneof(
+    { weight: 60, arbitrary: fc.constant<Change[]>([]) },
+    { weight: 50, arbitrary: fc.array(change, { minLength: 1, maxLength: 2 }) },
+  )
   return fc.oneof(
     { weight: 200, arbitrary: fc.tuple(regular, changes).map(([value, all]) => all.reduce(changed, value)) },
     { weight: 10, arbitrary: oddValue },
@@ -127,8 +215,8 @@ function changed(value: Json, { how, at, key, value: other }: Change): Json {
   const index = at % entries.length
   const [name, member] = entries[index] as readonly [string, Json]
   // Half of the time further in, where there is a further.
-  if (at >= entries.length && (isObject(member) || isList(member))) return new Members(entries.with(index, [name, within(member, { how,
-    at: at - entries.length, key, value: other })]))
+  if (at >= entries.length && (isObject(member) || isList(member)))
+    return new Members(entries.with(index, [name, within(member, { how, at: at - entries.length, key, value: other })]))
   switch (how) {
     case 'set':
       return new Members(entries.with(index, [name, other]))

@@ -6,10 +6,21 @@ import { NEW } from '../reference.ts'
 
 const request = (id: string, more = ''): string => `{"id":${id},"method":"fs/unknown","params":{}${more}}`
 
-const ids = ['0', '-5', '9007199254740993', '9223372036854775807', '-9223372036854775808', '""', '"text"', '"\\u00e9\\n"', '"1"']
+const ids = [
+  '0',
+  '-5',
+  '9007199254740993',
+  '9223372036854775807',
+  '-9223372036854775808',
+  '""',
+  '"text"',
+  '"\\u00e9\\n"',
+  '"1"',
+]
 const noIds = ['1.5', '1.0', '1e3', 'null', 'true', '[1]', '{}', '9223372036854775808', '-9223372036854775809']
 
-const nested = (depth: number): string => `{"id":1,"method":"fs/unknown","params":${'['.repeat(depth)}${']'.repeat(depth)}}`
+const nested = (depth: number): string =>
+  `{"id":1,"method":"fs/unknown","params":${'['.repeat(depth)}${']'.repeat(depth)}}`
 
 /** Answered with id -1 by both releases. */
 const malformed: Record<string, string | Uint8Array> = {
@@ -78,7 +89,8 @@ function each(name: string, table: Record<string, string | Uint8Array>, release?
   )
 }
 
-const byText = (texts: readonly string[]): Record<string, string> => Object.fromEntries(texts.map((text) => [text, request(text)]))
+const byText = (texts: readonly string[]): Record<string, string> =>
+  Object.fromEntries(texts.map((text) => [text, request(text)]))
 
 export const envelope: readonly Case[] = [
   each('ids', byText(ids)),

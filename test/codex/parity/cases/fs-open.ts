@@ -27,9 +27,19 @@ const write = (talk: Talk, offset: unknown, text: string, handleId = 'h'): Promi
 const own = { ...newer, own: true }
 
 const malformedOnes: Case[] = [
-  ...malformed('fs/open', { handleId: 'h', path: '$/file.txt', mode: 'read' }, { handleId: 'string', path: 'string', mode: 'string' }, own),
+  ...malformed(
+    'fs/open',
+    { handleId: 'h', path: '$/file.txt', mode: 'read' },
+    { handleId: 'string', path: 'string', mode: 'string' },
+    own,
+  ),
   ...malformed('fs/open', { handleId: 'h', path: '$/file.txt', sandbox: null }, { sandbox: 'object' }, own).slice(6),
-  ...malformed('fs/readBlock', { handleId: 'h', offset: 0, len: 1 }, { handleId: 'string', offset: 'integer', len: 'integer' }, newer),
+  ...malformed(
+    'fs/readBlock',
+    { handleId: 'h', offset: 0, len: 1 },
+    { handleId: 'string', offset: 'integer', len: 'integer' },
+    newer,
+  ),
   ...malformed(
     'fs/writeBlock',
     { handleId: 'h', offset: 0, chunk: 'YQ==' },
@@ -54,7 +64,11 @@ const files = [
 ]
 
 const opening: Case[] = [
-  opens('opened for reading', [...files.map((path) => ({ path: `$/${path}` })), { path: 'file:///dev/null' }, { path: '$T/file.txt' }]),
+  opens('opened for reading', [
+    ...files.map((path) => ({ path: `$/${path}` })),
+    { path: 'file:///dev/null' },
+    { path: '$T/file.txt' },
+  ]),
   opens(
     'opened for writing',
     [...files, 'new'].map((path) => ({ path: `$/${path}`, mode: 'replace' })),
@@ -78,9 +92,12 @@ const opening: Case[] = [
     await talk.ask('fs/open', { handleId: 'h', path: '$/data.bin' })
     await read(talk, 0, 10)
   }),
-  streams('too long a name for a missing file', async (talk) => talk.ask('fs/open', { handleId: 'x'.repeat(33), path: '$/nowhere' })),
+  streams('too long a name for a missing file', async (talk) =>
+    talk.ask('fs/open', { handleId: 'x'.repeat(33), path: '$/nowhere' }),
+  ),
   streams('as many as there may be', async (talk) => {
-    for (let index = 0; index < 128; index++) await talk.quietly('fs/open', { handleId: `h${index}`, path: '$/file.txt' })
+    for (let index = 0; index < 128; index++)
+      await talk.quietly('fs/open', { handleId: `h${index}`, path: '$/file.txt' })
     await talk.ask('fs/open', { handleId: 'one more', path: '$/file.txt' })
     await talk.ask('fs/open', { handleId: 'one more', path: '$/nowhere' })
     await talk.ask('fs/open', { handleId: 'h5', path: '$/file.txt' })

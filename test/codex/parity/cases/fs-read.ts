@@ -152,7 +152,11 @@ export const fsRead: readonly Case[] = [
   ...requests('fs/readFile', paths(PLAIN, {}, ''), { release: OLD }),
   ...requests('fs/canonicalize', { ...paths(URIS, {}, '') }, { release: NEW }),
   ...['fs/readDirectory', 'fs/canonicalize'].flatMap((method) =>
-    requests(method, { 'followSymlinks false is passed over': { path: '$/link-to-folder', followSymlinks: false } }, { release: NEW }),
+    requests(
+      method,
+      { 'followSymlinks false is passed over': { path: '$/link-to-folder', followSymlinks: false } },
+      { release: NEW },
+    ),
   ),
   script('fs/readFile a file that is too large', async (scene) => {
     const talk = await scene.connect()

@@ -7,7 +7,11 @@ import { NEW } from '../reference.ts'
 const newer = { release: NEW }
 const data = (text: string): string => Buffer.from(text, 'latin1').toString('base64')
 
-const write = (path: string, more: object = {}): object => ({ path: `$/${path}`, dataBase64: data('written\n'), ...more })
+const write = (path: string, more: object = {}): object => ({
+  path: `$/${path}`,
+  dataBase64: data('written\n'),
+  ...more,
+})
 
 const writing: Case[] = [
   ...malformed('fs/writeFile', { path: '$/new', dataBase64: 'YQ==' }, { path: 'string', dataBase64: 'string' }),
@@ -86,9 +90,17 @@ const making: Case[] = [
     {
       'followSymlinks false': { path: '$/new', followSymlinks: false },
       'followSymlinks false, in a missing folder': { path: '$/nowhere/new', followSymlinks: false },
-      'followSymlinks false, in a missing folder, recursive false': { path: '$/nowhere/new', recursive: false, followSymlinks: false },
+      'followSymlinks false, in a missing folder, recursive false': {
+        path: '$/nowhere/new',
+        recursive: false,
+        followSymlinks: false,
+      },
       'followSymlinks false, a link to a folder': { path: '$/link-to-folder', followSymlinks: false },
-      'followSymlinks false, a link to a folder, recursive false': { path: '$/link-to-folder', recursive: false, followSymlinks: false },
+      'followSymlinks false, a link to a folder, recursive false': {
+        path: '$/link-to-folder',
+        recursive: false,
+        followSymlinks: false,
+      },
       'followSymlinks false, through a link': { path: '$/link-to-folder/new', followSymlinks: false },
       'followSymlinks false, a folder that is there': { path: '$/folder', followSymlinks: false },
       'followSymlinks false, a file that is there': { path: '$/file.txt', followSymlinks: false },
@@ -133,11 +145,20 @@ const removing: Case[] = [
       'followSymlinks false': { path: '$/file.txt', followSymlinks: false },
       'followSymlinks false, recursive false': { path: '$/file.txt', recursive: false, followSymlinks: false },
       'followSymlinks false, a link': { path: '$/link', recursive: false, followSymlinks: false },
-      'followSymlinks false, through a link': { path: '$/link-to-folder/a.txt', recursive: false, followSymlinks: false },
+      'followSymlinks false, through a link': {
+        path: '$/link-to-folder/a.txt',
+        recursive: false,
+        followSymlinks: false,
+      },
       'followSymlinks false, a folder': { path: '$/folder', recursive: false, followSymlinks: false },
       'followSymlinks false, an empty folder': { path: '$/empty-folder', recursive: false, followSymlinks: false },
       'followSymlinks false, what is missing': { path: '$/nowhere', recursive: false, followSymlinks: false },
-      'followSymlinks false, what is missing, force false': { path: '$/nowhere', recursive: false, force: false, followSymlinks: false },
+      'followSymlinks false, what is missing, force false': {
+        path: '$/nowhere',
+        recursive: false,
+        force: false,
+        followSymlinks: false,
+      },
       'followSymlinks false, in a missing folder': { path: '$/nowhere/x', recursive: false, followSymlinks: false },
       'followSymlinks text': { path: '$/file.txt', followSymlinks: 'x' },
       'a name that is not UTF-8': { path: 'file://$T/bad%FF%FEname', force: false },

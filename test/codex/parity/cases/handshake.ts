@@ -30,12 +30,16 @@ const VALID: Record<string, object> = {
   'fs/readBlock': { handleId: 'h', offset: 0, len: 1 },
   'fs/writeBlock': { handleId: 'h', offset: 0, chunk: 'YQ==' },
   'fs/close': { handleId: 'h' },
-  'fs/walk': { path: '$/folder', options: { maxDepth: 1, maxDirectories: 10, maxEntries: 10, followDirectorySymlinks: false } },
+  'fs/walk': {
+    path: '$/folder',
+    options: { maxDepth: 1, maxDirectories: 10, maxEntries: 10, followDirectorySymlinks: false },
+  },
   'fs/watchMissing': { watchId: 1, missing: ['$/nowhere'] },
   'http/request': { requestId: 'r', method: 'GET', url: '$H/echo' },
 }
 
-const known = ({ lacks }: Reference): [string, object][] => Object.entries(VALID).filter(([method]) => !lacks.has(method))
+const known = ({ lacks }: Reference): [string, object][] =>
+  Object.entries(VALID).filter(([method]) => !lacks.has(method))
 
 const early: Case[] = [
   script('before initialize', async (scene) => {
@@ -85,7 +89,17 @@ const unknown: Case[] = [
   }),
   script('unknown methods', async (scene) => {
     const talk = await scene.connect()
-    const names = ['fs/watch', 'fs/ReadFile', 'fs', 'process/list', 'process/resize', 'process/exited', 'shutdown', 'ping', 'session/close']
+    const names = [
+      'fs/watch',
+      'fs/ReadFile',
+      'fs',
+      'process/list',
+      'process/resize',
+      'process/exited',
+      'shutdown',
+      'ping',
+      'session/close',
+    ]
     for (const method of [...names, 'constructor', '__proto__', 'initialized', ' fs/readFile', 'fs/missingChanged'])
       await talk.ask(method, {})
     await talk.ask('unknown/method', null)
@@ -136,13 +150,14 @@ const notifications: Case[] = [
     await talk.ask('initialize', {})
     await talk.tell('initialized', {})
   }),
-  ...Object.entries({ null: null, absent: undefined, 'a list': [1], text: 'text', 'unknown members': { a: 1 } }).map(([name, params]) =>
-    script(`initialized with ${name}`, async (scene) => {
-      const talk = await scene.open()
-      await talk.quietly('initialize', { clientName: 'x' })
-      await talk.tell('initialized', params)
-      await talk.ask('fs/getMetadata', { path: '$/file.txt' })
-    }),
+  ...Object.entries({ null: null, absent: undefined, 'a list': [1], text: 'text', 'unknown members': { a: 1 } }).map(
+    ([name, params]) =>
+      script(`initialized with ${name}`, async (scene) => {
+        const talk = await scene.open()
+        await talk.quietly('initialize', { clientName: 'x' })
+        await talk.tell('initialized', params)
+        await talk.ask('fs/getMetadata', { path: '$/file.txt' })
+      }),
   ),
   script('initialized again', async (scene) => {
     const talk = await scene.connect()
@@ -151,7 +166,9 @@ const notifications: Case[] = [
   }),
   script('an unknown notification', async (scene) => (await scene.connect()).tell('unknown/event', {})),
   script('an unknown notification before initialize', async (scene) => (await scene.open()).tell('unknown/event', {})),
-  script('a request without an id', async (scene) => (await scene.connect()).tell('fs/getMetadata', { path: '$/file.txt' })),
+  script('a request without an id', async (scene) =>
+    (await scene.connect()).tell('fs/getMetadata', { path: '$/file.txt' }),
+  ),
 ]
 
 const sessions: Case[] = [

@@ -129,7 +129,9 @@ const plain: Case[] = [
     ),
   }),
   ...requests('http/request', {
-    headers: echo({ headers: [header('X-Mixed-Case', 'Value'), header('x-second', ' spaces '), header('x-empty', '')] }),
+    headers: echo({
+      headers: [header('X-Mixed-Case', 'Value'), header('x-second', ' spaces '), header('x-empty', '')],
+    }),
     'a header twice': echo({ headers: [header('x-a', '1'), header('x-b', '2'), header('X-A', '3')] }),
     'an own accept': echo({ headers: [header('accept', 'text/plain')] }),
     'an own user-agent': echo({ headers: [header('User-Agent', 'parity')] }),
@@ -150,10 +152,16 @@ const redirects: Case[] = [
   ...requests('http/request', {
     ...Object.fromEntries([301, 302, 303, 307, 308].map((status) => [`redirect ${status}`, get(to('/echo', status))])),
     ...Object.fromEntries(
-      [301, 302, 303, 307, 308].map((status) => [`redirect ${status} of a POST`, get(to('/echo', status), post('text'))]),
+      [301, 302, 303, 307, 308].map((status) => [
+        `redirect ${status} of a POST`,
+        get(to('/echo', status), post('text')),
+      ]),
     ),
     ...Object.fromEntries(
-      [301, 303, 307].map((status) => [`redirect ${status} of a PUT`, get(to('/echo', status), { ...post('text'), method: 'PUT' })]),
+      [301, 303, 307].map((status) => [
+        `redirect ${status} of a PUT`,
+        get(to('/echo', status), { ...post('text'), method: 'PUT' }),
+      ]),
     ),
     'redirect 302 of a HEAD': get(to('/echo'), { method: 'HEAD' }),
     'redirect 303 of a HEAD': get(to('/echo', 303), { method: 'HEAD' }),
@@ -170,7 +178,10 @@ const redirects: Case[] = [
     'redirect on one origin': get(to('/echo'), {
       headers: [header('authorization', 'Bearer x'), header('cookie', 'a=1'), header('x-own', 'y')],
     }),
-    'redirect of a POST to another origin': get(to('$O/echo', 307), { ...post('text'), headers: [header('content-type', 'text/plain')] }),
+    'redirect of a POST to another origin': get(to('$O/echo', 307), {
+      ...post('text'),
+      headers: [header('content-type', 'text/plain')],
+    }),
     'redirect of a POST with headers': get(to('/echo'), {
       ...post('text'),
       headers: [header('content-type', 'text/plain'), header('content-length', '4')],
@@ -239,7 +250,9 @@ const environment: Case[] = [
       'valueEnvVar a number': echo({ headers: [{ name: 'x-env', value: 'v', valueEnvVar: 5 }] }),
       'valueEnvVar without a value': echo({ headers: [{ name: 'x-env', valueEnvVar: 'PARITY_PLAIN' }] }),
       'valueEnvVar with an empty value': echo({ headers: [{ name: 'x-env', value: '', valueEnvVar: 'PARITY_PLAIN' }] }),
-      'order: valueEnvVar and a bad header name': echo({ headers: [{ name: 'a b', value: '', valueEnvVar: 'PARITY_NONE' }] }),
+      'order: valueEnvVar and a bad header name': echo({
+        headers: [{ name: 'a b', value: '', valueEnvVar: 'PARITY_NONE' }],
+      }),
       'order: valueEnvVar and no url': get('', { headers: [{ name: 'a', value: '', valueEnvVar: 'PARITY_NONE' }] }),
       'order: valueEnvVar and a bad value': echo({ headers: [{ name: 'a', value: '\n', valueEnvVar: 'PARITY_NONE' }] }),
       'order: valueEnvVar after a bad header': echo({

@@ -113,7 +113,10 @@ const reading: Case[] = [
     },
   ),
   script('process/read the last of much output', async (scene) => {
-    const talk = await withProcess(scene, sh('head -c 3000000 /dev/zero | tr "\\0" x; sleep 0.2; printf end; sleep 0.2'))
+    const talk = await withProcess(
+      scene,
+      sh('head -c 3000000 /dev/zero | tr "\\0" x; sleep 0.2; printf end; sleep 0.2'),
+    )
     await talk.finish('p')
     const { chunks, exited, closed } = await talk.quietly('process/read', { processId: 'p' })
     const kept = Buffer.concat((chunks as { chunk: string }[]).map(({ chunk }) => Buffer.from(chunk, 'base64')))
@@ -135,7 +138,8 @@ function writes(
     const talk = await withProcess(scene, params)
     let writes = 0
     await play(
-      (chunk, writeId) => talk.ask('process/write', { processId: 'p', chunk: encode(chunk), writeId: writeId ?? `w${writes++}` }),
+      (chunk, writeId) =>
+        talk.ask('process/write', { processId: 'p', chunk: encode(chunk), writeId: writeId ?? `w${writes++}` }),
       talk,
     )
     await talk.quietly('process/terminate', { processId: 'p' })
@@ -143,8 +147,17 @@ function writes(
 }
 
 const writing: Case[] = [
-  ...malformed('process/write', { processId: 'none', chunk: 'YQ==', writeId: '1' }, { processId: 'string', chunk: 'string' }),
-  ...malformed('process/write', { processId: 'none', chunk: 'YQ==', writeId: '1' }, { writeId: 'string' }, { release: NEW }).slice(6),
+  ...malformed(
+    'process/write',
+    { processId: 'none', chunk: 'YQ==', writeId: '1' },
+    { processId: 'string', chunk: 'string' },
+  ),
+  ...malformed(
+    'process/write',
+    { processId: 'none', chunk: 'YQ==', writeId: '1' },
+    { writeId: 'string' },
+    { release: NEW },
+  ).slice(6),
   ...requests('process/write', {
     'to nobody': { processId: 'none', chunk: 'YQ==', writeId: '1' },
     'without padding': { processId: 'none', chunk: 'YQ', writeId: '1' },
@@ -155,7 +168,11 @@ const writing: Case[] = [
     'of no base64': { processId: 'none', chunk: '!', writeId: '1' },
     'of nothing': { processId: 'none', chunk: '', writeId: '1' },
   }),
-  ...requests('process/write', { 'with an empty writeId': { processId: 'none', chunk: 'YQ==', writeId: '' } }, { release: NEW }),
+  ...requests(
+    'process/write',
+    { 'with an empty writeId': { processId: 'none', chunk: 'YQ==', writeId: '' } },
+    { release: NEW },
+  ),
   writes('to a pipe', sh('head -c 9; printf .; sleep 60', { pipeStdin: true }), async (write, talk) => {
     await write('one\n')
     await write('')
@@ -164,10 +181,14 @@ const writing: Case[] = [
     await talk.wrote('p', 10)
     talk.note('process/output', talk.client.outputOf('p').toString())
   }),
-  writes('bytes that are no text', sh('head -c 4 | od -An -tx1; sleep 60', { pipeStdin: true }), async (write, talk) => {
-    await write('\0\xff\xfe\n')
-    await talk.wrote('p', 13)
-  }),
+  writes(
+    'bytes that are no text',
+    sh('head -c 4 | od -An -tx1; sleep 60', { pipeStdin: true }),
+    async (write, talk) => {
+      await write('\0\xff\xfe\n')
+      await talk.wrote('p', 13)
+    },
+  ),
   writes('to closed stdin', sh('sleep 60'), async (write) => {
     await write('one')
     await write('')
@@ -217,7 +238,12 @@ const writing: Case[] = [
 ]
 
 const signalling: Case[] = [
-  ...malformed('process/signal', { processId: 'none', signal: 'interrupt' }, { processId: 'string', signal: 'string' }, { release: NEW }),
+  ...malformed(
+    'process/signal',
+    { processId: 'none', signal: 'interrupt' },
+    { processId: 'string', signal: 'string' },
+    { release: NEW },
+  ),
   ...requests(
     'process/signal',
     {

@@ -40,7 +40,10 @@ const env = (envPolicy: unknown, more: Params = {}): Params => ({
   ...more,
 })
 
-const both = (name: string, params: Params): Case[] => [runs(name, params), runs(`${name} on a terminal`, { ...params, tty: true })]
+const both = (name: string, params: Params): Case[] => [
+  runs(name, params),
+  runs(`${name} on a terminal`, { ...params, tty: true }),
+]
 
 const wellFormed: Case[] = [
   ...both('exit 0', sh('true')),
@@ -93,15 +96,24 @@ const environments: Case[] = [
   runs('exclude', env({ ...POLICY, inherit: 'all', exclude: ['parity_*', 'us?r', 'EXEC_SERVER_*'] })),
   runs('exclude nothing', env({ ...POLICY, exclude: ['', '[A-Z]*'] })),
   runs('set', env({ ...POLICY, inherit: 'none', set: { A_KEY: 'set', B: 'set' } }, { env: { B: 'env' } })),
-  runs('includeOnly', env({ ...POLICY, inherit: 'all', set: { A: '1', B: '2' }, includeOnly: ['a', 'PARITY_*'] }, { env: { C: '3' } })),
+  runs(
+    'includeOnly',
+    env({ ...POLICY, inherit: 'all', set: { A: '1', B: '2' }, includeOnly: ['a', 'PARITY_*'] }, { env: { C: '3' } }),
+  ),
   runs('default excludes pass over env', env({ ...POLICY, inherit: 'none' }, { env: { MY_TOKEN: 'x' } })),
   runs('a policy of null', env(null, { env: { ONLY: 'this' } })),
   ...malformed('process/start', { ...base, envPolicy: POLICY }, { envPolicy: 'object' }, own),
   ...requests(
     'process/start',
     Object.fromEntries([
-      ...Object.keys(POLICY).map((member) => [`envPolicy without ${member}`, { ...base, envPolicy: { ...POLICY, [member]: undefined } }]),
-      ...Object.keys(POLICY).map((member) => [`envPolicy with ${member} null`, { ...base, envPolicy: { ...POLICY, [member]: null } }]),
+      ...Object.keys(POLICY).map((member) => [
+        `envPolicy without ${member}`,
+        { ...base, envPolicy: { ...POLICY, [member]: undefined } },
+      ]),
+      ...Object.keys(POLICY).map((member) => [
+        `envPolicy with ${member} null`,
+        { ...base, envPolicy: { ...POLICY, [member]: null } },
+      ]),
       ['envPolicy inherit ALL', { ...base, envPolicy: { ...POLICY, inherit: 'ALL' } }],
       ['envPolicy unknown member', { ...base, envPolicy: { ...POLICY, more: 1 } }],
       ['envPolicy exclude of numbers', { ...base, envPolicy: { ...POLICY, exclude: [1] } }],
@@ -111,7 +123,12 @@ const environments: Case[] = [
 ]
 
 const impossible: Case[] = [
-  ...malformed('process/start', base, { processId: 'string', argv: 'list', cwd: 'string', env: 'map', tty: 'boolean' }, own),
+  ...malformed(
+    'process/start',
+    base,
+    { processId: 'string', argv: 'list', cwd: 'string', env: 'map', tty: 'boolean' },
+    own,
+  ),
   ...malformed('process/start', { ...base, pipeStdin: true }, { pipeStdin: 'boolean' }, own).slice(6),
   ...malformed('process/start', { ...base, arg0: 'x' }, { arg0: 'string' }, own).slice(6),
   ...both('nothing', { ...base, argv: [] }),
@@ -190,7 +207,10 @@ const newer: Case[] = [
       'enforceManagedNetwork null': { ...base, enforceManagedNetwork: null },
       'enforceManagedNetwork text': { ...base, enforceManagedNetwork: 'true' },
       'enforceManagedNetwork true': { ...base, enforceManagedNetwork: true },
-      'managedNetwork without being enforced': { ...base, managedNetwork: { loopbackPorts: [1], allowLocalBinding: false } },
+      'managedNetwork without being enforced': {
+        ...base,
+        managedNetwork: { loopbackPorts: [1], allowLocalBinding: false },
+      },
       'managedNetwork malformed': { ...base, managedNetwork: 5 },
       'networkProxy null': { ...base, networkProxy: null },
       'networkProxy malformed': { ...base, networkProxy: 5 },

@@ -1,7 +1,20 @@
 /** Calls and commands that ask for a sandbox, in the words of each release. */
 import { requests, script } from '../case.ts'
 import type { Case } from '../case.ts'
-import { context, deny, entry, glob, literal, managed, MINIMAL, read, ROOT, ROOTS, special, write } from '../../matrix/shapes.ts'
+import {
+  context,
+  deny,
+  entry,
+  glob,
+  literal,
+  managed,
+  MINIMAL,
+  read,
+  ROOT,
+  ROOTS,
+  special,
+  write,
+} from '../../matrix/shapes.ts'
 import type { Entry } from '../../matrix/shapes.ts'
 import { NEW, OLD } from '../reference.ts'
 
@@ -18,10 +31,18 @@ const PROFILES: readonly Profile[] = [
   { name: 'read-only', entries: [read(ROOT)], about: /^ws\/(file|new|sub|\.git)/ },
   { name: 'workspace alone', entries: [read(MINIMAL), write(ROOTS)], about: /outside|file|^ws\/(new|sub|\.git)|^ws$/ },
   { name: 'denied folder', entries: [read(ROOT), write(ROOTS), deny(literal('$/ws/denied'))], about: /denied|^ws/ },
-  { name: 'denied pattern', entries: [read(ROOT), write(ROOTS), deny(glob('$T/ws/**/*.secret'))], about: /secret|^ws$/ },
+  {
+    name: 'denied pattern',
+    entries: [read(ROOT), write(ROOTS), deny(glob('$T/ws/**/*.secret'))],
+    about: /secret|^ws$/,
+  },
   { name: 'denied pattern, relative', entries: [read(ROOT), write(ROOTS), deny(glob('*.secret'))], about: /secret/ },
   { name: 'folder of the workspace', entries: [read(ROOT), write(literal('$/ws/sub'))], about: /^ws\/(sub|new|file)/ },
-  { name: 'read-only folder', entries: [read(ROOT), write(ROOTS), read(literal('$/ws/sub'))], about: /^ws\/(sub|new|file)/ },
+  {
+    name: 'read-only folder',
+    entries: [read(ROOT), write(ROOTS), read(literal('$/ws/sub'))],
+    about: /^ws\/(sub|new|file)/,
+  },
   { name: 'missing folder', entries: [read(ROOT), write(ROOTS), write(literal('$/gone'))], about: /gone|ws\/new/ },
 ]
 
@@ -58,9 +79,15 @@ const written = { dataBase64: 'bmV3Cg==' }
 const WALK = { maxDepth: 5, maxDirectories: 50, maxEntries: 100, followDirectorySymlinks: false }
 
 const CALLS: readonly Call[] = [
-  ...['ws/file.txt', 'ws/denied/secret.txt', 'ws/data.secret', 'ws/link-out', 'outside/file.txt', 'ws/nowhere', 'file.txt'].map(
-    (path): Call => ['fs/readFile', path, { path: `$/${path}` }],
-  ),
+  ...[
+    'ws/file.txt',
+    'ws/denied/secret.txt',
+    'ws/data.secret',
+    'ws/link-out',
+    'outside/file.txt',
+    'ws/nowhere',
+    'file.txt',
+  ].map((path): Call => ['fs/readFile', path, { path: `$/${path}` }]),
   ...[
     'ws/new',
     'ws/file.txt',
@@ -72,35 +99,35 @@ const CALLS: readonly Call[] = [
     'outside/new',
     'gone/new',
   ].map((path): Call => ['fs/writeFile', path, { path: `$/${path}`, ...written }]),
-  ...['ws/new', 'ws/sub/new', 'ws/.git/new', 'ws/denied/new', 'outside/new', 'outside'].map((path): Call => [
-    'fs/createDirectory',
-    path,
-    { path: `$/${path}` },
-  ]),
-  ...['ws/file.txt', 'ws/denied', 'ws/denied/secret.txt', 'ws/.git', 'outside/file.txt'].map((path): Call => [
-    'fs/getMetadata',
-    path,
-    { path: `$/${path}` },
-  ]),
+  ...['ws/new', 'ws/sub/new', 'ws/.git/new', 'ws/denied/new', 'outside/new', 'outside'].map(
+    (path): Call => ['fs/createDirectory', path, { path: `$/${path}` }],
+  ),
+  ...['ws/file.txt', 'ws/denied', 'ws/denied/secret.txt', 'ws/.git', 'outside/file.txt'].map(
+    (path): Call => ['fs/getMetadata', path, { path: `$/${path}` }],
+  ),
   ...['ws/sub', 'ws/denied', 'outside'].map((path): Call => ['fs/readDirectory', path, { path: `$/${path}` }]),
-  ...['ws/file.txt', 'ws/sub', 'ws/.git/config', 'ws/denied/secret.txt', 'outside/file.txt', 'outside/nowhere'].map((path): Call => [
-    'fs/remove',
-    path,
-    { path: `$/${path}` },
-  ]),
+  ...['ws/file.txt', 'ws/sub', 'ws/.git/config', 'ws/denied/secret.txt', 'outside/file.txt', 'outside/nowhere'].map(
+    (path): Call => ['fs/remove', path, { path: `$/${path}` }],
+  ),
   ...[
     ['ws/file.txt', 'ws/new'],
     ['ws/file.txt', 'outside/new'],
     ['outside/file.txt', 'ws/new'],
     ['ws/denied/secret.txt', 'ws/new'],
     ['ws/sub', 'ws/new'],
-  ].map(([source, destination]): Call => [
-    'fs/copy',
-    `${source} to ${destination}`,
-    { sourcePath: `$/${source}`, destinationPath: `$/${destination}`, recursive: true },
-  ]),
-  ...['ws/link-out', 'ws/denied/secret.txt', 'outside/file.txt'].map((path): Call => ['fs/canonicalize', path, { path: `$/${path}` }]),
-  ...['ws/sub', 'ws/denied', 'outside', 'ws'].map((path): Call => ['fs/walk', path, { path: `$/${path}`, options: WALK }]),
+  ].map(
+    ([source, destination]): Call => [
+      'fs/copy',
+      `${source} to ${destination}`,
+      { sourcePath: `$/${source}`, destinationPath: `$/${destination}`, recursive: true },
+    ],
+  ),
+  ...['ws/link-out', 'ws/denied/secret.txt', 'outside/file.txt'].map(
+    (path): Call => ['fs/canonicalize', path, { path: `$/${path}` }],
+  ),
+  ...['ws/sub', 'ws/denied', 'outside', 'ws'].map(
+    (path): Call => ['fs/walk', path, { path: `$/${path}`, options: WALK }],
+  ),
 ]
 
 const NEWER = /canonicalize|walk/
@@ -108,17 +135,25 @@ const NEWER = /canonicalize|walk/
 function confined(release: string): Case[] {
   const form = release === NEW ? today : then
   return PROFILES.flatMap(({ name, entries, about }) =>
-    CALLS.filter(([method, target]) => about.test(target) && (release === NEW || !NEWER.test(method))).flatMap(([method, target, params]) =>
-      requests(
-        method,
-        { [`sandboxed, ${name}: ${target}`]: { ...params, sandbox: form(managed(release === NEW ? entries : older(entries))) } },
-        { release },
-      ),
+    CALLS.filter(([method, target]) => about.test(target) && (release === NEW || !NEWER.test(method))).flatMap(
+      ([method, target, params]) =>
+        requests(
+          method,
+          {
+            [`sandboxed, ${name}: ${target}`]: {
+              ...params,
+              sandbox: form(managed(release === NEW ? entries : older(entries))),
+            },
+          },
+          { release },
+        ),
     ),
   )
 }
 
-const OPEN_CALLS = CALLS.filter(([, target]) => /^(ws\/file\.txt|outside\/new|outside\/file\.txt|ws\/\.git\/config|ws\/sub)$/.test(target))
+const OPEN_CALLS = CALLS.filter(([, target]) =>
+  /^(ws\/file\.txt|outside\/new|outside\/file\.txt|ws\/\.git\/config|ws\/sub)$/.test(target),
+)
 
 function unconfined(release: string): Case[] {
   const form = release === NEW ? today : then
@@ -144,7 +179,8 @@ const SHAPES: Record<string, (form: typeof today) => unknown> = {
   'an unknown network': (form) => form(managed([read(ROOT)], 'some')),
   'no entries': (form) => form(managed([])),
   'entries missing': (form) => form({ type: 'managed', file_system: { type: 'restricted' }, network: 'restricted' }),
-  'an unknown file_system': (form) => form({ type: 'managed', file_system: { type: 'martian' }, network: 'restricted' }),
+  'an unknown file_system': (form) =>
+    form({ type: 'managed', file_system: { type: 'martian' }, network: 'restricted' }),
   'an unknown access': (form) => form(managed([entry(ROOT, 'execute')])),
   'access none': (form) => form(managed([read(ROOT), entry(literal('$/ws/denied'), 'none')])),
   'an unknown kind': (form) => form(managed([read(special('martian'))])),
@@ -185,7 +221,9 @@ const NEW_SHAPES: Record<string, unknown> = {
     managed([read(ROOT), write(ROOTS), entry(literal('$/ws/gone'), 'read', { missing_path_behavior: 'x' })]),
   ),
   'a subpath': today(managed([read(ROOT), write(special('project_roots', { subpath: 'sub' }))])),
-  'tmpdir and slash_tmp': today(managed([read(ROOT), write(ROOTS), write(special('tmpdir')), write(special('slash_tmp'))])),
+  'tmpdir and slash_tmp': today(
+    managed([read(ROOT), write(ROOTS), write(special('tmpdir')), write(special('slash_tmp'))]),
+  ),
   'a path on another host': today(managed([read(ROOT), write(literal('file://host/ws'))])),
   'a plain path': today(managed([read(ROOT), write(literal('$T/ws'))])),
   'a plain cwd': today(plain, { cwd: '$T/ws' }),
@@ -200,7 +238,9 @@ const OLD_SHAPES: Record<string, unknown> = {
   'a URI': then(managed([read(ROOT), write(literal('file://$T/ws'))])),
   'access deny': then(managed([read(ROOT), write(ROOTS), deny(literal('$/ws/denied'))])),
   'memories of the client': then(managed([read(ROOT), write(ROOTS), write(literal('/home/client/.codex/memories'))])),
-  'tmpdir and slash_tmp': then(managed([read(ROOT), write(ROOTS), write(special('tmpdir')), write(special('slash_tmp'))])),
+  'tmpdir and slash_tmp': then(
+    managed([read(ROOT), write(ROOTS), write(special('tmpdir')), write(special('slash_tmp'))]),
+  ),
 }
 
 function shapes(release: string): Case[] {
@@ -217,7 +257,13 @@ function shapes(release: string): Case[] {
 
 // ---- streams ----
 
-const streams: Case[] = ['ws/file.txt', 'ws/denied/secret.txt', 'outside/file.txt', 'ws/nowhere', 'ws/link-out'].flatMap((path) =>
+const streams: Case[] = [
+  'ws/file.txt',
+  'ws/denied/secret.txt',
+  'outside/file.txt',
+  'ws/nowhere',
+  'ws/link-out',
+].flatMap((path) =>
   ['read', 'replace'].map((mode) =>
     script(
       `fs/open sandboxed, ${mode}: ${path}`,
@@ -249,7 +295,12 @@ const COMMANDS: Record<string, readonly string[]> = {
   'write .git': ['/bin/sh', '-c', 'echo new > .git/config'],
   'write what is denied': ['/bin/sh', '-c', 'echo new > denied/secret.txt'],
   'where it runs': ['pwd'],
-  'reach the network': ['/bin/bash', '--norc', '-c', 'exec 3<>/dev/tcp/$AT_HOST/$AT_PORT && echo reached || echo kept; sleep 0.1'],
+  'reach the network': [
+    '/bin/bash',
+    '--norc',
+    '-c',
+    'exec 3<>/dev/tcp/$AT_HOST/$AT_PORT && echo reached || echo kept; sleep 0.1',
+  ],
   'killed by a signal': ['/bin/sh', '-c', 'kill -KILL $$'],
   'its environment': ['/bin/sh', '-c', 'echo $A'],
   'a missing program': ['no-such-program'],
@@ -288,20 +339,42 @@ const commands: Case[] = [
   ),
   command('sandboxed, arg0', { argv: ['/bin/sh', '-c', 'echo $0'], arg0: 'other', sandbox: today(plain) }, NEW),
   command('sandboxed, a missing cwd', { argv: ['true'], cwd: '$/nowhere', sandbox: today(plain) }, NEW),
-  command('sandboxed, no sandbox cwd', { argv: COMMANDS['write inside'], sandbox: { ...today(plain), cwd: undefined } }, NEW),
+  command(
+    'sandboxed, no sandbox cwd',
+    { argv: COMMANDS['write inside'], sandbox: { ...today(plain), cwd: undefined } },
+    NEW,
+  ),
   command('sandboxed, nothing', { argv: [], sandbox: today(plain) }, NEW),
   command('sandboxed, an empty object', { argv: ['true'], sandbox: {} }, NEW),
   command('sandboxed, text', { argv: ['true'], sandbox: 'x' }, NEW),
   command('sandboxed, permissions unknown', { argv: ['true'], sandbox: today({ type: 'martian' }) }, NEW),
-  command('sandboxed, a root on another host', { argv: ['true'], sandbox: today(plain, { workspaceRoots: ['file://host/ws'] }) }, NEW),
+  command(
+    'sandboxed, a root on another host',
+    { argv: ['true'], sandbox: today(plain, { workspaceRoots: ['file://host/ws'] }) },
+    NEW,
+  ),
   command('with a sandbox', { argv: COMMANDS['write outside'], sandbox: then(plain) }, OLD),
   command('wrapped: an unknown option', { argv: ['$WRAPPER', '--martian', '--', 'true'], arg0: '$WRAPPER' }, OLD),
-  command('wrapped: no profile', { argv: ['$WRAPPER', '--sandbox-policy-cwd', '$T/ws', '--', 'true'], arg0: '$WRAPPER' }, OLD),
+  command(
+    'wrapped: no profile',
+    { argv: ['$WRAPPER', '--sandbox-policy-cwd', '$T/ws', '--', 'true'], arg0: '$WRAPPER' },
+    OLD,
+  ),
 ]
 
 function wrapped(argv: readonly string[], entries: readonly Entry[]): string[] {
   const profile = JSON.stringify(managed(entries)).replaceAll('$/', '$T/')
-  return ['$WRAPPER', '--sandbox-policy-cwd', '$T/ws', '--command-cwd', '$T/ws', '--permission-profile', profile, '--', ...argv]
+  return [
+    '$WRAPPER',
+    '--sandbox-policy-cwd',
+    '$T/ws',
+    '--command-cwd',
+    '$T/ws',
+    '--permission-profile',
+    profile,
+    '--',
+    ...argv,
+  ]
 }
 
 export const sandbox: readonly Case[] = [

@@ -8,10 +8,20 @@ import { NEW } from '../reference.ts'
 const newer = { release: NEW }
 
 const environment: Case[] = [
-  ...requests('environment/info', { 'without params': undefined, 'with null': null, 'with an empty list': [], 'with text': 'text' }, newer),
+  ...requests(
+    'environment/info',
+    { 'without params': undefined, 'with null': null, 'with an empty list': [], 'with text': 'text' },
+    newer,
+  ),
   ...requests(
     'environment/status',
-    { 'without params': undefined, 'with null': null, 'with an empty object': {}, 'with unknown members': { a: 1 }, 'with a list': [1] },
+    {
+      'without params': undefined,
+      'with null': null,
+      'with an empty object': {},
+      'with unknown members': { a: 1 },
+      'with a list': [1],
+    },
     newer,
   ),
 ]
@@ -66,7 +76,11 @@ const discovery: Case[] = [
   ...malformed('capabilities/discoverV2', { cwd: '$/ws' }, { cwd: 'string' }, newer),
   ...requests(
     'capabilities/discoverV2',
-    { 'in a missing folder': { cwd: '$/nowhere' }, 'in a file': { cwd: '$/file.txt' }, 'a plain cwd': { cwd: '$T/ws' } },
+    {
+      'in a missing folder': { cwd: '$/nowhere' },
+      'in a file': { cwd: '$/file.txt' },
+      'a plain cwd': { cwd: '$T/ws' },
+    },
     newer,
   ),
 ]
@@ -89,7 +103,11 @@ function finds(name: string, files: Record<string, string>, method: string, para
 }
 
 const CONFIG = '[mcp_servers.own]\ncommand = "true"\nargs = ["a"]\n\n[other]\nkey = 1\n'
-const readConfig = { cwd: '$/project/sub', configPaths: [['mcp_servers'], ['other', 'key']], requirementsPaths: [['mcp_servers']] }
+const readConfig = {
+  cwd: '$/project/sub',
+  configPaths: [['mcp_servers'], ['other', 'key']],
+  requirementsPaths: [['mcp_servers']],
+}
 const roots = { roots: [{ id: 'a', path: '$/root' }] }
 
 const confined = (entries: Entry[]): object => ({
@@ -104,7 +122,12 @@ const found: Case[] = [
     'capabilityRoots/discoverV1',
     confined([read(ROOT), deny(literal('$/root'))]),
   ),
-  finds('a skill that is not granted', { 'root/SKILL.md': SKILL }, 'capabilityRoots/discoverV1', confined([read(MINIMAL)])),
+  finds(
+    'a skill that is not granted',
+    { 'root/SKILL.md': SKILL },
+    'capabilityRoots/discoverV1',
+    confined([read(MINIMAL)]),
+  ),
   ...requests(
     'capabilityRoots/discoverV1',
     {
@@ -114,20 +137,35 @@ const found: Case[] = [
     },
     newer,
   ),
-  finds('a configuration in the folder', { 'project/sub/.codex/config.toml': CONFIG }, 'environmentConfig/read', readConfig),
+  finds(
+    'a configuration in the folder',
+    { 'project/sub/.codex/config.toml': CONFIG },
+    'environmentConfig/read',
+    readConfig,
+  ),
   finds(
     'a configuration in the project',
     { 'project/.git/HEAD': '', 'project/.codex/config.toml': CONFIG, 'project/sub/x': '' },
     'environmentConfig/read',
     readConfig,
   ),
-  finds('a malformed configuration', { 'project/sub/.codex/config.toml': 'not = [toml' }, 'environmentConfig/read', readConfig),
+  finds(
+    'a malformed configuration',
+    { 'project/sub/.codex/config.toml': 'not = [toml' },
+    'environmentConfig/read',
+    readConfig,
+  ),
   finds("a configuration in the user's home", { '~/config.toml': CONFIG }, 'environmentConfig/read', readConfig),
   finds("a configuration in the user's home, all of it", { '~/config.toml': CONFIG }, 'environmentConfig/read', {
     ...readConfig,
     configPaths: [['mcp_servers', 'own'], ['none']],
   }),
-  finds("a malformed configuration in the user's home", { '~/config.toml': 'not = [toml' }, 'environmentConfig/read', readConfig),
+  finds(
+    "a malformed configuration in the user's home",
+    { '~/config.toml': 'not = [toml' },
+    'environmentConfig/read',
+    readConfig,
+  ),
   finds(
     "requirements in the user's home",
     { '~/requirements.toml': '[mcp_servers.own]\ncommand = "x"\n' },
@@ -135,7 +173,9 @@ const found: Case[] = [
     readConfig,
   ),
   finds("a skill in the user's home", { '~/skills/one/SKILL.md': SKILL }, 'capabilities/discoverV2', { cwd: '$/ws' }),
-  finds("a skill of agents in the user's home", { '~/.agents/skills/one/SKILL.md': SKILL }, 'capabilities/discoverV2', { cwd: '$/ws' }),
+  finds("a skill of agents in the user's home", { '~/.agents/skills/one/SKILL.md': SKILL }, 'capabilities/discoverV2', {
+    cwd: '$/ws',
+  }),
   finds('a skill', { 'root/SKILL.md': SKILL }, 'capabilityRoots/discoverV1', roots),
   finds(
     'skills',
@@ -143,11 +183,19 @@ const found: Case[] = [
     'capabilityRoots/discoverV1',
     roots,
   ),
-  finds('a skill without a description', { 'root/one/SKILL.md': '---\nname: one\n---\n' }, 'capabilityRoots/discoverV1', roots),
+  finds(
+    'a skill without a description',
+    { 'root/one/SKILL.md': '---\nname: one\n---\n' },
+    'capabilityRoots/discoverV1',
+    roots,
+  ),
   finds('a skill without a head', { 'root/one/SKILL.md': 'text\n' }, 'capabilityRoots/discoverV1', roots),
   finds(
     'a plugin',
-    { 'root/.codex-plugin/plugin.json': '{"name":"p","version":"1","description":"d"}', 'root/skills/one/SKILL.md': SKILL },
+    {
+      'root/.codex-plugin/plugin.json': '{"name":"p","version":"1","description":"d"}',
+      'root/skills/one/SKILL.md': SKILL,
+    },
     'capabilityRoots/discoverV1',
     roots,
   ),
@@ -158,10 +206,17 @@ const found: Case[] = [
     'capabilities/discoverV2',
     { cwd: '$/project/sub' },
   ),
-  finds('a skill in the folder', { 'project/sub/.agents/skills/one/SKILL.md': SKILL }, 'capabilities/discoverV2', { cwd: '$/project/sub' }),
-  finds('a malformed skill', { 'project/sub/.agents/skills/one/SKILL.md': '---\nname: [\n---\n' }, 'capabilities/discoverV2', {
+  finds('a skill in the folder', { 'project/sub/.agents/skills/one/SKILL.md': SKILL }, 'capabilities/discoverV2', {
     cwd: '$/project/sub',
   }),
+  finds(
+    'a malformed skill',
+    { 'project/sub/.agents/skills/one/SKILL.md': '---\nname: [\n---\n' },
+    'capabilities/discoverV2',
+    {
+      cwd: '$/project/sub',
+    },
+  ),
 ]
 
 export const surroundings: readonly Case[] = [

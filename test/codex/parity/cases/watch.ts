@@ -32,7 +32,12 @@ const many = (count: number): string[] => Array.from({ length: count }, (_, inde
 
 export const watching: readonly Case[] = [
   ...malformed('fs/watchMissing', { watchId: 1, missing: ['$/nowhere'] }, { watchId: 'integer', missing: 'list' }, own),
-  ...malformed('fs/watchMissing', { watchId: 1, missing: ['$/nowhere'], present: '$/folder' }, { present: 'string' }, own).slice(6),
+  ...malformed(
+    'fs/watchMissing',
+    { watchId: 1, missing: ['$/nowhere'], present: '$/folder' },
+    { present: 'string' },
+    own,
+  ).slice(6),
   ...requests(
     'fs/watchMissing',
     {
@@ -72,7 +77,8 @@ export const watching: readonly Case[] = [
     'fs/watchMissing ids',
     async (scene) => {
       const talk = await scene.connect()
-      for (const watchId of [5, 5, 4, 6, 100, 7, 101]) await talk.ask('fs/watchMissing', { watchId, ...missing('nowhere') })
+      for (const watchId of [5, 5, 4, 6, 100, 7, 101])
+        await talk.ask('fs/watchMissing', { watchId, ...missing('nowhere') })
       await talk.ask('fs/watchMissing', { watchId: 102, missing: [] })
       await talk.ask('fs/watchMissing', { watchId: 102, ...missing('nowhere') })
       await talk.ask('fs/watchMissing', { watchId: 103, ...missing('file.txt') })
@@ -88,7 +94,9 @@ export const watching: readonly Case[] = [
   watches('a folder above appears', missing('nowhere/at/all'), ({ tree }) => tree.makeFolder('nowhere')),
   watches('a file above appears', missing('nowhere/at/all'), ({ tree }) => tree.makeFile('nowhere')),
   watches('through a link', missing('link-to-folder/x'), ({ tree }) => tree.makeFile('folder/x')),
-  watches('in a folder that is moved away', missing('folder/inner/x'), ({ tree }) => tree.move('folder/inner', 'elsewhere')),
+  watches('in a folder that is moved away', missing('folder/inner/x'), ({ tree }) =>
+    tree.move('folder/inner', 'elsewhere'),
+  ),
   watches('in a folder that is removed', missing('empty-folder/x'), ({ tree }) => tree.remove('empty-folder')),
   watches('the folder above is replaced', missing('folder/inner/x'), ({ tree }) => {
     tree.move('folder/inner', 'elsewhere')
@@ -96,16 +104,27 @@ export const watching: readonly Case[] = [
     tree.makeFile('folder/inner/x')
   }),
   watches('what is present goes', { ...missing('nowhere'), present: '$/folder' }, ({ tree }) => tree.remove('folder')),
-  watches('what is present is moved', { ...missing('nowhere'), present: '$/folder' }, ({ tree }) => tree.move('folder', 'elsewhere')),
-  watches('a present file goes', { ...missing('nowhere'), present: '$/file.txt' }, ({ tree }) => tree.remove('file.txt')),
+  watches('what is present is moved', { ...missing('nowhere'), present: '$/folder' }, ({ tree }) =>
+    tree.move('folder', 'elsewhere'),
+  ),
+  watches('a present file goes', { ...missing('nowhere'), present: '$/file.txt' }, ({ tree }) =>
+    tree.remove('file.txt'),
+  ),
   watches(
     'a present file is written',
     { ...missing('nowhere'), present: '$/file.txt' },
     ({ tree }) => tree.makeFile('file.txt', 'more'),
     false,
   ),
-  watches('the rights of what is present', { ...missing('nowhere'), present: '$/folder' }, ({ tree }) => tree.chmod('folder', 0o700)),
-  watches('something in what is present', { ...missing('nowhere'), present: '$/folder' }, ({ tree }) => tree.makeFile('folder/new'), false),
+  watches('the rights of what is present', { ...missing('nowhere'), present: '$/folder' }, ({ tree }) =>
+    tree.chmod('folder', 0o700),
+  ),
+  watches(
+    'something in what is present',
+    { ...missing('nowhere'), present: '$/folder' },
+    ({ tree }) => tree.makeFile('folder/new'),
+    false,
+  ),
   watches('something beside', missing('nowhere'), ({ tree }) => tree.makeFile('beside'), false),
   watches('something deeper', missing('nowhere'), ({ tree }) => tree.makeFile('folder/nowhere'), false),
   watches('nothing', missing('nowhere'), () => {}, false),
@@ -120,7 +139,9 @@ export const watching: readonly Case[] = [
     },
     false,
   ),
-  watches('by a call of its own', missing('nowhere'), (_, talk) => talk.ask('fs/createDirectory', { path: '$/nowhere' })),
+  watches('by a call of its own', missing('nowhere'), (_, talk) =>
+    talk.ask('fs/createDirectory', { path: '$/nowhere' }),
+  ),
   watches(
     'replaced by another',
     missing('nowhere'),
