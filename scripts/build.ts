@@ -1,16 +1,18 @@
 /**
  * Makes dist/exec-server: one bundle of the sources, joined with the Node that runs this script and
- * node-pty's addon into one executable.
+ * node-pty's addon into one executable. `--output FILE` puts it elsewhere.
  */
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
 import { packagedAddon, PTY_ASSET } from '../src/host/pty-addon.ts'
 
 const root = dirname(import.meta.dirname)
-const output = join(root, 'dist', 'exec-server')
+const { values: options } = parseArgs({ options: { output: { type: 'string' } } })
+const output = resolve(options.output ?? join(root, 'dist', 'exec-server'))
 /** What matters here are bytes beside the heap. A larger nursery would hold 25 MiB more of them that nobody needs. */
 const ENGINE_FLAGS = ['--max-semi-space-size=4']
 const work = join(tmpdir(), `exec-server-build-${process.pid}`)

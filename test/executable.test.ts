@@ -5,10 +5,10 @@ import { once } from 'node:events'
 import { copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client } from './support/client.ts'
 import { root } from './support/server.ts'
+import { suite } from './support/suite.ts'
 
 const test = suite('executable')
 let folder: string

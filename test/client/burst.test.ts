@@ -1,5 +1,4 @@
 /** A server that answers and then says much in one go, so that nobody gets a turn in between. */
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { defaultClientLimits } from '../../src/client/limits.ts'
 import type { ClientLimits } from '../../src/client/limits.ts'
@@ -7,6 +6,7 @@ import { createProcesses } from '../../src/client/processes.ts'
 import { Session } from '../../src/client/session.ts'
 import type { Connector, WireEvents } from '../../src/client/wire.ts'
 import { sleep } from '../support/server.ts'
+import { test } from '../support/suite.ts'
 
 const CHUNK = new Uint8Array(8192).toBase64()
 

@@ -1,9 +1,9 @@
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Connection } from '../../src/client/connection.ts'
 import { defaultClientLimits } from '../../src/client/limits.ts'
 import { RpcError } from '../../src/client/errors.ts'
 import { sleep } from '../support/server.ts'
+import { test } from '../support/suite.ts'
 
 function open(limits = {}) {
   const sent: string[] = []

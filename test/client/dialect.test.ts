@@ -1,7 +1,7 @@
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createPaths, fromWire } from '../../src/client/dialect.ts'
 import { ProtocolError } from '../../src/client/errors.ts'
+import { test } from '../support/suite.ts'
 
 const native = createPaths(false)
 const uris = createPaths(true)

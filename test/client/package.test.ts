@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { isDeno, root, startServer } from '../support/server.ts'
 import type { RunningServer } from '../support/server.ts'
+import { suite } from '../support/suite.ts'
 
 const run = promisify(execFile)
 const test = suite('the package')

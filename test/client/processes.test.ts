@@ -1,8 +1,8 @@
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connect, OutputLostError, RpcError, UnsupportedError } from '../../src/client/index.ts'
 import type { ExecClient, ProcessEvent, RemoteProcess, Sandbox } from '../../src/client/index.ts'
 import { eventually, sleep } from '../support/server.ts'
+import { suite } from '../support/suite.ts'
 import { subjects } from './support/subject.ts'
 import type { Fault, RunningSubject } from './support/subject.ts'
 

@@ -1,10 +1,10 @@
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { parse } from 'valibot'
 import { createPaths } from '../../src/client/dialect.ts'
 import { toSandboxContext } from '../../src/client/sandbox-context.ts'
 import { SandboxContext } from '../../src/protocol/sandbox.ts'
 import type { Sandbox } from '../../src/protocol/sandbox.ts'
+import { test } from '../support/suite.ts'
 
 const full: Sandbox = {
   files: {

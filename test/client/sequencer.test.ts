@@ -1,10 +1,10 @@
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { EventLog } from '../../src/client/event-log.ts'
 import { ProtocolError } from '../../src/client/errors.ts'
 import { Sequencer } from '../../src/client/sequencer.ts'
 import type { SequencedEvent } from '../../src/client/sequencer.ts'
+import { test } from '../support/suite.ts'
 
 const output = (seq: number, size = 1): SequencedEvent => ({
   type: 'output',

@@ -7,12 +7,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { Readable, Writable } from 'node:stream'
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { WebSocketServer } from 'ws'
 import { connect, ConnectError, DisconnectedError, RpcError } from '../../src/client/index.ts'
 import type { ExecClient, Target } from '../../src/client/index.ts'
 import { eventually, isAlive, isDeno, root, sleep, startServer } from '../support/server.ts'
+import { suite } from '../support/suite.ts'
 import { oursOnly, subjects } from './support/subject.ts'
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)

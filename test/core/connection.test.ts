@@ -1,5 +1,4 @@
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { AsciiParts } from '../../src/core/frames.ts'
 import { CloseCode } from '../../src/core/transport.ts'
@@ -8,6 +7,7 @@ import { EXTENSIONS } from '../../src/protocol/session.ts'
 import { fakeServer } from '../support/fake-host.ts'
 import { settled } from '../support/manual-clock.ts'
 import { MemoryClient, startParams } from '../support/memory-transport.ts'
+import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 

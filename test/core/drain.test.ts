@@ -1,4 +1,3 @@
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { methods } from '../../src/core/methods.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
@@ -6,6 +5,7 @@ import { Method } from '../../src/protocol/methods.ts'
 import { fakeServer } from '../support/fake-host.ts'
 import { settled } from '../support/manual-clock.ts'
 import { MemoryClient } from '../support/memory-transport.ts'
+import { test } from '../support/suite.ts'
 
 function setup(limits: object = {}) {
   const fake = fakeServer({ drainMs: 60_000, ...limits })

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { childEnvironment, wildcard } from '../../src/core/env-policy.ts'
 import { RpcError } from '../../src/protocol/errors.ts'
 import type { EnvPolicy } from '../../src/protocol/process.ts'
+import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { FileOrder } from '../../src/core/file-order.ts'
 import { settled } from '../support/manual-clock.ts'
+import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 

@@ -1,9 +1,9 @@
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { AsciiParts, fileResult, processFrames, readResult } from '../../src/core/frames.ts'
 import type { Chunk } from '../../src/core/retention.ts'
+import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 

@@ -1,9 +1,9 @@
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ErrorCode } from '../../src/protocol/errors.ts'
 import { fakeServer } from '../support/fake-host.ts'
 import { settled } from '../support/manual-clock.ts'
 import { MemoryClient } from '../support/memory-transport.ts'
+import { test } from '../support/suite.ts'
 
 async function setup(answer: unknown = undefined) {
   const fake = fakeServer()

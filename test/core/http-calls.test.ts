@@ -1,7 +1,6 @@
 /** The HTTP requests of a connection, with a peer that does what the test says, and the time it says. */
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { CloseCode } from '../../src/core/transport.ts'
 import { ErrorCode, invalidRequest } from '../../src/protocol/errors.ts'
@@ -9,6 +8,7 @@ import { answered, bodyOf, deltas, LEAST, setup } from '../support/fake-peer.ts'
 import type { Delta } from '../support/fake-peer.ts'
 import { settled } from '../support/manual-clock.ts'
 import { MemoryClient } from '../support/memory-transport.ts'
+import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 

@@ -1,12 +1,12 @@
 /** Streamed bodies that their client holds back, and those that it gives up. */
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { CloseCode } from '../../src/core/transport.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
 import { answered, bodyOf, deltas, setup } from '../support/fake-peer.ts'
 import { settled } from '../support/manual-clock.ts'
 import { MemoryClient } from '../support/memory-transport.ts'
+import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 

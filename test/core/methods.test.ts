@@ -1,8 +1,8 @@
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { methods } from '../../src/core/methods.ts'
 import { RpcError } from '../../src/protocol/errors.ts'
 import { Method } from '../../src/protocol/methods.ts'
+import { test } from '../support/suite.ts'
 
 const events = ['process/output', 'process/exited', 'process/closed', 'fs/missingChanged', 'http/request/bodyDelta']
 

@@ -1,5 +1,4 @@
 /** What the core tells whoever looks from outside. */
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { defaultLimits } from '../../src/core/limits.ts'
 import type { Limits } from '../../src/core/limits.ts'
@@ -11,6 +10,7 @@ import { ErrorCode, internalError } from '../../src/protocol/errors.ts'
 import { FakeHost } from '../support/fake-host.ts'
 import { ManualClock, settled } from '../support/manual-clock.ts'
 import { MemoryClient, startParams } from '../support/memory-transport.ts'
+import { test } from '../support/suite.ts'
 
 function observedServer(observing: Partial<Observer> = {}, limits: Partial<Limits> = {}) {
   const [host, clock] = [new FakeHost(), new ManualClock()]

@@ -1,9 +1,9 @@
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { OutputPump } from '../../src/core/output-pump.ts'
 import type { Process } from '../../src/core/process.ts'
 import { settled } from '../support/manual-clock.ts'
 import { MemoryTransport } from '../support/memory-transport.ts'
+import { test } from '../support/suite.ts'
 
 /** Events under a name, as the pump sees a process. */
 const source = (...events: string[]): Process & { left: string[] } =>

@@ -1,6 +1,5 @@
 /** The output window of a process: what its client has not acknowledged holds it back, and is never dropped. */
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { defaultLimits } from '../../src/core/limits.ts'
 import type { Limits } from '../../src/core/limits.ts'
@@ -12,6 +11,7 @@ import { ErrorCode } from '../../src/protocol/errors.ts'
 import { FakeChild, fakeServer } from '../support/fake-host.ts'
 import { ManualClock, settled } from '../support/manual-clock.ts'
 import { MemoryClient } from '../support/memory-transport.ts'
+import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 

@@ -1,10 +1,10 @@
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ErrorCode } from '../../src/protocol/errors.ts'
 import { fakeServer } from '../support/fake-host.ts'
 import { settled } from '../support/manual-clock.ts'
 import { MemoryClient, startParams } from '../support/memory-transport.ts'
 import type { Answer } from '../support/memory-transport.ts'
+import { test } from '../support/suite.ts'
 
 async function setup(limits: object = {}) {
   const fake = fakeServer(limits)

@@ -1,4 +1,3 @@
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { SpawnSpec } from '../../src/core/host.ts'
 import { defaultLimits } from '../../src/core/limits.ts'
@@ -11,6 +10,7 @@ import { RunList } from '../../src/core/run-list.ts'
 import { ErrorCode, internalError, RpcError } from '../../src/protocol/errors.ts'
 import { FakeHost } from '../support/fake-host.ts'
 import { ManualClock, settled } from '../support/manual-clock.ts'
+import { test } from '../support/suite.ts'
 
 const spec = (): SpawnSpec => ({ argv: ['fake'], cwd: '/', env: new Map(), stdin: 'pipe' })
 

@@ -1,6 +1,5 @@
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { AsciiParts } from '../../src/core/frames.ts'
 import { defaultLimits } from '../../src/core/limits.ts'
@@ -15,6 +14,7 @@ import type { RpcError } from '../../src/protocol/errors.ts'
 import type { OutputStream } from '../../src/protocol/process.ts'
 import { FakeChild } from '../support/fake-host.ts'
 import { ManualClock, settled } from '../support/manual-clock.ts'
+import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 

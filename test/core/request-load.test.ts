@@ -1,10 +1,10 @@
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { CloseCode } from '../../src/core/transport.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
 import { fakeServer } from '../support/fake-host.ts'
 import { settled } from '../support/manual-clock.ts'
 import { MemoryClient } from '../support/memory-transport.ts'
+import { test } from '../support/suite.ts'
 
 async function ready(limits: object = {}) {
   const fake = fakeServer(limits)

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { RetainedBudget } from '../../src/core/retained-budget.ts'
 import type { Holder } from '../../src/core/retained-budget.ts'
+import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Retention } from '../../src/core/retention.ts'
 import type { Chunk, RetentionBounds } from '../../src/core/retention.ts'
+import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 

@@ -1,7 +1,7 @@
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { wasSandboxDenied } from '../../src/core/sandbox-denied.ts'
 import type { OutputStream } from '../../src/protocol/process.ts'
+import { test } from '../support/suite.ts'
 
 const output =
   (...texts: [OutputStream, string][]) =>

@@ -1,7 +1,7 @@
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { fakeServer } from '../support/fake-host.ts'
 import { MemoryClient } from '../support/memory-transport.ts'
+import { test } from '../support/suite.ts'
 
 test('the environment is told again on request, and the status is ready', async () => {
   const { server, host } = fakeServer()

@@ -1,5 +1,4 @@
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { defaultLimits } from '../../src/core/limits.ts'
 import { silentObserver } from '../../src/core/observer.ts'
@@ -9,6 +8,7 @@ import { ErrorCode, overloaded, RpcError } from '../../src/protocol/errors.ts'
 import type { WriteStatus } from '../../src/protocol/process.ts'
 import { FakeChild } from '../support/fake-host.ts'
 import { settled } from '../support/manual-clock.ts'
+import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 

@@ -1,6 +1,6 @@
 /** The short form of the fuzz suite: what once failed, and some thousand inputs of every family, always the same. */
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { suite } from '../support/suite.ts'
 import { families } from './families/index.ts'
 import { replay, runFamily } from './family.ts'
 import { makePlace } from './place.ts'

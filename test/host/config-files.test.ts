@@ -3,11 +3,11 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { readEnvironmentConfig } from '../../src/core/codex-config/environment-config.ts'
 import { configFiles } from '../../src/host/config-files.ts'
 import type { EnvironmentConfig } from '../../src/protocol/environment-config.ts'
+import { test } from '../support/suite.ts'
 
 const MAX_BYTES = 10_000
 

@@ -13,10 +13,10 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { isHelperCall } from '../../src/host/helper-mode.ts'
 import { serverCommand } from '../support/server.ts'
+import { test } from '../support/suite.ts'
 
 let folder: string
 const at = (name: string): string => join(folder, name)

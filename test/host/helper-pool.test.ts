@@ -1,9 +1,9 @@
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { defaultLimits } from '../../src/core/limits.ts'
 import type { ConfinedCommand } from '../../src/host/bubblewrap.ts'
 import { helperPool } from '../../src/host/helper-pool.ts'
 import { eventually, isAlive } from '../support/server.ts'
+import { test } from '../support/suite.ts'
 
 /** A helper that answers every line with its pid and the line, until it is told to die. */
 const ECHO = 'while read -r line; do [ "$line" = die ] && { echo "last words" >&2; exit 7; }; echo "$$ $line"; done'

@@ -1,6 +1,6 @@
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { proxyFor } from '../../src/host/http-proxy.ts'
+import { test } from '../support/suite.ts'
 
 const find = (url: string, env: Record<string, string>): string | undefined => proxyFor(new URL(url), env)?.href
 

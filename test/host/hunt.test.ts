@@ -2,13 +2,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setImmediate } from 'node:timers/promises'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { lookAtAll } from '../../src/host/census.ts'
 import { killAllGroups, trackGroup } from '../../src/host/groups.ts'
 import { kill, terminate } from '../../src/host/hunt.ts'
 import { markOf, withMark } from '../../src/host/marks.ts'
 import { eventually, isAlive, sleep } from '../support/server.ts'
+import { test } from '../support/suite.ts'
 
 type Leader = { pid: number; mark: string | undefined; printed: number[]; exit: Promise<unknown> }
 

@@ -1,10 +1,10 @@
 /** The C library calls: they are optional, and they work where they are. */
 import { spawnSync } from 'node:child_process'
 import { closeSync, readFileSync, readlinkSync, readSync, writeFileSync, writeSync } from 'node:fs'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { closeDescriptor, closeOnExec, openMemoryFile, openPipe } from '../../src/host/libc.ts'
 import { isDeno } from '../support/server.ts'
+import { test } from '../support/suite.ts'
 
 test('a pipe carries bytes and is not inherited', () => {
   const pipe = openPipe()

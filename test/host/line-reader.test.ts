@@ -1,7 +1,7 @@
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { lineReader } from '../../src/host/line-reader.ts'
+import { test } from '../support/suite.ts'
 
 /** The lines that come of these pieces, and how often one was too long. */
 function read(pieces: readonly Uint8Array[], maxBytes = Infinity): { lines: string[]; tooLong: number } {

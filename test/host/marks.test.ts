@@ -2,9 +2,9 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import process from 'node:process'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { canMark, markOf, serverMark, withMark } from '../../src/host/marks.ts'
+import { test } from '../support/suite.ts'
 
 const onLinux = process.platform === 'linux' ? test : test.skip
 

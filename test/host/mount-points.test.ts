@@ -5,10 +5,10 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { holdMountPoints, isMountPoint } from '../../src/host/mount-points.ts'
 import { eventually, isDeno, root } from '../support/server.ts'
+import { test } from '../support/suite.ts'
 
 let folder: string
 const at = (name: string): string => join(folder, name)

@@ -1,6 +1,6 @@
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { hasLocalMountsOnly } from '../../src/host/mounts.ts'
+import { test } from '../support/suite.ts'
 
 const ROOT = '22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n'
 const PROC = '23 22 0:21 / /proc rw - proc proc rw\n'

@@ -1,6 +1,6 @@
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { fileError, osErrorText, spawnError } from '../../src/host/os-error.ts'
+import { test } from '../support/suite.ts'
 
 const systemError = (code: string): Error => Object.assign(new Error(code), { code })
 

@@ -1,9 +1,9 @@
 /** Signals to groups, and what is known of them. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { foregroundGroup, groupExists, signalGroup } from '../../src/host/process-group.ts'
+import { test } from '../support/suite.ts'
 
 test('a group is there as long as one of its members, and is signalled as a whole', async () => {
   const child = spawn('/bin/sh', ['-c', 'sleep 60 & echo; wait'], {

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { encodeError, encodeNotification, encodeResult, NO_ID, parseMessage } from '../../src/protocol/envelope.ts'
 import type { Message } from '../../src/protocol/envelope.ts'
+import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 

@@ -1,4 +1,3 @@
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { GenericSchema } from 'valibot'
 import {
@@ -13,6 +12,7 @@ import {
 } from '../../src/protocol/fs.ts'
 import { parseJson } from '../../src/protocol/json.ts'
 import { decodeParams } from '../../src/protocol/scalars.ts'
+import { test } from '../support/suite.ts'
 
 function read(schema: GenericSchema, params: unknown): any {
   try {

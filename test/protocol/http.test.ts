@@ -1,8 +1,8 @@
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { HttpRequestParams } from '../../src/protocol/http.ts'
 import type { JsonValue } from '../../src/protocol/json.ts'
 import { decodeParams } from '../../src/protocol/scalars.ts'
+import { test } from '../support/suite.ts'
 
 const least = { method: 'GET', url: 'http://x/', requestId: '' }
 const decode = (more: object) => decodeParams(HttpRequestParams, { ...least, ...more } as unknown as JsonValue)

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { detached, isJsonObject, JsonFloat, JsonSyntaxError, MAX_DEPTH, parseJson } from '../../src/protocol/json.ts'
 import type { JsonValue } from '../../src/protocol/json.ts'
 import { Base64Text } from '../../src/protocol/long-base64.ts'
+import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 
@@ -71,12 +71,10 @@ const character: fc.Arbitrary<{ text: string; value: string }> = fc.oneof(
   fc.constantFrom(...'abc_01 {}[]:,é\u2028\u007f😀').map((value) => ({ text: value, value })),
 )
 
-const stringDoc = fc
-  .array(character, { maxLength: 6 })
-  .map((parts) => ({
-    text: `"${parts.map(({ text }) => text).join('')}"`,
-    value: parts.map(({ value }) => value).join(''),
-  }))
+const stringDoc = fc.array(character, { maxLength: 6 }).map((parts) => ({
+  text: `"${parts.map(({ text }) => text).join('')}"`,
+  value: parts.map(({ value }) => value).join(''),
+}))
 
 const integerDoc = fc
   .oneof(

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { RpcError } from '../../src/protocol/errors.ts'
 import { unwrapLinuxSandbox } from '../../src/protocol/linux-sandbox.ts'
+import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { parseMessage } from '../../src/protocol/envelope.ts'
 import { isJsonObject, parseJson } from '../../src/protocol/json.ts'
 import type { JsonValue } from '../../src/protocol/json.ts'
 import { Base64Text, findLongMember, LONG_BYTES } from '../../src/protocol/long-base64.ts'
+import { test } from '../support/suite.ts'
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
 const data = (length: number): Uint8Array =>

@@ -1,6 +1,5 @@
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import {
   decodeName,
@@ -10,6 +9,7 @@ import {
   PathSyntaxError,
   pathToUri,
 } from '../../src/protocol/path-uri.ts'
+import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 

@@ -1,4 +1,3 @@
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { GenericSchema } from 'valibot'
 import { parseJson } from '../../src/protocol/json.ts'
@@ -12,6 +11,7 @@ import {
   WriteParams,
 } from '../../src/protocol/process.ts'
 import { decodeParams } from '../../src/protocol/scalars.ts'
+import { test } from '../support/suite.ts'
 
 /** The decoded params, or undefined if they are refused. */
 function read(schema: GenericSchema, params: unknown): any {

@@ -1,5 +1,4 @@
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import * as v from 'valibot'
 import { RpcError } from '../../src/protocol/errors.ts'
@@ -7,6 +6,7 @@ import { parseJson } from '../../src/protocol/json.ts'
 import { SandboxContext } from '../../src/protocol/sandbox.ts'
 import type { Access, Entry, EntryPath, FilePermissions, Network, Sandbox } from '../../src/protocol/sandbox.ts'
 import { decodeParams } from '../../src/protocol/scalars.ts'
+import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 

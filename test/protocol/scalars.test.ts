@@ -1,11 +1,11 @@
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import * as v from 'valibot'
 import { RpcError } from '../../src/protocol/errors.ts'
 import { parseJson } from '../../src/protocol/json.ts'
 import { base64, decodeBase64, decodeParams, optional, path, stringMap, u64 } from '../../src/protocol/scalars.ts'
+import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 

@@ -1,9 +1,9 @@
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import * as v from 'valibot'
 import { parseJson } from '../../src/protocol/json.ts'
 import { decodeParams } from '../../src/protocol/scalars.ts'
 import { InitializeParams, NoParams } from '../../src/protocol/session.ts'
+import { test } from '../support/suite.ts'
 
 const takes = (schema: v.GenericSchema, json: string): boolean => {
   try {

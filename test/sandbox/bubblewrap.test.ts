@@ -3,7 +3,6 @@
  * what can be seen in the end is what the plan says.
  */
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { RpcError } from '../../src/protocol/errors.ts'
 import type { Access } from '../../src/protocol/sandbox.ts'
@@ -14,6 +13,7 @@ import type { MountPlan } from '../../src/sandbox/mounts.ts'
 import { DEVICES } from '../support/devices.ts'
 import { anyScene, fakeDisk, holds, parentOf } from '../support/fake-disk.ts'
 import type { FakeDisk, Tree } from '../support/fake-disk.ts'
+import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 

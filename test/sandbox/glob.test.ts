@@ -1,8 +1,8 @@
 /** Globs against a matcher that knows no regular expressions: alternatives are written out, the rest goes name by name. */
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { GlobSyntaxError, parseGlob } from '../../src/sandbox/glob.ts'
+import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 

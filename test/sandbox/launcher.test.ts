@@ -19,13 +19,13 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { openMemoryFile } from '../../src/host/libc.ts'
 import { packagedAddon } from '../../src/host/pty-addon.ts'
 import { isDeno } from '../../src/host/runtime.ts'
 import { CODE_OFFSET, launcherArguments, launcherAssembly, launcherImage } from '../../src/sandbox/launcher.ts'
 import type { Arch } from '../../src/sandbox/seccomp.ts'
+import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 

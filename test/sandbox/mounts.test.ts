@@ -3,7 +3,6 @@
  * out is compared with what the rules say, path by path.
  */
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { RpcError } from '../../src/protocol/errors.ts'
 import type { Access } from '../../src/protocol/sandbox.ts'
@@ -13,6 +12,7 @@ import type { PlanNeeds } from '../../src/sandbox/places.ts'
 import type { Policy, Rule } from '../../src/sandbox/policy.ts'
 import { anyScene, fakeDisk, holds, namesOf, parentOf } from '../support/fake-disk.ts'
 import type { FakeDisk, Tree } from '../support/fake-disk.ts'
+import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 

@@ -1,10 +1,10 @@
 /** macOS profiles as text: nothing here can run them. */
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { resolvePolicy } from '../../src/sandbox/policy.ts'
 import { seatbeltProfile } from '../../src/sandbox/seatbelt.ts'
 import type { Disk } from '../../src/sandbox/route.ts'
 import type { Entry, Network } from '../../src/protocol/sandbox.ts'
+import { test } from '../support/suite.ts'
 
 /** A Mac's: /tmp is a link, /w a workspace with a .git. */
 const disk: Disk = {

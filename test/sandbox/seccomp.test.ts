@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { CODE_OFFSET, launcherImage } from '../../src/sandbox/launcher.ts'
 import { seccompFilter } from '../../src/sandbox/seccomp.ts'
 import type { Arch } from '../../src/sandbox/seccomp.ts'
 import { ALLOW, errno, KILL_PROCESS, readProgram, runFilter } from '../support/bpf.ts'
+import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 

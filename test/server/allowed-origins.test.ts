@@ -1,9 +1,9 @@
 /** --allow-origin: pages that may open a WebSocket. */
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
 import { parseCommand } from '../../src/server/arguments.ts'
 import { ask, call, UPGRADE } from '../support/raw-http.ts'
+import { test } from '../support/suite.ts'
 import { withServer } from '../support/with-server.ts'
 
 const OWN = 'https://app.example'

@@ -17,12 +17,12 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { defaultLimits } from '../../src/core/limits.ts'
 import { Client } from '../support/client.ts'
 import { jsonLines } from '../support/json-lines.ts'
 import { eventually, isAlive, serverCommand, startServer } from '../support/server.ts'
+import { test } from '../support/suite.ts'
 
 type Line = { time: string; event: string } & Record<string, any>
 

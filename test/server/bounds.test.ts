@@ -2,10 +2,10 @@
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
 import { isDeno, startServer } from '../support/server.ts'
+import { test } from '../support/suite.ts'
 
 const MiB = 1024 * 1024
 

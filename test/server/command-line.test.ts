@@ -6,11 +6,11 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
 import { firstLine } from '../support/first-line.ts'
 import { eventually, isAlive, root, serverCommand, startServer } from '../support/server.ts'
+import { test } from '../support/suite.ts'
 
 function call(...args: string[]): { status: number | null; stdout: string; stderr: string } {
   const [command, commandArgs] = serverCommand(args)

@@ -1,12 +1,12 @@
 /** How a real server ends: what runs is given its time, what is new is refused, and nothing that was said is lost. */
 import { once } from 'node:events'
 import process from 'node:process'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
 import { eventually, isAlive, sleep, startServer } from '../support/server.ts'
 import type { RunningServer } from '../support/server.ts'
 import { startStdioServer } from '../support/stdio-server.ts'
+import { test } from '../support/suite.ts'
 
 const OVERLOADED = -32001
 const script = (text: string): string[] => ['/bin/sh', '-c', text]

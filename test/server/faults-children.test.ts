@@ -1,5 +1,4 @@
 /** Children that behave badly: their output arrives as it was, and they end when they are told to. */
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
 import { holdingsOf, settled } from '../support/fault-proc.ts'
@@ -7,6 +6,7 @@ import { assertSilent, isLinux, needsLinux, shownUnless, startFaultServer } from
 import type { FaultServer } from '../support/fault-server.ts'
 import { eventually, isAlive, sleep } from '../support/server.ts'
 import { statFields } from '../../src/host/proc-stat.ts'
+import { suite } from '../support/suite.ts'
 
 const test = suite('faults: children')
 const shown = shownUnless(needsLinux, test)

@@ -2,7 +2,6 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
 import { childrenOf, holdingsOf, settled } from '../support/fault-proc.ts'
@@ -12,6 +11,7 @@ import type { Manner } from '../support/fault-raw.ts'
 import { assertSilent, isLinux, needsLinux, shownUnless, startFaultServer } from '../support/fault-server.ts'
 import type { FaultServer } from '../support/fault-server.ts'
 import { eventually, isAlive, sleep } from '../support/server.ts'
+import { suite } from '../support/suite.ts'
 import { head, Web } from '../support/web.ts'
 
 const test = suite('faults: the client is gone')

@@ -3,7 +3,6 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
 import type { Answer } from '../support/client.ts'
@@ -20,6 +19,7 @@ import {
 import type { FaultServer } from '../support/fault-server.ts'
 import { at, glob, managed, READ_ALL, special } from '../support/sandbox.ts'
 import { eventually, isDeno, sleep } from '../support/server.ts'
+import { suite } from '../support/suite.ts'
 import { reply, Web } from '../support/web.ts'
 
 const test = suite('faults: out of descriptors')

@@ -3,7 +3,6 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
 import { holdingsOf, settled } from '../support/fault-proc.ts'
@@ -18,6 +17,7 @@ import {
 } from '../support/fault-server.ts'
 import type { FaultServer } from '../support/fault-server.ts'
 import { at, managed, special } from '../support/sandbox.ts'
+import { suite } from '../support/suite.ts'
 
 const test = suite('faults: the disk is full')
 

@@ -6,7 +6,6 @@ import type { AddressInfo, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
 import type { Notification } from '../support/client.ts'
@@ -14,10 +13,11 @@ import { startClient } from '../support/fault-client.ts'
 import { doorCommand } from '../support/fault-door.ts'
 import { anonymousBytes, holdingsOf, settled } from '../support/fault-proc.ts'
 import { RawClient } from '../support/fault-raw.ts'
-import { assertSilent, endServers, follow, isLinux, isRoot, needsLinux, shownUnless } from '../support/fault-server.ts'
+import { assertSilent, follow, isLinux, isRoot, needsLinux, shownUnless } from '../support/fault-server.ts'
 import { startFaultServer, works } from '../support/fault-server.ts'
 import type { FaultServer } from '../support/fault-server.ts'
 import { eventually, isAlive, isDeno, sleep } from '../support/server.ts'
+import { suite } from '../support/suite.ts'
 
 const test = suite('faults: peers')
 const shown = shownUnless(needsLinux, test)
@@ -36,7 +36,6 @@ test.before(async () => {
 })
 test.after(async () => {
   await door?.stop()
-  endServers()
 })
 
 const sh = (script: string): string[] => ['/bin/sh', '-c', script]

@@ -1,14 +1,12 @@
 /** Out of processes: a start works or says why not, and works again when there is room; a fork bomb is ended whole. */
 import { once } from 'node:events'
 import process from 'node:process'
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
 import { holdingsOf, limitOf, processesOf, setLimit, settled, tasksOf } from '../support/fault-proc.ts'
 import {
   asOwnUser,
   assertSilent,
-  endServers,
   isRoot,
   needsLinux,
   ownUser,
@@ -19,6 +17,7 @@ import { whyNoOwnUser, whyNoSandbox, works } from '../support/fault-server.ts'
 import type { FaultServer } from '../support/fault-server.ts'
 import { managed, READ_ALL } from '../support/sandbox.ts'
 import { eventually, isAlive } from '../support/server.ts'
+import { suite } from '../support/suite.ts'
 
 const test = suite('faults: out of processes')
 
@@ -255,7 +254,6 @@ function kill(pid: number): void {
 }
 
 test.after(() => {
-  endServers()
   if (isRoot) endAll()
 })
 

@@ -6,7 +6,6 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Clock } from '../../src/core/clock.ts'
 import { systemClock } from '../../src/host/clock.ts'
@@ -17,6 +16,7 @@ import type { Holdings } from '../support/fault-proc.ts'
 import { assertSilent, isLinux, needsLinux, shownUnless, startFaultServer } from '../support/fault-server.ts'
 import type { FaultServer } from '../support/fault-server.ts'
 import { eventually } from '../support/server.ts'
+import { suite } from '../support/suite.ts'
 
 const RACES = Number(process.env['EXEC_SERVER_TEST_RACES'] ?? 1000)
 const CONNECTIONS = 4

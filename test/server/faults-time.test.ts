@@ -4,7 +4,6 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } fr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
 import type { Answer } from '../support/client.ts'
@@ -13,7 +12,6 @@ import { doorCommand } from '../support/fault-door.ts'
 import { holdingsOf, settled } from '../support/fault-proc.ts'
 import {
   assertSilent,
-  endServers,
   follow,
   isLinux,
   killHard,
@@ -23,6 +21,7 @@ import {
 } from '../support/fault-server.ts'
 import type { FaultServer } from '../support/fault-server.ts'
 import { eventually, isAlive, sleep } from '../support/server.ts'
+import { suite } from '../support/suite.ts'
 import { Web } from '../support/web.ts'
 
 const test = suite('faults: time')
@@ -30,8 +29,6 @@ const shown = shownUnless(needsLinux, test)
 
 const folder = mkdtempSync(join(tmpdir(), 'exec-server-time-'))
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-
-test.after(endServers)
 
 const sh = (script: string): string[] => ['/bin/sh', '-c', script]
 const base64 = (text: string): string => Buffer.from(text).toString('base64')

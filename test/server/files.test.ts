@@ -16,11 +16,11 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
 import { isDeno, startServer } from '../support/server.ts'
 import type { RunningServer } from '../support/server.ts'
+import { suite } from '../support/suite.ts'
 
 const test = suite('files')
 let server: RunningServer

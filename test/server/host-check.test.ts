@@ -1,6 +1,5 @@
 /** The names that a server may be called by: what keeps pages out whose own name points at this machine. */
 import process from 'node:process'
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { hostCheck, isHostPattern, originForm } from '../../src/server/host-check.ts'
 import { Client } from '../support/client.ts'
@@ -8,6 +7,7 @@ import { ask, call, UPGRADE } from '../support/raw-http.ts'
 import type { RawAnswer } from '../support/raw-http.ts'
 import { startServer } from '../support/server.ts'
 import type { RunningServer } from '../support/server.ts'
+import { suite } from '../support/suite.ts'
 import { withServer } from '../support/with-server.ts'
 
 const test = suite('host check')

@@ -1,11 +1,11 @@
 /** http/acknowledge and http/cancel on a real server, with real web servers on this machine. */
 import { readFileSync } from 'node:fs'
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
 import type { Answer } from '../support/client.ts'
 import { eventually, sleep, startServer } from '../support/server.ts'
 import type { RunningServer } from '../support/server.ts'
+import { suite } from '../support/suite.ts'
 import { head, plainEnvironment, pour, reply, Web } from '../support/web.ts'
 
 const MiB = 1024 * 1024

@@ -7,13 +7,13 @@ import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import process from 'node:process'
 import { gzipSync } from 'node:zlib'
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
 import type { Answer } from '../support/client.ts'
 import { isDeno, eventually, serverCommand, sleep, startServer } from '../support/server.ts'
 import { startStdioServer } from '../support/stdio-server.ts'
 import type { RunningServer } from '../support/server.ts'
+import { suite } from '../support/suite.ts'
 import {
   authorityFile,
   head,

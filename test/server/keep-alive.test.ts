@@ -1,6 +1,5 @@
 /** Peers that have gone without a word. The door runs in here, with a shorter interval. */
 import { once } from 'node:events'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { WebSocket } from 'ws'
 import { defaultLimits } from '../../src/core/limits.ts'
@@ -13,6 +12,7 @@ import { openListener } from '../../src/server/listener.ts'
 import { openWebSocketDoor } from '../../src/server/websocket-door.ts'
 import { Client } from '../support/client.ts'
 import { sleep } from '../support/server.ts'
+import { test } from '../support/suite.ts'
 
 test('a peer that misses two pings is gone, and its session is free', async () => {
   const limits = { ...defaultLimits, pingIntervalMs: 100 }

@@ -4,13 +4,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { lookAtAll } from '../../src/host/census.ts'
 import { Client } from '../support/client.ts'
 import { firstLine } from '../support/first-line.ts'
 import { eventually, isAlive, serverCommand, sleep, startServer } from '../support/server.ts'
 import { startStdioServer } from '../support/stdio-server.ts'
+import { test } from '../support/suite.ts'
 
 const onLinux = process.platform === 'linux' ? test : test.skip
 const canConfine = existsSync('/usr/bin/bwrap')

@@ -3,12 +3,12 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createServer, connect } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
 import type { Answer } from '../support/client.ts'
 import { eventually, isDeno, sleep, startServer } from '../support/server.ts'
 import type { RunningServer } from '../support/server.ts'
+import { test } from '../support/suite.ts'
 
 const MiB = 1024 * 1024
 const OVERLOADED = -32001

@@ -6,7 +6,6 @@ import { mkdtempSync, openSync, closeSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { defaultLimits } from '../../src/core/limits.ts'
 import { logLevels } from '../../src/server/log-level.ts'
@@ -16,6 +15,7 @@ import { firstLine } from '../support/first-line.ts'
 import { jsonLines } from '../support/json-lines.ts'
 import { scrape } from '../support/prometheus.ts'
 import { eventually, isAlive, isDeno, serverCommand, sleep, startServer } from '../support/server.ts'
+import { test } from '../support/suite.ts'
 
 type Line = { time: string; level: string; event: string } & Record<string, unknown>
 

@@ -6,13 +6,13 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { methods } from '../../src/core/methods.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
 import { Client } from '../support/client.ts'
 import { parseMetrics, scrape } from '../support/prometheus.ts'
 import { eventually, sleep, startServer } from '../support/server.ts'
+import { test } from '../support/suite.ts'
 
 const httpUrl = (url: string): string => url.replace(/^ws/, 'http')
 

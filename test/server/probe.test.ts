@@ -2,13 +2,13 @@
 import { connect, createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { once } from 'node:events'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ErrorCode } from '../../src/protocol/errors.ts'
 import { Client } from '../support/client.ts'
 import { openFaultDoor } from '../support/fault-door.ts'
 import type { FaultDoor } from '../support/fault-door.ts'
 import { sleep } from '../support/server.ts'
+import { test } from '../support/suite.ts'
 
 const PROBE_MS = 300
 

@@ -2,11 +2,11 @@
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import process from 'node:process'
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client, RpcFailure } from '../support/client.ts'
 import { eventually, serverCommand, sleep, startServer } from '../support/server.ts'
 import type { RunningServer } from '../support/server.ts'
+import { suite } from '../support/suite.ts'
 
 const test = suite('process control')
 let server: RunningServer

@@ -5,11 +5,11 @@ import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync,
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
 import { firstLine } from '../support/first-line.ts'
 import { isDeno, serverCommand, startServer } from '../support/server.ts'
+import { test } from '../support/suite.ts'
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-')))
 test.after(() => rmSync(folder, { recursive: true }))

@@ -1,10 +1,10 @@
 /** Handshake, resume and the end of sessions, over a real socket. */
 import { existsSync } from 'node:fs'
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
 import { eventually, isAlive, sleep, startServer } from '../support/server.ts'
 import type { RunningServer } from '../support/server.ts'
+import { suite } from '../support/suite.ts'
 
 const test = suite('sessions')
 let server: RunningServer

@@ -1,8 +1,8 @@
 /** The stdio door of a real server. */
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { eventually, isAlive, sleep } from '../support/server.ts'
 import { startStdioServer } from '../support/stdio-server.ts'
+import { test } from '../support/suite.ts'
 
 const HANDSHAKE = '{"id":1,"method":"initialize","params":{"clientName":"x"}}\n{"method":"initialized"}\n'
 const startProcess = (id: number, processId: string, script: string, more = ''): string =>

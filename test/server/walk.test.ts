@@ -4,11 +4,11 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
 import { isDeno, startServer } from '../support/server.ts'
 import type { RunningServer } from '../support/server.ts'
+import { suite } from '../support/suite.ts'
 
 const test = suite('fs/walk')
 const MAXIMUMS = { maxDepth: 64, maxDirectories: 10_000, maxEntries: 50_000, followDirectorySymlinks: false }

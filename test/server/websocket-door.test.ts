@@ -2,13 +2,13 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { readFileSync } from 'node:fs'
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { WebSocket } from 'ws'
 import { Client } from '../support/client.ts'
 import { UPGRADE_REQUEST } from '../support/raw-http.ts'
 import { eventually, sleep, startServer } from '../support/server.ts'
 import type { RunningServer } from '../support/server.ts'
+import { suite } from '../support/suite.ts'
 
 const test = suite('websocket door')
 const MiB = 1024 * 1024

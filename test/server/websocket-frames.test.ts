@@ -1,9 +1,9 @@
 /** The frames that are sent, read back by a reader of their own. */
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { AsciiParts } from '../../src/core/frames.ts'
 import { encodeMessage } from '../../src/server/websocket-frames.ts'
+import { test } from '../support/suite.ts'
 
 type Frame = { fin: boolean; opcode: number; payload: Buffer }
 

@@ -1,6 +1,7 @@
 /** A bare JSON-RPC client over WebSocket: it sends what it is told and keeps all it gets. */
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
+import { atEnd } from './scope.ts'
 
 export type Notification = { method: string; params: Record<string, unknown> & { processId: string; seq: number } }
 export type Answer = { id: unknown; result?: any; error?: { code: number; message: string } }
@@ -31,6 +32,10 @@ export class Client {
       for (const watcher of this.#watchers) watcher()
     })
     socket.on('error', () => {})
+    socket.once(
+      'close',
+      atEnd(() => socket.terminate()),
+    )
   }
 
   /** Opens a socket and no more. */

@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import process from 'node:process'
+import { endWithTest } from './child.ts'
 import { Client } from './client.ts'
 import { eventually, isDeno } from './server.ts'
 
@@ -27,11 +28,8 @@ export async function startClient(url: string, script: string, prefix: readonly 
     url,
     script,
   ]
-  const child = spawn(command as string, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = endWithTest(spawn(command as string, args, { stdio: ['ignore', 'pipe', 'inherit'] }), 'SIGKILL')
   const kill = (): void => void child.kill('SIGKILL')
-  process.once('exit', kill)
-  // A row that fails leaves it behind, and is not to be kept from its end.
-  child.unref()
   let said = ''
   child.stdout.on('data', (bytes: Buffer) => (said += bytes.toString()))
   await eventually(() => /^session .*\noutput .*\n/.test(said), 20_000, 'what a client program says')

@@ -1,10 +1,11 @@
 /** Servers for the fault suites: started under another program, and told apart by their pid. */
 import { spawn, spawnSync } from 'node:child_process'
 import process from 'node:process'
-import { test as plainTest } from 'uvu'
+import { endWithTest } from './child.ts'
 import { firstLine } from './first-line.ts'
 import { eventually, isAlive, serverCommand } from './server.ts'
 import type { RunningServer } from './server.ts'
+import { test as plainTest } from './suite.ts'
 
 export type FaultServer = RunningServer & { pid: number; port: number }
 
@@ -13,13 +14,6 @@ export type Circumstances = {
   /** A program that replaces itself by the server, with its arguments: what it sets holds for the server from the first moment. */
   under?: readonly string[]
   env?: NodeJS.ProcessEnv
-}
-
-const running = new Set<() => void>()
-
-/** Ends what a failed row has left: with the servers their connections end, which would keep the test alive. */
-export function endServers(): void {
-  for (const kill of running) kill()
 }
 
 /** The real server. With `under` it is still the server that the pid names. */
@@ -35,22 +29,11 @@ export async function startFaultServer({
 /** A program that tells a server's URL in its first line, as the server does. */
 export async function follow(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<FaultServer> {
   const [command, ...args] = argv as [string, ...string[]]
-  const child = spawn(command, args, { env, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'] })
-  // Also when a test fails before it has stopped its server: that would live on with all its children.
-  const kill = (): void => {
-    child.kill('SIGCONT')
-    child.kill('SIGTERM')
-  }
-  running.add(kill)
-  process.once('exit', kill)
+  const child = endWithTest(spawn(command, args, { env, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'] }))
   let stderr = ''
   child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()))
   const gone = new Promise<number | string | null>((resolve) =>
-    child.once('exit', (code, signal) => {
-      running.delete(kill)
-      process.off('exit', kill)
-      resolve(code ?? signal)
-    }),
+    child.once('exit', (code, signal) => resolve(code ?? signal)),
   )
   const url = await firstLine(child).catch((error: Error) => {
     throw new Error(`${error.message}; it said: ${stderr}`)

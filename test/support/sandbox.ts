@@ -24,12 +24,13 @@ import {
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import process from 'node:process'
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { endWithTest } from './child.ts'
 import { Client } from './client.ts'
 import type { Answer } from './client.ts'
 import { firstLine } from './first-line.ts'
 import { root as checkout, serverCommand } from './server.ts'
+import { suite } from './suite.ts'
 
 // ---- users ------------------------------------------------------------------------------------------------------
 
@@ -369,9 +370,8 @@ export async function serveAs(user: User, env: NodeJS.ProcessEnv = {}, program =
     env: { ...process.env, HOME: home, SECRET_TOKEN: TOKEN, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const kill = (): void => void child.kill('SIGTERM')
-  process.once('exit', kill)
-  const ended = new Promise<void>((resolve) => child.once('exit', () => (process.off('exit', kill), resolve())))
+  endWithTest(child)
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   let stderr = ''
   child.stderr?.on('data', (bytes: Buffer) => (stderr += bytes.toString()))
   const url = await firstLine(child)

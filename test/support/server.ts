@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { statFields } from '../../src/host/proc-stat.ts'
+import { endWithTest } from './child.ts'
 import { firstLine } from './first-line.ts'
 
 export const root = dirname(dirname(import.meta.dirname))
@@ -34,11 +35,7 @@ export async function startServer(
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<RunningServer> {
   const [command, commandArgs] = serverCommand(args)
-  const child = spawn(command, commandArgs, { env, stdio: ['ignore', 'pipe', 'pipe'] })
-  // Also when a test fails before it has stopped its server: that would live on with all its children.
-  const kill = (): void => void child.kill('SIGTERM')
-  process.once('exit', kill)
-  child.once('exit', () => process.off('exit', kill))
+  const child = endWithTest(spawn(command, commandArgs, { env, stdio: ['ignore', 'pipe', 'pipe'] }))
   let stderr = ''
   child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()))
   const url = await firstLine(child)

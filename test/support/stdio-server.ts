@@ -4,6 +4,7 @@ import type { ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
 import process from 'node:process'
 import type { Readable, Writable } from 'node:stream'
+import { endWithTest } from './child.ts'
 import { serverCommand } from './server.ts'
 
 export type StdioServer = {
@@ -20,7 +21,7 @@ export function startStdioServer(
   more: readonly string[] = [],
 ): StdioServer {
   const [command, args] = serverCommand(['--listen', listen, ...more])
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env })
+  const child = endWithTest(spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env }))
   const lines: string[] = []
   let [rest, stderr] = ['', '']
   child.stdout.on('data', (bytes: Buffer) => {

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { createServer as createTlsServer } from 'node:tls'
 import { authority, certificate } from './certificate.ts'
+import { atEnd } from './scope.ts'
 
 /** A request as it came. */
 export type Asked = {
@@ -51,8 +52,6 @@ export class Web {
     this.#server.on('connection', (socket: Socket) => {
       this.connections++
       this.sockets.add(socket)
-      // A test that fails leaves us behind, and is not to be kept from its end.
-      socket.unref()
       socket.on('error', () => {})
       socket.on('close', () => {
         this.closed++
@@ -67,7 +66,10 @@ export class Web {
       web.#server.once('error', reject)
       web.#server.listen(0, address, resolve)
     })
-    web.#server.unref()
+    web.#server.once(
+      'close',
+      atEnd(() => web.stop()),
+    )
     return web
   }
 
@@ -190,7 +192,7 @@ export function plainEnvironment(more: Record<string, string> = {}): NodeJS.Proc
 /** The path of a file with the authority that signed our certificate. */
 export function authorityFile(): string {
   const folder = mkdtempSync(join(tmpdir(), 'authority-'))
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  atEnd(() => rmSync(folder, { recursive: true, force: true }))
   const path = join(folder, 'authority.pem')
   writeFileSync(path, authority)
   return path

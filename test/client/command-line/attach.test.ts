@@ -1,12 +1,12 @@
 /** `exec-server ps`, `attach` and `kill`. */
 import process from 'node:process'
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connect } from '../../../src/client/connect.ts'
 import type { ListedProcess } from '../../../src/client/types.ts'
 import { ageOf, processTable } from '../../../src/client/command-line/ps.ts'
 import { eventually, isAlive, isDeno, serverCommand, startServer } from '../../support/server.ts'
 import type { RunningServer } from '../../support/server.ts'
+import { suite } from '../../support/suite.ts'
 import { begin, call, runPrefix } from './call.ts'
 import type { Started } from './call.ts'
 import { endScreens, hasProgram, openScreen } from './screen.ts'

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { constants } from 'node:os'
 import process from 'node:process'
 import type { Readable, Writable } from 'node:stream'
+import { atEnd } from '../../support/scope.ts'
 import { serverCommand } from '../../support/server.ts'
 
 /** The exit code as a shell has it. */
@@ -36,7 +37,7 @@ export function begin(command: readonly string[], env: NodeJS.ProcessEnv = proce
       process.kill(-(child.pid as number), 'SIGKILL')
     } catch {}
   }
-  process.once('exit', stop)
+  const takeBack = atEnd(stop)
   const timer = setTimeout(stop, LIMIT_MS)
   const pieces = { stdout: [] as Buffer[], stderr: [] as Buffer[] }
   child.stdout.on('data', (bytes: Buffer) => pieces.stdout.push(bytes))
@@ -47,7 +48,7 @@ export function begin(command: readonly string[], env: NodeJS.ProcessEnv = proce
   const [stdout, stderr] = [text('stdout'), text('stderr')]
   const ended = once(child, 'close').then(([code, signal]) => {
     clearTimeout(timer)
-    process.off('exit', stop)
+    takeBack()
     child.stdin.destroy()
     return { code: codeOf(code, signal), stdout: stdout(), stderr: stderr() }
   })

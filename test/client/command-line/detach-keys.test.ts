@@ -1,6 +1,6 @@
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { detachKeys } from '../../../src/client/command-line/detach-keys.ts'
+import { test } from '../../support/suite.ts'
 
 function typed(...pieces: number[][]): { through: number[]; detached: number } {
   let detached = 0

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { plainText, shellWord } from '../../../src/client/command-line/plain-text.ts'
+import { test } from '../../support/suite.ts'
 
 const words = [
   'plain',

@@ -1,6 +1,6 @@
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { progressLine } from '../../../src/client/command-line/progress.ts'
+import { test } from '../../support/suite.ts'
 
 const standing = { name: 'file', size: 0, done: 0, total: 0, rate: 0 }
 

@@ -2,12 +2,12 @@ import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { EnvironmentConfigError } from '../../../src/client/environments/errors.ts'
 import { loadEnvironmentManager, readEnvironmentSettings } from '../../../src/client/environments/load.ts'
 import type { ExecClient } from '../../../src/client/types.ts'
 import { serverCommand } from '../../support/server.ts'
+import { test } from '../../support/suite.ts'
 import { withServer } from '../../support/with-server.ts'
 
 const local = { id: 'local', local: true as const }

@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import process from 'node:process'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connect } from '../../../src/client/connect.ts'
 import { EnvironmentConfigError, EnvironmentUnavailableError } from '../../../src/client/environments/errors.ts'
@@ -12,6 +11,7 @@ import type { EnvironmentSpec } from '../../../src/client/environments/spec.ts'
 import { ConnectError } from '../../../src/client/errors.ts'
 import type { ExecClient } from '../../../src/client/types.ts'
 import { eventually, isAlive, serverCommand, sleep, startServer } from '../../support/server.ts'
+import { test } from '../../support/suite.ts'
 
 const local: EnvironmentSpec = { id: 'local', local: true }
 const byCommand = (id: string): EnvironmentSpec => {

@@ -1,9 +1,9 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { root } from '../../support/server.ts'
+import { test } from '../../support/suite.ts'
 
 const directory = join(root, 'src', 'client', 'environments')
 

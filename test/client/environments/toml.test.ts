@@ -1,8 +1,8 @@
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { EnvironmentConfigError } from '../../../src/client/environments/errors.ts'
 import type { EnvironmentSettings, EnvironmentSpec } from '../../../src/client/environments/spec.ts'
 import { parseEnvironments } from '../../../src/client/environments/toml.ts'
+import { test } from '../../support/suite.ts'
 import { ACCEPTED, at, command, entry, REFUSED, REFUSED_HERE, remote } from './toml-cases.ts'
 
 const HOME = '/home/user/.codex'

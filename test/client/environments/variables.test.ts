@@ -1,6 +1,6 @@
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { environmentsOfVariable } from '../../../src/client/environments/variables.ts'
+import { test } from '../../support/suite.ts'
 
 test('without CODEX_EXEC_SERVER_URL, or with nothing in it, there is this process alone', () => {
   for (const value of [undefined, '', ' \t\n', '\u0085']) {

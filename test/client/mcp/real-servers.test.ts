@@ -1,9 +1,9 @@
 /** MCP servers from npm on a devbox, spoken to by the SDK's own client. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { processTransport } from '../../../src/client/mcp/index.ts'
+import { test } from '../../support/suite.ts'
 import { failure } from '../support/with-client.ts'
 import { everything, filesystem, textOf, ways, withFolder, withMcp } from './mcp-servers.ts'
 

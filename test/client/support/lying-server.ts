@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { WebSocketServer } from 'ws'
+import { atEnd } from '../../support/scope.ts'
 
 export type Asked = { method: string; params: Record<string, unknown> }
 export type Say = {
@@ -34,11 +35,13 @@ export async function startLyingServer(
     })
   })
   await once(server, 'listening')
+  const close = (): void => {
+    for (const socket of server.clients) socket.terminate()
+    server.close()
+  }
+  server.once('close', atEnd(close))
   return {
     url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    close: () => {
-      for (const socket of server.clients) socket.terminate()
-      server.close()
-    },
+    close,
   }
 }

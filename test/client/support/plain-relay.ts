@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { RawData } from 'ws'
+import { atEnd } from '../../support/scope.ts'
 
 /** Bytes that may wait for one side before the other is not read: the relay hides nobody's slowness. */
 const QUEUE = 256 * 1024
@@ -31,12 +32,14 @@ export async function startPlainRelay(serverUrl: string): Promise<{ url: string;
     server.once('open', () => client.resume())
   })
   await once(relay, 'listening')
+  const close = (): void => {
+    relay.close()
+    for (const socket of sockets) socket.terminate()
+  }
+  relay.once('close', atEnd(close))
   return {
     url: `ws://127.0.0.1:${(relay.address() as AddressInfo).port}`,
-    close: () => {
-      relay.close()
-      for (const socket of sockets) socket.terminate()
-    },
+    close,
   }
 }
 

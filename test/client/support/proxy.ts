@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
+import { atEnd } from '../../support/scope.ts'
 
 export type Proxy = {
   url: string
@@ -69,6 +70,11 @@ export async function startProxy(serverUrl: string): Promise<Proxy> {
     }
     pairs.clear()
   }
+  const close = (): void => {
+    proxy.close()
+    cutAll()
+  }
+  proxy.once('close', atEnd(close))
   return {
     url: `ws://127.0.0.1:${(proxy.address() as AddressInfo).port}${pathname === '/' ? '' : pathname}`,
     get connections() {
@@ -85,9 +91,6 @@ export async function startProxy(serverUrl: string): Promise<Proxy> {
     swallowAnswers: () => {
       for (const pair of pairs) pair.swallowsAnswers = true
     },
-    close: () => {
-      proxy.close()
-      cutAll()
-    },
+    close,
   }
 }

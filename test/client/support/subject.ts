@@ -3,12 +3,12 @@
  * and 0.169.0 too (others: EXEC_SERVER_TEST_REFERENCE=0.121.0,0.150.0).
  */
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { installedCodex } from '../../codex/install.ts'
+import { endChild, endWithTest } from '../../support/child.ts'
 import { firstLine } from '../../support/first-line.ts'
 import { serverCommand } from '../../support/server.ts'
 
@@ -62,19 +62,12 @@ const isBefore = (version: string, other: string): boolean =>
   version.localeCompare(other, undefined, { numeric: true }) < 0
 
 async function serve(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<RunningSubject> {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'], env })
-  const kill = (): void => void child.kill('SIGKILL')
-  process.once('exit', kill)
+  const child = endWithTest(spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'], env }))
   const url = await firstLine(child)
   return {
     url,
     pid: child.pid as number,
-    stop: async () => {
-      process.off('exit', kill)
-      if (child.exitCode !== null || child.signalCode !== null) return
-      child.kill('SIGTERM')
-      await once(child, 'exit')
-    },
+    stop: () => endChild(child),
   }
 }
 

@@ -1,5 +1,4 @@
 /** What is found in a folder, over files that are only told of. */
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { discover } from '../../../src/core/capabilities/capability-discovery.ts'
 import { FILE_OVERHEAD } from '../../../src/core/capabilities/capability-reader.ts'
@@ -7,6 +6,7 @@ import { internalError, RpcError } from '../../../src/protocol/errors.ts'
 import type { CapabilityBounds, Capabilities, Discovery } from '../../../src/protocol/capability-roots.ts'
 import type { WalkOptions, WalkResult } from '../../../src/protocol/fs.ts'
 import { pathToUri } from '../../../src/protocol/path-uri.ts'
+import { test } from '../../support/suite.ts'
 
 const BOUNDS: CapabilityBounds = {
   walk: { maxDepth: 6, maxDirectories: 2000, maxEntries: 20_000 },

@@ -1,5 +1,4 @@
 /** capabilityRoots/discoverV1 as a method: what is asked of the host for each root, and what is answered. */
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { defaultLimits } from '../../../src/core/limits.ts'
 import type { Limits } from '../../../src/core/limits.ts'
@@ -8,6 +7,7 @@ import { invalidRequest } from '../../../src/protocol/errors.ts'
 import { fakeServer } from '../../support/fake-host.ts'
 import { settled } from '../../support/manual-clock.ts'
 import { MemoryClient } from '../../support/memory-transport.ts'
+import { test } from '../../support/suite.ts'
 
 const METHOD = 'capabilityRoots/discoverV1'
 const NOTHING: Capabilities = { plugin: null, skills: [], namespaceManifests: [], warnings: [] }

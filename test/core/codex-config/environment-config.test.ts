@@ -1,6 +1,5 @@
 /** environmentConfig/read over a disk that is a table of texts. */
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { readEnvironmentConfig } from '../../../src/core/codex-config/environment-config.ts'
 import { RpcError } from '../../../src/protocol/errors.ts'
@@ -8,6 +7,7 @@ import { fakeConfigFiles } from '../../support/fake-config-files.ts'
 import type { FakeDisk } from '../../support/fake-config-files.ts'
 import { fakeServer } from '../../support/fake-host.ts'
 import { MemoryClient } from '../../support/memory-transport.ts'
+import { test } from '../../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 

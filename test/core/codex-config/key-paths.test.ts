@@ -1,9 +1,9 @@
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { keyTree, project, withoutKeys } from '../../../src/core/codex-config/key-paths.ts'
 import { isTable, parseToml, tableOf } from '../../../src/core/codex-config/toml.ts'
 import type { TomlTable } from '../../../src/core/codex-config/toml.ts'
+import { test } from '../../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 

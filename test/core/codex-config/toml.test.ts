@@ -1,7 +1,7 @@
 import fc from 'fast-check'
-import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { formatToml, isTable, parseToml, tableOf } from '../../../src/core/codex-config/toml.ts'
+import { test } from '../../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 
