@@ -1,9 +1,12 @@
 /** The executable that the suites start: made once, and again only when what it is made of has changed. */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
+
+/** Another checkout that shares node_modules may still use one of these; each is 120 MB. */
+const KEPT = 8
 
 /** Its path; undefined where servers are to be started from source: on Deno, or because it is asked for. */
 export function testExecutable(root: string, { fromSource }: { fromSource: boolean }): string | undefined {
@@ -11,16 +14,32 @@ export function testExecutable(root: string, { fromSource }: { fromSource: boole
   if (given !== undefined) return given
   if (fromSource || 'Deno' in globalThis) return undefined
   const cache = join(root, 'node_modules', '.cache', 'exec-server-test-executable')
-  const name = digest(root)
-  const executable = join(cache, name, 'exec-server')
+  const folder = join(cache, digest(root))
+  const executable = join(folder, 'exec-server')
   if (existsSync(executable)) return executable
-  mkdirSync(cache, { recursive: true })
-  for (const old of readdirSync(cache)) rmSync(join(cache, old), { recursive: true, force: true })
+  removeOld(cache)
   console.log('building the executable that the tests start')
-  execFileSync(process.execPath, [join(root, 'scripts', 'build.ts'), '--output', executable], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
+  const partial = `${folder}.partial-${process.pid}`
+  try {
+    execFileSync(process.execPath, [join(root, 'scripts', 'build.ts'), '--output', join(partial, 'exec-server')], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    renameSync(partial, folder)
+  } catch (error) {
+    // Another run may have built the same at the same time.
+    if (!existsSync(executable)) throw error
+  } finally {
+    rmSync(partial, { recursive: true, force: true })
+  }
   return executable
+}
+
+function removeOld(cache: string): void {
+  mkdirSync(cache, { recursive: true })
+  const byAge = readdirSync(cache)
+    .map((name) => ({ path: join(cache, name), time: statSync(join(cache, name)).mtimeMs }))
+    .sort((a, b) => b.time - a.time)
+  for (const { path } of byAge.slice(KEPT)) rmSync(path, { recursive: true, force: true })
 }
 
 function digest(root: string): string {
