@@ -2,7 +2,7 @@
  * Runs one test file: `node scripts/test/run-file.ts FILE`. Ends the process when its tests have run, also when one of
  * them has left something open, which is a failure of its own.
  */
-import { enableCompileCache } from 'node:module'
+import * as module from 'node:module'
 import process from 'node:process'
 import { run } from 'uvu/run'
 import { report } from '../../test/support/report.ts'
@@ -13,7 +13,8 @@ const CLOSING_MS = 3000
 const [file] = process.argv.slice(2) as [string]
 const cache = process.env['EXEC_SERVER_TEST_COMPILE_CACHE']
 // By a call and not by Node's variable, which the servers that a test starts would follow too.
-if (cache !== undefined) enableCompileCache?.(cache)
+// Deno has no such call.
+if (cache !== undefined) module.enableCompileCache?.(cache)
 
 // uvu puts `file:///` before it.
 await run([{ name: file, file: file.slice(1) }])

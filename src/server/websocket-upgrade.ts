@@ -107,7 +107,10 @@ function guarded(listener: UpgradeListener, checkHost: HostCheck, origins: Reado
     // Offers of subprotocols are passed over, as are those of extensions.
     delete request.headers['sec-websocket-protocol']
     listener(request, socket, head).catch(async (reason: unknown) => {
-      if (!(reason instanceof NotUpgraded)) return socket.destroy()
+      if (!(reason instanceof NotUpgraded)) {
+        socket.destroy()
+        return
+      }
       const { status, headers } = reason.response
       refuseUpgrade(socket, request, { status, message: await reason.response.text() }, headers.get('allow'))
     })

@@ -66,7 +66,7 @@ test('whatever the disk does first, calls find the files as if they had run one 
 
       const all = Promise.all(
         results.map((result) =>
-          result.catch((error: Error) => (/failed$/.test(error.message) ? 'failed' : error.message)),
+          result.catch((error: Error) => (error.message.endsWith('failed') ? 'failed' : error.message)),
         ),
       )
       await scheduler.waitFor(all)

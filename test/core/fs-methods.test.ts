@@ -71,7 +71,7 @@ test('look-ups answer with what the host found', async () => {
 test('a file is read up to the largest that an answer can hold', async () => {
   const { client, calls } = await setup(new TextEncoder().encode('hello'))
   assert.equal((await client.ask('fs/readFile', { path: '/a' })).result, { dataBase64: btoa('hello') })
-  const [path, { reserve, ...options }] = calls[0]?.args as [string, { reserve: unknown }]
+  const [path, { reserve, ...options }] = calls[0]!.args as [string, { reserve: unknown }]
   assert.equal([path, options], ['/a', { followSymlinks: true, maxBytes: 47 * 1024 * 1024 }])
   assert.type(reserve, 'function')
 })

@@ -246,8 +246,10 @@ test('through any number of cuts a client that reads and acknowledges gets every
         }
         for (const step of steps) {
           if ('write' in step) one.write(step.write)
-          else if ('cut' in step) step.cut ? one.unlisten() : one.listen()
-          else for (let round = 0; round < step.take; round++) take()
+          else if ('cut' in step) {
+            if (step.cut) one.unlisten()
+            else one.listen()
+          } else for (let round = 0; round < step.take; round++) take()
           await settled()
         }
         one.unlisten()

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import * as v from 'valibot'
+import type * as v from 'valibot'
 import { parseJson } from '../../src/protocol/json.ts'
 import { decodeParams } from '../../src/protocol/scalars.ts'
 import { InitializeParams, NoParams } from '../../src/protocol/session.ts'

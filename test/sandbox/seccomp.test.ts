@@ -240,7 +240,10 @@ real(
     const refused = ['vsock', 'io_uring', ...X32]
     for (const name of refused) assert.is(answers[name], 1, name)
     const free = probe(undefined)
-    for (const name of refused) delete free[name], delete answers[name]
+    for (const name of refused) {
+      delete free[name]
+      delete answers[name]
+    }
     assert.equal(answers, free)
     assert.is(answers['inet'], 0)
     assert.is(answers['connect'], 2)

@@ -35,7 +35,7 @@ const serveWeb = async (): Promise<Web> =>
 
 /** Another client, which is served all the time. */
 let bystander: Client
-let waits: number[] = []
+const waits: number[] = []
 let watching = true
 let watch: Promise<void>
 

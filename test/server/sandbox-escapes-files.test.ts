@@ -20,7 +20,6 @@ import { Client } from '../support/client.ts'
 import { sleep } from '../support/server.ts'
 import {
   at,
-  Attempt,
   base64,
   forEachUser,
   glob,
@@ -35,7 +34,7 @@ import {
   withoutBubblewrap,
   WRITE_ROOTS,
 } from '../support/sandbox.ts'
-import type { Call, Tree } from '../support/sandbox.ts'
+import type { Call, Tree, Attempt } from '../support/sandbox.ts'
 
 const data = { dataBase64: base64('put') }
 

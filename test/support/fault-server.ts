@@ -5,7 +5,7 @@ import { endWithTest } from './child.ts'
 import { firstLine } from './first-line.ts'
 import { eventually, isAlive, serverCommand } from './server.ts'
 import type { RunningServer } from './server.ts'
-import { test as plainTest } from './suite.ts'
+import type { test as plainTest } from './suite.ts'
 
 export type FaultServer = RunningServer & { pid: number; port: number }
 

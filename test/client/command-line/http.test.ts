@@ -25,10 +25,10 @@ test.before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'http-'))
   web = createServer((request, response) => {
     const { method, url, headers } = request
-    if (url === '/moved') return response.writeHead(302, { location: '/echo' }).end('moved\n')
-    if (url === '/missing') return response.writeHead(404, { 'x-why': 'gone' }).end('not here\n')
-    if (url === '/nothing') return response.writeHead(204).end()
-    if (url === '/large') return response.end(LARGE)
+    if (url === '/moved') return void response.writeHead(302, { location: '/echo' }).end('moved\n')
+    if (url === '/missing') return void response.writeHead(404, { 'x-why': 'gone' }).end('not here\n')
+    if (url === '/nothing') return void response.writeHead(204).end()
+    if (url === '/large') return void response.end(LARGE)
     if (url === '/broken') {
       response.writeHead(200, { 'content-length': 100 }).write('half')
       return void setTimeout(() => request.socket.destroy(), 100)

@@ -1,7 +1,7 @@
 /** One case on one side. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { Client } from '../../support/client.ts'
+import type { Client } from '../../support/client.ts'
 import type { Names } from './names.ts'
 import type { Entry, Outcome } from './record.ts'
 import type { Reference } from './reference.ts'

@@ -1,6 +1,6 @@
 /** One connection of a case. Whatever is asked on it is recorded, in the order of asking. */
 import { Buffer } from 'node:buffer'
-import { Client } from '../../support/client.ts'
+import type { Client } from '../../support/client.ts'
 import type { Answer } from '../../support/client.ts'
 import { sleep } from '../../support/server.ts'
 import { asText } from './names.ts'

@@ -49,7 +49,7 @@ function exchange(port: number, { bytes }: Input, mode: number, patienceMs: numb
 /** The responses, one after the other; what comes after 101 is no HTTP. Throws for what is none. */
 function responses({ sent, got }: Exchange): Response[] {
   const found: Response[] = []
-  let isHead = /^HEAD /.test(sent)
+  let isHead = sent.startsWith('HEAD ')
   for (let rest = got; rest !== ''; ) {
     const [head, , status] =
       /^(HTTP\/1\.1 ([1-5][0-9][0-9])[^\r\n]*\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*\r\n)*\r\n)/.exec(rest) ?? []
