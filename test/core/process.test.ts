@@ -28,6 +28,7 @@ type Read = {
   exited: boolean
   exitCode: number | null
   closed: boolean
+  sandboxDenied: boolean
 }
 
 const sizeOf = (chunk: string): number => Buffer.from(chunk, 'base64').length
@@ -478,6 +479,52 @@ test('a client that is behind loses nothing of a child that writes little and of
   assert.is(client.output.length, lines)
 })
 
+test('a child is paused by the number of its unsent chunks, however small, until its client has taken some', () => {
+  const { child, clock, client } = new Setup({ limits: { unsentChunks: 10 } })
+  const write = (): void => {
+    child.output('stdout', 'x')
+    clock.turn()
+  }
+  for (let count = 0; count < 10; count++) write()
+  assert.not(child.paused, 'as many as may be unsent')
+  write()
+  assert.ok(child.paused, 'one more')
+  write()
+  assert.is(child.unread, 1, 'what comes then stays with the child')
+  client.take(2)
+  assert.not(child.paused, 'some have been taken')
+  child.flow()
+  clock.turn()
+  client.take()
+  assert.equal(
+    client.seqs,
+    Array.from({ length: 12 }, (_, index) => index + 1),
+  )
+  // What counts is what is unsent now, not what has ever been written.
+  for (let count = 0; count < 10; count++) write()
+  assert.not(child.paused, 'as many as may be unsent, again')
+})
+
+test('where nobody listens the number of chunks holds no child back', () => {
+  const { child, clock } = new Setup({ alone: true, limits: { unsentChunks: 10 } })
+  for (let count = 0; count < 100; count++) {
+    child.output('stdout', 'x')
+    clock.turn()
+  }
+  assert.not(child.paused)
+})
+
+test('a child is held back before its start is answered, too, and goes on when nobody listens then', () => {
+  const { process, child, clock } = new Setup({ announced: false, limits: { unsentChunks: 10 } })
+  for (let count = 0; count < 11; count++) {
+    child.output('stdout', 'x')
+    clock.turn()
+  }
+  assert.ok(child.paused)
+  process.announce(undefined)
+  assert.not(child.paused)
+})
+
 test('a child is paused as well when all processes together hold too much that is unsent', () => {
   const budget = new RetainedBudget(10_000)
   const [one, other] = [new Setup({ budget }), new Setup({ budget })]
@@ -615,6 +662,107 @@ test('before the exit is numbered nothing tells of it', () => {
   setup.child.exit(9)
   const { exited, exitCode, nextSeq } = setup.read()
   assert.equal([exited, exitCode, nextSeq], [false, null, 1])
+})
+
+// ---- a sandboxed failure ----
+
+/** Two turns of the loop, which is how long the exit of a process without a sandbox waits for its output. */
+const twoTurns = ({ clock }: Setup): void => {
+  clock.turn()
+  clock.turn()
+}
+
+const exits = ({ client }: Setup): Event[] => {
+  client.take()
+  return client.events.filter(({ method }) => method === 'process/exited')
+}
+
+test('the exit of a sandboxed failure waits 100 ms for words of a refusal, and tells of them', () => {
+  const setup = new Setup({ confined: true })
+  setup.child.exit(1)
+  setup.clock.advance(99)
+  assert.equal(exits(setup), [])
+  assert.equal([setup.read().exited, setup.read().exitCode], [false, null])
+  setup.child.output('stderr', 'touch: x: Permission denied\n')
+  setup.clock.advance(1)
+  assert.equal(
+    exits(setup).map(({ params }) => params),
+    [{ processId: 'p', seq: 2, exitCode: 1, sandboxDenied: true }],
+  )
+  assert.equal([setup.read().exited, setup.read().sandboxDenied], [true, true])
+  setup.child.end()
+  setup.client.take()
+  assert.is(setup.client.events.at(-1)?.method, 'process/closed')
+})
+
+test('words that come when the exit of a sandboxed failure has been told change nothing', () => {
+  const setup = new Setup({ confined: true })
+  setup.child.exit(1)
+  setup.clock.advance(100)
+  assert.equal(
+    exits(setup).map(({ params }) => params),
+    [{ processId: 'p', seq: 1, exitCode: 1, sandboxDenied: false }],
+  )
+  setup.child.output('stderr', 'Permission denied')
+  setup.child.end()
+  setup.clock.advance(1000)
+  assert.is(exits(setup).length, 1)
+  assert.not(setup.read().sandboxDenied)
+})
+
+test('the exit of a sandboxed failure waits as long as the limit says', () => {
+  const setup = new Setup({ confined: true, limits: { strayQuietMs: 40 } })
+  setup.child.exit(1)
+  setup.clock.advance(39)
+  assert.equal(exits(setup), [])
+  setup.clock.advance(1)
+  assert.is(exits(setup).length, 1)
+})
+
+test('the exit of a sandboxed failure waits no longer than for the end of the output', () => {
+  const setup = new Setup({ confined: true })
+  setup.child.exit(1)
+  setup.child.output('stdout', 'sandbox: no')
+  setup.child.end()
+  setup.client.take()
+  assert.equal(
+    setup.client.events.map(({ method }) => method.slice(8)),
+    ['output', 'exited', 'closed'],
+  )
+  assert.ok(setup.read().sandboxDenied)
+  setup.clock.advance(1000)
+  assert.equal([exits(setup).length, setup.closings], [1, 1])
+
+  const ended = new Setup({ confined: true })
+  ended.child.end()
+  ended.child.exit(1)
+  assert.is(exits(ended).length, 1, 'the output had ended before')
+})
+
+test('a success in a sandbox and a failure outside of one do not wait, and are no refusals', () => {
+  for (const [confined, code] of [
+    [true, 0],
+    [false, 1],
+  ] as const) {
+    const setup = new Setup({ confined })
+    setup.child.output('stderr', 'Permission denied')
+    setup.child.exit(code)
+    twoTurns(setup)
+    assert.equal(
+      exits(setup).map(({ params }) => params),
+      [{ processId: 'p', seq: 2, exitCode: code, sandboxDenied: false }],
+    )
+    assert.is(setup.clock.timers, 0)
+  }
+})
+
+test('a sandboxed failure that is disposed of while its exit waits is never told', () => {
+  const setup = new Setup({ confined: true })
+  setup.child.exit(1)
+  setup.process.dispose()
+  setup.clock.advance(1000)
+  assert.equal(exits(setup), [])
+  assert.not(setup.read().exited)
 })
 
 test('a waiting read has news when the exit or the close lies behind what it has seen, and not before', () => {

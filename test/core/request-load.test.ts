@@ -1,9 +1,12 @@
 import * as assert from 'uvu/assert'
+import { defaultLimits } from '../../src/core/limits.ts'
+import { RequestLoad } from '../../src/core/request-load.ts'
 import { CloseCode } from '../../src/core/transport.ts'
-import { ErrorCode } from '../../src/protocol/errors.ts'
+import { ErrorCode, RpcError } from '../../src/protocol/errors.ts'
 import { fakeServer } from '../support/fake-host.ts'
 import { settled } from '../support/manual-clock.ts'
 import { MemoryClient } from '../support/memory-transport.ts'
+import type { Answer } from '../support/memory-transport.ts'
 import { test } from '../support/suite.ts'
 
 async function ready(limits: object = {}) {
@@ -97,10 +100,10 @@ test('writes that a child does not take never stop the reading, however many; be
   const ids = Array.from({ length: 20_000 }, () => client.begin('process/write', { processId: 'p', chunk: 'eA==' }))
   await settled()
   assert.not(client.transport.inputPaused)
-  const [codes, answered] = [
-    new Set<number | undefined>(),
-    client.answers.filter(({ id }) => ids.includes(id as number)),
-  ]
+  const asked = new Set<unknown>(ids)
+  const answersToWrites = (): Answer[] => client.answers.filter(({ id }) => asked.has(id))
+  const codes = new Set<number | undefined>()
+  const answered = answersToWrites()
   for (const { error } of answered) codes.add(error?.code)
   assert.equal([...codes], [undefined, ErrorCode.Overloaded])
   // 4 are with the child, and some 9090 are held, at 11 bytes each.
@@ -111,7 +114,7 @@ test('writes that a child does not take never stop the reading, however many; be
   host.child.exit(137)
   host.child.end()
   await settled()
-  assert.ok(ids.every((id) => client.answer(id) !== undefined))
+  assert.is(new Set(answersToWrites().map(({ id }) => id)).size, ids.length)
 })
 
 test('a connection that closes answers what waits, and what was refused is not among it', async () => {
@@ -123,6 +126,113 @@ test('a connection that closes answers what waits, and what was refused is not a
   assert.ok(client.answer(waits)?.result)
   assert.ok(client.answer(refused)?.error)
   assert.is(client.transport.closed?.code, CloseCode.GoingAway)
+})
+
+// ---- the bounds themselves ----
+
+const load = (limits: object): RequestLoad => new RequestLoad({ ...defaultLimits, ...limits })
+
+/** What a refusal says. */
+function refusal(call: () => void): string {
+  try {
+    call()
+  } catch (error) {
+    assert.instance(error, RpcError)
+    assert.is((error as RpcError).code, ErrorCode.Overloaded)
+    return (error as RpcError).message
+  }
+  throw new Error('it was not refused')
+}
+
+test('one request may wait whatever its size, and while it does no other', () => {
+  const requests = load({ waitingBytes: 100 })
+  const large = requests.begin(1000)
+  large.waits()
+  const small = requests.begin(1)
+  assert.match(
+    refusal(() => small.waits()),
+    /too large: together they may have 100 bytes/,
+  )
+  large.end()
+  small.waits()
+  const next = requests.begin(1000)
+  assert.match(
+    refusal(() => next.waits()),
+    /too large/,
+    'one that is too large waits beside no other',
+  )
+  small.end()
+  next.waits()
+})
+
+test('the requests that wait may have as many bytes as the bound, together, and not one more', () => {
+  const requests = load({ waitingBytes: 100 })
+  requests.begin(60).waits()
+  const [tooMuch, fits, more] = [requests.begin(41), requests.begin(40), requests.begin(1)]
+  assert.match(
+    refusal(() => tooMuch.waits()),
+    /100 bytes/,
+  )
+  fits.waits()
+  assert.match(
+    refusal(() => more.waits()),
+    /100 bytes/,
+  )
+})
+
+test('a request that waits twice counts once, and one that has been refused goes on as it was', () => {
+  const requests = load({ waitingRequests: 2, waitingBytes: 100, runningRequests: 1 })
+  const first = requests.begin(50)
+  assert.ok(requests.isFull)
+  first.waits()
+  assert.not(requests.isFull, 'what waits does not run')
+  first.waits()
+  requests.begin(50).waits()
+  first.waits()
+  const refused = requests.begin(0)
+  assert.match(
+    refusal(() => refused.waits()),
+    /too many requests wait on this connection: 2 /,
+  )
+  assert.ok(requests.isFull, 'it still runs')
+  refused.end()
+  assert.not(requests.isFull)
+})
+
+test('requests that run stop the reading by their number, and beyond two of the largest messages by their size', () => {
+  const requests = load({ runningRequests: 3, messageBytes: 100 })
+  const tickets = [requests.begin(100), requests.begin(100)]
+  assert.not(requests.isFull, 'two of the largest')
+  tickets.push(requests.begin(0))
+  assert.ok(requests.isFull, 'three')
+  tickets.pop()?.end()
+  assert.not(requests.isFull)
+  tickets.push(requests.begin(1))
+  tickets.shift()?.end()
+  tickets.push(requests.begin(99))
+  assert.ok(requests.isFull, 'three again')
+  for (const ticket of tickets) ticket.end()
+  assert.not(requests.isFull)
+  requests.begin(100)
+  const last = requests.begin(101)
+  assert.ok(requests.isFull, 'a byte more than two of the largest')
+  last.end()
+  assert.not(requests.isFull)
+})
+
+test('a request that steps aside counts nowhere, and its end changes nothing', () => {
+  const requests = load({ runningRequests: 2, waitingRequests: 1, messageBytes: 100 })
+  const [aside, waiting] = [requests.begin(500), requests.begin(500)]
+  aside.stepAside()
+  waiting.waits()
+  assert.not(requests.isFull)
+  waiting.stepAside()
+  requests.begin(1).waits()
+  requests.begin(200)
+  for (const ticket of [aside, waiting, aside]) ticket.end()
+  assert.not(requests.isFull)
+  requests.begin(0)
+  assert.ok(requests.isFull, 'no end has counted twice')
 })
 
 test.run()
