@@ -1,41 +1,9 @@
 /** Files that a connection holds open: what becomes of one that is closed while it is being opened. */
 import * as assert from 'uvu/assert'
 import { FileHandles } from '../../src/core/file-handles.ts'
-import type { OpenFile } from '../../src/core/host.ts'
 import { ErrorCode, RpcError } from '../../src/protocol/errors.ts'
-import { fakeServer } from '../support/fake-host.ts'
-import { settled } from '../support/manual-clock.ts'
-import { MemoryClient } from '../support/memory-transport.ts'
+import { FakeFile, opening } from '../support/fake-file.ts'
 import { test } from '../support/suite.ts'
-
-class FakeFile implements OpenFile {
-  closes = 0
-  readonly reads: number[] = []
-  readonly writes: string[] = []
-  failure: Error | undefined
-
-  async read(offset: number, length: number): Promise<Uint8Array> {
-    if (this.failure !== undefined) throw this.failure
-    this.reads.push(offset)
-    return new Uint8Array(length)
-  }
-
-  async write(offset: number, bytes: Uint8Array): Promise<void> {
-    if (this.failure !== undefined) throw this.failure
-    this.writes.push(`${offset}: ${new TextDecoder().decode(bytes)}`)
-  }
-
-  async close(): Promise<void> {
-    this.closes++
-  }
-}
-
-/** An open that is under way until the test ends it. */
-function opening() {
-  const { promise, resolve, reject } = Promise.withResolvers<OpenFile>()
-  const file = new FakeFile()
-  return { open: () => promise, file, succeed: () => resolve(file), fail: (error: Error) => reject(error) }
-}
 
 const opened = async (handles: FileHandles, id: string, mode: 'read' | 'replace' = 'read'): Promise<FakeFile> => {
   const file = new FakeFile()
@@ -145,56 +113,5 @@ test('the name of a handle has 32 bytes of UTF-8 at most', async () => {
   }
   assert.is(handles.size, 1)
 })
-
-// ---- over a connection ----
-
-async function setup() {
-  const fake = fakeServer()
-  const files = new Map<string, ReturnType<typeof opening>>()
-  fake.host.serveFile = (method, [path]) => {
-    assert.is(method, 'open')
-    const file = opening()
-    files.set(path, file)
-    return file.open()
-  }
-  return { ...fake, files, client: await MemoryClient.ready(fake.server) }
-}
-
-for (const mode of ['read', 'replace'] as const) {
-  test(`a close that comes while its file is being opened (${mode}) comes behind that, and frees the name`, async () => {
-    const { client, files } = await setup()
-    const open = client.begin('fs/open', { handleId: 'h', path: '/f', mode })
-    const close = client.begin('fs/close', { handleId: 'h' })
-    await settled()
-    assert.equal([client.answer(open), client.answer(close)], [undefined, undefined])
-    const first = files.get('/f')
-    first?.succeed()
-    await settled()
-    assert.equal([client.answer(open)?.result, client.answer(close)?.result], [{ handleId: 'h' }, {}])
-    assert.is(first?.file.closes, 1)
-    assert.is((await client.ask('fs/readBlock', { handleId: 'h', offset: 0, len: 1 })).error?.code, ErrorCode.NotFound)
-    const again = client.begin('fs/open', { handleId: 'h', path: '/other', mode })
-    files.get('/other')?.succeed()
-    await settled()
-    assert.equal(client.answer(again)?.result, { handleId: 'h' })
-  })
-
-  test(`a file that is being opened (${mode}) when its client goes is closed as soon as it is open`, async () => {
-    const { client, files, host } = await setup()
-    client.begin('fs/open', { handleId: 'h', path: '/f', mode })
-    client.begin('fs/open', { handleId: 'behind', path: '/behind', mode })
-    await settled()
-    client.drop()
-    for (const path of ['/f', '/behind']) {
-      files.get(path)?.succeed()
-      await settled()
-    }
-    assert.equal(
-      [...files.values()].map(({ file }) => file.closes),
-      [1, 1],
-    )
-    assert.equal(host.faults, [])
-  })
-}
 
 test.run()

@@ -14,6 +14,9 @@ test('a failure with the words of a refusal on any stream is a denial', () => {
     'OPERATION NOT PERMITTED',
     'bash: /x: Permission denied',
     'failed to write file',
+    'seccomp: bad system call',
+    'denied by the Sandbox',
+    'Landlock is not there',
   ]) {
     assert.ok(wasSandboxDenied(1, output(['stderr', words])), words)
     assert.ok(wasSandboxDenied(127, output(['stdout', `é ${words}\n`])), words)
