@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs
 import { join } from 'node:path'
 import process from 'node:process'
 import type { TestEvent } from '../../test/support/report.ts'
-import { killTagged, lingering, TAG } from './tagged-processes.ts'
+import { killTagged, lingering, TAG, TAG_PREFIX } from './tagged-processes.ts'
 
 export type Outcome = {
   file: string
@@ -27,14 +27,22 @@ export type Circumstances = {
   env: NodeJS.ProcessEnv
   /** Each piece of output, as it comes. */
   onOutput?: (text: string) => void
+  /** How long what the file has opened may take to close after its tests. */
+  closingMs?: number
+  /** How long what it has started may take to end after it. */
+  lingerMs?: number
 }
 
-/** How long what a test has started may take to end after it. */
+/** For what ends by itself, such as a socket that is being closed. */
+const CLOSING_MS = 3000
 const LINGER_MS = 2000
+/** For the rest of the output, once nobody is known who could hold it. */
+const OUTPUT_MS = 1000
 
 let count = 0
 
-export async function runFile(file: string, { folder, timeoutMs, env, onOutput }: Circumstances): Promise<Outcome> {
+export async function runFile(file: string, circumstances: Circumstances): Promise<Outcome> {
+  const { folder, timeoutMs, env, onOutput, closingMs = CLOSING_MS, lingerMs = LINGER_MS } = circumstances
   // Short: paths of unix sockets, which have 107 bytes, stand in it.
   const number = ++count
   const temporary = join(folder, String(number))
@@ -42,10 +50,11 @@ export async function runFile(file: string, { folder, timeoutMs, env, onOutput }
   // As /tmp: servers of other users are tested too.
   chmodSync(temporary, 0o1777)
   const reportFile = join(folder, `${number}.report`)
-  const tag = `${process.pid}-${number}.`
+  const tag = `${TAG_PREFIX}${number}.`
   const since = performance.now()
 
-  const child = spawn(process.execPath, [...runtimeArgs(), join(import.meta.dirname, 'run-file.ts'), file], {
+  const runner = join(import.meta.dirname, 'run-file.ts')
+  const child = spawn(process.execPath, [...runtimeArgs(), runner, file, String(closingMs)], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...env,
@@ -61,6 +70,7 @@ export async function runFile(file: string, { folder, timeoutMs, env, onOutput }
       onOutput?.(text)
     })
   }
+  const closed = new Promise((resolve) => child.once('close', resolve))
   const faults: string[] = []
   const timer = setTimeout(() => {
     const running = lastStarted(readReport(reportFile))
@@ -73,22 +83,19 @@ export async function runFile(file: string, { folder, timeoutMs, env, onOutput }
   )
   clearTimeout(timer)
 
-  const left = await lingering(tag, LINGER_MS)
+  const isKilled = faults.length > 0
+  const left = isKilled ? [] : await lingering(tag, lingerMs)
   await killTagged(tag)
+  const isHeld = await takesLonger(OUTPUT_MS, closed)
+  for (const stream of [child.stdout, child.stderr]) stream.destroy()
   const events = readReport(reportFile)
   const countOf = (type: TestEvent['type']): number => events.filter((event) => event.type === type).length
-  const isKilled = faults.length > 0
   const failed = events.filter((event) => event.type === 'fail').map((event) => `failed: ${nameOf(event)}`)
   faults.push(...failed)
-  if (!isKilled) {
-    if (!events.some(({ type }) => type === 'end')) {
-      const running = lastStarted(events)
-      faults.push(`ended before its tests did${running === undefined ? '' : `, in the test "${running}"`}`)
-    }
-    if (code !== 0 && failed.length === 0) faults.push(`ended with ${signal ?? `exit code ${code}`}`)
-    for (const { pid, command } of left) faults.push(`left running: ${pid} ${command.slice(0, 200)}`)
-    for (const name of readdirSync(temporary)) faults.push(`left behind in TMPDIR: ${name}`)
-  }
+  if (!isKilled) faults.push(...faultsOf(events, code, signal))
+  for (const { pid, command } of left) faults.push(`left running: ${pid} ${command.slice(0, 200)}`)
+  if (isHeld) faults.push('left running: something that holds its output')
+  if (!isKilled) for (const name of readdirSync(temporary)) faults.push(`left behind in TMPDIR: ${name}`)
   remove(temporary)
   return {
     file,
@@ -101,6 +108,29 @@ export async function runFile(file: string, { folder, timeoutMs, env, onOutput }
     output,
     faults,
   }
+}
+
+/** What is wrong with a file that has ended by itself, beyond the tests that have failed. */
+function faultsOf(events: readonly TestEvent[], code: number | null, signal: string | null): string[] {
+  const faults: string[] = []
+  const has = (...types: TestEvent['type'][]): boolean => events.some(({ type }) => types.includes(type))
+  const open = events.find((event) => event.type === 'open')
+  if (!has('end')) {
+    const running = lastStarted(events)
+    faults.push(`ended before its tests did${running === undefined ? '' : `, in the test "${running}"`}`)
+  } else if (!has('pass', 'fail', 'skip', 'full')) faults.push('has no tests, or does not run them')
+  if (open !== undefined) faults.push(`left open: ${open.resources.join(', ') || 'unknown'}`)
+  else if (code !== 0 && !has('fail')) faults.push(`ended with ${signal ?? `exit code ${code}`}`)
+  return faults
+}
+
+/** Whether `promise` takes longer than so many milliseconds to settle. */
+async function takesLonger(ms: number, promise: Promise<unknown>): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(true), ms)))
+  const isLate = await Promise.race([promise.then(() => false), late])
+  clearTimeout(timer)
+  return isLate
 }
 
 function runtimeArgs(): string[] {
@@ -117,7 +147,7 @@ function readReport(file: string): TestEvent[] {
 }
 
 function nameOf(event: TestEvent): string {
-  if (event.type === 'end') return 'the end'
+  if (event.type === 'end' || event.type === 'open') return 'the end'
   return event.suite === '' ? event.title : `${event.suite}: ${event.title}`
 }
 

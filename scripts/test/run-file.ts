@@ -1,26 +1,30 @@
 /**
- * Runs one test file: `node scripts/test/run-file.ts FILE`. Ends the process when its tests have run, also when one of
- * them has left something open, which is a failure of its own.
+ * Runs one test file: `node scripts/test/run-file.ts FILE CLOSING_MS`. Ends the process when its tests have run, also
+ * when one of them has left something open, which is a failure of its own.
  */
 import * as module from 'node:module'
 import process from 'node:process'
 import { run } from 'uvu/run'
 import { report } from '../../test/support/report.ts'
 
-/** For what ends by itself, such as a socket that is being closed. */
-const CLOSING_MS = 3000
-
-const [file] = process.argv.slice(2) as [string]
+const [file, closingMs] = process.argv.slice(2) as [string, string]
 const cache = process.env['EXEC_SERVER_TEST_COMPILE_CACHE']
 // By a call and not by Node's variable, which the servers that a test starts would follow too.
 // Deno has no such call.
 if (cache !== undefined) module.enableCompileCache?.(cache)
 
+const resources = (): string[] => process.getActiveResourcesInfo?.() ?? []
+// Standard output and error are resources, too, once they are used.
+for (const stream of [process.stdout, process.stderr]) stream.write('')
+const ours = resources()
+
 // uvu puts `file:///` before it.
 await run([{ name: file, file: file.slice(1) }])
 report({ type: 'end' })
 setTimeout(() => {
-  const open = process.getActiveResourcesInfo?.() ?? []
+  const open = resources()
+  for (const name of ours) if (open.includes(name)) open.splice(open.indexOf(name), 1)
   console.error(`the tests are over, but something keeps the process alive: ${open.join(', ') || 'unknown'}`)
+  report({ type: 'open', resources: open })
   process.exit(1)
-}, CLOSING_MS).unref()
+}, Number(closingMs)).unref()

@@ -12,7 +12,7 @@ import type { Outcome } from './job.ts'
 import { parseOptions, USAGE } from './options.ts'
 import type { Options } from './options.ts'
 import { Progress } from './progress.ts'
-import { killTagged } from './tagged-processes.ts'
+import { killTagged, TAG_PREFIX } from './tagged-processes.ts'
 
 const root = dirname(dirname(import.meta.dirname))
 const SLOWEST = 10
@@ -87,8 +87,9 @@ async function runAll(files: readonly string[], options: Options, folder: string
     }
   }
   const interrupt = (): void => {
+    waiting.length = 0
     progress.end()
-    void killTagged(`${process.pid}-`).then(() => {
+    void killTagged(TAG_PREFIX).then(() => {
       rmSync(folder, { recursive: true, force: true })
       process.exit(130)
     })

@@ -4,6 +4,9 @@ import process from 'node:process'
 
 export const TAG = 'EXEC_SERVER_TEST_TAG'
 
+/** What the tags of this runner begin with. It may itself be what a test has started: then it is found by that test's tag, too. */
+export const TAG_PREFIX = `${process.env[TAG] ?? ''}${process.pid}-`
+
 /** What is left after this gets SIGKILL. Servers end their commands meanwhile. */
 const TERM_MS = 3000
 const POLL_MS = 50

@@ -505,6 +505,23 @@ test('a child is paused by the number of its unsent chunks, however small, until
   assert.not(child.paused, 'as many as may be unsent, again')
 })
 
+test('as many bytes may be unsent as the limit says, and not one more', () => {
+  const { child, client, clock } = new Setup({ limits: { unsentPerProcess: 100 } })
+  child.output('stdout', new Uint8Array(100))
+  assert.not(child.paused)
+  child.output('stdout', new Uint8Array(1))
+  assert.ok(child.paused)
+  clock.turn()
+  client.take()
+  assert.not(child.paused)
+})
+
+test('a single byte holds its child back where no chunk may be unsent', () => {
+  const { child } = new Setup({ limits: { unsentChunks: 0 } })
+  child.output('stdout', 'x')
+  assert.ok(child.paused)
+})
+
 test('where nobody listens the number of chunks holds no child back', () => {
   const { child, clock } = new Setup({ alone: true, limits: { unsentChunks: 10 } })
   for (let count = 0; count < 100; count++) {

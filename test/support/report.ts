@@ -7,6 +7,8 @@ export type TestEvent =
   | { type: 'pass' | 'fail'; suite: string; title: string; ms: number }
   /** All tests of the file have run. */
   | { type: 'end' }
+  /** What keeps the process alive after them, by the names that Node has for it. */
+  | { type: 'open'; resources: string[] }
 
 const file = process.env['EXEC_SERVER_TEST_REPORT']
 // What a test starts is not part of the report.

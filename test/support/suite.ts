@@ -57,12 +57,24 @@ const noHooks = (): Hooks => ({
   failure: undefined,
 })
 
+/** Suites that have tests and have not been run: uvu says nothing of them. */
+const unrun = new Map<object, string>()
+
+process.once('exit', () => {
+  for (const name of unrun.values()) {
+    console.error(`the tests of ${name || 'the file'} are never run: run() is missing`)
+    report({ type: 'fail', suite: name, title: 'run() is missing', ms: 0 })
+    process.exitCode ||= 1
+  }
+})
+
 export function suite(name = '', { limitMs = TEST_LIMIT_MS }: { limitMs?: number } = {}): Suite {
   const inner = uvu.suite(name)
   let hooks = noHooks()
 
   const wrap = (title: string, body: Body): (() => Promise<void>) => {
     const mine = hooks
+    unrun.set(inner, name)
     return async () => {
       report({ type: 'start', suite: name, title })
       const since = performance.now()
@@ -97,6 +109,7 @@ export function suite(name = '', { limitMs = TEST_LIMIT_MS }: { limitMs?: number
     run: () => {
       const mine = hooks
       hooks = noHooks()
+      unrun.delete(inner)
       inner.before(() => beginSuite(mine, limitMs))
       inner.after(() => endSuite(mine, name, limitMs))
       inner.run()
