@@ -3,6 +3,8 @@ import * as assert from 'uvu/assert'
 import { detached, isJsonObject, JsonFloat, JsonSyntaxError, MAX_DEPTH, parseJson } from '../../src/protocol/json.ts'
 import type { JsonValue } from '../../src/protocol/json.ts'
 import { Base64Text } from '../../src/protocol/long-base64.ts'
+import { anyCharacter } from '../support/characters.ts'
+import { assertLinear, cpuMs } from '../support/cpu-time.ts'
 import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
@@ -175,7 +177,7 @@ test('a text with one character changed is read exactly when JSON.parse reads it
 
 test('no text makes anything but a JsonSyntaxError', () => {
   const noise = fc.oneof(
-    fc.string({ unit: 'binary', maxLength: 30 }),
+    fc.string({ unit: anyCharacter, maxLength: 30 }),
     fc.string({ unit: fc.constantFrom(...'{}[]",:\\u0d8e.eE+-truefalsn \n'), maxLength: 30 }),
   )
   fc.assert(
@@ -335,17 +337,7 @@ test('what follows the value is refused, and so is a value that does not end', (
 
 // ---- time ----
 
-/** The best of three, because the machine is shared. */
-function milliseconds(run: () => void): number {
-  const once = (): number => {
-    const start = performance.now()
-    run()
-    return performance.now() - start
-  }
-  return Math.min(once(), once(), once())
-}
-
-test('time grows with the text and not with its square', () => {
+test.full('time grows with the text and not with its square', () => {
   const texts: ((n: number) => string)[] = [
     (n) => `"${'\\"'.repeat(n)}"`,
     (n) => `"${'\\\\'.repeat(n)}"`,
@@ -358,24 +350,32 @@ test('time grows with the text and not with its square', () => {
     (n) => `${' '.repeat(n)}1`,
     (n) => `0.${'1'.repeat(n)}`,
   ]
-  // A square would take sixteen times as long for four times the text, and minutes for a whole message.
+  // A square would take minutes for a whole message.
   for (const text of texts) {
-    const [short, long] = [text(50_000), text(200_000)]
-    const base = milliseconds(() => void parsedOrRefused(short))
-    const grown = milliseconds(() => void parsedOrRefused(long))
-    assert.ok(grown < 10 * base + 20, `${text}: ${base} ms, then ${grown} ms`)
+    assertLinear(String(text), 50_000, (size) => {
+      const whole = text(size)
+      return () => parsedOrRefused(whole)
+    })
   }
 })
 
-test('an endless integer costs no more than an endless fraction', () => {
+test('an integer of more digits than 64 bits have is kept as text, since to convert it takes quadratic time', () => {
   const digits = '7'.repeat(3_000_000)
-  const fraction = milliseconds(() => void parsedOrRefused(`0.${digits}`))
-  const integer = milliseconds(() => void parsedOrRefused(digits))
+  for (const text of [digits, `-${digits}`, `0.${digits}`]) {
+    const value = parseJson(text)
+    assert.ok(value instanceof JsonFloat && value.text === text)
+  }
+})
+
+test.full('an endless integer costs no more than an endless fraction', () => {
+  const digits = '7'.repeat(3_000_000)
+  const fraction = cpuMs(() => parsedOrRefused(`0.${digits}`))
+  const integer = cpuMs(() => parsedOrRefused(digits))
   assert.ok(integer < 10 * fraction + 50, `${integer} ms against ${fraction} ms`)
 })
 
 test('a detached copy is the same text', () => {
-  fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => assert.is(detached(text), text)))
+  fc.assert(fc.property(fc.string({ unit: anyCharacter }), (text) => assert.is(detached(text), text)))
   assert.is(detached('\ud800'), '\ud800')
 })
 

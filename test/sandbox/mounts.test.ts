@@ -12,6 +12,7 @@ import type { PlanNeeds } from '../../src/sandbox/places.ts'
 import type { Policy, Rule } from '../../src/sandbox/policy.ts'
 import { anyScene, fakeDisk, holds, namesOf, parentOf } from '../support/fake-disk.ts'
 import type { FakeDisk, Tree } from '../support/fake-disk.ts'
+import { assertLinear } from '../support/cpu-time.ts'
 import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
@@ -634,33 +635,57 @@ test('links that lead in a circle, and paths that go on below a file, are passed
   refuses(/\/w\/a/, { w: { ...WHOLE, a: '-> b', b: '-> a' } }, { '/': 'read', '/w': 'write', '/w/a': 'deny' })
 })
 
-/** Elsewhere something may be running; then the first try says nothing. */
-function fastest(run: () => unknown): number {
-  let best = Infinity
-  for (let tries = 0; tries < 3 && best >= 1000; tries++) {
-    const started = performance.now()
-    run()
-    best = Math.min(best, performance.now() - started)
-  }
-  return best
+/** As many entries as there may be, or fewer, side by side on a long path. */
+const NAMES = Array.from({ length: 8 }, (_, level) => `${level}`.padEnd(40, 'x'))
+
+const CROWDS: [Access, string][] = [
+  ['write', 'd'],
+  ['deny', 'd'],
+  ['read', 'none'],
+]
+
+function crowd(count: number, access: Access, name: string): { rules: Rule[]; disk: FakeDisk } {
+  const directories: Tree = Object.fromEntries(Array.from({ length: count }, (_, index) => [`d${index}`, {}]))
+  const disk = fakeDisk(NAMES.reduceRight<Tree>((tree, name) => ({ [name]: tree }), directories))
+  const rules = Array.from(
+    { length: count },
+    (_, index): Rule => ({ path: `/${NAMES.join('/')}/${name}${index}`, access }),
+  )
+  rules.push({ path: '/', access: 'read' }, { path: `/${NAMES[0]}`, access: 'write' })
+  return { rules, disk }
 }
 
-test('as many entries as there may be, with long paths, are planned within a second', () => {
-  const names = Array.from({ length: 8 }, (_, level) => `${level}`.padEnd(40, 'x'))
-  const directories = (): Tree => Object.fromEntries(Array.from({ length: 4096 }, (_, index) => [`d${index}`, {}]))
-  const disk = fakeDisk(names.reduceRight<Tree>((tree, name) => ({ [name]: tree }), directories()))
-  for (const [access, name] of [
-    ['write', 'd'],
-    ['deny', 'd'],
-    ['read', 'none'],
-  ] as [Access, string][]) {
-    const rules = Array.from(
-      { length: 4094 },
-      (_, index): Rule => ({ path: `/${names.join('/')}/${name}${index}`, access }),
-    )
-    rules.push({ path: '/', access: 'read' }, { path: `/${names[0]}`, access: 'write' })
-    const time = fastest(() => planMounts({ rules, minimal: true, denyGlobs: [], network: 'restricted' }, disk))
-    assert.ok(time < 1000, `${access}: ${time} ms`)
+test('the looks at the disk grow with the number of entries', () => {
+  for (const [access, name] of CROWDS) {
+    const looksFor = (count: number): number => {
+      const { rules, disk } = crowd(count, access, name)
+      let looks = 0
+      const kind: FakeDisk['kind'] = (path) => {
+        looks++
+        return disk.kind(path)
+      }
+      planMounts({ rules, minimal: true, denyGlobs: [], network: 'restricted' }, { ...disk, kind })
+      return looks
+    }
+    const [few, many] = [looksFor(100), looksFor(400)]
+    assert.ok(many <= 4 * few, `${access}: ${few} looks for 100, ${many} for 400`)
+  }
+})
+
+test.full('as many entries as there may be, with long paths, are planned', () => {
+  const [mounts] = CROWDS.map(([access, name]) => {
+    const { rules, disk } = crowd(4094, access, name)
+    return planMounts({ rules, minimal: true, denyGlobs: [], network: 'restricted' }, disk).mounts.length
+  })
+  assert.ok((mounts as number) > 4094)
+})
+
+test.full('the work of planning grows with the number of entries', () => {
+  for (const [access, name] of CROWDS) {
+    assertLinear(access, 256, (count) => {
+      const { rules, disk } = crowd(count, access, name)
+      return () => planMounts({ rules, minimal: true, denyGlobs: [], network: 'restricted' }, disk)
+    })
   }
 })
 

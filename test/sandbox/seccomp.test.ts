@@ -10,7 +10,7 @@ import { CODE_OFFSET, launcherImage } from '../../src/sandbox/launcher.ts'
 import { seccompFilter } from '../../src/sandbox/seccomp.ts'
 import type { Arch } from '../../src/sandbox/seccomp.ts'
 import { ALLOW, errno, KILL_PROCESS, readProgram, runFilter } from '../support/bpf.ts'
-import { test } from '../support/suite.ts'
+import { skip, test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 
@@ -159,8 +159,7 @@ const missing = obstacle()
 
 function real(title: string, body: () => void, hindrance: string | undefined = missing): void {
   if (hindrance === undefined) return void test(title, body)
-  console.log(`(not shown here, ${hindrance}: ${title})`)
-  test.skip(title)
+  test.skip(`${title} (not shown here: ${hindrance})`)
 }
 
 const withoutPerl = missing ?? (spawnSync('perl', ['-e', '1']).status === 0 ? undefined : 'there is no perl')
@@ -261,6 +260,10 @@ real(
     const image = launcherImage('x64').slice()
     image.set(code, CODE_OFFSET)
     writeFileSync(program, image, { mode: 0o755 })
+    // Some virtual machines, and kernels without IA32 emulation, have no such call: the instruction is a fault there.
+    const { status, signal } = spawnSync(program)
+    if (signal === 'SIGSEGV') skip('this kernel takes no 32-bit calls')
+    assert.is(status, 0, `${signal}`)
     for (const network of NETWORKS) {
       const filter = join(directory, network)
       writeFileSync(filter, seccompFilter('x64', network))

@@ -64,6 +64,8 @@ export class MemoryClient {
   readonly transport = new MemoryTransport()
   readonly connection: Connection
   readonly #parsed: (Answer | Event)[] = []
+  readonly #answers: Answer[] = []
+  readonly #answerById = new Map<unknown, Answer>()
   #backlog: string[] = []
   #nextId = 1
 
@@ -118,16 +120,24 @@ export class MemoryClient {
   /** All that the server has sent, in order. */
   get received(): readonly (Answer | Event)[] {
     const { messages } = this.transport
-    while (this.#parsed.length < messages.length) this.#parsed.push(JSON.parse(messages[this.#parsed.length] as string))
+    while (this.#parsed.length < messages.length) {
+      const message = JSON.parse(messages[this.#parsed.length] as string) as Answer | Event
+      this.#parsed.push(message)
+      if (!('id' in message)) continue
+      this.#answers.push(message)
+      if (!this.#answerById.has(message.id)) this.#answerById.set(message.id, message)
+    }
     return this.#parsed
   }
 
   answer(id: unknown): Answer | undefined {
-    return this.answers.find((answer) => answer.id === id)
+    void this.received
+    return this.#answerById.get(id)
   }
 
-  get answers(): Answer[] {
-    return this.received.filter((message) => 'id' in message)
+  get answers(): readonly Answer[] {
+    void this.received
+    return this.#answers
   }
 
   events(processId: string): Event[] {

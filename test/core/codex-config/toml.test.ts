@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import { formatToml, isTable, parseToml, tableOf } from '../../../src/core/codex-config/toml.ts'
+import { anyCharacter } from '../../support/characters.ts'
 import { test } from '../../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
@@ -13,7 +14,7 @@ const key = fc.oneof(
 const { value } = fc.letrec((tie) => ({
   value: fc.oneof(
     { maxDepth: 4 },
-    fc.string({ unit: 'binary' }).filter((text) => text.isWellFormed()),
+    fc.string({ unit: anyCharacter }).filter((text) => text.isWellFormed()),
     integer,
     fc.double(),
     fc.boolean(),
