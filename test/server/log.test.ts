@@ -2,20 +2,21 @@
 import { spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { openSync, closeSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import * as assert from 'uvu/assert'
 import { defaultLimits } from '../../src/core/limits.ts'
 import { logLevels } from '../../src/server/log-level.ts'
 import { createLog } from '../../src/server/log.ts'
+import { endWithTest } from '../support/child.ts'
 import { Client } from '../support/client.ts'
 import { firstLine } from '../support/first-line.ts'
 import { jsonLines } from '../support/json-lines.ts'
 import { scrape } from '../support/prometheus.ts'
-import { eventually, isAlive, isDeno, serverCommand, sleep, startServer } from '../support/server.ts'
+import { eventually, isAlive, isDeno, serverCommand, startServer } from '../support/server.ts'
 import { test } from '../support/suite.ts'
+import { temporaryFolder } from '../support/temporary.ts'
 
 type Line = { time: string; level: string; event: string } & Record<string, unknown>
 
@@ -31,13 +32,8 @@ async function startWithStderr(
   stderr: 'pipe' | number,
 ): Promise<{ child: ChildProcess; url: string; stop: () => Promise<number | null> }> {
   const [command, commandArgs] = serverCommand(args)
-  const child = spawn(command, commandArgs, { stdio: ['ignore', 'pipe', stderr] })
-  const kill = (): void => void process.kill(child.pid as number, 'SIGKILL')
-  process.once('exit', kill)
-  const exited = once(child, 'exit').then(([code]) => {
-    process.off('exit', kill)
-    return code as number | null
-  })
+  const child = endWithTest(spawn(command, commandArgs, { stdio: ['ignore', 'pipe', stderr] }))
+  const exited = once(child, 'exit').then(([code]) => code as number | null)
   const url = await firstLine(child)
   return {
     child,
@@ -113,13 +109,16 @@ test('at level info connections and sessions are told from beginning to end, wit
   assert.equal([lines[2]?.['session'], lines[2]?.['client']], [first.sessionId, 'test'])
 })
 
+/** How long a read waits that is told of. */
+const WAIT_MS = 100
+
 test('at level debug each request is told with its method, code and time', async () => {
   const server = await startServer(['--log-level', 'debug'])
   const client = await Client.connect(server.url)
   await client.ask('fs/readFile', { path: '/there/is/none' })
   await client.ask('anything/else', {})
   await client.start('p', ['/bin/sleep', '100'])
-  await client.request('process/read', { processId: 'p', waitMs: 300 })
+  await client.request('process/read', { processId: 'p', waitMs: WAIT_MS })
   await client.close()
   await server.stop()
   const requests = linesOf(server.stderr()).filter(({ event }) => event === 'request')
@@ -134,12 +133,13 @@ test('at level debug each request is told with its method, code and time', async
     ],
   )
   const waited = requests.at(-1)?.['ms'] as number
-  assert.ok(waited >= 290 && waited < 30_000, `${waited} ms`)
+  // Timers and clocks may be off by some.
+  assert.ok(waited >= WAIT_MS - 10, `${waited} ms`)
 })
 
 test('stdio is logged alike, and stdout has nothing of it', async () => {
   const [command, args] = serverCommand(['--listen', 'stdio', '--log-level', 'info'])
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = endWithTest(spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] }))
   let [out, err] = ['', '']
   child.stdout.on('data', (bytes: Buffer) => (out += bytes.toString()))
   child.stderr.on('data', (bytes: Buffer) => (err += bytes.toString()))
@@ -161,7 +161,7 @@ test('stdio is logged alike, and stdout has nothing of it', async () => {
 })
 
 test('no token, argument, variable, content or address of a request is in the log, at any level', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'exec-server-log-'))
+  const folder = temporaryFolder('exec-server-log-')
   const token = 'hidden-token-of-some-characters'
   writeFileSync(join(folder, 'token'), token)
   writeFileSync(join(folder, 'file'), 'hidden-content')
@@ -191,7 +191,6 @@ test('no token, argument, variable, content or address of a request is in the lo
   await fetch(new URL('/', server.url).href.replace(/^ws/, 'http'), { headers: { authorization: 'Bearer hidden' } })
   await client.close()
   await server.stop()
-  rmSync(folder, { recursive: true })
   assert.ok(linesOf(server.stderr()).length > 12)
   assert.not.match(server.stderr(), 'hidden')
 })
@@ -200,27 +199,31 @@ test('a stderr that nobody reads holds nobody up; lines beyond the bound are dro
   const server = await startWithStderr(['--log-level', 'debug'], 'pipe')
   const { child, url } = server
   const client = await Client.connect(url)
-  const requests = 20_000
+  const requests = 15_000
   for (let id = 100; id < 100 + requests; id++) client.send(`{"id":${id},"method":"environment/status"}`)
   await client.until(() => client.messages.length > requests, 60_000, 'all answers')
-  const dropped = (await scrape(url))('exec_server_log_lines_dropped_total')
-  assert.ok(dropped > 1000, `${dropped} lines dropped`)
+  const droppedLines = async (): Promise<number> => (await scrape(url))('exec_server_log_lines_dropped_total')
+  assert.ok((await droppedLines()) > 1000, `${await droppedLines()} lines dropped`)
 
   let text = ''
   child.stderr?.on('data', (bytes: Buffer) => (text += bytes.toString()))
   await eventually(() => text.length > defaultLimits.logQueue / 2 && text.endsWith('\n'), 20_000, 'what was queued')
-  await sleep(300)
-  await client.request('environment/status', {})
   // A short line may find room where the one before it did not, so it may be told in parts.
   const whole = (): Line[] => linesOf(text.slice(0, text.lastIndexOf('\n') + 1))
   const toldOf = (): number =>
     whole().reduce((sum, { event, lines }) => sum + (event === 'linesDropped' ? (lines as number) : 0), 0)
-  await eventually(() => toldOf() === dropped, 20_000, 'the count')
-  await eventually(() => whole().at(-1)?.['method'] === 'environment/status')
-  const lines = whole()
-  const told = lines.filter(({ event }) => event === 'request').length
-  assert.is(told + dropped, requests + 2)
-  assert.is((await scrape(url))('exec_server_log_lines_dropped_total'), dropped)
+  // It is told with the next line that finds room; until then there may be none for the next line either.
+  let more = 0
+  const isAllTold = async (): Promise<boolean> => {
+    more++
+    await client.request('environment/status', {})
+    return toldOf() === (await droppedLines())
+  }
+  await eventually(isAllTold, 20_000, 'the count')
+  const requestsTold = (): number => whole().filter(({ event }) => event === 'request').length
+  const dropped = await droppedLines()
+  await eventually(() => requestsTold() + dropped === requests + 1 + more, 20_000, 'the lines of all other requests')
+  assert.is(await droppedLines(), dropped)
   await client.close()
   assert.is(await server.stop(), 0)
 })
@@ -239,7 +242,7 @@ test('a stderr whose reader is gone is no end either', async () => {
 })
 
 test('a stderr that is a file is appended to at once', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'exec-server-log-'))
+  const folder = temporaryFolder('exec-server-log-')
   const path = join(folder, 'log')
   const fd = openSync(path, 'a')
   const { url, stop } = await startWithStderr(['--log-level', 'info'], fd)
@@ -250,7 +253,6 @@ test('a stderr that is a file is appended to at once', async () => {
   await stop()
   const events = linesOf(readFileSync(path, 'utf8')).map(({ event }) => event)
   for (const event of ['listening', 'stopping', 'sessionEnded']) assert.ok(events.includes(event), event)
-  rmSync(folder, { recursive: true })
 })
 
 test('a stderr on a full disk is no end', async () => {
@@ -270,7 +272,7 @@ const provoking =
     ? (title: string) => test.skip(`${title} (only from source on Node)`)
     : test
 provoking('a fault of our own is a line with its stack, at every level, and the server lives on', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'exec-server-log-'))
+  const folder = temporaryFolder('exec-server-log-')
   writeFileSync(
     join(folder, 'fault.mjs'),
     `process.on('SIGUSR2', () => { throw new Error('provoked ' + 'x'.repeat(100000)) })`,
@@ -291,7 +293,6 @@ provoking('a fault of our own is a line with its stack, at every level, and the 
   assert.match(fault, /… \(\d+ characters\)$/)
   await client.close()
   await server.stop()
-  rmSync(folder, { recursive: true })
 })
 
 test('levels: each has its own lines and those of the graver ones', () => {

@@ -4,9 +4,9 @@ import { readdirSync } from 'node:fs'
 import process from 'node:process'
 import * as assert from 'uvu/assert'
 import { Client, RpcFailure } from '../support/client.ts'
-import { eventually, serverCommand, sleep, startServer } from '../support/server.ts'
+import { eventually, serverCommand, startServer } from '../support/server.ts'
 import type { RunningServer } from '../support/server.ts'
-import { suite } from '../support/suite.ts'
+import { skip, suite } from '../support/suite.ts'
 
 const test = suite('process control')
 let server: RunningServer
@@ -41,6 +41,9 @@ const confined = {
 const [command, args] = serverCommand(['doctor'])
 const canConfine = process.platform === 'linux' && spawnSync(command, args, { timeout: 20_000 }).status === 0
 const places = [{ place: '', more: {} }, ...(canConfine ? [{ place: ' in a sandbox', more: confined }] : [])]
+
+/** More than a pipe and the queue before it take. */
+const MEGABYTES = 4
 
 let ids = 0
 const newId = (): string => `p${++ids}`
@@ -84,13 +87,13 @@ for (const { place, more } of places) {
   test(`all of a large input is read before its end comes${place}`, async () => {
     const id = await started(sh('sleep 0.3; wc -c'), { ...more, pipeStdin: true })
     const megabyte = Buffer.alloc(1024 * 1024, 'x')
-    const writes = Array.from({ length: 8 }, () => write(id, megabyte))
+    const writes = Array.from({ length: MEGABYTES }, () => write(id, megabyte))
     const end = closeStdin(id)
     assert.is((await end).status, 'accepted')
     assert.is((await write(id, 'late')).status, 'stdinClosed')
     for (const { status } of await Promise.all(writes)) assert.is(status, 'accepted')
     assert.is(await client.closed(id), 0)
-    assert.is(outputOf(id).trim(), String(8 * 1024 * 1024))
+    assert.is(outputOf(id).trim(), String(MEGABYTES * 1024 * 1024))
   })
 
   test(`a terminal has the size that its start asks for, and a resize tells the program${place}`, async () => {
@@ -127,9 +130,11 @@ for (const { place, more } of places) {
       const id = await started(sh('n=0; while :; do n=$((n+1)); echo "tick-$n."; sleep 0.05; done'), { ...more, tty })
       await shows(id, 'tick-2.')
       await signal(id, 'stop')
-      await sleep(200)
+      // What it had written before comes before what another process writes now.
+      await client.run(newId(), ['echo'])
       const before = outputOf(id)
-      await sleep(300)
+      // Another one writes as often as it does, for long enough to be told apart.
+      await client.run(newId(), sh('for n in 1 2 3 4 5 6; do echo; sleep 0.05; done'))
       assert.is(outputOf(id), before)
       assert.is(
         client.eventsOf(id).some(({ method }) => method !== 'process/output'),
@@ -149,7 +154,6 @@ for (const { place, more } of places) {
       })
       await shows(id, 'ready')
       await signal(id, 'stop')
-      await sleep(100)
       assert.equal(await client.request('process/terminate', { processId: id, graceMs: 20_000 }), { running: true })
       assert.is(await client.closed(id), 3)
     })
@@ -162,7 +166,7 @@ test('without a size a terminal has 24 rows and 80 columns', async () => {
 })
 
 test('the end of a stdin is seen at once by whoever holds the pipe, and leaves no descriptor', async () => {
-  if (process.platform !== 'linux') return
+  if (process.platform !== 'linux') skip('there is no /proc')
   const script = sh('cat; echo "end"; sleep 30')
   const holding = async (more: object, closing: boolean): Promise<number> => {
     const held = await Promise.all(Array.from({ length: 10 }, () => started(script, more)))
@@ -219,30 +223,55 @@ test('what can be done beyond the protocol is told at the handshake', async () =
 
 // ---- output windows ----
 
-const producers: { what: string; script: string; more: object; bytes: number }[] = [
-  { what: 'a flood through a pipe', script: 'head -c 20000000 /dev/zero | tr "\\0" x', more: {}, bytes: 20_000_000 },
+type Producer = { what: string; script: string; more: object; bytes: number }
+
+const producers: Producer[] = [
+  { what: 'a flood through a pipe', script: 'head -c 2000000 /dev/zero | tr "\\0" x', more: {}, bytes: 2_000_000 },
   {
     what: 'a flood through a terminal',
+    script: 'stty raw; head -c 1500000 /dev/zero | tr "\\0" x',
+    more: { tty: true },
+    bytes: 1_500_000,
+  },
+  {
+    what: 'what a background child writes',
+    script: '{ head -c 1500000 /dev/zero | tr "\\0" x; } & exit 0',
+    more: {},
+    bytes: 1_500_000,
+  },
+  {
+    what: 'many small writes',
+    script: 'i=0; while [ $i -lt 5000 ]; do echo 1234567; i=$((i+1)); done',
+    more: {},
+    bytes: 40_000,
+  },
+]
+
+const longProducers: Producer[] = [
+  { what: '20 MB through a pipe', script: 'head -c 20000000 /dev/zero | tr "\\0" x', more: {}, bytes: 20_000_000 },
+  {
+    what: '5 MB through a terminal',
     script: 'stty raw; head -c 5000000 /dev/zero | tr "\\0" x',
     more: { tty: true },
     bytes: 5_000_000,
   },
   {
-    what: 'what a background child writes',
+    what: '5 MB that a background child writes',
     script: '{ head -c 5000000 /dev/zero | tr "\\0" x; } & exit 0',
     more: {},
     bytes: 5_000_000,
   },
   {
-    what: 'many small writes',
+    what: '20,000 small writes',
     script: 'i=0; while [ $i -lt 20000 ]; do echo 1234567; i=$((i+1)); done',
     more: {},
     bytes: 160_000,
   },
 ]
 
-for (const { what, script, more, bytes } of producers) {
-  test(`not a byte of ${what} is lost to cuts, with a window`, async () => {
+for (const { what, script, more, bytes } of [...producers, ...longProducers]) {
+  const define = producers.some((producer) => producer.what === what) ? test : test.full
+  define(`not a byte of ${what} is lost to cuts, with a window`, async () => {
     const outputWindow = 200_000
     let current = await Client.connect(server.url)
     const { sessionId } = current
@@ -252,7 +281,7 @@ for (const { what, script, more, bytes } of producers) {
       // Every few rounds the client is gone for a while, in which the process would write as much as it can.
       if (round % 5 === 1 && round < 20) {
         await current.drop()
-        await sleep(150)
+        await client.run(newId(), sh('sleep 0.1'))
         current = await Client.connect(server.url, sessionId)
       }
       const answer = await current.request('process/read', { processId: 'p', afterSeq: seq, waitMs: 5000 })
@@ -281,8 +310,9 @@ test('a process that its window holds back ends when it is told to', async () =>
   await client.until(() => client.eventsOf(id).some(({ method }) => method === 'process/exited'), 5000, 'the exit')
   // What it had written before is held back as ever, and comes when its time has come.
   while (!client.eventsOf(id).some(({ method }) => method === 'process/closed')) {
-    await client.request('process/acknowledge', { processId: id, seq: client.eventsOf(id).at(-1)?.params.seq ?? 0 })
-    await sleep(5)
+    const seq = client.eventsOf(id).at(-1)?.params.seq ?? 0
+    await client.request('process/acknowledge', { processId: id, seq })
+    await client.until(() => (client.eventsOf(id).at(-1)?.params.seq ?? 0) > seq)
   }
 })
 

@@ -17,7 +17,7 @@ import {
 } from 'node:fs'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
-import { sleep } from '../support/server.ts'
+import { eventually } from '../support/server.ts'
 import {
   at,
   base64,
@@ -37,6 +37,9 @@ import {
 import type { Call, Tree, Attempt } from '../support/sandbox.ts'
 
 const data = { dataBase64: base64('put') }
+
+/** How often something is tried while a folder and a link are swapped, thousands of times a second. */
+const ATTEMPTS = 60
 
 /** Everything that alters, tried on the folder `out` under one of its names. */
 const alterations = (tree: Tree, out: string): Call[] => [
@@ -76,7 +79,7 @@ const ALIASES: [string, (attempt: Attempt, name: string) => string][] = [
 ]
 
 forEachUser('sandbox escapes, files', (row, user) => {
-  row('what is allowed works, so that a refusal means something', async (a) => {
+  row.asRoot('what is allowed works, so that a refusal means something', async (a) => {
     const { tree } = a
     assert.is(await a.text(tree.in('out/plain.txt')), 'plain')
     assert.equal(await a.ok('writeFile', { path: tree.in('ws/new.txt'), ...data }), {})
@@ -100,7 +103,8 @@ forEachUser('sandbox escapes, files', (row, user) => {
   })
 
   for (const [alias, name] of ALIASES) {
-    row(`nothing outside is altered, and nothing denied is seen, by ${alias}`, async (a) => {
+    const define = alias === 'its own name' ? row.asRoot : row
+    define(`nothing outside is altered, and nothing denied is seen, by ${alias}`, async (a) => {
       await a.allRefused([...alterations(a.tree, name(a, 'out')), ...looks(a.tree, name(a, 'secret'))])
     })
   }
@@ -277,8 +281,7 @@ forEachUser('sandbox escapes, files', (row, user) => {
         }
       })()
       const answers = []
-      const deadline = Date.now() + 1500
-      for (let round = 0; answers.length < 120 && Date.now() < deadline; round++) {
+      for (let round = 0; answers.length < ATTEMPTS; round++) {
         const paths = [`${swapped}/new-${round}`, `${swapped}/${target === 'out' ? 'plain.txt' : 'config'}`]
         const calls: Call[] = [
           ...paths.map((path): Call => ['writeFile', { path, ...data }]),
@@ -347,7 +350,7 @@ forEachUser('sandbox escapes, files', (row, user) => {
     tree.ignored = ['ws/environ']
   })
 
-  row('neither settings of the kernel nor devices can be written', async (a) => {
+  row.asRoot('neither settings of the kernel nor devices can be written', async (a) => {
     const settings = [
       '/proc/sys/kernel/core_pattern',
       '/proc/sys/kernel/hostname',
@@ -699,16 +702,9 @@ forEachUser('sandbox escapes, files', (row, user) => {
     } finally {
       rmSync(path, { force: true })
     }
-    for (
-      let waited = 0;
-      waited < 2000 && PROTECTED.some((name) => !before.includes(name) && existsSync(`/tmp/${name}`));
-      waited += 50
-    )
-      await sleep(50)
-    assert.equal(
-      PROTECTED.filter((name) => existsSync(`/tmp/${name}`)),
-      before,
-    )
+    // Other servers on this machine may have theirs there for a moment.
+    const now = (): string => PROTECTED.filter((name) => existsSync(`/tmp/${name}`)).join()
+    await eventually(() => now() === before.join(), 5000, `an empty /tmp (${now()})`)
   })
 
   row('a workspace that is reached by a link of the user is written, at its real place only', async (a) => {

@@ -1,34 +1,34 @@
 /** fs/watchMissing through a real server, on a real disk. */
-import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
-import { sleep, startServer } from '../support/server.ts'
+import { startServer } from '../support/server.ts'
 import type { RunningServer } from '../support/server.ts'
 import { suite } from '../support/suite.ts'
+import { temporaryFolder } from '../support/temporary.ts'
 
 const test = suite('fs/watchMissing')
 let server: RunningServer
 test.before(async () => void (server = await startServer()))
 test.after(async () => void (await server.stop()))
 
-/** How long an event may take, and how long silence must last to mean something. */
-const SILENCE_MS = 250
-
 type Scene = {
   client: Client
   root: string
   watch(id: number, missing: string[], present?: string | null): Promise<boolean>
   told(): number[]
+  /** Settles when everything has been told that there was to tell: a change that comes after it all has been told of. */
+  settle(): Promise<void>
 }
 
 async function inScene(run: (scene: Scene) => Promise<void>): Promise<void> {
-  const root = mkdtempSync(join(tmpdir(), 'exec-server-watch-'))
+  const root = temporaryFolder('exec-server-watch-')
   mkdirSync(join(root, 'present'))
   mkdirSync(join(root, 'a/b'), { recursive: true })
   writeFileSync(join(root, 'file'), '')
-  const client = await Client.connect(server.url)
+  const [client, other] = [await Client.connect(server.url), await Client.connect(server.url)]
+  let fences = 0
   const uri = (path: string): string => (path.includes(':') ? path : `file://${join(root, path)}`)
   try {
     await run({
@@ -46,10 +46,21 @@ async function inScene(run: (scene: Scene) => Promise<void>): Promise<void> {
         client.notifications
           .filter(({ method }) => method === 'fs/missingChanged')
           .map(({ params }) => Number(params['watchId'])),
+      settle: async () => {
+        const watchId = ++fences
+        const name = `fence-${watchId}`
+        assert.is(
+          (await other.request('fs/watchMissing', { watchId, missing: [uri(name)], present: null })).watching,
+          true,
+        )
+        writeFileSync(join(root, name), '')
+        await other.until(() => other.notifications.some(({ params }) => params['watchId'] === watchId))
+        await client.request('environment/status', null)
+      },
     })
   } finally {
     await client.close()
-    rmSync(root, { recursive: true, force: true })
+    await other.close()
   }
 }
 
@@ -70,12 +81,12 @@ const CHANGES: [string, string[], string | null, (root: string) => void][] = [
 ]
 for (const [title, missing, present, change] of CHANGES) {
   test(`it is told once that ${title}`, () =>
-    inScene(async ({ client, root, watch, told }) => {
+    inScene(async ({ client, root, watch, told, settle }) => {
       assert.is(await watch(1, missing, present), true)
       change(root)
       await client.until(() => told().length > 0)
-      if (change !== undefined) writeFileSync(join(root, 'another'), '')
-      await sleep(SILENCE_MS)
+      writeFileSync(join(root, 'another'), '')
+      await settle()
       assert.equal(told(), [1])
     }))
 }
@@ -87,10 +98,10 @@ const NO_CHANGES: [string, string[], string | null, (root: string) => void][] = 
 ]
 for (const [title, missing, present, change] of NO_CHANGES) {
   test(`nothing is told when ${title}`, () =>
-    inScene(async ({ root, watch, told }) => {
+    inScene(async ({ root, watch, told, settle }) => {
       assert.is(await watch(1, missing, present), true)
       change(root)
-      await sleep(SILENCE_MS)
+      await settle()
       assert.equal(told(), [])
     }))
 }
@@ -122,21 +133,21 @@ test('nothing is watched where there is nothing to wait for', () =>
   }))
 
 test('a newer watch takes the place of the older, an older one is too late, and a refused one leaves none', () =>
-  inScene(async ({ client, root, watch, told }) => {
+  inScene(async ({ client, root, watch, told, settle }) => {
     assert.is(await watch(0, ['a0']), false)
     assert.is(await watch(5, ['a5']), true)
     assert.is(await watch(5, ['b']), false)
     assert.is(await watch(4, ['b']), false)
     assert.is(await watch(7, ['c']), true)
     writeFileSync(join(root, 'a5'), '')
-    await sleep(SILENCE_MS)
+    await settle()
     assert.equal(told(), [])
     writeFileSync(join(root, 'c'), '')
     await client.until(() => told().length === 1)
     assert.is(await watch(9, ['d']), true)
     assert.is(await watch(10, ['a5']), false)
     writeFileSync(join(root, 'd'), '')
-    await sleep(SILENCE_MS)
+    await settle()
     assert.equal(told(), [7])
   }))
 

@@ -1,13 +1,14 @@
 /** The WebSocket door: what it lets in, its bounds, and how it closes. */
 import { once } from 'node:events'
-import { connect } from 'node:net'
 import { readFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import { WebSocket } from 'ws'
 import { Client } from '../support/client.ts'
-import { UPGRADE_REQUEST } from '../support/raw-http.ts'
-import { eventually, sleep, startServer } from '../support/server.ts'
+import { scrape } from '../support/prometheus.ts'
+import { ask, UPGRADE_REQUEST } from '../support/raw-http.ts'
+import { eventually, startServer } from '../support/server.ts'
 import type { RunningServer } from '../support/server.ts'
+import { untilSteady } from '../support/steady.ts'
 import { suite } from '../support/suite.ts'
 
 const test = suite('websocket door')
@@ -24,18 +25,7 @@ test.before(async () => {
 test.after(() => server.stop().then(() => {}))
 
 /** The raw answer to a raw request. */
-async function raw(request: string): Promise<string> {
-  const socket = connect(port, '127.0.0.1')
-  let text = ''
-  socket.on('data', (bytes) => (text += bytes.toString('latin1')))
-  socket.on('error', () => {})
-  socket.write(request)
-  await Promise.race([once(socket, 'close'), sleep(1000)])
-  socket.destroy()
-  return text
-}
-
-const request = (lines: readonly string[]): string => `${lines.join('\r\n')}\r\n\r\n`
+const raw = async (lines: readonly string[]): Promise<string> => (await ask(port, lines)).text
 
 test('health answers, and only to GET and HEAD', async () => {
   for (const path of ['/readyz', '/healthz', '/readyz?x=1']) {
@@ -50,13 +40,9 @@ test('health answers, and only to GET and HEAD', async () => {
 
 test('any request with an Origin is refused', async () => {
   for (const origin of ['https://evil.example', 'null', '', `http://127.0.0.1:${port}`]) {
+    assert.match(await raw([...UPGRADE_REQUEST, `Origin: ${origin}`]), /^HTTP\/1\.1 403 /, `origin "${origin}"`)
     assert.match(
-      await raw(request([...UPGRADE_REQUEST, `Origin: ${origin}`])),
-      /^HTTP\/1\.1 403 /,
-      `origin "${origin}"`,
-    )
-    assert.match(
-      await raw(request(['GET /readyz HTTP/1.1', 'Host: x', 'Connection: close', `Origin: ${origin}`])),
+      await raw(['GET /readyz HTTP/1.1', 'Host: x', 'Connection: close', `Origin: ${origin}`]),
       /^HTTP\/1\.1 403 /,
     )
   }
@@ -64,29 +50,24 @@ test('any request with an Origin is refused', async () => {
 
 test('an upgrade is refused unless it is whole, and the server lives on', async () => {
   const without = (name: string): string[] => UPGRADE_REQUEST.filter((line) => !line.startsWith(name))
-  assert.match(await raw(request(UPGRADE_REQUEST)), /^HTTP\/1\.1 101 /)
-  assert.match(await raw(request(without('Sec-WebSocket-Key'))), /^HTTP\/1\.1 400 /)
-  assert.match(await raw(request([...without('Sec-WebSocket-Key'), 'Sec-WebSocket-Key: short'])), /^HTTP\/1\.1 400 /)
-  assert.match(
-    await raw(request([...without('Sec-WebSocket-Version'), 'Sec-WebSocket-Version: 12'])),
-    /^HTTP\/1\.1 400 /,
-  )
-  assert.match(await raw(request(['GET /other HTTP/1.1', ...UPGRADE_REQUEST.slice(1)])), /^HTTP\/1\.1 404 /)
-  assert.match(await raw(request(['POST / HTTP/1.1', ...UPGRADE_REQUEST.slice(1)])), /^HTTP\/1\.1 40[05] /)
+  assert.match(await raw(UPGRADE_REQUEST), /^HTTP\/1\.1 101 /)
+  assert.match(await raw(without('Sec-WebSocket-Key')), /^HTTP\/1\.1 400 /)
+  assert.match(await raw([...without('Sec-WebSocket-Key'), 'Sec-WebSocket-Key: short']), /^HTTP\/1\.1 400 /)
+  assert.match(await raw([...without('Sec-WebSocket-Version'), 'Sec-WebSocket-Version: 12']), /^HTTP\/1\.1 400 /)
+  assert.match(await raw(['GET /other HTTP/1.1', ...UPGRADE_REQUEST.slice(1)]), /^HTTP\/1\.1 404 /)
+  assert.match(await raw(['POST / HTTP/1.1', ...UPGRADE_REQUEST.slice(1)]), /^HTTP\/1\.1 40[05] /)
   for (const path of ['//', 'http://[', '*', '/%', '//evil:99999/'])
-    await raw(request([`GET ${path} HTTP/1.1`, ...UPGRADE_REQUEST.slice(1)]))
-  await raw('nonsense\r\n\r\n')
+    await raw([`GET ${path} HTTP/1.1`, ...UPGRADE_REQUEST.slice(1)])
+  await raw(['nonsense'])
   assert.is((await fetch(`${http}/readyz`)).status, 200)
 })
 
 test('offers of extensions and subprotocols are accepted and not taken up', async () => {
-  const answer = await raw(
-    request([
-      ...UPGRADE_REQUEST,
-      'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits',
-      'Sec-WebSocket-Protocol: a, b',
-    ]),
-  )
+  const answer = await raw([
+    ...UPGRADE_REQUEST,
+    'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits',
+    'Sec-WebSocket-Protocol: a, b',
+  ])
   assert.match(answer, /^HTTP\/1\.1 101 /)
   assert.not.match(answer, /extensions|protocol:/i)
   const socket = new WebSocket(server.url, { perMessageDeflate: true })
@@ -95,7 +76,7 @@ test('offers of extensions and subprotocols are accepted and not taken up', asyn
   socket.terminate()
 })
 
-test('small messages are not delayed', async () => {
+test.full('small messages are not delayed', async () => {
   const client = await Client.connect(server.url)
   const delays: number[] = []
   for (let round = 0; round < 20; round++) {
@@ -104,9 +85,9 @@ test('small messages are not delayed', async () => {
     await client.closed(`quick-${round}`)
     delays.push(performance.now() - answered)
   }
-  delays.sort((a, b) => a - b)
-  // Without TCP_NODELAY it is the 40 ms of a delayed acknowledgement.
-  assert.ok((delays[10] as number) < 20, `${delays[10]} ms`)
+  // Without TCP_NODELAY each takes the 40 ms of a delayed acknowledgement; on a busy machine not all take less.
+  const least = Math.min(...delays)
+  assert.ok(least < 20, `${least} ms`)
   await client.close()
 })
 
@@ -184,7 +165,8 @@ test('an offence closes with a close frame after everything accepted has been an
   }
 })
 
-test('20,000 requests in one burst while four processes flood are all answered', async () => {
+/** Asks so many at once while the output of processes floods the connection. */
+async function askInOneBurst(count: number): Promise<void> {
   const client = await Client.connect(server.url)
   for (let index = 0; index < 4; index++) await client.start(`yes-${index}`, ['/usr/bin/yes'])
   let answered = 0
@@ -192,13 +174,17 @@ test('20,000 requests in one burst while four processes flood are all answered',
   client.socket.on('message', (data: Buffer) => {
     if (data[2] === 0x69) answered++ // {"id"
   })
-  for (let id = 1000; id < 21_000; id++) client.send(`{"id":${id},"method":"fs/getMetadata","params":{"path":"/"}}`)
-  await eventually(() => answered === 20_000, 30_000, '20,000 answers')
+  for (let id = 1000; id < 1000 + count; id++)
+    client.send(`{"id":${id},"method":"fs/getMetadata","params":{"path":"/"}}`)
+  await eventually(() => answered === count, 30_000, `${count} answers`)
   for (let index = 0; index < 4; index++)
     client.send(`{"id":1,"method":"process/terminate","params":{"processId":"yes-${index}"}}`)
-  await eventually(() => answered === 20_004)
+  await eventually(() => answered === count + 4)
   await client.drop()
-})
+}
+
+test('many requests in one burst while four processes flood are all answered', () => askInOneBurst(2000))
+test.full('20,000 requests in one burst while four processes flood are all answered', () => askInOneBurst(20_000))
 
 function residentBytes(kind: string): number {
   const line = new RegExp(`^${kind}:\\s+(\\d+) kB`, 'm').exec(
@@ -213,29 +199,32 @@ test('a client that stops reading costs bounded memory, delays nobody, and loses
   const { socket } = lazy
   await lazy.start('numbers', ['/bin/sh', '-c', 'seq 1 3000000; exit 5'])
   socket.pause()
-  await sleep(300)
   const before = residentBytes('RssAnon')
-  await sleep(1500)
-  assert.ok(residentBytes('RssAnon') - before < 64 * MiB, `${(residentBytes('RssAnon') - before) / MiB} MiB`)
-  const start = performance.now()
+  // Until no more is read of what the process writes.
+  await untilSteady(async () => (await scrape(server.url))('exec_server_process_output_read_bytes_total'))
+  const grown = residentBytes('RssAnon') - before
+  assert.ok(grown < 64 * MiB, `${grown / MiB} MiB`)
   await other.request('environment/status', null)
-  assert.ok(performance.now() - start < 500)
+  assert.not(lazy.eventsOf('numbers').some(({ method }) => method === 'process/closed'))
   socket.resume()
   await lazy.request('process/terminate', { processId: 'numbers' })
   await other.close()
   await lazy.close()
 })
 
-test('a flood to a slow reader arrives whole, from pipes and from terminals', async () => {
+/** Reads so many numbers with pauses, in which the flood is held back. */
+async function readSlowly(count: number): Promise<void> {
+  const other = await Client.connect(server.url)
   for (const tty of [false, true]) {
     const client = await Client.connect(server.url)
     const { socket } = client
-    await client.start('numbers', ['/bin/sh', '-c', 'seq 1 1500000; exit 5'], { tty })
+    await client.start('numbers', ['/bin/sh', '-c', `seq 1 ${count}; exit 5`], { tty })
     for (let round = 0; round < 5; round++) {
       socket.pause()
-      await sleep(200)
+      await other.run(`pause-${tty}-${round}`, ['/bin/sleep', '0.1'])
+      const { length } = client.messages
       socket.resume()
-      await sleep(20)
+      await client.until(() => client.messages.length > length || client.eventsOf('numbers').length > 2)
     }
     assert.is(await client.closed('numbers', 60_000), 5)
     const events = client.eventsOf('numbers')
@@ -247,11 +236,15 @@ test('a flood to a slow reader arrives whole, from pipes and from terminals', as
       .outputOf('numbers')
       .toString()
       .split(tty ? '\r\n' : '\n')
-    assert.is(lines.length, 1_500_001)
-    assert.ok(lines.every((line, index) => index === 1_500_000 || line === String(index + 1)))
+    assert.is(lines.length, count + 1)
+    assert.ok(lines.every((line, index) => index === count || line === String(index + 1)))
     await client.close()
   }
-})
+  await other.close()
+}
+
+test('a flood to a slow reader arrives whole, from pipes and from terminals', () => readSlowly(200_000))
+test.full('10 MB to a slow reader arrive whole, from pipes and from terminals', () => readSlowly(1_500_000))
 
 test('frames up to 16 MiB are taken; above that an error comes, and the close', async () => {
   const message = (bytes: number): string => {
@@ -273,7 +266,7 @@ test('frames up to 16 MiB are taken; above that an error comes, and the close', 
   assert.match(error.message, /16777217 bytes exceeds 16777216/)
 })
 
-test('messages up to 64 MiB are taken in fragments; above that an error comes, and the close', async () => {
+test.full('messages up to 64 MiB are taken in fragments; above that an error comes, and the close', async () => {
   const send = (client: Client, bytes: number): void => {
     const head = '{"id":7,"method":"environment/status","params":null,"pad":"'
     client.socket.send(head, { fin: false })
@@ -300,14 +293,14 @@ test('a text frame that is not UTF-8 closes the connection', async () => {
   assert.is(client.closeCode, 1002)
 })
 
-test('1,000 idle connections cost at most 100 KiB each', async () => {
+test.full('1,000 idle connections cost at most 100 KiB each', async () => {
   const before = residentBytes('RssAnon')
   const clients = await Promise.all(Array.from({ length: 1000 }, () => Client.connect(server.url)))
-  await sleep(200)
-  const each = (residentBytes('RssAnon') - before) / clients.length
-  assert.ok(each <= 100 * 1024, `${Math.round(each / 1024)} KiB`)
+  const each = (): number => (residentBytes('RssAnon') - before) / clients.length
+  // What they cost at the handshake is collected soon.
+  await eventually(() => each() <= 100 * 1024, 10_000, `at most 100 KiB (${Math.round(each() / 1024)})`)
   for (const client of clients) client.socket.terminate()
-  await sleep(200)
+  await eventually(async () => (await scrape(server.url))('exec_server_connections') === 0)
 })
 
 test.run()

@@ -530,12 +530,17 @@ function decoded(answer: Answer): string {
 
 export type Row = (attempt: Attempt) => Promise<void>
 
-/** A suite for each user, with one server for all its rows; what cannot be shown on this machine is skipped by name. */
-export function forEachUser(
-  name: string,
-  define: (row: (title: string, body: Row, obstacle?: string) => void, user: User) => void,
-): void {
-  for (const user of users()) {
+type DefineRow = (title: string, body: Row, obstacle?: string) => void
+
+/**
+ * A suite for each user, with one server for all its rows; what cannot be shown on this machine is skipped by name. Of
+ * two users the second, the ordinary one, is the rule; what is no different as root is in the full tier for root, but for
+ * rows that say `row.asRoot`.
+ */
+export function forEachUser(name: string, define: (row: DefineRow & { asRoot: DefineRow }, user: User) => void): void {
+  const everyone = users()
+  for (const user of everyone) {
+    const isFullOnly = user !== everyone.at(-1)
     const test = suite(`${name}, as ${user.name}`)
     let server: Served
     let client: Client
@@ -551,13 +556,10 @@ export function forEachUser(
         await server.stop()
       })
     }
-    const row = (title: string, body: Row, missing = obstacle): void => {
-      if (missing !== undefined) {
-        if (missing !== obstacle) console.log(`(not shown here, ${missing}: ${title})`)
-        test.skip(`${title} [not shown here: ${missing}]`)
-        return
-      }
-      test(title, async () => {
+    const defineRow = (isFull: boolean, title: string, body: Row, missing = obstacle): void => {
+      if (missing !== undefined) return test.skip(`${title} [not shown here: ${missing}]`)
+      const defineTest = isFull ? test.full : test
+      defineTest(title, async () => {
         const attempt = new Attempt(user, server, client)
         try {
           await body(attempt)
@@ -568,7 +570,9 @@ export function forEachUser(
         }
       })
     }
-    define(row, user)
+    const row: DefineRow = (...args) => defineRow(isFullOnly, ...args)
+    const asRoot: DefineRow = (...args) => defineRow(false, ...args)
+    define(Object.assign(row, { asRoot }), user)
     test.run()
   }
 }

@@ -1,0 +1,11 @@
+/** Folders that are gone when the running test is over. */
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { atEnd } from './scope.ts'
+
+export function temporaryFolder(prefix = 'exec-server-test-'): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), prefix)))
+  atEnd(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
