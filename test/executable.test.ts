@@ -3,33 +3,39 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import * as assert from 'uvu/assert'
+import { endWithTest } from './support/child.ts'
 import { Client } from './support/client.ts'
+import { atEnd } from './support/scope.ts'
 import { root } from './support/server.ts'
-import { suite } from './support/suite.ts'
+import { skip, suite } from './support/suite.ts'
+import { temporaryFolder } from './support/temporary.ts'
 
 const test = suite('executable')
 let folder: string
 let binary: string
 
 test.before(() => {
-  execFileSync(join(root, 'node_modules', '.bin', 'node'), [join(root, 'scripts', 'build.ts')], { cwd: root })
-  folder = mkdtempSync(join(tmpdir(), 'exec-server-alone-'))
+  folder = temporaryFolder('exec-server-alone-')
   binary = join(folder, 'exec-server')
-  copyFileSync(join(root, 'dist', 'exec-server'), binary)
+  const built = process.env['EXEC_SERVER_BINARY']
+  if (built !== undefined) return copyFileSync(built, binary)
+  const node = join(root, 'node_modules', '.bin', 'node')
+  execFileSync(node, [join(root, 'scripts', 'build.ts'), '--output', binary], { cwd: root, stdio: 'ignore' })
 })
-test.after(() => rmSync(folder, { recursive: true }))
 
 /** Runs the executable without a HOME and without a Node on PATH. */
 function start(args: readonly string[], before: readonly string[] = []): ChildProcess {
   const [command, ...rest] = [...before, binary, ...args]
-  return spawn(command as string, rest, {
-    cwd: folder,
-    env: { PATH: '/nowhere', NODE_OPTIONS: '--no-such-option' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  return endWithTest(
+    spawn(command as string, rest, {
+      cwd: folder,
+      env: { PATH: '/nowhere', NODE_OPTIONS: '--no-such-option' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  )
 }
 
 async function checkTerminal(server: ChildProcess): Promise<void> {
@@ -66,11 +72,12 @@ for (const mounts of [
   'mount -o bind,noexec /tmp /tmp; mount -t tmpfs -o noexec none /tmp; mount -t tmpfs -o noexec none /dev/shm; mount -t tmpfs -o noexec none /var/tmp',
 ]) {
   test(`it does so where temporary folders are ${mounts.includes('noexec') ? 'noexec' : 'read-only'}`, async () => {
-    if (unshare === undefined) return console.log('(not shown here: this machine makes no mount namespaces)')
+    if (unshare === undefined) skip('this machine makes no mount namespaces')
     const elsewhere = mkdtempSync('/var/exec-server-alone-')
-    try {
-      copyFileSync(binary, join(elsewhere, 'exec-server'))
-      const child = spawn(
+    atEnd(() => rmSync(elsewhere, { recursive: true }))
+    copyFileSync(binary, join(elsewhere, 'exec-server'))
+    const child = endWithTest(
+      spawn(
         '/usr/bin/unshare',
         [...unshare, '/bin/sh', '-c', `PATH=/usr/bin:/bin; ${mounts}; PATH=/nowhere; exec ${elsewhere}/exec-server`],
         {
@@ -78,12 +85,10 @@ for (const mounts of [
           env: {},
           stdio: ['ignore', 'pipe', 'pipe'],
         },
-      )
-      await checkTerminal(child)
-      assert.equal(readdirSync(elsewhere), ['exec-server'])
-    } finally {
-      rmSync(elsewhere, { recursive: true })
-    }
+      ),
+    )
+    await checkTerminal(child)
+    assert.equal(readdirSync(elsewhere), ['exec-server'])
   })
 }
 

@@ -103,7 +103,8 @@ test('requests follow each other until stdin ends, each after the one before', (
   assert.is(readFileSync(at('e/f'), 'utf8').length, 300_000)
 })
 
-test('what is forbidden does not come to be, by any call or link, and nothing claims that it did', () => {
+/** Calls that would make `.git`, which is forbidden. */
+function forbiddenCalls(): string[] {
   mkdirSync(at('tree/.git'), { recursive: true })
   writeFileSync(at('tree/.git/config'), 'x')
   writeFileSync(at('file'), 'x')
@@ -128,9 +129,21 @@ test('what is forbidden does not come to be, by any call or link, and nothing cl
     request('fs/copy', { sourcePath: at('tree'), destinationPath: folder, recursive: true }),
     request('fs/copy', { sourcePath: at('dangling'), destinationPath: at('.git'), recursive: false }),
   ]
-  for (const attempt of attempts) {
-    const line = JSON.stringify({ ...JSON.parse(attempt), ...forbid(at('.git')) })
-    assert.is(call(line).answers[0].status, 'error', attempt)
+  return attempts.map((attempt) => JSON.stringify({ ...JSON.parse(attempt), ...forbid(at('.git')) }))
+}
+
+test('what is forbidden does not come to be, by any call or link, and nothing claims that it did', () => {
+  const attempts = forbiddenCalls()
+  const { answers } = call(attempts.join('\n'))
+  assert.is(answers.length, attempts.length)
+  for (const [index, attempt] of attempts.entries()) assert.is(answers[index].status, 'error', attempt)
+  // None of the calls takes anything away that one before it has made.
+  assert.not(existsSync(at('.git')))
+})
+
+test.full('what is forbidden does not come to be by any call or link that is the only one of its helper', () => {
+  for (const attempt of forbiddenCalls()) {
+    assert.is(call(attempt).answers[0].status, 'error', attempt)
     assert.not(existsSync(at('.git')), attempt)
   }
 })

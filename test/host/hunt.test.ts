@@ -1,14 +1,18 @@
 /** Who belongs to a child: what must die dies, and strangers live. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
 import { lookAtAll } from '../../src/host/census.ts'
 import { killAllGroups, trackGroup } from '../../src/host/groups.ts'
 import { kill, terminate } from '../../src/host/hunt.ts'
 import { markOf, withMark } from '../../src/host/marks.ts'
-import { eventually, isAlive, sleep } from '../support/server.ts'
+import { endWithTest } from '../support/child.ts'
+import { eventually, isAlive } from '../support/server.ts'
 import { test } from '../support/suite.ts'
+import { temporaryFolder } from '../support/temporary.ts'
 
 type Leader = { pid: number; mark: string | undefined; printed: number[]; exit: Promise<unknown> }
 
@@ -19,10 +23,18 @@ async function leader(script: string, isMarked = true): Promise<Leader> {
     child: spawn('/bin/bash', ['-c', script], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] }),
   })
   const { mark, child } = isMarked ? withMark(run) : run()
+  endWithTest(child, 'SIGKILL')
   const exit = once(child, 'exit')
   const [bytes] = (await once(child.stdout, 'data')) as [Buffer]
   child.stdout.destroy()
   return { pid: child.pid as number, mark, printed: bytes.toString().trim().split(/\s+/).map(Number), exit }
+}
+
+/** Has a leader killed and waits for its end, by which an earlier kill has done what it does. */
+async function anotherIsKilled(): Promise<void> {
+  const { pid, mark } = await leader('echo; sleep 60')
+  kill({ pid, mark, isReaped: false })
+  await dies(pid)
 }
 
 const dies = (pid: number): Promise<void> => eventually(() => !isAlive(pid), 5000, `the death of ${pid}`)
@@ -72,7 +84,8 @@ test('a daemon of one child survives the end of another', async () => {
   const other = await leader(`${DAEMON}; sleep 60`)
   kill({ ...one, isReaped: false })
   await dies(one.printed[0] as number)
-  await sleep(50)
+  await dies(one.pid)
+  await anotherIsKilled()
   assert.ok(isAlive(other.pid))
   assert.ok(isAlive(other.printed[0] as number))
   kill({ ...other, isReaped: false })
@@ -82,7 +95,7 @@ test('a daemon of one child survives the end of another', async () => {
 test('a stranger whose session has the number of a process that was reaped is left alone', async () => {
   const { pid, printed } = await leader('sleep 60 > /dev/null & echo $!; sleep 60', false)
   kill({ pid, mark: undefined, isReaped: true })
-  await sleep(100)
+  await anotherIsKilled()
   assert.ok(isAlive(pid))
   assert.ok(isAlive(printed[0] as number))
   kill({ pid, mark: undefined, isReaped: false })
@@ -91,11 +104,13 @@ test('a stranger whose session has the number of a process that was reaped is le
 })
 
 test('terminate asks everybody, and kills nobody', async () => {
+  const asked = join(temporaryFolder(), 'asked')
   const { pid, mark, printed } = await leader(
-    `trap 'asked=1' TERM; (trap '' TERM; exec sleep 60) & sleep 0.3; echo $!; while [ -z "$asked" ]; do sleep 0.02; done; sleep 60`,
+    `trap 'asked=1; : > ${asked}' TERM; (trap '' TERM; exec sleep 60) & sleep 0.3; echo $!; while [ -z "$asked" ]; do sleep 0.02; done; sleep 60`,
   )
   terminate({ pid, mark, isReaped: false })
-  await sleep(100)
+  await eventually(() => existsSync(asked))
+  await anotherIsKilled()
   assert.ok(isAlive(printed[0] as number))
   kill({ pid, mark, isReaped: false })
   await dies(printed[0] as number)
@@ -104,13 +119,20 @@ test('terminate asks everybody, and kills nobody', async () => {
 test('whoever forks faster than it is looked for is killed all the same', async () => {
   // Each lives for a moment and leaves a follower in a session of its own.
   const { pid, mark } = await leader(`echo 1; f() { setsid bash -c "$(declare -f f); sleep 0.005; f" & }; f; sleep 60`)
-  await sleep(200)
+  const family = (): number[] =>
+    lookAtAll()
+      .filter((one) => !one.isDead && one.mark() === mark)
+      .map((one) => one.pid)
+  const seen = new Set<number>()
+  await eventually(() => {
+    for (const one of family()) seen.add(one)
+    return seen.size > 10
+  }, 10_000)
   kill({ pid, mark, isReaped: false })
   await dies(pid)
-  const left = (): number => lookAtAll().filter((one) => !one.isDead && one.mark() === mark).length
-  await eventually(() => left() === 0, 10_000, 'the end of the last')
-  await sleep(300)
-  assert.is(left(), 0)
+  await eventually(() => family().length === 0, 10_000, 'the end of the last')
+  await anotherIsKilled()
+  assert.equal(family(), [])
 })
 
 test('at the end everything is killed: what runs, what was forgotten, daemons of both', async () => {

@@ -1,9 +1,12 @@
 /** The mark by which the server finds again what it has started. */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import * as assert from 'uvu/assert'
 import { canMark, markOf, serverMark, withMark } from '../../src/host/marks.ts'
+import { endWithTest } from '../support/child.ts'
+import { eventually } from '../support/server.ts'
 import { test } from '../support/suite.ts'
 
 const onLinux = process.platform === 'linux' ? test : test.skip
@@ -30,16 +33,10 @@ onLinux('this process bears a mark only while it starts something, also when tha
 })
 
 onLinux('a limit of somebody else is no mark', async () => {
-  const child = spawn('prlimit', ['--rttime=200000', 'sleep', '60'], { stdio: 'ignore' })
+  const child = endWithTest(spawn('prlimit', ['--rttime=200000', 'sleep', '60'], { stdio: 'ignore' }), 'SIGKILL')
   await once(child, 'spawn')
-  while (
-    !execFileSync('cat', [`/proc/${child.pid}/limits`])
-      .toString()
-      .includes(' 200000 ')
-  )
-    await new Promise((resolve) => setTimeout(resolve, 5))
+  await eventually(() => readFileSync(`/proc/${child.pid}/limits`, 'latin1').includes(' 200000 '))
   assert.is(markOf(child.pid as number), undefined)
-  child.kill('SIGKILL')
 })
 
 test('a process that is gone has no mark', () => {

@@ -61,11 +61,11 @@ const HOLDER = `
   process.stdin.once('data', () => { release(); process.exit() })
 `
 
-async function startHolder(): Promise<ChildProcess> {
+async function startHolder(points = wanted()): Promise<ChildProcess> {
   const script = join(folder, '..', `holder-${process.pid}.mjs`)
   writeFileSync(script, HOLDER)
   const module = join(root, 'src', 'host', 'mount-points.ts')
-  const child = spawn(process.execPath, [...(isDeno ? ['run', '-A'] : []), script, module, JSON.stringify(wanted())], {
+  const child = spawn(process.execPath, [...(isDeno ? ['run', '-A'] : []), script, module, JSON.stringify(points)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   await once(child.stdout as NodeJS.ReadableStream, 'data')
@@ -89,11 +89,11 @@ test("a server that is killed has its own cleared up after it, and no one else's
   alone.kill('SIGKILL')
   await eventually(() => !existsSync(at('.git')) && !existsSync(at('notes')), 5000, 'an empty folder')
 
-  const shared = await startHolder()
+  // Its own is the last that is cleared up.
+  const shared = await startHolder([...wanted(), { path: at('own'), isDirectory: true }])
   const { release } = holdMountPoints(wanted())
   shared.kill('SIGKILL')
-  await once(shared, 'exit')
-  await new Promise((resolve) => setTimeout(resolve, 600))
+  await eventually(() => !existsSync(at('own')), 5000, 'the end of its own')
   assert.equal(readdirSync(folder).sort(), ['.git', 'notes'])
   release()
   assert.equal(readdirSync(folder), [])

@@ -48,8 +48,7 @@ const isThere = (program: string): boolean => spawnSync(program, ['--version']).
 
 function maybe(title: string, body: () => void | Promise<void>, obstacle: string | undefined): void {
   if (obstacle === undefined) return void test(title, body)
-  console.log(`(not shown here, ${obstacle}: ${title})`)
-  test.skip(title)
+  test.skip(`${title} (not shown here: ${obstacle})`)
 }
 
 type Ended = { status: number | null; stdout: string; stderr: string }
@@ -272,13 +271,13 @@ function launcherTests(arch: Arch, name: string, emulator: readonly string[]): v
 
 const native = ARCHS.find((arch) => arch === process.arch && process.platform === 'linux')
 if (native === undefined) {
-  console.log('(not shown here, the launcher is for Linux on x64 and arm64)')
+  test.skip('the launcher (not shown here: it is for Linux on x64 and arm64)')
 } else {
   launcherTests(native, native, [])
   const other = native === 'x64' ? 'arm64' : 'x64'
   const emulator = `qemu-${GNU[other]}-static`
   if (isThere(emulator)) launcherTests(other, `${other}, emulated`, [emulator])
-  else console.log(`(not shown here, there is no ${emulator}: the launcher for ${other})`)
+  else test.skip(`the launcher for ${other} (not shown here: there is no ${emulator})`)
 }
 
 maybe(

@@ -17,7 +17,6 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import * as assert from 'uvu/assert'
@@ -27,6 +26,7 @@ import { firstLine } from '../support/first-line.ts'
 import { ask, call, get, upgrade, UPGRADE } from '../support/raw-http.ts'
 import { eventually, isAlive, isDeno, root, serverCommand, startServer } from '../support/server.ts'
 import { suite } from '../support/suite.ts'
+import { temporaryFolder } from '../support/temporary.ts'
 import { withServer } from '../support/with-server.ts'
 
 const test = suite('unix socket')
@@ -41,10 +41,9 @@ const started: ChildProcess[] = []
 test.after.each(() => void started.splice(0).forEach((child) => child.kill('SIGKILL')))
 
 test.before(() => {
-  folder = mkdtempSync(join(tmpdir(), 'unix-'))
+  folder = temporaryFolder('unix-')
   chmodSync(folder, 0o777)
 })
-test.after(() => rmSync(folder, { recursive: true }))
 
 const socketUrl = (path: string, at = '/'): string => `ws+unix:${path}:${at}`
 const modeOf = (path: string): number => statSync(path).mode & 0o7777
