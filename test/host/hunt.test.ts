@@ -30,7 +30,7 @@ async function leader(script: string, isMarked = true): Promise<Leader> {
   return { pid: child.pid as number, mark, printed: bytes.toString().trim().split(/\s+/).map(Number), exit }
 }
 
-const dies = (pid: number): Promise<void> => eventually(() => !isAlive(pid), 5000, `the death of ${pid}`)
+const dies = (pid: number): Promise<void> => eventually(() => !isAlive(pid), 20_000, `the death of ${pid}`)
 
 /** Tells its number, and has lost its parent, its group, its session and its streams by then. */
 const DAEMON = `(setsid sh -c 'echo $$ >&3; exec sleep 60' 3>&1 >/dev/null </dev/null &)`

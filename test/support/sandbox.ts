@@ -462,7 +462,7 @@ export class Attempt {
 
   /** The end of a command: what it wrote, and what its exit notification said. */
   async end(id: string): Promise<{ code: number; output: string; denied: unknown }> {
-    const code = await this.client.closed(id, 15_000)
+    const code = await this.client.closed(id, 45_000)
     const exit = this.client.eventsOf(id).find(({ method }) => method === 'process/exited')
     const output = this.client.outputOf(id).toString()
     for (const word of [SECRET, TOKEN]) assert.not.match(output, word)
@@ -535,9 +535,12 @@ type DefineRow = (title: string, body: Row, obstacle?: string) => void
 /**
  * A suite for each user, with one server for all its rows; what cannot be shown on this machine is skipped by name. Of
  * two users the second, the ordinary one, is the rule; what is no different as root is in the full tier for root, but for
- * rows that say `row.asRoot`.
+ * rows that say `row.asRoot`; `row.full` is there for everybody.
  */
-export function forEachUser(name: string, define: (row: DefineRow & { asRoot: DefineRow }, user: User) => void): void {
+export function forEachUser(
+  name: string,
+  define: (row: DefineRow & { asRoot: DefineRow; full: DefineRow }, user: User) => void,
+): void {
   const everyone = users()
   for (const user of everyone) {
     const isFullOnly = user !== everyone.at(-1)
@@ -572,7 +575,8 @@ export function forEachUser(name: string, define: (row: DefineRow & { asRoot: De
     }
     const row: DefineRow = (...args) => defineRow(isFullOnly, ...args)
     const asRoot: DefineRow = (...args) => defineRow(false, ...args)
-    define(Object.assign(row, { asRoot }), user)
+    const full: DefineRow = (...args) => defineRow(true, ...args)
+    define(Object.assign(row, { asRoot, full }), user)
     test.run()
   }
 }
