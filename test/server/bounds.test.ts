@@ -4,64 +4,114 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
+import { atEnd } from '../support/scope.ts'
 import { isDeno, startServer } from '../support/server.ts'
-import { test } from '../support/suite.ts'
+import type { RunningServer } from '../support/server.ts'
+import { suite } from '../support/suite.ts'
 
 const MiB = 1024 * 1024
 
-test('many short commands within the retention time do not fill memory: ended processes give up their output, oldest first', async () => {
-  const server = await startServer(['--retained-mib', '16'])
-  const client = await Client.connect(server.url)
-  const resident = (): number =>
-    Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${server.child.pid}/status`, 'latin1'))?.[1]) * 1024
-  const run = async (id: string): Promise<void> => {
-    await client.start(id, ['/usr/bin/head', '-c', String(MiB), '/dev/zero'])
-    await client.closed(id)
-    client.notifications.length = 0
-    client.messages.length = 0
-  }
-  for (let index = 0; index < 40; index++) await run(`warm-${index}`)
-  const before = resident()
-  for (let index = 0; index < 200; index++) await run(`p-${index}`)
-  assert.ok(
-    resident() - before < 64 * MiB,
-    `${Math.round((resident() - before) / MiB)} MiB more after 200 MiB of output`,
-  )
+// The long forms move gigabytes, which takes minutes on a loaded machine.
+const test = suite('bounds', { limitMs: 240_000 })
 
-  const held = async (id: string): Promise<number> => {
-    const { chunks, closed } = await client.request('process/read', { processId: id })
-    assert.is(closed, true)
-    return chunks.reduce((sum: number, { chunk }: { chunk: string }) => sum + Buffer.from(chunk, 'base64').length, 0)
+/** A figure of /proc/PID/status, in bytes. */
+const memory = ({ child }: RunningServer, name: 'RssAnon' | 'VmHWM'): number =>
+  Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${child.pid}/status`, 'latin1'))?.[1]) *
+  1024
+
+// ---- ended processes ----
+
+async function startRetaining(retainedMib: number) {
+  const server = await startServer(['--retained-mib', String(retainedMib)])
+  const client = await Client.connect(server.url)
+  return {
+    server,
+    /** A command with 1 MiB of output. */
+    run: async (id: string): Promise<void> => {
+      await client.start(id, ['/usr/bin/head', '-c', String(MiB), '/dev/zero'])
+      await client.closed(id)
+      client.notifications.length = 0
+      client.messages.length = 0
+    },
+    /** How much of its output can still be read. */
+    held: async (id: string): Promise<number> => {
+      const { chunks, closed } = await client.request('process/read', { processId: id })
+      client.messages.length = 0
+      assert.is(closed, true)
+      return chunks.reduce((sum: number, { chunk }: { chunk: string }) => sum + Buffer.byteLength(chunk, 'base64'), 0)
+    },
+    stop: async (): Promise<void> => {
+      await client.close()
+      await server.stop()
+    },
   }
+}
+
+test('ended processes give up their output, oldest first, when all that is retained exceeds its bound', async () => {
+  const most = 4
+  const { run, held, stop } = await startRetaining(most)
+  const ids = Array.from({ length: 3 * most }, (_, index) => `p-${index}`)
+  for (const id of ids) await run(id)
+  const sizes: number[] = []
+  for (const id of ids) sizes.push(await held(id))
+  const total = sizes.reduce((sum, size) => sum + size, 0)
+  assert.ok(total <= most * MiB && total > 0, `${total} bytes are retained`)
+  // One may have given up a part.
+  const oldest = sizes.findIndex((size) => size > 0)
+  assert.ok(sizes.slice(oldest + 1).every((size) => size === MiB), sizes.join(' '))
+  assert.is(sizes.at(-1), MiB)
+  await stop()
+})
+
+test.full('many short commands within the retention time do not fill memory', async () => {
+  const { server, run, held, stop } = await startRetaining(16)
+  for (let index = 0; index < 40; index++) await run(`warm-${index}`)
+  const before = memory(server, 'RssAnon')
+  for (let index = 0; index < 200; index++) await run(`p-${index}`)
+  const growth = memory(server, 'RssAnon') - before
+  assert.ok(growth < 64 * MiB, `${Math.round(growth / MiB)} MiB more after 200 MiB of output`)
   assert.is(await held('p-199'), MiB)
   assert.is(await held('p-190'), MiB)
   assert.is(await held('p-100'), 0)
-  await client.close()
-  await server.stop()
+  await stop()
 })
 
-test('forty large reads asked for at once are answered in bounded memory', async () => {
-  const server = await startServer()
-  const client = await Client.connect(server.url)
+// ---- pipelined reads ----
+
+/** Asks for a sparse file so many times before it reads an answer. Tells how much was answered, and what it cost. */
+async function readAtOnce(count: number, size: number): Promise<{ bytes: number; growth: number }> {
   const folder = mkdtempSync(join(tmpdir(), 'exec-server-large-'))
+  atEnd(() => rmSync(folder, { recursive: true }))
   const path = join(folder, 'file')
   writeFileSync(path, '')
-  truncateSync(path, 30 * MiB)
+  truncateSync(path, size)
+  const server = await startServer()
+  const client = await Client.connect(server.url)
+  const before = memory(server, 'VmHWM')
   let [answers, bytes] = [0, 0]
   client.socket.removeAllListeners('message')
-  client.socket.on('message', (data: Buffer) => {
-    answers++
-    bytes += data.length
+  const all = new Promise<void>((resolve, reject) => {
+    client.socket.on('close', (code) => reject(new Error(`closed with ${code} after ${answers} answers`)))
+    client.socket.on('message', (data: Buffer) => {
+      bytes += data.length
+      if (++answers === count) resolve()
+    })
   })
-  const peak = (): number =>
-    Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${server.child.pid}/status`, 'latin1'))?.[1]) * 1024
-  const before = peak()
-  for (let id = 0; id < 40; id++) client.send(JSON.stringify({ id, method: 'fs/readFile', params: { path } }))
-  while (answers < 40) await new Promise((resolve) => setTimeout(resolve, 50))
-  const growth = peak() - before
-  rmSync(folder, { recursive: true })
+  for (let id = 0; id < count; id++) client.send(JSON.stringify({ id, method: 'fs/readFile', params: { path } }))
+  await all
+  const growth = memory(server, 'VmHWM') - before
   await client.close()
   await server.stop()
+  return { bytes, growth }
+}
+
+test('large reads asked for at once are all answered', async () => {
+  const { bytes } = await readAtOnce(9, 3 * MiB)
+  assert.ok(bytes > 9 * 4 * MiB, `${bytes} bytes`)
+})
+
+test.full('forty large reads asked for at once are answered in bounded memory', async () => {
+  const { bytes, growth } = await readAtOnce(40, 30 * MiB)
   assert.ok(bytes > 40 * 40 * MiB)
   // Deno copies each write once more, slowly, and collects late.
   assert.ok(growth < (isDeno ? 1100 : 500) * MiB, `${Math.round(growth / MiB)} MiB at the most for 1.6 GB of answers`)

@@ -7,14 +7,17 @@ import type { AddressInfo } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
+import { endWithTest } from '../support/child.ts'
 import { Client } from '../support/client.ts'
 import { firstLine } from '../support/first-line.ts'
+import { refusalOf } from '../support/refusal.ts'
+import { atEnd } from '../support/scope.ts'
 import { eventually, isAlive, root, serverCommand, startServer } from '../support/server.ts'
-import { test } from '../support/suite.ts'
+import { skip, test } from '../support/suite.ts'
 
 function call(...args: string[]): { status: number | null; stdout: string; stderr: string } {
   const [command, commandArgs] = serverCommand(args)
-  return spawnSync(command, commandArgs, { encoding: 'utf8', timeout: 10_000 })
+  return spawnSync(command, commandArgs, { encoding: 'utf8', timeout: 30_000 })
 }
 
 test('--help and --version answer on stdout', () => {
@@ -25,62 +28,95 @@ test('--help and --version answer on stdout', () => {
   assert.match(help.stdout, /--listen URL/)
 })
 
-test('usage errors exit 2 with one line on stderr and nothing on stdout', () => {
-  for (const args of [
-    ['--bogus'],
-    ['stray'],
-    ['--listen'],
-    ['--listen', 'stdio', '--listen', 'stdio'],
-    ['--session-ttl-seconds', '0'],
-    ['--session-ttl-seconds', '1.5'],
-    ['--retained-mib', 'x'],
-  ]) {
-    const { status, stdout, stderr } = call(...args)
-    assert.is(status, 2, args.join(' '))
-    assert.is(stdout, '')
-    assert.match(stderr, /^error: [^\n]+\n$/)
+const USAGE_ERRORS = [
+  ['--bogus'],
+  ['stray'],
+  ['--listen'],
+  ['--listen', 'stdio', '--listen', 'stdio'],
+  ['--session-ttl-seconds', '0'],
+  ['--session-ttl-seconds', '1.5'],
+  ['--retained-mib', 'x'],
+]
+
+function isUsageError(args: readonly string[]): void {
+  const { status, stdout, stderr } = call(...args)
+  assert.is(status, 2, args.join(' '))
+  assert.is(stdout, '')
+  assert.match(stderr, /^error: [^\n]+\n$/)
+}
+
+test('a usage error exits 2 with one line on stderr and nothing on stdout', () => {
+  isUsageError(['--bogus'])
+  for (const args of USAGE_ERRORS) {
+    const refusal = refusalOf(args)
+    assert.is(refusal?.exitCode, 2, args.join(' '))
+    assert.match(refusal?.message ?? '', /^error: [^\n]+$/)
   }
 })
 
-test('listen values that cannot be and binds that fail exit 1 with one line on stderr', async () => {
+test.full('usage errors exit 2 with one line on stderr and nothing on stdout', () => {
+  for (const args of USAGE_ERRORS) isUsageError(args)
+})
+
+const BAD_LISTENS = [
+  'ws://localhost:0',
+  'ws://127.0.0.1',
+  'ws://127.0.0.1:65536',
+  'ws://127.0.0.1:0/',
+  'ws://127.0.0.1:1/x',
+  'wss://127.0.0.1:0',
+  'WS://127.0.0.1:0',
+  'STDIO',
+  'stdio:',
+  '',
+  '127.0.0.1:0',
+  'ws://::1:0',
+  'ws://[127.0.0.1]:0',
+  'ws://203.0.113.7:0',
+]
+
+function cannotListen(listen: string, ...more: string[]): void {
+  const { status, stdout, stderr } = call('--listen', listen, ...more)
+  assert.is(status, 1, listen)
+  assert.is(stdout, '')
+  assert.match(stderr, /^Error: [^\n]+\n$/)
+}
+
+test('a listen value that cannot be exits 1 with one line on stderr', () => {
+  cannotListen('ws://localhost:0')
+  for (const listen of BAD_LISTENS) {
+    const refusal = refusalOf(['--listen', listen])
+    assert.is(refusal?.exitCode, 1, listen)
+    assert.match(refusal?.message ?? '', /^Error: [^\n]+$/)
+  }
+})
+
+test('a bind that fails exits 1 with one line on stderr', async () => {
   const taken = createServer().listen(0, '127.0.0.1')
+  atEnd(() => taken.close())
   await once(taken, 'listening')
   const { port } = taken.address() as AddressInfo
-  const bad = [
-    'ws://localhost:0',
-    'ws://127.0.0.1',
-    'ws://127.0.0.1:65536',
-    'ws://127.0.0.1:0/',
-    'ws://127.0.0.1:1/x',
-    'wss://127.0.0.1:0',
-    'WS://127.0.0.1:0',
-    'STDIO',
-    'stdio:',
-    '',
-    '127.0.0.1:0',
-    'ws://::1:0',
-    'ws://[127.0.0.1]:0',
-    'ws://203.0.113.7:0',
-    `ws://127.0.0.1:${port}`,
-  ]
-  for (const listen of bad) {
-    const { status, stdout, stderr } = call('--listen', listen)
-    assert.is(status, 1, listen)
-    assert.is(stdout, '')
-    assert.match(stderr, /^Error: [^\n]+\n$/)
-  }
-  taken.close()
+  cannotListen(`ws://127.0.0.1:${port}`)
+  // An address that this machine does not have.
+  cannotListen('ws://203.0.113.7:0', '--allow-unauthenticated')
 })
 
-test('the URL is the first and only line, for IPv6 in brackets', async () => {
+test.full('listen values that cannot be exit 1 with one line on stderr', () => {
+  for (const listen of BAD_LISTENS) cannotListen(listen)
+})
+
+test('the URL is the first and only line', async () => {
   const server = await startServer(['exec-server', '--listen', 'ws://127.0.0.1:0'])
   assert.match(server.url, /^ws:\/\/127\.0\.0\.1:[1-9]\d+$/)
   assert.is(await server.stop(), 0)
   assert.is(server.stderr(), '')
+})
+
+test('the URL has an IPv6 address in brackets', async () => {
   const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
     addresses?.some(({ address }) => address === '::1'),
   )
-  if (!hasIpv6) return
+  if (!hasIpv6) skip('this machine has no IPv6')
   const six = await startServer(['--listen', 'ws://[::1]:0'])
   assert.match(six.url, /^ws:\/\/\[::1\]:[1-9]\d+$/)
   await (await Client.connect(six.url)).close()
@@ -92,12 +128,12 @@ test('SIGTERM and SIGINT kill every group, close the doors with a close frame, a
     const server = await startServer()
     const client = await Client.connect(server.url)
     const detached = await Client.connect(server.url)
-    const script = ['/bin/sh', '-c', 'trap "" TERM HUP; sleep 60 & echo $! $$; wait']
-    const daemon = ['/bin/sh', '-c', 'sleep 60 >/dev/null 2>&1 & echo $!']
+    const script = ['/bin/sh', '-c', 'trap "" TERM HUP; sleep 600 & echo $! $$; wait']
+    const daemon = ['/bin/sh', '-c', 'sleep 600 >/dev/null 2>&1 & echo $!']
     await client.start('pipe', script)
     await client.start('terminal', script, { tty: true })
     await client.run('daemon', daemon)
-    await client.start('jobs', ['/bin/bash', '-ic', 'sleep 60 & echo $! $$; wait'], { tty: true })
+    await client.start('jobs', ['/bin/bash', '-ic', 'sleep 600 & echo $! $$; wait'], { tty: true })
     await detached.start('detached', script)
     const pidsIn = (text: string): number[] => (text.match(/\b\d{2,}\b/g) ?? []).map(Number)
     await client.until(
@@ -115,7 +151,7 @@ test('SIGTERM and SIGINT kill every group, close the doors with a close frame, a
     await detached.drop()
     process.kill(server.child.pid as number, signal)
     assert.is(await server.stop(), 0)
-    await eventually(() => pids.every((pid) => !isAlive(pid)), 1000, 'the death of all')
+    await eventually(() => pids.every((pid) => !isAlive(pid)), 30_000, 'the death of all')
     await client.until(() => client.closeCode !== undefined)
     assert.is(client.closeCode, 1001)
     assert.is(server.stderr(), '')
@@ -123,10 +159,10 @@ test('SIGTERM and SIGINT kill every group, close the doors with a close frame, a
 })
 
 test('a closed stdin does not end a server that listens on the network', async () => {
-  const child = spawn(...serverCommand([]), { stdio: ['pipe', 'pipe', 'inherit'] })
-  const [line] = (await once(child.stdout, 'data')) as [Buffer]
+  const child = endWithTest(spawn(...serverCommand([]), { stdio: ['pipe', 'pipe', 'inherit'] }))
+  const url = await firstLine(child)
   child.stdin.end()
-  const client = await Client.connect(line.toString().trim())
+  const client = await Client.connect(url)
   await client.close()
   process.kill(child.pid as number)
   assert.equal(await once(child, 'exit'), [0, null])
@@ -135,9 +171,12 @@ test('a closed stdin does not end a server that listens on the network', async (
 test('a server whose directory is removed serves on, and hands none of its own descriptors to a command', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'removed-'))
   const [command, args] = serverCommand([])
-  const child = spawn('/bin/sh', ['-c', 'cd "$0"; exec "$@" 9</dev/null', folder, command, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  atEnd(() => rmSync(folder, { recursive: true, force: true }))
+  const child = endWithTest(
+    spawn('/bin/sh', ['-c', 'cd "$0"; exec "$@" 9</dev/null', folder, command, ...args], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }),
+  )
   const url = await firstLine(child)
   rmSync(folder, { recursive: true })
   const client = await Client.connect(url)
