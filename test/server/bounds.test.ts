@@ -58,7 +58,10 @@ test('ended processes give up their output, oldest first, when all that is retai
   assert.ok(total <= most * MiB && total > 0, `${total} bytes are retained`)
   // One may have given up a part.
   const oldest = sizes.findIndex((size) => size > 0)
-  assert.ok(sizes.slice(oldest + 1).every((size) => size === MiB), sizes.join(' '))
+  assert.ok(
+    sizes.slice(oldest + 1).every((size) => size === MiB),
+    sizes.join(' '),
+  )
   assert.is(sizes.at(-1), MiB)
   await stop()
 })

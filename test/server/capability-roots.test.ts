@@ -29,6 +29,9 @@ const test = suite('capability roots')
 const confining = (title: string, body: () => Promise<void>): void =>
   canConfine ? test(title, body) : test.skip(`${title} (no sandbox on this machine)`)
 
+const confiningInFull = (title: string, body: () => Promise<void>): void =>
+  canConfine ? test.full(title, body) : test.skip(`${title} (no sandbox on this machine)`)
+
 let server: RunningServer
 let client: Client
 let folder: string
@@ -157,9 +160,20 @@ test('more folders than are looked through are cut off, with a warning', async (
   assert.equal(found.warnings, [`there is more below ${uri('many')} than is looked through`])
 })
 
-test('a root gives 16 MiB, and an answer what a message holds', async () => {
-  const names = Array.from({ length: 20 }, (_, index) => `heavy/${index + 10}/SKILL.md`)
-  write(names, 'x'.repeat(MiB))
+test('a root gives 16 MiB', async () => {
+  write(
+    Array.from({ length: 18 }, (_, index) => `full/${index + 10}/SKILL.md`),
+    'x'.repeat(MiB),
+  )
+  const { skills, warnings } = await discover('full')
+  assert.equal([skills.length, warnings.length], [16, 2])
+})
+
+/** Some 120 MiB if a text is as long in JSON as it can be. */
+const HEAVY = Array.from({ length: 20 }, (_, index) => `heavy/${index + 10}/SKILL.md`)
+
+test.full('an answer gives what a message holds', async () => {
+  write(HEAVY, 'x'.repeat(MiB))
   const root = { id: 'h', path: uri('heavy') }
   const alone = await discover('heavy')
   assert.equal([alone.skills.length, alone.warnings.length], [16, 4])
@@ -170,7 +184,7 @@ test('a root gives 16 MiB, and an answer what a message holds', async () => {
   )
   assert.ok(roots.every(({ warnings, skills }) => warnings.length === 20 - skills.length))
   // The worst of texts, as JSON.
-  write(names, '\u0001'.repeat(MiB))
+  write(HEAVY, '\u0001'.repeat(MiB))
   assert.is((await ask([root, root]))[0]?.skills.length, 7)
 })
 
@@ -230,7 +244,8 @@ confining('a root that is denied gives nothing, and those beside it what their o
   assert.is(JSON.stringify(roots[0]).includes('contents'), false)
 })
 
-confining('what is too large for an answer is so in a sandbox as well', async () => {
+confiningInFull('what is too large for an answer is so in a sandbox as well', async () => {
+  write(HEAVY, '\u0001'.repeat(MiB))
   const sandbox = sandboxOf(special('minimal'), entry('heavy', 'read'))
   const root = { id: 'h', path: uri('heavy'), sandbox }
   const [first, second] = await ask([root, root])

@@ -1,10 +1,20 @@
 /** Children that behave badly: their output arrives as it was, and they end when they are told to. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
 import { holdingsOf, settled } from '../support/fault-proc.ts'
-import { assertSilent, isLinux, needsLinux, shownUnless, startFaultServer } from '../support/fault-server.ts'
+import {
+  assertSilent,
+  isLinux,
+  needsLinux,
+  shownInFull,
+  shownUnless,
+  startFaultServer,
+} from '../support/fault-server.ts'
 import type { FaultServer } from '../support/fault-server.ts'
-import { eventually, isAlive, sleep } from '../support/server.ts'
+import { eventually, isAlive } from '../support/server.ts'
 import { statFields } from '../../src/host/proc-stat.ts'
 import { suite } from '../support/suite.ts'
 
@@ -13,9 +23,11 @@ const shown = shownUnless(needsLinux, test)
 
 let server: FaultServer
 let client: Client
+let folder: string
 
 test.before(async () => {
   if (!isLinux) return
+  folder = mkdtempSync(join(tmpdir(), 'exec-server-children-'))
   server = await startFaultServer()
   client = await Client.connect(server.url)
   await client.run('warm', ['/bin/true'])
@@ -24,6 +36,7 @@ test.before(async () => {
 test.after(async () => {
   await client?.close()
   await server?.stop()
+  if (folder !== undefined) rmSync(folder, { recursive: true })
 })
 
 const sh = (script: string): string[] => ['/bin/sh', '-c', script]
@@ -31,6 +44,14 @@ const MODES = [
   { name: 'pipes', more: {}, newline: '\n' },
   { name: 'a terminal', more: { tty: true }, newline: '\r\n' },
 ]
+
+/** Whether an interrupt waits for a process, and whether it ignores it. */
+function interruptOf(pid: number): { pending: boolean; ignored: boolean } {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1')
+  const has = (set: string): boolean =>
+    (Number.parseInt(new RegExp(`^${set}:\\t(.*)`, 'm').exec(status)?.[1]?.slice(-8) ?? '', 16) & (1 << 1)) !== 0
+  return { pending: has('SigPnd') || has('ShdPnd'), ignored: has('SigIgn') }
+}
 
 const closedYet = (id: string): boolean => client.eventsOf(id).some(({ method }) => method === 'process/closed')
 
@@ -47,12 +68,19 @@ function assertSequence(id: string): void {
   )
 }
 
+/** Every byte, as printf reads it. */
+const OCTALS = Array.from({ length: 256 }, (_, byte) => `\\0${byte.toString(8)}`)
+
 /** For each byte: that byte, and all 256 after it. */
 const EVERY_PAIR = [
   'test -t 1 && stty raw',
-  'for byte in $(seq 0 255); do all="$all\\0$(printf %o $byte)"; done',
-  'for byte in $(seq 0 255); do printf "%b" "\\0$(printf %o $byte)$all"; done',
+  `all='${OCTALS.join('')}'`,
+  `for byte in ${OCTALS.map((byte) => `'${byte}'`).join(' ')}; do printf "%b" "$byte$all"; done`,
 ].join('; ')
+
+/** Settles when a process has none of its three streams any more. */
+const closesAll = (pid: number): Promise<void> =>
+  eventually(() => [0, 1, 2].every((fd) => !existsSync(`/proc/${pid}/fd/${fd}`)), 30_000, 'the closing of its streams')
 
 /** The first line that a process says, as a number. */
 const pidOf = (id: string): Promise<number> =>
@@ -63,12 +91,17 @@ for (const { name, more, newline } of MODES) {
     `a child that closes all its streams on ${name} lives on, can be waited for, and ends with its own code`,
     async () => {
       const id = `closer-${name}`
-      await client.start(id, sh('echo $$; exec <&- >&- 2>&-; sleep 0.7; exit 6'), more)
+      // It goes on for as long as the file is there.
+      const file = join(folder, id)
+      writeFileSync(file, '')
+      const script = 'echo $$; exec <&- >&- 2>&-; while test -e "$0"; do sleep 0.05; done; exit 6'
+      await client.start(id, [...sh(script), file], more)
       const pid = await pidOf(id)
-      await sleep(200)
-      assert.ok(isAlive(pid))
+      await closesAll(pid)
       const { exited, closed } = await client.request('process/read', { processId: id, afterSeq: 1, waitMs: 100 })
       assert.equal([exited, closed, closedYet(id)], [false, false, false])
+      assert.ok(isAlive(pid))
+      rmSync(file)
       assert.is(await client.closed(id), 6)
       assert.is(client.outputOf(id).toString(), `${pid}${newline}`)
       assertSequence(id)
@@ -80,7 +113,7 @@ for (const { name, more, newline } of MODES) {
     const before = holdingsOf(server.pid)
     await client.start(id, sh('trap "" TERM HUP INT; echo $$; exec <&- >&- 2>&-; while :; do sleep 60; done'), more)
     const pid = await pidOf(id)
-    await sleep(100)
+    await closesAll(pid)
     assert.equal(await client.request('process/terminate', { processId: id }), { running: true })
     assert.is(await client.closed(id), 137)
     assert.not(isAlive(pid))
@@ -96,10 +129,13 @@ for (const { name, more, newline } of MODES) {
       const id = `${script.slice(0, 4)}-${name}`
       await client.start(id, sh(script), more)
       const pid = await pidOf(id)
-      if (script.includes('STOP')) await eventually(() => statFields(pid)?.[0] === 'T', 5000, 'the stop')
+      const isStopped = script.includes('STOP')
+      if (isStopped) await eventually(() => statFields(pid)?.[0] === 'T', 30_000, 'the stop')
       await client.request('process/signal', { processId: id, signal: 'interrupt' })
-      await sleep(100)
-      assert.ok(isAlive(pid) || script.includes('STOP'))
+      // Sent when the request is answered. It waits for who is stopped, and is thrown away by who ignores it.
+      const { pending, ignored } = interruptOf(pid)
+      assert.equal([pending, ignored], isStopped ? [true, false] : [false, true])
+      assert.ok(isAlive(pid))
       await client.request('process/terminate', { processId: id })
       assert.is(await client.closed(id), 137)
       assert.not(isAlive(pid))
@@ -111,7 +147,7 @@ for (const { name, more, newline } of MODES) {
   shown(`every byte, and every two that can follow each other, arrive from ${name} as they are`, async () => {
     const id = `bytes-${name}`
     await client.start(id, sh(EVERY_PAIR), more)
-    assert.is(await client.closed(id, 20_000), 0)
+    assert.is(await client.closed(id, 50_000), 0)
     const each = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
     const expected = Buffer.concat(Array.from({ length: 256 }, (_, byte) => Buffer.concat([Buffer.from([byte]), each])))
     assert.ok(client.outputOf(id).equals(expected), `${client.outputOf(id).length} bytes of ${expected.length}`)
@@ -121,7 +157,13 @@ for (const { name, more, newline } of MODES) {
   shown(`characters cut in two by a pause arrive from ${name} as their bytes`, async () => {
     const id = `cut-${name}`
     const pieces = ['\\303', '\\244\\360\\237', '\\230\\200\\355\\240\\200\\377']
-    await client.start(id, sh(`${pieces.map((piece) => `printf "${piece}"`).join('; sleep 0.2; ')}; exit 2`), more)
+    // Each piece is said when the one before it has been heard.
+    const script = pieces.map((piece) => `printf "${piece}"; read x`).join('; ')
+    await client.start(id, sh(`test -t 0 && stty -echo; ${script}; exit 2`), { pipeStdin: true, ...more })
+    for (const length of [1, 4, 10]) {
+      await client.until(() => client.outputOf(id).length === length)
+      await client.request('process/write', { processId: id, chunk: Buffer.from('\n').toString('base64') })
+    }
     assert.is(await client.closed(id), 2)
     assert.is(client.outputOf(id).toString('hex'), 'c3a4f09f9880eda080ff')
     const { chunks } = await client.request('process/read', { processId: id })
@@ -130,27 +172,35 @@ for (const { name, more, newline } of MODES) {
   })
 }
 
-shown('a child that floods both its streams is heard whole on each, in order, and ends with its code', async () => {
-  await client.start('both', sh('seq 1 400000 & seq 500001 900000 >&2 & wait; exit 8'))
-  assert.is(await client.closed('both', 60_000), 8)
-  assertSequence('both')
+/** So many lines on each of them. */
+async function floodBoth(lines: number): Promise<void> {
+  const id = `both-${lines}`
+  await client.start(id, sh(`seq 1 ${lines} & seq 500001 ${500_000 + lines} >&2 & wait; exit 8`))
+  assert.is(await client.closed(id, 50_000), 8)
+  assertSequence(id)
   for (const [stream, first] of [
     ['stdout', 1],
     ['stderr', 500_001],
   ] as const) {
-    const expected = Array.from({ length: 400_000 }, (_, index) => `${first + index}\n`).join('')
-    const heard = client.outputOf('both', stream)
+    const expected = Array.from({ length: lines }, (_, index) => `${first + index}\n`).join('')
+    const heard = client.outputOf(id, stream)
     assert.ok(heard.equals(Buffer.from(expected)), `${stream} has ${heard.length} bytes of ${expected.length}`)
   }
-})
+}
+
+const FLOODED = 'a child that floods both its streams is heard whole on each, in order, and ends with its code'
+shown(FLOODED, () => floodBoth(50_000))
+shownInFull(needsLinux, test)(`${FLOODED}, at length`, () => floodBoth(400_000))
 
 shown(
   'a child that floods while it is terminated ends in order, and what was heard is the beginning of what it said',
   async () => {
-    for (let round = 0; round < 10; round++) {
+    for (let round = 0; round < 8; round++) {
       const id = `flood${round}`
       await client.start(id, sh('seq 1 100000000'), { tty: round % 2 === 0 })
-      await sleep(20 * (round % 4))
+      // At once, and in the midst of it.
+      const heard = 100_000 * (round >> 1)
+      await client.until(() => client.outputOf(id).length >= heard)
       await client.request('process/terminate', { processId: id })
       assert.is(await client.closed(id), 137)
       assertSequence(id)

@@ -35,7 +35,7 @@ const serveWeb = async (): Promise<Web> =>
 
 /** Another client, which is served all the time. */
 let bystander: Client
-const waits: number[] = []
+let served = 0
 let watching = true
 let watch: Promise<void>
 
@@ -43,7 +43,8 @@ test.before(async () => {
   if (!isLinux) return
   folder = mkdtempSync(join(tmpdir(), 'exec-server-gone-'))
   web = await serveWeb()
-  server = await startFaultServer({ args: ['--session-ttl-seconds', '3'] })
+  // More than any row takes: whoever comes back finds its session.
+  server = await startFaultServer({ args: ['--session-ttl-seconds', '60'] })
   bystander = await Client.connect(server.url)
   // What is loaded once, and stays, is there before anything is counted.
   await bystander.run('warm', ['/bin/true'])
@@ -52,9 +53,8 @@ test.before(async () => {
   await bystander.request('fs/watchMissing', { watchId: 1, missing: [join(folder, 'missing')] })
   watch = (async () => {
     while (watching) {
-      const before = performance.now()
       await bystander.request('environment/status', null)
-      waits.push(performance.now() - before)
+      served++
       await sleep(20)
     }
   })()
@@ -112,6 +112,20 @@ async function outputOf(client: Client): Promise<{ output: string; closed: boole
   }
 }
 
+/** Settles when its process is, without a look at what it has said. */
+const isClosed = (client: Client): Promise<void> =>
+  eventually(
+    async () => {
+      const { closed } = await client.request('process/read', { processId: 'p', afterSeq: 2 ** 31, waitMs: 1000 })
+      return closed as boolean
+    },
+    30_000,
+    'the end of the process',
+  )
+
+/** More than what is retained of a process. */
+const LINES = 200_000
+
 const terminated: Found = async (client) => {
   assert.equal(await client.request('process/terminate', { processId: 'p' }), { running: true })
 }
@@ -124,7 +138,7 @@ const startedWhole =
     if (answer.error !== undefined && manner === 'reset')
       return assert.match(answer.error.message, /^unknown process id/)
     assert.is(answer.error, undefined)
-    await eventually(async () => (await outputOf(client)).closed, 10_000, 'the end of the process')
+    await isClosed(client)
     const { output, exitCode } = await outputOf(client)
     assert.equal([output, exitCode], [expected, 3])
   }
@@ -219,19 +233,20 @@ const POINTS: Point[] = [
     title: `with output that it never reads${tty ? ', from a terminal' : ''}`,
     go: async (client: RawClient) => {
       const session = await client.begin()
-      await client.send(start('p', 'seq 1 400000; exit 3', { tty }))
+      await client.send(start('p', `seq 1 ${LINES}; exit 3`, { tty }))
       await client.until(/"id":2,"result"/)
       client.socket.pause()
-      await sleep(100)
+      // A round trip of another, after which there is something to be read.
+      await bystander.run(`after ${session}`, ['/bin/true'])
       return session
     },
     found: async (client: Client) => {
-      await eventually(async () => (await outputOf(client)).closed, 20_000, 'the end of the process')
+      await isClosed(client)
       const { output, exitCode } = await outputOf(client)
       const lines = output.trim().split(/\r?\n/).slice(1).map(Number)
       // The last MiB, without a gap.
-      assert.is(lines.at(-1), 400_000)
-      assert.is(lines.length, 400_000 - (lines[0] as number) + 1)
+      assert.is(lines.at(-1), LINES)
+      assert.is(lines.length, LINES - (lines[0] as number) + 1)
       assert.ok(output.length > 900_000, `${output.length} characters`)
       assert.is(exitCode, 3)
     },
@@ -274,9 +289,9 @@ const POINTS: Point[] = [
     },
     after: async (manner, round) => {
       const size = (): number => statSync(join(folder, round)).size
-      if (manner === 'end') return eventually(() => size() === 4_000_000, 10_000, 'the whole file')
-      await sleep(100)
-      assert.ok([3, 4_000_000].includes(size()), `${size()} bytes`)
+      // Of a message before a reset the kernel may throw away what was not read. The file is not left half written.
+      const sizes = manner === 'end' ? [4_000_000] : [3, 4_000_000]
+      await eventually(() => sizes.includes(size()), 30_000, 'the whole file')
     },
   },
   {
@@ -359,7 +374,7 @@ const POINTS: Point[] = [
       await eventually(() => web.asked.length > seen)
       return session
     },
-    after: () => eventually(() => web.sockets.size === 0, 5000, 'the end of the exchange'),
+    after: () => eventually(() => web.sockets.size === 0, 30_000, 'the end of the exchange'),
   },
   {
     title: 'in the body of an HTTP response that streams without end',
@@ -369,10 +384,15 @@ const POINTS: Point[] = [
       await client.send({ id: 2, method: 'http/request', params })
       await client.until(/bodyDelta/)
       client.socket.pause()
-      await sleep(50)
+      const { sockets } = web
+      await eventually(
+        () => [...sockets].every((socket) => socket.writableNeedDrain),
+        30_000,
+        'a peer that is held back',
+      )
       return session
     },
-    after: () => eventually(() => web.sockets.size === 0, 5000, 'the end of the stream'),
+    after: () => eventually(() => web.sockets.size === 0, 30_000, 'the end of the stream'),
   },
   {
     title: 'with terminate sent',
@@ -418,7 +438,7 @@ async function comeBack(sessionId: string): Promise<Client> {
       if (error !== undefined) assert.is(error.code, -32010, error.message)
       return error === undefined
     },
-    5000,
+    30_000,
     'the end of the old connection',
   )
   client.notify('initialized', {})
@@ -445,24 +465,32 @@ async function leaveAt(point: Point, index: number, manner: Manner, before: Hold
 }
 
 POINTS.forEach((point, index) =>
-  shown(`a client may be gone ${point.title}`, async () => {
+  shown(`a client may be gone ${point.title}, and another is served meanwhile`, async () => {
     const before = holdingsOf(server.pid)
-    for (const manner of MANNERS) await leaveAt(point, index, manner, before)
+    for (const manner of MANNERS) {
+      const already = served
+      await leaveAt(point, index, manner, before)
+      await eventually(() => served > already, 30_000, 'an answer to another client')
+    }
     assert.ok(isAlive(server.pid))
     assertSilent(server)
   }),
 )
 
 shown('a session whose client never learned of it ends by itself, with its process', async () => {
-  const before = holdingsOf(server.pid)
-  const mark = `${300 + (server.pid % 100)}.${server.pid}`
-  const client = await RawClient.connect(server.port)
+  const quick = await startFaultServer({ args: ['--session-ttl-seconds', '1'] })
+  await (await Client.connect(quick.url)).run('warm', ['/bin/true'])
+  const mark = `${300 + (quick.pid % 100)}.${quick.pid}`
+  const client = await RawClient.connect(quick.port)
+  const before = holdingsOf(quick.pid)
   await client.write(inOneBreath(start('p', `exec sleep ${mark}`)))
-  const sleepers = (): number => childrenOf(server.pid).filter(({ pid }) => commandOf(pid).includes(mark)).length
-  await eventually(() => sleepers() === 1, 10_000, 'the start of the process')
+  const sleepers = (): number => childrenOf(quick.pid).filter(({ pid }) => commandOf(pid).includes(mark)).length
+  await eventually(() => sleepers() === 1, 30_000, 'the start of the process')
   await client.vanish('end')
-  await eventually(() => sleepers() === 0, 10_000, 'its end')
-  await settled(server.pid, before)
+  await eventually(() => sleepers() === 0, 30_000, 'its end')
+  await settled(quick.pid, before)
+  assert.is(await quick.stop(), 0)
+  assertSilent(quick)
 })
 
 function commandOf(pid: number): string {
@@ -472,12 +500,5 @@ function commandOf(pid: number): string {
     return ''
   }
 }
-
-shown('who was there all the time was served all the time', async () => {
-  waits.sort((one, other) => one - other)
-  assert.ok(waits.length > 20, `${waits.length} answers`)
-  // One core may be all that the whole suite has: it is about standstills.
-  assert.ok((waits.at(-1) as number) < 3000, `an answer took ${waits.at(-1)} ms`)
-})
 
 test.run()

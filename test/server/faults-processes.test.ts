@@ -201,12 +201,12 @@ for (const { name: mode, more } of MODES) {
       const others = processesOf(ownUser).length
       const room = tasksOf(ownUser) + 150
       await client.start('bomb', bomb(room, script), { ...more, env: ENV })
-      await eventually(() => processesOf(ownUser).length > others + 40, 20_000, 'the spreading of the bomb')
+      await eventually(() => processesOf(ownUser).length > others + 40, 30_000, 'the spreading of the bomb')
       assert.equal(await client.request('environment/status', null), { status: 'ready' })
       await client.request('process/terminate', { processId: 'bomb' })
       await eventually(
         () => processesOf(ownUser).length <= others,
-        10_000,
+        30_000,
         `the end of all (${processesOf(ownUser).length} are left)`,
       )
       await client.closed('bomb')
@@ -220,10 +220,10 @@ shownBomb('a server that is stopped takes a fork bomb with it', async () => {
   for (const [index, { script }] of BOMBS.entries()) {
     await client.start(`bomb${index}`, bomb(room, script), { env: ENV })
   }
-  await eventually(() => processesOf(ownUser).length > 60, 20_000, 'the spreading of the bombs')
+  await eventually(() => processesOf(ownUser).length > 60, 30_000, 'the spreading of the bombs')
   assert.is(await server.stop(), 0)
   try {
-    await eventually(() => processesOf(ownUser).length === 0, 10_000, 'the end of all')
+    await eventually(() => processesOf(ownUser).length === 0, 30_000, 'the end of all')
   } finally {
     endAll()
   }

@@ -89,8 +89,11 @@ export class Client {
     return result
   }
 
-  /** Settles when `probe` gives something, which is looked for after every message. */
-  until<T>(probe: () => T | undefined | false, ms = 10_000, what = 'a message'): Promise<T> {
+  /**
+   * Settles when `probe` gives something, which is looked for after every message. The time is only for what never comes:
+   * it is a small part of it on a machine with nothing else to do.
+   */
+  until<T>(probe: () => T | undefined | false, ms = 30_000, what = 'a message'): Promise<T> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#watchers.delete(look)
@@ -131,7 +134,7 @@ export class Client {
   }
 
   /** Settles with the exit code when `closed` has come. */
-  async closed(processId: string, ms = 10_000): Promise<number> {
+  async closed(processId: string, ms = 30_000): Promise<number> {
     await this.until(
       () => this.eventsOf(processId).some(({ method }) => method === 'process/closed'),
       ms,

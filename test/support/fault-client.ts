@@ -32,7 +32,7 @@ export async function startClient(url: string, script: string, prefix: readonly 
   const kill = (): void => void child.kill('SIGKILL')
   let said = ''
   child.stdout.on('data', (bytes: Buffer) => (said += bytes.toString()))
-  await eventually(() => /^session .*\noutput .*\n/.test(said), 20_000, 'what a client program says')
+  await eventually(() => /^session .*\noutput .*\n/.test(said), 50_000, 'what a client program says')
   const [, sessionId, output] = /^session (.*)\noutput (.*)\n/.exec(said) as unknown as [string, string, string]
   return { child, pid: child.pid as number, sessionId, said: () => said, output, kill }
 }
@@ -42,7 +42,9 @@ if (process.argv[1] === import.meta.filename) {
   const client = await Client.connect(url)
   console.log(`session ${client.sessionId}`)
   await client.start('p', ['/bin/sh', '-c', script])
-  console.log(`output ${(await client.until(() => client.outputOf('p').toString() || undefined)).trim()}`)
+  console.log(
+    `output ${(await client.until(() => /\n/.test(client.outputOf('p').toString()) && client.outputOf('p').toString(), 50_000)).trim()}`,
+  )
   await client.until(() => client.closeCode !== undefined, 2 ** 31 - 1)
   console.log('closed')
 }

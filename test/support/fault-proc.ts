@@ -105,7 +105,7 @@ export const holdingsOf = (pid: number): Holdings => ({
 })
 
 /** Waits until a server holds no more than it held then; says what is too much. */
-export async function settled(pid: number, before: Holdings, ms = 10_000): Promise<void> {
+export async function settled(pid: number, before: Holdings, ms = 30_000): Promise<void> {
   const isSettled = (): boolean =>
     descriptorsOf(pid).length <= before.descriptors.length && childrenOf(pid).length <= before.children
   try {

@@ -53,7 +53,7 @@ export class RawClient {
     return this.write(Buffer.concat(messages.map((message) => frame(JSON.stringify(message)))))
   }
 
-  async until(pattern: RegExp, ms = 10_000): Promise<RegExpExecArray> {
+  async until(pattern: RegExp, ms = 30_000): Promise<RegExpExecArray> {
     const deadline = Date.now() + ms
     for (;;) {
       const found = pattern.exec(this.text)

@@ -61,6 +61,15 @@ export function shownUnless(
     void (obstacle === undefined ? test(title, body) : test.skip(`${title} [not shown here: ${obstacle}]`))
 }
 
+/** The same for a row of the full tier. */
+export function shownInFull(
+  obstacle: string | undefined,
+  test: typeof plainTest,
+): (title: string, body: () => Promise<void>) => void {
+  return (title, body) =>
+    void (obstacle === undefined ? test.full(title, body) : test.skip(`${title} [not shown here: ${obstacle}]`))
+}
+
 export const isLinux = process.platform === 'linux'
 export const isRoot = process.getuid?.() === 0
 
@@ -98,5 +107,5 @@ export function assertSilent(server: FaultServer): void {
 /** Ends a server without a word to it, and waits until it is gone. */
 export async function killHard(server: FaultServer): Promise<void> {
   process.kill(server.pid, 'SIGKILL')
-  await eventually(() => !isAlive(server.pid), 5000, 'the end of a killed server')
+  await eventually(() => !isAlive(server.pid), 30_000, 'the end of a killed server')
 }

@@ -29,8 +29,8 @@ export function ask(where: number | string, lines: readonly string[], more = '')
     }
     const timer = setTimeout(() => {
       socket.destroy()
-      reject(new Error(`no whole answer to ${lines[0]} within 10 s, but: ${text}`))
-    }, 10_000)
+      reject(new Error(`no whole answer to ${lines[0]} within 30 s, but: ${text}`))
+    }, 30_000)
     socket.on('data', (bytes: Buffer) => {
       text += bytes.toString('latin1')
       if (/^HTTP\/1\.1 101 [^]*\r\n\r\n/.test(text)) finish()
@@ -52,5 +52,5 @@ export const get = (where: number | string, path: string, headers: readonly stri
 /** Calls the server with arguments that it should not serve with. */
 export function call(args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
   const [command, commandArgs] = serverCommand(args)
-  return spawnSync(command, commandArgs, { encoding: 'utf8', timeout: 20_000 })
+  return spawnSync(command, commandArgs, { encoding: 'utf8', timeout: 50_000 })
 }

@@ -60,10 +60,10 @@ export function isAlive(pid: number): boolean {
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** Waits until `probe` holds, or fails after `ms`. */
+/** Waits until `probe` holds, or fails after `ms`, which are for what never comes and not for what takes its time. */
 export async function eventually(
   probe: () => boolean | Promise<boolean>,
-  ms = 5000,
+  ms = 30_000,
   what = 'the expected state',
 ): Promise<void> {
   const deadline = Date.now() + ms
