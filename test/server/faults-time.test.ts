@@ -16,6 +16,7 @@ import {
   isLinux,
   killHard,
   needsLinux,
+  shownInFull,
   shownUnless,
   startFaultServer,
 } from '../support/fault-server.ts'
@@ -28,7 +29,7 @@ const test = suite('faults: time')
 const shown = shownUnless(needsLinux, test)
 
 const folder = mkdtempSync(join(tmpdir(), 'exec-server-time-'))
-process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+test.after(() => rmSync(folder, { recursive: true, force: true }))
 
 const sh = (script: string): string[] => ['/bin/sh', '-c', script]
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
@@ -72,7 +73,7 @@ for (const [manner, end] of [
       const { error } = await initialize(again, client.sessionId)
       assert.is(error?.code, -32600)
       assert.match(error?.message ?? '', new RegExp(`^unknown session id ${client.sessionId}`))
-      await eventually(() => pids.every((pid) => !isAlive(pid)), 5000, 'the end of the old processes')
+      await eventually(() => pids.every((pid) => !isAlive(pid)), 30_000, 'the end of the old processes')
       // Whoever is told so begins anew, on the same connection and under the same names.
       assert.is((await initialize(again)).error, undefined)
       again.notify('initialized', {})
@@ -88,22 +89,29 @@ for (const [manner, end] of [
 
 const TTL_MS = 1000
 
-type Outcome = 'resumed' | 'ended'
+type Outcome = 'resumed' | 'ended' | 'held'
 
-/** Comes back so many milliseconds before or after the session's end. */
-async function comeBackAt(server: FaultServer, offsetMs: number): Promise<Outcome> {
+/** How long a session must be seen to be held that was resumed in its last moment: its timer would be due by then. */
+const HELD_MS = 50
+
+/** Comes back when `wait` settles, which is given the processes. */
+async function comeBackAfter(server: FaultServer, wait: (pids: number[]) => Promise<void>): Promise<Outcome> {
   const client = await Client.connect(server.url)
   const pids = await startTwo(client)
   // Connected in good time, so that only one message has still to be sent.
   const heir = await Client.open(server.url)
   await client.drop()
-  await sleep(TTL_MS + offsetMs)
+  await wait(pids)
   const { result, error } = await initialize(heir, client.sessionId)
+  if (error?.code === -32010) {
+    // The server has not seen the other go.
+    await heir.drop()
+    return 'held'
+  }
   if (error !== undefined) {
-    // Still held is what a server that is behind says of a client that has just gone.
     assert.is(error.code, -32600, error.message)
     assert.is(error.message, `unknown session id ${client.sessionId}`)
-    await eventually(() => pids.every((pid) => !isAlive(pid)), 5000, 'the end of the processes')
+    await eventually(() => pids.every((pid) => !isAlive(pid)), 30_000, 'the end of the processes')
     assert.is((await initialize(heir, client.sessionId)).error?.code, -32600, 'it is gone for good')
     await heir.drop()
     return 'ended'
@@ -122,7 +130,7 @@ async function comeBackAt(server: FaultServer, offsetMs: number): Promise<Outcom
     await heir.until(() => heir.outputOf(id).toString().trim() === 'more')
   }
   // It is there as long as it is held, however close it was.
-  await sleep(50)
+  await sleep(HELD_MS)
   for (const id of ['pipe', 'tty']) {
     assert.equal(await heir.request('process/terminate', { processId: id }), { running: true })
     assert.is(await heir.closed(id), 137)
@@ -131,19 +139,38 @@ async function comeBackAt(server: FaultServer, offsetMs: number): Promise<Outcom
   return 'resumed'
 }
 
-shown('at the very end of its time a session is there whole, or is gone whole', async () => {
+shown('a session is there whole until the end of its time, and is gone whole after it', async () => {
+  const [long, short] = await Promise.all(
+    [600, 1].map((seconds) => startFaultServer({ args: ['--session-ttl-seconds', String(seconds)] })),
+  )
+  for (const [server, expected, wait] of [
+    [long, 'resumed', async () => {}],
+    [short, 'ended', (pids) => eventually(() => !pids.some(isAlive), 30_000, 'the end of the processes')],
+  ] as [FaultServer, Outcome, (pids: number[]) => Promise<void>][]) {
+    let outcome: Outcome = 'held'
+    while (outcome === 'held') outcome = await comeBackAfter(server, wait)
+    assert.is(outcome, expected)
+    assert.is(await server.stop(), 0)
+    assertSilent(server)
+  }
+})
+
+// In the full tier: it takes many tries to meet that moment.
+shownInFull(needsLinux, test)('at the very end of its time a session is there whole, or is gone whole', async () => {
   const server = await startFaultServer({ args: ['--session-ttl-seconds', String(TTL_MS / 1000)] })
   const warm = await Client.connect(server.url)
   await warm.run('a', ['/bin/true'], { tty: true })
   const before = holdingsOf(server.pid)
-  const outcomes = { resumed: 0, ended: 0 }
+  const outcomes = { resumed: 0, ended: 0, held: 0 }
   // Both must be seen. A machine that is busy needs another try for that.
-  for (let round = 0; round < 8 && (round < 2 || Object.values(outcomes).includes(0)); round++) {
+  for (let round = 0; round < 8 && (round < 2 || outcomes.resumed === 0 || outcomes.ended === 0); round++) {
     const spread = Array.from({ length: 20 }, (_, index) => (index - 12) * (1 + 3 * round))
-    for (const outcome of await Promise.all(spread.map((offset) => comeBackAt(server, offset)))) outcomes[outcome]++
+    const comeBack = (offset: number): Promise<Outcome> => comeBackAfter(server, () => sleep(TTL_MS + offset))
+    for (const outcome of await Promise.all(spread.map(comeBack))) outcomes[outcome]++
   }
   console.log(`\n  ${outcomes.resumed} resumed, ${outcomes.ended} ended`)
-  assert.not(Object.values(outcomes).includes(0), JSON.stringify(outcomes))
+  assert.ok(outcomes.resumed > 0 && outcomes.ended > 0, JSON.stringify(outcomes))
+  assert.is(outcomes.held, 0)
   await settled(server.pid, before)
   await warm.close()
   assert.is(await server.stop(), 0)
@@ -164,6 +191,7 @@ function whyNoShim(): string | undefined {
 }
 
 const DAY = 86_400
+const WAIT_MS = 1000
 
 shownUnless(whyNoShim(), test)(
   'a clock that is set forward or back ends no session and no wait, and keeps none from ending',
@@ -179,7 +207,7 @@ shownUnless(whyNoShim(), test)(
     }
     const silent = await Web.start(() => {})
     const env = { ...process.env, LD_PRELOAD: shim, FAULT_CLOCK: file }
-    const server = await startFaultServer({ args: ['--session-ttl-seconds', '3'], env })
+    const server = await startFaultServer({ args: ['--session-ttl-seconds', '4'], env })
     const health = server.url.replace('ws:', 'http:') + '/readyz'
     /** How far the server's clock is from ours, in days. */
     const days = async (): Promise<number> => {
@@ -201,8 +229,8 @@ shownUnless(whyNoShim(), test)(
       const pids = await startTwo(left)
       await left.drop()
       const since = performance.now()
-      const read = client.ask('process/read', { processId: 'p', waitMs: 1500 }).then(() => performance.now() - since)
-      const request = { method: 'GET', url: silent.url(), requestId: `r${after}`, timeoutMs: 1500 }
+      const read = client.ask('process/read', { processId: 'p', waitMs: WAIT_MS }).then(() => performance.now() - since)
+      const request = { method: 'GET', url: silent.url(), requestId: `r${after}`, timeoutMs: WAIT_MS }
       const asked = client.ask('http/request', request).then(({ error }) => {
         assert.is(error?.code, -32603)
         return performance.now() - since
@@ -210,11 +238,12 @@ shownUnless(whyNoShim(), test)(
       jump(after * DAY)
       const heir = await Client.connect(server.url, left.sessionId)
       for (const pid of pids) assert.ok(isAlive(pid))
-      for (const ms of [await read, await asked]) assert.ok(ms > 1400 && ms < 10_000, `${ms} ms`)
+      // And not for as long as the clock was set back.
+      for (const ms of [await read, await asked]) assert.ok(ms > WAIT_MS - 1, `${ms} ms`)
       // The date that it tells is renewed once in a second.
-      await eventually(async () => (await days()) === after, 5000, 'the new date')
+      await eventually(async () => (await days()) === after, 30_000, 'the new date')
       // A session's time runs as it did before, and not from the day that is now far ahead.
-      await eventually(() => lostPids.every((pid) => !isAlive(pid)), 10_000, 'the end of a session that was left')
+      await eventually(() => lostPids.every((pid) => !isAlive(pid)), 30_000, 'the end of a session that was left')
       for (const pid of pids) assert.ok(isAlive(pid))
       assert.equal(await client.request('environment/status', null), { status: 'ready' })
       for (const id of ['pipe', 'tty']) await heir.request('process/terminate', { processId: id })
@@ -227,21 +256,27 @@ shownUnless(whyNoShim(), test)(
   },
 )
 
+/** Two of them are what a client may take to answer on a machine that does other things besides. */
+const PING_MS = 400
+
 shown(
   'a server that was stopped for many pings and goes on cuts nobody off, and has all output of that time',
   async () => {
-    const door = await follow(doorCommand({ pingIntervalMs: 150 }))
+    const door = await follow(doorCommand({ pingIntervalMs: PING_MS }))
     const client = await Client.connect(door.url)
-    await client.start('p', sh('for i in $(seq 1 15); do echo $i; sleep 0.1; done; exit 3'))
+    await client.start('p', sh('for i in $(seq 1 20); do echo $i; sleep 0.1; done; exit 3'))
     const read = client.ask('process/read', { processId: 'p', afterSeq: 1000, waitMs: 1000 })
     await client.until(() => client.outputOf('p').toString().includes('2\n'))
     process.kill(door.pid, 'SIGSTOP')
-    await sleep(1000)
+    // While it is stopped nothing happens that could be waited for.
+    await sleep(4 * PING_MS)
     process.kill(door.pid, 'SIGCONT')
     assert.is(await client.closed('p'), 3)
-    assert.is(client.outputOf('p').toString(), Array.from({ length: 15 }, (_, index) => `${index + 1}\n`).join(''))
+    assert.is(client.outputOf('p').toString(), Array.from({ length: 20 }, (_, index) => `${index + 1}\n`).join(''))
     assert.equal((await read).result.chunks, [])
-    await sleep(600)
+    let pings = 0
+    client.socket.on('ping', () => pings++)
+    await eventually(() => pings > 2 || client.closeCode !== undefined, 30_000, 'pings')
     assert.is(client.closeCode, undefined)
     assert.equal(await client.request('environment/status', null), { status: 'ready' })
     await client.close()
