@@ -1,7 +1,7 @@
 /** http/request under --http-policy, with real web servers on this machine. */
 import { spawnSync } from 'node:child_process'
 import * as assert from 'uvu/assert'
-import { Client } from '../support/client.ts'
+import type { Client } from '../support/client.ts'
 import { ask, textOf, withServer } from '../support/http.ts'
 import { serverCommand } from '../support/server.ts'
 import { suite } from '../support/suite.ts'
