@@ -1,23 +1,14 @@
 /** What is bounded in memory, on a real server with a small bound. */
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
-import { atEnd } from '../support/scope.ts'
-import { isDeno, startServer } from '../support/server.ts'
-import type { RunningServer } from '../support/server.ts'
+import { memory, readAtOnce } from '../support/large-reads.ts'
+import { startServer } from '../support/server.ts'
 import { suite } from '../support/suite.ts'
 
 const MiB = 1024 * 1024
 
-// The long forms move gigabytes, which takes minutes on a loaded machine.
+// The long form takes minutes on a loaded machine.
 const test = suite('bounds', { limitMs: 240_000 })
-
-/** A figure of /proc/PID/status, in bytes. */
-const memory = ({ child }: RunningServer, name: 'RssAnon' | 'VmHWM'): number =>
-  Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${child.pid}/status`, 'latin1'))?.[1]) *
-  1024
 
 // ---- ended processes ----
 
@@ -81,43 +72,9 @@ test.full('many short commands within the retention time do not fill memory', as
 
 // ---- pipelined reads ----
 
-/** Asks for a sparse file so many times before it reads an answer. Tells how much was answered, and what it cost. */
-async function readAtOnce(count: number, size: number): Promise<{ bytes: number; growth: number }> {
-  const folder = mkdtempSync(join(tmpdir(), 'exec-server-large-'))
-  atEnd(() => rmSync(folder, { recursive: true }))
-  const path = join(folder, 'file')
-  writeFileSync(path, '')
-  truncateSync(path, size)
-  const server = await startServer()
-  const client = await Client.connect(server.url)
-  const before = memory(server, 'VmHWM')
-  let [answers, bytes] = [0, 0]
-  client.socket.removeAllListeners('message')
-  const all = new Promise<void>((resolve, reject) => {
-    client.socket.on('close', (code) => reject(new Error(`closed with ${code} after ${answers} answers`)))
-    client.socket.on('message', (data: Buffer) => {
-      bytes += data.length
-      if (++answers === count) resolve()
-    })
-  })
-  for (let id = 0; id < count; id++) client.send(JSON.stringify({ id, method: 'fs/readFile', params: { path } }))
-  await all
-  const growth = memory(server, 'VmHWM') - before
-  await client.close()
-  await server.stop()
-  return { bytes, growth }
-}
-
 test('large reads asked for at once are all answered', async () => {
   const { bytes } = await readAtOnce(9, 3 * MiB)
   assert.ok(bytes > 9 * 4 * MiB, `${bytes} bytes`)
-})
-
-test.full('forty large reads asked for at once are answered in bounded memory', async () => {
-  const { bytes, growth } = await readAtOnce(40, 30 * MiB)
-  assert.ok(bytes > 40 * 40 * MiB)
-  // Deno copies each write once more, slowly, and collects late.
-  assert.ok(growth < (isDeno ? 1100 : 500) * MiB, `${Math.round(growth / MiB)} MiB at the most for 1.6 GB of answers`)
 })
 
 test.run()

@@ -39,62 +39,65 @@ const NEWLINE = Buffer.from('\n').toString('base64')
 const pidIn = (client: Client, processId: string): Promise<number> =>
   client.until(() => Number(/\d+/.exec(client.outputOf(processId).toString())?.[0]) || undefined)
 
-test('running work comes to its own end, with all of its output and its exit code, while new work is refused', async () => {
-  for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-    const server = await startServer(DRAIN_LONG)
-    const client = await Client.connect(server.url)
-    const lost = await Client.connect(server.url)
-    assert.equal(await health(server, '/readyz'), { status: 200, text: '' })
-    // Each goes on when it is told to, which is when the server is draining.
-    const counts = script('i=0; while read x; do echo line $i; i=$((i+1)); done; head -c 3000000 /dev/zero; exit 7')
-    await client.start('pipe', counts, { pipeStdin: true })
-    await client.start('terminal', script('stty -echo; read x; echo from the terminal'), { tty: true })
-    await lost.start('lost', script('read x; echo lost and found; exit 4'), { pipeStdin: true })
-    await lost.drop()
-    const exit = end(server)
-    signal(server, name)
-    await drains(server)
-    assert.equal(await health(server, '/readyz'), { status: 503, text: 'draining' })
-    assert.is((await health(server, '/healthz')).status, 200)
+async function drainsAt(name: NodeJS.Signals): Promise<void> {
+  const server = await startServer(DRAIN_LONG)
+  const client = await Client.connect(server.url)
+  const lost = await Client.connect(server.url)
+  assert.equal(await health(server, '/readyz'), { status: 200, text: '' })
+  // Each goes on when it is told to, which is when the server is draining.
+  const counts = script('i=0; while read x; do echo line $i; i=$((i+1)); done; head -c 3000000 /dev/zero; exit 7')
+  await client.start('pipe', counts, { pipeStdin: true })
+  await client.start('terminal', script('stty -echo; read x; echo from the terminal'), { tty: true })
+  await lost.start('lost', script('read x; echo lost and found; exit 4'), { pipeStdin: true })
+  await lost.drop()
+  const exit = end(server)
+  signal(server, name)
+  await drains(server)
+  assert.equal(await health(server, '/readyz'), { status: 503, text: 'draining' })
+  assert.is((await health(server, '/healthz')).status, 200)
 
-    const late = await Client.open(server.url)
-    const hello = { clientName: 'late', resumeSessionId: null }
-    for (const { error } of [
-      await late.ask('initialize', hello),
-      await client.ask('process/start', { processId: 'new', argv: ['/bin/true'], cwd: '/', env: {}, tty: false }),
-      await client.ask('fs/readFile', { path: '/etc/passwd' }),
-      await client.ask('http/request', { method: 'GET', url: 'http://127.0.0.1:9/', requestId: 'h' }),
-    ]) {
-      assert.is(error?.code, OVERLOADED)
-      assert.match(error?.message as string, /^the server is draining: /)
-    }
-    // Whoever had lost the connection may come back to what runs.
-    const heir = await Client.connect(server.url, lost.sessionId)
-    await heir.request('process/write', { processId: 'lost', chunk: NEWLINE })
-    assert.is(await heir.closed('lost'), 4)
-    assert.is(heir.outputOf('lost').toString(), 'lost and found\n')
-    for (let index = 0; index < 20; index++) {
-      await client.request('process/write', { processId: 'pipe', chunk: NEWLINE })
-      await client.until(() => client.outputOf('pipe').includes(`line ${index}\n`))
-    }
-    await client.request('process/write', { processId: 'terminal', chunk: NEWLINE })
-    await client.request('process/closeStdin', { processId: 'pipe' })
-    assert.is(await client.closed('pipe'), 7)
-    await client.closed('terminal')
-    const lines = Array.from({ length: 20 }, (_, index) => `line ${index}\n`).join('')
-    const output = client.outputOf('pipe')
-    assert.is(output.length, lines.length + 3_000_000)
-    assert.is(output.subarray(0, lines.length).toString(), lines)
-    assert.is(client.outputOf('terminal').toString(), 'from the terminal\r\n')
-    assert.is(await exit, 0)
-    await client.until(() => client.closeCode === 1001)
-    assert.is(server.stderr(), '')
-    await Client.open(server.url).then(
-      () => assert.unreachable('somebody still listens'),
-      () => {},
-    )
+  const late = await Client.open(server.url)
+  const hello = { clientName: 'late', resumeSessionId: null }
+  for (const { error } of [
+    await late.ask('initialize', hello),
+    await client.ask('process/start', { processId: 'new', argv: ['/bin/true'], cwd: '/', env: {}, tty: false }),
+    await client.ask('fs/readFile', { path: '/etc/passwd' }),
+    await client.ask('http/request', { method: 'GET', url: 'http://127.0.0.1:9/', requestId: 'h' }),
+  ]) {
+    assert.is(error?.code, OVERLOADED)
+    assert.match(error?.message as string, /^the server is draining: /)
   }
-})
+  // Whoever had lost the connection may come back to what runs.
+  const heir = await Client.connect(server.url, lost.sessionId)
+  await heir.request('process/write', { processId: 'lost', chunk: NEWLINE })
+  assert.is(await heir.closed('lost'), 4)
+  assert.is(heir.outputOf('lost').toString(), 'lost and found\n')
+  for (let index = 0; index < 20; index++) {
+    await client.request('process/write', { processId: 'pipe', chunk: NEWLINE })
+    await client.until(() => client.outputOf('pipe').includes(`line ${index}\n`))
+  }
+  await client.request('process/write', { processId: 'terminal', chunk: NEWLINE })
+  await client.request('process/closeStdin', { processId: 'pipe' })
+  assert.is(await client.closed('pipe'), 7)
+  await client.closed('terminal')
+  const lines = Array.from({ length: 20 }, (_, index) => `line ${index}\n`).join('')
+  const output = client.outputOf('pipe')
+  assert.is(output.length, lines.length + 3_000_000)
+  assert.is(output.subarray(0, lines.length).toString(), lines)
+  assert.is(client.outputOf('terminal').toString(), 'from the terminal\r\n')
+  assert.is(await exit, 0)
+  await client.until(() => client.closeCode === 1001)
+  assert.is(server.stderr(), '')
+  await Client.open(server.url).then(
+    () => assert.unreachable('somebody still listens'),
+    () => {},
+  )
+}
+
+const DRAINING =
+  'running work comes to its own end, with all of its output and its exit code, while new work is refused'
+test(DRAINING, () => drainsAt('SIGTERM'))
+for (const name of ['SIGINT', 'SIGHUP'] as const) test.full(`${DRAINING}: ${name}`, () => drainsAt(name))
 
 test('a client that only polls process/read gets the last of it', async () => {
   const server = await startServer(DRAIN_LONG)
@@ -145,25 +148,28 @@ test('what has not ended when the time is up is killed, and not before', async (
   assert.is(client.closeCode, 1001)
 })
 
-test('a second signal does not wait', async () => {
-  for (const [first, second] of [
-    ['SIGTERM', 'SIGTERM'],
-    ['SIGINT', 'SIGTERM'],
-    ['SIGHUP', 'SIGINT'],
-  ] as const) {
-    const server = await startServer(DRAIN_LONG)
-    const client = await Client.connect(server.url)
-    await client.start('p', script('echo $$; exec sleep 600'))
-    const pid = await pidIn(client, 'p')
-    signal(server, first)
-    await drains(server)
-    assert.ok(isAlive(pid))
-    const exit = end(server)
-    signal(server, second)
-    assert.is(await exit, 0)
-    await eventually(() => !isAlive(pid), 30_000, 'its death')
-  }
-})
+async function isEndedBy(first: NodeJS.Signals, second: NodeJS.Signals): Promise<void> {
+  const server = await startServer(DRAIN_LONG)
+  const client = await Client.connect(server.url)
+  await client.start('p', script('echo $$; exec sleep 600'))
+  const pid = await pidIn(client, 'p')
+  signal(server, first)
+  await drains(server)
+  assert.ok(isAlive(pid))
+  const exit = end(server)
+  signal(server, second)
+  assert.is(await exit, 0)
+  await eventually(() => !isAlive(pid), 30_000, 'its death')
+}
+
+test('a second signal does not wait', () => isEndedBy('SIGTERM', 'SIGINT'))
+for (const [first, second] of [
+  ['SIGTERM', 'SIGTERM'],
+  ['SIGINT', 'SIGTERM'],
+  ['SIGHUP', 'SIGINT'],
+] as const) {
+  test.full(`a second signal does not wait: ${first}, ${second}`, () => isEndedBy(first, second))
+}
 
 test('where nothing runs the end comes at once, whoever is connected and whatever was asked before', async () => {
   const server = await startServer(DRAIN_LONG)
