@@ -1,15 +1,18 @@
 /**
  * Makes dist/client: the client library as a package has it, bundled for Node and Deno and for browsers, with its types.
+ * `--output DIR` puts it elsewhere: what DIR holds is deleted. `--no-types` leaves the types out, which take the longest.
  */
 import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
 import type { BuildOptions } from 'esbuild'
 
 const root = join(import.meta.dirname, '..')
 const client = join(root, 'src', 'client')
-const output = join(root, 'dist', 'client')
+const { values: given } = parseArgs({ options: { output: { type: 'string' }, 'no-types': { type: 'boolean' } } })
+const output = resolve(given.output ?? join(root, 'dist', 'client'))
 
 rmSync(output, { recursive: true, force: true })
 
@@ -33,19 +36,23 @@ await build({
 // A page can load it as it is.
 await build({ ...common, entryPoints: { browser: join(client, 'browser.ts') }, platform: 'browser' })
 
-const types = ['index.ts', 'browser.ts', join('mcp', 'index.ts')].map((file) => join(client, file))
-const options = [
-  '--ignoreConfig',
-  '--declaration',
-  '--emitDeclarationOnly',
-  '--rootDir',
-  join(root, 'src'),
-  '--outDir',
-  join(output, 'types'),
-]
-const language = ['--target', 'esnext', '--module', 'nodenext', '--lib', 'esnext,dom', '--types', 'node']
-const rules = ['--strict', '--exactOptionalPropertyTypes', '--skipLibCheck', '--rewriteRelativeImportExtensions']
-execFileSync(join(root, 'node_modules', '.bin', 'tsc'), [...options, ...language, ...rules, ...types], {
-  stdio: 'inherit',
-})
+if (given['no-types'] !== true) emitTypes()
 console.log(output)
+
+function emitTypes(): void {
+  const types = ['index.ts', 'browser.ts', join('mcp', 'index.ts')].map((file) => join(client, file))
+  const options = [
+    '--ignoreConfig',
+    '--declaration',
+    '--emitDeclarationOnly',
+    '--rootDir',
+    join(root, 'src'),
+    '--outDir',
+    join(output, 'types'),
+  ]
+  const language = ['--target', 'esnext', '--module', 'nodenext', '--lib', 'esnext,dom', '--types', 'node']
+  const rules = ['--strict', '--exactOptionalPropertyTypes', '--skipLibCheck', '--rewriteRelativeImportExtensions']
+  execFileSync(join(root, 'node_modules', '.bin', 'tsc'), [...options, ...language, ...rules, ...types], {
+    stdio: 'inherit',
+  })
+}

@@ -2,13 +2,23 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { WebSocket, WebSocketServer } from 'ws'
-import type { RawData } from 'ws'
 import { atEnd } from '../../support/scope.ts'
+import { createPassages } from './passages.ts'
 
 /** Bytes that may wait for one side before the other is not read: the relay hides nobody's slowness. */
 const QUEUE = 256 * 1024
 
-export async function startPlainRelay(serverUrl: string): Promise<{ url: string; close(): void }> {
+export type PlainRelay = {
+  url: string
+  /** Whether a client is so far behind that the server is not read for it. */
+  readonly isHeld: boolean
+  /** Settles when the server has said this, from now on, and it has been passed on. */
+  passed(text: string): Promise<void>
+  close(): void
+}
+
+export async function startPlainRelay(serverUrl: string): Promise<PlainRelay> {
+  const passages = createPassages()
   const relay = new WebSocketServer({ host: '127.0.0.1', port: 0 })
   const sockets = new Set<WebSocket>()
   relay.on('connection', (client) => {
@@ -25,7 +35,9 @@ export async function startPlainRelay(serverUrl: string): Promise<{ url: string;
       })
       from.on('message', (data) => {
         if (to.bufferedAmount > QUEUE) from.pause()
-        to.send(from === server ? silenced(data) : data.toString(), () => from.resume())
+        const text = data.toString()
+        to.send(from === server ? silenced(text) : text, () => from.resume())
+        if (from === server) passages.see(text)
       })
     }
     client.pause()
@@ -39,11 +51,14 @@ export async function startPlainRelay(serverUrl: string): Promise<{ url: string;
   relay.once('close', atEnd(close))
   return {
     url: `ws://127.0.0.1:${(relay.address() as AddressInfo).port}`,
+    get isHeld() {
+      return [...relay.clients].some(({ bufferedAmount }) => bufferedAmount > QUEUE)
+    },
+    passed: passages.passed,
     close,
   }
 }
 
-function silenced(data: RawData): string {
-  const text = data.toString()
+function silenced(text: string): string {
   return text.length < 10_000 ? text.replace(/,"extensions":\[[^\]]*\]/, '') : text
 }
