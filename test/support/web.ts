@@ -101,16 +101,24 @@ export class Web {
 
   #receive(socket: Socket): void {
     let held = Buffer.alloc(0)
+    /** What has come after it, to be joined once the request can be whole. */
+    let pieces: Buffer[] = []
+    let missing = 0
     socket.on('error', () => {})
     const read = (bytes: Buffer): void => {
-      held = Buffer.concat([held, bytes])
+      pieces.push(bytes)
+      missing -= bytes.length
+      if (missing > 0) return
+      held = Buffer.concat([held, ...pieces])
+      pieces = []
       for (;;) {
         const end = held.indexOf('\r\n\r\n')
         if (end < 0) return
         const [first, ...rest] = held.subarray(0, end).toString('latin1').split('\r\n') as [string, ...string[]]
         const lines = rest.map(splitLine)
         const length = Number(lines.find(([name]) => name.toLowerCase() === 'content-length')?.[1] ?? 0)
-        if (held.length < end + 4 + length) return
+        missing = end + 4 + length - held.length
+        if (missing > 0) return
         const [method, target] = first.split(' ') as [string, string]
         const asked = { method, target, lines, body: held.subarray(end + 4, end + 4 + length), socket }
         held = held.subarray(end + 4 + length)
