@@ -10,8 +10,8 @@ const QUEUE = 256 * 1024
 
 export type PlainRelay = {
   url: string
-  /** Whether a client is so far behind that the server is not read for it. */
-  readonly isHeld: boolean
+  /** Bytes of the server that were passed on so far. */
+  readonly said: number
   /** Settles when the server has said this, from now on, and it has been passed on. */
   passed(text: string): Promise<void>
   close(): void
@@ -21,6 +21,7 @@ export async function startPlainRelay(serverUrl: string): Promise<PlainRelay> {
   const passages = createPassages()
   const relay = new WebSocketServer({ host: '127.0.0.1', port: 0 })
   const sockets = new Set<WebSocket>()
+  let said = 0
   relay.on('connection', (client) => {
     const server = new WebSocket(serverUrl, { perMessageDeflate: false })
     for (const [from, to] of [
@@ -37,7 +38,9 @@ export async function startPlainRelay(serverUrl: string): Promise<PlainRelay> {
         if (to.bufferedAmount > QUEUE) from.pause()
         const text = data.toString()
         to.send(from === server ? silenced(text) : text, () => from.resume())
-        if (from === server) passages.see(text)
+        if (from === client) return
+        said += text.length
+        passages.see(text)
       })
     }
     client.pause()
@@ -51,8 +54,8 @@ export async function startPlainRelay(serverUrl: string): Promise<PlainRelay> {
   relay.once('close', atEnd(close))
   return {
     url: `ws://127.0.0.1:${(relay.address() as AddressInfo).port}`,
-    get isHeld() {
-      return [...relay.clients].some(({ bufferedAmount }) => bufferedAmount > QUEUE)
+    get said() {
+      return said
     },
     passed: passages.passed,
     close,
