@@ -32,13 +32,18 @@ export type Screen = {
   paste(text: string): void
   resize(columns: number, rows: number): void
   text(): string
-  /** Waits for the screen to show something, and to stay as it is for a moment; gives its text. */
+  /** Waits for the screen to show something; gives its text. What a program draws may be half of it. */
   until(shows: RegExp, ms?: number): Promise<string>
+  /** The same, and waits for it to stay as it is for a moment: for what is compared while its program goes on. */
+  untilSteady(shows: RegExp, ms?: number): Promise<string>
   end(): void
 }
 
-/** Long enough for a program to finish its screen, and for a loaded machine. */
-const STEADY_MS = 150
+/** Looks in a row that must show the same: each runs a program, so that they are the further apart the busier the machine is. */
+const STEADY_LOOKS = 5
+const BETWEEN_LOOKS_MS = 20
+/** For a busy machine. */
+const LIMIT_MS = 40_000
 
 /** Tells of the end, and whether the terminal is as it was. It outlives the keys that are for the command. */
 const WRAPPER = `trap : INT QUIT; before=$(stty -g); "$@"; code=$?; after=$(stty -g)
@@ -72,6 +77,18 @@ export function openScreen(command: readonly string[], env: Readonly<Record<stri
     ...command,
   )
   const text = (): string => tmux('capture-pane', '-p', '-e', '-t', name)
+  const look = async (shows: RegExp, times: number, ms: number): Promise<string> => {
+    const deadline = Date.now() + ms
+    let [last, same] = ['', 0]
+    for (;;) {
+      const now = text()
+      same = now === last ? same + 1 : 1
+      last = now
+      if (same >= times && shows.test(now)) return now
+      if (Date.now() > deadline) throw new Error(`the screen did not show ${shows} within ${ms} ms, but:\n${now}`)
+      await sleep(BETWEEN_LOOKS_MS)
+    }
+  }
   return {
     keys: (...names) => void tmux('send-keys', '-t', name, ...names),
     type: (typed) => void tmux('send-keys', '-t', name, '-l', typed),
@@ -84,18 +101,8 @@ export function openScreen(command: readonly string[], env: Readonly<Record<stri
     },
     resize: (columns, rows) => void tmux('resize-window', '-t', name, '-x', String(columns), '-y', String(rows)),
     text,
-    async until(shows, ms = 20_000) {
-      const deadline = Date.now() + ms
-      let last = ''
-      let since = Date.now()
-      for (;;) {
-        const now = text()
-        if (now !== last) [last, since] = [now, Date.now()]
-        if (shows.test(now) && Date.now() - since >= STEADY_MS) return now
-        if (Date.now() > deadline) throw new Error(`the screen did not show ${shows} within ${ms} ms, but:\n${now}`)
-        await sleep(30)
-      }
-    },
+    until: (shows, ms = LIMIT_MS) => look(shows, 1, ms),
+    untilSteady: (shows, ms = LIMIT_MS) => look(shows, STEADY_LOOKS, ms),
     end: () => void spawnSync('tmux', ['-S', socket, 'kill-session', '-t', name], { stdio: 'ignore' }),
   }
 }
