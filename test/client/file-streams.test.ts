@@ -5,10 +5,12 @@ import * as assert from 'uvu/assert'
 import { connect } from '../../src/client/connect.ts'
 import { DisconnectedError, ErrorCode, ProtocolError, RpcError, UnsupportedError } from '../../src/client/errors.ts'
 import { scrape } from '../support/prometheus.ts'
-import { eventually, sleep } from '../support/server.ts'
+import { eventually } from '../support/server.ts'
 import { test } from '../support/suite.ts'
 import { startLyingServer } from './support/lying-server.ts'
 import { startProxy } from './support/proxy.ts'
+import { sharing } from './support/shared-server.ts'
+import { roundTrip } from './support/still.ts'
 import { oursOnly, subjects } from './support/subject.ts'
 import { failure, isSame, pattern, withClient } from './support/with-client.ts'
 
@@ -20,34 +22,44 @@ async function gathered(stream: ReadableStream<Uint8Array>): Promise<Uint8Array>
 
 const openFiles = async (url: string): Promise<number> => (await scrape(url))('exec_server_open_file_handles')
 const noOpenFiles = (url: string): Promise<void> =>
-  eventually(async () => (await openFiles(url)) === 0, 5000, 'a server without open files')
+  eventually(async () => (await openFiles(url)) === 0, 30_000, 'a server without open files')
 const asked = async (url: string, method: string): Promise<number> =>
   (await scrape(url))('exec_server_requests_total', `method="${method}"`)
 const blocksRead = (url: string): Promise<number> => asked(url, 'fs/readBlock')
 
-for (const subject of subjects) {
+for (const subject of subjects.map((each) => sharing(test, each))) {
   const { name, faults } = subject
   const hasBlocks = !faults.has('noBlocks')
 
-  test(`${name}: a stream gives what is in the file, whatever its length, and from any offset on`, () =>
-    withClient(subject, async ({ client: { fs }, folder }) => {
-      const path = join(folder, 'f')
-      for (const length of [0, 1, MiB - 1, MiB, MiB + 1, 7 * MiB, 7 * MiB + 3]) {
-        const bytes = pattern(length)
-        writeFileSync(path, bytes)
-        assert.ok(isSame(await gathered(fs.readStream(path)), bytes), `${length} bytes`)
-        const offset = Math.floor(length / 3)
-        assert.ok(
-          isSame(await gathered(fs.readStream(path, { offset })), bytes.subarray(offset)),
-          `${length} bytes from ${offset} on`,
+  const ofLengths =
+    (...lengths: number[]) =>
+    (): Promise<void> =>
+      withClient(subject, async ({ client: { fs }, folder }) => {
+        const path = join(folder, 'f')
+        for (const length of lengths) {
+          const bytes = pattern(length)
+          writeFileSync(path, bytes)
+          assert.ok(isSame(await gathered(fs.readStream(path)), bytes), `${length} bytes`)
+          const offset = Math.floor(length / 3)
+          assert.ok(
+            isSame(await gathered(fs.readStream(path, { offset })), bytes.subarray(offset)),
+            `${length} bytes from ${offset} on`,
+          )
+        }
+        assert.is((await gathered(fs.readStream(path, { offset: 100 * MiB }))).length, 0)
+        assert.throws(
+          () => fs.readStream(path, { offset: -1 }),
+          (error: Error) => error instanceof RangeError,
         )
-      }
-      assert.is((await gathered(fs.readStream(path, { offset: 100 * MiB }))).length, 0)
-      assert.throws(
-        () => fs.readStream(path, { offset: -1 }),
-        (error: Error) => error instanceof RangeError,
-      )
-    }))
+      })
+  test(
+    `${name}: a stream gives what is in the file, whatever its length, and from any offset on`,
+    ofLengths(0, MiB, 5 * MiB + 3),
+  )
+  test.full(
+    `${name}: a stream gives what is in the file, around the lengths of blocks`,
+    ofLengths(0, 1, MiB - 1, MiB, MiB + 1, 7 * MiB, 7 * MiB + 3),
+  )
 
   test(`${name}: what is written to a stream replaces the file, in pieces of any size`, () =>
     withClient(subject, async ({ client: { fs }, folder }) => {
@@ -159,7 +171,7 @@ for (const subject of subjects) {
       let cut = (): void => {}
       const via = async (url: string) => {
         const proxy = await startProxy(url)
-        cut = () => proxy.cut(200)
+        cut = () => proxy.cut(1)
         return proxy
       }
       await withClient(
@@ -173,7 +185,8 @@ for (const subject of subjects) {
           const writer = fs.writeStream(join(folder, 'g')).getWriter()
           writer.closed.catch(() => {})
           await writer.write(new Uint8Array(10))
-          await sleep(50)
+          const written = (): boolean => existsSync(join(folder, 'g')) && readFileSync(join(folder, 'g')).length === 10
+          await eventually(written, 30_000, 'both files open')
           cut()
           await eventually(() => client.state !== 'connected')
           await eventually(() => client.state === 'connected')
@@ -208,22 +221,22 @@ for (const subject of subjects) {
 }
 
 test('nothing is asked for before the first read, then a few blocks at most ahead of the reader', () =>
-  withClient(oursOnly, async ({ client: { fs }, folder, url }) => {
+  withClient(oursOnly, async ({ client, folder, url }) => {
+    const { fs } = client
     const path = join(folder, 'f')
-    writeFileSync(path, pattern(40 * MiB))
+    writeFileSync(path, pattern(20 * MiB))
     const reader = fs.readStream(path).getReader()
-    await sleep(100)
-    assert.is(await openFiles(url), 0)
+    await roundTrip(client)
+    assert.equal([await asked(url, 'fs/open'), await openFiles(url)], [0, 0])
     for (let read = 1; read <= 10; read++) {
       assert.is((await reader.read()).value?.length, MiB)
-      await sleep(20)
+      await roundTrip(client)
       assert.ok(
         (await blocksRead(url)) <= read + 4,
         `${await blocksRead(url)} blocks were asked for when ${read} were read`,
       )
     }
-    await sleep(100)
-    assert.ok((await blocksRead(url)) > 10)
+    await eventually(async () => (await blocksRead(url)) > 10, 30_000, 'a block ahead of the reader')
     await reader.cancel()
     await noOpenFiles(url)
   }))
