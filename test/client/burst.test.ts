@@ -5,8 +5,8 @@ import type { ClientLimits } from '../../src/client/limits.ts'
 import { createProcesses } from '../../src/client/processes.ts'
 import { Session } from '../../src/client/session.ts'
 import type { Connector, WireEvents } from '../../src/client/wire.ts'
-import { sleep } from '../support/server.ts'
 import { test } from '../support/suite.ts'
+import { manualTimers } from './support/manual-timers.ts'
 
 const CHUNK = new Uint8Array(8192).toBase64()
 
@@ -61,12 +61,13 @@ test('output that comes in one go with the answer to the start is there for who 
 })
 
 test('and for who reads a moment later, yet not for ever', async () => {
+  const time = manualTimers()
   const soon = await start(1000)
-  await sleep(50)
+  time.advance(defaultClientLimits.firstReaderMs - 1)
   assert.is((await soon.process.output()).stdout.length, 1000 * 8192)
   await soon.session.close()
   const late = await start(1000, { firstReaderMs: 20 })
-  await sleep(100)
+  time.advance(20)
   const types: string[] = []
   for await (const { type } of late.process) if (types.at(-1) !== type) types.push(type)
   assert.equal(types, ['lag', 'output', 'exited', 'closed'])

@@ -2,8 +2,8 @@ import * as assert from 'uvu/assert'
 import { Connection } from '../../src/client/connection.ts'
 import { defaultClientLimits } from '../../src/client/limits.ts'
 import { RpcError } from '../../src/client/errors.ts'
-import { sleep } from '../support/server.ts'
 import { test } from '../support/suite.ts'
+import { manualTimers } from './support/manual-timers.ts'
 
 function open(limits = {}) {
   const sent: string[] = []
@@ -101,21 +101,26 @@ test('after the end a request is told so at once', () => {
 })
 
 test('a silent peer is asked for a sign of life, and given up without one', async () => {
+  const time = manualTimers()
   const silent = open({ pingIntervalMs: 30, pingTimeoutMs: 30 })
   silent.connection.watch(() => {})
-  await sleep(400)
+  time.advance(59)
+  assert.equal([silent.lost.length, silent.pings()], [0, 1])
+  time.advance(341)
   assert.equal([silent.lost.length, silent.pings()], [1, 1])
   assert.match(silent.lost[0] as string, /no sign of life/)
   const talking = open({ pingIntervalMs: 30, pingTimeoutMs: 30 })
   talking.connection.watch(() => {})
-  const timer = setInterval(() => talking.connection.alive(), 10)
-  await sleep(400)
-  clearInterval(timer)
+  for (let turn = 0; turn < 40; turn++) {
+    talking.connection.alive()
+    time.advance(10)
+  }
   assert.equal(talking.lost, [])
   await talking.connection.close()
 })
 
-test('while nothing is read, silence says nothing', async () => {
+test('while nothing is read, silence says nothing', () => {
+  const time = manualTimers()
   let pauses = 0
   const lost: string[] = []
   const connection = new Connection(
@@ -131,10 +136,10 @@ test('while nothing is read, silence says nothing', async () => {
   })
   connection.watch(() => {})
   connection.setPaused(true)
-  await sleep(400)
+  time.advance(400)
   assert.equal([lost, pauses], [[], 1])
   connection.setPaused(false)
-  await sleep(400)
+  time.advance(400)
   assert.equal([lost.length, pauses], [1, 0])
 })
 
