@@ -6,39 +6,28 @@ import type { ListedProcess } from '../../../src/client/types.ts'
 import { ageOf, processTable } from '../../../src/client/command-line/ps.ts'
 import { eventually, isAlive, isDeno, serverCommand, startServer } from '../../support/server.ts'
 import type { RunningServer } from '../../support/server.ts'
-import { suite } from '../../support/suite.ts'
-import { begin, call, runPrefix } from './call.ts'
+import { skip, suite } from '../../support/suite.ts'
+import { begin, call, REST, runPrefix } from './call.ts'
 import type { Started } from './call.ts'
 import { endScreens, hasProgram, openScreen } from './screen.ts'
 
 const test = suite('ps, attach and kill')
 let server: RunningServer
-let running: Started[] = []
 
 test.before.each(async () => {
   server = await startServer()
-})
-test.after.each(async () => {
-  for (const { stop } of running) stop()
-  running = []
-  await server.stop()
 })
 test.after(endScreens)
 
 /** Begins a command on the devbox, and waits for its first line. */
 async function begun(argv: readonly string[], options: readonly string[] = []): Promise<Started> {
   const started = begin([...runPrefix(server.url, options), ...argv])
-  running.push(started)
-  await eventually(() => started.stdout().includes('\n'), 20_000, 'the first line')
+  await eventually(() => started.stdout().includes('\n'), 40_000, 'the first line')
   return started
 }
 
 const devbox = (word: string, ...args: string[]) => call([word, '--url', server.url, ...args])
-const attachTo = (...args: string[]): Started => {
-  const started = begin(serverCommand(['attach', '--url', server.url, ...args]).flat())
-  running.push(started)
-  return started
-}
+const attachTo = (...args: string[]): Started => begin(serverCommand(['attach', '--url', server.url, ...args]).flat())
 
 const example: ListedProcess = {
   run: 7,
@@ -127,8 +116,8 @@ test('arguments that cannot be followed exit 2 with one line on stderr', async (
     ['kill', '--grace', '-1', '1'],
     ['kill', '-s', 'INT', '--grace', '1', '1'],
   ]
-  for (const args of bad) {
-    const { code, stdout, stderr } = await call(args)
+  const outcomes = await Promise.all(bad.map(async (args) => ({ args, ...(await call(args)) })))
+  for (const { args, code, stdout, stderr } of outcomes) {
     assert.is(code, 2, args.join(' '))
     assert.is(stdout, '')
     assert.match(stderr, /^error: [^\n]+\n$/)
@@ -180,28 +169,24 @@ test('a run that there is not exits 255, and 1 where it was to be killed', async
 })
 
 test('kill asks first, ends what does not heed it, with all that it started, and waits for that', async () => {
-  const heeding = await begun(['sh', '-c', 'trap "echo bye; exit 7" TERM; echo ready; while :; do sleep 0.02; done'])
+  const heeding = await begun(['sh', '-c', `trap "echo bye; exit 7" TERM; echo ready; ${REST}`])
   assert.equal(await devbox('kill', '1'), { code: 0, stdout: '', stderr: '' })
   const { code, stdout } = await heeding.ended
   assert.equal([code, stdout], [7, 'ready\nbye\n'])
   const deaf = await begun(['sh', '-c', 'trap "" TERM; setsid sleep 1000 & echo $$ $!; wait'])
   const pids = deaf.stdout().trim().split(' ').map(Number)
   assert.is((await devbox('kill', '--grace', '0.2', '2')).code, 0)
-  await eventually(() => pids.every((pid) => !isAlive(pid)), 5000, 'the end of all')
+  await eventually(() => pids.every((pid) => !isAlive(pid)), 30_000, 'the end of all')
   assert.is((await deaf.ended).code, 137)
   assert.equal(await devbox('kill', '2'), { code: 1, stdout: '', stderr: 'exec-server: run 2 is over already\n' })
 })
 
 test('kill sends a signal by any of its names, to several, and says which are not there', async () => {
-  const trapping = [
-    'bash',
-    '-c',
-    'for s in INT USR1 HUP; do trap "echo got $s" $s; done; echo ready; while :; do sleep 0.02; done',
-  ]
+  const trapping = ['bash', '-c', `for s in INT USR1 HUP; do trap "echo got $s" $s; done; echo ready; ${REST}`]
   const all = [await begun(trapping), await begun(trapping)]
   const both = async (signal: string, shows: string): Promise<void> => {
     assert.is((await devbox('kill', '-s', signal, '1', '2')).code, 0)
-    for (const { stdout } of all) await eventually(() => stdout().endsWith(shows), 10_000, shows)
+    for (const { stdout } of all) await eventually(() => stdout().endsWith(shows), 30_000, shows)
   }
   await both('INT', 'got INT\n')
   await both('sigusr1', 'got USR1\n')
@@ -224,7 +209,7 @@ test('output that is no longer kept is passed over', async () => {
 
 if (!isDeno)
   test('a terminal is joined by another: its size, its keys, and Ctrl-P Ctrl-Q to leave it', async () => {
-    if (!hasProgram('tmux')) return console.log('(not shown here: there is no tmux)')
+    if (!hasProgram('tmux')) skip('there is no tmux')
     const owner = await begun(
       [
         'bash',

@@ -65,6 +65,9 @@ export async function call(
   return ended
 }
 
+/** For a shell that does nothing but wait for signals: a trap runs at once, and nobody holds its outputs. */
+export const REST = 'while :; do sleep 1000 >/dev/null 2>&1 & wait $!; done'
+
 /** What makes a command one of the devbox. */
 export function runPrefix(url: string, options: readonly string[] = []): string[] {
   return serverCommand(['run', '--url', url, ...options, '--']).flat()

@@ -7,7 +7,7 @@ import { statFields } from '../../../src/host/proc-stat.ts'
 import { eventually, isDeno, startServer } from '../../support/server.ts'
 import type { RunningServer } from '../../support/server.ts'
 import { skip, suite } from '../../support/suite.ts'
-import { begin, runPrefix } from './call.ts'
+import { begin, REST, runPrefix } from './call.ts'
 import type { Ended } from './call.ts'
 import { endScreens, hasProgram, openScreen } from './screen.ts'
 import type { Screen } from './screen.ts'
@@ -188,7 +188,7 @@ for (const { title, script, input: given, here = ['env'], options = [], onDeno, 
 
 // ---- signals ----
 
-const TRAPS = `for s in INT TERM HUP QUIT USR1 USR2; do trap "echo got $s" $s; done; echo ready; while :; do sleep 0.02; done`
+const TRAPS = `for s in INT TERM HUP QUIT USR1 USR2; do trap "echo got $s" $s; done; echo ready; ${REST}`
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const) {
   if (isDeno && signal !== 'SIGTERM') continue
