@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { connect as netConnect, createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import process from 'node:process'
 import * as assert from 'uvu/assert'
@@ -10,7 +10,7 @@ import type { Connect, Environment, EnvironmentManager } from '../../../src/clie
 import type { EnvironmentSpec } from '../../../src/client/environments/spec.ts'
 import { ConnectError } from '../../../src/client/errors.ts'
 import type { ExecClient } from '../../../src/client/types.ts'
-import { eventually, isAlive, serverCommand, sleep, startServer } from '../../support/server.ts'
+import { eventually, isAlive, serverCommand, startServer } from '../../support/server.ts'
 import { test } from '../../support/suite.ts'
 
 const local: EnvironmentSpec = { id: 'local', local: true }
@@ -63,6 +63,14 @@ function get(manager: EnvironmentManager, id: string): Environment {
   return environment
 }
 
+/** A connection there and back. */
+async function knock(url: string): Promise<void> {
+  const socket = netConnect(Number(new URL(url).port), '127.0.0.1')
+  await once(socket, 'connect')
+  socket.end()
+  await once(socket, 'close')
+}
+
 /** An address where nobody listens; somebody may later. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
@@ -87,7 +95,6 @@ test('nothing is connected before its first use', async () => {
   )
   assert.is(manager.default(), manager.get('box'))
   assert.is(manager.get('nowhere'), undefined)
-  await sleep(20)
   assert.equal(asked, [])
   assert.is(await say(await get(manager, 'local').client(), 'here'), 'here\n')
   assert.equal(asked, ['local'])
@@ -196,18 +203,20 @@ test('when the last one gives up the attempt is ended, and the next user makes a
     users[0]?.abort()
     await failures[0]
     assert.is(environment.status, 'connecting')
-    await sleep(20)
-    assert.is(closed, 0)
+    // The first connection would be closed before that of somebody who comes now.
+    await knock(url)
+    await eventually(() => closed === 1)
+    assert.not.ok(sockets[0]?.destroyed)
     users[1]?.abort()
     await failures[1]
     assert.is(environment.status, 'idle')
     assert.is(environment.lastError, undefined)
     const again = refusal(environment.client())
-    await eventually(() => closed === 1 && sockets.length === 2)
+    await eventually(() => closed === 2 && sockets.length === 3)
     assert.is(environment.lastError, undefined)
     await manager.close()
     assert.ok((await again).message.includes('the environments are closed'))
-    await eventually(() => closed === 2)
+    await eventually(() => closed === 3)
   } finally {
     for (const socket of sockets) socket.destroy()
     silent.close()
