@@ -6,12 +6,17 @@ import * as assert from 'uvu/assert'
 import { ErrorCode, RpcError, UnsupportedError } from '../../src/client/errors.ts'
 import type { Sandbox } from '../../src/client/types.ts'
 import { test } from '../support/suite.ts'
-import { oursOnly, subjects } from './support/subject.ts'
+import { sharing } from './support/shared-server.ts'
+import { subjects } from './support/subject.ts'
+import type { Subject } from './support/subject.ts'
 import { failure, isSame, pattern, withClient } from './support/with-client.ts'
 
 const MiB = 1024 * 1024
 
-for (const subject of subjects) {
+const shared = subjects.map((subject) => sharing(test, subject))
+const [ours] = shared as [Subject]
+
+for (const subject of shared) {
   const { name, faults } = subject
   /** What came with 0.150: blocks, fs/walk, links that are not followed. */
   const isNew = !faults.has('noBlocks')
@@ -110,16 +115,31 @@ for (const subject of subjects) {
       }
     }))
 
-  test(`${name}: a file of 30 MB, more than a frame holds, goes there and back unchanged`, () =>
+  const inFrames = (length: number) => (): Promise<void> =>
     withClient(subject, async ({ client: { fs }, folder }) => {
-      const bytes = pattern(30_000_001)
-      writeFileSync(join(folder, 'f'), pattern(31_000_000))
+      const bytes = pattern(length)
+      writeFileSync(join(folder, 'f'), pattern(length + 1_000_000))
       await fs.writeFile(join(folder, 'f'), bytes)
       assert.ok(isSame(readFileSync(join(folder, 'f')), bytes))
       assert.ok(isSame(await fs.readFile(join(folder, 'f')), bytes))
-    }))
+    })
+  // As base64 more than the 16 MiB of a frame.
+  test(`${name}: a file of 13 MB, more than a frame holds, goes there and back unchanged`, inFrames(13_000_001))
+  test.full(`${name}: a file of 30 MB, more than a frame holds, goes there and back unchanged`, inFrames(30_000_001))
 
-  test(`${name}: a file of 60 MB, more than a message holds, does where there are blocks`, () =>
+  test(`${name}: a file that is more than a message is to hold goes block by block where there are blocks`, () =>
+    withClient(
+      subject,
+      async ({ client: { fs, environmentInfo }, folder }) => {
+        if (environmentInfo?.capabilities['fileWriteStreaming'] !== true) return
+        const bytes = pattern(3_000_001)
+        await fs.writeFile(join(folder, 'f'), bytes)
+        assert.ok(isSame(readFileSync(join(folder, 'f')), bytes))
+      },
+      { limits: { fileInOneMessage: 2_000_000, fileInOneFrame: 1_000_000 } },
+    ))
+
+  test.full(`${name}: a file of 60 MB, more than a message holds, does where there are blocks`, () =>
     withClient(subject, async ({ client: { fs, environmentInfo }, folder }) => {
       const bytes = pattern(60_000_000)
       const path = join(folder, 'f')
@@ -131,7 +151,8 @@ for (const subject of subjects) {
       }
       assert.ok(isSame(readFileSync(path), bytes))
       assert.ok(isSame(await fs.readFile(path), bytes))
-    }))
+    }),
+  )
 
   test(`${name}: an abort is told with its reason`, () =>
     withClient(subject, async ({ client: { fs }, folder }) => {
@@ -220,7 +241,7 @@ for (const subject of subjects) {
 }
 
 test('a file above the bound is refused and leads to readStream', () =>
-  withClient(oursOnly, async ({ client: { fs }, folder }) => {
+  withClient(ours, async ({ client: { fs }, folder }) => {
     writeFileSync(join(folder, 'f'), '')
     truncateSync(join(folder, 'f'), 600 * MiB)
     const error = await failure(fs.readFile(join(folder, 'f')))
@@ -229,7 +250,7 @@ test('a file above the bound is refused and leads to readStream', () =>
   }))
 
 test('a refusal with the code of a file that is too large stays what it is', () =>
-  withClient(oursOnly, async ({ client: { fs }, folder }) => {
+  withClient(ours, async ({ client: { fs }, folder }) => {
     assert.match((await failure(fs.readFile(folder))).message, 'is not a file')
   }))
 

@@ -11,9 +11,20 @@ import * as assert from 'uvu/assert'
 import { WebSocketServer } from 'ws'
 import { connect, ConnectError, DisconnectedError, RpcError } from '../../src/client/index.ts'
 import type { ExecClient, Target } from '../../src/client/index.ts'
-import { eventually, isAlive, isDeno, root, sleep, startServer } from '../support/server.ts'
+import { endWithTest } from '../support/child.ts'
+import { atEnd } from '../support/scope.ts'
+import { eventually, isAlive, isDeno, root, startServer } from '../support/server.ts'
 import { suite } from '../support/suite.ts'
 import { oursOnly, subjects } from './support/subject.ts'
+
+/** For what comes about sooner or later, also on a busy machine. */
+const SOON_MS = 30_000
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'client-'))
+  atEnd(() => rmSync(folder, { recursive: true }))
+  return folder
+}
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 
@@ -56,9 +67,9 @@ for (const subject of subjects) {
     const sign = mark()
     const client = await connect({ command: subject.stdioCommand })
     await client.start({ argv: ['sh', '-c', `sleep ${sign} & sleep ${sign}; true`] })
-    await eventually(() => running(`sleep ${sign}`))
+    await eventually(() => running(`sleep ${sign}`), SOON_MS)
     await client.close()
-    await eventually(async () => !(await running(`sleep ${sign}`)))
+    await eventually(async () => !(await running(`sleep ${sign}`)), SOON_MS)
   })
 
   overStdio('a server that dies is the end of its client, with the reason, and is not started again', async () => {
@@ -82,7 +93,7 @@ for (const subject of subjects) {
 
   overStdio('an existing pair of streams', async () => {
     const [program, ...args] = subject.stdioCommand as [string, ...string[]]
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'ignore'] })
+    const child = endWithTest(spawn(program, args, { stdio: ['pipe', 'pipe', 'ignore'] }))
     const streams = {
       readable: Readable.toWeb(child.stdout) as ReadableStream<Uint8Array>,
       writable: Writable.toWeb(child.stdin) as WritableStream<Uint8Array>,
@@ -111,10 +122,10 @@ test('this very machine, without a server', async () => {
   await works(client)
   const sign = mark()
   await client.start({ argv: ['sh', '-c', `setsid sleep ${sign} & sleep ${sign}`] })
-  await eventually(() => running(`sleep ${sign}`))
+  await eventually(() => running(`sleep ${sign}`), SOON_MS)
   const other = await connect({ local: true })
   await client.close()
-  await eventually(async () => !(await running(`sleep ${sign}`)))
+  await eventually(async () => !(await running(`sleep ${sign}`)), SOON_MS)
   // Each has its own, so the other goes on.
   await works(other)
   await other.close()
@@ -142,13 +153,13 @@ test('what was started on this machine ends with the program, however that ends'
       const started = await client.start({ argv: ['sh', '-c', 'sleep ${sign} & echo up; sleep ${sign}'] })
       for await (const event of started) if (event.type === 'output') break
       console.log('ready')
-      setTimeout(() => { ${end} }, 50)`
+      setTimeout(() => { ${end} })`
     const args = isDeno ? ['eval', program] : ['--input-type=module-typescript', '-e', program]
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'], cwd: root })
+    const child = endWithTest(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'], cwd: root }))
     const exited = once(child, 'exit')
     await once(child.stdout, 'data')
     await exited
-    await eventually(async () => !(await running(`sleep ${sign}`)), 5000, `the end of what was left by ${end}`)
+    await eventually(async () => !(await running(`sleep ${sign}`)), SOON_MS, `the end of what was left by ${end}`)
   }
 })
 
@@ -161,17 +172,16 @@ test('a dozen clients that wait for the end of the program listen for it once', 
 })
 
 test('a unix socket', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'client-'))
+  const folder = temporaryFolder()
   const server = await startServer(['--listen', `unix:${folder}/socket`])
   const client = await connect(server.url)
   await works(client)
   await client.close()
   await server.stop()
-  rmSync(folder, { recursive: true })
 })
 
 test('a capability URL, over TCP and a unix socket', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'client-'))
+  const folder = temporaryFolder()
   for (const listen of ['ws://127.0.0.1:0', `unix:${folder}/socket`]) {
     const server = await startServer(['--listen', listen, '--capability-url'])
     const client = await connect(server.url)
@@ -184,11 +194,10 @@ test('a capability URL, over TCP and a unix socket', async () => {
     assert.not.match(wrong.message, /0123456789/)
     await server.stop()
   }
-  rmSync(folder, { recursive: true })
 })
 
 test('headers that prove who one is', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'client-'))
+  const folder = temporaryFolder()
   writeFileSync(join(folder, 'token'), 'sesame-open-sesame')
   const server = await startServer(['--ws-auth', 'capability-token', '--ws-token-file', join(folder, 'token')])
   const client = await connect({ url: server.url, headers: { authorization: 'Bearer sesame-open-sesame' } })
@@ -196,7 +205,6 @@ test('headers that prove who one is', async () => {
   await client.close()
   assert.match((await failure(connect(server.url))).message, /401/)
   await server.stop()
-  rmSync(folder, { recursive: true })
 })
 
 test('headers are not sent in the clear to other machines', async () => {
@@ -260,7 +268,7 @@ test('a server that was started and does not greet leaves nothing behind', async
   assert.not.ok(await running(`sleep ${sign}`))
   const giveUp = AbortSignal.timeout(300)
   assert.is(await failure(connect({ command }, { signal: giveUp, limits: { stdioGraceMs: 100 } })), giveUp.reason)
-  await eventually(async () => !(await running(`sleep ${sign}`)))
+  await eventually(async () => !(await running(`sleep ${sign}`)), SOON_MS)
 })
 
 /** Takes connections and does with them what it is told. */
@@ -283,7 +291,7 @@ test('a server that never answers the upgrade is given up in time, and its socke
   const { url, server, sockets } = await fakeServer((socket) => void socket.resume())
   const error = await failure(connect(url, { connectTimeoutMs: 200 }))
   assert.match(error.message, /took more than 200 ms/)
-  await eventually(() => sockets.size === 0)
+  await eventually(() => sockets.size === 0, SOON_MS)
   server.close()
 })
 
@@ -293,11 +301,11 @@ test('a server that never answers the handshake is given up in time, and its soc
   const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`
   const error = await failure(connect(url, { initializeTimeoutMs: 200 }))
   assert.match(error.message, /did not answer the handshake within 200 ms/)
-  await eventually(() => server.clients.size === 0)
+  await eventually(() => server.clients.size === 0, SOON_MS)
   // And at once by whoever no longer wants it.
   const giveUp = AbortSignal.timeout(100)
   assert.is(await failure(connect(url, { signal: giveUp })), giveUp.reason)
-  await eventually(() => server.clients.size === 0)
+  await eventually(() => server.clients.size === 0, SOON_MS)
   server.close()
 })
 
@@ -310,18 +318,18 @@ test('a server that refuses the handshake says why', async () => {
   const error = await failure(connect(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`))
   assert.ok(error instanceof RpcError && error.code === -32001)
   assert.is(error.message, 'too many sessions')
-  await eventually(() => server.clients.size === 0)
+  await eventually(() => server.clients.size === 0, SOON_MS)
   server.close()
 })
 
 test('messages larger than a frame go out in frames that a server takes', async () => {
   const server = await startServer()
   const client = await connect(server.url)
-  const file = join(tmpdir(), `client-large-${process.pid}`)
-  // One message of some 40 MB.
-  const dataBase64 = new Uint8Array(30_000_000).fill(7).toBase64()
+  const file = join(temporaryFolder(), 'large')
+  // One message of 17.3 MB; a frame has 16 MiB at most.
+  const dataBase64 = new Uint8Array(13_000_000).fill(7).toBase64()
   await client.call('fs/writeFile', { path: file, dataBase64 })
-  assert.is((await client.fs.getMetadata(file)).size, 30_000_000)
+  assert.is((await client.fs.getMetadata(file)).size, 13_000_000)
   await client.fs.remove(file)
   await client.close()
   await server.stop()
@@ -336,10 +344,9 @@ test('two hundred clients that come and go leave no socket and no timer', async 
   }
   await eventually(
     () => process.getActiveResourcesInfo().length <= before + 1,
-    5000,
+    SOON_MS,
     'the end of all sockets and timers',
   )
-  await sleep(0)
   await server.stop()
 })
 
@@ -347,7 +354,7 @@ test('the server is dead when close settles', async () => {
   let pid = 0
   const command = ['sh', '-c', 'echo $$ >&2; exec "$@"', 'sh', ...oursOnly.stdioCommand]
   const client = await connect({ command, onStderr: (line) => void (pid ||= Number(line)) })
-  await eventually(() => pid > 0)
+  await eventually(() => pid > 0, SOON_MS)
   assert.ok(isAlive(pid))
   await client.close()
   assert.not.ok(isAlive(pid))
