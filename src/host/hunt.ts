@@ -67,14 +67,21 @@ async function killRest(quarries: readonly Quarry[]): Promise<void> {
   // A group dies as a whole, those that are being forked included, so its members need no second look.
   const groups = new Set(quarries.filter(({ isReaped }) => !isReaped).map(({ pid }) => pid))
   const marks = marksOf(quarries)
+  const killDoomed = killer(isDoomed)
   for (let looks = 0; looks < QUIET_LOOKS; looks++) {
-    const { seen, isWhole } = await lookInTurns()
+    const { seen, isWhole } = await lookInTurns((one) => void killDoomed(one))
     const fled = membersOf(quarries, seen).filter(({ group, isDead }) => !isDead && !groups.has(group))
     for (const { pid } of fled) signalQuietly(pid, 'SIGKILL')
-    if (fled.length > 0 && marks.size > 0) return chase((mark) => marks.has(mark))
+    if (fled.length > 0 && marks.size > 0) return chase((mark) => marks.has(mark) || isDoomed(mark))
     if (fled.length > 0 || isWhole) return
   }
 }
+
+/**
+ * Whether a mark is of a quarry that was doomed during this hunt. It is killed by the next look already: where processes are
+ * born all the time, the end of a hunt is many looks away. A hunt of its own follows, for what bears no mark.
+ */
+const isDoomed = (mark: string): boolean => doomed.keys().some((quarry) => quarry.mark === mark)
 
 /** Looks again and again for those with a mark, until none is left. */
 async function chase(isWanted: (mark: string) => boolean): Promise<void> {

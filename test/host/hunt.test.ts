@@ -1,8 +1,10 @@
 /** Who belongs to a child: what must die dies, and strangers live. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import fs, { existsSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+import process from 'node:process'
 import { setImmediate } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
 import { lookAtAll } from '../../src/host/census.ts'
@@ -10,8 +12,9 @@ import { killAllGroups, trackGroup } from '../../src/host/groups.ts'
 import { kill, terminate } from '../../src/host/hunt.ts'
 import { markOf, withMark } from '../../src/host/marks.ts'
 import { endWithTest } from '../support/child.ts'
-import { eventually, isAlive } from '../support/server.ts'
-import { test } from '../support/suite.ts'
+import { atEnd } from '../support/scope.ts'
+import { eventually, isAlive, isDeno } from '../support/server.ts'
+import { skip, test } from '../support/suite.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 type Leader = { pid: number; mark: string | undefined; printed: number[]; exit: Promise<unknown> }
@@ -138,6 +141,41 @@ test('whoever forks faster than it is looked for is killed all the same', async 
   let empty = 0
   await eventually(() => (empty = family().length === 0 ? empty + 1 : 0) === LOOKS, 20_000, 'the end of the last')
 })
+
+test('a quarry that is doomed during a hunt is killed by the next look, not after that hunt', async () => {
+  if (isDeno) skip('Deno has no hook for reads of files')
+  const hunted = await leader(`${DAEMON}; sleep 60`)
+  const late = await leader(`${DAEMON}; sleep 60`)
+  const [daemon] = late.printed as [number]
+  const { readFileSync } = fs
+  const signal = process.kill.bind(process)
+  let reads = 0
+  let killedAfter: number | undefined
+  atEnd(() => {
+    Object.assign(fs, { readFileSync })
+    syncBuiltinESMExports()
+    process.kill = signal
+  })
+  // Each look reads this before and after. To the hunt a process is born with each, so it looks as often as it ever does.
+  const read = (path: string, ...rest: unknown[]): unknown => {
+    if (path !== '/proc/loadavg') return Reflect.apply(readFileSync, fs, [path, ...rest])
+    if (++reads === DOOMED_AT) kill({ ...late, isReaped: false })
+    return `0 0 0 1/1 ${reads}`
+  }
+  Object.assign(fs, { readFileSync: read })
+  syncBuiltinESMExports()
+  process.kill = (pid, name) => {
+    if (pid === daemon && name === 'SIGKILL') killedAfter ??= reads - DOOMED_AT
+    return signal(pid, name)
+  }
+  kill({ ...hunted, isReaped: false })
+  await dies(hunted.printed[0] as number)
+  await dies(daemon)
+  assert.ok((killedAfter ?? Infinity) <= 2, `killed after ${killedAfter} reads`)
+})
+
+/** In the second look of a hunt that has eight more to come. */
+const DOOMED_AT = 3
 
 test('at the end everything is killed: what runs, what was forgotten, daemons of both', async () => {
   const running = await leader(`${DAEMON}; sleep 60`)
