@@ -7,7 +7,7 @@ import { firstLine } from '../../test/support/first-line.ts'
 import type { Ledger } from './ledger.ts'
 import { openWebSocket, stdioLink } from './links.ts'
 import type { Link } from './links.ts'
-import { commandOf, descendants, isStill, marked, MARK, untilNone } from './processes.ts'
+import { commandOf, descendants, isStill, marked, MARK } from './processes.ts'
 
 export type Subject = {
   /** What starts the server; `--listen URL` follows. */
@@ -41,10 +41,8 @@ export type Endpoint = {
   finish(): Promise<void>
 }
 
-/** How long a server may take to end by itself. */
-const END_MS = 10_000
-/** How long what it has started may live on: a second, and another one on a machine this busy. */
-const OUTLIVE_MS = 2000
+/** How long a server may take to end by itself: a second, and more on a machine this busy. */
+const END_MS = 30_000
 
 const running = new Set<ChildProcess>()
 const marks = new Set<string>()
@@ -114,7 +112,7 @@ class Servers {
 
   async #clear(mark: string, family: ReturnType<typeof descendants>): Promise<void> {
     const alive = (): number[] => [...new Set([...marked(mark), ...family.filter(isStill).map(({ pid }) => pid)])]
-    for (const pid of await untilNone(alive, OUTLIVE_MS)) {
+    for (const pid of await this.#ledger.gone('the end of a server', alive)) {
       if (this.#subject.leavesNothing) this.#ledger.leave(`${commandOf(pid)} after the end of ${this.#name}`)
       kill(pid)
     }

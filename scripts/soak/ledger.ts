@@ -1,8 +1,15 @@
 /** The accounts of a run: every request, every byte, and whatever went otherwise than it should. */
 import process from 'node:process'
+import { untilNone } from './processes.ts'
 
 /** Findings that are told in full; a fault that comes once comes a thousand times. */
 const TOLD = 50
+
+/**
+ * How long what must end may still be alive. On a busy machine it takes seconds, whatever the server does; what is alive
+ * after this has been forgotten. The summary judges how long it usually takes.
+ */
+const LEFT_MS = 30_000
 
 export class Ledger {
   /** Requests. Each ends as exactly one of the following. */
@@ -34,6 +41,8 @@ export class Ledger {
   readonly mischief = new Map<string, number>()
   /** Work whose server was ended under it. */
   dropped = 0
+  /** By what was to end them: how long processes were alive after it, in milliseconds. */
+  readonly endings = new Map<string, number[]>()
 
   count(counts: Map<string, number>, name: string): void {
     counts.set(name, (counts.get(name) ?? 0) + 1)
@@ -57,6 +66,16 @@ export class Ledger {
   leave(what: string): void {
     this.left++
     this.tell(`left alive: ${what}`)
+  }
+
+  /** Waits until `probe` finds nobody alive after the end of something, and returns whom it finds to the last. */
+  async gone(after: string, probe: () => readonly number[]): Promise<readonly number[]> {
+    const since = performance.now()
+    const alive = await untilNone(probe, LEFT_MS)
+    const times = this.endings.get(after) ?? []
+    this.endings.set(after, times)
+    times.push(performance.now() - since)
+    return alive
   }
 
   tell(finding: string): void {

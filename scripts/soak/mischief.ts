@@ -4,7 +4,7 @@ import { Client } from './client.ts'
 import type { Endpoint, EndSignal } from './endpoints.ts'
 import type { Ledger } from './ledger.ts'
 import { cuts } from './links.ts'
-import { isAlive, untilNone } from './processes.ts'
+import { isAlive } from './processes.ts'
 import type { Random } from './random.ts'
 import { Told } from './requests.ts'
 import { CutOff, Over } from './session.ts'
@@ -116,7 +116,7 @@ export const leaveForGood = (endpoint: Endpoint, sessionMs: number, mischief: Mi
     await session.leave()
     const watch = async (): Promise<void> => {
       await sleep(sessionMs)
-      const alive = await untilNone(() => pids.filter(isAlive), EXPIRY_MS)
+      const alive = await ledger.gone('the end of a session', () => pids.filter(isAlive))
       for (const pid of alive) ledger.leave(`${pid} of a session that nobody came back to`)
     }
     watches.push(watch())
@@ -125,9 +125,6 @@ export const leaveForGood = (endpoint: Endpoint, sessionMs: number, mischief: Mi
     .then(() => Promise.all(watches))
     .then(() => {})
 }
-
-/** How long the end of a session may take. */
-const EXPIRY_MS = 5000
 
 const signalOf = (random: Random): EndSignal => (random.chance(KILL_SHARE) ? 'SIGKILL' : 'SIGTERM')
 

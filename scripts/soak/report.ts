@@ -12,6 +12,9 @@ const MEMORY_NOISE = 8
 const FD_NOISE = 4
 /** In the first minutes everything rises, to what is kept of ended processes, so a shorter second half is not judged. */
 const JUDGED_HOURS = 1 / 6
+/** The median time in which what must end is gone, in milliseconds, and the number of endings needed to judge it. */
+const ENDING_MS = 2000
+const JUDGED_ENDINGS = 10
 
 export function progress(
   seconds: number,
@@ -58,8 +61,8 @@ export function summary(ledger: Ledger, figures: Figures): { text: string; isGoo
   const fdBound = bound(FD_SLOPE, FD_NOISE)
   const rises = memorySlope > memoryBound || fdSlope > fdBound
   const balance = ledger.waiting === 0
-  const sorted = roundTripsMs.toSorted((a, b) => a - b)
-  const percentile = (share: number): string => (sorted[Math.floor((sorted.length - 1) * share)] ?? NaN).toFixed(2)
+  const percentile = (share: number): string => percentileOf(roundTripsMs, share).toFixed(2)
+  const lateEndings = [...ledger.endings.values()].some(isLate)
   const mib = (bytes: number): string => (bytes / MiB).toFixed(1)
   const verdict = (isBad: boolean, must: string): string => (isBad ? `   <- ${must}` : '')
   const judgement = (slope: number, bound: number): string =>
@@ -79,15 +82,28 @@ export function summary(ledger: Ledger, figures: Figures): { text: string; isGoo
     `bytes      ${bytes}, wrong ${wrongBytes}${verdict(wrongBytes > 0, 'must be 0')}`,
     `faults     ${faults}${verdict(faults > 0, 'must be 0')}`,
     `left       ${left} processes, ${zombies} zombies, ${fdsLeft} fds${verdict(left + zombies + fdsLeft > 0, 'must be 0')}`,
+    ...Array.from(ledger.endings, ([after, times]) => {
+      const [median, longest] = [percentileOf(times, 0.5), percentileOf(times, 1)]
+      const figures = `p50 ${median.toFixed(0)} ms, longest ${longest.toFixed(0)} ms, of ${times.length}`
+      return `all gone   after ${after}: ${figures}${verdict(isLate(times), `p50 must be below ${ENDING_MS}`)}`
+    }),
     `memory     ${memory}, ${peaks}${judgement(memorySlope, memoryBound)}`,
     `fds        ${signed(fdSlope)}/hour, peak ${samples.peak('fds')}${judgement(fdSlope, fdBound)}`,
-    `round trip p50 ${percentile(0.5)} ms, p99 ${percentile(0.99)} ms, of ${sorted.length} on a connection of their own`,
+    `round trip p50 ${percentile(0.5)} ms, p99 ${percentile(0.99)} ms, of ${roundTripsMs.length} on a connection of their own`,
     `dropped    ${dropped} pieces of work whose server was ended under them`,
   ]
-  const isGood = ledger.clean && balance && zombies === 0 && fdsLeft === 0 && !rises
+  const isGood = ledger.clean && balance && zombies === 0 && fdsLeft === 0 && !rises && !lateEndings
   lines.push('', `${isGood ? 'good' : 'BAD'}: ${figures.minutes} minutes, seed ${figures.seed}`)
   return { text: `${lines.join('\n')}\n`, isGood }
 }
+
+function percentileOf(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.floor((sorted.length - 1) * share)] ?? NaN
+}
+
+const isLate = (times: readonly number[]): boolean =>
+  times.length >= JUDGED_ENDINGS && percentileOf(times, 0.5) > ENDING_MS
 
 const signed = (value: number): string => `${value < 0 ? '' : '+'}${value.toFixed(1)}`
 

@@ -6,7 +6,7 @@ import { Followed } from './followed.ts'
 import type { FollowOptions, ProcessEvent, ReadResult } from './followed.ts'
 import type { Ledger } from './ledger.ts'
 import type { Cut, Link } from './links.ts'
-import { Requests } from './requests.ts'
+import { Requests, Told } from './requests.ts'
 
 /** The connection was cut; the session goes on. */
 export class CutOff extends Error {}
@@ -15,6 +15,8 @@ export class Over extends Error {}
 export type BodyDelta = { requestId: string; seq: number; deltaBase64: string; done: boolean; error: string | null }
 
 const SESSION_ATTACHED = -32010
+/** How the server ends a stream when its connection closes. It does not wait for streams, as they may never end. */
+const CLOSING = /: the connection is closing$/
 const ATTACHED_MS = 30_000
 const RETRY_MS = 25
 /** Finished processes that are remembered, so that an event too many is seen. */
@@ -30,6 +32,8 @@ export class Session {
   #ready = settled()
   #id: string | null = null
   #nextName = 1
+  /** We have ended stdin: every request is still answered, but streamed bodies are cut off. */
+  #isFinished = false
   readonly #requests: Requests
   readonly #followed = new Map<string, Followed>()
   readonly #finished: string[] = []
@@ -142,6 +146,11 @@ export class Session {
     return () => this.#bodies.delete(requestId)
   }
 
+  /** The failure of a streamed request or its body, from the server's message. Over if we caused it by ending stdin. */
+  streamFailure(message: string): Error {
+    return this.#isFinished && CLOSING.test(message) ? new Over() : new Error(message)
+  }
+
   // ---- what is received ----
 
   #receive(text: string): void {
@@ -213,7 +222,11 @@ export class Session {
     this.#link = undefined
     const gone = this.#isEnded ? new Over() : new CutOff()
     this.#requests.endAll(this.#isEnded ? 'ended' : isCut ? 'abandoned' : 'lost', reason, gone)
-    for (const take of [...this.#bodies.values()]) take(gone)
+    for (const [requestId, take] of [...this.#bodies]) {
+      // After the end of stdin the server still tells the end of every body.
+      if (this.#isFinished && !this.#isEnded) this.ledger.fault(`${this.name}: the body of ${requestId} has no end`)
+      take(gone)
+    }
     this.#bodies.clear()
     if (!isCut || this.#isEnded) this.#end(new Over())
   }
@@ -260,8 +273,9 @@ export class Session {
       await this.#connect()
       ready.resolve()
     } catch (error) {
+      // A server that is being ended may fail the handshake with any error.
       if (!this.#isEnded) this.ledger.fault(`${this.name} could not come back: ${(error as Error).message}`)
-      this.#end(error as Error)
+      this.#end(this.#isEnded ? new Over() : new Told())
     }
   }
 
@@ -279,11 +293,15 @@ export class Session {
     this.ledger.abandoned++
   }
 
-  /** Sends nothing more, and waits for every answer that is owed, and for the end of the server. For stdio only. */
+  /**
+   * Sends nothing more, and waits for every answer, for the end of every body, whole or not, and for the end of the server.
+   * For stdio only.
+   */
   async finish(): Promise<void> {
     const link = this.#link
     if (!this.isOpen || link === undefined) return
     this.#state = 'finishing'
+    this.#isFinished = true
     const ended = untilEnd(link)
     link.finish()
     await ended

@@ -1,6 +1,6 @@
 /** Commands of every kind, on pipes and terminals. */
 import process from 'node:process'
-import { isAlive, untilNone } from '../processes.ts'
+import { isAlive } from '../processes.ts'
 import { shownLength, toWholeLines } from '../data.ts'
 import { whole } from '../stream-check.ts'
 import { endingWith, expectEnd, feed, shell, start, terminate, until, untilText } from '../work.ts'
@@ -13,8 +13,6 @@ const SIGKILL_CODE = 128 + 9
 /** Shorter than what is waited for at the end of a run. */
 const DAEMON_SECONDS = 20
 const DAEMON_LOOK_MS = 200
-/** How long a process may live on after its terminate was answered and its end told. */
-const DIES_MS = 2000
 
 const pipes: Task = {
   name: 'command on pipes',
@@ -139,7 +137,7 @@ const terminated: Task = {
     await endingWith(work, followed, async () => {
       const [, ...pids] = await untilText(work, followed, /(\d+) (\d+) (\d+)\./, stream)
       await expectTerminated(work, followed)
-      const alive = await untilNone(() => pids.map(Number).filter(isAlive), DIES_MS)
+      const alive = await work.ledger.gone('a terminate', () => pids.map(Number).filter(isAlive))
       for (const pid of alive) work.ledger.leave(`${pid} after the terminate of ${followed.processId}`)
     })
   },
@@ -154,7 +152,13 @@ const killed: Task = {
     const followed = await start(work, shell('echo "$$."; exec sleep 1000'), { [stream]: 'text' }, { tty })
     await endingWith(work, followed, async () => {
       const [, pid] = await untilText(work, followed, /(\d+)\./, stream)
-      process.kill(Number(pid), 'SIGKILL')
+      try {
+        process.kill(Number(pid), 'SIGKILL')
+      } catch (error) {
+        // A server that has ended meanwhile has killed it; then this call fails with Over.
+        await work.session.call('environment/status', {})
+        throw error
+      }
       await expectEnd(work, followed, SIGKILL_CODE)
     })
   },

@@ -1,6 +1,7 @@
 /** Files, HTTP requests, bursts, and what must be refused. */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { RpcFailure } from '../../../test/support/client.ts'
 import type { BodyDelta } from '../session.ts'
 import { anew, expectBytes, expectRefusal, uri, within } from '../work.ts'
 import type { Task, Work } from '../work.ts'
@@ -115,25 +116,31 @@ const httpStreamed: Task = {
       const url = web.url(`/${random.pick(['bytes', 'chunked'])}/${bytes.length}`)
       const requestId = session.unique('r')
       const body = gather(work, requestId)
-      // Should the request fail, nobody looks at it.
-      body.catch(() => {})
-      await session.request('http/request', { method: 'GET', url, requestId, streamResponse: true })
-      expectBytes(work, url, await within(work, body, `the body of ${url}`), bytes)
+      try {
+        await session.request('http/request', { method: 'GET', url, requestId, streamResponse: true })
+      } catch (error) {
+        body.giveUp()
+        throw error instanceof RpcFailure ? session.streamFailure(error.message) : error
+      }
+      expectBytes(work, url, await within(work, body.promise, `the body of ${url}`), bytes)
     }),
 }
 
-function gather({ session, ledger }: Work, requestId: string): Promise<Buffer> {
+function gather({ session, ledger }: Work, requestId: string): { promise: Promise<Buffer>; giveUp(): void } {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
   const pieces: Buffer[] = []
   let last = 0
-  const done = session.onBody(requestId, (delta: BodyDelta | Error) => {
+  const giveUp = session.onBody(requestId, (delta: BodyDelta | Error) => {
     if (delta instanceof Error) return reject(delta)
     if (delta.seq !== ++last) ledger.fault(`delta ${delta.seq} of ${requestId} instead of ${last}`)
     pieces.push(Buffer.from(delta.deltaBase64, 'base64'))
-    if (delta.error !== null) reject(new Error(`the body of ${requestId} failed: ${delta.error}`))
+    if (delta.done) giveUp()
+    if (delta.error !== null) reject(session.streamFailure(`the body of ${requestId} failed: ${delta.error}`))
     else if (delta.done) resolve(Buffer.concat(pieces))
   })
-  return promise.finally(done)
+  // A request that fails has no body to wait for.
+  promise.catch(() => {})
+  return { promise, giveUp }
 }
 
 const httpTimeout: Task = {
