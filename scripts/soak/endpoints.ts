@@ -42,7 +42,7 @@ export type Endpoint = {
 }
 
 /** How long a server may take to end by itself: a second, and more on a machine this busy. */
-const END_MS = 30_000
+const END_MS = 60_000
 
 const running = new Set<ChildProcess>()
 const marks = new Set<string>()

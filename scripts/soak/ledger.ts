@@ -9,7 +9,7 @@ const TOLD = 50
  * How long what must end may still be alive. On a busy machine it takes seconds, whatever the server does; what is alive
  * after this has been forgotten. The summary judges how long it usually takes.
  */
-const LEFT_MS = 30_000
+const LEFT_MS = 60_000
 
 export class Ledger {
   /** Requests. Each ends as exactly one of the following. */

@@ -8,8 +8,8 @@ export class Told extends Error {}
 type Pending = { method: string; deadline: number; resolve: (result: any) => void; reject: (error: Error) => void }
 type Answer = { id: number; result?: any; error?: { code: number; message: string } }
 
-/** Nothing takes nearly as long: waits are of a few seconds, and so are pauses of a reader. */
-const DEADLINE_MS = 60_000
+/** Nothing takes nearly as long, on a busy machine either: waits are of a few seconds, and so are pauses of a reader. */
+const DEADLINE_MS = 120_000
 const SWEEP_MS = 1000
 const NO_ID = -1
 

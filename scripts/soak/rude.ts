@@ -8,7 +8,7 @@ import type { Mischief } from './mischief.ts'
 import type { Random } from './random.ts'
 
 /** How long a server may take to answer, or to close what it cannot go on with. */
-const REACTION_MS = 10_000
+const REACTION_MS = 60_000
 const LINGER_MS = 1500
 
 type Rudeness = {

@@ -50,13 +50,13 @@ const RUDE_MS = 400
 const SAMPLE_MS = 2000
 const LINE_MS = 10_000
 /** Short, so that sessions come to their end within the run, yet longer than any client stays away. */
-const SESSION_SECONDS = 15
+const SESSION_SECONDS = 30
 /** The reference's own. */
 const REFERENCE_SESSION_SECONDS = 80
 /** Little, so that the bound is met in the first minutes and memory is level from then on. */
 const RETAINED_MIB = 64
 /** Sessions and idle helpers are kept that long; then nothing more may be open than before. */
-const SETTLE_MS = 45_000
+const SETTLE_MS = 60_000
 /** What a server loads on first use stays open: its certificates, its terminals' library. */
 const FDS_FOR_GOOD = 8
 

@@ -15,9 +15,14 @@ export class Over extends Error {}
 export type BodyDelta = { requestId: string; seq: number; deltaBase64: string; done: boolean; error: string | null }
 
 const SESSION_ATTACHED = -32010
-/** How the server ends a stream when its connection closes. It does not wait for streams, as they may never end. */
+/** How the server ends an HTTP request when its connection closes. */
 const CLOSING = /: the connection is closing$/
-const ATTACHED_MS = 30_000
+/**
+ * How long after the end of stdin the server waits for HTTP peers, and for a client that does not take the end of a stream. It
+ * does not wait for the rest of a stream, which may never end.
+ */
+const CLOSING_MS = 5000
+const ATTACHED_MS = 60_000
 const RETRY_MS = 25
 /** Finished processes that are remembered, so that an event too many is seen. */
 const REMEMBERED = 1000
@@ -32,8 +37,8 @@ export class Session {
   #ready = settled()
   #id: string | null = null
   #nextName = 1
-  /** We have ended stdin: every request is still answered, but streamed bodies are cut off. */
-  #isFinished = false
+  /** When we ended stdin: every request is still answered, but streamed bodies are cut off. */
+  #finishedAt = Infinity
   readonly #requests: Requests
   readonly #followed = new Map<string, Followed>()
   readonly #finished: string[] = []
@@ -146,9 +151,15 @@ export class Session {
     return () => this.#bodies.delete(requestId)
   }
 
-  /** The failure of a streamed request or its body, from the server's message. Over if we caused it by ending stdin. */
-  streamFailure(message: string): Error {
-    return this.#isFinished && CLOSING.test(message) ? new Over() : new Error(message)
+  /** The failure of an HTTP request or its streamed body, from the server's message. Over if we caused it by ending stdin. */
+  httpFailure(message: string, { isStreamed }: { isStreamed: boolean }): Error {
+    const isClosing = CLOSING.test(message) && this.#sinceFinished >= (isStreamed ? 0 : CLOSING_MS)
+    return isClosing ? new Over() : new Error(message)
+  }
+
+  /** In milliseconds; negative before. */
+  get #sinceFinished(): number {
+    return performance.now() - this.#finishedAt
   }
 
   // ---- what is received ----
@@ -223,8 +234,9 @@ export class Session {
     const gone = this.#isEnded ? new Over() : new CutOff()
     this.#requests.endAll(this.#isEnded ? 'ended' : isCut ? 'abandoned' : 'lost', reason, gone)
     for (const [requestId, take] of [...this.#bodies]) {
-      // After the end of stdin the server still tells the end of every body.
-      if (this.#isFinished && !this.#isEnded) this.ledger.fault(`${this.name}: the body of ${requestId} has no end`)
+      // After the end of stdin the server still tells the end of every body, unless that is not taken in time.
+      const wasTold = this.#sinceFinished >= 0 && this.#sinceFinished < CLOSING_MS
+      if (wasTold && !this.#isEnded) this.ledger.fault(`${this.name}: the body of ${requestId} has no end`)
       take(gone)
     }
     this.#bodies.clear()
@@ -301,7 +313,7 @@ export class Session {
     const link = this.#link
     if (!this.isOpen || link === undefined) return
     this.#state = 'finishing'
-    this.#isFinished = true
+    this.#finishedAt = performance.now()
     const ended = untilEnd(link)
     link.finish()
     await ended

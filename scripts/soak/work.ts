@@ -25,7 +25,7 @@ export type Work = {
 export type Task = { name: string; weight: number; run(work: Work): Promise<void> }
 
 /** No wait is nearly as long: a process that takes longer has been forgotten. */
-const WAIT_MS = 120_000
+const WAIT_MS = 240_000
 
 export const uri = (path: string): string => pathToFileURL(path).href
 export const PATH = '/usr/local/bin:/usr/bin:/bin'

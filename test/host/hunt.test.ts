@@ -1,13 +1,13 @@
 /** Who belongs to a child: what must die dies, and strangers live. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import fs, { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import fs, { existsSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import process from 'node:process'
 import { setImmediate } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
-import { lookAtAll } from '../../src/host/census.ts'
+import { lookAtAll, lookInTurns } from '../../src/host/census.ts'
 import { killAllGroups, trackGroup } from '../../src/host/groups.ts'
 import { kill, terminate } from '../../src/host/hunt.ts'
 import { markOf, withMark } from '../../src/host/marks.ts'
@@ -176,6 +176,20 @@ test('a quarry that is doomed during a hunt is killed by the next look, not afte
 
 /** In the second look of a hunt that has eight more to come. */
 const DOOMED_AT = 3
+
+test('a look at all processes has few turns, though each takes longer than its time on a busy machine', async () => {
+  const { now } = performance
+  let [ms, turns] = [now.call(performance), 0]
+  performance.now = () => (ms += 1000)
+  atEnd(() => void (performance.now = now))
+  let isOver = false
+  const look = lookInTurns().finally(() => (isOver = true))
+  for (; !isOver; turns++) await setImmediate()
+  await look
+  const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).length
+  // Some may have ended or begun since.
+  assert.ok(turns <= 2 + (2 * processes) / 32, `${turns} turns for ${processes} processes`)
+})
 
 test('at the end everything is killed: what runs, what was forgotten, daemons of both', async () => {
   const running = await leader(`${DAEMON}; sleep 60`)

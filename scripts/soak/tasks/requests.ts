@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { RpcFailure } from '../../../test/support/client.ts'
-import type { BodyDelta } from '../session.ts'
+import type { BodyDelta, Session } from '../session.ts'
 import { anew, expectBytes, expectRefusal, uri, within } from '../work.ts'
 import type { Task, Work } from '../work.ts'
 
@@ -96,14 +96,22 @@ const httpWhole: Task = {
     if (random.chance(0.5)) {
       const bytes = data.lines.subarray(0, random.size(1, MiB))
       const url = web.url(`/${random.pick(['bytes', 'chunked'])}/${bytes.length}`)
-      const { bodyBase64 } = await session.call('http/request', { method: 'GET', url, requestId })
+      const { bodyBase64 } = await askWhole(session, { method: 'GET', url, requestId })
       return expectBytes(work, url, Buffer.from(bodyBase64, 'base64'), bytes)
     }
     const bytes = data.noise.subarray(0, random.size(1, MiB))
     const params = { method: 'POST', url: web.url('/echo'), bodyBase64: bytes.toString('base64'), requestId }
-    const { bodyBase64 } = await session.call('http/request', params)
+    const { bodyBase64 } = await askWhole(session, params)
     expectBytes(work, 'an HTTP echo', Buffer.from(bodyBase64, 'base64'), bytes)
   },
+}
+
+async function askWhole(session: Session, params: object): Promise<{ bodyBase64: string }> {
+  try {
+    return await session.call('http/request', params)
+  } catch (error) {
+    throw error instanceof RpcFailure ? session.httpFailure(error.message, { isStreamed: false }) : error
+  }
 }
 
 const httpStreamed: Task = {
@@ -120,7 +128,7 @@ const httpStreamed: Task = {
         await session.request('http/request', { method: 'GET', url, requestId, streamResponse: true })
       } catch (error) {
         body.giveUp()
-        throw error instanceof RpcFailure ? session.streamFailure(error.message) : error
+        throw error instanceof RpcFailure ? session.httpFailure(error.message, { isStreamed: true }) : error
       }
       expectBytes(work, url, await within(work, body.promise, `the body of ${url}`), bytes)
     }),
@@ -135,7 +143,8 @@ function gather({ session, ledger }: Work, requestId: string): { promise: Promis
     if (delta.seq !== ++last) ledger.fault(`delta ${delta.seq} of ${requestId} instead of ${last}`)
     pieces.push(Buffer.from(delta.deltaBase64, 'base64'))
     if (delta.done) giveUp()
-    if (delta.error !== null) reject(session.streamFailure(`the body of ${requestId} failed: ${delta.error}`))
+    if (delta.error !== null)
+      reject(session.httpFailure(`the body of ${requestId} failed: ${delta.error}`, { isStreamed: true }))
     else if (delta.done) resolve(Buffer.concat(pieces))
   })
   // A request that fails has no body to wait for.
