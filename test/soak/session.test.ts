@@ -59,18 +59,18 @@ async function setup() {
     say,
     end: () => links.at(-1)?.onEnd('the server ended with 0'),
     requests,
-    /** Begins a streamed request. Its outcome is `done`, or the error. */
-    stream: async () => {
+    /** Begins a streamed request, or another task's. Its outcome is `done`, or the error. */
+    stream: async (task = 'HTTP, streamed') => {
       const work = {
         session,
         ledger,
         random: new Random('x'),
-        data: { lines: Buffer.alloc(1024) },
+        data: { lines: Buffer.alloc(1024), noise: Buffer.alloc(1024) },
         web: { url: (path: string) => `http://fake${path}` },
         folder: '',
       } as unknown as Work
       const outcome = requestTasks
-        .find(({ name }) => name === 'HTTP, streamed')
+        .find(({ name }) => name === task)
         ?.run(work)
         .then(
           () => 'done',
@@ -137,6 +137,19 @@ test('a body that fails for another reason after stdin has ended fails', async (
   const found = await outcome
   assert.not.instance(found, Over)
   assert.match(String(found), /aborted/)
+})
+
+test('a request for a whole body that is refused at once when stdin has ended fails', async () => {
+  const { session, say, end, stream } = await setup()
+  const { outcome, request } = await stream('HTTP, whole')
+  const finished = session.finish()
+  say({ id: request.id, error: { code: -32603, message: 'http/request failed: the connection is closing' } })
+  await settled()
+  end()
+  await finished
+  const found = await outcome
+  assert.not.instance(found, Over)
+  assert.match(String(found), /the connection is closing/)
 })
 
 test('a body whose end is not told before the server has ended is a fault', async () => {
