@@ -6,7 +6,6 @@ import { ErrorCode, RpcError } from '../../src/protocol/errors.ts'
 import { fakeServer } from '../support/fake-host.ts'
 import { settled } from '../support/manual-clock.ts'
 import { MemoryClient } from '../support/memory-transport.ts'
-import type { Answer } from '../support/memory-transport.ts'
 import { test } from '../support/suite.ts'
 
 async function ready(limits: object = {}) {
