@@ -44,12 +44,12 @@ test.after(async () => {
 const sh = (script: string): string[] => ['/bin/sh', '-c', script]
 
 /** A session is held for its peer until `cut`, and free when the peer is found to be gone, with its processes. */
-async function mustBecomeFree(sessionId: string, cut: () => void): Promise<Client> {
+async function mustBecomeFree(sessionId: string, cut: () => unknown): Promise<Client> {
   const heir = await Client.open(door.url)
   const resume = async (): Promise<number | undefined> =>
     (await heir.ask('initialize', { clientName: 'heir', resumeSessionId: sessionId })).error?.code
   assert.is(await resume(), -32010, 'the session is held')
-  cut()
+  await cut()
   await eventually(async () => (await resume()) === undefined, 30_000, 'the end of a peer that is gone')
   heir.notify('initialized', {})
   return heir
@@ -87,8 +87,10 @@ for (const [title, script] of [
       const before = holdingsOf(door.pid)
       const relay = await openRelay()
       const client = await Client.connect(`ws://127.0.0.1:${relay.port}`)
-      await client.start('p', sh(script))
-      const heir = await mustBecomeFree(client.sessionId, relay.cut)
+      const heir = await mustBecomeFree(client.sessionId, async () => {
+        await client.start('p', sh(script))
+        relay.cut()
+      })
       assert.equal(await heir.request('process/terminate', { processId: 'p' }), { running: true })
       await heir.drop()
       relay.close()
