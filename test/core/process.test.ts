@@ -712,6 +712,19 @@ test('the exit of a sandboxed failure waits 100 ms for words of a refusal, and t
   assert.is(setup.client.events.at(-1)?.method, 'process/closed')
 })
 
+test('words of a refusal count wherever they are in the output of a sandboxed failure', () => {
+  const setup = new Setup({ confined: true })
+  for (const [stream, text] of [
+    ['stdout', 'before'],
+    ['stderr', 'Permission denied'],
+    ['stdout', 'behind'],
+  ] as const)
+    setup.child.output(stream, text)
+  setup.child.exit(1)
+  setup.clock.advance(100)
+  assert.equal([exits(setup).length, setup.read().sandboxDenied], [1, true])
+})
+
 test('words that come when the exit of a sandboxed failure has been told change nothing', () => {
   const setup = new Setup({ confined: true })
   setup.child.exit(1)
