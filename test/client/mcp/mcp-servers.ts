@@ -71,6 +71,8 @@ export const textOf = (result: unknown): string =>
 export type Way = {
   name: string
   subject: Subject | undefined
+  /** The way that the quick tier tries, of those to our server. */
+  isMain: boolean
   open(body: (client: ExecClient) => Promise<void>): Promise<void>
 }
 
@@ -81,6 +83,7 @@ const via = (
 ): Way => ({
   name,
   subject,
+  isMain: subject?.isOurs !== false && name.endsWith('over WebSocket'),
   open: async (body) => {
     const { target: to, stop } = await target()
     try {
