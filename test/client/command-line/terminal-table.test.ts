@@ -159,7 +159,8 @@ const terminalCases: TerminalCase[] = [
     argv: () => bash,
     act: async (screen) => {
       await screen.until(/^\$/m)
-      screen.type('sleep 30 & \n')
+      // Ends by itself when the shell has: the one that runs here is nobody's child then.
+      screen.type('tail --pid=$$ -f /dev/null & \n')
       await screen.until(/\[1\] \d+\n+\$/)
       screen.type('exit 8\n')
       return (await screen.until(over)).replace(/\[1\] \d+/, '')
