@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { closeDescriptor, openMemoryFile } from './libc.ts'
-import { writeAll } from './write-all.ts'
+import { writeAll } from '../base/write-all.ts'
 
 /** The descriptor stands at the first byte and is the caller's to close. */
 export function openBlob(bytes: Uint8Array): number {

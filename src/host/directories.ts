@@ -3,7 +3,7 @@ import { mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Guard } from './guard.ts'
 import { nativePath } from './native-path.ts'
-import { isDeno } from './runtime.ts'
+import { isDeno } from '../base/runtime.ts'
 import { errorCode } from './os-error.ts'
 
 /**

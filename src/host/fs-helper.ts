@@ -25,9 +25,9 @@ import { decodeParams } from '../protocol/scalars.ts'
 import { OpenParams } from '../protocol/fs.ts'
 import { guardedFiles, openUnder } from './files.ts'
 import type { Forbidden } from './guard.ts'
-import { lineReader } from './line-reader.ts'
+import { lineReader } from '../base/line-reader.ts'
 import { errorCode } from './os-error.ts'
-import { writeAll } from './write-all.ts'
+import { writeAll } from '../base/write-all.ts'
 
 const STDIN = 0
 const STDOUT = 1

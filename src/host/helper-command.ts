@@ -9,7 +9,7 @@ import type { Bubblewrap, ConfinedCommand } from './bubblewrap.ts'
 import { FS_HELPER } from './helper-mode.ts'
 import { nativePath } from './native-path.ts'
 import { ownCommand, ownFiles } from './own-command.ts'
-import { isDeno } from './runtime.ts'
+import { isDeno } from '../base/runtime.ts'
 import { realPath } from './sandboxes.ts'
 
 /** With more mounts a helper is not kept: their files would be held open for as long. */

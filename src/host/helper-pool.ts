@@ -9,7 +9,7 @@ import { clearTimeout, setTimeout } from 'node:timers'
 import type { Limits } from '../core/limits.ts'
 import { internalError } from '../protocol/errors.ts'
 import type { ConfinedCommand } from './bubblewrap.ts'
-import { lineReader } from './line-reader.ts'
+import { lineReader } from '../base/line-reader.ts'
 import { withMark } from './marks.ts'
 
 export type HelperPool = {

@@ -20,7 +20,7 @@ import type { HttpPolicy } from './http-policy.ts'
 import { portOf, proxyFor } from './http-proxy.ts'
 import { tunnelAgent } from './http-tunnel.ts'
 import type { TunnelOptions } from './http-tunnel.ts'
-import { isDeno } from './runtime.ts'
+import { isDeno } from '../base/runtime.ts'
 
 /** How long an idle connection is kept: less than servers do, so that none is used that was just closed. */
 const KEEP_MS = 4000

@@ -5,7 +5,7 @@
 import { closeSync, readdirSync } from 'node:fs'
 import { constants } from 'node:os'
 import process from 'node:process'
-import { isDeno } from './runtime.ts'
+import { isDeno } from '../base/runtime.ts'
 
 /**
  * Off Linux, variadic C functions can be called with their fixed arguments only, hence `ioctl` with FIOCLEX,

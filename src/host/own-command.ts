@@ -2,8 +2,8 @@
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { isDeno } from './runtime.ts'
-import { isSea } from './sea.ts'
+import { isDeno } from '../base/runtime.ts'
+import { isSea } from '../base/sea.ts'
 
 export function ownCommand(): string[] {
   if (isSea()) return [process.execPath]

@@ -4,11 +4,11 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
-import { getRawAsset, isSea } from './sea.ts'
+import { getRawAsset, isSea } from '../base/sea.ts'
 import { internalError } from '../protocol/errors.ts'
 import { openMemoryFile } from './libc.ts'
-import { isDeno } from './runtime.ts'
-import { writeAll } from './write-all.ts'
+import { isDeno } from '../base/runtime.ts'
+import { writeAll } from '../base/write-all.ts'
 
 export type PtyAddon = {
   /**

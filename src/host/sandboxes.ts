@@ -13,7 +13,7 @@ import { bubblewrapPaths, noBubblewrap, probeBubblewrap, remedyFor } from './bub
 import type { Bubblewrap, Probe } from './bubblewrap.ts'
 import { isMountPoint } from './mount-points.ts'
 import { matchedFiles, sandboxDisk } from './sandbox-disk.ts'
-import { isSea } from './sea.ts'
+import { isSea } from '../base/sea.ts'
 
 export type SandboxOptions = {
   /** The only bubblewrap to use. Absent: the first on PATH that a command could not have written. */

@@ -5,7 +5,7 @@
  */
 import { readSync } from 'node:fs'
 import { ReadStream } from 'node:tty'
-import { isDeno } from './runtime.ts'
+import { isDeno } from '../base/runtime.ts'
 
 /** What is read in one go at most: one chunk of output. Others have their turn then. */
 const READ_BYTES = 64 * 1024

@@ -8,7 +8,7 @@ import { writeSync } from 'node:fs'
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import type { ReadStream } from 'node:tty'
 import { errorCode } from './os-error.ts'
-import { isDeno } from './runtime.ts'
+import { isDeno } from '../base/runtime.ts'
 
 /** Turns of the loop that a full terminal is tried in again at once: a child that reads fast is fed fast. */
 const EAGER_TURNS = 32

@@ -8,9 +8,9 @@ import { isHostPattern } from './host-check.ts'
 import { limitHelp, limitOptions, readLimits } from './limit-arguments.ts'
 import { parseListenUrl } from './listen-url.ts'
 import type { Listen } from './listen-url.ts'
-import type { LogLevel } from './log-level.ts'
+import type { LogLevel } from '../base/log-level.ts'
 import { OBSERVE_HELP, observeOptions, observing } from './observe-arguments.ts'
-import { UsageError } from './usage-error.ts'
+import { UsageError } from '../base/usage-error.ts'
 
 export { UsageError }
 

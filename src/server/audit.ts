@@ -14,7 +14,7 @@ import type { Observer, Origin, Peer, Run, Start } from '../core/observer.ts'
 import { errorCode, osErrorText } from '../host/os-error.ts'
 import type { AuditFile } from './audit-file.ts'
 import type { Log } from './log.ts'
-import { version } from './version.ts'
+import { version } from '../base/version.ts'
 
 /** How often lines that could not be written are tried again while nothing happens. */
 const RETRY_MS = 1000

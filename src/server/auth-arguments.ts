@@ -1,7 +1,7 @@
 /** Who gets in, as the command line says it. The modes, their flags and what is said of wrong ones are the reference's. */
 import type { Listen } from './listen-url.ts'
 import { isLoopbackListen } from './listen-url.ts'
-import { UsageError } from './usage-error.ts'
+import { UsageError } from '../base/usage-error.ts'
 
 /** How long clocks may differ when a token's time is judged. The reference's figure. */
 const DEFAULT_SKEW_SECONDS = 30

@@ -1,7 +1,7 @@
 /** The limits that the command line can change. */
 import { defaultLimits } from '../core/limits.ts'
 import type { Limits } from '../core/limits.ts'
-import { UsageError } from './usage-error.ts'
+import { UsageError } from '../base/usage-error.ts'
 
 type LimitOption = {
   flag: string

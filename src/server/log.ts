@@ -7,8 +7,8 @@ import { Socket } from 'node:net'
 import process from 'node:process'
 import type { Writable } from 'node:stream'
 import type { Limits } from '../core/limits.ts'
-import { logLevels } from './log-level.ts'
-import type { LogLevel } from './log-level.ts'
+import { logLevels } from '../base/log-level.ts'
+import type { LogLevel } from '../base/log-level.ts'
 
 export type Log = {
   /** Whether lines of that level are written: to be asked before one is made at some expense. */

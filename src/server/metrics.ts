@@ -8,7 +8,7 @@ import { processStates } from '../core/snapshot.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import { Method } from '../protocol/methods.ts'
 import { eventLoopDelay } from './event-loop-delay.ts'
-import { version } from './version.ts'
+import { version } from '../base/version.ts'
 
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 

@@ -1,7 +1,7 @@
 /** The command line's part that says what is to be told, and where. */
-import { DEFAULT_LOG_LEVEL, logLevels } from './log-level.ts'
-import type { LogLevel } from './log-level.ts'
-import { UsageError } from './usage-error.ts'
+import { DEFAULT_LOG_LEVEL, logLevels } from '../base/log-level.ts'
+import type { LogLevel } from '../base/log-level.ts'
+import { UsageError } from '../base/usage-error.ts'
 
 export type Observing = { logLevel: LogLevel; auditLog: string | undefined }
 

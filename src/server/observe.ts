@@ -4,7 +4,7 @@ import { silentObserver } from '../core/observer.ts'
 import type { Observer } from '../core/observer.ts'
 import { createAudit } from './audit.ts'
 import type { AuditFile } from './audit-file.ts'
-import type { LogLevel } from './log-level.ts'
+import type { LogLevel } from '../base/log-level.ts'
 import { createLog, stderrSink } from './log.ts'
 import type { Log } from './log.ts'
 

@@ -16,7 +16,7 @@ import type { HostCheck } from './host-check.ts'
 import type { Listen } from './listen-url.ts'
 import { openListener } from './listener.ts'
 import type { Listener } from './listener.ts'
-import { version } from './version.ts'
+import { version } from '../base/version.ts'
 
 export async function run(args: readonly string[]): Promise<void> {
   if (process.platform === 'win32') return fail('exec-server does not run on Windows; run it inside WSL', 1)

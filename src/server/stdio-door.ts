@@ -8,7 +8,7 @@ import type { ExecServer } from '../core/server.ts'
 import { CloseCode } from '../core/transport.ts'
 import type { Transport } from '../core/transport.ts'
 import { countTraffic } from '../host/garbage.ts'
-import { lineReader, NEWLINE } from '../host/line-reader.ts'
+import { lineReader, NEWLINE } from '../base/line-reader.ts'
 import { payloadLength, writePayload } from './payload.ts'
 
 /** How long a parent that has closed our stdin may take to read the last answers. */

@@ -11,7 +11,7 @@ import { peerUser } from '../host/libc.ts'
 import { errorCode } from '../host/os-error.ts'
 import { openServer } from './listener.ts'
 import type { Listener } from './listener.ts'
-import { UsageError } from './usage-error.ts'
+import { UsageError } from '../base/usage-error.ts'
 
 /** What is masked out for a mode of 0600. */
 const PRIVATE_UMASK = 0o177

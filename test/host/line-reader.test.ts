@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { lineReader } from '../../src/host/line-reader.ts'
+import { lineReader } from '../../src/base/line-reader.ts'
 import { test } from '../support/suite.ts'
 
 /** The lines that come of these pieces, and how often one was too long. */

@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert'
 import { defaultLimits } from '../../src/core/limits.ts'
 import { HELP } from '../../src/server/arguments.ts'
 import { limitHelp, limitOptions, readLimits } from '../../src/server/limit-arguments.ts'
-import { UsageError } from '../../src/server/usage-error.ts'
+import { UsageError } from '../../src/base/usage-error.ts'
 import { test } from '../support/suite.ts'
 
 const flags = Object.keys(limitOptions) as (keyof typeof limitOptions)[]

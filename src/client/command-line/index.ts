@@ -1,6 +1,6 @@
 /** The client's side of the command line. Each command is loaded when it is called, so that none pays for another. */
 import process from 'node:process'
-import { UsageError } from '../../server/usage-error.ts'
+import { UsageError } from '../../base/usage-error.ts'
 import { messageOf } from '../errors.ts'
 import { CommandError, OWN_FAILURE } from './command-error.ts'
 import { say, sayRaw } from './say.ts'

@@ -1,7 +1,7 @@
 /** What the commands have in common: how their options are read, and those that say which devbox is meant. */
 import { parseArgs } from 'node:util'
 import type { ParseArgsOptionsConfig } from 'node:util'
-import { UsageError } from '../../server/usage-error.ts'
+import { UsageError } from '../../base/usage-error.ts'
 
 export const targetOptions = {
   url: { type: 'string' },

@@ -1,5 +1,5 @@
 /** The devbox that the options name. */
-import { readSecret } from '../../server/secret-file.ts'
+import { readSecret } from '../../base/secret-file.ts'
 import { connect } from '../connect.ts'
 import type { ClientOptions } from '../client.ts'
 import { messageOf, RpcError } from '../errors.ts'
