@@ -2,7 +2,7 @@
  * What the method families need of a session: calls that wait while a lost connection is being recovered, notifications, and the
  * news that a connection has been lost. See session.ts.
  */
-import type { EnvironmentInfo } from '../protocol/session.ts'
+import type { EnvironmentInfo } from '../protocol/schemas/session.ts'
 import type { DisconnectedError } from './errors.ts'
 
 /** Spells paths as the server reads them. See dialect.ts. */

@@ -1,6 +1,6 @@
 /** A client: one session on a devbox, and what can be done with it. */
-import { Method } from '../protocol/methods.ts'
-import type { EnvironmentInfo } from '../protocol/session.ts'
+import { Method } from '../protocol/wire/methods.ts'
+import type { EnvironmentInfo } from '../protocol/schemas/session.ts'
 import { deadline } from './abort.ts'
 import { UnsupportedError } from './errors.ts'
 import { createFetch } from './fetch.ts'

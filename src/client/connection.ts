@@ -1,5 +1,5 @@
 /** One connection: numbers requests, matches answers, hands notifications on, and notices when the peer has vanished. */
-import { ErrorCode, RpcError } from '../protocol/errors.ts'
+import { ErrorCode, RpcError } from '../protocol/wire/errors.ts'
 import { ProtocolError, messageOf } from './errors.ts'
 import type { ClientLimits } from './limits.ts'
 import type { Wire, WireEvents } from './wire.ts'

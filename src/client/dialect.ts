@@ -1,5 +1,5 @@
 /** How a server spells paths: releases up to 0.140 read absolute paths, newer ones file URIs only. What they answer may be either. */
-import { parsePath, pathToUri } from '../protocol/path-uri.ts'
+import { parsePath, pathToUri } from '../protocol/schemas/path-uri.ts'
 import type { Paths } from './caller.ts'
 import { messageOf, ProtocolError } from './errors.ts'
 

@@ -1,6 +1,6 @@
 /** What can go wrong on this side of the wire. What the server refuses is an {@link RpcError}. */
 
-export { ErrorCode, messageOf, RpcError } from '../protocol/errors.ts'
+export { ErrorCode, messageOf, RpcError } from '../protocol/wire/errors.ts'
 
 /** No connection came about: the server is not there, refused us, or did not answer the handshake in time. */
 export class ConnectError extends Error {

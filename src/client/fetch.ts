@@ -15,9 +15,9 @@
  * time and while no call waits; beyond 16 MiB, of all bodies together, a body fails; and a request goes on there unseen, until the
  * connection ends or `timeoutMs` is over.
  */
-import { RpcError } from '../protocol/errors.ts'
-import type { HttpHeader } from '../protocol/http.ts'
-import { Method } from '../protocol/methods.ts'
+import { RpcError } from '../protocol/wire/errors.ts'
+import type { HttpHeader } from '../protocol/schemas/http.ts'
+import { Method } from '../protocol/wire/methods.ts'
 import { ParamsText } from './caller.ts'
 import type { Caller } from './caller.ts'
 import { ProtocolError, UnsupportedError } from './errors.ts'

@@ -1,5 +1,5 @@
 /** File calls, and what turns out to be missing on a server. Servers differ in what they have, and only the newest tell. */
-import { Method } from '../protocol/methods.ts'
+import { Method } from '../protocol/wire/methods.ts'
 import type { Caller, CallOptions, Params, Paths } from './caller.ts'
 import { UnsupportedError } from './errors.ts'
 import type { ClientLimits } from './limits.ts'

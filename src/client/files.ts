@@ -2,8 +2,8 @@
  * The devbox's files, on every server from 0.121 on. What a server does not have is done by other calls where these come to the same,
  * or fails with an UnsupportedError; nothing that was asked for is left out without a word.
  */
-import { ErrorCode, invalidRequest, RpcError } from '../protocol/errors.ts'
-import { Method } from '../protocol/methods.ts'
+import { ErrorCode, invalidRequest, RpcError } from '../protocol/wire/errors.ts'
+import { Method } from '../protocol/wire/methods.ts'
 import type { Caller } from './caller.ts'
 import { absolutePath, fromWire } from './dialect.ts'
 import { ProtocolError, UnsupportedError } from './errors.ts'

@@ -3,7 +3,7 @@
  * been taken, and end a body that nobody wants; of others the connection is held back, as far as that goes. What has come queues here,
  * up to a bound.
  */
-import { Method } from '../protocol/methods.ts'
+import { Method } from '../protocol/wire/methods.ts'
 import { bytesOf } from './base64.ts'
 import type { Caller } from './caller.ts'
 import { ProtocolError } from './errors.ts'

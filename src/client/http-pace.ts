@@ -1,5 +1,5 @@
 /** How a server is kept from sending more of a response body than its reader takes: told by acknowledgements, or else not read. */
-import { Method } from '../protocol/methods.ts'
+import { Method } from '../protocol/wire/methods.ts'
 import type { Caller } from './caller.ts'
 import type { ClientLimits } from './limits.ts'
 

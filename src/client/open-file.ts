@@ -1,6 +1,6 @@
 /** A file that a connection holds open. It goes with the connection. */
-import type { OpenMode } from '../protocol/fs.ts'
-import { Method } from '../protocol/methods.ts'
+import type { OpenMode } from '../protocol/schemas/fs.ts'
+import { Method } from '../protocol/wire/methods.ts'
 import { bytesOf } from './base64.ts'
 import { ParamsText } from './caller.ts'
 import { DisconnectedError, ProtocolError } from './errors.ts'

@@ -2,8 +2,8 @@
  * What is known of one process: its events in order, the latest of them kept, and those who read them. Told by notifications,
  * by the read that follows a resumption, or, where it is another client's, by reads alone.
  */
-import { RpcError } from '../protocol/errors.ts'
-import { Method } from '../protocol/methods.ts'
+import { RpcError } from '../protocol/wire/errors.ts'
+import { Method } from '../protocol/wire/methods.ts'
 import type { Caller } from './caller.ts'
 import { ProtocolError } from './errors.ts'
 import { EventLog } from './event-log.ts'

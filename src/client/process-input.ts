@@ -2,7 +2,7 @@
  * Stdin of a process. Every piece has an id of its own, by which the server tells one that is sent again after a lost connection
  * from one that is new.
  */
-import { Method } from '../protocol/methods.ts'
+import { Method } from '../protocol/wire/methods.ts'
 import { ParamsText } from './caller.ts'
 import type { Caller } from './caller.ts'
 import { UnsupportedError } from './errors.ts'

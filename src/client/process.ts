@@ -1,5 +1,5 @@
 /** The handle of a process. */
-import { Method } from '../protocol/methods.ts'
+import { Method } from '../protocol/wire/methods.ts'
 import { unlessAborted } from './abort.ts'
 import type { Caller } from './caller.ts'
 import { UnsupportedError } from './errors.ts'

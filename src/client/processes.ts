@@ -1,6 +1,6 @@
 /** The processes of one client, by their ids. */
-import { messageOf, RpcError } from '../protocol/errors.ts'
-import { Method } from '../protocol/methods.ts'
+import { messageOf, RpcError } from '../protocol/wire/errors.ts'
+import { Method } from '../protocol/wire/methods.ts'
 import type { Caller, Paths } from './caller.ts'
 import { DisconnectedError, ProtocolError, UnsupportedError } from './errors.ts'
 import type { ClientLimits } from './limits.ts'

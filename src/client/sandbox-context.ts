@@ -1,5 +1,5 @@
 /** A sandbox as requests carry it: a permission profile, which every server from 0.125 on reads. Older ones refuse it. */
-import type { EntryPath, Sandbox } from '../protocol/sandbox.ts'
+import type { EntryPath, Sandbox } from '../protocol/schemas/sandbox.ts'
 import type { Paths } from './caller.ts'
 
 /**

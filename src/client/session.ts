@@ -5,9 +5,9 @@
  * that were under way those that do no harm a second time are sent again, all others fail: whether the server has carried them out
  * is not known. Where nothing can be resumed, or it takes too long, all fail, and every later call does with the same reason.
  */
-import { ErrorCode, RpcError } from '../protocol/errors.ts'
-import { Method } from '../protocol/methods.ts'
-import type { EnvironmentInfo } from '../protocol/session.ts'
+import { ErrorCode, RpcError } from '../protocol/wire/errors.ts'
+import { Method } from '../protocol/wire/methods.ts'
+import type { EnvironmentInfo } from '../protocol/schemas/session.ts'
 import { deadline, delay } from './abort.ts'
 import { ParamsText } from './caller.ts'
 import type { Caller, CallOptions, Params, Paths } from './caller.ts'

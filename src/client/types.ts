@@ -1,8 +1,8 @@
 /** What a program sees of the client library. */
-import type { DirectoryEntry, Metadata } from '../protocol/fs.ts'
-import type { EnvPolicy, ListedProcess, OutputStream, Signal, TerminalSize } from '../protocol/process.ts'
-import type { Sandbox } from '../protocol/sandbox.ts'
-import type { EnvironmentInfo } from '../protocol/session.ts'
+import type { DirectoryEntry, Metadata } from '../protocol/schemas/fs.ts'
+import type { EnvPolicy, ListedProcess, OutputStream, Signal, TerminalSize } from '../protocol/schemas/process.ts'
+import type { Sandbox } from '../protocol/schemas/sandbox.ts'
+import type { EnvironmentInfo } from '../protocol/schemas/session.ts'
 
 export type { DirectoryEntry, EnvironmentInfo, EnvPolicy, ListedProcess, Metadata, OutputStream, Sandbox, TerminalSize }
 

@@ -1,5 +1,5 @@
 /** Calls of methods that not every server has. */
-import { ErrorCode, RpcError } from '../protocol/errors.ts'
+import { ErrorCode, RpcError } from '../protocol/wire/errors.ts'
 import type { Caller, CallOptions, Params, Paths } from './caller.ts'
 import { UnsupportedError } from './errors.ts'
 

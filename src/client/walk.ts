@@ -1,5 +1,5 @@
 /** fs/walk by other calls, for servers that do not have it (up to 0.140): the same entries in the same order. */
-import type { WalkOptions } from '../protocol/fs.ts'
+import type { WalkOptions } from '../protocol/schemas/fs.ts'
 import { ErrorCode, messageOf, RpcError } from './errors.ts'
 import type { FileOptions, RemoteFiles, WalkedEntry, WalkOutcome } from './types.ts'
 

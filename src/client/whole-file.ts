@@ -1,6 +1,6 @@
 /** Files in one message as long as they fit, and by blocks else. */
-import { ErrorCode, RpcError } from '../protocol/errors.ts'
-import { Method } from '../protocol/methods.ts'
+import { ErrorCode, RpcError } from '../protocol/wire/errors.ts'
+import { Method } from '../protocol/wire/methods.ts'
 import { joined } from '../core/bytes.ts'
 import { base64Length } from '../core/frames.ts'
 import { bytesOf } from './base64.ts'

@@ -5,14 +5,14 @@
  * A message that cannot be read is answered with id -1 and the connection lives. A few offences close it,
  * after every request accepted before has been answered.
  */
-import { encodeError, encodeResult, NO_ID, parseMessage } from '../protocol/envelope.ts'
-import type { IdText } from '../protocol/envelope.ts'
-import { ErrorCode, invalidRequest, RpcError } from '../protocol/errors.ts'
-import type { JsonValue } from '../protocol/json.ts'
-import { Method } from '../protocol/methods.ts'
-import { decodeParams } from '../protocol/scalars.ts'
-import { EXTENSIONS, InitializeParams } from '../protocol/session.ts'
-import type { InitializeResult } from '../protocol/session.ts'
+import { encodeError, encodeResult, NO_ID, parseMessage } from '../protocol/wire/envelope.ts'
+import type { IdText } from '../protocol/wire/envelope.ts'
+import { ErrorCode, invalidRequest, RpcError } from '../protocol/wire/errors.ts'
+import type { JsonValue } from '../protocol/wire/json.ts'
+import { Method } from '../protocol/wire/methods.ts'
+import { decodeParams } from '../protocol/schemas/schema-primitives.ts'
+import { EXTENSIONS, InitializeParams } from '../protocol/schemas/session.ts'
+import type { InitializeResult } from '../protocol/schemas/session.ts'
 import { AnswerBudget } from './answer-budget.ts'
 import type { Clock } from './clock.ts'
 import type { Drain } from './drain.ts'

@@ -1,7 +1,7 @@
 /** The end of a server that lets what runs come to its own end: no new work, and a time for the rest. */
-import { Method } from '../protocol/methods.ts'
-import { overloaded } from '../protocol/errors.ts'
-import type { RpcError } from '../protocol/errors.ts'
+import { Method } from '../protocol/wire/methods.ts'
+import { overloaded } from '../protocol/wire/errors.ts'
+import type { RpcError } from '../protocol/wire/errors.ts'
 import type { Clock } from './clock.ts'
 import type { Limits } from './limits.ts'
 

@@ -2,8 +2,8 @@
  * The environment of a child: the request's variables, on top of what an optional policy lets through of
  * the server's own.
  */
-import { invalidParams } from '../protocol/errors.ts'
-import type { EnvPolicy } from '../protocol/process.ts'
+import { invalidParams } from '../protocol/wire/errors.ts'
+import type { EnvPolicy } from '../protocol/schemas/process.ts'
 
 type Env = ReadonlyMap<string, string>
 

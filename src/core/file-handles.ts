@@ -1,7 +1,7 @@
 /** The files that one connection holds open, by the names that the client gave them. They end with it. */
-import { ErrorCode, internalError, invalidRequest, RpcError } from '../protocol/errors.ts'
-import type { OpenMode } from '../protocol/fs.ts'
-import { detached } from '../protocol/json.ts'
+import { ErrorCode, internalError, invalidRequest, RpcError } from '../protocol/wire/errors.ts'
+import type { OpenMode } from '../protocol/schemas/fs.ts'
+import { detached } from '../protocol/wire/json.ts'
 import type { OpenFile } from './host.ts'
 
 /** The reference's bound, in UTF-8. */

@@ -2,9 +2,9 @@
  * Messages that carry bytes are written by joining text around their base64, never by serialising an
  * object: base64 needs no escaping, and this is the path that every byte of output takes.
  */
-import { encodeNotification } from '../protocol/envelope.ts'
-import type { IdText } from '../protocol/envelope.ts'
-import { Method } from '../protocol/methods.ts'
+import { encodeNotification } from '../protocol/wire/envelope.ts'
+import type { IdText } from '../protocol/wire/envelope.ts'
+import { Method } from '../protocol/wire/methods.ts'
 import type { HttpResponse } from './host.ts'
 import type { Chunk } from './retention.ts'
 

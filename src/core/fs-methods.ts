@@ -1,5 +1,5 @@
 /** The filesystem family's handlers. */
-import { invalidRequest } from '../protocol/errors.ts'
+import { invalidRequest } from '../protocol/wire/errors.ts'
 import {
   CanonicalizeParams,
   CopyParams,
@@ -10,13 +10,13 @@ import {
   RemoveParams,
   WalkParams,
   WriteFileParams,
-} from '../protocol/fs.ts'
-import type { JsonValue } from '../protocol/json.ts'
-import type { Base64Text } from '../protocol/long-base64.ts'
-import { Method } from '../protocol/methods.ts'
-import { pathToUri } from '../protocol/path-uri.ts'
-import type { Sandbox } from '../protocol/sandbox.ts'
-import { decodeBase64, decodeParams } from '../protocol/scalars.ts'
+} from '../protocol/schemas/fs.ts'
+import type { JsonValue } from '../protocol/wire/json.ts'
+import type { Base64Text } from '../protocol/wire/long-base64.ts'
+import { Method } from '../protocol/wire/methods.ts'
+import { pathToUri } from '../protocol/schemas/path-uri.ts'
+import type { Sandbox } from '../protocol/schemas/sandbox.ts'
+import { decodeBase64, decodeParams } from '../protocol/schemas/schema-primitives.ts'
 import type { GenericSchema, InferOutput } from 'valibot'
 import { release } from './bytes.ts'
 import { fileResult } from './frames.ts'

@@ -1,10 +1,10 @@
 /** What the core needs of the machine it runs on. Failures are thrown as RpcError. */
-import type { CapabilityBounds, Discovery } from '../protocol/capability-roots.ts'
-import type { DirectoryEntry, Metadata, OpenMode, WalkOptions, WalkResult } from '../protocol/fs.ts'
-import type { HttpHeader } from '../protocol/http.ts'
-import type { OutputStream, Signal, TerminalSize } from '../protocol/process.ts'
-import type { Sandbox, SandboxType } from '../protocol/sandbox.ts'
-import type { EnvironmentInfo } from '../protocol/session.ts'
+import type { CapabilityBounds, Discovery } from '../protocol/schemas/capability-roots.ts'
+import type { DirectoryEntry, Metadata, OpenMode, WalkOptions, WalkResult } from '../protocol/schemas/fs.ts'
+import type { HttpHeader } from '../protocol/schemas/http.ts'
+import type { OutputStream, Signal, TerminalSize } from '../protocol/schemas/process.ts'
+import type { Sandbox, SandboxType } from '../protocol/schemas/sandbox.ts'
+import type { EnvironmentInfo } from '../protocol/schemas/session.ts'
 import type { ConfigFiles } from './codex-config/config-files.ts'
 
 export type SpawnSpec = {

@@ -1,7 +1,7 @@
 /** The HTTP requests of one connection. They end with it. */
-import { internalError, invalidParams, messageOf, overloaded, RpcError } from '../protocol/errors.ts'
-import type { HttpRequestParams } from '../protocol/http.ts'
-import { detached } from '../protocol/json.ts'
+import { internalError, invalidParams, messageOf, overloaded, RpcError } from '../protocol/wire/errors.ts'
+import type { HttpRequestParams } from '../protocol/schemas/http.ts'
+import { detached } from '../protocol/wire/json.ts'
 import { aborted } from './aborted.ts'
 import { AnswerBudget } from './answer-budget.ts'
 import { joined } from './bytes.ts'

@@ -1,6 +1,6 @@
 /** The http family's handlers. */
-import { HttpAcknowledgeParams, HttpCancelParams, HttpRequestParams } from '../protocol/http.ts'
-import { Method } from '../protocol/methods.ts'
+import { HttpAcknowledgeParams, HttpCancelParams, HttpRequestParams } from '../protocol/schemas/http.ts'
+import { Method } from '../protocol/wire/methods.ts'
 import { method } from './method.ts'
 
 const FAMILY = 'http'

@@ -1,6 +1,6 @@
 /** What an http/request asks for, checked and ready to go out; and the request that follows a redirect. */
-import { internalError, invalidParams } from '../protocol/errors.ts'
-import type { HttpHeader, HttpRequestParams } from '../protocol/http.ts'
+import { internalError, invalidParams } from '../protocol/wire/errors.ts'
+import type { HttpHeader, HttpRequestParams } from '../protocol/schemas/http.ts'
 import type { HttpRequest, HttpResponse } from './host.ts'
 
 /** Credentials that clients and clouds use. A request that could send them elsewhere has no good reason to. The reference's list. */

@@ -2,7 +2,7 @@
  * One body on its way to the client. It is read as fast as the client takes it: one piece is kept here, and the peer is held back
  * meanwhile. Without a window a client takes what goes into its socket, with one what it has acknowledged.
  */
-import { messageOf } from '../protocol/errors.ts'
+import { messageOf } from '../protocol/wire/errors.ts'
 import { bodyFrames } from './frames.ts'
 import type { HttpResponse } from './host.ts'
 import type { Limits } from './limits.ts'

@@ -1,7 +1,7 @@
 /** How a method is declared, and what its handler is given. */
 import type { GenericSchema, InferOutput } from 'valibot'
-import type { JsonValue } from '../protocol/json.ts'
-import { decodeParams } from '../protocol/scalars.ts'
+import type { JsonValue } from '../protocol/wire/json.ts'
+import { decodeParams } from '../protocol/schemas/schema-primitives.ts'
 import type { FileHandles } from './file-handles.ts'
 import type { FileOrder } from './file-order.ts'
 import type { AsciiParts } from './frames.ts'

@@ -1,8 +1,8 @@
 /** What one connection waits to see appear: one watch at a time, told of once. */
-import { encodeNotification } from '../protocol/envelope.ts'
-import { WatchMissingParams } from '../protocol/fs.ts'
-import { Method } from '../protocol/methods.ts'
-import { FOREIGN } from '../protocol/scalars.ts'
+import { encodeNotification } from '../protocol/wire/envelope.ts'
+import { WatchMissingParams } from '../protocol/schemas/fs.ts'
+import { Method } from '../protocol/wire/methods.ts'
+import { FOREIGN } from '../protocol/schemas/schema-primitives.ts'
 import type { Host } from './host.ts'
 import type { Limits } from './limits.ts'
 import { method } from './method.ts'

@@ -2,8 +2,8 @@
  * What whoever looks from outside is told of the core: totals that the core adds to as it works, and events. It does not
  * know who listens. Where nobody does, an event costs a look at a member that is not there.
  */
-import { detached } from '../protocol/json.ts'
-import type { JsonValue } from '../protocol/json.ts'
+import { detached } from '../protocol/wire/json.ts'
+import type { JsonValue } from '../protocol/wire/json.ts'
 import type { SpawnSpec } from './host.ts'
 import type { Result } from './method.ts'
 

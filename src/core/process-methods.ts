@@ -1,11 +1,17 @@
 /** The process family's handlers. */
-import { invalidParams, invalidRequest } from '../protocol/errors.ts'
-import { Method } from '../protocol/methods.ts'
-import { AcknowledgeParams, AttachParams, CloseStdinParams, ReadParams, ResizeParams } from '../protocol/process.ts'
-import { SignalParams, StartParams, TerminateParams, WriteParams } from '../protocol/process.ts'
-import type { AttachResult, ListedProcess, StartResult, WriteStatus } from '../protocol/process.ts'
-import { NoParams } from '../protocol/session.ts'
-import { unwrapLinuxSandbox } from '../protocol/linux-sandbox.ts'
+import { invalidParams, invalidRequest } from '../protocol/wire/errors.ts'
+import { Method } from '../protocol/wire/methods.ts'
+import {
+  AcknowledgeParams,
+  AttachParams,
+  CloseStdinParams,
+  ReadParams,
+  ResizeParams,
+} from '../protocol/schemas/process.ts'
+import { SignalParams, StartParams, TerminateParams, WriteParams } from '../protocol/schemas/process.ts'
+import type { AttachResult, ListedProcess, StartResult, WriteStatus } from '../protocol/schemas/process.ts'
+import { NoParams } from '../protocol/schemas/session.ts'
+import { unwrapLinuxSandbox } from '../protocol/schemas/linux-sandbox.ts'
 import { childEnvironment } from './env-policy.ts'
 import type { AsciiParts } from './frames.ts'
 import type { Host, SpawnSpec } from './host.ts'

@@ -1,6 +1,6 @@
 /** The processes of one session, by the id that the client gave them. */
-import { invalidRequest, overloaded } from '../protocol/errors.ts'
-import { detached } from '../protocol/json.ts'
+import { invalidRequest, overloaded } from '../protocol/wire/errors.ts'
+import { detached } from '../protocol/wire/json.ts'
 import type { Clock } from './clock.ts'
 import type { Host, SpawnSpec } from './host.ts'
 import type { Limits } from './limits.ts'

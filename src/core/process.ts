@@ -6,8 +6,8 @@
  * is also the queue of what a client has still to be sent: numbers up to `#sent` have gone out, or passed
  * while nobody listened. A child whose client falls behind is paused, so unsent chunks are never dropped.
  */
-import type { OutputStream, Signal, TerminalSize, WriteStatus } from '../protocol/process.ts'
-import { internalError, invalidRequest } from '../protocol/errors.ts'
+import type { OutputStream, Signal, TerminalSize, WriteStatus } from '../protocol/schemas/process.ts'
+import { internalError, invalidRequest } from '../protocol/wire/errors.ts'
 import { joined } from './bytes.ts'
 import type { Clock } from './clock.ts'
 import { processFrames, readResult } from './frames.ts'

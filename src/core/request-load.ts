@@ -3,7 +3,7 @@
  * large ones, the connection is not read for a while. Some may wait without end, for output that never comes or for a
  * peer that never answers. Those must not keep a terminate behind them from being read, so they are bounded by refusal.
  */
-import { overloaded } from '../protocol/errors.ts'
+import { overloaded } from '../protocol/wire/errors.ts'
 import type { Limits } from './limits.ts'
 
 export type RequestTicket = {

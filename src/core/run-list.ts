@@ -1,7 +1,7 @@
 /** Every process of every session, in the order of their starts: for whoever asks what runs here, and wants to join in. */
-import { invalidRequest } from '../protocol/errors.ts'
-import { detached } from '../protocol/json.ts'
-import type { ListedProcess } from '../protocol/process.ts'
+import { invalidRequest } from '../protocol/wire/errors.ts'
+import { detached } from '../protocol/wire/json.ts'
+import type { ListedProcess } from '../protocol/schemas/process.ts'
 import type { SpawnSpec } from './host.ts'
 import { shortName } from './observer.ts'
 import type { Peer } from './observer.ts'

@@ -1,7 +1,7 @@
 /** What a client may ask of the executor itself, once the handshake is complete. */
-import { EnvironmentConfigReadParams } from '../protocol/environment-config.ts'
-import { Method } from '../protocol/methods.ts'
-import { NoParams } from '../protocol/session.ts'
+import { EnvironmentConfigReadParams } from '../protocol/schemas/environment-config.ts'
+import { Method } from '../protocol/wire/methods.ts'
+import { NoParams } from '../protocol/schemas/session.ts'
 import { readEnvironmentConfig } from './codex-config/environment-config.ts'
 import { method } from './method.ts'
 

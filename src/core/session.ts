@@ -1,5 +1,5 @@
 /** Sessions: what outlives a connection. Each holds its own processes; a connection holds at most one. */
-import { ErrorCode, invalidRequest, overloaded, RpcError } from '../protocol/errors.ts'
+import { ErrorCode, invalidRequest, overloaded, RpcError } from '../protocol/wire/errors.ts'
 import type { SessionEvent } from './observer.ts'
 import { ProcessTable } from './process-table.ts'
 import type { TableOptions } from './process-table.ts'

@@ -4,9 +4,9 @@
  * pace without delaying any other request. Beyond a second bound, which all processes of a session share, a
  * write is refused.
  */
-import { overloaded } from '../protocol/errors.ts'
-import { detached } from '../protocol/json.ts'
-import type { WriteStatus } from '../protocol/process.ts'
+import { overloaded } from '../protocol/wire/errors.ts'
+import { detached } from '../protocol/wire/json.ts'
+import type { WriteStatus } from '../protocol/schemas/process.ts'
 import type { Child } from './host.ts'
 import type { Limits } from './limits.ts'
 import type { Totals } from './observer.ts'

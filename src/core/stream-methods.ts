@@ -1,7 +1,7 @@
 /** Files that stay open: fs/open, fs/readBlock, fs/writeBlock, fs/close. */
-import { internalError, invalidRequest } from '../protocol/errors.ts'
-import { CloseParams, OpenParams, ReadBlockParams, WriteBlockParams } from '../protocol/fs.ts'
-import { Method } from '../protocol/methods.ts'
+import { internalError, invalidRequest } from '../protocol/wire/errors.ts'
+import { CloseParams, OpenParams, ReadBlockParams, WriteBlockParams } from '../protocol/schemas/fs.ts'
+import { Method } from '../protocol/wire/methods.ts'
 import { base64Length, blockResult } from './frames.ts'
 import { method } from './method.ts'
 import { release } from './bytes.ts'

@@ -3,7 +3,7 @@
  * makes it writable. The client's commands name it. Before the first command, a client of that release looks for
  * instructions in every directory from its repository down to its workspace, with no sandbox.
  */
-import type { Sandbox } from '../protocol/sandbox.ts'
+import type { Sandbox } from '../protocol/schemas/sandbox.ts'
 
 export type Workspace = {
   ofLastCommand?: string

@@ -1,8 +1,8 @@
 /** How a command is started in a sandbox. */
 import process from 'node:process'
 import type { SpawnSpec } from '../core/host.ts'
-import { invalidParams } from '../protocol/errors.ts'
-import type { Network, Sandbox } from '../protocol/sandbox.ts'
+import { invalidParams } from '../protocol/wire/errors.ts'
+import type { Network, Sandbox } from '../protocol/schemas/sandbox.ts'
 import { isVisible } from '../sandbox/mounts.ts'
 import type { Policy } from '../sandbox/policy.ts'
 import { argv0Command } from './argv0.ts'

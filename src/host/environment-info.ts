@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs'
 import { homedir, tmpdir, userInfo } from 'node:os'
 import { basename } from 'node:path'
 import process from 'node:process'
-import { pathToUri } from '../protocol/path-uri.ts'
-import type { EnvironmentInfo } from '../protocol/session.ts'
+import { pathToUri } from '../protocol/schemas/path-uri.ts'
+import type { EnvironmentInfo } from '../protocol/schemas/session.ts'
 
 let shell: { name: string; path: string } | undefined
 

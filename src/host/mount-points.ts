@@ -21,7 +21,7 @@ import {
 } from 'node:fs'
 import process from 'node:process'
 import type { Writable } from 'node:stream'
-import { internalError } from '../protocol/errors.ts'
+import { internalError } from '../protocol/wire/errors.ts'
 import type { MountPlan } from '../sandbox/mounts.ts'
 import { Lock, lockFile } from './libc.ts'
 import { nativePath } from './native-path.ts'

@@ -1,4 +1,4 @@
-import { encodeName } from '../protocol/path-uri.ts'
+import { encodeName } from '../protocol/schemas/path-uri.ts'
 
 /** A path as the file system calls take it: as text where it is text, as bytes where it is not UTF-8. */
 export function nativePath(path: string): string | Buffer {

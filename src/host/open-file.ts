@@ -3,8 +3,8 @@ import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { constants } from 'node:fs'
 import type { OpenFile } from '../core/host.ts'
-import { invalidRequest } from '../protocol/errors.ts'
-import type { OpenMode } from '../protocol/fs.ts'
+import { invalidRequest } from '../protocol/wire/errors.ts'
+import type { OpenMode } from '../protocol/schemas/fs.ts'
 import { fileError } from './os-error.ts'
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_NONBLOCK } = constants

@@ -1,7 +1,7 @@
 /** Failures of the operating system as errors of the protocol. */
 import { constants } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
-import { ErrorCode, RpcError } from '../protocol/errors.ts'
+import { ErrorCode, RpcError } from '../protocol/wire/errors.ts'
 
 /** The C library's words, where libuv has its own. Clients and models know these. */
 const WORDS: Record<string, string> = {

@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import { setTimeout } from 'node:timers'
-import type { Signal } from '../protocol/process.ts'
+import type { Signal } from '../protocol/schemas/process.ts'
 import { processNumbers, statFields } from './proc-stat.ts'
 
 export type SystemSignal =

@@ -5,7 +5,7 @@
  */
 import { accessSync, closeSync, constants, openSync, readFileSync, readdirSync, readSync, statSync } from 'node:fs'
 import process from 'node:process'
-import { internalError } from '../protocol/errors.ts'
+import { internalError } from '../protocol/wire/errors.ts'
 import type { SpawnSpec } from '../core/host.ts'
 
 /** Where the C library looks for a bare name when the child has no PATH. */

@@ -1,8 +1,8 @@
 /** The disk as a sandbox's planner looks at it, and the files that its deny globs match. */
 import { lstatSync, readFileSync, readlinkSync } from 'node:fs'
 import { readdir, realpath } from 'node:fs/promises'
-import { invalidParams } from '../protocol/errors.ts'
-import { decodeName } from '../protocol/path-uri.ts'
+import { invalidParams } from '../protocol/wire/errors.ts'
+import { decodeName } from '../protocol/schemas/path-uri.ts'
 import type { Glob } from '../sandbox/glob.ts'
 import { join } from '../sandbox/policy.ts'
 import type { Disk } from '../sandbox/route.ts'

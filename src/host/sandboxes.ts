@@ -2,7 +2,7 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { homedir } from 'node:os'
 import process from 'node:process'
-import type { Network, Sandbox, SandboxType } from '../protocol/sandbox.ts'
+import type { Network, Sandbox, SandboxType } from '../protocol/schemas/sandbox.ts'
 import { planMounts } from '../sandbox/mounts.ts'
 import type { MountPlan } from '../sandbox/mounts.ts'
 import type { PlanNeeds } from '../sandbox/places.ts'

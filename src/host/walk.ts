@@ -1,8 +1,8 @@
 /** fs/walk: what is below a directory, level by level. */
 import type { BigIntStats, Dirent } from 'node:fs'
 import { lstat, readdir, stat } from 'node:fs/promises'
-import type { WalkOptions, WalkResult } from '../protocol/fs.ts'
-import { decodeName, pathToUri } from '../protocol/path-uri.ts'
+import type { WalkOptions, WalkResult } from '../protocol/schemas/fs.ts'
+import { decodeName, pathToUri } from '../protocol/schemas/path-uri.ts'
 import { nativePath } from './native-path.ts'
 import { fileError } from './os-error.ts'
 

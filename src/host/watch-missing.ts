@@ -2,7 +2,7 @@
 import { lstatSync, realpathSync, statSync, watch } from 'node:fs'
 import type { FSWatcher } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { decodeName } from '../protocol/path-uri.ts'
+import { decodeName } from '../protocol/schemas/path-uri.ts'
 import { allMountsAreLocal } from './mounts.ts'
 import { nativePath } from './native-path.ts'
 

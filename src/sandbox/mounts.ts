@@ -2,7 +2,7 @@
  * From a policy to the mounts that enforce it. Mounts are laid from the shallowest to the deepest, so that of
  * those that hold a path the deepest counts, as it does among the places.
  */
-import type { Access } from '../protocol/sandbox.ts'
+import type { Access } from '../protocol/schemas/sandbox.ts'
 import { depthOf, isWithin, nameOf, parentOf, PROTECTED_NAMES } from './policy.ts'
 import type { Policy } from './policy.ts'
 import { findPlaces } from './places.ts'

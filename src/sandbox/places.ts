@@ -2,8 +2,8 @@
  * From a policy to the places that it is about on this disk: its rules' paths free of links, what is protected
  * without a rule, and what must not come to be. Of the places that hold a path the deepest decides.
  */
-import { invalidParams } from '../protocol/errors.ts'
-import type { Access } from '../protocol/sandbox.ts'
+import { invalidParams } from '../protocol/wire/errors.ts'
+import type { Access } from '../protocol/schemas/sandbox.ts'
 import { MINIMAL_PATHS, PROTECTED_NAMES, isWithin, join, nameOf, parentOf, stronger } from './policy.ts'
 import type { Policy, Rule } from './policy.ts'
 import { routeOf } from './route.ts'

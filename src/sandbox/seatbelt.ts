@@ -3,7 +3,7 @@
  * places are written from the shallowest to the deepest. Rules go by path and not by file: they hold for what
  * does not exist yet, too.
  */
-import type { Access, Network } from '../protocol/sandbox.ts'
+import type { Access, Network } from '../protocol/schemas/sandbox.ts'
 import { depthOf, parentOf } from './policy.ts'
 import type { Policy } from './policy.ts'
 import { findPlaces } from './places.ts'

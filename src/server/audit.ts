@@ -5,9 +5,9 @@
  */
 import process from 'node:process'
 import { setTimeout } from 'node:timers'
-import { internalError, messageOf } from '../protocol/errors.ts'
-import { isJsonObject } from '../protocol/json.ts'
-import { Method } from '../protocol/methods.ts'
+import { internalError, messageOf } from '../protocol/wire/errors.ts'
+import { isJsonObject } from '../protocol/wire/json.ts'
+import { Method } from '../protocol/wire/methods.ts'
 import type { Limits } from '../core/limits.ts'
 import { shortName } from '../core/observer.ts'
 import type { Observer, Origin, Peer, Run, Start } from '../core/observer.ts'

@@ -2,8 +2,8 @@ import * as assert from 'uvu/assert'
 import { parse } from 'valibot'
 import { createPaths } from '../../src/client/dialect.ts'
 import { toSandboxContext } from '../../src/client/sandbox-context.ts'
-import { SandboxContext } from '../../src/protocol/sandbox.ts'
-import type { Sandbox } from '../../src/protocol/sandbox.ts'
+import { SandboxContext } from '../../src/protocol/schemas/sandbox.ts'
+import type { Sandbox } from '../../src/protocol/schemas/sandbox.ts'
 import { test } from '../support/suite.ts'
 
 const full: Sandbox = {

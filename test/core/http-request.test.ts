@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import { prepareRequest, redirected } from '../../src/core/http-request.ts'
 import type { PreparedRequest } from '../../src/core/http-request.ts'
-import { RpcError } from '../../src/protocol/errors.ts'
-import type { HttpHeader, HttpRequestParams } from '../../src/protocol/http.ts'
+import { RpcError } from '../../src/protocol/wire/errors.ts'
+import type { HttpHeader, HttpRequestParams } from '../../src/protocol/schemas/http.ts'
 import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import { CloseCode } from '../../src/core/transport.ts'
-import { ErrorCode } from '../../src/protocol/errors.ts'
+import { ErrorCode } from '../../src/protocol/wire/errors.ts'
 import { answered, bodyOf, deltas, setup } from '../support/fake-peer.ts'
 import { settled } from '../support/manual-clock.ts'
 import { MemoryClient } from '../support/memory-transport.ts'

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert'
 import { methods } from '../../src/core/methods.ts'
-import { RpcError } from '../../src/protocol/errors.ts'
-import { Method } from '../../src/protocol/methods.ts'
+import { RpcError } from '../../src/protocol/wire/errors.ts'
+import { Method } from '../../src/protocol/wire/methods.ts'
 import { test } from '../support/suite.ts'
 
 const events = ['process/output', 'process/exited', 'process/closed', 'fs/missingChanged', 'http/request/bodyDelta']

@@ -6,7 +6,7 @@ import { NAME_LENGTH, shortName, silentObserver, UNKNOWN_METHOD } from '../../sr
 import type { Observer, Start } from '../../src/core/observer.ts'
 import { createExecServer } from '../../src/core/server.ts'
 import { CloseCode } from '../../src/core/transport.ts'
-import { ErrorCode, internalError } from '../../src/protocol/errors.ts'
+import { ErrorCode, internalError } from '../../src/protocol/wire/errors.ts'
 import { FakeHost } from '../support/fake-host.ts'
 import { ManualClock, settled } from '../support/manual-clock.ts'
 import { MemoryClient, startParams } from '../support/memory-transport.ts'

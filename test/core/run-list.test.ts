@@ -1,6 +1,6 @@
 /** process/list and process/attach. */
 import * as assert from 'uvu/assert'
-import { ErrorCode } from '../../src/protocol/errors.ts'
+import { ErrorCode } from '../../src/protocol/wire/errors.ts'
 import { fakeServer } from '../support/fake-host.ts'
 import { settled } from '../support/manual-clock.ts'
 import { MemoryClient, startParams } from '../support/memory-transport.ts'

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
 import { wasSandboxDenied } from '../../src/core/sandbox-denied.ts'
-import type { OutputStream } from '../../src/protocol/process.ts'
+import type { OutputStream } from '../../src/protocol/schemas/process.ts'
 import { test } from '../support/suite.ts'
 
 const output =

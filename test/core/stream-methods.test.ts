@@ -1,6 +1,6 @@
 /** fs/open, fs/readBlock, fs/writeBlock and fs/close over a connection. */
 import * as assert from 'uvu/assert'
-import { ErrorCode } from '../../src/protocol/errors.ts'
+import { ErrorCode } from '../../src/protocol/wire/errors.ts'
 import { FakeFile, opening } from '../support/fake-file.ts'
 import { fakeServer } from '../support/fake-host.ts'
 import { settled } from '../support/manual-clock.ts'

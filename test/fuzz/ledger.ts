@@ -2,8 +2,8 @@
  * Keeps the account of one connection: what must be answered, and what was. Every request exactly once and with its
  * own id, whatever is malformed once with id -1, nothing else, and never an error that speaks of a fault of the server's.
  */
-import { ErrorCode } from '../../src/protocol/errors.ts'
-import { Method } from '../../src/protocol/methods.ts'
+import { ErrorCode } from '../../src/protocol/wire/errors.ts'
+import { Method } from '../../src/protocol/wire/methods.ts'
 import { expected, opensSession } from './expectation.ts'
 import { Failure } from './failure.ts'
 import type { Read } from './json-reader.ts'

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { readEnvironmentConfig } from '../../src/core/codex-config/environment-config.ts'
 import { configFiles } from '../../src/host/config-files.ts'
-import type { EnvironmentConfig } from '../../src/protocol/environment-config.ts'
+import type { EnvironmentConfig } from '../../src/protocol/schemas/environment-config.ts'
 import { test } from '../support/suite.ts'
 
 const MAX_BYTES = 10_000

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { encodeError, encodeNotification, encodeResult, NO_ID, parseMessage } from '../../src/protocol/envelope.ts'
-import type { Message } from '../../src/protocol/envelope.ts'
+import { encodeError, encodeNotification, encodeResult, NO_ID, parseMessage } from '../../src/protocol/wire/envelope.ts'
+import type { Message } from '../../src/protocol/wire/envelope.ts'
 import { anyCharacter } from '../support/characters.ts'
 import { test } from '../support/suite.ts'
 

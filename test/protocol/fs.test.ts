@@ -9,9 +9,9 @@ import {
   ReadFileParams,
   RemoveParams,
   WriteFileParams,
-} from '../../src/protocol/fs.ts'
-import { parseJson } from '../../src/protocol/json.ts'
-import { decodeParams } from '../../src/protocol/scalars.ts'
+} from '../../src/protocol/schemas/fs.ts'
+import { parseJson } from '../../src/protocol/wire/json.ts'
+import { decodeParams } from '../../src/protocol/schemas/schema-primitives.ts'
 import { test } from '../support/suite.ts'
 
 function read(schema: GenericSchema, params: unknown): any {

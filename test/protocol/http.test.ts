@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert'
-import { HttpRequestParams } from '../../src/protocol/http.ts'
-import type { JsonValue } from '../../src/protocol/json.ts'
-import { decodeParams } from '../../src/protocol/scalars.ts'
+import { HttpRequestParams } from '../../src/protocol/schemas/http.ts'
+import type { JsonValue } from '../../src/protocol/wire/json.ts'
+import { decodeParams } from '../../src/protocol/schemas/schema-primitives.ts'
 import { test } from '../support/suite.ts'
 
 const least = { method: 'GET', url: 'http://x/', requestId: '' }

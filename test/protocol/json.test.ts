@@ -1,8 +1,15 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { detached, isJsonObject, JsonFloat, JsonSyntaxError, MAX_DEPTH, parseJson } from '../../src/protocol/json.ts'
-import type { JsonValue } from '../../src/protocol/json.ts'
-import { Base64Text } from '../../src/protocol/long-base64.ts'
+import {
+  detached,
+  isJsonObject,
+  JsonFloat,
+  JsonSyntaxError,
+  MAX_DEPTH,
+  parseJson,
+} from '../../src/protocol/wire/json.ts'
+import type { JsonValue } from '../../src/protocol/wire/json.ts'
+import { Base64Text } from '../../src/protocol/wire/long-base64.ts'
 import { anyCharacter } from '../support/characters.ts'
 import { assertLinear, cpuMs } from '../support/cpu-time.ts'
 import { test } from '../support/suite.ts'

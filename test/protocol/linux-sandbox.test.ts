@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { RpcError } from '../../src/protocol/errors.ts'
-import { unwrapLinuxSandbox } from '../../src/protocol/linux-sandbox.ts'
+import { RpcError } from '../../src/protocol/wire/errors.ts'
+import { unwrapLinuxSandbox } from '../../src/protocol/schemas/linux-sandbox.ts'
 import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { parseMessage } from '../../src/protocol/envelope.ts'
-import { isJsonObject, parseJson } from '../../src/protocol/json.ts'
-import type { JsonValue } from '../../src/protocol/json.ts'
-import { Base64Text, findLongMember, LONG_BYTES } from '../../src/protocol/long-base64.ts'
+import { parseMessage } from '../../src/protocol/wire/envelope.ts'
+import { isJsonObject, parseJson } from '../../src/protocol/wire/json.ts'
+import type { JsonValue } from '../../src/protocol/wire/json.ts'
+import { Base64Text, findLongMember, LONG_BYTES } from '../../src/protocol/wire/long-base64.ts'
 import { test } from '../support/suite.ts'
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)

@@ -8,7 +8,7 @@ import {
   parsePath,
   PathSyntaxError,
   pathToUri,
-} from '../../src/protocol/path-uri.ts'
+} from '../../src/protocol/schemas/path-uri.ts'
 import { anyCharacter } from '../support/characters.ts'
 import { assertLinear } from '../support/cpu-time.ts'
 import { test } from '../support/suite.ts'

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
 import type { GenericSchema } from 'valibot'
-import { parseJson } from '../../src/protocol/json.ts'
+import { parseJson } from '../../src/protocol/wire/json.ts'
 import {
   EnvPolicy,
   ReadParams,
@@ -9,8 +9,8 @@ import {
   StartParams,
   TerminateParams,
   WriteParams,
-} from '../../src/protocol/process.ts'
-import { decodeParams } from '../../src/protocol/scalars.ts'
+} from '../../src/protocol/schemas/process.ts'
+import { decodeParams } from '../../src/protocol/schemas/schema-primitives.ts'
 import { test } from '../support/suite.ts'
 
 /** The decoded params, or undefined if they are refused. */

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import * as v from 'valibot'
-import { RpcError } from '../../src/protocol/errors.ts'
-import { parseJson } from '../../src/protocol/json.ts'
-import { SandboxContext } from '../../src/protocol/sandbox.ts'
-import type { Access, Entry, EntryPath, FilePermissions, Network, Sandbox } from '../../src/protocol/sandbox.ts'
-import { decodeParams } from '../../src/protocol/scalars.ts'
+import { RpcError } from '../../src/protocol/wire/errors.ts'
+import { parseJson } from '../../src/protocol/wire/json.ts'
+import { SandboxContext } from '../../src/protocol/schemas/sandbox.ts'
+import type { Access, Entry, EntryPath, FilePermissions, Network, Sandbox } from '../../src/protocol/schemas/sandbox.ts'
+import { decodeParams } from '../../src/protocol/schemas/schema-primitives.ts'
 import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })

@@ -2,9 +2,17 @@ import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import * as v from 'valibot'
-import { RpcError } from '../../src/protocol/errors.ts'
-import { parseJson } from '../../src/protocol/json.ts'
-import { base64, decodeBase64, decodeParams, optional, path, stringMap, u64 } from '../../src/protocol/scalars.ts'
+import { RpcError } from '../../src/protocol/wire/errors.ts'
+import { parseJson } from '../../src/protocol/wire/json.ts'
+import {
+  base64,
+  decodeBase64,
+  decodeParams,
+  optional,
+  path,
+  stringMap,
+  u64,
+} from '../../src/protocol/schemas/schema-primitives.ts'
 import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })

@@ -1,8 +1,8 @@
 import * as assert from 'uvu/assert'
 import type * as v from 'valibot'
-import { parseJson } from '../../src/protocol/json.ts'
-import { decodeParams } from '../../src/protocol/scalars.ts'
-import { InitializeParams, NoParams } from '../../src/protocol/session.ts'
+import { parseJson } from '../../src/protocol/wire/json.ts'
+import { decodeParams } from '../../src/protocol/schemas/schema-primitives.ts'
+import { InitializeParams, NoParams } from '../../src/protocol/schemas/session.ts'
 import { test } from '../support/suite.ts'
 
 const takes = (schema: v.GenericSchema, json: string): boolean => {

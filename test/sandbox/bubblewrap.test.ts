@@ -4,8 +4,8 @@
  */
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { RpcError } from '../../src/protocol/errors.ts'
-import type { Access } from '../../src/protocol/sandbox.ts'
+import { RpcError } from '../../src/protocol/wire/errors.ts'
+import type { Access } from '../../src/protocol/schemas/sandbox.ts'
 import { bubblewrapArguments, launcherPath } from '../../src/sandbox/bubblewrap.ts'
 import type { BubblewrapOptions } from '../../src/sandbox/bubblewrap.ts'
 import { planMounts } from '../../src/sandbox/mounts.ts'

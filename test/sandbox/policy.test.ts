@@ -1,8 +1,8 @@
 /** What a sandbox means for paths, against a model that is written from the protocol's sentences and not from the code. */
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { RpcError } from '../../src/protocol/errors.ts'
-import type { Access, Entry, EntryPath, Sandbox } from '../../src/protocol/sandbox.ts'
+import { RpcError } from '../../src/protocol/wire/errors.ts'
+import type { Access, Entry, EntryPath, Sandbox } from '../../src/protocol/schemas/sandbox.ts'
 import { accessOf, isFullRead, resolvePolicy } from '../../src/sandbox/policy.ts'
 import type { Policy, Surroundings } from '../../src/sandbox/policy.ts'
 import { holds, namesOf } from '../support/fake-disk.ts'

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { resolvePolicy } from '../../src/sandbox/policy.ts'
 import { seatbeltProfile } from '../../src/sandbox/seatbelt.ts'
 import type { Disk } from '../../src/sandbox/route.ts'
-import type { Entry, Network } from '../../src/protocol/sandbox.ts'
+import type { Entry, Network } from '../../src/protocol/schemas/sandbox.ts'
 import { test } from '../support/suite.ts'
 
 /** A Mac's: /tmp is a link, /w a workspace with a .git. */

@@ -1,6 +1,6 @@
 /** Disks made of a literal, and random ones, with policies that speak of what is on them. */
 import fc from 'fast-check'
-import type { Access } from '../../src/protocol/sandbox.ts'
+import type { Access } from '../../src/protocol/schemas/sandbox.ts'
 import type { Policy, Rule } from '../../src/sandbox/policy.ts'
 import type { Disk } from '../../src/sandbox/route.ts'
 

@@ -3,9 +3,9 @@ import type { Child, ChildEvents, Files, Host, HttpRequest, HttpResponse, SpawnS
 import { defaultLimits } from '../../src/core/limits.ts'
 import type { Limits } from '../../src/core/limits.ts'
 import { createExecServer } from '../../src/core/server.ts'
-import type { OutputStream, Signal, TerminalSize } from '../../src/protocol/process.ts'
-import type { Sandbox } from '../../src/protocol/sandbox.ts'
-import type { EnvironmentInfo } from '../../src/protocol/session.ts'
+import type { OutputStream, Signal, TerminalSize } from '../../src/protocol/schemas/process.ts'
+import type { Sandbox } from '../../src/protocol/schemas/sandbox.ts'
+import type { EnvironmentInfo } from '../../src/protocol/schemas/session.ts'
 import { fakeConfigFiles } from './fake-config-files.ts'
 import { ManualClock } from './manual-clock.ts'
 

@@ -10,9 +10,9 @@ import type {
   CapabilityPlugin,
   CapabilitySkill,
   Discovery,
-} from '../../protocol/capability-roots.ts'
-import { invalidRequest, RpcError } from '../../protocol/errors.ts'
-import { parsePath, pathToUri } from '../../protocol/path-uri.ts'
+} from '../../protocol/schemas/capability-roots.ts'
+import { invalidRequest, RpcError } from '../../protocol/wire/errors.ts'
+import { parsePath, pathToUri } from '../../protocol/schemas/path-uri.ts'
 import { capabilityReader } from './capability-reader.ts'
 import type { CapabilityReader } from './capability-reader.ts'
 import type { Files } from '../host.ts'

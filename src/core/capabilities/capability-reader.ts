@@ -1,7 +1,7 @@
 /** Reads the files of a capability root, each of them whole, as long as there is room in the answer. */
-import type { CapabilityBounds, CapabilityFile } from '../../protocol/capability-roots.ts'
-import { ErrorCode, RpcError } from '../../protocol/errors.ts'
-import { parsePath } from '../../protocol/path-uri.ts'
+import type { CapabilityBounds, CapabilityFile } from '../../protocol/schemas/capability-roots.ts'
+import { ErrorCode, RpcError } from '../../protocol/wire/errors.ts'
+import { parsePath } from '../../protocol/schemas/path-uri.ts'
 import type { Files } from '../host.ts'
 import { release } from '../bytes.ts'
 

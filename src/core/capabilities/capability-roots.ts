@@ -2,10 +2,10 @@
  * capabilityRoots/discoverV1: what plugins and skills there are below folders that the user has chosen. Each is looked
  * through in its own sandbox, and what is wrong with one is its own error.
  */
-import { CapabilityRootsDiscoverParams } from '../../protocol/capability-roots.ts'
-import type { CapabilityRoot, Discovery } from '../../protocol/capability-roots.ts'
-import { invalidRequest, RpcError } from '../../protocol/errors.ts'
-import { Method } from '../../protocol/methods.ts'
+import { CapabilityRootsDiscoverParams } from '../../protocol/schemas/capability-roots.ts'
+import type { CapabilityRoot, Discovery } from '../../protocol/schemas/capability-roots.ts'
+import { invalidRequest, RpcError } from '../../protocol/wire/errors.ts'
+import { Method } from '../../protocol/wire/methods.ts'
 import { method } from '../method.ts'
 import { placed } from '../workspace.ts'
 

@@ -1,7 +1,7 @@
 /** Where a plugin says what is in it. The client reads the rest: here only what leads to other files is looked at. */
-import { isJsonObject } from '../../protocol/json.ts'
-import type { JsonValue } from '../../protocol/json.ts'
-import { pathToUri } from '../../protocol/path-uri.ts'
+import { isJsonObject } from '../../protocol/wire/json.ts'
+import type { JsonValue } from '../../protocol/wire/json.ts'
+import { pathToUri } from '../../protocol/schemas/path-uri.ts'
 
 /** Below a plugin's folder, the one that counts first. */
 export const MANIFESTS: readonly string[] = [

@@ -7,9 +7,9 @@ import type {
   ConfigStack,
   EnvironmentConfig,
   EnvironmentConfigReadParams,
-} from '../../protocol/environment-config.ts'
-import { internalError, invalidParams, messageOf } from '../../protocol/errors.ts'
-import { pathToUri } from '../../protocol/path-uri.ts'
+} from '../../protocol/schemas/environment-config.ts'
+import { internalError, invalidParams, messageOf } from '../../protocol/wire/errors.ts'
+import { pathToUri } from '../../protocol/schemas/path-uri.ts'
 import type { ConfigFiles } from './config-files.ts'
 import { keyTree, project, withoutKeys } from './key-paths.ts'
 import type { KeyTree } from './key-paths.ts'

@@ -1,5 +1,5 @@
 /** The configuration that projects bring along, in a `.codex` directory: only that of those whom the user trusts. */
-import { normalizePath } from '../../protocol/path-uri.ts'
+import { normalizePath } from '../../protocol/schemas/path-uri.ts'
 import type { ConfigFiles } from './config-files.ts'
 import type { ProjectRules } from './project-rules.ts'
 import { hasGit, repositoryAround, upwardFrom, within } from './repository.ts'

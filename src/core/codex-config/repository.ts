@@ -1,5 +1,5 @@
 /** Where the git repository around a directory is, as far as trust in it is concerned. */
-import { normalizePath } from '../../protocol/path-uri.ts'
+import { normalizePath } from '../../protocol/schemas/path-uri.ts'
 import type { ConfigFiles } from './config-files.ts'
 
 export type Repository = {

@@ -2,10 +2,10 @@
 import * as assert from 'uvu/assert'
 import { discover } from '../../../src/core/capabilities/capability-discovery.ts'
 import { FILE_OVERHEAD } from '../../../src/core/capabilities/capability-reader.ts'
-import { internalError, RpcError } from '../../../src/protocol/errors.ts'
-import type { CapabilityBounds, Capabilities, Discovery } from '../../../src/protocol/capability-roots.ts'
-import type { WalkOptions, WalkResult } from '../../../src/protocol/fs.ts'
-import { pathToUri } from '../../../src/protocol/path-uri.ts'
+import { internalError, RpcError } from '../../../src/protocol/wire/errors.ts'
+import type { CapabilityBounds, Capabilities, Discovery } from '../../../src/protocol/schemas/capability-roots.ts'
+import type { WalkOptions, WalkResult } from '../../../src/protocol/schemas/fs.ts'
+import { pathToUri } from '../../../src/protocol/schemas/path-uri.ts'
 import { test } from '../../support/suite.ts'
 
 const BOUNDS: CapabilityBounds = {

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import { readEnvironmentConfig } from '../../../src/core/codex-config/environment-config.ts'
-import { RpcError } from '../../../src/protocol/errors.ts'
+import { RpcError } from '../../../src/protocol/wire/errors.ts'
 import { fakeConfigFiles } from '../../support/fake-config-files.ts'
 import type { FakeDisk } from '../../support/fake-config-files.ts'
 import { fakeServer } from '../../support/fake-host.ts'

@@ -1,6 +1,6 @@
 /** Request lines to the real fs-helper: every request has its answer, in order; what is none ends it with a word. */
 import fc from 'fast-check'
-import { Method } from '../../../src/protocol/methods.ts'
+import { Method } from '../../../src/protocol/wire/methods.ts'
 import { isBlank } from '../expectation.ts'
 import { Failure } from '../failure.ts'
 import type { Family, Input, Subject } from '../family.ts'

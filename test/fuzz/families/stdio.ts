@@ -1,6 +1,6 @@
 /** Lines to the real stdio server. */
 import fc from 'fast-check'
-import { Method } from '../../../src/protocol/methods.ts'
+import { Method } from '../../../src/protocol/wire/methods.ts'
 import { isBlank } from '../expectation.ts'
 import { Failure } from '../failure.ts'
 import type { Batch, Family, Input, Subject } from '../family.ts'

@@ -1,7 +1,7 @@
 /** Messages: the envelope in every form, and requests with params of every kind. */
 import { isUtf8 } from 'node:buffer'
 import fc from 'fast-check'
-import { Method } from '../../../src/protocol/methods.ts'
+import { Method } from '../../../src/protocol/wire/methods.ts'
 import type { Input } from '../family.ts'
 import { Members, oddString, oddValue, print, PROTOTYPE_KEYS, Raw } from './json.ts'
 import type { Json } from './json.ts'

@@ -3,7 +3,7 @@
  * copied or removed stands in the folder, and requests go to the fixture or to ports where nobody listens.
  */
 import fc from 'fast-check'
-import { Method } from '../../../src/protocol/methods.ts'
+import { Method } from '../../../src/protocol/wire/methods.ts'
 import { disturbed, isObject, Members, membersOf, oddNumber, oddString, oddValue, PROTOTYPE_KEYS, Raw } from './json.ts'
 import type { Json } from './json.ts'
 import { readPath, writtenPath } from './paths.ts'

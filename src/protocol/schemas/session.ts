@@ -1,8 +1,8 @@
 /** The session family: the handshake and what a client learns of the executor. */
 import * as v from 'valibot'
-import { isJsonObject } from './json.ts'
-import type { JsonValue } from './json.ts'
-import { optional } from './scalars.ts'
+import { isJsonObject } from '../wire/json.ts'
+import type { JsonValue } from '../wire/json.ts'
+import { optional } from './schema-primitives.ts'
 
 export const InitializeParams = v.object({
   clientName: v.string(),

@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { pathToUri } from './path-uri.ts'
 import { SandboxContext } from './sandbox.ts'
-import { FOREIGN, pathOrForeign } from './scalars.ts'
+import { FOREIGN, pathOrForeign } from './schema-primitives.ts'
 
 /** A folder of another machine is that root's error, and not the call's. */
 const root = v.pipe(

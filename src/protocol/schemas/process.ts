@@ -1,6 +1,6 @@
 /** The process family. */
 import * as v from 'valibot'
-import { anObject, base64, optional, path, stringMap, u64 } from './scalars.ts'
+import { anObject, base64, optional, path, stringMap, u64 } from './schema-primitives.ts'
 import { SandboxContext } from './sandbox.ts'
 import type { SandboxType } from './sandbox.ts'
 

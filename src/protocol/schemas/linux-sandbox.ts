@@ -4,11 +4,11 @@
  * that it asks for.
  */
 import * as v from 'valibot'
-import { invalidParams, RpcError } from './errors.ts'
-import { JsonSyntaxError, parseJson } from './json.ts'
+import { invalidParams, RpcError } from '../wire/errors.ts'
+import { JsonSyntaxError, parseJson } from '../wire/json.ts'
 import { FileSystemPolicy, LegacyPolicy, PermissionProfile } from './sandbox.ts'
 import type { Sandbox } from './sandbox.ts'
-import { decodeParams, path } from './scalars.ts'
+import { decodeParams, path } from './schema-primitives.ts'
 
 const PROGRAM = 'codex-linux-sandbox'
 

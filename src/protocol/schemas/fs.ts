@@ -1,6 +1,6 @@
 /** The filesystem family. */
 import * as v from 'valibot'
-import { base64, base64Text, exactU64, optional, path, pathOrForeign, u64 } from './scalars.ts'
+import { base64, base64Text, exactU64, optional, path, pathOrForeign, u64 } from './schema-primitives.ts'
 import { SandboxContext } from './sandbox.ts'
 
 const target = { path, sandbox: SandboxContext }

@@ -1,6 +1,6 @@
 /** environmentConfig/read: what Codex's own configuration files on this machine say. */
 import * as v from 'valibot'
-import { path } from './scalars.ts'
+import { path } from './schema-primitives.ts'
 
 /** Keys of TOML, each by the names that lead to it: `[["mcp_servers","x"],["model"]]`. */
 const keyPaths = v.array(

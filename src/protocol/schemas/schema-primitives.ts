@@ -1,9 +1,9 @@
 /** The building blocks of the params schemas. */
 import * as v from 'valibot'
-import { invalidParams } from './errors.ts'
-import { isJsonObject } from './json.ts'
-import type { JsonValue } from './json.ts'
-import { Base64Text } from './long-base64.ts'
+import { invalidParams } from '../wire/errors.ts'
+import { isJsonObject } from '../wire/json.ts'
+import type { JsonValue } from '../wire/json.ts'
+import { Base64Text } from '../wire/long-base64.ts'
 import { ForeignPathError, parsePath, PathSyntaxError } from './path-uri.ts'
 
 const U64_MAX = 2n ** 64n - 1n

@@ -5,7 +5,7 @@
  * 0.140 and file URIs from 0.150 on. What is not understood is refused, never taken for "no sandbox".
  */
 import * as v from 'valibot'
-import { anObject, optional, path } from './scalars.ts'
+import { anObject, optional, path } from './schema-primitives.ts'
 
 export type Access = 'read' | 'write' | 'deny'
 export type Network = 'restricted' | 'enabled'

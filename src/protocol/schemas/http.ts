@@ -1,6 +1,6 @@
 /** The http family: a request that the executor makes for the client. */
 import * as v from 'valibot'
-import { base64, optional, u64 } from './scalars.ts'
+import { base64, optional, u64 } from './schema-primitives.ts'
 
 export const HttpRequestHeader = v.object({
   name: v.string(),
