@@ -1,5 +1,5 @@
 /** What `fetch` is called with, read into what goes to the server. */
-import { joined } from '../core/bytes.ts'
+import { joined } from '../core/base/bytes.ts'
 import { unlessAborted } from './abort.ts'
 import type { HttpInit } from './types.ts'
 

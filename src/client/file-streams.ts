@@ -1,5 +1,5 @@
 /** Files as Web Streams: as far ahead as a few blocks, and no farther. Whole files where the server has no blocks. */
-import { joined } from '../core/bytes.ts'
+import { joined } from '../core/base/bytes.ts'
 import { UnsupportedError } from './errors.ts'
 import { readBlocks, writeBlocks } from './file-blocks.ts'
 import type { Sink } from './file-blocks.ts'

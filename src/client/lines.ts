@@ -1,5 +1,5 @@
 /** Cuts a stream of bytes into lines of text. */
-import { joined } from '../core/bytes.ts'
+import { joined } from '../core/base/bytes.ts'
 import { ProtocolError } from './errors.ts'
 
 const NEWLINE = 10

@@ -1,7 +1,7 @@
 /** The devbox that is this machine: the server's core in this program, which ends what it started when the program ends. */
 import process from 'node:process'
-import { defaultLimits } from '../core/limits.ts'
-import { createExecServer } from '../core/server.ts'
+import { defaultLimits } from '../core/base/limits.ts'
+import { createExecServer } from '../core/rpc/server.ts'
 import { systemClock } from '../host/clock.ts'
 import { createHost, killAllProcesses } from '../host/index.ts'
 import { atExit } from './at-exit.ts'

@@ -1,5 +1,5 @@
 /** Output of a process as a whole, and as Web Streams. */
-import { joined } from '../core/bytes.ts'
+import { joined } from '../core/base/bytes.ts'
 import { OutputLostError } from './errors.ts'
 import type { Abortable, Exit, Output, OutputStream, ProcessEvent, RemoteProcess } from './types.ts'
 

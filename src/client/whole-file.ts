@@ -1,8 +1,8 @@
 /** Files in one message as long as they fit, and by blocks else. */
 import { ErrorCode, RpcError } from '../protocol/wire/errors.ts'
 import { Method } from '../protocol/wire/methods.ts'
-import { joined } from '../core/bytes.ts'
-import { base64Length } from '../core/frames.ts'
+import { joined } from '../core/base/bytes.ts'
+import { base64Length } from '../core/base/json-fragments.ts'
 import { bytesOf } from './base64.ts'
 import { ParamsText } from './caller.ts'
 import { UnsupportedError } from './errors.ts'

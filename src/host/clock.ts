@@ -1,5 +1,5 @@
 import { setImmediate, setTimeout, clearTimeout } from 'node:timers'
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/base/clock.ts'
 
 /** The longest delay a timer takes; longer ones would fire at once. It is 24 days. */
 const MAX_DELAY_MS = 2 ** 31 - 1

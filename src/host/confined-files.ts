@@ -1,8 +1,8 @@
 /** File calls under a sandbox: in a helper, or directly where the sandbox has nothing to say. */
 import { open } from 'node:fs/promises'
 import process from 'node:process'
-import type { Files, OpenFile } from '../core/host.ts'
-import type { Limits } from '../core/limits.ts'
+import type { Files, OpenFile } from '../core/base/host.ts'
+import type { Limits } from '../core/base/limits.ts'
 import { invalidRequest, RpcError } from '../protocol/wire/errors.ts'
 import type { Discovery } from '../protocol/schemas/capability-roots.ts'
 import type { DirectoryEntry, Metadata, OpenMode, WalkResult } from '../protocol/schemas/fs.ts'

@@ -1,6 +1,6 @@
 /** How a command is started in a sandbox. */
 import process from 'node:process'
-import type { SpawnSpec } from '../core/host.ts'
+import type { SpawnSpec } from '../core/base/host.ts'
 import { invalidParams } from '../protocol/wire/errors.ts'
 import type { Network, Sandbox } from '../protocol/schemas/sandbox.ts'
 import { isVisible } from '../sandbox/mounts.ts'

@@ -4,7 +4,7 @@ import { lstat, open, readdir, realpath, rm, rmdir, stat, unlink } from 'node:fs
 import type { FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { discover } from '../core/capabilities/capability-discovery.ts'
-import type { Files, ReadFileOptions } from '../core/host.ts'
+import type { Files, ReadFileOptions } from '../core/base/host.ts'
 import { internalError, invalidRequest } from '../protocol/wire/errors.ts'
 import type { DirectoryEntry, Metadata, OpenMode } from '../protocol/schemas/fs.ts'
 import { decodeName } from '../protocol/schemas/path-uri.ts'

@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { clearTimeout, setTimeout } from 'node:timers'
-import type { Limits } from '../core/limits.ts'
+import type { Limits } from '../core/base/limits.ts'
 import { internalError } from '../protocol/wire/errors.ts'
 import type { ConfinedCommand } from './bubblewrap.ts'
 import { lineReader } from '../base/line-reader.ts'

@@ -2,7 +2,7 @@
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { constants } from 'node:fs'
-import type { OpenFile } from '../core/host.ts'
+import type { OpenFile } from '../core/base/host.ts'
 import { invalidRequest } from '../protocol/wire/errors.ts'
 import type { OpenMode } from '../protocol/schemas/fs.ts'
 import { fileError } from './os-error.ts'

@@ -6,7 +6,7 @@
 import { accessSync, closeSync, constants, openSync, readFileSync, readdirSync, readSync, statSync } from 'node:fs'
 import process from 'node:process'
 import { internalError } from '../protocol/wire/errors.ts'
-import type { SpawnSpec } from '../core/host.ts'
+import type { SpawnSpec } from '../core/base/host.ts'
 
 /** Where the C library looks for a bare name when the child has no PATH. */
 const DEFAULT_PATH = '/bin:/usr/bin'

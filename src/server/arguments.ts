@@ -1,6 +1,6 @@
 /** The command line. */
 import { parseArgs } from 'node:util'
-import type { Limits } from '../core/limits.ts'
+import type { Limits } from '../core/base/limits.ts'
 import type { SandboxOptions } from '../host/sandboxes.ts'
 import { AUTH_HELP, authOptions, parseAuthentication } from './auth-arguments.ts'
 import type { Authentication } from './auth-arguments.ts'

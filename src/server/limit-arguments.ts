@@ -1,6 +1,6 @@
 /** The limits that the command line can change. */
-import { defaultLimits } from '../core/limits.ts'
-import type { Limits } from '../core/limits.ts'
+import { defaultLimits } from '../core/base/limits.ts'
+import type { Limits } from '../core/base/limits.ts'
 import { UsageError } from '../base/usage-error.ts'
 
 type LimitOption = {

@@ -1,9 +1,9 @@
 /** A WebSocket as the core's transport. */
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
-import type { Limits } from '../core/limits.ts'
-import type { Totals } from '../core/observer.ts'
-import type { Transport } from '../core/transport.ts'
+import type { Limits } from '../core/base/limits.ts'
+import type { Totals } from '../core/base/observer.ts'
+import type { Transport } from '../core/base/transport.ts'
 import { countTraffic } from '../host/garbage.ts'
 import { payloadLength } from './payload.ts'
 import { encodeMessage } from './websocket-frames.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { AnswerBudget } from '../../src/core/answer-budget.ts'
+import { AnswerBudget } from '../../src/core/base/response-memory-limiter.ts'
 import { settled } from '../support/manual-clock.ts'
 import { test } from '../support/suite.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { childEnvironment, wildcard } from '../../src/core/env-policy.ts'
+import { childEnvironment, wildcard } from '../../src/core/process/env-policy.ts'
 import { RpcError } from '../../src/protocol/wire/errors.ts'
 import type { EnvPolicy } from '../../src/protocol/schemas/process.ts'
 import { assertLinear } from '../support/cpu-time.ts'

@@ -1,6 +1,6 @@
 /** Files that a connection holds open: what becomes of one that is closed while it is being opened. */
 import * as assert from 'uvu/assert'
-import { FileHandles } from '../../src/core/file-handles.ts'
+import { FileHandles } from '../../src/core/fs/file-handles.ts'
 import { ErrorCode, RpcError } from '../../src/protocol/wire/errors.ts'
 import { FakeFile, opening } from '../support/fake-file.ts'
 import { test } from '../support/suite.ts'

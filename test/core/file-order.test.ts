@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { FileOrder } from '../../src/core/file-order.ts'
+import { FileOrder } from '../../src/core/fs/file-order.ts'
 import { settled } from '../support/manual-clock.ts'
 import { test } from '../support/suite.ts'
 

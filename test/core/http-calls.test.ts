@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { CloseCode } from '../../src/core/transport.ts'
+import { CloseCode } from '../../src/core/base/transport.ts'
 import { ErrorCode, invalidRequest } from '../../src/protocol/wire/errors.ts'
 import { answered, bodyOf, deltas, LEAST, setup } from '../support/fake-peer.ts'
 import type { Delta } from '../support/fake-peer.ts'

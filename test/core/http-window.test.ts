@@ -1,7 +1,7 @@
 /** Streamed bodies that their client holds back, and those that it gives up. */
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { CloseCode } from '../../src/core/transport.ts'
+import { CloseCode } from '../../src/core/base/transport.ts'
 import { ErrorCode } from '../../src/protocol/wire/errors.ts'
 import { answered, bodyOf, deltas, setup } from '../support/fake-peer.ts'
 import { settled } from '../support/manual-clock.ts'

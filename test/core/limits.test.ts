@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
 import { FILE_OVERHEAD, WARNING_OVERHEAD } from '../../src/core/capabilities/capability-reader.ts'
-import { defaultLimits as limits } from '../../src/core/limits.ts'
+import { defaultLimits as limits } from '../../src/core/base/limits.ts'
 import { test } from '../support/suite.ts'
 
 const base64 = (bytes: number): number => Math.ceil(bytes / 3) * 4

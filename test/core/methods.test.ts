@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { methods } from '../../src/core/methods.ts'
+import { methods } from '../../src/core/rpc/methods.ts'
 import { RpcError } from '../../src/protocol/wire/errors.ts'
 import { Method } from '../../src/protocol/wire/methods.ts'
 import { test } from '../support/suite.ts'

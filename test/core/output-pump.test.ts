@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
-import { OutputPump } from '../../src/core/output-pump.ts'
-import type { Process } from '../../src/core/process.ts'
+import { OutputPump } from '../../src/core/base/outbound-scheduler.ts'
+import type { Process } from '../../src/core/process/process.ts'
 import { settled } from '../support/manual-clock.ts'
 import { MemoryTransport } from '../support/memory-transport.ts'
 import { test } from '../support/suite.ts'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { Retention } from '../../src/core/retention.ts'
-import type { Chunk, RetentionBounds } from '../../src/core/retention.ts'
+import { Retention } from '../../src/core/process/output-ring.ts'
+import type { Chunk, RetentionBounds } from '../../src/core/process/output-ring.ts'
 import { assertLinear } from '../support/cpu-time.ts'
 import { test } from '../support/suite.ts'
 

@@ -99,7 +99,7 @@ test('the longest list there can be fits a message', async () => {
   const worst = { argv: Array.from({ length: 300 }, () => '\0'), cwd: `/${'\u0001'.repeat(4000)}` }
   await owner.start('\u0001'.repeat(300), worst)
   const one = JSON.stringify((await guest.ask('process/list', {})).result).length
-  const { defaultLimits } = await import('../../src/core/limits.ts')
+  const { defaultLimits } = await import('../../src/core/base/limits.ts')
   assert.ok(one * defaultLimits.listedProcesses < defaultLimits.messageBytes, `${one} bytes each`)
   assert.is(host.faults.length, 0)
 })

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { wasSandboxDenied } from '../../src/core/sandbox-denied.ts'
+import { wasSandboxDenied } from '../../src/core/process/sandbox-denied.ts'
 import type { OutputStream } from '../../src/protocol/schemas/process.ts'
 import { test } from '../support/suite.ts'
 

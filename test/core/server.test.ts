@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { CloseCode } from '../../src/core/transport.ts'
+import { CloseCode } from '../../src/core/base/transport.ts'
 import { ErrorCode } from '../../src/protocol/wire/errors.ts'
 import { fakeServer } from '../support/fake-host.ts'
 import { settled } from '../support/manual-clock.ts'

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { defaultLimits } from '../../src/core/limits.ts'
+import { defaultLimits } from '../../src/core/base/limits.ts'
 import type { ConfinedCommand } from '../../src/host/bubblewrap.ts'
 import { helperPool } from '../../src/host/helper-pool.ts'
 import { eventually, isAlive } from '../support/server.ts'

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import * as assert from 'uvu/assert'
-import { defaultLimits } from '../../src/core/limits.ts'
+import { defaultLimits } from '../../src/core/base/limits.ts'
 import { endWithTest } from '../support/child.ts'
 import { Client } from '../support/client.ts'
 import { ask, bodyOf, endOf, HANDSHAKE, MiB, request, standstill, startStdio, stream, textOf } from '../support/http.ts'

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { defaultLimits } from '../../src/core/limits.ts'
+import { defaultLimits } from '../../src/core/base/limits.ts'
 import { HELP } from '../../src/server/arguments.ts'
 import { limitHelp, limitOptions, readLimits } from '../../src/server/limit-arguments.ts'
 import { UsageError } from '../../src/base/usage-error.ts'

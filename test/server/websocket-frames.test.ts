@@ -1,7 +1,7 @@
 /** The frames that are sent, read back by a reader of their own. */
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { AsciiParts } from '../../src/core/frames.ts'
+import { AsciiParts } from '../../src/core/base/json-fragments.ts'
 import { encodeMessage } from '../../src/server/websocket-frames.ts'
 import { test } from '../support/suite.ts'
 

@@ -1,5 +1,5 @@
 /** Open files that note what is done to them, and opens that end when the test says so. */
-import type { OpenFile } from '../../src/core/host.ts'
+import type { OpenFile } from '../../src/core/base/host.ts'
 
 export class FakeFile implements OpenFile {
   closes = 0

@@ -1,8 +1,8 @@
 /** A host whose children do what the test says, and nothing else. */
-import type { Child, ChildEvents, Files, Host, HttpRequest, HttpResponse, SpawnSpec } from '../../src/core/host.ts'
-import { defaultLimits } from '../../src/core/limits.ts'
-import type { Limits } from '../../src/core/limits.ts'
-import { createExecServer } from '../../src/core/server.ts'
+import type { Child, ChildEvents, Files, Host, HttpRequest, HttpResponse, SpawnSpec } from '../../src/core/base/host.ts'
+import { defaultLimits } from '../../src/core/base/limits.ts'
+import type { Limits } from '../../src/core/base/limits.ts'
+import { createExecServer } from '../../src/core/rpc/server.ts'
 import type { OutputStream, Signal, TerminalSize } from '../../src/protocol/schemas/process.ts'
 import type { Sandbox } from '../../src/protocol/schemas/sandbox.ts'
 import type { EnvironmentInfo } from '../../src/protocol/schemas/session.ts'

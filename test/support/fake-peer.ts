@@ -1,5 +1,5 @@
 /** HTTP requests whose peers do what the test says. */
-import type { HttpRequest, HttpResponse } from '../../src/core/host.ts'
+import type { HttpRequest, HttpResponse } from '../../src/core/base/host.ts'
 import { fakeServer } from './fake-host.ts'
 import { MemoryClient } from './memory-transport.ts'
 import type { Answer } from './memory-transport.ts'

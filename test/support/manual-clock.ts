@@ -1,6 +1,6 @@
 /** Time that passes only when a test says so. */
 import { setImmediate } from 'node:timers'
-import type { Clock } from '../../src/core/clock.ts'
+import type { Clock } from '../../src/core/base/clock.ts'
 
 type Timer = { due: number; call: () => void }
 

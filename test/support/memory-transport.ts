@@ -1,8 +1,8 @@
 /** A transport without a wire, and a client at its other end. */
-import type { Connection } from '../../src/core/connection.ts'
-import { AsciiParts } from '../../src/core/frames.ts'
-import type { ExecServer } from '../../src/core/server.ts'
-import type { CloseCode, Transport } from '../../src/core/transport.ts'
+import type { Connection } from '../../src/core/rpc/connection.ts'
+import { AsciiParts } from '../../src/core/base/json-fragments.ts'
+import type { ExecServer } from '../../src/core/rpc/server.ts'
+import type { CloseCode, Transport } from '../../src/core/base/transport.ts'
 import { settled } from './manual-clock.ts'
 
 export class MemoryTransport implements Transport {

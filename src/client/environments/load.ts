@@ -1,6 +1,6 @@
 /** Where environments are configured on this machine. Not for browsers. */
 import process from 'node:process'
-import { defaultLimits } from '../../core/limits.ts'
+import { defaultLimits } from '../../core/base/limits.ts'
 import { configFiles } from '../../host/config-files.ts'
 import { connect } from '../connect.ts'
 import { messageOf } from '../errors.ts'

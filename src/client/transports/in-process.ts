@@ -1,8 +1,8 @@
 /** A server in this very program: its core without a wire. */
 import { setImmediate } from 'node:timers'
-import type { AsciiParts } from '../../core/frames.ts'
-import type { ExecServer } from '../../core/server.ts'
-import type { Transport } from '../../core/transport.ts'
+import type { AsciiParts } from '../../core/base/json-fragments.ts'
+import type { ExecServer } from '../../core/rpc/server.ts'
+import type { Transport } from '../../core/base/transport.ts'
 import type { Connector } from '../wire.ts'
 
 const encoder = new TextEncoder()

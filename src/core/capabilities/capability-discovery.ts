@@ -15,7 +15,7 @@ import { invalidRequest, RpcError } from '../../protocol/wire/errors.ts'
 import { parsePath, pathToUri } from '../../protocol/schemas/path-uri.ts'
 import { capabilityReader } from './capability-reader.ts'
 import type { CapabilityReader } from './capability-reader.ts'
-import type { Files } from '../host.ts'
+import type { Files } from '../base/host.ts'
 import { MANIFESTS, pluginFiles } from './plugin-manifest.ts'
 
 /** The root of the file system. */

@@ -2,8 +2,8 @@
 import type { CapabilityBounds, CapabilityFile } from '../../protocol/schemas/capability-roots.ts'
 import { ErrorCode, RpcError } from '../../protocol/wire/errors.ts'
 import { parsePath } from '../../protocol/schemas/path-uri.ts'
-import type { Files } from '../host.ts'
-import { release } from '../bytes.ts'
+import type { Files } from '../base/host.ts'
+import { release } from '../base/bytes.ts'
 
 /**
  * What is counted for a file beside its text, and for a warning. Newer clients decode at most about 256,000 JSON values

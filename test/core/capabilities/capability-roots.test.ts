@@ -1,7 +1,7 @@
 /** capabilityRoots/discoverV1 as a method: what is asked of the host for each root, and what is answered. */
 import * as assert from 'uvu/assert'
-import { defaultLimits } from '../../../src/core/limits.ts'
-import type { Limits } from '../../../src/core/limits.ts'
+import { defaultLimits } from '../../../src/core/base/limits.ts'
+import type { Limits } from '../../../src/core/base/limits.ts'
 import type { Capabilities, CapabilityBounds, Discovery } from '../../../src/protocol/schemas/capability-roots.ts'
 import { invalidRequest } from '../../../src/protocol/wire/errors.ts'
 import { fakeServer } from '../../support/fake-host.ts'

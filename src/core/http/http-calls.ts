@@ -1,0 +1,247 @@
+/** The HTTP requests of one connection. They end with it. */
+import { internalError, invalidParams, messageOf, overloaded, RpcError } from '../../protocol/wire/errors.ts'
+import type { HttpRequestParams } from '../../protocol/schemas/http.ts'
+import { detached } from '../../protocol/wire/json.ts'
+import { aborted } from '../base/aborted.ts'
+import { AnswerBudget } from '../base/response-memory-limiter.ts'
+import { joined } from '../base/bytes.ts'
+import type { Clock } from '../base/clock.ts'
+import { base64Length, responseResult } from '../base/json-fragments.ts'
+import type { AsciiParts } from '../base/json-fragments.ts'
+import type { Host, HttpResponse } from '../base/host.ts'
+import { prepareRequest, redirected } from './http-request.ts'
+import type { PreparedRequest } from './http-request.ts'
+import { streamBody } from './http-stream.ts'
+import type { BodyStream } from './http-stream.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Context } from '../rpc/method.ts'
+import type { Observer } from '../base/observer.ts'
+import type { EventSource } from '../base/outbound-scheduler.ts'
+
+/** Buffered bodies up to that are not counted: so few bytes are in a socket's buffers, too. */
+const SMALL_BODY_BYTES = 64 * 1024
+
+const CLOSING = 'the connection is closing'
+
+export type HttpCallsOptions = {
+  host: Host
+  clock: Clock
+  limits: Limits
+  observer: Observer
+  pump: { eventsReady(source: EventSource): void }
+  /** Keeps a closing connection open until the returned function is called. */
+  hold: () => () => void
+}
+
+/** What a request needs of the connection that it came by. */
+type Surroundings = Pick<Context, 'afterAnswer' | 'reserve' | 'waits'>
+
+/** One request under way. */
+type Exchange = {
+  signal: AbortSignal
+  isStreamed: boolean
+  /** Of one that is streamed, once it has been answered. */
+  body: BodyStream | undefined
+  abort: (reason: Error) => void
+  finish: () => void
+}
+
+export class HttpCalls {
+  readonly #options: HttpCallsOptions
+  readonly #exchanges = new Set<Exchange>()
+  /** Those that are streamed, by their ids. */
+  readonly #streams = new Map<string, Exchange>()
+  readonly #bodies: AnswerBudget
+  #cancelClosing: (() => void) | undefined
+  #isGone = false
+
+  constructor(options: HttpCallsOptions) {
+    this.#options = options
+    this.#bodies = new AnswerBudget(options.limits.httpBufferedTotal, () => 0)
+  }
+
+  /** How many are under way. */
+  get size(): number {
+    return this.#exchanges.size
+  }
+
+  async request(params: HttpRequestParams, surroundings: Surroundings): Promise<AsciiParts> {
+    const { host, limits } = this.#options
+    const request = prepareRequest(params, host.environment())
+    const streamId = params.streamResponse ? detached(params.requestId) : undefined
+    if (streamId !== undefined && this.#streams.has(streamId)) {
+      throw invalidParams(`http/request streamResponse requestId \`${streamId.slice(0, 100)}\` is already active`)
+    }
+    if (this.#exchanges.size >= limits.httpRequests)
+      throw overloaded(`at most ${limits.httpRequests} http requests may be under way per connection`)
+    surroundings.waits()
+    const exchange = this.#begin(params.timeoutMs ?? undefined, streamId)
+    try {
+      const response = await this.#send(request, params.redirectPolicy, exchange.signal)
+      if (streamId === undefined) return await this.#whole(response, exchange, surroundings)
+      surroundings.afterAnswer(() => this.#stream(streamId, response, exchange, params.bodyWindow ?? undefined))
+      return responseResult(response, undefined)
+    } catch (error) {
+      exchange.finish()
+      throw error
+    }
+  }
+
+  #begin(timeoutMs: number | undefined, streamId: string | undefined): Exchange {
+    if (this.#isGone) throw internalError('http/request failed: the connection is gone')
+    const { clock, hold } = this.#options
+    const controller = new AbortController()
+    const abort = (reason: Error): void => controller.abort(reason)
+    const cancelTimer =
+      timeoutMs === undefined
+        ? undefined
+        : clock.after(timeoutMs, () => abort(new Error(`timed out after ${timeoutMs} ms`)))
+    if (timeoutMs === 0) abort(new Error('timed out after 0 ms'))
+    const letGo = hold()
+    const exchange: Exchange = {
+      signal: controller.signal,
+      isStreamed: streamId !== undefined,
+      body: undefined,
+      abort,
+      finish: () => {
+        if (!this.#exchanges.delete(exchange)) return
+        cancelTimer?.()
+        if (streamId !== undefined) this.#streams.delete(streamId)
+        if (this.#exchanges.size === 0) this.#cancelClosing?.()
+        letGo()
+      },
+    }
+    this.#exchanges.add(exchange)
+    if (streamId !== undefined) this.#streams.set(streamId, exchange)
+    return exchange
+  }
+
+  async #send(first: PreparedRequest, redirectPolicy: 'follow' | 'stop', signal: AbortSignal): Promise<HttpResponse> {
+    const { host, observer } = this.#options
+    let request = first
+    for (let redirects = 0; ; redirects++) {
+      let response: HttpResponse
+      try {
+        signal.throwIfAborted()
+        response = await host.http(request, signal)
+        observer.totals.httpSent += request.body?.length ?? 0
+      } catch (error) {
+        if (error instanceof RpcError) throw error
+        throw internalError(
+          `http/request failed: error sending request for url (${request.url.href}): ${messageOf(error)}`,
+        )
+      }
+      const next = redirectPolicy === 'follow' ? this.#follow(request, response, redirects) : undefined
+      if (next === undefined) return response
+      response.cancel()
+      request = next
+    }
+  }
+
+  /** The next request, if the response asks for one. One that leads where nobody may go is given up: its rest is read by nobody. */
+  #follow(request: PreparedRequest, response: HttpResponse, redirects: number): PreparedRequest | undefined {
+    try {
+      const next = redirected(request, response)
+      if (next !== undefined && redirects === this.#options.limits.httpRedirects)
+        throw internalError('http/request failed: too many redirects')
+      return next
+    } catch (error) {
+      response.cancel()
+      throw error
+    }
+  }
+
+  /** Gathers the body and answers with it. */
+  async #whole(
+    response: HttpResponse,
+    { signal, finish }: Exchange,
+    { afterAnswer, reserve }: Surroundings,
+  ): Promise<AsciiParts> {
+    const { httpBuffered } = this.#options.limits
+    const pieces: Uint8Array[] = []
+    let total = 0
+    let isCounted = false
+    try {
+      for (let piece = await response.read(); piece !== undefined; piece = await response.read()) {
+        pieces.push(piece)
+        this.#options.observer.totals.httpReceived += piece.length
+        total += piece.length
+        if (total > httpBuffered) {
+          response.cancel()
+          throw internalError(
+            `failed to read http/request response body: it exceeds ${httpBuffered} bytes; use streamResponse`,
+          )
+        }
+        if (total <= SMALL_BODY_BYTES || isCounted) continue
+        isCounted = true
+        const bytes = Math.max(total, Math.min(declaredLength(response), httpBuffered))
+        const room = this.#bodies.reserve(bytes) ?? Promise.resolve()
+        // Also if it is given up meanwhile: its turn comes all the same.
+        afterAnswer(() => void room.then(() => this.#bodies.release(bytes)))
+        await Promise.race([room, aborted(signal)])
+      }
+    } catch (error) {
+      if (error instanceof RpcError) throw error
+      throw internalError(
+        `failed to read http/request response body: error decoding response body: ${messageOf(error)}`,
+      )
+    }
+    afterAnswer(finish)
+    await reserve(base64Length(total))
+    return responseResult(response, joined(pieces, total))
+  }
+
+  /** Sends the body, behind the answer. */
+  #stream(requestId: string, response: HttpResponse, exchange: Exchange, window: number | undefined): void {
+    // Cancelled while its answer was on the way.
+    if (this.#streams.get(requestId) !== exchange) return response.cancel()
+    const { pump, limits, observer } = this.#options
+    const { signal, finish } = exchange
+    exchange.body = streamBody(requestId, response, { window, signal, limits, pump, totals: observer.totals, finish })
+  }
+
+  /** The client has taken the parts of that body up to `seq`. */
+  acknowledge(requestId: string, seq: number): void {
+    this.#streams.get(requestId)?.body?.acknowledge(seq)
+  }
+
+  /** Ends the stream of that id without another word, or its request with an error. The id is free. */
+  cancel(requestId: string): void {
+    const exchange = this.#streams.get(requestId)
+    if (exchange === undefined) return
+    exchange.body?.stop()
+    exchange.abort(new Error('it was cancelled'))
+    exchange.finish()
+  }
+
+  /** The connection is about to end: what is to be answered whole gets a little more time, streams may have no end. */
+  close(): void {
+    const { clock, limits } = this.#options
+    for (const { isStreamed, abort } of [...this.#exchanges]) if (isStreamed) abort(new Error(CLOSING))
+    if (this.#exchanges.size === 0 || this.#cancelClosing !== undefined) return
+    this.#cancelClosing = clock.after(limits.httpClosingMs, () => {
+      this.#abortAll(CLOSING)
+      // The last delta of a stream may wait for ever behind what nobody reads.
+      for (const { isStreamed, finish } of [...this.#exchanges]) if (isStreamed) finish()
+    })
+  }
+
+  /** Nobody is there to answer. */
+  dispose(): void {
+    this.#isGone = true
+    this.#abortAll('the connection is gone')
+    for (const { finish } of [...this.#exchanges]) finish()
+    this.#cancelClosing?.()
+    this.#bodies.dispose()
+  }
+
+  #abortAll(reason: string): void {
+    for (const { abort } of [...this.#exchanges]) abort(new Error(reason))
+  }
+}
+
+/** What the response says; without a word it may be any. */
+function declaredLength({ headers }: HttpResponse): number {
+  const text = headers.find(({ name }) => name === 'content-length')?.value ?? ''
+  return /^[0-9]+$/.test(text) ? Number(text) : Infinity
+}

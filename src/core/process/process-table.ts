@@ -1,0 +1,254 @@
+/** The processes of one session, by the id that the client gave them. */
+import { invalidRequest, overloaded } from '../../protocol/wire/errors.ts'
+import { detached } from '../../protocol/wire/json.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Host, SpawnSpec } from '../base/host.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Observer, Origin, Peer, Run } from '../base/observer.ts'
+import { Process } from './process.ts'
+import type { Listener } from './process.ts'
+import type { RetainedBudget } from './retained-budget.ts'
+import type { Owner, ProcessRun, RunList } from './process-registry.ts'
+import type { Snapshot } from '../base/snapshot.ts'
+import { StdinBudget } from './stdin-budget.ts'
+
+export type TableOptions = {
+  clock: Clock
+  host: Host
+  limits: Limits
+  budget: RetainedBudget
+  observer: Observer
+  /** Those of all sessions. */
+  runs: RunList
+  /** The session. */
+  owner: Owner
+}
+
+export type StartOptions = {
+  peer: Peer
+  isConfined: boolean
+  ready: Promise<void> | undefined
+  /** See {@link Process}. */
+  outputWindow?: number | undefined
+}
+
+type Entry = {
+  process: Process
+  /** Settles when the child runs or could not be started; absent from then on. Never rejects. */
+  starting?: Promise<void>
+  cancelled: boolean
+  /** Among those of all sessions, once it is known what is to be run. */
+  run?: ProcessRun
+}
+
+export class ProcessTable {
+  readonly #options: TableOptions
+  readonly #stdin: StdinBudget
+  readonly #entries = new Map<string, Entry>()
+  /** Those of them that are closed, the oldest first, each with what cancels its retirement. */
+  readonly #closed = new Map<Entry, () => void>()
+  /** Processes of any session that this one has attached to, under the ids that it gave them. */
+  readonly #attached = new Map<string, ProcessRun>()
+  #listener: Listener | undefined
+  #disposed = false
+
+  constructor(options: TableOptions) {
+    this.#options = options
+    this.#stdin = new StdinBudget(options.limits.stdinTotal)
+  }
+
+  /** How many are not closed, those about to start included. */
+  get open(): number {
+    return this.#entries.size - this.#closed.size
+  }
+
+  /**
+   * Takes the id at once and starts the process once `ready` has settled. The id is free again if that fails.
+   * Events go out only after `announce` has been called, so that the answer to process/start comes first.
+   */
+  async start(
+    processId: string,
+    spec: () => SpawnSpec,
+    { peer, isConfined, ready, outputWindow }: StartOptions,
+  ): Promise<{ announce: () => void }> {
+    this.#checkFree(processId)
+    this.#checkRoom()
+    const id = detached(processId)
+    const { clock, host, limits, budget, observer, runs, owner } = this.#options
+    const onClosed = (): void => this.#retireLater(entry)
+    const { totals } = observer
+    const process = new Process(id, {
+      clock,
+      limits,
+      budget,
+      stdin: this.#stdin,
+      isConfined,
+      outputWindow,
+      totals,
+      onClosed,
+    })
+    const entry: Entry = { process, cancelled: false }
+    this.#entries.set(id, entry)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    entry.starting = promise
+    let run: Run | undefined
+    try {
+      if (ready !== undefined) await ready
+      if (entry.cancelled) throw invalidRequest(`process ${id.slice(0, 100)} was terminated before it started`)
+      const command = spec()
+      entry.run = runs.add(process, command, owner, peer, promise)
+      const sandboxType = isConfined ? host.sandboxType : 'none'
+      run = observer.starting?.({ run: entry.run.number, peer, processId: id, spec: command, sandboxType })
+      const child = await host.spawn(command, process)
+      process.started(child, run)
+      observer.totals.starts++
+      run?.started(child.pid)
+      if (this.#disposed) this.#dispose(entry)
+      else if (entry.cancelled) process.terminate()
+    } catch (error) {
+      this.#entries.delete(id)
+      this.#dispose(entry)
+      run?.failed(error)
+      throw error
+    } finally {
+      delete entry.starting
+      delete entry.run?.starting
+      resolve()
+    }
+    return { announce: () => process.announce(this.#listener) }
+  }
+
+  #checkFree(processId: string): void {
+    if (this.#entries.has(processId) || this.#attachedRun(processId) !== undefined) {
+      throw invalidRequest(`process ${processId.slice(0, 100)} already exists`)
+    }
+  }
+
+  #checkRoom(): void {
+    const { processes, endedProcesses } = this.#options.limits
+    if (this.open >= processes) throw overloaded(`too many processes in this session: ${processes} have not closed`)
+    this.#retireOldest()
+    if (this.#closed.size <= endedProcesses) return
+    throw overloaded(`too many ended processes in this session: the events of ${endedProcesses} have not been read`)
+  }
+
+  /** The process, once it has started. */
+  async find(processId: string): Promise<Process | undefined> {
+    const entry = this.#entries.get(processId)
+    if (entry?.starting === undefined) return this.findStarted(processId)
+    await entry.starting
+    return this.#entries.get(processId) === entry ? entry.process : undefined
+  }
+
+  /** The process, if it has started: for those that must not wait a turn. */
+  findStarted(processId: string): Process | undefined {
+    const entry = this.#entries.get(processId)
+    if (entry === undefined) return this.#attachedRun(processId)?.process
+    return entry.starting === undefined ? entry.process : undefined
+  }
+
+  /** The same, of those that this session has started. */
+  findOwn(processId: string): Process | undefined {
+    const entry = this.#entries.get(processId)
+    return entry?.starting === undefined ? entry?.process : undefined
+  }
+
+  /**
+   * From now on a process, of whatever session, is known by this id too, until it is retired or this session ends. This session
+   * is sent none of its events, does not hold it back, and does not end it.
+   */
+  attachTo(run: ProcessRun, processId: string): void {
+    this.#checkFree(processId)
+    for (const [id, { process }] of this.#attached) if (process.disposed) this.#attached.delete(id)
+    const { processes } = this.#options.limits
+    if (this.#attached.size >= processes)
+      throw overloaded(`too many processes are attached to by this session: ${processes}`)
+    this.#attached.set(detached(processId), run)
+  }
+
+  /** Of what this session has attached to. */
+  originOf(processId: string): Origin | undefined {
+    const run = this.#attachedRun(processId)
+    return run && { run: run.number, session: run.owner.id, processId: run.process.id }
+  }
+
+  #attachedRun(processId: string): ProcessRun | undefined {
+    const run = this.#attached.get(processId)
+    if (run?.process.disposed !== true) return run
+    this.#attached.delete(processId)
+    return undefined
+  }
+
+  isStarting(processId: string): boolean {
+    return this.#entries.get(processId)?.starting !== undefined
+  }
+
+  /** Ends a process, one that is about to start included; one that runs may take `graceMs` for it. Returns whether it was running. */
+  terminate(processId: string, graceMs = 0): boolean {
+    const entry = this.#entries.get(processId)
+    if (entry === undefined) return this.#attachedRun(processId)?.process.terminate(graceMs) ?? false
+    if (entry.starting === undefined) return entry.process.terminate(graceMs)
+    entry.cancelled = true
+    return true
+  }
+
+  /** Keeps a process that has closed for a while, or until there are too many; in any case until its client has been told all of it. */
+  #retireLater(entry: Entry): void {
+    const { clock, limits } = this.#options
+    const retire = (): void => (entry.process.delivered ? this.#retire(entry) : this.#retireLater(entry))
+    this.#closed.set(entry, clock.after(limits.retainEndedMs, retire))
+    this.#retireOldest()
+  }
+
+  #retireOldest(): void {
+    for (const oldest of this.#closed.keys()) {
+      if (this.#closed.size <= this.#options.limits.endedProcesses || !oldest.process.delivered) return
+      this.#retire(oldest)
+    }
+  }
+
+  #retire(entry: Entry): void {
+    this.#closed.get(entry)?.()
+    this.#closed.delete(entry)
+    this.#entries.delete(entry.process.id)
+    this.#dispose(entry)
+  }
+
+  #dispose({ process, run }: Entry): void {
+    process.dispose()
+    if (run !== undefined) this.#options.runs.remove(run)
+  }
+
+  attach(listener: Listener): void {
+    this.#listener = listener
+    for (const { process, starting } of this.#entries.values()) if (starting === undefined) process.attach(listener)
+  }
+
+  detach(): void {
+    this.#listener = undefined
+    for (const { process } of this.#entries.values()) process.detach()
+  }
+
+  /** Adds what there is to a snapshot. */
+  tally(snapshot: Snapshot): void {
+    for (const { process, starting } of this.#entries.values()) {
+      snapshot.processes[starting === undefined ? process.state : 'starting']++
+      snapshot.stdinBytes += process.stdinBytes
+    }
+  }
+
+  /** Kills every process and forgets it. */
+  dispose(): void {
+    this.#disposed = true
+    this.#listener = undefined
+    for (const entry of this.#entries.values()) {
+      entry.cancelled = true
+      // One that is starting has no child to kill yet; its start sees to that.
+      if (entry.starting === undefined) this.#dispose(entry)
+    }
+    this.#entries.clear()
+    this.#attached.clear()
+    for (const cancel of this.#closed.values()) cancel()
+    this.#closed.clear()
+  }
+}

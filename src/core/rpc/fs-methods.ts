@@ -1,0 +1,172 @@
+/** The filesystem family's handlers. */
+import { invalidRequest } from '../../protocol/wire/errors.ts'
+import {
+  CanonicalizeParams,
+  CopyParams,
+  CreateDirectoryParams,
+  GetMetadataParams,
+  ReadDirectoryParams,
+  ReadFileParams,
+  RemoveParams,
+  WalkParams,
+  WriteFileParams,
+} from '../../protocol/schemas/fs.ts'
+import type { JsonValue } from '../../protocol/wire/json.ts'
+import type { Base64Text } from '../../protocol/wire/long-base64.ts'
+import { Method } from '../../protocol/wire/methods.ts'
+import { pathToUri } from '../../protocol/schemas/path-uri.ts'
+import type { Sandbox } from '../../protocol/schemas/sandbox.ts'
+import { decodeBase64, decodeParams } from '../../protocol/schemas/schema-primitives.ts'
+import type { GenericSchema, InferOutput } from 'valibot'
+import { release } from '../base/bytes.ts'
+import { fileResult } from '../base/json-fragments.ts'
+import type { Files } from '../base/host.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Context, MethodDefinition, Result } from './method.ts'
+import { noteLookUp, placed } from '../session/legacy-workspace.ts'
+
+/** What a look-up's answer is taken to need until it is sent: thousands run at once, not millions. */
+const LOOK_UP_BYTES = 64 * 1024
+
+/** What an entry of a walk is taken to need: its path, as object and as text. */
+const WALK_ENTRY_BYTES = 400
+
+type FileParams = { path?: string; sandbox?: Sandbox | null | undefined }
+type Surroundings = Pick<Context, 'limits' | 'reserve'>
+type Run<P, R> = (params: P, files: Files, surroundings: Surroundings) => Promise<R>
+
+/** One file call, without the connection that it came by: the helper in a sandbox runs the same. */
+type FileOperation = {
+  /** Reads run side by side between the mutations around them; mutations run alone, in arrival order. */
+  order: 'read' | 'mutate'
+  /** Throws -32602. */
+  prepare(params: JsonValue): {
+    path: string | undefined
+    sandbox: Sandbox | undefined
+    run: (files: Files, surroundings: Surroundings) => Promise<Result>
+  }
+}
+
+function reads<S extends GenericSchema<unknown, FileParams>>(
+  schema: S,
+  run: Run<InferOutput<S>, Result>,
+): FileOperation {
+  return operation('read', schema, run)
+}
+
+/** A read whose answer is small. */
+function looksUp<S extends GenericSchema<unknown, FileParams>>(
+  schema: S,
+  run: Run<InferOutput<S>, Result>,
+): FileOperation {
+  return operation('read', schema, async (params, files, surroundings) => {
+    await surroundings.reserve(LOOK_UP_BYTES)
+    return run(params, files, surroundings)
+  })
+}
+
+/** Answered with an empty object. */
+function mutates<S extends GenericSchema<unknown, FileParams>>(
+  schema: S,
+  run: Run<InferOutput<S>, void>,
+): FileOperation {
+  return operation('mutate', schema, async (params, files, surroundings) => {
+    await run(params, files, surroundings)
+    return {}
+  })
+}
+
+function operation<S extends GenericSchema<unknown, FileParams>>(
+  order: FileOperation['order'],
+  schema: S,
+  run: Run<InferOutput<S>, Result>,
+): FileOperation {
+  return {
+    order,
+    prepare: (params) => {
+      const decoded = decodeParams(schema, params)
+      const { path, sandbox } = decoded
+      return { path, sandbox: sandbox ?? undefined, run: (files, surroundings) => run(decoded, files, surroundings) }
+    },
+  }
+}
+
+/** Links are followed unless the request says no. */
+const follows = (followSymlinks: boolean | null | undefined): { followSymlinks: boolean } => ({
+  followSymlinks: followSymlinks ?? true,
+})
+
+function decodeData(dataBase64: string | Base64Text): Uint8Array {
+  try {
+    return decodeBase64(dataBase64)
+  } catch {
+    throw invalidRequest('dataBase64 must be standard, padded base64')
+  }
+}
+
+const operations: Record<string, FileOperation> = {
+  [Method.FsReadFile]: reads(ReadFileParams, async ({ path, followSymlinks }, files, { limits, reserve }) => {
+    const options = { ...follows(followSymlinks), maxBytes: limits.readFileBytes, reserve }
+    return fileResult(await files.readFile(path, options))
+  }),
+  [Method.FsWriteFile]: mutates(WriteFileParams, async ({ path, dataBase64, followSymlinks }, files) => {
+    const data = decodeData(dataBase64)
+    await files.writeFile(path, data, follows(followSymlinks))
+    release(data)
+  }),
+  [Method.FsCreateDirectory]: mutates(CreateDirectoryParams, ({ path, recursive, followSymlinks }, files) =>
+    files.createDirectory(path, { recursive: recursive ?? true, ...follows(followSymlinks) }),
+  ),
+  [Method.FsGetMetadata]: looksUp(GetMetadataParams, ({ path, followSymlinks }, files) =>
+    files.getMetadata(path, follows(followSymlinks)),
+  ),
+  [Method.FsReadDirectory]: looksUp(ReadDirectoryParams, async ({ path }, files) => ({
+    entries: await files.readDirectory(path),
+  })),
+  [Method.FsRemove]: mutates(RemoveParams, ({ path, recursive, force, followSymlinks }, files) =>
+    files.remove(path, { recursive: recursive ?? true, force: force ?? true, ...follows(followSymlinks) }),
+  ),
+  [Method.FsCopy]: mutates(CopyParams, ({ sourcePath, destinationPath, recursive }, files) =>
+    files.copy(sourcePath, destinationPath, { recursive }),
+  ),
+  [Method.FsWalk]: reads(WalkParams, async ({ path, options }, files, { limits, reserve }) => {
+    const { maxDepth, maxDirectories, maxEntries } = options
+    const { walkDepth, walkDirectories, walkEntries } = limits
+    if (maxDirectories === 0 || maxEntries === 0)
+      throw invalidRequest('filesystem walk limits must be greater than zero')
+    if (maxDepth > walkDepth || maxDirectories > walkDirectories || maxEntries > walkEntries) {
+      const maximums = `depth=${walkDepth}, directories=${walkDirectories}, entries=${walkEntries}`
+      throw invalidRequest(`filesystem walk limits exceed maximums: ${maximums}`)
+    }
+    await reserve(maxEntries * WALK_ENTRY_BYTES)
+    return files.walk(path, options)
+  }),
+  [Method.FsCanonicalize]: looksUp(CanonicalizeParams, async ({ path }, files) => ({
+    path: pathToUri(await files.canonicalize(path)),
+  })),
+}
+
+/** The calls as methods of a connection. */
+export const fsMethods: Record<string, MethodDefinition> = Object.fromEntries(
+  Object.entries(operations).map(([name, { order, prepare }]) => [
+    name,
+    {
+      family: 'filesystem',
+      prepare: (params: JsonValue) => {
+        const { path, sandbox, run } = prepare(params)
+        return (context: Context) => {
+          const { workspace } = context.session
+          if (sandbox === undefined && path !== undefined) noteLookUp(workspace, path)
+          return context.files[order](() => run(context.host.files(sandbox && placed(sandbox, workspace)), context))
+        }
+      },
+    },
+  ]),
+)
+
+/** Runs a call by its name on given files, whatever sandbox its params name. Throws RpcError. */
+export async function runFileOperation(name: string, params: JsonValue, files: Files, limits: Limits): Promise<Result> {
+  const operation = Object.hasOwn(operations, name) ? operations[name] : undefined
+  if (operation === undefined) throw invalidRequest(`unknown file operation ${name.slice(0, 100)}`)
+  return operation.prepare(params).run(files, { limits, reserve: () => undefined })
+}

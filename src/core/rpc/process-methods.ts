@@ -1,0 +1,201 @@
+/** The process family's handlers. */
+import { invalidParams, invalidRequest } from '../../protocol/wire/errors.ts'
+import { Method } from '../../protocol/wire/methods.ts'
+import {
+  AcknowledgeParams,
+  AttachParams,
+  CloseStdinParams,
+  ReadParams,
+  ResizeParams,
+} from '../../protocol/schemas/process.ts'
+import { SignalParams, StartParams, TerminateParams, WriteParams } from '../../protocol/schemas/process.ts'
+import type { AttachResult, ListedProcess, StartResult, WriteStatus } from '../../protocol/schemas/process.ts'
+import { NoParams } from '../../protocol/schemas/session.ts'
+import { unwrapLinuxSandbox } from '../../protocol/schemas/linux-sandbox.ts'
+import { childEnvironment } from '../process/env-policy.ts'
+import type { AsciiParts } from '../base/json-fragments.ts'
+import type { Host, SpawnSpec } from '../base/host.ts'
+import { method } from './method.ts'
+import type { Context } from './method.ts'
+import type { Process } from '../process/process.ts'
+import type { Session } from '../session/session.ts'
+
+const FAMILY = 'exec'
+
+async function start(params: StartParams, context: Context): Promise<StartResult> {
+  if (params.argv.length === 0) throw invalidParams('argv must not be empty')
+  refuseManagedNetwork(params)
+  const unwrapped = unwrap(params, context.session)
+  const isConfined = isSomething(unwrapped.sandbox)
+  const spec = (): SpawnSpec => spawnSpec(unwrapped, context.host)
+  const { peer, files, session } = context
+  const outputWindow = params.outputWindow ?? undefined
+  const { announce } = await session.processes.start(params.processId, spec, {
+    peer,
+    isConfined,
+    ready: files.settled(),
+    outputWindow,
+  })
+  context.afterAnswer(announce)
+  return { processId: params.processId, sandboxType: isConfined ? context.host.sandboxType : 'none' }
+}
+
+/** Full network where a filtered one was asked for would be the opposite of what was asked for. */
+function refuseManagedNetwork({ enforceManagedNetwork, networkProxy }: StartParams): void {
+  if (enforceManagedNetwork) throw invalidParams('this executor cannot enforce a managed network')
+  if (isSomething(networkProxy)) throw invalidParams('this executor has no network proxy')
+}
+
+/** Older clients put their sandbox into the command line; it is taken out again, and enforced like any other. */
+function unwrap(params: StartParams, session: Session): StartParams {
+  const wrapped = unwrapLinuxSandbox(params.argv)
+  if (wrapped === undefined) return params
+  if (isSomething(params.sandbox)) throw invalidParams('a command cannot have both a sandbox and a sandbox program')
+  session.workspace.ofLastCommand = wrapped.sandbox.cwd
+  return { ...params, argv: wrapped.argv, arg0: null, sandbox: wrapped.sandbox }
+}
+
+function isSomething<T>(value: T | null | undefined): value is T {
+  return value !== null && value !== undefined
+}
+
+function spawnSpec(params: StartParams, host: Host): SpawnSpec {
+  return {
+    argv: params.argv,
+    cwd: params.cwd,
+    env: environment(params, host),
+    stdin: params.tty ? 'terminal' : params.pipeStdin ? 'pipe' : 'closed',
+    ...(params.tty && isSomething(params.terminalSize) ? { terminalSize: params.terminalSize } : {}),
+    ...(isSomething(params.arg0) ? { arg0: params.arg0 } : {}),
+    ...(isSomething(params.sandbox) ? { sandbox: params.sandbox } : {}),
+  }
+}
+
+/** What the request says of itself comes last, whatever the policy is: it is about this very command. */
+function environment({ envPolicy, env, metadata }: StartParams, host: Host): Map<string, string> {
+  const variables = childEnvironment(host.environment(), envPolicy, env)
+  if (isSomething(metadata?.threadId)) variables.set('CODEX_THREAD_ID', metadata.threadId)
+  if (isSomething(metadata?.toolCallId)) variables.set('CODEX_TOOL_CALL_ID', metadata.toolCallId)
+  return variables
+}
+
+async function read(params: ReadParams, context: Context): Promise<AsciiParts> {
+  const finding = find(params, context.session)
+  const process = (finding instanceof Promise ? await finding : finding) ?? unknownProcess(params.processId)
+  const afterSeq = params.afterSeq ?? 0
+  const waitMs = params.waitMs ?? 0
+  if (waitMs > 0 && !process.hasNewsAfter(afterSeq)) {
+    context.waits()
+    await news(process, afterSeq, waitMs, context)
+  }
+  await context.reserve(process.readBytes(afterSeq))
+  // It may have expired while this waited.
+  if (process.disposed) unknownProcess(params.processId)
+  return process.read(afterSeq, params.maxBytes ?? undefined)
+}
+
+/** Settles when there is something after `afterSeq`, when the time is up, or when the connection ends. */
+function news(process: Process, afterSeq: number, waitMs: number, context: Context): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = (): void => {
+      unwatch()
+      cancelTimer()
+      cancelRelease()
+      resolve()
+    }
+    const unwatch = process.watch(() => {
+      if (process.disposed || process.hasNewsAfter(afterSeq)) stop()
+    })
+    const cancelTimer = context.clock.after(waitMs, stop)
+    const cancelRelease = context.onRelease(stop)
+    // Pieces read in this very turn became a chunk when the watch began.
+    if (process.hasNewsAfter(afterSeq)) stop()
+  })
+}
+
+function unknownProcess(processId: string): never {
+  throw invalidRequest(`unknown process id ${processId.slice(0, 100)}`)
+}
+
+/** Waits only for one that is starting: what comes in one burst must be done in the order it came. */
+function find(
+  { processId }: { processId: string },
+  { processes }: Session,
+): Process | undefined | Promise<Process | undefined> {
+  return processes.isStarting(processId) ? processes.find(processId) : processes.findStarted(processId)
+}
+
+async function write(params: WriteParams, context: Context): Promise<{ status: WriteStatus }> {
+  const finding = find(params, context.session)
+  const process = finding instanceof Promise ? await finding : finding
+  if (process === undefined) return { status: 'unknownProcess' }
+  return { status: await process.write(params.chunk, writeIdOf(params, context.session), context.stepAside) }
+}
+
+/** Each session makes up its own, and several may write to one process. */
+function writeIdOf({ processId, writeId }: WriteParams, { id, processes }: Session): string | null | undefined {
+  return writeId && processes.originOf(processId) !== undefined ? `${id} ${writeId}` : writeId
+}
+
+async function closeStdin(params: { processId: string }, { session }: Context): Promise<{ status: WriteStatus }> {
+  const finding = find(params, session)
+  const process = finding instanceof Promise ? await finding : finding
+  return { status: process?.closeStdin() ?? 'unknownProcess' }
+}
+
+async function resize({ processId, rows, columns }: ResizeParams, { session }: Context): Promise<object> {
+  const finding = find({ processId }, session)
+  const process = (finding instanceof Promise ? await finding : finding) ?? unknownProcess(processId)
+  process.resize({ rows, columns })
+  return {}
+}
+
+async function acknowledge(
+  { processId, seq }: { processId: string; seq: number },
+  { session }: Context,
+): Promise<object> {
+  const { processes } = session
+  // Another session's client may have more to take.
+  if (processes.originOf(processId) !== undefined)
+    throw invalidRequest('output is acknowledged by the session that has started the process')
+  if (processes.isStarting(processId)) await processes.find(processId)
+  const process = processes.findOwn(processId) ?? unknownProcess(processId)
+  process.acknowledge(seq)
+  return {}
+}
+
+function list(_: unknown, { host, runs }: Context): { processes: ListedProcess[] } {
+  checkMayLook(host)
+  return { processes: runs.list() }
+}
+
+async function attach({ run, processId }: AttachParams, { host, runs, session }: Context): Promise<AttachResult> {
+  checkMayLook(host)
+  const found = await runs.find(run)
+  session.processes.attachTo(found, processId)
+  return { processId, argv: [...found.argv], tty: found.tty, state: found.process.state }
+}
+
+function checkMayLook(host: Host): void {
+  if (host.isConfining) throw invalidRequest('this executor shows no client what others run (--require-sandbox)')
+}
+
+export const processMethods = {
+  [Method.ProcessStart]: method(FAMILY, StartParams, start),
+  [Method.ProcessRead]: method(FAMILY, ReadParams, read),
+  [Method.ProcessWrite]: method(FAMILY, WriteParams, write),
+  [Method.ProcessSignal]: method(FAMILY, SignalParams, ({ processId, signal }, { session }) => {
+    session.processes.findStarted(processId)?.signal(signal)
+    return {}
+  }),
+  [Method.ProcessTerminate]: method(FAMILY, TerminateParams, ({ processId, graceMs }, { session, limits }) => {
+    const grace = graceMs ?? 0
+    if (grace > limits.graceMs) throw invalidParams(`graceMs must be at most ${limits.graceMs}`)
+    return { running: session.processes.terminate(processId, grace) }
+  }),
+  [Method.ProcessCloseStdin]: method(FAMILY, CloseStdinParams, closeStdin),
+  [Method.ProcessResize]: method(FAMILY, ResizeParams, resize),
+  [Method.ProcessAcknowledge]: method(FAMILY, AcknowledgeParams, acknowledge),
+  [Method.ProcessList]: method(FAMILY, NoParams, list),
+  [Method.ProcessAttach]: method(FAMILY, AttachParams, attach),
+}

@@ -1,0 +1,69 @@
+/** The core as one thing: give it a host, a clock and limits, and connect transports to it. */
+import type { Clock } from '../base/clock.ts'
+import { Connection } from './connection.ts'
+import { Drain } from '../session/drain.ts'
+import type { Host } from '../base/host.ts'
+import type { Limits } from '../base/limits.ts'
+import { silentObserver } from '../base/observer.ts'
+import type { Observer } from '../base/observer.ts'
+import { RetainedBudget } from '../process/retained-budget.ts'
+import { SessionRegistry } from '../session/session.ts'
+import { emptySnapshot } from '../base/snapshot.ts'
+import type { Snapshot } from '../base/snapshot.ts'
+import { CloseCode } from '../base/transport.ts'
+import type { Transport } from '../base/transport.ts'
+
+export type ServerOptions = { host: Host; clock: Clock; limits: Limits; observer?: Observer }
+
+export type ExecServer = {
+  limits: Limits
+  observer: Observer
+  connect(transport: Transport): Connection
+  snapshot(): Snapshot
+  /** Whether new work is refused. */
+  readonly isDraining: boolean
+  /** Takes no new work. Settles when what runs has come to its end and its clients were told, or when the time for that is up. */
+  drain(): Promise<void>
+  /** Kills every process, ends every session and closes every connection. */
+  shutdown(): void
+}
+
+export function createExecServer({ host, clock, limits, observer = silentObserver() }: ServerOptions): ExecServer {
+  const budget = new RetainedBudget(limits.retainedTotal)
+  const sessions = new SessionRegistry({ host, clock, limits, budget, observer })
+  const connections = new Set<Connection>()
+  const isBusy = (): boolean => sessions.openProcesses > 0 || [...connections].some((connection) => connection.isBusy)
+  const drain = new Drain({ clock, limits, isBusy })
+  return {
+    limits,
+    observer,
+    connect(transport) {
+      const connection: Connection = new Connection(transport, {
+        host,
+        clock,
+        limits,
+        sessions,
+        observer,
+        drain,
+        onGone: () => connections.delete(connection),
+      })
+      connections.add(connection)
+      return connection
+    },
+    snapshot() {
+      const snapshot = emptySnapshot()
+      for (const connection of connections) connection.tally(snapshot)
+      sessions.tally(snapshot)
+      snapshot.retainedBytes = budget.total
+      return snapshot
+    },
+    get isDraining() {
+      return drain.hasBegun
+    },
+    drain: () => drain.begin(),
+    shutdown() {
+      sessions.dispose()
+      for (const connection of connections) connection.close(CloseCode.GoingAway, 'server is shutting down')
+    },
+  }
+}
