@@ -12,7 +12,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { ErrorCode, internalError, RpcError } from '../protocol/wire/errors.ts'
 import { decodeName } from '../protocol/schemas/path-uri.ts'
-import { isWithin, join } from '../sandbox/policy.ts'
+import { isWithin, join } from '../sandbox/policy/policy.ts'
 import { nativePath } from './native-path.ts'
 import { errorCode, osErrorText } from './os-error.ts'
 

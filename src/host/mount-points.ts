@@ -22,7 +22,7 @@ import {
 import process from 'node:process'
 import type { Writable } from 'node:stream'
 import { internalError } from '../protocol/wire/errors.ts'
-import type { MountPlan } from '../sandbox/mounts.ts'
+import type { MountPlan } from '../sandbox/linux/mounts.ts'
 import { Lock, lockFile } from './libc.ts'
 import { nativePath } from './native-path.ts'
 import { errorCode } from './os-error.ts'

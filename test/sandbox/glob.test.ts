@@ -1,7 +1,7 @@
 /** Globs against a matcher that knows no regular expressions: alternatives are written out, the rest goes name by name. */
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { GlobSyntaxError, parseGlob } from '../../src/sandbox/glob.ts'
+import { GlobSyntaxError, parseGlob } from '../../src/sandbox/policy/glob.ts'
 import { cpuMs } from '../support/cpu-time.ts'
 import { test } from '../support/suite.ts'
 

@@ -23,8 +23,8 @@ import * as assert from 'uvu/assert'
 import { openMemoryFile } from '../../src/host/libc.ts'
 import { packagedAddon } from '../../src/host/pty-addon.ts'
 import { isDeno } from '../../src/base/runtime.ts'
-import { CODE_OFFSET, launcherArguments, launcherAssembly, launcherImage } from '../../src/sandbox/launcher.ts'
-import type { Arch } from '../../src/sandbox/seccomp.ts'
+import { CODE_OFFSET, launcherArguments, launcherAssembly, launcherImage } from '../../src/sandbox/linux/launcher.ts'
+import type { Arch } from '../../src/sandbox/linux/seccomp.ts'
 import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })

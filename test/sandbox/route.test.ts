@@ -1,8 +1,8 @@
 /** Routes against a disk that finds its way otherwise: by rewriting a path until there is nothing left to rewrite. */
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { routeOf } from '../../src/sandbox/route.ts'
-import type { Disk } from '../../src/sandbox/route.ts'
+import { routeOf } from '../../src/sandbox/policy/symlink-resolver.ts'
+import type { Disk } from '../../src/sandbox/policy/symlink-resolver.ts'
 import { anyTree, fakeDisk, namesOf, parentOf } from '../support/fake-disk.ts'
 import { test } from '../support/suite.ts'
 

@@ -1,8 +1,8 @@
 /** macOS profiles as text: nothing here can run them. */
 import * as assert from 'uvu/assert'
-import { resolvePolicy } from '../../src/sandbox/policy.ts'
-import { seatbeltProfile } from '../../src/sandbox/seatbelt.ts'
-import type { Disk } from '../../src/sandbox/route.ts'
+import { resolvePolicy } from '../../src/sandbox/policy/policy.ts'
+import { seatbeltProfile } from '../../src/sandbox/macos/seatbelt.ts'
+import type { Disk } from '../../src/sandbox/policy/symlink-resolver.ts'
 import type { Entry, Network } from '../../src/protocol/schemas/sandbox.ts'
 import { test } from '../support/suite.ts'
 

@@ -1,8 +1,8 @@
 /** Disks made of a literal, and random ones, with policies that speak of what is on them. */
 import fc from 'fast-check'
 import type { Access } from '../../src/protocol/schemas/sandbox.ts'
-import type { Policy, Rule } from '../../src/sandbox/policy.ts'
-import type { Disk } from '../../src/sandbox/route.ts'
+import type { Policy, Rule } from '../../src/sandbox/policy/policy.ts'
+import type { Disk } from '../../src/sandbox/policy/symlink-resolver.ts'
 
 /** A directory is an object, a file its text, and a link an arrow with what it leads to: `-> ../x`. */
 export type Tree = { [name: string]: Tree | string }

@@ -1,5 +1,5 @@
 /** From a mount plan to bubblewrap's arguments. */
-import type { Network } from '../protocol/schemas/sandbox.ts'
+import type { Network } from '../../protocol/schemas/sandbox.ts'
 import type { MountPlan } from './mounts.ts'
 
 /** What bubblewrap can do on a machine. */

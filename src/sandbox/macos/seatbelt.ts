@@ -3,12 +3,12 @@
  * places are written from the shallowest to the deepest. Rules go by path and not by file: they hold for what
  * does not exist yet, too.
  */
-import type { Access, Network } from '../protocol/schemas/sandbox.ts'
-import { depthOf, parentOf } from './policy.ts'
-import type { Policy } from './policy.ts'
-import { findPlaces } from './places.ts'
-import type { PlanNeeds } from './places.ts'
-import type { Disk } from './route.ts'
+import type { Access, Network } from '../../protocol/schemas/sandbox.ts'
+import { depthOf, parentOf } from '../policy/policy.ts'
+import type { Policy } from '../policy/policy.ts'
+import { findPlaces } from '../policy/resolved-paths.ts'
+import type { PlanNeeds } from '../policy/resolved-paths.ts'
+import type { Disk } from '../policy/symlink-resolver.ts'
 
 /** What programs need that has nothing to do with files or the network. */
 const PROCESSES = `(allow process-exec)

@@ -2,12 +2,12 @@
  * From a policy to the mounts that enforce it. Mounts are laid from the shallowest to the deepest, so that of
  * those that hold a path the deepest counts, as it does among the places.
  */
-import type { Access } from '../protocol/schemas/sandbox.ts'
-import { depthOf, isWithin, nameOf, parentOf, PROTECTED_NAMES } from './policy.ts'
-import type { Policy } from './policy.ts'
-import { findPlaces } from './places.ts'
-import type { Place, PlanNeeds, Places } from './places.ts'
-import type { Disk } from './route.ts'
+import type { Access } from '../../protocol/schemas/sandbox.ts'
+import { depthOf, isWithin, nameOf, parentOf, PROTECTED_NAMES } from '../policy/policy.ts'
+import type { Policy } from '../policy/policy.ts'
+import { findPlaces } from '../policy/resolved-paths.ts'
+import type { Place, PlanNeeds, Places } from '../policy/resolved-paths.ts'
+import type { Disk } from '../policy/symlink-resolver.ts'
 
 export type Mount =
   /** What the machine has at that path. */

@@ -2,7 +2,7 @@
  * The system call filters for `bwrap --seccomp`, as classic BPF. The kernel runs one at every system call of a
  * command and of all that it starts. What a filter refuses fails with EPERM, as a denial by the system does.
  */
-import type { Network } from '../protocol/schemas/sandbox.ts'
+import type { Network } from '../../protocol/schemas/sandbox.ts'
 
 export type Arch = 'x64' | 'arm64'
 

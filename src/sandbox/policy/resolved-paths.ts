@@ -2,12 +2,12 @@
  * From a policy to the places that it is about on this disk: its rules' paths free of links, what is protected
  * without a rule, and what must not come to be. Of the places that hold a path the deepest decides.
  */
-import { invalidParams } from '../protocol/wire/errors.ts'
-import type { Access } from '../protocol/schemas/sandbox.ts'
+import { invalidParams } from '../../protocol/wire/errors.ts'
+import type { Access } from '../../protocol/schemas/sandbox.ts'
 import { MINIMAL_PATHS, PROTECTED_NAMES, isWithin, join, nameOf, parentOf, stronger } from './policy.ts'
 import type { Policy, Rule } from './policy.ts'
-import { routeOf } from './route.ts'
-import type { Disk, Route } from './route.ts'
+import { routeOf } from './symlink-resolver.ts'
+import type { Disk, Route } from './symlink-resolver.ts'
 
 export type PlanNeeds = {
   /** Paths that are visible whatever the policy says, because what runs inside needs them. */

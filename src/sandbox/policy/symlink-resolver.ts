@@ -1,5 +1,5 @@
 /** Where a path really leads, and which symbolic links it takes on the way. */
-import { normalizePath } from '../protocol/schemas/path-uri.ts'
+import { normalizePath } from '../../protocol/schemas/path-uri.ts'
 import { join } from './policy.ts'
 
 /** A look at one path of a disk, links not followed. */

@@ -2,9 +2,9 @@
  * What a sandbox means for paths, by their text alone: the entries of a profile become rules, and of the rules
  * that hold a path the deepest decides; at equal depth deny is stronger than write, and write than read.
  */
-import { invalidParams } from '../protocol/wire/errors.ts'
-import { normalizePath } from '../protocol/schemas/path-uri.ts'
-import type { Access, Entry, Network, Sandbox } from '../protocol/schemas/sandbox.ts'
+import { invalidParams } from '../../protocol/wire/errors.ts'
+import { normalizePath } from '../../protocol/schemas/path-uri.ts'
+import type { Access, Entry, Network, Sandbox } from '../../protocol/schemas/sandbox.ts'
 import { GlobSyntaxError, parseGlob } from './glob.ts'
 import type { Glob } from './glob.ts'
 
