@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
-import { packagedAddon, PTY_ASSET } from '../src/host/pty-addon.ts'
+import { packagedAddon, PTY_ASSET } from '../src/host/process/pty-addon.ts'
 
 const root = dirname(import.meta.dirname)
 const { values: options } = parseArgs({ options: { output: { type: 'string' } } })

@@ -1,6 +1,6 @@
 /** What Linux tells of a process. */
 import { readdirSync, readFileSync } from 'node:fs'
-import { statFields } from '../../src/host/proc-stat.ts'
+import { statFields } from '../../src/host/process-tree/proc-stat.ts'
 
 /** The unit of times in /proc, the same on every Linux that we know. */
 const TICKS_PER_SECOND = 100

@@ -1,7 +1,7 @@
 /** Processes that a run has started, wherever they are by now: a variable of their environment tells. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { statFields } from '../../src/host/proc-stat.ts'
+import { statFields } from '../../src/host/process-tree/proc-stat.ts'
 
 export const MARK = 'EXEC_SERVER_SOAK'
 

@@ -4,22 +4,22 @@ import process from 'node:process'
 import { setImmediate } from 'node:timers'
 import type { Child, ChildEvents, Host, SpawnSpec } from '../core/base/host.ts'
 import type { Limits } from '../core/base/limits.ts'
-import { confinedFiles } from './confined-files.ts'
-import { confineProcess } from './confined-process.ts'
-import { configFiles } from './config-files.ts'
+import { confinedFiles } from './sandbox/sandboxed-files.ts'
+import { confineProcess } from './sandbox/sandboxed-process.ts'
+import { configFiles } from './fs/config-files.ts'
 import { environmentInfo } from './environment-info.ts'
-import { killAllGroups } from './groups.ts'
-import { openPolicy } from './http-policy.ts'
-import type { HttpPolicy } from './http-policy.ts'
-import { closeInheritedOnExec } from './libc.ts'
-import { buryOrphans } from './orphans.ts'
+import { killAllGroups } from './process-tree/process-tracker.ts'
+import { openPolicy } from './http/http-policy.ts'
+import type { HttpPolicy } from './http/http-policy.ts'
+import { closeInheritedOnExec } from './ffi/libc.ts'
+import { buryOrphans } from './process-tree/zombie-reaper.ts'
 import { spawnError } from './os-error.ts'
-import { startConfinedPiped, startPiped } from './pipe-process.ts'
-import { createSandboxes, sandboxType } from './sandboxes.ts'
-import type { SandboxOptions, Sandboxes } from './sandboxes.ts'
-import { postWarden } from './warden.ts'
-import { watchMissing } from './watch-missing.ts'
-import { startConfinedOnTerminal, startOnTerminal, terminalEnvironment } from './terminal-process.ts'
+import { startConfinedPiped, startPiped } from './process/pipe-process.ts'
+import { createSandboxes, sandboxType } from './sandbox/sandboxes.ts'
+import type { SandboxOptions, Sandboxes } from './sandbox/sandboxes.ts'
+import { postWarden } from './process-tree/watchdog.ts'
+import { watchMissing } from './fs/watch-missing.ts'
+import { startConfinedOnTerminal, startOnTerminal, terminalEnvironment } from './process/terminal-process.ts'
 
 export type HostOptions = {
   sandbox: SandboxOptions
@@ -41,7 +41,7 @@ export function createHost({ sandbox, limits, httpPolicy = openPolicy, report }:
   let http: Promise<Host['http']> | undefined
   return {
     http: async (request, signal) => {
-      http ??= import('./http-client.ts').then(({ httpClient }) => httpClient(httpPolicy))
+      http ??= import('./http/http-client.ts').then(({ httpClient }) => httpClient(httpPolicy))
       // What could not be loaded, for want of a descriptor say, is tried again.
       http.catch(() => (http = undefined))
       return (await http)(request, signal)

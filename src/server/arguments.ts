@@ -1,7 +1,7 @@
 /** The command line. */
 import { parseArgs } from 'node:util'
 import type { Limits } from '../core/base/limits.ts'
-import type { SandboxOptions } from '../host/sandboxes.ts'
+import type { SandboxOptions } from '../host/sandbox/sandboxes.ts'
 import { AUTH_HELP, authOptions, parseAuthentication } from './auth-arguments.ts'
 import type { Authentication } from './auth-arguments.ts'
 import { isHostPattern } from './host-check.ts'

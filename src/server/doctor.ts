@@ -1,9 +1,9 @@
 /** `exec-server doctor`: what this machine can enforce, and if not, why not and what to do. */
 import { existsSync } from 'node:fs'
 import process from 'node:process'
-import { bubblewrapPaths, noBubblewrap, probeBubblewrap, remedyFor } from '../host/bubblewrap.ts'
-import { SANDBOX_EXEC } from '../host/sandboxes.ts'
-import type { SandboxOptions } from '../host/sandboxes.ts'
+import { bubblewrapPaths, noBubblewrap, probeBubblewrap, remedyFor } from '../host/sandbox/bubblewrap.ts'
+import { SANDBOX_EXEC } from '../host/sandbox/sandboxes.ts'
+import type { SandboxOptions } from '../host/sandbox/sandboxes.ts'
 
 /** Prints its findings; the exit code is 0 if commands and file calls can be confined here, else 1. */
 export async function runDoctor({ bubblewrap }: SandboxOptions): Promise<number> {

@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs'
 import process from 'node:process'
-import type { HttpPolicy } from '../host/http-policy.ts'
+import type { HttpPolicy } from '../host/http/http-policy.ts'
 import type { AuditFile } from './audit-file.ts'
 import { HELP, parseCommand, UsageError } from './arguments.ts'
 import type { Command } from './arguments.ts'
@@ -77,7 +77,7 @@ async function auditFile(path: string | undefined): Promise<AuditFile | undefine
 /** Loaded only if it is asked for: it is the one thing that must be right before the door opens. */
 async function httpPolicy(value: string | undefined): Promise<HttpPolicy | undefined> {
   if (value === undefined) return undefined
-  const { readHttpPolicy } = await import('../host/http-policy.ts')
+  const { readHttpPolicy } = await import('../host/http/http-policy.ts')
   try {
     return readHttpPolicy(value)
   } catch (error) {

@@ -7,7 +7,7 @@ import type { AsciiParts } from '../core/base/json-fragments.ts'
 import type { ExecServer } from '../core/rpc/server.ts'
 import { CloseCode } from '../core/base/transport.ts'
 import type { Transport } from '../core/base/transport.ts'
-import { countTraffic } from '../host/garbage.ts'
+import { countTraffic } from '../host/ffi/memory-pressure.ts'
 import { lineReader, NEWLINE } from '../base/line-reader.ts'
 import { payloadLength, writePayload } from './payload.ts'
 

@@ -4,7 +4,7 @@ import type { WebSocket } from 'ws'
 import type { Limits } from '../core/base/limits.ts'
 import type { Totals } from '../core/base/observer.ts'
 import type { Transport } from '../core/base/transport.ts'
-import { countTraffic } from '../host/garbage.ts'
+import { countTraffic } from '../host/ffi/memory-pressure.ts'
 import { payloadLength } from './payload.ts'
 import { encodeMessage } from './websocket-frames.ts'
 

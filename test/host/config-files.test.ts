@@ -5,7 +5,7 @@ import { hostname, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { readEnvironmentConfig } from '../../src/core/codex-config/environment-config.ts'
-import { configFiles } from '../../src/host/config-files.ts'
+import { configFiles } from '../../src/host/fs/config-files.ts'
 import type { EnvironmentConfig } from '../../src/protocol/schemas/environment-config.ts'
 import { test } from '../support/suite.ts'
 

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
-import { isHelperCall } from '../../src/host/helper-mode.ts'
+import { isHelperCall } from '../../src/host/sandbox/helper-mode.ts'
 import { serverCommand } from '../support/server.ts'
 import { test } from '../support/suite.ts'
 

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert'
 import { defaultLimits } from '../../src/core/base/limits.ts'
-import type { ConfinedCommand } from '../../src/host/bubblewrap.ts'
-import { helperPool } from '../../src/host/helper-pool.ts'
+import type { ConfinedCommand } from '../../src/host/sandbox/bubblewrap.ts'
+import { helperPool } from '../../src/host/sandbox/helper-pool.ts'
 import { eventually, isAlive } from '../support/server.ts'
 import { test } from '../support/suite.ts'
 

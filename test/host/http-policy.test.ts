@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { openPolicy, parseHttpPolicy, readHttpPolicy } from '../../src/host/http-policy.ts'
+import { openPolicy, parseHttpPolicy, readHttpPolicy } from '../../src/host/http/http-policy.ts'
 import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { proxyFor } from '../../src/host/http-proxy.ts'
+import { proxyFor } from '../../src/host/http/http-proxy.ts'
 import { test } from '../support/suite.ts'
 
 const find = (url: string, env: Record<string, string>): string | undefined => proxyFor(new URL(url), env)?.href

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { closeSync, readFileSync, readlinkSync, readSync, writeFileSync, writeSync } from 'node:fs'
 import * as assert from 'uvu/assert'
-import { closeDescriptor, closeOnExec, openMemoryFile, openPipe } from '../../src/host/libc.ts'
+import { closeDescriptor, closeOnExec, openMemoryFile, openPipe } from '../../src/host/ffi/libc.ts'
 import { isDeno } from '../support/server.ts'
 import { test } from '../support/suite.ts'
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import * as assert from 'uvu/assert'
-import { holdMountPoints, isMountPoint } from '../../src/host/mount-points.ts'
+import { holdMountPoints, isMountPoint } from '../../src/host/sandbox/mount-points.ts'
 import { eventually, isDeno, root } from '../support/server.ts'
 import { test } from '../support/suite.ts'
 

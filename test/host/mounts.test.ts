@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { hasLocalMountsOnly } from '../../src/host/mounts.ts'
+import { hasLocalMountsOnly } from '../../src/host/fs/mounts.ts'
 import { test } from '../support/suite.ts'
 
 const ROOT = '22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n'

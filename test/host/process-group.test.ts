@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import * as assert from 'uvu/assert'
-import { foregroundGroup, groupExists, signalGroup } from '../../src/host/process-group.ts'
+import { foregroundGroup, groupExists, signalGroup } from '../../src/host/process-tree/process-group.ts'
 import { test } from '../support/suite.ts'
 
 test('a group is there as long as one of its members, and is signalled as a whole', async () => {

@@ -15,7 +15,7 @@ import {
 } from '../support/fault-server.ts'
 import type { FaultServer } from '../support/fault-server.ts'
 import { eventually, isAlive } from '../support/server.ts'
-import { statFields } from '../../src/host/proc-stat.ts'
+import { statFields } from '../../src/host/process-tree/proc-stat.ts'
 import { suite } from '../support/suite.ts'
 
 const test = suite('faults: children')

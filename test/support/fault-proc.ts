@@ -1,7 +1,7 @@
 /** What Linux tells of a running server: what it holds, and what it has started. */
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import { statFields } from '../../src/host/proc-stat.ts'
+import { statFields } from '../../src/host/process-tree/proc-stat.ts'
 import { eventually, isAlive } from './server.ts'
 
 /** Open descriptors, by what they lead to. */

@@ -4,7 +4,7 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
-import { statFields } from '../../src/host/proc-stat.ts'
+import { statFields } from '../../src/host/process-tree/proc-stat.ts'
 import { endWithTest } from './child.ts'
 import { firstLine } from './first-line.ts'
 

@@ -1,6 +1,6 @@
 /** Signals that we get, for the process. */
 import process from 'node:process'
-import { unblockSigusr1 } from '../../host/libc.ts'
+import { unblockSigusr1 } from '../../host/ffi/libc.ts'
 import type { ExecClient, RemoteProcess, SignalName } from '../types.ts'
 
 const PASSED_ON = {

@@ -1,7 +1,7 @@
 /** Where environments are configured on this machine. Not for browsers. */
 import process from 'node:process'
 import { defaultLimits } from '../../core/base/limits.ts'
-import { configFiles } from '../../host/config-files.ts'
+import { configFiles } from '../../host/fs/config-files.ts'
 import { connect } from '../connect.ts'
 import { messageOf } from '../errors.ts'
 import { EnvironmentConfigError } from './errors.ts'

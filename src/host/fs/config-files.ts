@@ -1,0 +1,71 @@
+/** The files that Codex's configuration is read from, and where they lie. */
+import { stat } from 'node:fs/promises'
+import { hostname, userInfo } from 'node:os'
+import { resolve } from 'node:path'
+import process from 'node:process'
+import type { ConfigFiles } from '../../core/codex-config/config-files.ts'
+import { canonicalize, readFile } from './files.ts'
+import { nativePath } from './native-path.ts'
+import { errorCode, fileError } from '../os-error.ts'
+
+export function configFiles(
+  maxBytes: number,
+  systemDirectory = '/etc/codex',
+  environment: NodeJS.ProcessEnv = process.env,
+): ConfigFiles {
+  return {
+    systemDirectory,
+    homes: async () => {
+      const user = userHome(environment)
+      const codex = await codexHome(environment, user)
+      return { ...(user?.startsWith('/') ? { user: resolve(user) } : {}), codex }
+    },
+    hostname: () => hostname() || undefined,
+    read: (path) => readText(path, maxBytes),
+    kindOf: async (path) => {
+      const info = await stat(nativePath(path)).catch(() => undefined)
+      return info?.isDirectory() ? 'directory' : info?.isFile() ? 'file' : undefined
+    },
+    canonicalize: canonicalPath,
+  }
+}
+
+async function readText(path: string, maxBytes: number): Promise<string | undefined> {
+  let bytes: Uint8Array
+  try {
+    bytes = await readFile(path, { followSymlinks: true, maxBytes, reserve: () => undefined })
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined
+    throw new Error(`${path}: ${fileError(error).message}`)
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw new Error(`${path}: not UTF-8`)
+  }
+}
+
+const canonicalPath = (path: string): Promise<string | undefined> => canonicalize(path).catch(() => undefined)
+
+/** As the environment has it, even if that is no absolute path, else as the user database has it. */
+function userHome(environment: NodeJS.ProcessEnv): string | undefined {
+  try {
+    return environment['HOME'] || userInfo().homedir || undefined
+  } catch {
+    // A user id without an entry, as containers have.
+    return undefined
+  }
+}
+
+async function codexHome(environment: NodeJS.ProcessEnv, user: string | undefined): Promise<string> {
+  const stated = environment['CODEX_HOME']
+  if (!stated) {
+    if (user === undefined) throw new Error('neither CODEX_HOME nor HOME says where it is')
+    return resolve(user, '.codex')
+  }
+  const path = await canonicalPath(resolve(stated))
+  if (path === undefined) throw new Error(`CODEX_HOME is \`${stated}\`, which does not exist`)
+  if (!(await stat(nativePath(path))).isDirectory())
+    throw new Error(`CODEX_HOME is \`${stated}\`, which is not a directory`)
+  return path
+}

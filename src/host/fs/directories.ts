@@ -1,0 +1,28 @@
+/** Directories that are made. */
+import { mkdir, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Guard } from './protected-paths.ts'
+import { nativePath } from './native-path.ts'
+import { isDeno } from '../../base/runtime.ts'
+import { errorCode } from '../os-error.ts'
+
+/**
+ * All on the way if `recursive`; those that are there are well then. The runtime's own recursion says that a
+ * parent is missing where it may not be made.
+ */
+export async function makeDirectories(path: string, recursive: boolean, guard: Guard): Promise<void> {
+  // Deno would never answer, and hold up every call after this one.
+  if (isDeno && !path.isWellFormed()) throw Object.assign(new Error('a name that is not UTF-8'), { code: 'EILSEQ' })
+  try {
+    await guard.create(path, (place) => mkdir(place))
+  } catch (error) {
+    const code = errorCode(error)
+    if (!recursive) throw error
+    if (code === 'ENOENT' && path !== '/') {
+      await makeDirectories(dirname(path), recursive, guard)
+      return guard.create(path, (place) => mkdir(place))
+    }
+    const existing = await stat(nativePath(path)).catch(() => undefined)
+    if (code !== 'EEXIST' || !existing?.isDirectory()) throw error
+  }
+}

@@ -1,0 +1,263 @@
+/** The file calls. Each opens without blocking and looks at what it opened, so a FIFO never hangs one. */
+import { constants, lstatSync, statSync } from 'node:fs'
+import { lstat, open, readdir, realpath, rm, rmdir, stat, unlink } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { discover } from '../../core/capabilities/capability-discovery.ts'
+import type { Files, ReadFileOptions } from '../../core/base/host.ts'
+import { internalError, invalidRequest } from '../../protocol/wire/errors.ts'
+import type { DirectoryEntry, Metadata, OpenMode } from '../../protocol/schemas/fs.ts'
+import { decodeName } from '../../protocol/schemas/path-uri.ts'
+import { copyPath } from './copy.ts'
+import { makeDirectories } from './directories.ts'
+import { guardAgainst, unguarded } from './protected-paths.ts'
+import type { Forbidden, Guard } from './protected-paths.ts'
+import { allMountsAreLocal } from './mounts.ts'
+import { nativePath } from './native-path.ts'
+import { checked, openAt, openFile } from './open-file.ts'
+import { errorCode, fileError, osErrorText } from '../os-error.ts'
+import { walk } from './walk.ts'
+
+const { O_RDONLY, O_WRONLY, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = constants
+
+/** Files that give no size, such as those of /proc, are read in pieces of this many bytes. */
+const PIECE_BYTES = 64 * 1024
+
+export async function readFile(
+  path: string,
+  { followSymlinks, maxBytes, reserve }: ReadFileOptions,
+): Promise<Uint8Array> {
+  if (!followSymlinks) await refuseParentLinks(path)
+  const file = await open(nativePath(path), O_RDONLY | O_NONBLOCK | (followSymlinks ? 0 : O_NOFOLLOW))
+  try {
+    const info = await file.stat()
+    if (!info.isFile()) throw invalidRequest(`path \`${path}\` is not a file`)
+    if (info.size > maxBytes) throw tooLarge(maxBytes)
+    await reserve(Math.max(info.size, PIECE_BYTES))
+    return await readAll(file, info.size, maxBytes)
+  } finally {
+    await file.close()
+  }
+}
+
+const tooLarge = (maxBytes: number) => invalidRequest(`file is too large to read at once: limit is ${maxBytes} bytes`)
+
+/** Reads to the end, which need not be where the size said. */
+async function readAll(file: FileHandle, size: number, maxBytes: number): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = []
+  let total = 0
+  // One byte more than the size, so that a file of just that size ends with the second read.
+  for (let want = size + 1; ; want = PIECE_BYTES) {
+    const piece = Buffer.allocUnsafeSlow(want)
+    const { bytesRead } = await file.read(piece, 0, want, null)
+    if (bytesRead === 0) break
+    total += bytesRead
+    if (total > maxBytes) throw tooLarge(maxBytes)
+    pieces.push(piece.subarray(0, bytesRead))
+  }
+  return pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces, total)
+}
+
+async function writeFile(
+  path: string,
+  data: Uint8Array,
+  { followSymlinks }: { followSymlinks: boolean },
+): Promise<void> {
+  if (!followSymlinks) await refuseParentLinks(path)
+  return writeTo(
+    await open(nativePath(path), O_WRONLY | O_CREAT | O_NONBLOCK | (followSymlinks ? 0 : O_NOFOLLOW)),
+    path,
+    data,
+  )
+}
+
+async function writeTo(file: FileHandle, path: string, data: Uint8Array): Promise<void> {
+  try {
+    const info = await file.stat()
+    if (info.isFIFO() || info.isSocket()) throw invalidRequest(`path \`${path}\` is not a file`)
+    if (info.isFile()) await file.truncate(0)
+    for (let at = 0; at < data.length; ) at += (await file.write(data, at)).bytesWritten
+  } finally {
+    await file.close()
+  }
+}
+
+type CreateOptions = { recursive: boolean; followSymlinks: boolean }
+
+async function createDirectory(
+  path: string,
+  { recursive, followSymlinks }: CreateOptions,
+  guard: Guard = unguarded,
+): Promise<void> {
+  if (!followSymlinks) {
+    await refuseParentLinks(path)
+    const own = await lstat(nativePath(path)).catch(() => undefined)
+    if (recursive && own !== undefined && !own.isDirectory()) throw internalError(osErrorText('ENOTDIR'))
+  }
+  await makeDirectories(path, recursive, guard)
+}
+
+async function getMetadata(path: string, { followSymlinks }: { followSymlinks: boolean }): Promise<Metadata> {
+  const native = nativePath(path)
+  // The call that agents make by far the most.
+  const [look, lookThrough] = allMountsAreLocal() ? [lstatSync, statSync] : [lstat, stat]
+  const own = await look(native)
+  if (!followSymlinks) {
+    if (own.isSymbolicLink()) throw invalidRequest(IS_A_LINK)
+    await refuseParentLinks(path)
+  }
+  const info = own.isSymbolicLink() ? await lookThrough(native) : own
+  return {
+    isDirectory: info.isDirectory(),
+    isFile: info.isFile(),
+    isSymlink: own.isSymbolicLink(),
+    size: info.size,
+    createdAtMs: Math.trunc(info.birthtimeMs),
+    modifiedAtMs: Math.trunc(info.mtimeMs),
+  }
+}
+
+/** Kinds are of what links lead to; what leads nowhere is left out, as it cannot be said to be either. */
+async function readDirectory(path: string): Promise<DirectoryEntry[]> {
+  const listed = await readdir(nativePath(path), { withFileTypes: true, encoding: 'buffer' })
+  const entries: DirectoryEntry[] = []
+  for (const entry of listed) {
+    const kind = entry.isSymbolicLink() ? await kindBehind(`${path}/${decodeName(entry.name)}`) : entry
+    // Names that are not UTF-8 cannot be told exactly in JSON.
+    if (kind !== undefined)
+      entries.push({ fileName: entry.name.toString('utf8'), isDirectory: kind.isDirectory(), isFile: kind.isFile() })
+  }
+  return entries
+}
+
+async function kindBehind(link: string): Promise<{ isDirectory(): boolean; isFile(): boolean } | undefined> {
+  try {
+    return await stat(nativePath(link))
+  } catch {
+    return undefined
+  }
+}
+
+type RemoveOptions = { recursive: boolean; force: boolean; followSymlinks: boolean }
+
+/** A link is removed itself, never what it leads to. */
+async function remove(path: string, { recursive, force, followSymlinks }: RemoveOptions): Promise<void> {
+  if (path === '/') throw invalidRequest('the root directory cannot be removed')
+  if (!followSymlinks) {
+    if (recursive) throw internalError('recursive removal that follows no links is not supported')
+    await refuseParentLinks(path)
+  }
+  const native = nativePath(path)
+  try {
+    const own = await lstat(native)
+    if (!followSymlinks && own.isSymbolicLink()) throw invalidRequest(IS_A_LINK)
+    if (!own.isDirectory()) await unlink(native)
+    else if (recursive) await rm(native, { recursive: true })
+    else await rmdir(native)
+  } catch (error) {
+    if (!(force && errorCode(error) === 'ENOENT')) throw error
+  }
+}
+
+export async function canonicalize(path: string): Promise<string> {
+  return decodeName(await realpath(nativePath(path), { encoding: 'buffer' }))
+}
+
+const IS_A_LINK = 'path contains a symbolic link'
+
+/** What is missing on the way is no link. */
+async function refuseParentLinks(path: string): Promise<void> {
+  const parent = dirname(path)
+  try {
+    if ((await canonicalize(parent)) !== parent) throw internalError(osErrorText('ENOTDIR'))
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT' || (await isLink(parent))) throw error
+    await refuseParentLinks(parent)
+  }
+}
+
+async function isLink(path: string): Promise<boolean> {
+  return (await lstat(nativePath(path)).catch(() => undefined))?.isSymbolicLink() ?? false
+}
+
+/** Turns what a call throws into an error of the protocol. */
+function answering<A extends unknown[], R>(call: (...args: A) => Promise<R>): (...args: A) => Promise<R> {
+  return async (...args) => {
+    try {
+      return await call(...args)
+    } catch (error) {
+      throw fileError(error)
+    }
+  }
+}
+
+const NOTHING: ReadonlySet<string> = new Set()
+
+/** The calls on what this process can reach. */
+export const files: Files = {
+  readFile: answering(readFile),
+  writeFile: answering(writeFile),
+  createDirectory: answering((path, options) => createDirectory(path, options)),
+  getMetadata: answering(getMetadata),
+  readDirectory: answering(readDirectory),
+  remove: answering(remove),
+  copy: answering((source, destination, options) => copyPath(source, destination, options, unguarded)),
+  canonicalize: answering(canonicalize),
+  open: answering(async (path, mode) => openFile(await openAt(nativePath(path), path, mode))),
+  walk: answering((path, options) => walk(path, options, async () => NOTHING)),
+  discover: answering((root, bounds) => discover(root, files, bounds)),
+}
+
+/**
+ * The same, for a sandbox in which some paths must not come to be. Those that are there only to be covered in
+ * another sandbox are kept from sight.
+ */
+export function guardedFiles(forbidden: Forbidden): Files {
+  if (forbidden.paths.length === 0) return files
+  const guard = guardAgainst(forbidden)
+  const guarded: Files = {
+    ...files,
+    writeFile: answering(async (path, data, { followSymlinks }) => {
+      if (!followSymlinks) await refuseParentLinks(path)
+      await guard.openForWriting(path, { followLinks: followSymlinks, use: (file) => writeTo(file, path, data) })
+    }),
+    createDirectory: answering((path, options) => createDirectory(path, options, guard)),
+    getMetadata: answering(async (path, options) => {
+      await guard.refuseHidden(path)
+      return getMetadata(path, options)
+    }),
+    readDirectory: answering(async (path) => {
+      const hidden = await guard.hiddenIn(path)
+      return (await readDirectory(path)).filter(({ fileName }) => !hidden.has(fileName))
+    }),
+    remove: answering(async (path, options) => {
+      if (options.force && (await guard.isHidden(path))) return
+      await guard.refuseHidden(path)
+      await guard.refuseHolder(path)
+      return remove(path, options)
+    }),
+    copy: answering((source, destination, options) => copyPath(source, destination, options, guard)),
+    walk: answering((path, options) => walk(path, options, guard.hiddenIn)),
+    discover: answering((root, bounds) => discover(root, guarded, bounds)),
+    open: answering(async (path, mode) => openFile(await openGuarded(path, mode, guard))),
+  }
+  return guarded
+}
+
+/** The bare file of an open call, for the helper. Throws RpcError. */
+export const openUnder = answering((forbidden: Forbidden, path: string, mode: OpenMode) =>
+  forbidden.paths.length === 0
+    ? openAt(nativePath(path), path, mode)
+    : openGuarded(path, mode, guardAgainst(forbidden)),
+)
+
+/** One that is made is made under guard. */
+async function openGuarded(path: string, mode: OpenMode, guard: ReturnType<typeof guardAgainst>): Promise<FileHandle> {
+  if (mode === 'read') return openAt(nativePath(path), path, mode)
+  let opened: FileHandle | undefined
+  await guard.openForWriting(path, {
+    followLinks: true,
+    use: async (file) => void (opened = await checked(file, path, mode)),
+  })
+  return opened as unknown as FileHandle
+}

@@ -1,0 +1,126 @@
+/** node-pty's native part, loaded from the package or from inside the executable. */
+import { closeSync, constants, existsSync, openSync, unlinkSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import process from 'node:process'
+import { getRawAsset, isSea } from '../../base/sea.ts'
+import { internalError } from '../../protocol/wire/errors.ts'
+import { openMemoryFile } from '../ffi/libc.ts'
+import { isDeno } from '../../base/runtime.ts'
+import { writeAll } from '../../base/write-all.ts'
+
+export type PtyAddon = {
+  /**
+   * Forks a child on a new terminal. `exited` gets its exit code and signal number. The descriptor is the
+   * master's and does not block.
+   */
+  fork(
+    file: string,
+    args: readonly string[],
+    env: readonly string[],
+    cwd: string,
+    columns: number,
+    rows: number,
+    uid: number,
+    gid: number,
+    utf8: boolean,
+    helperPath: string,
+    exited: (code: number, signal: number) => void,
+  ): { fd: number; pid: number; pty: string }
+  /** A new terminal, for the caller to hand on. */
+  open(columns: number, rows: number): { master: number; slave: number; pty: string }
+  /** By the master's descriptor. */
+  resize(fd: number, columns: number, rows: number, xPixels: number, yPixels: number): void
+}
+
+export const PTY_ASSET = 'pty.node'
+
+let loaded: PtyAddon | undefined
+
+export function ptyAddon(): PtyAddon {
+  loaded ??= load()
+  return loaded
+}
+
+function load(): PtyAddon {
+  refuseMusl()
+  try {
+    return isSea() ? loadAsset(Buffer.from(getRawAsset(PTY_ASSET))) : loadPackage()
+  } catch (error) {
+    throw internalError(`terminals are not available here: ${(error as Error).message}`)
+  }
+}
+
+/** The addon is built for glibc. Under musl it loads, and then brings the server down at the first terminal. */
+function refuseMusl(): void {
+  if (process.platform !== 'linux' || isDeno) return
+  // The report would look up every network peer's name otherwise.
+  Object.assign(process.report, { excludeNetwork: true })
+  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } }
+  if (header.glibcVersionRuntime === undefined)
+    throw internalError('terminals need glibc, and this system has another C library')
+}
+
+function loadPackage(): PtyAddon {
+  return createRequire(import.meta.url)(packagedAddon()) as PtyAddon
+}
+
+/** Where the package has the addon for this machine: built here, else brought along. */
+export function packagedAddon(): string {
+  const root = dirname(createRequire(import.meta.url).resolve('node-pty/package.json'))
+  const candidates = [
+    join(root, 'build', 'Release', 'pty.node'),
+    join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'pty.node'),
+  ]
+  const found = candidates.find((path) => existsSync(path))
+  if (found === undefined) throw new Error(`node-pty has no addon for ${process.platform}-${process.arch}`)
+  return found
+}
+
+/** Addons load from files only. A file in memory is best, then one that has no name or loses it at once. */
+function loadAsset(bytes: Buffer): PtyAddon {
+  const failures: string[] = []
+  for (const source of assetFiles()) {
+    try {
+      return source(bytes)
+    } catch (error) {
+      failures.push((error as Error).message)
+    }
+  }
+  throw new Error(failures.join('; '))
+}
+
+function* assetFiles(): Generator<(bytes: Buffer) => PtyAddon> {
+  yield (bytes) => {
+    const fd = openMemoryFile(PTY_ASSET)
+    if (fd === undefined) throw new Error('no memory files')
+    try {
+      writeAll(fd, bytes)
+      return openAddon(`/proc/self/fd/${fd}`)
+    } finally {
+      closeSync(fd)
+    }
+  }
+  const directories = [process.env['XDG_RUNTIME_DIR'], tmpdir(), '/dev/shm', '/var/tmp', dirname(process.execPath)]
+  for (const directory of directories) {
+    if (directory === undefined) continue
+    yield (bytes) => {
+      const path = join(directory, `.exec-server-${process.pid}-${PTY_ASSET}`)
+      const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o700)
+      try {
+        writeAll(fd, bytes)
+        return openAddon(path)
+      } finally {
+        closeSync(fd)
+        unlinkSync(path)
+      }
+    }
+  }
+}
+
+function openAddon(path: string): PtyAddon {
+  const module = { exports: {} }
+  process.dlopen(module, path)
+  return module.exports as PtyAddon
+}

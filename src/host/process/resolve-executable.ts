@@ -1,0 +1,201 @@
+/**
+ * Finds out what would run, before it is started. An exec that fails inside a new terminal looks like a
+ * program that wrote an error and ended, and the C library gives files of unknown format to a shell; so
+ * missing programs, directories, formats and permissions are found here, for pipes and terminals alike.
+ */
+import { accessSync, closeSync, constants, openSync, readFileSync, readdirSync, readSync, statSync } from 'node:fs'
+import process from 'node:process'
+import { internalError } from '../../protocol/wire/errors.ts'
+import type { SpawnSpec } from '../../core/base/host.ts'
+
+/** Where the C library looks for a bare name when the child has no PATH. */
+const DEFAULT_PATH = '/bin:/usr/bin'
+
+/** The kernel's own bound on interpreters of interpreters. */
+const MAX_INTERPRETERS = 4
+
+/** The longest first line of a script that the kernel reads. */
+const SCRIPT_HEAD_BYTES = 256
+
+/** Linux's bound on one argument or variable, the final NUL included: 32 pages. */
+const MAX_STRING_BYTES = 131_072
+
+export type Program = {
+  /** What to hand to exec: a name with a slash as it came, relative to the child's directory; a bare one as found on PATH. */
+  file: string
+  /** The absolute path of the same. */
+  path: string
+}
+
+class ExecError extends Error {
+  readonly code: string
+  constructor(code: string) {
+    super(code)
+    this.code = code
+  }
+}
+
+/** Throws what exec would fail with, as an error with an errno name in `code`. */
+export function findProgram(spec: SpawnSpec): Program {
+  checkTexts(spec)
+  const { argv, cwd, env } = spec
+  const name = argv[0] as string
+  if (name.includes('/')) {
+    const path = name.startsWith('/') ? name : `${cwd}/${name}`
+    checkExecutable(path, 0)
+    return { file: name, path }
+  }
+  const path = searchPath(name, env.get('PATH') ?? DEFAULT_PATH, cwd)
+  return { file: path, path }
+}
+
+/** What can be said without looking for the program: NUL bytes, and a directory that is none. */
+export function checkTexts({ argv, arg0, cwd, env }: SpawnSpec): void {
+  if (argv[0] === '') throw internalError('missing program: argv[0] is empty')
+  for (const text of [...argv, arg0 ?? '', ...env.keys(), ...env.values()]) {
+    if (text.includes('\0')) throw internalError('NUL byte in an argument or environment variable')
+  }
+  checkDirectory(cwd)
+}
+
+/** Every path that exec would try for a name, relative ones as they come. */
+export function programCandidates(name: string, env: ReadonlyMap<string, string>): string[] {
+  if (name.includes('/')) return [name]
+  const directories = (env.get('PATH') ?? DEFAULT_PATH).split(':')
+  return directories.map((directory) => `${directory === '' ? '.' : directory}/${name}`)
+}
+
+function checkDirectory(cwd: string): void {
+  if (!statSync(cwd).isDirectory()) throw new ExecError('ENOTDIR')
+  accessSync(cwd, constants.X_OK)
+}
+
+/** As execvp does: what may not be run is remembered and the search goes on; the first that may be wins. */
+function searchPath(name: string, search: string, cwd: string): string {
+  let denied = false
+  for (const directory of search.split(':')) {
+    const base = directory === '' ? cwd : directory.startsWith('/') ? directory : `${cwd}/${directory}`
+    const path = `${base}/${name}`
+    try {
+      checkExecutable(path, 0)
+      return path
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'EACCES') denied = true
+      else if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error
+      else if (exists(path)) throw error
+    }
+  }
+  throw new ExecError(denied ? 'EACCES' : 'ENOENT')
+}
+
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined
+}
+
+function checkExecutable(path: string, depth: number): void {
+  const stat = statSync(path)
+  if (!stat.isFile()) throw new ExecError('EACCES')
+  accessSync(path, constants.X_OK)
+  const head = readHead(path)
+  // A program that may be run and not read: the kernel will say.
+  if (head === undefined) return
+  if (head[0] === 0x23 && head[1] === 0x21) return checkInterpreter(head, depth)
+  if (!isNative(head) && !isRegisteredFormat(head, path)) throw new ExecError('ENOEXEC')
+}
+
+function readHead(path: string): Uint8Array | undefined {
+  let fd: number
+  try {
+    fd = openSync(path, 'r')
+  } catch {
+    return undefined
+  }
+  try {
+    const head = new Uint8Array(SCRIPT_HEAD_BYTES)
+    return head.subarray(0, readSync(fd, head))
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function checkInterpreter(head: Uint8Array, depth: number): void {
+  const line = new TextDecoder().decode(head.subarray(2)).split('\n', 1)[0] as string
+  const interpreter = line.trim().split(/[ \t]/, 1)[0] as string
+  if (interpreter === '') throw new ExecError('ENOEXEC')
+  if (depth >= MAX_INTERPRETERS) throw new ExecError('ELOOP')
+  // A relative interpreter is the kernel's to resolve; none is seen in practice.
+  if (interpreter.startsWith('/')) checkExecutable(interpreter, depth + 1)
+}
+
+/** ELF machine numbers that this processor runs by itself: its own, and its 32-bit forerunner's. */
+const NATIVE_MACHINES: Record<string, readonly number[]> = { x64: [62, 3], arm64: [183, 40] }
+
+function isNative(head: Uint8Array): boolean {
+  if (process.platform === 'darwin') return isMachO(head)
+  const isElf = head[0] === 0x7f && head[1] === 0x45 && head[2] === 0x4c && head[3] === 0x46
+  if (!isElf || head.length < 52) return false
+  const machine = (head[18] as number) | ((head[19] as number) << 8)
+  return NATIVE_MACHINES[process.arch]?.includes(machine) ?? true
+}
+
+function isMachO(head: Uint8Array): boolean {
+  const magic = head.length < 4 ? 0 : new DataView(head.buffer, head.byteOffset).getUint32(0)
+  return [0xcffaedfe, 0xcefaedfe, 0xcafebabe, 0xcafebabf].includes(magic)
+}
+
+const BINFMT = '/proc/sys/fs/binfmt_misc'
+
+/** Formats that the kernel was taught, such as another processor's programs through an emulator. */
+function isRegisteredFormat(head: Uint8Array, path: string): boolean {
+  try {
+    return readdirSync(BINFMT).some(
+      (name) =>
+        name !== 'register' &&
+        name !== 'status' &&
+        matchesFormat(readFileSync(`${BINFMT}/${name}`, 'latin1'), head, path),
+    )
+  } catch {
+    return false
+  }
+}
+
+function matchesFormat(entry: string, head: Uint8Array, path: string): boolean {
+  if (!entry.startsWith('enabled')) return false
+  const field = (name: string): string | undefined => new RegExp(`^${name} (.+)$`, 'm').exec(entry)?.[1]
+  const extension = field('extension')
+  if (extension !== undefined) return path.endsWith(extension)
+  const magic = Buffer.from(field('magic') ?? '', 'hex')
+  const mask = Buffer.from(field('mask') ?? 'ff'.repeat(magic.length), 'hex')
+  const offset = Number(field('offset') ?? 0)
+  return (
+    magic.length > 0 &&
+    magic.every((byte, index) => (((head[offset + index] ?? 0) ^ byte) & (mask[index] ?? 0xff)) === 0)
+  )
+}
+
+/** Throws E2BIG where exec would, for starts that could not report it. */
+export function checkSize(argv: readonly string[], env: ReadonlyMap<string, string>): void {
+  const strings = [...argv, ...Array.from(env, ([name, value]) => `${name}=${value}`)]
+  let total = 0
+  for (const text of strings) {
+    const bytes = Buffer.byteLength(text) + 1
+    if (process.platform === 'linux' && bytes > MAX_STRING_BYTES) throw new ExecError('E2BIG')
+    total += bytes + 8
+  }
+  if (total > argumentSpace()) throw new ExecError('E2BIG')
+}
+
+let space: number | undefined
+
+/** Linux: a quarter of the stack's limit, at most 6 MiB, at least 128 KiB. macOS: 1 MiB. */
+function argumentSpace(): number {
+  if (process.platform !== 'linux') return 1024 * 1024
+  space ??= Math.max(MAX_STRING_BYTES, Math.min(stackLimit() / 4, 6 * 1024 * 1024))
+  return space
+}
+
+function stackLimit(): number {
+  const soft = /^Max stack size\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1]
+  return soft === undefined ? Infinity : Number(soft)
+}

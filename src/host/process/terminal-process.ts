@@ -1,0 +1,169 @@
+/** A process on a terminal. */
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, constants, openSync } from 'node:fs'
+import { constants as osConstants } from 'node:os'
+import type { Child, ChildEvents, SpawnSpec } from '../../core/base/host.ts'
+import { argv0Command } from './argv0.ts'
+import { loginShell } from '../environment-info.ts'
+import type { ConfinedStart } from '../sandbox/sandboxed-process.ts'
+import { trackConfined, trackGroup } from '../process-tree/process-tracker.ts'
+import type { Group } from '../process-tree/process-tracker.ts'
+import { closeDescriptor, closeOnExec } from '../ffi/libc.ts'
+import { withMark } from '../process-tree/process-tag.ts'
+import { foregroundGroup, signalGroup, systemSignals } from '../process-tree/process-group.ts'
+import { checkSize, findProgram } from './resolve-executable.ts'
+import { ptyAddon } from './pty-addon.ts'
+import { internalError } from '../../protocol/wire/errors.ts'
+import type { TerminalSize } from '../../protocol/schemas/process.ts'
+import { openMaster } from './terminal-reader.ts'
+import { terminalWriter } from './terminal-writer.ts'
+
+/** The reference's size; Codex's protocol has no way to change it. */
+const USUAL: TerminalSize = { rows: 24, columns: 80 }
+
+/** Keep the server's user and group. */
+const SAME_ID = -1
+
+/** A terminal's children expect to know the user's shell; nothing else is added, TERM included. */
+export function terminalEnvironment(env: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  return env.has('SHELL') ? env : new Map(env).set('SHELL', loginShell().path)
+}
+
+export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Promise<Child> {
+  const { path } = findProgram(spec)
+  const { env, terminalSize: { rows, columns } = USUAL } = spec
+  const [file, ...args] = spec.arg0 === undefined ? spec.argv : argv0Command(spec.arg0, path, spec.argv.slice(1))
+  checkSize([file as string, ...args], env)
+  const addon = ptyAddon()
+
+  let exited: (code: number, signal: number) => void = () => {}
+  const variables = Array.from(env, ([name, value]) => `${name}=${value}`)
+  const forked = (code: number, signal: number): void => exited(code, signal)
+  const { fd, pid, pty, mark } = fork(() =>
+    withMark((mark) => ({
+      ...addon.fork(file as string, args, variables, spec.cwd, columns, rows, SAME_ID, SAME_ID, false, '', forked),
+      mark,
+    })),
+  )
+  // Without this every later child would hold this terminal open.
+  closeOnExec(fd)
+  const followed = followTerminal(fd, pid, trackGroup(pid, mark), events, holdOpen(pty))
+  exited = followed.exited
+  return followed.child
+}
+
+/**
+ * In a sandbox the child is only its keeper, and does not take the terminal: the command inside does, so that
+ * job control and Ctrl-C are the command's.
+ */
+export async function startConfinedOnTerminal(
+  command: ConfinedStart,
+  { rows, columns }: TerminalSize = USUAL,
+  events: ChildEvents,
+): Promise<Child> {
+  const { master, slave } = fork(() => ptyAddon().open(columns, rows))
+  closeOnExec(master)
+  closeOnExec(slave)
+  const stdio = [slave, slave, slave, ...command.descriptors]
+  let child: ChildProcess
+  let mark: string | undefined
+  try {
+    ;[child, mark] = withMark((mark) => [
+      spawn(command.file, command.args, { cwd: '/', env: {}, detached: true, stdio }),
+      mark,
+    ])
+    if (child.pid === undefined) throw ((await once(child, 'error')) as unknown[])[0]
+  } catch (error) {
+    closeDescriptor(master)
+    closeDescriptor(slave)
+    throw error
+  }
+  const followed = followTerminal(master, child.pid, trackConfined(child.pid, mark), events, () =>
+    closeDescriptor(slave),
+  )
+  child.on('error', () => {})
+  child.once('exit', (code, signal) => {
+    command.release()
+    followed.exited(code ?? 0, signal === null ? 0 : (osConstants.signals[signal] ?? 0))
+  })
+  return followed.child
+}
+
+type Followed = { child: Child; exited: (code: number, signal: number) => void }
+
+/**
+ * Holds the child's side of a terminal open, until the returned function is called: a child may close all that it has
+ * of it and go on, and were nobody left to hold it the terminal would be over, and the child be told so by SIGHUP.
+ */
+function holdOpen(path: string): () => void {
+  try {
+    const fd = openSync(path, constants.O_RDWR | constants.O_NOCTTY)
+    return () => closeSync(fd)
+  } catch {
+    // Gone already, or no descriptor left for it.
+    return () => {}
+  }
+}
+
+function followTerminal(fd: number, pid: number, group: Group, events: ChildEvents, letGo: () => void): Followed {
+  const master = openMaster(fd, (bytes) => {
+    events.output('pty', bytes)
+    writer.stir()
+  })
+  const writer = terminalWriter(fd, master, () => events.stdinMoved())
+  let reaped = false
+  let isHeld = true
+  const release = (): void => {
+    if (isHeld) letGo()
+    isHeld = false
+  }
+
+  // EIO is how a master learns that nobody holds the other side any more.
+  master.on('error', () => master.destroy())
+  master.on('close', () => {
+    release()
+    writer.close()
+    events.ended()
+  })
+  const exited = (code: number, signal: number): void => {
+    reaped = true
+    release()
+    group.reaped()
+    writer.close()
+    events.exited(signal > 0 ? 128 + signal : code)
+  }
+
+  const child: Child = {
+    pid,
+    write: (bytes) => writer.write(bytes),
+    stdinQueued: () => writer.queued(),
+    stdinOpen: () => !reaped && !master.destroyed,
+    pause: () => void master.pause(),
+    resume: () => void master.resume(),
+    resize: ({ rows, columns }) => {
+      if (!master.destroyed) ptyAddon().resize(fd, columns, rows, 0, 0)
+    },
+    signal: (name) => {
+      const signal = systemSignals[name]
+      // Before the group gets it, which may be the end of its terminal.
+      const job = foregroundGroup(pid)
+      group.signal(signal)
+      if (job !== undefined && job !== pid) signalGroup(job, signal)
+    },
+    terminate: group.terminate,
+    kill: group.kill,
+    abandon: () => void master.destroy(),
+    forget: group.forget,
+  }
+  return { child, exited }
+}
+
+function fork<T>(run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    throw internalError(`cannot open a terminal: ${(error as Error).message}`)
+  }
+}

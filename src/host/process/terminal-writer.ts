@@ -1,0 +1,105 @@
+/**
+ * Writes to a terminal's master. The descriptor does not block, so bytes are written where they stand, in
+ * this turn of the loop, and only while the descriptor is known to be open: a write that is put off could
+ * find the number given to another terminal. What the terminal does not take waits here, and is tried
+ * again when the child shows signs of life, or after a pause that grows while it does not read.
+ */
+import { writeSync } from 'node:fs'
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
+import type { ReadStream } from 'node:tty'
+import { errorCode } from '../os-error.ts'
+import { isDeno } from '../../base/runtime.ts'
+
+/** Turns of the loop that a full terminal is tried in again at once: a child that reads fast is fed fast. */
+const EAGER_TURNS = 32
+/** Then the pause between tries, which doubles from the one to the other. */
+const MIN_PAUSE_MS = 1
+const MAX_PAUSE_MS = 20
+
+export type TerminalWriter = {
+  write(bytes: Uint8Array): void
+  queued(): number
+  /** Something came from the child: it may have read, too. */
+  stir(): void
+  close(): void
+}
+
+export function terminalWriter(fd: number, master: ReadStream, moved: () => void): TerminalWriter {
+  // Deno does not know descriptors that an addon has made; there the stream itself writes without blocking.
+  return isDeno ? streamWriter(master, moved) : descriptorWriter(fd, master, moved)
+}
+
+function descriptorWriter(fd: number, master: ReadStream, moved: () => void): TerminalWriter {
+  const queue: Uint8Array[] = []
+  let queued = 0
+  let fruitless = 0
+  let timer: NodeJS.Timeout | undefined
+  let eager: NodeJS.Immediate | undefined
+
+  const clear = (): void => {
+    queue.length = 0
+    queued = 0
+  }
+
+  const flush = (): void => {
+    clearTimeout(timer)
+    timer = undefined
+    const before = queued
+    try {
+      while (queue[0] !== undefined && !master.destroyed) {
+        const head = queue[0]
+        const written = writeSync(fd, head)
+        queued -= written
+        if (written < head.length) queue[0] = head.subarray(written)
+        else queue.shift()
+      }
+      if (master.destroyed) clear()
+    } catch (error) {
+      if (errorCode(error) === 'EAGAIN') retryLater(queued < before)
+      else clear()
+    }
+    if (queued < before) moved()
+  }
+
+  const retryLater = (progress: boolean): void => {
+    fruitless = progress ? 0 : fruitless + 1
+    if (fruitless < EAGER_TURNS) {
+      eager ??= setImmediate(() => {
+        eager = undefined
+        flush()
+      })
+      return
+    }
+    const pause = Math.min(MAX_PAUSE_MS, MIN_PAUSE_MS * 2 ** (fruitless - EAGER_TURNS))
+    timer = setTimeout(flush, pause)
+    timer.unref()
+  }
+
+  return {
+    write: (bytes) => {
+      queue.push(bytes)
+      queued += bytes.length
+      if (queue.length === 1) flush()
+    },
+    queued: () => queued,
+    stir: () => {
+      if (timer !== undefined) flush()
+    },
+    close: () => {
+      clearTimeout(timer)
+      clear()
+      moved()
+    },
+  }
+}
+
+function streamWriter(master: ReadStream, moved: () => void): TerminalWriter {
+  const stream = master as unknown as NodeJS.WritableStream & { writableLength: number }
+  stream.on('drain', moved)
+  return {
+    write: (bytes) => void stream.write(bytes),
+    queued: () => stream.writableLength,
+    stir: () => {},
+    close: moved,
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * The other side of a sandboxed file call: this program, started in the sandbox, reads requests from stdin, a
+ * JSON object a line, and writes an answer for each to stdout. It ends with its stdin.
+ *
+ *     {"operation":"fs/readFile","params":{"path":"/x"}}
+ *     {"status":"ok","payload":{"operation":"fs/readFile","response":{"dataBase64":""}}}
+ *     {"status":"error","payload":{"code":-32004,"message":"No such file or directory (os error 2)"}}
+ *
+ * A member `forbidden` beside them may list paths that must not come to be; `covered` says that mounts keep them,
+ * too. What `fs/open` has opened stays open, by the number in `response.descriptor`, until `fs/close` is given
+ * that: meanwhile whoever may look into this process can take it over.
+ */
+import { readSync, writeSync } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
+import * as v from 'valibot'
+import { AsciiParts } from '../../core/base/json-fragments.ts'
+import { runFileOperation } from '../../core/rpc/fs-methods.ts'
+import { defaultLimits } from '../../core/base/limits.ts'
+import { DiscoverInRoot } from '../../protocol/schemas/capability-roots.ts'
+import { RpcError } from '../../protocol/wire/errors.ts'
+import { isJsonObject, parseJson } from '../../protocol/wire/json.ts'
+import type { JsonValue } from '../../protocol/wire/json.ts'
+import { Method } from '../../protocol/wire/methods.ts'
+import { decodeParams } from '../../protocol/schemas/schema-primitives.ts'
+import { OpenParams } from '../../protocol/schemas/fs.ts'
+import { guardedFiles, openUnder } from '../fs/files.ts'
+import type { Forbidden } from '../fs/protected-paths.ts'
+import { lineReader } from '../../base/line-reader.ts'
+import { errorCode } from '../os-error.ts'
+import { writeAll } from '../../base/write-all.ts'
+
+const STDIN = 0
+const STDOUT = 1
+const STDERR = 2
+
+/** One read from a pipe gives no more than that. */
+const READ_BYTES = 64 * 1024
+
+/** Serves until stdin ends. The exit code: 1 if something was no request. */
+export async function serveFileRequests(): Promise<number> {
+  const { messageBytes } = defaultLimits
+  const requests: Uint8Array[] = []
+  let tooLong = false
+  const lines = lineReader(
+    messageBytes,
+    (line) => requests.push(line),
+    () => (tooLong = true),
+  )
+  try {
+    for (let open = true; open; ) {
+      // There is nothing else to do meanwhile, and in a sandbox this takes whatever kind of file stdin is.
+      const bytes = readSome()
+      open = bytes.length > 0
+      if (open) lines.push(bytes)
+      else lines.end()
+      if (tooLong) throw new Error(`a request exceeds ${messageBytes} bytes`)
+      for (const line of requests.splice(0)) writeText(STDOUT, `${await answer(line)}\n`)
+    }
+    return 0
+  } catch (error) {
+    writeText(STDERR, `fs sandbox helper failed: ${(error as Error).message}\n`)
+    return 1
+  }
+}
+
+function readSome(): Uint8Array {
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+  return buffer.subarray(
+    0,
+    patiently(() => readSync(STDIN, buffer)),
+  )
+}
+
+const writeText = (fd: number, text: string): void =>
+  writeAll(fd, Buffer.from(text), (to, bytes, at) => patiently(() => writeSync(to, bytes, at)))
+
+/** How long to wait for a descriptor that was handed over in non-blocking mode. */
+const RETRY_MS = 2
+
+function patiently(call: () => number): number {
+  for (;;) {
+    try {
+      return call()
+    } catch (error) {
+      if (errorCode(error) !== 'EAGAIN') throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)
+    }
+  }
+}
+
+/** Throws for what is no request at all. */
+async function answer(line: Uint8Array): Promise<string> {
+  const { operation, params, forbidden } = readRequest(
+    parseJson(new TextDecoder('utf-8', { fatal: true }).decode(line)),
+  )
+  try {
+    const response = await run(operation, params, forbidden)
+    return `{"status":"ok","payload":{"operation":${JSON.stringify(operation)},"response":${jsonText(response)}}}`
+  } catch (error) {
+    if (!(error instanceof RpcError)) throw error
+    return JSON.stringify({ status: 'error', payload: { code: error.code, message: error.message } })
+  }
+}
+
+/** By their numbers. */
+const open = new Map<number, FileHandle>()
+
+async function run(operation: string, params: JsonValue, forbidden: Forbidden): Promise<AsciiParts | object> {
+  switch (operation) {
+    case Method.FsOpen: {
+      const { path, mode } = decodeParams(OpenParams, params)
+      const file = await openUnder(forbidden, path, mode ?? 'read')
+      open.set(file.fd, file)
+      return { descriptor: file.fd }
+    }
+    case Method.FsClose: {
+      const { descriptor } = decodeParams(v.object({ descriptor: v.number() }), params)
+      await open.get(descriptor)?.close()
+      open.delete(descriptor)
+      return {}
+    }
+    case Method.CapabilityRootsDiscover: {
+      const { root, bounds } = decodeParams(DiscoverInRoot, params)
+      return guardedFiles(forbidden).discover(root, bounds)
+    }
+    default:
+      return runFileOperation(operation, params, guardedFiles(forbidden), defaultLimits)
+  }
+}
+
+function readRequest(request: JsonValue): { operation: string; params: JsonValue; forbidden: Forbidden } {
+  if (!isJsonObject(request)) throw new Error('a request is a JSON object')
+  const { operation, params, forbidden = [], covered = false } = request
+  if (typeof operation !== 'string') throw new Error('missing member `operation`')
+  if (params === undefined) throw new Error('missing member `params`')
+  if (!Array.isArray(forbidden) || !forbidden.every((path) => typeof path === 'string'))
+    throw new Error('`forbidden` is a list of paths')
+  return { operation, params, forbidden: { paths: forbidden as string[], covered: covered === true } }
+}
+
+function jsonText(result: AsciiParts | object): string {
+  return result instanceof AsciiParts ? result.text : JSON.stringify(result)
+}

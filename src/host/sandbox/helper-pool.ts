@@ -1,0 +1,144 @@
+/**
+ * The helpers that sandboxed file calls run in. To start one costs fifty times what a call costs, so a helper
+ * is kept for a while, and serves the next call whose sandbox is the very same: the same mounts, of the same
+ * files. All end with the server, whose end is the end of their input and of their sandbox.
+ */
+import { spawn } from 'node:child_process'
+import type { ChildProcess, StdioOptions } from 'node:child_process'
+import { clearTimeout, setTimeout } from 'node:timers'
+import type { Limits } from '../../core/base/limits.ts'
+import { internalError } from '../../protocol/wire/errors.ts'
+import type { ConfinedCommand } from './bubblewrap.ts'
+import { lineReader } from '../../base/line-reader.ts'
+import { withMark } from '../process-tree/process-tag.ts'
+
+export type HelperPool = {
+  /** Lends a helper of the sandbox named by `key`, or one for this once; `start` makes the command of a new one. */
+  lend<T>(key: string | undefined, start: () => ConfinedCommand, use: (helper: Helper) => Promise<T>): Promise<T>
+}
+
+export type Helper = {
+  /** One request line, and its answer. */
+  ask(line: string): Promise<string>
+  /** Of the sandbox's keeper, whose child's child the helper is. */
+  pid: number
+}
+
+type Kept = Helper & {
+  key: string | undefined
+  end(): void
+  cancelEnd: () => void
+  isDead: () => boolean
+}
+
+export function helperPool({
+  helperCount,
+  helperIdleMs,
+  messageBytes,
+}: Pick<Limits, 'helperCount' | 'helperIdleMs' | 'messageBytes'>): HelperPool {
+  /** Least recently used first. */
+  const idle: Kept[] = []
+  const waiting: (() => void)[] = []
+  let busy = 0
+
+  const take = (key: string | undefined, start: () => ConfinedCommand): Kept => {
+    const index = key === undefined ? -1 : idle.findLastIndex((helper) => helper.key === key)
+    const [warm] = index < 0 ? [] : idle.splice(index, 1)
+    warm?.cancelEnd()
+    if (warm !== undefined && !warm.isDead()) return warm
+    if (idle.length + busy >= helperCount) idle.shift()?.end()
+    return startHelper(key, start(), messageBytes)
+  }
+
+  const giveBack = (helper: Kept): void => {
+    if (helper.isDead()) return
+    if (helper.key === undefined) return helper.end()
+    const timer = setTimeout(() => {
+      const index = idle.indexOf(helper)
+      if (index >= 0) idle.splice(index, 1)
+      helper.end()
+    }, helperIdleMs)
+    timer.unref()
+    helper.cancelEnd = () => clearTimeout(timer)
+    idle.push(helper)
+  }
+
+  return {
+    async lend(key, start, use) {
+      while (busy >= helperCount) await new Promise<void>((resolve) => waiting.push(resolve))
+      busy++
+      let helper: Kept | undefined
+      try {
+        helper = take(key, start)
+        return await use(helper)
+      } finally {
+        busy--
+        if (helper !== undefined) giveBack(helper)
+        waiting.shift()?.()
+      }
+    },
+  }
+}
+
+/** What of a failed helper's last words is told. */
+const MAX_STDERR = 2000
+
+function startHelper(key: string | undefined, command: ConfinedCommand, messageBytes: number): Kept {
+  let child: ChildProcess
+  try {
+    const stdio: StdioOptions = ['pipe', 'pipe', 'pipe', ...command.descriptors]
+    // Marked, so that it ends with this server.
+    child = withMark(() => spawn(command.file, command.args, { cwd: '/', env: {}, stdio }))
+  } catch (error) {
+    command.ended?.()
+    throw error
+  } finally {
+    command.close()
+  }
+  let pending: { resolve: (answer: string) => void; reject: (error: Error) => void } | undefined
+  let stderr = ''
+  let isDead = false
+  const die = (why: string): void => {
+    isDead = true
+    command.ended?.()
+    pending?.reject(internalError(why))
+    pending = undefined
+    child.kill('SIGKILL')
+  }
+  const lines = lineReader(
+    messageBytes,
+    (line) => {
+      pending?.resolve(Buffer.from(line.buffer, line.byteOffset, line.length).toString())
+      pending = undefined
+    },
+    () => die('the answer of the fs sandbox helper is too long'),
+  )
+  child.stdout?.on('data', (bytes: Buffer) => lines.push(bytes))
+  child.stderr?.on('data', (bytes: Buffer) => {
+    if (stderr.length < MAX_STDERR) stderr += bytes.toString()
+  })
+  // To write to one that has just ended.
+  child.stdin?.on('error', () => {})
+  child.on('error', (error) => die(`fs sandbox helper failed to start: ${error.message}`))
+  child.on('close', (code, signal) => {
+    die(
+      `fs sandbox helper failed with status ${signal === null ? `exit status: ${code}` : `signal: ${signal}`}: ${stderr.trim().slice(0, MAX_STDERR)}`,
+    )
+  })
+  return {
+    key,
+    pid: child.pid ?? 0,
+    cancelEnd: () => {},
+    isDead: () => isDead,
+    end: () => {
+      isDead = true
+      child.kill('SIGKILL')
+    },
+    ask: (line) =>
+      new Promise((resolve, reject) => {
+        if (isDead) throw internalError('the fs sandbox helper has ended')
+        pending = { resolve, reject }
+        child.stdin?.write(`${line}\n`)
+      }),
+  }
+}

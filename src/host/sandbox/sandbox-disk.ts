@@ -1,0 +1,78 @@
+/** The disk as a sandbox's planner looks at it, and the files that its deny globs match. */
+import { lstatSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdir, realpath } from 'node:fs/promises'
+import { invalidParams } from '../../protocol/wire/errors.ts'
+import { decodeName } from '../../protocol/schemas/path-uri.ts'
+import type { Glob } from '../../sandbox/policy/glob.ts'
+import { join } from '../../sandbox/policy/policy.ts'
+import type { Disk } from '../../sandbox/policy/symlink-resolver.ts'
+import { nativePath } from '../fs/native-path.ts'
+import { errorCode } from '../os-error.ts'
+
+/** A pointer is one path; whatever is longer is no pointer. */
+const MAX_POINTER_BYTES = 16 * 1024
+
+/** `isOurs` tells of what this server itself put in a workspace to be covered: it is not really there. */
+export function sandboxDisk(isOurs: (path: string) => boolean): Disk {
+  return {
+    kind: (path) => {
+      if (isOurs(path)) return 'missing'
+      try {
+        const info = lstatSync(nativePath(path))
+        return info.isDirectory() ? 'directory' : info.isSymbolicLink() ? 'link' : 'other'
+      } catch (error) {
+        return errorCode(error) === 'ENOENT' ? 'missing' : 'unreachable'
+      }
+    },
+    linkText: (path) => decodeName(readlinkSync(nativePath(path), { encoding: 'buffer' })),
+    gitDirectory: (path) => {
+      try {
+        if (lstatSync(nativePath(path)).size > MAX_POINTER_BYTES) return undefined
+        return /^gitdir:[ \t]*(.+?)[\r\n]*$/.exec(readFileSync(nativePath(path), 'utf8'))?.[1]
+      } catch {
+        return undefined
+      }
+    },
+  }
+}
+
+/** Each becomes a mount; a sandbox of more would take seconds to set up. */
+const MAX_MATCHES = 2048
+
+/** Directory entries that are looked at for one request, before it is refused instead of answered late. */
+const MAX_ENTRIES = 500_000
+
+/** The files that the globs match now, and what links among them lead to, all free of links. */
+export async function matchedFiles(globs: readonly Glob[], maxDepth: number | undefined): Promise<string[]> {
+  const matches = new Set<string>()
+  let entriesLeft = MAX_ENTRIES
+  for (const { directory, matches: isMatch } of globs) {
+    if (directory === '/') throw invalidParams('a deny glob that begins at the root directory cannot be enforced')
+    const todo: { path: string; level: number }[] = [{ path: directory, level: 1 }]
+    for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
+      const { path, level } = next
+      for (const entry of await list(path)) {
+        if (--entriesLeft < 0) throw invalidParams('a deny glob has too many files to look through')
+        const here = join(path, decodeName(entry.name))
+        if (entry.isDirectory()) {
+          if (maxDepth === undefined || level < maxDepth) todo.push({ path: here, level: level + 1 })
+        } else if (isMatch(here)) {
+          const real = await realpath(nativePath(here), { encoding: 'buffer' }).catch(() => undefined)
+          if (real !== undefined) matches.add(decodeName(real))
+          if (matches.size > MAX_MATCHES) throw invalidParams('a deny glob matches too many files')
+        }
+      }
+    }
+  }
+  return [...matches]
+}
+
+async function list(directory: string) {
+  try {
+    return await readdir(nativePath(directory), { withFileTypes: true, encoding: 'buffer' })
+  } catch (error) {
+    // What is not there holds no match; what this user may not list, what runs as this user cannot either.
+    if (['ENOENT', 'ENOTDIR', 'EACCES'].includes(errorCode(error) ?? '')) return []
+    throw error
+  }
+}

@@ -1,0 +1,165 @@
+/** File calls under a sandbox: in a helper, or directly where the sandbox has nothing to say. */
+import { open } from 'node:fs/promises'
+import process from 'node:process'
+import type { Files, OpenFile } from '../../core/base/host.ts'
+import type { Limits } from '../../core/base/limits.ts'
+import { invalidRequest, RpcError } from '../../protocol/wire/errors.ts'
+import type { Discovery } from '../../protocol/schemas/capability-roots.ts'
+import type { DirectoryEntry, Metadata, OpenMode, WalkResult } from '../../protocol/schemas/fs.ts'
+import { Method } from '../../protocol/wire/methods.ts'
+import { parsePath, pathToUri } from '../../protocol/schemas/path-uri.ts'
+import type { Sandbox } from '../../protocol/schemas/sandbox.ts'
+import { decodeBase64 } from '../../protocol/schemas/schema-primitives.ts'
+import { isFullRead } from '../../sandbox/policy/policy.ts'
+import type { Policy } from '../../sandbox/policy/policy.ts'
+import type { ConfinedCommand } from './bubblewrap.ts'
+import { files } from '../fs/files.ts'
+import { helperCommand, helperFiles, identify } from './helper-command.ts'
+import { ownCommand } from '../self-exec.ts'
+import { FS_HELPER } from './helper-mode.ts'
+import { helperPool } from './helper-pool.ts'
+import type { Helper, HelperPool } from './helper-pool.ts'
+import { holdMountPoints } from './mount-points.ts'
+import { checked, openFile, openFlags } from '../fs/open-file.ts'
+import { fileError } from '../os-error.ts'
+import { childOfChild } from '../process-tree/process-group.ts'
+import { CannotConfine, planFor, policyOf, SANDBOX_EXEC, seatbeltArguments } from './sandboxes.ts'
+import type { Sandboxes } from './sandboxes.ts'
+
+export function confinedFiles(sandboxes: Sandboxes, limits: Limits): (sandbox: Sandbox | undefined) => Files {
+  const pool = helperPool(limits)
+  return (sandbox) => {
+    const policy = sandbox && policyOf(sandbox, { tmpdir: process.env['TMPDIR'] })
+    if (sandbox === undefined || policy === undefined) {
+      if (sandboxes.required)
+        throw invalidRequest('this executor touches no file without a sandbox (--require-sandbox)')
+      return files
+    }
+    const confined = inHelper((use) => withHelper(policy, sandbox, sandboxes, pool, use))
+    // What may read everything needs nobody to watch it read.
+    if (!isFullRead(policy)) return confined
+    const { readFile, getMetadata, readDirectory, canonicalize, walk, discover, open } = files
+    return {
+      ...confined,
+      readFile,
+      getMetadata,
+      readDirectory,
+      canonicalize,
+      walk,
+      discover,
+      open: (path, mode) => (mode === 'read' ? open(path, mode) : confined.open(path, mode)),
+    }
+  }
+}
+
+type Request = { operation: string; params: object }
+/** Asks a helper; the answer's `response`. Throws what it answered as an error. */
+type Ask = <T>(request: Request) => Promise<T>
+
+/** Lends `use` a helper in the sandbox. */
+async function withHelper<T>(
+  policy: Policy,
+  sandbox: Sandbox,
+  sandboxes: Sandboxes,
+  pool: HelperPool,
+  use: (ask: Ask, keeper: number) => Promise<T>,
+): Promise<T> {
+  try {
+    if (process.platform === 'darwin') {
+      const args = [...seatbeltArguments(policy, 'restricted', { visible: helperFiles() }), ...ownCommand(), FS_HELPER]
+      const start = (): ConfinedCommand => ({ file: SANDBOX_EXEC, args, descriptors: [], close: () => {} })
+      return await pool.lend(JSON.stringify(args), start, (helper) => use(asking(helper, []), helper.pid))
+    }
+    const bubblewrap = await sandboxes.bubblewrapFor(policy, sandbox)
+    const plan = await planFor(policy, bubblewrap, { visible: helperFiles() })
+    const forbidden = plan.forbidden.map(({ path }) => path)
+    if (bubblewrap.abilities.proc || forbidden.length === 0) {
+      const identity = identify(bubblewrap, plan)
+      let isKept = false
+      const start = (): ConfinedCommand => {
+        const command = helperCommand(bubblewrap, plan, false)
+        // From here on it is the helper's.
+        isKept = identity !== undefined
+        return { ...command, ...(identity === undefined ? {} : { ended: identity.close }) }
+      }
+      try {
+        return await pool.lend(identity?.key, start, (helper) => use(asking(helper, forbidden), helper.pid))
+      } finally {
+        if (!isKept) identity?.close()
+      }
+    }
+    const points = holdMountPoints(plan.forbidden)
+    try {
+      const start = (): ConfinedCommand => helperCommand(bubblewrap, { ...plan, forbidden: points.held }, true)
+      return await pool.lend(undefined, start, (helper) => use(asking(helper, forbidden, true), helper.pid))
+    } finally {
+      points.release()
+    }
+  } catch (error) {
+    if (error instanceof CannotConfine)
+      throw invalidRequest(`this executor cannot enforce the filesystem sandbox: ${error.message}`)
+    throw fileError(error)
+  }
+}
+
+/** The helper is this program, and alone in its sandbox: its answers are what they should be. */
+function asking(helper: Helper, forbidden: readonly string[], covered = false): Ask {
+  return async <T>(request: Request): Promise<T> => {
+    const { status, payload } = JSON.parse(await helper.ask(JSON.stringify({ ...request, forbidden, covered })))
+    if (status !== 'ok') throw new RpcError(payload.code, payload.message)
+    return payload.response as T
+  }
+}
+
+type Lend = <T>(use: (ask: Ask, keeper: number) => Promise<T>) => Promise<T>
+
+/** The file calls, each as one request to a helper. */
+function inHelper(lend: Lend): Files {
+  const simply = <T>(operation: string, params: object): Promise<T> => lend((ask) => ask<T>({ operation, params }))
+  return {
+    readFile: (path, { followSymlinks, reserve }) =>
+      lend(async (ask) => {
+        const { dataBase64 } = await ask<{ dataBase64: string }>({
+          operation: Method.FsReadFile,
+          params: { path: pathToUri(path), followSymlinks },
+        })
+        const bytes = decodeBase64(dataBase64)
+        // While the helper is still held, so that no more files than there are helpers wait for their turn.
+        await reserve(bytes.length)
+        return bytes
+      }),
+    writeFile: (path, data, options) =>
+      simply(Method.FsWriteFile, { path: pathToUri(path), dataBase64: data.toBase64(), ...options }),
+    createDirectory: (path, options) => simply(Method.FsCreateDirectory, { path: pathToUri(path), ...options }),
+    getMetadata: (path, options) => simply<Metadata>(Method.FsGetMetadata, { path: pathToUri(path), ...options }),
+    readDirectory: async (path) =>
+      (await simply<{ entries: DirectoryEntry[] }>(Method.FsReadDirectory, { path: pathToUri(path) })).entries,
+    remove: (path, options) => simply(Method.FsRemove, { path: pathToUri(path), ...options }),
+    copy: (source, destination, options) =>
+      simply(Method.FsCopy, { sourcePath: pathToUri(source), destinationPath: pathToUri(destination), ...options }),
+    canonicalize: async (path) =>
+      parsePath((await simply<{ path: string }>(Method.FsCanonicalize, { path: pathToUri(path) })).path),
+    walk: (path, options) => simply<WalkResult>(Method.FsWalk, { path: pathToUri(path), options }),
+    discover: (root, bounds) => simply<Discovery>(Method.CapabilityRootsDiscover, { root, bounds }),
+    open: (path, mode) =>
+      lend(async (ask, keeper) => {
+        const params = { handleId: '', path: pathToUri(path), mode }
+        const { descriptor } = await ask<{ descriptor: number }>({ operation: Method.FsOpen, params })
+        try {
+          return await takeOver(keeper, descriptor, path, mode)
+        } finally {
+          await ask({ operation: Method.FsClose, params: { descriptor } })
+        }
+      }),
+  }
+}
+
+/**
+ * Opens what a helper has opened: the very file, by whatever name it goes now, and with no more rights than the
+ * helper's own mounts give.
+ */
+async function takeOver(keeper: number, descriptor: number, path: string, mode: OpenMode): Promise<OpenFile> {
+  const helper = childOfChild(keeper)
+  if (helper === undefined) throw invalidRequest('sandboxed file streams need /proc, which this machine does not have')
+  return openFile(await checked(await open(`/proc/${helper}/fd/${descriptor}`, openFlags(mode)), path, mode))
+}

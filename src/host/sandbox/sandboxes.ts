@@ -1,0 +1,124 @@
+/** What this machine can confine, and with what. Whatever cannot be confined is refused. */
+import { existsSync, realpathSync } from 'node:fs'
+import { homedir } from 'node:os'
+import process from 'node:process'
+import type { Network, Sandbox, SandboxType } from '../../protocol/schemas/sandbox.ts'
+import { planMounts } from '../../sandbox/linux/mounts.ts'
+import type { MountPlan } from '../../sandbox/linux/mounts.ts'
+import type { PlanNeeds } from '../../sandbox/policy/resolved-paths.ts'
+import { isWithin, resolvePolicy } from '../../sandbox/policy/policy.ts'
+import type { Policy, Surroundings } from '../../sandbox/policy/policy.ts'
+import { seatbeltProfile } from '../../sandbox/macos/seatbelt.ts'
+import { bubblewrapPaths, noBubblewrap, probeBubblewrap, remedyFor } from './bubblewrap.ts'
+import type { Bubblewrap, Probe } from './bubblewrap.ts'
+import { isMountPoint } from './mount-points.ts'
+import { matchedFiles, sandboxDisk } from './sandbox-disk.ts'
+import { isSea } from '../../base/sea.ts'
+
+export type SandboxOptions = {
+  /** The only bubblewrap to use. Absent: the first on PATH that a command could not have written. */
+  bubblewrap?: string
+  /** Refuse what comes without a sandbox. */
+  required: boolean
+}
+
+/** A request that cannot be confined here; the message names the remedy. */
+export class CannotConfine extends Error {}
+
+export const sandboxType: SandboxType = process.platform === 'darwin' ? 'macosSeatbelt' : 'linuxSeccomp'
+
+const disk = sandboxDisk(isMountPoint)
+
+/** How long a bubblewrap that did not work is not tried again. */
+const RETRY_PROBE_MS = 10_000
+
+export type Sandboxes = {
+  required: boolean
+  /** Begins to find out what works here, once: a client has come, and may soon ask for a sandbox. */
+  prepare(): void
+  /** A working bubblewrap out of reach of what it is to confine. Throws {@link CannotConfine}. */
+  bubblewrapFor(policy: Policy | undefined, sandbox: Sandbox): Promise<Bubblewrap>
+}
+
+export function createSandboxes({ bubblewrap, required }: SandboxOptions): Sandboxes {
+  const probes = new Map<string, { probe: Promise<Probe>; since: number }>()
+
+  const probe = async (path: string): Promise<Probe> => {
+    const known = probes.get(path)
+    if (known !== undefined) {
+      const result = await known.probe
+      if ('abilities' in result || performance.now() - known.since < RETRY_PROBE_MS) return result
+    }
+    const started = { probe: probeBubblewrap(path), since: performance.now() }
+    probes.set(path, started)
+    return started.probe
+  }
+
+  let isPrepared = process.platform !== 'linux'
+
+  return {
+    required,
+    prepare() {
+      if (isPrepared) return
+      isPrepared = true
+      for (const path of bubblewrapPaths(bubblewrap).slice(0, 1)) void probe(path)
+    },
+    async bubblewrapFor(policy, sandbox) {
+      if (process.platform !== 'linux') throw new CannotConfine(`there is no sandbox for ${process.platform}`)
+      const paths = bubblewrapPaths(bubblewrap)
+      if (paths.length === 0) throw new CannotConfine(noBubblewrap(bubblewrap))
+      const safe = paths.filter((path) => !isInReach(path, policy, sandbox))
+      if (safe.length === 0)
+        throw new CannotConfine(
+          `bubblewrap at ${paths.join(', ')} is in the workspace or may be written by the command: name another with --bwrap PATH`,
+        )
+      let failure = ''
+      for (const path of safe) {
+        const result = await probe(path)
+        if ('abilities' in result) return { path, abilities: result.abilities }
+        failure ||= `${path} does not work here: ${result.failure}. To mend it, ${remedyFor(result.failure)}`
+      }
+      throw new CannotConfine(failure)
+    },
+  }
+}
+
+/**
+ * Whether a command could have put it there. Where it may write the whole disk, no program is out of reach; the
+ * mounts keep this one as it is.
+ */
+function isInReach(path: string, policy: Policy | undefined, { cwd, workspaceRoots = [] }: Sandbox): boolean {
+  const granted = (policy?.rules ?? []).filter(({ access }) => access === 'write').map((rule) => rule.path)
+  const roots = [...granted, ...workspaceRoots, ...(cwd === undefined ? [] : [cwd])]
+  return roots.some((root) => root !== '/' && isWithin(path, realPath(root)))
+}
+
+export function realPath(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return path
+  }
+}
+
+/** Only the system's own: one on PATH could be anybody's. */
+export const SANDBOX_EXEC = '/usr/bin/sandbox-exec'
+
+/** What comes between sandbox-exec and a command. */
+export function seatbeltArguments(policy: Policy | undefined, network: Network, needs: PlanNeeds = {}): string[] {
+  if (!existsSync(SANDBOX_EXEC)) throw new CannotConfine(`${SANDBOX_EXEC} is missing, which is part of macOS`)
+  return ['-p', seatbeltProfile(policy, network, disk, { ...needs, protect: ownProgram }), '--']
+}
+
+/** What a sandbox means here. Undefined: every file may be written. */
+export function policyOf(sandbox: Sandbox, surroundings: Surroundings): Policy | undefined {
+  return resolvePolicy(sandbox, { home: homedir(), ...surroundings })
+}
+
+/** This program, if it is a file of its own: nobody who is confined may change it. */
+const ownProgram = isSea() ? [realPath(process.execPath)] : []
+
+export async function planFor(policy: Policy, bubblewrap: Bubblewrap, needs: PlanNeeds = {}): Promise<MountPlan> {
+  const deny = policy.denyGlobs.length === 0 ? [] : await matchedFiles(policy.denyGlobs, policy.globScanMaxDepth)
+  return planMounts(policy, disk, { ...needs, protect: [...ownProgram, bubblewrap.path], deny })
+}
