@@ -1,6 +1,6 @@
 /** Who gets in, as the command line says it. The modes, their flags and what is said of wrong ones are the reference's. */
-import type { Listen } from './listen-url.ts'
-import { isLoopbackListen } from './listen-url.ts'
+import type { Listen } from './http/listen-url.ts'
+import { isLoopbackListen } from './http/listen-url.ts'
 import { UsageError } from '../base/usage-error.ts'
 
 /** How long clocks may differ when a token's time is judged. The reference's figure. */

@@ -5,17 +5,17 @@
 import { writeSync } from 'node:fs'
 import process from 'node:process'
 import type { HttpPolicy } from '../host/http/http-policy.ts'
-import type { AuditFile } from './audit-file.ts'
+import type { AuditFile } from './telemetry/audit-file.ts'
 import { HELP, parseCommand, UsageError } from './arguments.ts'
 import type { Command } from './arguments.ts'
 import type { Authentication } from './auth-arguments.ts'
-import { openGate } from './gate.ts'
-import type { Gate } from './gate.ts'
-import { anyHost, hostCheck } from './host-check.ts'
-import type { HostCheck } from './host-check.ts'
-import type { Listen } from './listen-url.ts'
-import { openListener } from './listener.ts'
-import type { Listener } from './listener.ts'
+import { openGate } from './auth/authenticator.ts'
+import type { Gate } from './auth/authenticator.ts'
+import { anyHost, hostCheck } from './http/host-check.ts'
+import type { HostCheck } from './http/host-check.ts'
+import type { Listen } from './http/listen-url.ts'
+import { openListener } from './http/listener.ts'
+import type { Listener } from './http/listener.ts'
 import { version } from '../base/version.ts'
 
 export async function run(args: readonly string[]): Promise<void> {
@@ -66,7 +66,7 @@ async function follow(command: Command): Promise<void> {
 /** Opened before anybody can come in. */
 async function auditFile(path: string | undefined): Promise<AuditFile | undefined> {
   if (path === undefined) return undefined
-  const { openAuditFile } = await import('./audit-file.ts')
+  const { openAuditFile } = await import('./telemetry/audit-file.ts')
   try {
     return openAuditFile(path)
   } catch (error) {
@@ -88,7 +88,7 @@ async function httpPolicy(value: string | undefined): Promise<HttpPolicy | undef
 /** Secrets must be right before the door opens, too. */
 async function makeGate(authentication: Authentication): Promise<{ gate: Gate; path: string }> {
   if (authentication.kind === 'none') return { gate: openGate, path: '' }
-  return (await import('./authentication.ts')).makeGate(authentication)
+  return (await import('./auth/authentication.ts')).makeGate(authentication)
 }
 
 type Open = { listener: Listener; checkHost: HostCheck }
@@ -97,7 +97,10 @@ async function listen(where: Exclude<Listen, { kind: 'stdio' }>, hosts: readonly
   try {
     if (where.kind === 'websocket')
       return { listener: await openListener(where.address, where.port), checkHost: hostCheck(hosts) }
-    return { listener: await (await import('./unix-listener.ts')).openUnixListener(where.path), checkHost: anyHost }
+    return {
+      listener: await (await import('./http/unix-listener.ts')).openUnixListener(where.path),
+      checkHost: anyHost,
+    }
   } catch (error) {
     if (error instanceof UsageError) throw error
     const place = where.kind === 'unix' ? where.path : `${where.address}:${where.port}`

@@ -1,6 +1,6 @@
 /** The names that a server may be called by: what keeps pages out whose own name points at this machine. */
 import * as assert from 'uvu/assert'
-import { hostCheck, isHostPattern, originForm } from '../../src/server/host-check.ts'
+import { hostCheck, isHostPattern, originForm } from '../../src/server/http/host-check.ts'
 import { Client } from '../support/client.ts'
 import { ask, call, UPGRADE } from '../support/raw-http.ts'
 import type { RawAnswer } from '../support/raw-http.ts'

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import { AsciiParts } from '../../src/core/base/json-fragments.ts'
-import { encodeMessage } from '../../src/server/websocket-frames.ts'
+import { encodeMessage } from '../../src/server/transports/websocket-frames.ts'
 import { test } from '../support/suite.ts'
 
 type Frame = { fin: boolean; opcode: number; payload: Buffer }

@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net'
 import { clearTimeout, setTimeout } from 'node:timers'
-import type { Limits } from '../core/base/limits.ts'
+import type { Limits } from '../../core/base/limits.ts'
 
 export type SocketLimits = {
   /** Whether this one may come in. If not, it has been told so and is closed. */

@@ -6,9 +6,9 @@ import { fstatSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import process from 'node:process'
 import type { Writable } from 'node:stream'
-import type { Limits } from '../core/base/limits.ts'
-import { logLevels } from '../base/log-level.ts'
-import type { LogLevel } from '../base/log-level.ts'
+import type { Limits } from '../../core/base/limits.ts'
+import { logLevels } from '../../base/log-level.ts'
+import type { LogLevel } from '../../base/log-level.ts'
 
 export type Log = {
   /** Whether lines of that level are written: to be asked before one is made at some expense. */

@@ -1,6 +1,6 @@
 /** Messages as bytes, in memory that the door has made for them and for what it puts around them. */
-import { AsciiParts } from '../core/base/json-fragments.ts'
-import { release } from '../core/base/bytes.ts'
+import { AsciiParts } from '../../core/base/json-fragments.ts'
+import { release } from '../../core/base/bytes.ts'
 
 /** Turned into base64 at a time: whole groups of three, and a string that is soon collected. */
 const PIECE_BYTES = 96 * 1024

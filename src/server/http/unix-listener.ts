@@ -7,11 +7,11 @@ import type { BigIntStats } from 'node:fs'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import process from 'node:process'
-import { peerUser } from '../host/ffi/libc.ts'
-import { errorCode } from '../host/os-error.ts'
+import { peerUser } from '../../host/ffi/libc.ts'
+import { errorCode } from '../../host/os-error.ts'
 import { openServer } from './listener.ts'
 import type { Listener } from './listener.ts'
-import { UsageError } from '../base/usage-error.ts'
+import { UsageError } from '../../base/usage-error.ts'
 
 /** What is masked out for a mode of 0600. */
 const PRIVATE_UMASK = 0o177

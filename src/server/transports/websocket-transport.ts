@@ -1,11 +1,11 @@
 /** A WebSocket as the core's transport. */
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
-import type { Limits } from '../core/base/limits.ts'
-import type { Totals } from '../core/base/observer.ts'
-import type { Transport } from '../core/base/transport.ts'
-import { countTraffic } from '../host/ffi/memory-pressure.ts'
-import { payloadLength } from './payload.ts'
+import type { Limits } from '../../core/base/limits.ts'
+import type { Totals } from '../../core/base/observer.ts'
+import type { Transport } from '../../core/base/transport.ts'
+import { countTraffic } from '../../host/ffi/memory-pressure.ts'
+import { payloadLength } from './message-encoding.ts'
 import { encodeMessage } from './websocket-frames.ts'
 
 export function websocketTransport(websocket: WebSocket, socket: Socket, limits: Limits, totals: Totals): Transport {

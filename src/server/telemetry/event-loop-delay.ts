@@ -1,7 +1,7 @@
 /** How late the event loop is, in seconds. */
 import { createHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import { setInterval } from 'node:timers'
-import { isDeno } from '../base/runtime.ts'
+import { isDeno } from '../../base/runtime.ts'
 
 /** How often it is looked at: rarely enough to cost nothing. */
 const RESOLUTION_MS = 20

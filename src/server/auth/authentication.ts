@@ -4,10 +4,10 @@
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import process from 'node:process'
-import type { Authentication, TokenSource } from './auth-arguments.ts'
-import type { Credentials, Gate, Verdict } from './gate.ts'
-import { readSecret } from '../base/secret-file.ts'
-import { UsageError } from '../base/usage-error.ts'
+import type { Authentication, TokenSource } from '../auth-arguments.ts'
+import type { Credentials, Gate, Verdict } from './authenticator.ts'
+import { readSecret } from '../../base/secret-file.ts'
+import { UsageError } from '../../base/usage-error.ts'
 
 /** 256 bits: nobody tries them all. */
 const TOKEN_BYTES = 32

@@ -2,8 +2,8 @@
 import type { IncomingMessage } from 'node:http'
 import { Hono } from 'hono'
 import type { Context, MiddlewareHandler } from 'hono'
-import type { Gate } from './gate.ts'
-import { METRICS_TYPE } from './metrics.ts'
+import type { Gate } from '../auth/authenticator.ts'
+import { METRICS_TYPE } from '../telemetry/metrics.ts'
 
 export type Upgrade = MiddlewareHandler
 

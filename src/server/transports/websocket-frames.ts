@@ -2,8 +2,8 @@
  * The frames that the server sends: text, not masked, not compressed, each message in one write with its
  * header. The socket library would write header and payload apart, after copying strings once more.
  */
-import type { AsciiParts } from '../core/base/json-fragments.ts'
-import { payloadLength, writePayload } from './payload.ts'
+import type { AsciiParts } from '../../core/base/json-fragments.ts'
+import { payloadLength, writePayload } from './message-encoding.ts'
 
 const FIN = 0x80
 const TEXT = 0x01

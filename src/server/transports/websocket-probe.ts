@@ -5,7 +5,7 @@
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import type { WebSocket } from 'ws'
 import type { Socket } from 'node:net'
-import { untaken } from './untaken.ts'
+import { untaken } from './pending-write-bytes.ts'
 
 /**
  * Returns what asks the peer for a sign of life, and calls `dead` where none comes within `ms`. Whoever is asked already is not

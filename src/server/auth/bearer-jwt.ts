@@ -1,8 +1,8 @@
 /** Signed bearer tokens: JWTs with HS256. The texts, and the order in which claims are looked at, are the reference's. */
 import { compactVerify } from 'jose'
-import { isJsonObject, parseJson } from '../protocol/wire/json.ts'
-import type { JsonObject } from '../protocol/wire/json.ts'
-import type { Verdict } from './gate.ts'
+import { isJsonObject, parseJson } from '../../protocol/wire/json.ts'
+import type { JsonObject } from '../../protocol/wire/json.ts'
+import type { Verdict } from './authenticator.ts'
 
 type Options = { issuer: string | undefined; audience: string | undefined; skewSeconds: number }
 type Claims = { expires: number; notBefore: number | undefined; issuer: string | undefined; audience: string[] }

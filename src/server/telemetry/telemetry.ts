@@ -1,10 +1,10 @@
 /** The core's observer, made of those who want to know: the log, the audit log, and the counts for the metrics. */
-import type { Limits } from '../core/base/limits.ts'
-import { silentObserver } from '../core/base/observer.ts'
-import type { Observer } from '../core/base/observer.ts'
+import type { Limits } from '../../core/base/limits.ts'
+import { silentObserver } from '../../core/base/observer.ts'
+import type { Observer } from '../../core/base/observer.ts'
 import { createAudit } from './audit.ts'
 import type { AuditFile } from './audit-file.ts'
-import type { LogLevel } from '../base/log-level.ts'
+import type { LogLevel } from '../../base/log-level.ts'
 import { createLog, stderrSink } from './log.ts'
 import type { Log } from './log.ts'
 

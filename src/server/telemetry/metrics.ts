@@ -1,14 +1,14 @@
 /** `GET /metrics`: Prometheus' text format, version 0.0.4. Numbers only: nothing of what is run, read or written. */
 import { readdirSync } from 'node:fs'
 import process from 'node:process'
-import { methods } from '../core/rpc/methods.ts'
-import { UNKNOWN_METHOD } from '../core/base/observer.ts'
-import type { ExecServer } from '../core/rpc/server.ts'
-import { processStates } from '../core/base/snapshot.ts'
-import { ErrorCode } from '../protocol/wire/errors.ts'
-import { Method } from '../protocol/wire/methods.ts'
+import { methods } from '../../core/rpc/methods.ts'
+import { UNKNOWN_METHOD } from '../../core/base/observer.ts'
+import type { ExecServer } from '../../core/rpc/server.ts'
+import { processStates } from '../../core/base/snapshot.ts'
+import { ErrorCode } from '../../protocol/wire/errors.ts'
+import { Method } from '../../protocol/wire/methods.ts'
 import { eventLoopDelay } from './event-loop-delay.ts'
-import { version } from '../base/version.ts'
+import { version } from '../../base/version.ts'
 
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 

@@ -10,10 +10,10 @@ import { getRequestListener } from '@hono/node-server'
 import { createNodeWebSocket } from '@hono/node-ws'
 import type { Hono } from 'hono'
 import type { WebSocket } from 'ws'
-import type { Limits } from '../core/base/limits.ts'
-import type { Upgrade } from './app.ts'
-import { originForm } from './host-check.ts'
-import type { HostCheck, Refusal } from './host-check.ts'
+import type { Limits } from '../../core/base/limits.ts'
+import type { Upgrade } from '../http/app.ts'
+import { originForm } from '../http/host-check.ts'
+import type { HostCheck, Refusal } from '../http/host-check.ts'
 
 type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void>
 type Environment = { incoming: IncomingMessage }

@@ -5,16 +5,16 @@
  */
 import process from 'node:process'
 import { setTimeout } from 'node:timers'
-import { internalError, messageOf } from '../protocol/wire/errors.ts'
-import { isJsonObject } from '../protocol/wire/json.ts'
-import { Method } from '../protocol/wire/methods.ts'
-import type { Limits } from '../core/base/limits.ts'
-import { shortName } from '../core/base/observer.ts'
-import type { Observer, Origin, Peer, Run, Start } from '../core/base/observer.ts'
-import { errorCode, osErrorText } from '../host/os-error.ts'
+import { internalError, messageOf } from '../../protocol/wire/errors.ts'
+import { isJsonObject } from '../../protocol/wire/json.ts'
+import { Method } from '../../protocol/wire/methods.ts'
+import type { Limits } from '../../core/base/limits.ts'
+import { shortName } from '../../core/base/observer.ts'
+import type { Observer, Origin, Peer, Run, Start } from '../../core/base/observer.ts'
+import { errorCode, osErrorText } from '../../host/os-error.ts'
 import type { AuditFile } from './audit-file.ts'
 import type { Log } from './log.ts'
-import { version } from '../base/version.ts'
+import { version } from '../../base/version.ts'
 
 /** How often lines that could not be written are tried again while nothing happens. */
 const RETRY_MS = 1000
