@@ -1,8 +1,8 @@
 /** The client library in a browser: over WebSocket, to a server that lets the page's origin in (`--allow-origin`). */
 import { clientLimits, openClient } from './client.ts'
 import type { ClientOptions } from './client.ts'
-import { webSocketConnector } from './transports/web-socket.ts'
-import type { ExecClient } from './types.ts'
+import { webSocketConnector } from './transports/global-websocket.ts'
+import type { ExecClient } from './base/types.ts'
 
 export type { ClientOptions }
 
@@ -19,7 +19,7 @@ export {
   ProtocolError,
   RpcError,
   UnsupportedError,
-} from './errors.ts'
-export { defaultClientLimits } from './limits.ts'
-export type { ClientLimits } from './limits.ts'
-export type * from './types.ts'
+} from './base/errors.ts'
+export { defaultClientLimits } from './base/limits.ts'
+export type { ClientLimits } from './base/limits.ts'
+export type * from './base/types.ts'

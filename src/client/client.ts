@@ -1,17 +1,17 @@
 /** A client: one session on a devbox, and what can be done with it. */
 import { Method } from '../protocol/wire/methods.ts'
 import type { EnvironmentInfo } from '../protocol/schemas/session.ts'
-import { deadline } from './abort.ts'
-import { UnsupportedError } from './errors.ts'
-import { createFetch } from './fetch.ts'
-import { createFiles } from './files.ts'
-import { defaultClientLimits } from './limits.ts'
-import type { ClientLimits } from './limits.ts'
-import { createProcesses } from './processes.ts'
-import { Session } from './session.ts'
-import type { Abortable, ExecClient, Output, StartOptions } from './types.ts'
-import { call } from './unsupported.ts'
-import type { Connector } from './wire.ts'
+import { deadline } from './session/abort.ts'
+import { UnsupportedError } from './base/errors.ts'
+import { createFetch } from './http/fetch.ts'
+import { createFiles } from './fs/files.ts'
+import { defaultClientLimits } from './base/limits.ts'
+import type { ClientLimits } from './base/limits.ts'
+import { createProcesses } from './process/processes.ts'
+import { Session } from './session/session.ts'
+import type { Abortable, ExecClient, Output, StartOptions } from './base/types.ts'
+import { call } from './session/unsupported.ts'
+import type { Connector } from './transports/transport.ts'
 
 export type ClientOptions = Abortable & {
   /** What the client calls itself. */

@@ -2,16 +2,16 @@
 import { isAbsolute } from 'node:path'
 import { clientLimits, openClient } from './client.ts'
 import type { ClientOptions } from './client.ts'
-import { ConnectError } from './errors.ts'
-import type { ClientLimits } from './limits.ts'
-import { isLoopback, parseWebSocketUrl } from './target-url.ts'
+import { ConnectError } from './base/errors.ts'
+import type { ClientLimits } from './base/limits.ts'
+import { isLoopback, parseWebSocketUrl } from './transports/target-url.ts'
 import { stdioConnector } from './transports/stdio.ts'
 import type { StdioCommand } from './transports/stdio.ts'
 import { streamsConnector } from './transports/streams.ts'
 import type { StreamPair } from './transports/streams.ts'
 import { webSocketConnector } from './transports/websocket.ts'
-import type { ExecClient } from './types.ts'
-import type { Connector } from './wire.ts'
+import type { ExecClient } from './base/types.ts'
+import type { Connector } from './transports/transport.ts'
 
 /**
  * The way to a server: an address (ws://, wss://, unix:/PATH, or a capability URL), one with headers, a command that starts one

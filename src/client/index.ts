@@ -13,7 +13,7 @@ export {
   ProtocolError,
   RpcError,
   UnsupportedError,
-} from './errors.ts'
+} from './base/errors.ts'
 export { EnvironmentConfigError, EnvironmentUnavailableError } from './environments/errors.ts'
 export { loadEnvironmentManager, readEnvironmentSettings } from './environments/load.ts'
 export { createEnvironmentManager } from './environments/manager.ts'
@@ -22,6 +22,6 @@ export type { EnvironmentStatus } from './environments/shared-client.ts'
 export type { EnvironmentSettings, EnvironmentSpec } from './environments/spec.ts'
 export { parseEnvironments } from './environments/toml.ts'
 export { environmentsOfVariable } from './environments/variables.ts'
-export { defaultClientLimits } from './limits.ts'
-export type { ClientLimits } from './limits.ts'
-export type * from './types.ts'
+export { defaultClientLimits } from './base/limits.ts'
+export type { ClientLimits } from './base/limits.ts'
+export type * from './base/types.ts'

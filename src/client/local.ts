@@ -4,9 +4,9 @@ import { defaultLimits } from '../core/base/limits.ts'
 import { createExecServer } from '../core/rpc/server.ts'
 import { systemClock } from '../host/clock.ts'
 import { createHost, killAllProcesses } from '../host/index.ts'
-import { atExit } from './at-exit.ts'
+import { atExit } from './base/at-exit.ts'
 import { inProcessConnector } from './transports/in-process.ts'
-import type { Connector } from './wire.ts'
+import type { Connector } from './transports/transport.ts'
 
 /** A server of its own for each client, so that the end of one is no other's. */
 export function localConnector(): Connector {

@@ -1,10 +1,10 @@
 /** A server that answers and then says much in one go, so that nobody gets a turn in between. */
 import * as assert from 'uvu/assert'
-import { defaultClientLimits } from '../../src/client/limits.ts'
-import type { ClientLimits } from '../../src/client/limits.ts'
-import { createProcesses } from '../../src/client/processes.ts'
-import { Session } from '../../src/client/session.ts'
-import type { Connector, WireEvents } from '../../src/client/wire.ts'
+import { defaultClientLimits } from '../../src/client/base/limits.ts'
+import type { ClientLimits } from '../../src/client/base/limits.ts'
+import { createProcesses } from '../../src/client/process/processes.ts'
+import { Session } from '../../src/client/session/session.ts'
+import type { Connector, WireEvents } from '../../src/client/transports/transport.ts'
 import { test } from '../support/suite.ts'
 import { manualTimers } from './support/manual-timers.ts'
 

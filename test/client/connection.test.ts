@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert'
-import { Connection } from '../../src/client/connection.ts'
-import { defaultClientLimits } from '../../src/client/limits.ts'
-import { RpcError } from '../../src/client/errors.ts'
+import { Connection } from '../../src/client/session/connection.ts'
+import { defaultClientLimits } from '../../src/client/base/limits.ts'
+import { RpcError } from '../../src/client/base/errors.ts'
 import { test } from '../support/suite.ts'
 import { manualTimers } from './support/manual-timers.ts'
 

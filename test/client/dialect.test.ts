@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
-import { createPaths, fromWire } from '../../src/client/dialect.ts'
-import { ProtocolError } from '../../src/client/errors.ts'
+import { createPaths, fromWire } from '../../src/client/session/path-codec.ts'
+import { ProtocolError } from '../../src/client/base/errors.ts'
 import { test } from '../support/suite.ts'
 
 const native = createPaths(false)

@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { connect } from '../../src/client/connect.ts'
-import { DisconnectedError, ErrorCode, ProtocolError, RpcError, UnsupportedError } from '../../src/client/errors.ts'
+import {
+  DisconnectedError,
+  ErrorCode,
+  ProtocolError,
+  RpcError,
+  UnsupportedError,
+} from '../../src/client/base/errors.ts'
 import { scrape } from '../support/prometheus.ts'
 import { eventually } from '../support/server.ts'
 import { test } from '../support/suite.ts'

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { EventLog } from '../../src/client/event-log.ts'
-import { ProtocolError } from '../../src/client/errors.ts'
-import { Sequencer } from '../../src/client/sequencer.ts'
-import type { SequencedEvent } from '../../src/client/sequencer.ts'
+import { EventLog } from '../../src/client/process/event-log.ts'
+import { ProtocolError } from '../../src/client/base/errors.ts'
+import { Sequencer } from '../../src/client/process/sequencer.ts'
+import type { SequencedEvent } from '../../src/client/process/sequencer.ts'
 import { test } from '../support/suite.ts'
 
 const output = (seq: number, size = 1): SequencedEvent => ({

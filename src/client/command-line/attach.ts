@@ -2,7 +2,7 @@
 import process from 'node:process'
 import { constants } from 'node:os'
 import { isatty } from 'node:tty'
-import type { ExecClient, ListedProcess } from '../types.ts'
+import type { ExecClient, ListedProcess } from '../base/types.ts'
 import { carryOutput } from './carry-output.ts'
 import { OWN_FAILURE } from './command-error.ts'
 import { detachKeys } from './detach-keys.ts'

@@ -1,7 +1,7 @@
 /** A process's output to our own, until it has closed. */
 import { fstatSync } from 'node:fs'
-import { OutputLostError } from '../errors.ts'
-import type { ExecClient, ProcessEvent, RemoteProcess } from '../types.ts'
+import { OutputLostError } from '../base/errors.ts'
+import type { ExecClient, ProcessEvent, RemoteProcess } from '../base/types.ts'
 import { OUTPUT_ROOM, OUTPUT_ROOM_WITHOUT_WINDOW, QUIET_MS } from './limits.ts'
 import { outlet } from './outlet.ts'
 import type { OutletError } from './outlet.ts'

@@ -1,6 +1,6 @@
 /** Copies a file, or a directory with all that is in it, from one place to another. */
 import { basename, posix } from 'node:path'
-import { messageOf, UnsupportedError } from '../errors.ts'
+import { messageOf, UnsupportedError } from '../base/errors.ts'
 import { CommandError } from './command-error.ts'
 import { copyStream } from './copy-stream.ts'
 import type { FilePlace, Found } from './file-place.ts'

@@ -1,7 +1,7 @@
 /** `exec-server cp`: files to, from and on a devbox. */
 import { basename, posix } from 'node:path'
-import { DisconnectedError, messageOf } from '../errors.ts'
-import type { ExecClient } from '../types.ts'
+import { DisconnectedError, messageOf } from '../base/errors.ts'
+import type { ExecClient } from '../base/types.ts'
 import { CommandError, OWN_FAILURE } from './command-error.ts'
 import { copyTree, findSource } from './copy-tree.ts'
 import { devboxFiles } from './devbox-files.ts'

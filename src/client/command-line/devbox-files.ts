@@ -1,6 +1,6 @@
 /** The files of the devbox. */
-import { ErrorCode, messageOf, RpcError, UnsupportedError } from '../errors.ts'
-import type { ExecClient } from '../types.ts'
+import { ErrorCode, messageOf, RpcError, UnsupportedError } from '../base/errors.ts'
+import type { ExecClient } from '../base/types.ts'
 import type { FilePlace } from './file-place.ts'
 
 /** Paths of one command: far fewer than any system takes, with names of any length. */

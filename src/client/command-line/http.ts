@@ -1,8 +1,8 @@
 /** `exec-server http`: one HTTP request, made by the devbox. */
 import { createReadStream } from 'node:fs'
 import process from 'node:process'
-import { DisconnectedError, messageOf, UnsupportedError } from '../errors.ts'
-import type { ExecClient, HttpInit } from '../types.ts'
+import { DisconnectedError, messageOf, UnsupportedError } from '../base/errors.ts'
+import type { ExecClient, HttpInit } from '../base/types.ts'
 import { CommandError, OWN_FAILURE } from './command-error.ts'
 import { Interrupted, interruptible } from './interruptible.ts'
 import { HTTP_WAITING, OUTPUT_ROOM } from './limits.ts'

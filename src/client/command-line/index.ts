@@ -1,7 +1,7 @@
 /** The client's side of the command line. Each command is loaded when it is called, so that none pays for another. */
 import process from 'node:process'
 import { UsageError } from '../../base/usage-error.ts'
-import { messageOf } from '../errors.ts'
+import { messageOf } from '../base/errors.ts'
 import { CommandError, OWN_FAILURE } from './command-error.ts'
 import { say, sayRaw } from './say.ts'
 import type { ClientWord } from './words.ts'

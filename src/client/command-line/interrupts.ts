@@ -1,5 +1,5 @@
 /** Ctrl-C while there is no connection: the second in a row is for us, as the command cannot be told. */
-import type { ExecClient } from '../types.ts'
+import type { ExecClient } from '../base/types.ts'
 
 const CTRL_C = 3
 

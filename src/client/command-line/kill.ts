@@ -1,6 +1,6 @@
 /** `exec-server kill`: ends a process of any client, or sends it a signal. */
-import { messageOf, RpcError } from '../errors.ts'
-import type { ExecClient, SignalName } from '../types.ts'
+import { messageOf, RpcError } from '../base/errors.ts'
+import type { ExecClient, SignalName } from '../base/types.ts'
 import { CommandError } from './command-error.ts'
 import { KILL_MARGIN_MS } from './limits.ts'
 import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from './options.ts'

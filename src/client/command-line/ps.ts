@@ -1,6 +1,6 @@
 /** `exec-server ps`: what runs on a devbox, whoever started it. */
 import process from 'node:process'
-import type { ListedProcess } from '../types.ts'
+import type { ListedProcess } from '../base/types.ts'
 import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from './options.ts'
 import { plainText, shellWord } from './plain-text.ts'
 import { openDevbox } from './target.ts'

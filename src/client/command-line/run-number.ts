@@ -1,5 +1,5 @@
 /** The RUN of `ps`, by which attach and kill find a process. */
-import type { ExecClient, ListedProcess } from '../types.ts'
+import type { ExecClient, ListedProcess } from '../base/types.ts'
 import { CommandError } from './command-error.ts'
 import { usageError } from './options.ts'
 

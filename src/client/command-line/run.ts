@@ -2,7 +2,7 @@
 import { constants } from 'node:os'
 import process from 'node:process'
 import { isatty } from 'node:tty'
-import type { ExecClient, RemoteProcess, StartOptions } from '../types.ts'
+import type { ExecClient, RemoteProcess, StartOptions } from '../base/types.ts'
 import { carryOutput } from './carry-output.ts'
 import { OWN_FAILURE } from './command-error.ts'
 import { dieOf } from './die.ts'

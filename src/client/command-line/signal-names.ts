@@ -1,5 +1,5 @@
 /** Signals as they are spelled on command lines. */
-import type { SignalName } from '../types.ts'
+import type { SignalName } from '../base/types.ts'
 import { usageError } from './options.ts'
 
 const NAMES: Readonly<Record<string, SignalName>> = {

@@ -1,7 +1,7 @@
 /** Signals that we get, for the process. */
 import process from 'node:process'
 import { unblockSigusr1 } from '../../host/ffi/libc.ts'
-import type { ExecClient, RemoteProcess, SignalName } from '../types.ts'
+import type { ExecClient, RemoteProcess, SignalName } from '../base/types.ts'
 
 const PASSED_ON = {
   SIGINT: 'interrupt',

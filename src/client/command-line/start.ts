@@ -1,6 +1,6 @@
 /** Starts a process, and tells failures as a shell does. */
-import { ErrorCode, messageOf, RpcError } from '../errors.ts'
-import type { ExecClient, RemoteProcess, StartOptions } from '../types.ts'
+import { ErrorCode, messageOf, RpcError } from '../base/errors.ts'
+import type { ExecClient, RemoteProcess, StartOptions } from '../base/types.ts'
 import { CommandError, OWN_FAILURE } from './command-error.ts'
 
 const NOT_FOUND = 127

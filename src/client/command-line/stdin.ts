@@ -2,8 +2,8 @@
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import process from 'node:process'
 import { isatty } from 'node:tty'
-import { messageOf, UnsupportedError } from '../errors.ts'
-import type { RemoteProcess } from '../types.ts'
+import { messageOf, UnsupportedError } from '../base/errors.ts'
+import type { RemoteProcess } from '../base/types.ts'
 import { STDIN_END_MS, TELL_OF_END_MS } from './limits.ts'
 import { say } from './say.ts'
 

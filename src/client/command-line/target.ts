@@ -2,9 +2,9 @@
 import { readSecret } from '../../base/secret-file.ts'
 import { connect } from '../connect.ts'
 import type { ClientOptions } from '../client.ts'
-import { messageOf, RpcError } from '../errors.ts'
-import { displayUrl } from '../target-url.ts'
-import type { ExecClient } from '../types.ts'
+import { messageOf, RpcError } from '../base/errors.ts'
+import { displayUrl } from '../transports/target-url.ts'
+import type { ExecClient } from '../base/types.ts'
 import { CommandError, OWN_FAILURE } from './command-error.ts'
 import type { TargetValues } from './options.ts'
 

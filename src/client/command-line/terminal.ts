@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import process from 'node:process'
 import { isatty } from 'node:tty'
-import type { TerminalSize } from '../types.ts'
+import type { TerminalSize } from '../base/types.ts'
 
 /** Empty where it fails. */
 function stty(fd: number, ...args: string[]): string {

@@ -1,5 +1,5 @@
 /** What a person is told of a connection that is lost and comes back. */
-import type { ExecClient } from '../types.ts'
+import type { ExecClient } from '../base/types.ts'
 import { say } from './say.ts'
 
 /** Nobody reads faster. */

@@ -1,5 +1,5 @@
 /** What can go wrong with environments, beside what can go wrong with their connections. */
-import { ConnectError, messageOf } from '../errors.ts'
+import { ConnectError, messageOf } from '../base/errors.ts'
 
 /** Environments are configured in a way that makes no sense. The message names the file, the environment and the key. */
 export class EnvironmentConfigError extends Error {

@@ -1,6 +1,6 @@
 /** The places where work can be done, by name: this process, and devboxes. Each is connected when it is first used. */
 import type { ClientOptions } from '../client.ts'
-import type { Abortable, ExecClient } from '../types.ts'
+import type { Abortable, ExecClient } from '../base/types.ts'
 import { EnvironmentConfigError, EnvironmentUnavailableError } from './errors.ts'
 import { shareClient } from './shared-client.ts'
 import type { EnvironmentStatus, SharedClient } from './shared-client.ts'

@@ -1,6 +1,6 @@
 /** One client for many users, connected when the first of them needs it, and anew once it is over for good. */
-import { unlessAborted } from '../abort.ts'
-import type { ExecClient } from '../types.ts'
+import { unlessAborted } from '../session/abort.ts'
+import type { ExecClient } from '../base/types.ts'
 
 export type EnvironmentStatus = 'idle' | 'connecting' | 'connected' | 'failed'
 

@@ -1,6 +1,6 @@
 /** An environment as it is configured, wherever that is done, and the rules that hold for all. */
 import { EnvironmentConfigError } from './errors.ts'
-import { trimmed } from './white-space.ts'
+import { trimmed } from './trim-rust.ts'
 
 /** This process itself: commands run on the machine that the program runs on. */
 export type LocalTarget = { local: true }

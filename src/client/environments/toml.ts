@@ -1,12 +1,12 @@
 /** $CODEX_HOME/environments.toml: takes what Codex 0.169 takes, and refuses what it refuses. */
 import { isTable, parseToml } from '../../core/codex-config/toml.ts'
-import { messageOf } from '../errors.ts'
-import { displayUrl } from '../target-url.ts'
+import { messageOf } from '../base/errors.ts'
+import { displayUrl } from '../transports/target-url.ts'
 import { EnvironmentConfigError } from './errors.ts'
 import { checkId, isNone, LOCAL, localSpec } from './spec.ts'
 import type { EnvironmentSettings, EnvironmentSpec } from './spec.ts'
 import { isPrivate, websocketUrl } from './websocket-url.ts'
-import { trimmed } from './white-space.ts'
+import { trimmed } from './trim-rust.ts'
 
 /** Characters of a URL that an error tells. */
 const SHOWN = 200

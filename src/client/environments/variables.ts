@@ -1,7 +1,7 @@
 /** CODEX_EXEC_SERVER_URL, which counts where there is no environments.toml. */
 import { isNone, LOCAL, localSpec } from './spec.ts'
 import type { EnvironmentSettings } from './spec.ts'
-import { trimmed } from './white-space.ts'
+import { trimmed } from './trim-rust.ts'
 
 /** The environment that the variable's URL makes. */
 export const REMOTE = 'remote'

@@ -2,7 +2,7 @@
  * Which URLs the reference takes from environments.toml: those of its HTTP library, which are not the URL standard's. What passes
  * here and leads nowhere, as a port of 99999, is an error at first use, there as here.
  */
-import { trimmed } from './white-space.ts'
+import { trimmed } from './trim-rust.ts'
 
 /** The library's own bound. */
 const MAX_LENGTH = 65_534

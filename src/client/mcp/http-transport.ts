@@ -6,11 +6,11 @@
  * Redirects are never followed. Beside what the SDK's does, `close` ends the session at the server, a call whose response was lost fails
  * at once, and the stream of the server's own messages is opened anew after a lost connection.
  */
-import { DisconnectedError, UnsupportedError } from '../errors.ts'
-import { defaultClientLimits } from '../limits.ts'
-import type { ClientLimits } from '../limits.ts'
-import type { HttpInit } from '../types.ts'
-import { failLostAnswers, requestOf } from './lost-answers.ts'
+import { DisconnectedError, UnsupportedError } from '../base/errors.ts'
+import { defaultClientLimits } from '../base/limits.ts'
+import type { ClientLimits } from '../base/limits.ts'
+import type { HttpInit } from '../base/types.ts'
+import { failLostAnswers, requestOf } from './lost-responses.ts'
 import { within } from './shutdown.ts'
 import { clientOf } from './transport.ts'
 import type { Devbox, McpTransport } from './transport.ts'

@@ -1,5 +1,5 @@
 /** The variables that an MCP server is started with: few, as it is somebody else's program. */
-import type { StartOptions } from '../types.ts'
+import type { StartOptions } from '../base/types.ts'
 
 export type ServerVariables = {
   /** Literal values. */

@@ -2,8 +2,8 @@
  * The end of an MCP server, as the MCP specification has it: an end of file, by which it may end by itself; a request to end, where
  * the devbox can make one; and then a kill, of all that it has started.
  */
-import type { ClientLimits } from '../limits.ts'
-import type { ExecClient, RemoteProcess } from '../types.ts'
+import type { ClientLimits } from '../base/limits.ts'
+import type { ExecClient, RemoteProcess } from '../base/types.ts'
 
 /** What is left of a server that has exited is only waited for if it still comes in. */
 const REST_MS = 100

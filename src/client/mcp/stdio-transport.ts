@@ -7,13 +7,13 @@
  * It ends with the transport, and what it has started with it. A connection to the devbox that is lost and recovered is not noticed:
  * calls that are under way are answered.
  */
-import { unlessAborted } from '../abort.ts'
-import { DisconnectedError, messageOf, OutputLostError } from '../errors.ts'
-import { defaultClientLimits } from '../limits.ts'
-import type { ClientLimits } from '../limits.ts'
-import { lineSplitter } from '../lines.ts'
-import { stderrLines } from '../stderr-lines.ts'
-import type { Abortable, ExecClient, RemoteProcess } from '../types.ts'
+import { unlessAborted } from '../session/abort.ts'
+import { DisconnectedError, messageOf, OutputLostError } from '../base/errors.ts'
+import { defaultClientLimits } from '../base/limits.ts'
+import type { ClientLimits } from '../base/limits.ts'
+import { lineSplitter } from '../transports/lines.ts'
+import { stderrLines } from '../transports/stderr-lines.ts'
+import type { Abortable, ExecClient, RemoteProcess } from '../base/types.ts'
 import { serverVariables } from './server-variables.ts'
 import type { ServerVariables } from './server-variables.ts'
 import { shutDown, within } from './shutdown.ts'

@@ -2,7 +2,7 @@
  * What a program and the MCP SDK see of a transport. Written down here, and fitting the `Transport` of `@modelcontextprotocol/sdk`,
  * so that this room needs no SDK.
  */
-import type { Abortable, ExecClient } from '../types.ts'
+import type { Abortable, ExecClient } from '../base/types.ts'
 
 /** A request, a notification or an answer. */
 export type McpMessage = {

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers'
 import type { AsciiParts } from '../../core/base/json-fragments.ts'
 import type { ExecServer } from '../../core/rpc/server.ts'
 import type { Transport } from '../../core/base/transport.ts'
-import type { Connector } from '../wire.ts'
+import type { Connector } from './transport.ts'
 
 const encoder = new TextEncoder()
 

@@ -6,12 +6,12 @@ import { spawn } from 'node:child_process'
 import type { ChildProcessByStdio } from 'node:child_process'
 import process from 'node:process'
 import type { Readable, Writable } from 'node:stream'
-import { atExit } from '../at-exit.ts'
-import { ConnectError, messageOf } from '../errors.ts'
-import { lineSplitter } from '../lines.ts'
-import type { ClientLimits } from '../limits.ts'
-import { stderrLines } from '../stderr-lines.ts'
-import type { Connector, WireEvents } from '../wire.ts'
+import { atExit } from '../base/at-exit.ts'
+import { ConnectError, messageOf } from '../base/errors.ts'
+import { lineSplitter } from './lines.ts'
+import type { ClientLimits } from '../base/limits.ts'
+import { stderrLines } from './stderr-lines.ts'
+import type { Connector, WireEvents } from './transport.ts'
 
 export type StdioCommand = {
   /** The program and its arguments. */

@@ -1,8 +1,8 @@
 /** A pair of byte streams that someone else has opened: a JSON message a line, both ways. */
-import { messageOf } from '../errors.ts'
-import { lineSplitter } from '../lines.ts'
-import type { ClientLimits } from '../limits.ts'
-import type { Connector } from '../wire.ts'
+import { messageOf } from '../base/errors.ts'
+import { lineSplitter } from './lines.ts'
+import type { ClientLimits } from '../base/limits.ts'
+import type { Connector } from './transport.ts'
 
 export type StreamPair = { readable: ReadableStream<Uint8Array>; writable: WritableStream<Uint8Array> }
 

@@ -2,10 +2,10 @@
 import { connect } from 'node:net'
 import { WebSocket } from 'ws'
 import type { RawData } from 'ws'
-import { ConnectError, messageOf } from '../errors.ts'
-import type { ClientLimits } from '../limits.ts'
-import { displayUrl, parseWebSocketUrl } from '../target-url.ts'
-import type { Connector, Wire, WireEvents } from '../wire.ts'
+import { ConnectError, messageOf } from '../base/errors.ts'
+import type { ClientLimits } from '../base/limits.ts'
+import { displayUrl, parseWebSocketUrl } from './target-url.ts'
+import type { Connector, Wire, WireEvents } from './transport.ts'
 
 /** What `ws` gives for a code where no close frame has come. */
 const LOST = 1006

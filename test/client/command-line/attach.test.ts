@@ -2,7 +2,7 @@
 import process from 'node:process'
 import * as assert from 'uvu/assert'
 import { connect } from '../../../src/client/connect.ts'
-import type { ListedProcess } from '../../../src/client/types.ts'
+import type { ListedProcess } from '../../../src/client/base/types.ts'
 import { ageOf, processTable } from '../../../src/client/command-line/ps.ts'
 import { eventually, isAlive, isDeno, serverCommand, startServer } from '../../support/server.ts'
 import type { RunningServer } from '../../support/server.ts'

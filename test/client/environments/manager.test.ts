@@ -8,8 +8,8 @@ import { EnvironmentConfigError, EnvironmentUnavailableError } from '../../../sr
 import { createEnvironmentManager } from '../../../src/client/environments/manager.ts'
 import type { Connect, Environment, EnvironmentManager } from '../../../src/client/environments/manager.ts'
 import type { EnvironmentSpec } from '../../../src/client/environments/spec.ts'
-import { ConnectError } from '../../../src/client/errors.ts'
-import type { ExecClient } from '../../../src/client/types.ts'
+import { ConnectError } from '../../../src/client/base/errors.ts'
+import type { ExecClient } from '../../../src/client/base/types.ts'
 import { eventually, isAlive, serverCommand, startServer } from '../../support/server.ts'
 import { test } from '../../support/suite.ts'
 

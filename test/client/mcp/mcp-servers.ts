@@ -8,7 +8,7 @@ import { CreateMessageRequestSchema, ListRootsRequestSchema } from '@modelcontex
 import { connect } from '../../../src/client/connect.ts'
 import type { Target } from '../../../src/client/connect.ts'
 import type { McpTransport } from '../../../src/client/mcp/index.ts'
-import type { ExecClient } from '../../../src/client/types.ts'
+import type { ExecClient } from '../../../src/client/base/types.ts'
 import { root } from '../../support/server.ts'
 import { subjects } from '../support/subject.ts'
 import type { Subject } from '../support/subject.ts'

@@ -1,5 +1,5 @@
 /** Waits for what a server does by itself to come to rest, without a clock. */
-import type { ExecClient } from '../../../src/client/types.ts'
+import type { ExecClient } from '../../../src/client/base/types.ts'
 
 /** In each of them server, peer and test get their turns, so that whatever can go on does. */
 const ROUND_TRIPS = 10

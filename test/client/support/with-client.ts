@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from '../../../src/client/connect.ts'
 import type { ClientOptions } from '../../../src/client/connect.ts'
-import type { ExecClient } from '../../../src/client/types.ts'
+import type { ExecClient } from '../../../src/client/base/types.ts'
 import type { Subject } from './subject.ts'
 
 export type Scene = { client: ExecClient; folder: string; url: string }

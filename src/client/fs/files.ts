@@ -1,0 +1,139 @@
+/**
+ * The devbox's files, on every server from 0.121 on. What a server does not have is done by other calls where these come to the same,
+ * or fails with an UnsupportedError; nothing that was asked for is left out without a word.
+ */
+import { ErrorCode, invalidRequest, RpcError } from '../../protocol/wire/errors.ts'
+import { Method } from '../../protocol/wire/methods.ts'
+import type { Caller } from '../session/rpc-client.ts'
+import { absolutePath, fromWire } from '../session/path-codec.ts'
+import { ProtocolError, UnsupportedError } from '../base/errors.ts'
+import { about, checkLinks, createFileCalls } from './file-calls.ts'
+import { readStream, writeStream } from './file-streams.ts'
+import type { ClientLimits } from '../base/limits.ts'
+import { toSandboxContext } from '../session/sandbox-context.ts'
+import type { DirectoryEntry, FileOptions, Metadata, RemoteFiles, WalkOutcome } from '../base/types.ts'
+import { walkByHand } from './walk-fallback.ts'
+import { readFile, writeFile } from './whole-file.ts'
+
+type Path = string | URL
+type Answer<T> = Partial<T> | null
+
+/** Something below what is no directory is not there either; the number is the same on every server, the words are not. */
+const NOT_A_DIRECTORY = /\(os error 20\)$/
+
+/** Nothing of a file is changed on the way, a byte order mark neither. */
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
+
+/**
+ * As the protocol has it, `createDirectory` and `remove` are recursive, and `remove` does not mind that nothing is there, unless told
+ * otherwise; `copy` is not. Calls that change nothing are sent again after a lost connection was recovered, all others fail with a
+ * DisconnectedError. Throws RpcError for what the server refuses (-32004: nothing is there), TypeError for a path that is not absolute,
+ * UnsupportedError.
+ */
+export function createFiles(caller: Caller, limits: ClientLimits): RemoteFiles {
+  const calls = createFileCalls(caller, limits)
+
+  const look = <T>(method: string, path: Path, options: FileOptions, more?: object): Promise<T> => {
+    checkLinks(calls, method, options)
+    return calls.call<T>(method, about(path, options, more), { signal: options.signal, repeatable: true })
+  }
+
+  const change = async (method: string, path: Path, options: FileOptions, more: object): Promise<void> => {
+    checkLinks(calls, method, options)
+    await calls.call(method, about(path, options, more), { signal: options.signal })
+  }
+
+  const getMetadata = async (path: Path, options: FileOptions = {}): Promise<Metadata> => {
+    const answer = await look<Answer<Metadata>>(Method.FsGetMetadata, path, options)
+    const { isDirectory, isFile, isSymlink, size, createdAtMs, modifiedAtMs } = answer ?? {}
+    return {
+      isDirectory: isDirectory === true,
+      isFile: isFile === true,
+      isSymlink: isSymlink === true,
+      // Servers up to 0.130 do not tell.
+      size: size ?? -1,
+      createdAtMs: createdAtMs ?? 0,
+      modifiedAtMs: modifiedAtMs ?? 0,
+    }
+  }
+
+  const readDirectory = async (path: Path, options: FileOptions = {}): Promise<DirectoryEntry[]> => {
+    const result = await look<Answer<{ entries: DirectoryEntry[] }>>(Method.FsReadDirectory, path, options)
+    return listOf(result?.entries, Method.FsReadDirectory)
+  }
+
+  return {
+    readFile: (path, options = {}) => readFile(calls, path, options),
+    readTextFile: async (path, options = {}) => utf8.decode(await readFile(calls, path, options)),
+    writeFile: (path, data, options = {}) => writeFile(calls, path, utf8Bytes(data), options),
+    createDirectory: async (path, { recursive, ...options } = {}) =>
+      change(Method.FsCreateDirectory, path, options, recursive === undefined ? {} : { recursive }),
+    getMetadata,
+    exists: async (path, options) => {
+      try {
+        await getMetadata(path, options)
+        return true
+      } catch (error) {
+        if (error instanceof RpcError && (error.code === ErrorCode.NotFound || NOT_A_DIRECTORY.test(error.message)))
+          return false
+        throw error
+      }
+    },
+    readDirectory,
+    remove: async (path, { recursive, force, ...options } = {}) =>
+      change(Method.FsRemove, path, options, {
+        ...(recursive === undefined ? {} : { recursive }),
+        ...(force === undefined ? {} : { force }),
+      }),
+    copy: async (source, destination, { recursive = false, sandbox, signal } = {}) => {
+      await calls.call(
+        Method.FsCopy,
+        (paths) => ({
+          sourcePath: paths.toWire(source),
+          destinationPath: paths.toWire(destination),
+          recursive,
+          ...(sandbox === undefined ? {} : { sandbox: toSandboxContext(sandbox, paths) }),
+        }),
+        { signal },
+      )
+    },
+    canonicalize: async (path, options = {}) => {
+      const answer = await look<Answer<{ path: string }>>(Method.FsCanonicalize, path, options)
+      return fromWire(answer?.path)
+    },
+    walk: async (path, options = {}) => {
+      const { walkDepth, walkDirectories, walkEntries } = limits
+      const { maxDepth = walkDepth, maxDirectories = walkDirectories, maxEntries = walkEntries, ...others } = options
+      const { followDirectorySymlinks = false, ...rest } = others
+      const bounds = { maxDepth, maxDirectories, maxEntries, followDirectorySymlinks }
+      let answer: Answer<WalkOutcome>
+      try {
+        answer = await look<Answer<WalkOutcome>>(Method.FsWalk, path, rest, { options: bounds })
+      } catch (error) {
+        if (!(error instanceof UnsupportedError) || rest.followSymlinks === false) throw error
+        if (maxDirectories < 1 || maxEntries < 1)
+          throw invalidRequest('filesystem walk limits must be greater than zero')
+        if (maxDepth > walkDepth || maxDirectories > walkDirectories || maxEntries > walkEntries) {
+          const maximums = `depth=${walkDepth}, directories=${walkDirectories}, entries=${walkEntries}`
+          throw invalidRequest(`filesystem walk limits exceed maximums: ${maximums}`)
+        }
+        return walkByHand({ getMetadata, readDirectory }, absolutePath(path), bounds, rest)
+      }
+      return {
+        entries: listOf(answer?.entries, Method.FsWalk).map(({ path, kind }) => ({ path: fromWire(path), kind })),
+        errors: listOf(answer?.errors, Method.FsWalk).map(({ path, message }) => ({ path: fromWire(path), message })),
+        truncated: answer?.truncated === true,
+      }
+    },
+    readStream: (path, options) => readStream(calls, path, options),
+    writeStream: (path, options) => writeStream(calls, path, options),
+  }
+}
+
+const utf8Bytes = (data: Uint8Array | string): Uint8Array =>
+  typeof data === 'string' ? new TextEncoder().encode(data) : data
+
+function listOf<T>(list: T[] | undefined, method: string): T[] {
+  if (!Array.isArray(list)) throw new ProtocolError(`${method} was answered without a list`)
+  return list
+}

@@ -1,0 +1,80 @@
+/** fs/walk by other calls, for servers that do not have it (up to 0.140): the same entries in the same order. */
+import type { WalkOptions } from '../../protocol/schemas/fs.ts'
+import { ErrorCode, messageOf, RpcError } from '../base/errors.ts'
+import type { FileOptions, RemoteFiles, WalkedEntry, WalkOutcome } from '../base/types.ts'
+
+/** Entries looked at together: half of the calls that may be under way. */
+const AT_A_TIME = 64
+
+type Kind = WalkedEntry['kind'] | 'other'
+
+/**
+ * `root` is an absolute path. Directories are read one after the other, their entries looked at many at once. Names that are not
+ * UTF-8 cannot be reached, and are errors. Directories that links lead to twice are entered twice: the bounds end that.
+ */
+export async function walkByHand(
+  files: Pick<RemoteFiles, 'getMetadata' | 'readDirectory'>,
+  root: string,
+  { maxDepth, maxDirectories, maxEntries, followDirectorySymlinks }: WalkOptions,
+  options: FileOptions,
+): Promise<WalkOutcome> {
+  const result: WalkOutcome = { entries: [], errors: [], truncated: false }
+  const top = await files.getMetadata(root, options)
+  if (!top.isDirectory || (top.isSymlink && !followDirectorySymlinks)) return result
+  const queue = [{ path: root, depth: 0 }]
+  let [looked, opened] = [0, 0]
+  for (const { path, depth } of queue) {
+    if (opened++ === maxDirectories) return { ...result, truncated: true }
+    const names = await files.readDirectory(path, options).then(
+      (entries) => entries.map(({ fileName }) => fileName).sort(byCodePoints),
+      (error: unknown) => void result.errors.push({ path, message: refusal(error) }),
+    )
+    if (names === undefined) continue
+    const isCut = names.length > maxEntries - looked
+    const below = path === '/' ? '/' : `${path}/`
+    const paths = names.slice(0, maxEntries - looked).map((name) => below + name)
+    looked += paths.length
+    for (let from = 0; from < paths.length; from += AT_A_TIME) {
+      const some = paths.slice(from, from + AT_A_TIME)
+      const kinds = await Promise.all(some.map((each) => kindOf(files, each, followDirectorySymlinks, options)))
+      for (const [index, kind] of kinds.entries()) {
+        const at = some[index] as string
+        if (typeof kind === 'object') result.errors.push({ path: at, message: kind.message })
+        else if (kind !== 'other') result.entries.push({ path: at, kind })
+        if (kind === 'directory' && depth < maxDepth) queue.push({ path: at, depth: depth + 1 })
+      }
+    }
+    if (isCut) return { ...result, truncated: true }
+  }
+  return result
+}
+
+async function kindOf(
+  files: Pick<RemoteFiles, 'getMetadata'>,
+  path: string,
+  followDirectorySymlinks: boolean,
+  options: FileOptions,
+): Promise<Kind | { message: string }> {
+  try {
+    const { isDirectory, isFile, isSymlink } = await files.getMetadata(path, options)
+    if (isSymlink) return isDirectory && followDirectorySymlinks ? 'directory' : 'other'
+    return isDirectory ? 'directory' : isFile ? 'file' : 'other'
+  } catch (error) {
+    return { message: refusal(error) }
+  }
+}
+
+/** What the server says of one place; whatever else went wrong ends the walk. */
+function refusal(error: unknown): string {
+  if (error instanceof RpcError && error.code !== ErrorCode.Overloaded) return messageOf(error)
+  throw error
+}
+
+/** As their UTF-8 is ordered. */
+function byCodePoints(a: string, b: string): number {
+  for (let at = 0; ; at++) {
+    const [one, other] = [a.codePointAt(at), b.codePointAt(at)]
+    if (one === undefined || other === undefined) return Number(one !== undefined) - Number(other !== undefined)
+    if (one !== other) return one - other
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * `fetch`, made from the devbox by http/request. As there:
+ *
+ * - TypeError('fetch failed') with the server's refusal as its cause, TypeError('terminated') for a body that breaks off;
+ * - a body in gzip or deflate is decoded, unless the request has an accept-encoding of its own: then it comes as it was sent. None is
+ *   sent by itself, so most bodies come plain;
+ * - no cookies are kept, and nothing is cached.
+ *
+ * And other than there: a request's body is gathered before it is sent; `redirect: 'manual'` gives the response with its status and
+ * headers; `url` and `redirected` are known only where redirects are not followed. A lost connection is a DisconnectedError, and no
+ * request is made twice.
+ *
+ * A body is sent no faster than it is read, and one that is aborted, cancelled or thrown away is ended at the devbox, too, where the
+ * server has the extensions `bodyWindow` and `httpCancel`. Of others the whole connection is held back for a slow reader, for some
+ * time and while no call waits; beyond 16 MiB, of all bodies together, a body fails; and a request goes on there unseen, until the
+ * connection ends or `timeoutMs` is over.
+ */
+import { RpcError } from '../../protocol/wire/errors.ts'
+import type { HttpHeader } from '../../protocol/schemas/http.ts'
+import { Method } from '../../protocol/wire/methods.ts'
+import { ParamsText } from '../session/rpc-client.ts'
+import type { Caller } from '../session/rpc-client.ts'
+import { ProtocolError, UnsupportedError } from '../base/errors.ts'
+import { has, readRequest } from './fetch-request.ts'
+import type { AskedRequest } from './fetch-request.ts'
+import { createBodies } from './http-body.ts'
+import type { HttpBody } from './http-body.ts'
+import type { ClientLimits } from '../base/limits.ts'
+import type { RemoteFetch } from '../base/types.ts'
+import { isMissingMethod, unsupported } from '../session/unsupported.ts'
+
+type Answer = { status?: unknown; headers?: unknown } | null
+
+/** Such responses have none. */
+const NULL_BODY_STATUSES = new Set([101, 103, 204, 205, 304])
+
+const REDIRECT_STATUSES = new Set([301, 302, 303, 307, 308])
+
+const CODINGS: Record<string, 'gzip' | 'deflate'> = { gzip: 'gzip', 'x-gzip': 'gzip', deflate: 'deflate' }
+
+export function createFetch(caller: Caller, limits: ClientLimits): RemoteFetch {
+  const bodies = createBodies(caller, limits)
+  return async (input, init = {}) => {
+    const asked = await readRequest(input, init, limits.httpRequestBody)
+    checkAbilities(asked, caller)
+    const { signal } = asked
+    let body: HttpBody | undefined
+    // Made when the request is sent: it ends with the connection, and parts may be here before the answer has been looked at.
+    const params = (): ParamsText => requestParams(asked, (body ??= bodies.open()))
+    try {
+      const answer = await caller.call<Answer>(Method.HttpRequest, params, { signal })
+      signal?.throwIfAborted()
+      return respond(asked, answer, withSignal(body as unknown as HttpBody, signal))
+    } catch (error) {
+      // What was refused needs no cancelling.
+      if (error instanceof RpcError) body?.end(error)
+      else body?.abort(error)
+      if (!(error instanceof RpcError)) throw error
+      if (isMissingMethod(error)) throw unsupported(Method.HttpRequest)
+      throw new TypeError('fetch failed', { cause: error })
+    }
+  }
+}
+
+function withSignal(body: HttpBody, signal: AbortSignal | undefined): HttpBody {
+  const abort = (): void => body.abort(signal?.reason)
+  signal?.addEventListener('abort', abort)
+  body.onDone = () => signal?.removeEventListener('abort', abort)
+  return body
+}
+
+/**
+ * What a server does not know it passes over: a redirect would be followed, a secret left out. Those up to 0.140 know neither, and
+ * tell nothing of themselves.
+ */
+function checkAbilities({ redirect, headers }: AskedRequest, { environmentInfo }: Caller): void {
+  if (redirect !== 'follow' && environmentInfo === undefined)
+    throw new UnsupportedError('the server follows all redirects')
+  const hasSecret = headers.some(({ valueEnvVar }) => valueEnvVar !== undefined)
+  if (hasSecret && environmentInfo?.capabilities?.['httpHeaderEnvVars'] !== true) {
+    throw new UnsupportedError('the server cannot take a header from its environment')
+  }
+}
+
+function requestParams(
+  { method, url, headers, body, redirect, timeoutMs }: AskedRequest,
+  { id, window }: HttpBody,
+): ParamsText {
+  const rest = {
+    method,
+    url,
+    headers,
+    requestId: id,
+    streamResponse: true,
+    ...(window === undefined ? {} : { bodyWindow: window }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(redirect === 'follow' ? {} : { redirectPolicy: 'stop' }),
+  }
+  const text = JSON.stringify(rest)
+  return new ParamsText(body === undefined ? text : `${text.slice(0, -1)},"bodyBase64":"${body.toBase64()}"}`)
+}
+
+function respond(asked: AskedRequest, answer: Answer, body: HttpBody): Response {
+  const { status } = answer ?? {}
+  if (typeof status !== 'number' || !Number.isInteger(status))
+    throw new ProtocolError('http/request was answered without a status')
+  const headers = headersOf(answer?.headers)
+  if (asked.redirect === 'error' && REDIRECT_STATUSES.has(status) && headers.has('location')) {
+    throw new TypeError('fetch failed', { cause: new Error('unexpected redirect') })
+  }
+  const isNull = asked.method === 'HEAD' || NULL_BODY_STATUSES.has(status)
+  if (isNull) body.drop()
+  // Others than these cannot be made, though servers send them.
+  const isLawful = status >= 200 && status <= 599
+  const response = new Response(isNull ? null : decoded(body.stream(), asked, headers), {
+    status: isLawful ? status : 200,
+    headers,
+  })
+  if (!isLawful) Object.defineProperties(response, { status: { value: status }, ok: { value: false } })
+  if (asked.redirect !== 'follow') Object.defineProperty(response, 'url', { value: asked.url.replace(/#.*$/, '') })
+  return response
+}
+
+function headersOf(list: unknown): Headers {
+  const headers = new Headers()
+  for (const { name, value } of Array.isArray(list) ? (list as HttpHeader[]) : []) headers.append(name, value)
+  return headers
+}
+
+type ByteStream = ReadableStream<Uint8Array<ArrayBuffer>>
+
+function decoded(stream: ByteStream, asked: AskedRequest, headers: Headers): ByteStream {
+  const coding = CODINGS[headers.get('content-encoding')?.trim().toLowerCase() ?? '']
+  if (coding === undefined || has(asked.headers, 'accept-encoding') || headers.get('content-length') === '0')
+    return stream
+  return stream.pipeThrough(new DecompressionStream(coding))
+}

@@ -1,0 +1,90 @@
+/**
+ * Stdin of a process. Every piece has an id of its own, by which the server tells one that is sent again after a lost connection
+ * from one that is new.
+ */
+import { Method } from '../../protocol/wire/methods.ts'
+import { ParamsText } from '../session/rpc-client.ts'
+import type { Caller } from '../session/rpc-client.ts'
+import { UnsupportedError } from '../base/errors.ts'
+import type { ClientLimits } from '../base/limits.ts'
+import { call } from '../session/unsupported.ts'
+import type { Abortable, WriteStatus } from '../base/types.ts'
+
+/** What a terminal takes for the end of its input. */
+const END_OF_TRANSMISSION = Uint8Array.of(4)
+
+export type InputOptions = { id: string; caller: Caller; limits: ClientLimits; isTerminal: boolean }
+
+export class ProcessInput {
+  readonly #options: InputOptions
+  readonly #head: string
+  /** Others may write to the same process, so a plain count would not do. */
+  readonly #writer = crypto.randomUUID()
+  #count = 0
+
+  constructor(options: InputOptions) {
+    this.#options = options
+    this.#head = `{"processId":${JSON.stringify(options.id)},"writeId":"${this.#writer}-`
+  }
+
+  /** Settles when the server has taken all of it, or with the first piece that it has not. */
+  async write(data: Uint8Array | string, { signal }: Abortable = {}): Promise<WriteStatus> {
+    const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data
+    const { writeChunk } = this.#options.limits
+    if (bytes.length <= writeChunk) return this.#writePiece(bytes, signal)
+    const pieces: Promise<WriteStatus>[] = []
+    for (let at = 0; at < bytes.length; at += writeChunk)
+      pieces.push(this.#writePiece(bytes.subarray(at, at + writeChunk), signal))
+    const statuses = await Promise.all(pieces)
+    return statuses.find((status) => status !== 'accepted') ?? 'accepted'
+  }
+
+  async #writePiece(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<WriteStatus> {
+    const params = new ParamsText(`${this.#head}${++this.#count}","chunk":"${bytes.toBase64()}"}`)
+    const { status } = await this.#options.caller.call<{ status: WriteStatus }>(Method.ProcessWrite, params, {
+      signal,
+      repeatable: true,
+    })
+    return status
+  }
+
+  async end({ signal }: Abortable = {}): Promise<void> {
+    const { caller, id, isTerminal } = this.#options
+    if (isTerminal) return void (await this.write(END_OF_TRANSMISSION, { signal }))
+    if (!caller.extensions.has('closeStdin'))
+      throw new UnsupportedError('this server cannot close the stdin of a process')
+    await call(caller, Method.ProcessCloseStdin, { processId: id }, { signal, repeatable: true })
+  }
+
+  /** Stdin as a stream: pieces are on their way together, a few at a time, and a process that does not read holds the writer back. */
+  stream(): WritableStream<Uint8Array> {
+    const { limits } = this.#options
+    const underWay = new Set<Promise<void>>()
+    let failure: Error | undefined
+    const piece = async (bytes: Uint8Array): Promise<void> => {
+      const status = await this.write(bytes)
+      if (status !== 'accepted') throw new Error(`stdin of process ${this.#options.id} is closed (${status})`)
+    }
+    const put = async (bytes: Uint8Array): Promise<void> => {
+      if (failure !== undefined) throw failure
+      const written: Promise<void> = piece(bytes)
+        .catch((error: Error) => void (failure ??= error))
+        .finally(() => underWay.delete(written))
+      underWay.add(written)
+      if (underWay.size >= limits.writesInFlight) await Promise.race(underWay)
+    }
+    return new WritableStream<Uint8Array>({
+      async write(chunk) {
+        for (let at = 0; at < chunk.length; at += limits.writeChunk)
+          await put(chunk.subarray(at, at + limits.writeChunk))
+      },
+      close: async () => {
+        await Promise.all(underWay)
+        if (failure !== undefined) throw failure
+        await this.end()
+      },
+      // Whoever was to write has failed; a reader at the other end must not wait for ever.
+      abort: () => this.end().catch(() => {}),
+    })
+  }
+}

@@ -1,0 +1,114 @@
+/** Output of a process as a whole, and as Web Streams. */
+import { joined } from '../../core/base/bytes.ts'
+import { OutputLostError } from '../base/errors.ts'
+import type { Abortable, Exit, Output, OutputStream, ProcessEvent, RemoteProcess } from '../base/types.ts'
+
+type Source = Pick<RemoteProcess, 'id' | 'events' | 'wait'>
+
+/** Its events without the news of a lag that did no harm. Throws OutputLostError for one that did. */
+async function* whole(
+  process: Source,
+  abort: Abortable,
+): AsyncGenerator<Exclude<ProcessEvent, { type: 'lag' }>, void, undefined> {
+  for await (const event of process.events(abort)) {
+    if (event.type !== 'lag') yield event
+    else if (event.lost) throw new OutputLostError(process.id, event.afterSeq, event.resumesAtSeq)
+  }
+}
+
+/** Gathers all output until the process has closed: its first `maxBytes` bytes, stdout and stderr counted together. */
+export async function gather(process: Source, { signal, maxBytes }: Abortable & { maxBytes: number }): Promise<Output> {
+  const pieces: { stream: OutputStream; bytes: Uint8Array }[] = []
+  let room = maxBytes
+  let isTruncated = false
+  let exit: Exit = { exitCode: -1, sandboxDenied: false }
+  for await (const event of whole(process, { signal })) {
+    if (event.type === 'exited') exit = { exitCode: event.exitCode, sandboxDenied: event.sandboxDenied }
+    if (event.type !== 'output') continue
+    const bytes = event.bytes.length > room ? event.bytes.slice(0, room) : event.bytes
+    isTruncated ||= bytes.length < event.bytes.length
+    room -= bytes.length
+    if (bytes.length > 0) pieces.push({ stream: event.stream, bytes })
+  }
+  const of = (...streams: OutputStream[]): Uint8Array => {
+    const wanted = pieces.filter(({ stream }) => streams.includes(stream)).map(({ bytes }) => bytes)
+    return joined(
+      wanted,
+      wanted.reduce((sum, { length }) => sum + length, 0),
+    )
+  }
+  return { ...exit, stdout: of('stdout', 'pty'), stderr: of('stderr'), all: of('stdout', 'stderr', 'pty'), isTruncated }
+}
+
+export type OutputStreams = { stdout: ReadableStream<Uint8Array>; stderr: ReadableStream<Uint8Array> }
+
+type Side = { queue: Uint8Array[]; bytes: number; isRead: boolean; lost: OutputLostError | undefined }
+
+/**
+ * Its output as two streams, each from the first byte on. Nothing is taken before one of them is read. What comes for the other
+ * meanwhile waits for it, up to `maxWaiting` bytes: beyond that the process is held back if that one is read, too; if nobody
+ * ever has, it fails once somebody does.
+ */
+export function outputStreams(process: Source, maxWaiting: number): OutputStreams {
+  const giveUp = new AbortController()
+  const out = side()
+  const err = side()
+  const events = whole(process, { signal: giveUp.signal })
+  let step: Promise<boolean> | undefined
+  let wake = Promise.withResolvers<void>()
+
+  /** Takes one event; tells whether there was one. */
+  const take = async (): Promise<boolean> => {
+    const { value, done } = await events.next()
+    if (done === true) return false
+    if (value.type !== 'output') return true
+    const target = value.stream === 'stderr' ? err : out
+    target.queue.push(value.bytes)
+    target.bytes += value.bytes.length
+    if (target.bytes > maxWaiting && !target.isRead) {
+      target.lost ??= new OutputLostError(process.id, 0, value.seq)
+      discard(target)
+    }
+    return true
+  }
+  const stream = (own: Side, other: Side): ReadableStream<Uint8Array> =>
+    new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          own.isRead = true
+          for (;;) {
+            if (own.lost !== undefined) throw own.lost
+            const bytes = own.queue.shift()
+            if (bytes !== undefined) {
+              own.bytes -= bytes.length
+              wake.resolve()
+              return controller.enqueue(bytes)
+            }
+            while (other.isRead && other.bytes > maxWaiting) {
+              wake = Promise.withResolvers()
+              await wake.promise
+            }
+            step ??= take().finally(() => (step = undefined))
+            if (!(await step) && own.queue.length === 0) return controller.close()
+          }
+        },
+        async cancel() {
+          own.isRead = false
+          discard(own)
+          wake.resolve()
+          if (other.isRead) return
+          giveUp.abort(new Error('the stream was cancelled'))
+          await events.return().catch(() => {})
+        },
+      },
+      { highWaterMark: 0 },
+    )
+  return { stdout: stream(out, err), stderr: stream(err, out) }
+}
+
+const side = (): Side => ({ queue: [], bytes: 0, isRead: false, lost: undefined })
+
+function discard(side: Side): void {
+  side.queue = []
+  side.bytes = 0
+}

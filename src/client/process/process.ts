@@ -1,0 +1,73 @@
+/** The handle of a process. */
+import { Method } from '../../protocol/wire/methods.ts'
+import { unlessAborted } from '../session/abort.ts'
+import type { Caller } from '../session/rpc-client.ts'
+import { UnsupportedError } from '../base/errors.ts'
+import type { ClientLimits } from '../base/limits.ts'
+import type { ProcessFeed } from './process-events.ts'
+import { ProcessInput } from './process-input.ts'
+import { gather, outputStreams } from './process-output.ts'
+import type { OutputStreams } from './process-output.ts'
+import type { Abortable, ProcessEvent, RemoteProcess, SignalName, TerminalSize } from '../base/types.ts'
+import { call } from '../session/unsupported.ts'
+
+export type HandleOptions = {
+  id: string
+  caller: Caller
+  limits: ClientLimits
+  feed: ProcessFeed
+  isTerminal: boolean
+  sandboxType: string | undefined
+}
+
+export function processHandle({ id, caller, limits, feed, isTerminal, sandboxType }: HandleOptions): RemoteProcess {
+  const input = new ProcessInput({ id, caller, limits, isTerminal })
+  let stdin: WritableStream<Uint8Array> | undefined
+  let outputs: OutputStreams | undefined
+  const streams = (): OutputStreams => (outputs ??= outputStreams(handle, limits.replayBytes))
+
+  const terminate = async ({ signal, graceMs }: Abortable & { graceMs?: number } = {}): Promise<boolean> => {
+    const params = { processId: id, ...(graceMs === undefined ? {} : { graceMs }) }
+    const { running } = await caller.call<{ running: boolean }>(Method.ProcessTerminate, params, {
+      signal,
+      repeatable: true,
+      urgent: true,
+    })
+    return running
+  }
+  const handle: RemoteProcess = {
+    id,
+    sandboxType,
+    events: (options) => feed.events(options) as AsyncIterableIterator<ProcessEvent>,
+    [Symbol.asyncIterator]: () => feed.events() as AsyncIterableIterator<ProcessEvent>,
+    read: (options) => feed.read(options),
+    write: (bytes, options) => input.write(bytes, options),
+    closeStdin: (options) => input.end(options),
+    resize: async ({ rows, columns }: TerminalSize, { signal } = {}) => {
+      if (!caller.extensions.has('resize')) throw new UnsupportedError('this server cannot resize a terminal')
+      await caller.call(Method.ProcessResize, { processId: id, rows, columns }, { signal, repeatable: true })
+    },
+    signal: async (name: SignalName = 'interrupt', { signal } = {}) => {
+      if (name !== 'interrupt' && !caller.extensions.has('signals'))
+        throw new UnsupportedError(`this server cannot send the signal \`${name}\``)
+      await call(caller, Method.ProcessSignal, { processId: id, signal: name }, { signal })
+    },
+    terminate,
+    wait: ({ signal } = {}) => unlessAborted(feed.wait(), signal),
+    output: ({ signal, maxBytes = limits.gatheredOutput } = {}) => gather(handle, { signal, maxBytes }),
+    get stdin() {
+      return (stdin ??= input.stream())
+    },
+    get stdout() {
+      return streams().stdout
+    },
+    get stderr() {
+      return streams().stderr
+    },
+    [Symbol.asyncDispose]: async () => {
+      // A connection that is gone for good cannot be told; the server ends the session's processes by itself.
+      if (!feed.isOver) await terminate().catch(() => {})
+    },
+  }
+  return handle
+}

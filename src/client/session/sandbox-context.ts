@@ -1,0 +1,52 @@
+/** A sandbox as requests carry it: a permission profile, which every server from 0.125 on reads. Older ones refuse it. */
+import type { EntryPath, Sandbox } from '../../protocol/schemas/sandbox.ts'
+import type { Paths } from './rpc-client.ts'
+
+/**
+ * The `sandbox` member of a request. Servers up to 0.140 know no workspace roots and take the cwd for the only one, so for them each
+ * root is named by its path.
+ */
+export function toSandboxContext({ files, network, cwd, workspaceRoots }: Sandbox, paths: Paths): object {
+  const roots = workspaceRoots ?? (cwd === undefined ? undefined : [cwd])
+  const expanded = roots !== undefined && !paths.toWire('/').startsWith('file:') ? roots : undefined
+  return {
+    permissions: { type: 'managed', file_system: fileSystem(files, paths, expanded), network },
+    ...(cwd === undefined ? {} : { cwd: paths.toWire(cwd) }),
+    ...(roots === undefined ? {} : { workspaceRoots: roots.map((root) => paths.toWire(root)) }),
+    // Of Windows, and yet no server reads a sandbox without it.
+    windowsSandboxLevel: 'disabled',
+  }
+}
+
+function fileSystem(files: Sandbox['files'], paths: Paths, expanded: readonly string[] | undefined): object {
+  if (files.unrestricted) return { type: 'unrestricted' }
+  return {
+    type: 'restricted',
+    entries: files.entries.flatMap(({ at, access }) =>
+      // Every release knows `none`; `deny` is newer.
+      pathsOf(at, paths, expanded).map((path) => ({ path, access: access === 'deny' ? 'none' : access })),
+    ),
+    ...(files.globScanMaxDepth === undefined ? {} : { glob_scan_max_depth: files.globScanMaxDepth }),
+  }
+}
+
+function pathsOf(at: EntryPath, paths: Paths, expanded: readonly string[] | undefined): object[] {
+  switch (at.type) {
+    case 'path':
+      return [{ type: 'path', path: paths.toWire(at.path) }]
+    case 'glob':
+      return [{ type: 'glob_pattern', pattern: at.pattern }]
+    case 'project_roots': {
+      const { subpath } = at
+      const below = subpath === undefined ? '' : `/${subpath}`
+      if (expanded !== undefined)
+        return expanded.map((root) => ({ type: 'path', path: paths.toWire(`${root}${below}`) }))
+      return [{ type: 'special', value: { kind: 'project_roots', ...(subpath === undefined ? {} : { subpath }) } }]
+    }
+    // It stands for what no server enforces.
+    case 'unknown':
+      return []
+    default:
+      return [{ type: 'special', value: { kind: at.type } }]
+  }
+}

@@ -1,0 +1,24 @@
+/** Calls of methods that not every server has. */
+import { ErrorCode, RpcError } from '../../protocol/wire/errors.ts'
+import type { Caller, CallOptions, Params, Paths } from './rpc-client.ts'
+import { UnsupportedError } from '../base/errors.ts'
+
+/** Throws UnsupportedError where the server does not know the method. */
+export async function call<T>(
+  caller: Caller,
+  method: string,
+  params: Params | ((paths: Paths) => Params),
+  options?: CallOptions,
+): Promise<T> {
+  try {
+    return await caller.call<T>(method, params, options)
+  } catch (error) {
+    throw isMissingMethod(error) ? unsupported(method) : error
+  }
+}
+
+/** Whether the server has said that it does not know the method. */
+export const isMissingMethod = (error: unknown): boolean =>
+  error instanceof RpcError && error.code === ErrorCode.MethodNotFound
+
+export const unsupported = (method: string): UnsupportedError => new UnsupportedError(`the server has no ${method}`)
