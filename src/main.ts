@@ -1,8 +1,8 @@
 import process from 'node:process'
-import { clientCommand } from './client/command-line/words.ts'
+import { clientCommand } from './cli/command-names.ts'
 import { ARGV0_MODE } from './host/process/argv0-mode.ts'
 import { isHelperCall } from './host/sandbox/helper-mode.ts'
-import { run } from './server/run.ts'
+import { run } from './cli/serve/run.ts'
 
 const args = process.argv.slice(2)
 const command = clientCommand(args)
@@ -13,5 +13,5 @@ else if (isHelperCall(process.argv0, args))
     process.exit(await serveFileRequests()),
   )
 else if (command !== undefined)
-  void import('./client/command-line/index.ts').then(({ runClientCommand }) => runClientCommand(...command))
+  void import('./cli/commands.ts').then(({ runClientCommand }) => runClientCommand(...command))
 else void run(args)

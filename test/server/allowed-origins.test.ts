@@ -1,7 +1,7 @@
 /** --allow-origin: pages that may open a WebSocket. */
 import * as assert from 'uvu/assert'
 import { Client } from '../support/client.ts'
-import { parseCommand } from '../../src/server/arguments.ts'
+import { parseCommand } from '../../src/cli/serve/arguments.ts'
 import { ask, call, UPGRADE } from '../support/raw-http.ts'
 import { test } from '../support/suite.ts'
 import { withServer } from '../support/with-server.ts'

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert'
 import { defaultLimits } from '../../src/core/base/limits.ts'
-import { HELP } from '../../src/server/arguments.ts'
-import { limitHelp, limitOptions, readLimits } from '../../src/server/limit-arguments.ts'
+import { HELP } from '../../src/cli/serve/arguments.ts'
+import { limitHelp, limitOptions, readLimits } from '../../src/cli/serve/limit-arguments.ts'
 import { UsageError } from '../../src/base/usage-error.ts'
 import { test } from '../support/suite.ts'
 

@@ -1,6 +1,6 @@
 /** Why the program would not follow a command line, without a process for it. */
 import * as assert from 'uvu/assert'
-import { parseCommand, UsageError } from '../../src/server/arguments.ts'
+import { parseCommand, UsageError } from '../../src/cli/serve/arguments.ts'
 
 export type Refusal = { exitCode: number; message: string }
 

@@ -4,7 +4,7 @@
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import process from 'node:process'
-import type { Authentication, TokenSource } from '../auth-arguments.ts'
+import type { Authentication, TokenSource } from '../../cli/serve/auth-arguments.ts'
 import type { Credentials, Gate, Verdict } from './authenticator.ts'
 import { readSecret } from '../../base/secret-file.ts'
 import { UsageError } from '../../base/usage-error.ts'

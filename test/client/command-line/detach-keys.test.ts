@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { detachKeys } from '../../../src/client/command-line/detach-keys.ts'
+import { detachKeys } from '../../../src/cli/devbox/run/detach-keys.ts'
 import { test } from '../../support/suite.ts'
 
 function typed(...pieces: number[][]): { through: number[]; detached: number } {

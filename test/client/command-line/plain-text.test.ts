@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import * as assert from 'uvu/assert'
-import { plainText, shellWord } from '../../../src/client/command-line/plain-text.ts'
+import { plainText, shellWord } from '../../../src/cli/devbox/io/escape-control-chars.ts'
 import { test } from '../../support/suite.ts'
 
 const words = [

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { progressLine } from '../../../src/client/command-line/progress.ts'
+import { progressLine } from '../../../src/cli/devbox/cp/progress.ts'
 import { test } from '../../support/suite.ts'
 
 const standing = { name: 'file', size: 0, done: 0, total: 0, rate: 0 }

@@ -1,0 +1,39 @@
+/** The client's side of the command line. Each command is loaded when it is called, so that none pays for another. */
+import process from 'node:process'
+import { UsageError } from '../base/usage-error.ts'
+import { messageOf } from '../client/base/errors.ts'
+import { CommandError, OWN_FAILURE } from './command-error.ts'
+import { say, sayRaw } from './devbox/io/stderr.ts'
+import type { ClientWord } from './command-names.ts'
+
+/** Carries a command out, and tells its exit code. */
+export type Command = (args: readonly string[]) => Promise<number>
+
+const commands: Record<ClientWord, () => Promise<Command>> = {
+  run: async () => (await import('./devbox/run/run.ts')).run,
+  ps: async () => (await import('./devbox/run/ps.ts')).ps,
+  attach: async () => (await import('./devbox/run/attach.ts')).attach,
+  kill: async () => (await import('./devbox/run/kill.ts')).kill,
+  cp: async () => (await import('./devbox/cp/cp.ts')).cp,
+  http: async () => (await import('./devbox/http.ts')).http,
+}
+
+/** Ends this process with the exit code of the command. */
+export async function runClientCommand(word: ClientWord, args: readonly string[]): Promise<never> {
+  if (process.platform === 'win32') {
+    say('it does not run on Windows; run it inside WSL')
+    process.exit(1)
+  }
+  // Not by itself, as a stdin that is still open would keep it.
+  process.exit(await exitCodeOf(word, args))
+}
+
+async function exitCodeOf(word: ClientWord, args: readonly string[]): Promise<number> {
+  try {
+    return await (await commands[word]())(args)
+  } catch (error) {
+    if (error instanceof UsageError) sayRaw(`${error.message}\n`)
+    else say(messageOf(error))
+    return error instanceof UsageError || error instanceof CommandError ? error.exitCode : OWN_FAILURE
+  }
+}

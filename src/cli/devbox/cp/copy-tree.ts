@@ -1,0 +1,100 @@
+/** Copies a file, or a directory with all that is in it, from one place to another. */
+import { basename, posix } from 'node:path'
+import { messageOf, UnsupportedError } from '../../../client/base/errors.ts'
+import { CommandError } from '../../command-error.ts'
+import { copyStream } from './copy-stream.ts'
+import type { FilePlace, Found } from './file-system-adapter.ts'
+import type { Progress } from './progress.ts'
+
+export type TreeCopy = {
+  from: FilePlace
+  to: FilePlace
+  isRecursive: boolean
+  progress: Progress
+  signal: AbortSignal
+  /** Told of what could not be copied, while the rest goes on. */
+  failed(message: string): void
+  /** Told of modes that were not carried over. */
+  warn(message: string): void
+}
+
+/** Throws CommandError for what cannot be copied at all. */
+export async function findSource(files: FilePlace, source: string, isRecursive: boolean): Promise<Found> {
+  const found = await files.find(source)
+  if (found === undefined) throw new CommandError(`${source}: No such file or directory`, 1)
+  if (found.kind === 'directory' && !isRecursive) throw new CommandError(`${source} is a directory; -r copies it`, 1)
+  return found
+}
+
+type Copied = { source: string; destination: string }
+
+/** Throws for what concerns all: a lost connection, an interruption, and a source that cannot be copied at all. */
+export async function copyTree(copy: TreeCopy, source: string, destination: string): Promise<void> {
+  const found = await findSource(copy.from, source, copy.isRecursive)
+  const copied: Copied[] = []
+  try {
+    if (found.kind === 'directory') await copyDirectory(copy, source, destination, [], copied)
+    else await copyFile(copy, source, found, destination, copied)
+  } finally {
+    if (!copy.signal.aborted) await carryModes(copy, copied)
+  }
+}
+
+async function copyFile(
+  copy: TreeCopy,
+  source: string,
+  { size, kind }: Found,
+  destination: string,
+  copied: Copied[],
+): Promise<void> {
+  const { from, to, progress, signal } = copy
+  if ((await to.find(destination))?.kind === 'directory') throw new CommandError(`${destination} is a directory`, 1)
+  progress.begin(basename(source), size)
+  await copyStream(from.read(source), to, destination, progress, signal)
+  if (kind === 'file') copied.push({ source, destination })
+}
+
+/** `ancestors` are the directories above, without links: one that is met again has no end. */
+async function copyDirectory(
+  copy: TreeCopy,
+  source: string,
+  destination: string,
+  ancestors: readonly string[],
+  copied: Copied[],
+): Promise<void> {
+  const { from, to, signal, failed } = copy
+  const real = await from.realPath(source).catch(() => source)
+  if (ancestors.includes(real)) throw new CommandError(`${source} leads back to ${real}`, 1)
+  const there = await to.find(destination)
+  if (there === undefined) await to.makeDirectory(destination)
+  else if (there.kind !== 'directory') throw new CommandError(`${destination} is no directory`, 1)
+  for (const name of await from.names(source)) {
+    signal.throwIfAborted()
+    const [one, other] = [posix.join(source, name), posix.join(destination, name)]
+    try {
+      const found = await from.find(one)
+      if (found === undefined) failed(`${one} is a link that leads nowhere`)
+      else if (found.kind === 'directory') await copyDirectory(copy, one, other, [...ancestors, real], copied)
+      else if (found.kind === 'file') await copyFile(copy, one, found, other, copied)
+      else failed(`${one} is neither a file nor a directory`)
+    } catch (error) {
+      if (signal.aborted || isForAll(error)) throw error
+      failed(error instanceof CommandError ? error.message : `${one}: ${messageOf(error)}`)
+    }
+  }
+}
+
+/** What every other file would fail with, too. */
+const isForAll = (error: unknown): boolean =>
+  error instanceof Error && ['DisconnectedError', 'UnsupportedError'].includes(error.name)
+
+async function carryModes({ from, to, warn }: TreeCopy, copied: readonly Copied[]): Promise<void> {
+  try {
+    const executable = new Set(await from.executablesOf(copied.map(({ source }) => source)))
+    const destinations = copied.filter(({ source }) => executable.has(source)).map(({ destination }) => destination)
+    if (destinations.length > 0) await to.makeExecutable(destinations)
+  } catch (error) {
+    if (!(error instanceof UnsupportedError)) throw error
+    warn(`which files may be executed was not carried over: ${error.message}`)
+  }
+}

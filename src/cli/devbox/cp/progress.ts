@@ -1,0 +1,75 @@
+/** How far a copy is, on stderr, if a person looks at it and has to wait. */
+import process from 'node:process'
+import { isatty } from 'node:tty'
+import { plainText } from '../io/escape-control-chars.ts'
+import { sayRaw } from '../io/stderr.ts'
+
+const FIRST_MS = 500
+const EACH_MS = 200
+/** The rate is that of about so long. */
+const RATE_MS = 3000
+
+export type Progress = {
+  /** `size` is 0 where it is not known. */
+  begin(name: string, size: number): void
+  add(bytes: number): void
+  /** Takes the line away, until there is news. */
+  clear(): void
+  end(): void
+}
+
+export function createProgress(): Progress {
+  if (!isatty(2)) return { begin: () => {}, add: () => {}, clear: () => {}, end: () => {} }
+  let [name, size, done, total] = ['', 0, 0, 0]
+  let isShown = false
+  const began = Date.now()
+  const marks: { at: number; total: number }[] = [{ at: began, total: 0 }]
+  const clear = (): void => {
+    if (isShown) sayRaw('\r\x1b[K')
+    isShown = false
+  }
+  const timer = setInterval(() => {
+    const now = Date.now()
+    marks.push({ at: now, total })
+    while (marks.length > 2 && now - (marks[0] as { at: number }).at > RATE_MS) marks.shift()
+    if (now - began < FIRST_MS) return
+    const first = marks[0] as { at: number; total: number }
+    const rate = ((total - first.total) * 1000) / Math.max(1, now - first.at)
+    sayRaw(`\r${progressLine({ name, size, done, total, rate }, process.stderr.columns ?? 80)}\x1b[K`)
+    isShown = true
+  }, EACH_MS)
+  timer.unref()
+  return {
+    begin(next, bytes) {
+      ;[name, size, done] = [next, bytes, 0]
+    },
+    add(bytes) {
+      done += bytes
+      total += bytes
+    },
+    clear,
+    end() {
+      clearInterval(timer)
+      clear()
+    },
+  }
+}
+
+export type Standing = { name: string; size: number; done: number; total: number /** Bytes a second. */; rate: number }
+
+/** Fits into a line of `width` columns. */
+export function progressLine({ name, size, done, total, rate }: Standing, width: number): string {
+  const percent = size > 0 ? `${Math.min(100, Math.floor((done * 100) / size))}%` : ''
+  const figures = `${percent.padStart(4)}  ${amount(total).padStart(9)}  ${amount(rate)}/s`
+  const room = Math.max(0, width - figures.length - 3)
+  const plain = plainText(name)
+  return `${plain.length > room ? `…${plain.slice(plain.length - room + 1)}` : plain}  ${figures}`
+}
+
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB']
+
+function amount(bytes: number): string {
+  let [value, unit] = [bytes, 0]
+  while (value >= 999.5 && unit < UNITS.length - 1) [value, unit] = [value / 1000, unit + 1]
+  return `${unit === 0 ? Math.round(value) : value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0)} ${UNITS[unit]}`
+}

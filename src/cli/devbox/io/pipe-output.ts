@@ -1,0 +1,69 @@
+/** A process's output to our own, until it has closed. */
+import { fstatSync } from 'node:fs'
+import { OutputLostError } from '../../../client/base/errors.ts'
+import type { ExecClient, ProcessEvent, RemoteProcess } from '../../../client/base/types.ts'
+import { OUTPUT_ROOM, OUTPUT_ROOM_WITHOUT_WINDOW, QUIET_MS } from '../../limits.ts'
+import { outlet } from './fd-writer.ts'
+import type { OutletError } from './fd-writer.ts'
+
+export type CarryOptions = {
+  client: ExecClient
+  process: RemoteProcess
+  /** Called where output is gone; without it that is an OutputLostError. */
+  onLost?: (() => void) | undefined
+  /** From then on what a process has left behind when it exited is not waited for, unless it goes on writing. */
+  leave?: AbortSignal | undefined
+  /** Gives up. */
+  signal?: AbortSignal | undefined
+}
+
+/**
+ * Settles with the exit code when all of it is written.
+ * Throws OutletError as soon as an output of ours fails, OutputLostError, DisconnectedError, and the signal's reason.
+ */
+export async function carryOutput({ client, process, onLost, leave, signal }: CarryOptions): Promise<number> {
+  const failure = new AbortController()
+  const failed = (error: OutletError): void => failure.abort(error)
+  const room = client.extensions.has('outputWindow') ? OUTPUT_ROOM : OUTPUT_ROOM_WITHOUT_WINDOW
+  const stdout = outlet(1, 'stdout', room, failed)
+  // In one place they are to be in the order they came.
+  const stderr = areSame(1, 2) ? stdout : outlet(2, 'stderr', room, failed)
+  let exitCode: number | undefined
+  const quiet = new AbortController()
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const watchQuiet = (): void => {
+    if (exitCode !== undefined && leave?.aborted === true) timer = setTimeout(() => quiet.abort(), QUIET_MS)
+  }
+  leave?.addEventListener('abort', watchQuiet, { once: true })
+  const take = async (event: ProcessEvent): Promise<void> => {
+    if (event.type === 'output') {
+      await (event.stream === 'stderr' ? stderr : stdout).push(event.bytes)
+    } else if (event.type === 'exited') {
+      exitCode = event.exitCode
+    } else if (event.type === 'lag' && event.lost) {
+      if (onLost === undefined) throw new OutputLostError(process.id, event.afterSeq, event.resumesAtSeq)
+      onLost()
+    }
+  }
+  const any = AbortSignal.any([failure.signal, quiet.signal, signal].filter((each) => each !== undefined))
+  try {
+    for await (const event of process.events({ signal: any })) {
+      clearTimeout(timer)
+      await take(event)
+      watchQuiet()
+    }
+  } catch (error) {
+    if (!quiet.signal.aborted || any.reason !== quiet.signal.reason) throw error
+  } finally {
+    clearTimeout(timer)
+    leave?.removeEventListener('abort', watchQuiet)
+  }
+  await Promise.all([stdout.flush(), stderr.flush()])
+  return exitCode ?? -1
+}
+
+/** Whether two descriptors lead to one file, pipe or terminal. */
+function areSame(one: number, other: number): boolean {
+  const [a, b] = [fstatSync(one), fstatSync(other)]
+  return a.dev === b.dev && a.ino === b.ino && a.rdev === b.rdev
+}

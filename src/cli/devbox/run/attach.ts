@@ -1,0 +1,86 @@
+/** `exec-server attach`: what a process of another client writes, and, where it has a terminal, the keys for it. */
+import process from 'node:process'
+import { constants } from 'node:os'
+import { isatty } from 'node:tty'
+import type { ExecClient, ListedProcess } from '../../../client/base/types.ts'
+import { carryOutput } from '../io/pipe-output.ts'
+import { OWN_FAILURE } from '../../command-error.ts'
+import { detachKeys } from './detach-keys.ts'
+import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from '../options.ts'
+import { BROKEN_PIPE, OutletError } from '../io/fd-writer.ts'
+import { findRun, runNumber } from './run-number.ts'
+import { say } from '../io/stderr.ts'
+import { feedStdin } from '../io/stdin.ts'
+import { openDevbox } from '../target.ts'
+import { onResize, rawMode, terminalSize } from '../io/terminal.ts'
+import { writeOut } from '../io/write-out.ts'
+
+const HELP = `Joins a process that somebody has started on a devbox.
+
+Usage: exec-server attach [options] RUN
+
+${TARGET_HELP}
+Its output comes from the first that its server still keeps on, about a megabyte. Stdin goes to it, if it has a terminal or a
+pipe there; the end of ours does not end it. A terminal takes the size of this one. The exit code is the process's; 255 says
+that the devbox could not be reached, or was lost.
+Ctrl-P Ctrl-Q leaves it, and it goes on; where it has no terminal, Ctrl-C does.
+`
+
+export async function attach(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseOptions(args, targetOptions)
+  if (values.help === true) return writeOut(HELP)
+  checkTarget(values)
+  if (positionals.length !== 1) throw usageError('attach takes one RUN')
+  const run = runNumber(positionals[0] as string)
+  const devbox = await openDevbox(values)
+  try {
+    return await join(devbox.client, await findRun(devbox.client, run, OWN_FAILURE))
+  } finally {
+    await devbox.close().catch(() => {})
+  }
+}
+
+class Detached {}
+
+async function join(client: ExecClient, { run, tty: isTerminal }: ListedProcess): Promise<number> {
+  const ending = new AbortController()
+  const raw = isTerminal && isatty(0) ? rawMode() : undefined
+  const cleanups: (() => void)[] = [() => raw?.leave()]
+  const on = (signal: NodeJS.Signals, handle: () => void): void => {
+    process.on(signal, handle)
+    cleanups.push(() => process.off(signal, handle))
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    on(signal, () => ending.abort(128 + constants.signals[signal]))
+  on('SIGCONT', () => raw?.enter())
+  try {
+    const handle = await client.attach(run)
+    const resize = (size = terminalSize()): void => {
+      if (size !== undefined) void handle.resize(size).catch(() => {})
+    }
+    if (isTerminal) {
+      resize()
+      cleanups.push(onResize(resize))
+    }
+    raw?.enter()
+    const filter = raw === undefined ? undefined : detachKeys(() => ending.abort(new Detached()))
+    void feedStdin({ process: handle, isTerminal, filter, passesEnd: false })
+    let isTold = raw !== undefined || !isatty(2)
+    const onLost = (): void => {
+      if (!isTold) say('its earlier output is no longer kept')
+      isTold = true
+    }
+    const leave = isTerminal ? AbortSignal.abort() : undefined
+    const exitCode = await carryOutput({ client, process: handle, leave, signal: ending.signal, onLost })
+    return exitCode < 0 ? OWN_FAILURE : exitCode
+  } catch (error) {
+    raw?.leave()
+    if (typeof error === 'number') return error
+    if (error instanceof OutletError && error.isGone) return BROKEN_PIPE
+    if (!(error instanceof Detached)) throw error
+    if (isatty(2)) say(`left run ${run}, which goes on`)
+    return 0
+  } finally {
+    for (const clean of cleanups) clean()
+  }
+}

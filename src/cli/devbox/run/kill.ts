@@ -1,0 +1,76 @@
+/** `exec-server kill`: ends a process of any client, or sends it a signal. */
+import { messageOf, RpcError } from '../../../client/base/errors.ts'
+import type { ExecClient, SignalName } from '../../../client/base/types.ts'
+import { CommandError } from '../../command-error.ts'
+import { KILL_MARGIN_MS } from '../../limits.ts'
+import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from '../options.ts'
+import { findRun, runNumber } from './run-number.ts'
+import { say } from '../io/stderr.ts'
+import { signalNamed } from './signal-names.ts'
+import { openDevbox } from '../target.ts'
+import { writeOut } from '../io/write-out.ts'
+
+const DEFAULT_GRACE_S = 10
+
+const HELP = `Ends processes on a devbox with all that they started, and waits until they are over.
+
+Usage: exec-server kill [options] RUN…
+
+${TARGET_HELP}  --grace SECONDS           after SIGTERM, before SIGKILL (default ${DEFAULT_GRACE_S}; 0: SIGKILL at once)
+  -s, --signal SIGNAL       only send this to the process's group, and wait for nothing
+
+Exit code 1 says that one of them was not there, or over already.
+`
+
+const options = { ...targetOptions, signal: { type: 'string', short: 's' }, grace: { type: 'string' } } as const
+
+export async function kill(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseOptions(args, options)
+  if (values.help === true) return writeOut(HELP)
+  checkTarget(values)
+  const { signal, grace } = values
+  if (signal !== undefined && grace !== undefined)
+    throw usageError('--grace is for an end, and --signal sends a signal only')
+  const name = signal === undefined ? undefined : signalNamed(signal)
+  const graceMs = grace === undefined ? DEFAULT_GRACE_S * 1000 : milliseconds(grace)
+  const runs = positionals.map(runNumber)
+  if (runs.length === 0) throw usageError('kill takes a RUN')
+  const devbox = await openDevbox(values)
+  try {
+    const outcomes = await Promise.all(runs.map((run) => endOne(devbox.client, run, name, graceMs)))
+    return outcomes.every((isDone) => isDone) ? 0 : 1
+  } finally {
+    await devbox.close().catch(() => {})
+  }
+}
+
+function milliseconds(text: string): number {
+  if (!/^\d+(\.\d+)?$/.test(text)) throw usageError(`--grace takes seconds, not '${text}'`)
+  return Math.round(Number(text) * 1000)
+}
+
+/** Says what went wrong with this one; the others are not for that to suffer. */
+async function endOne(
+  client: ExecClient,
+  run: number,
+  signal: SignalName | undefined,
+  graceMs: number,
+): Promise<boolean> {
+  try {
+    const { state } = await findRun(client, run, 1)
+    if (state === 'closed' || (signal !== undefined && state === 'exited'))
+      throw new CommandError(`run ${run} is over already`, 1)
+    const process = await client.attach(run)
+    if (signal !== undefined) {
+      await process.signal(signal)
+      return true
+    }
+    await process.terminate(client.extensions.has('graceMs') ? { graceMs } : {})
+    await process.wait({ signal: AbortSignal.timeout(graceMs + KILL_MARGIN_MS) })
+    return true
+  } catch (error) {
+    if (!(error instanceof CommandError) && !(error instanceof RpcError)) throw error
+    say(messageOf(error))
+    return false
+  }
+}

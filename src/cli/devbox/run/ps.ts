@@ -1,0 +1,73 @@
+/** `exec-server ps`: what runs on a devbox, whoever started it. */
+import process from 'node:process'
+import type { ListedProcess } from '../../../client/base/types.ts'
+import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from '../options.ts'
+import { plainText, shellWord } from '../io/escape-control-chars.ts'
+import { openDevbox } from '../target.ts'
+import { writeOut } from '../io/write-out.ts'
+
+const HELP = `Shows the processes that clients have started on a devbox, and those that ended a short while ago.
+
+Usage: exec-server ps [options]
+
+${TARGET_HELP}  --json                    a JSON array with all that is known
+
+STATE is starting, running, or the exit code; "+" says that what it left behind still writes. RUN is what attach and kill take.
+`
+
+const options = { ...targetOptions, json: { type: 'boolean' } } as const
+
+export async function ps(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseOptions(args, options)
+  if (values.help === true) return writeOut(HELP)
+  checkTarget(values)
+  if (positionals.length > 0) throw usageError('ps takes no arguments')
+  const devbox = await openDevbox(values)
+  try {
+    const processes = await devbox.client.listProcesses()
+    const width = process.stdout.isTTY ? process.stdout.columns : undefined
+    return await writeOut(
+      values.json === true ? `${JSON.stringify(processes, null, 2)}\n` : processTable(processes, Date.now(), width),
+    )
+  } finally {
+    await devbox.close()
+  }
+}
+
+const HEAD = ['RUN', 'STATE', 'PID', 'TTY', 'CLIENT', 'AGE', 'COMMAND']
+
+/** `width` is that of the terminal, at which lines are cut. */
+export function processTable(processes: readonly ListedProcess[], now: number, width: number | undefined): string {
+  const rows = [HEAD, ...processes.map((each) => rowOf(each, now))]
+  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)))
+  const padded = (cell: string, column: number): string =>
+    column === HEAD.length - 1 ? cell : cell.padEnd(widths[column] as number)
+  const lines = rows.map((row) => row.map(padded).join('  '))
+  return lines.map((line) => `${width === undefined ? line : line.slice(0, width)}\n`).join('')
+}
+
+function rowOf(
+  { run, state, exitCode, pid, tty, client, attached, argv, startedAtMs }: ListedProcess,
+  now: number,
+): string[] {
+  const shown = state === 'exited' ? `${exitCode}+` : state === 'closed' ? `${exitCode}` : state
+  const who = `${plainText(client) || '-'}${attached ? '' : ' (gone)'}`
+  return [
+    String(run),
+    shown,
+    String(pid ?? '-'),
+    tty ? 'yes' : 'no',
+    who,
+    ageOf(now - startedAtMs),
+    argv.map(shellWord).join(' '),
+  ]
+}
+
+/** Clocks may differ, so it may seem to be below zero. */
+export function ageOf(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000))
+  if (seconds < 60) return `${seconds}s`
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m`
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)}h`
+  return `${Math.floor(seconds / 86_400)}d`
+}

@@ -1,0 +1,122 @@
+/** `exec-server run`: a command on a devbox, as if it ran here. */
+import { constants } from 'node:os'
+import process from 'node:process'
+import { isatty } from 'node:tty'
+import type { ExecClient, RemoteProcess, StartOptions } from '../../../client/base/types.ts'
+import { carryOutput } from '../io/pipe-output.ts'
+import { OWN_FAILURE } from '../../command-error.ts'
+import { dieOf } from '../io/exit-by-signal.ts'
+import { interruptCounter } from './interrupts.ts'
+import { DYING_MS, HANGUP_GRACE_MS } from '../../limits.ts'
+import { BROKEN_PIPE, OutletError } from '../io/fd-writer.ts'
+import { parseRun, RUN_HELP } from './run-arguments.ts'
+import type { RunArguments } from './run-arguments.ts'
+import { passSignalsOn } from './signals.ts'
+import type { PassedOn } from './signals.ts'
+import { startProcess } from './start.ts'
+import { feedStdin, isStdinEmpty } from '../io/stdin.ts'
+import { openDevbox } from '../target.ts'
+import { onResize, rawMode, terminalSize } from '../io/terminal.ts'
+import { watchConnection } from '../watch-connection.ts'
+import { writeOut } from '../io/write-out.ts'
+
+/** What is added to a signal's number. */
+const BY_SIGNAL = 128
+const HUNG_UP = 129
+const INTERRUPTED = 130
+
+export async function run(args: readonly string[]): Promise<number> {
+  const options = parseRun(args)
+  if (options === undefined) return writeOut(RUN_HELP)
+  const devbox = await openDevbox(options.target)
+  const signals = new Set<PassedOn>()
+  let exitCode: number
+  try {
+    exitCode = await conduct(devbox.client, options, signals)
+  } finally {
+    await devbox.close().catch(() => {})
+  }
+  if (exitCode === INTERRUPTED && signals.has('SIGINT') && isatty(2)) dieOf('SIGINT')
+  return exitCode < 0 ? OWN_FAILURE : exitCode
+}
+
+/** Gathers the signals that came in `signals`. */
+async function conduct(client: ExecClient, options: RunArguments, signals: Set<PassedOn>): Promise<number> {
+  const { isTerminal } = options
+  const started = Promise.withResolvers<RemoteProcess>()
+  started.promise.catch(() => {})
+  /** Until it has started, and when it has exited, nobody can be told of a signal. */
+  let phase: 'starting' | 'running' | 'exited' = 'starting'
+  const ending = new AbortController()
+  const leaving = new AbortController()
+  const dieSoon = (signal: NodeJS.Signals): void => {
+    leaving.abort()
+    setTimeout(() => {
+      raw?.leave()
+      dieOf(signal)
+    }, DYING_MS)
+  }
+  const endWith = (reason: unknown): void => ending.abort(reason)
+  const interrupts = interruptCounter(
+    client,
+    () => phase === 'starting',
+    () => endWith(INTERRUPTED),
+  )
+  const raw = isTerminal && isatty(0) ? rawMode() : undefined
+  const cleanups: (() => void)[] = [() => raw?.leave()]
+  cleanups.push(
+    passSignalsOn({
+      client,
+      process: started.promise,
+      stopsProcess: !isTerminal,
+      onStop: () => raw?.leave(),
+      onContinue: () => phase === 'running' && raw?.enter(),
+      onSignal: (name) => {
+        signals.add(name)
+        if (phase === 'exited') dieSoon(name)
+        // What has not begun need not be asked to end.
+        if (phase === 'starting' && (name === 'SIGTERM' || name === 'SIGHUP'))
+          endWith(BY_SIGNAL + constants.signals[name])
+        if (name === 'SIGHUP' && isTerminal) setTimeout(endWith, HANGUP_GRACE_MS, HUNG_UP).unref()
+        return name === 'SIGINT' && interrupts.count()
+      },
+    }),
+  )
+  process.on('uncaughtException', endWith)
+  cleanups.push(() => process.off('uncaughtException', endWith))
+  if (!isTerminal && isatty(2)) cleanups.push(watchConnection(client))
+  try {
+    // From before its size is told.
+    if (isTerminal)
+      cleanups.push(onResize((size) => void started.promise.then((handle) => handle.resize(size)).catch(() => {})))
+    const start = await startOptions(client, options)
+    const handle = await startProcess(client, start, ending.signal)
+    started.resolve(handle)
+    phase = 'running'
+    // Ahead of its output, which may wait for our readers.
+    const exited = handle.wait().then(({ exitCode }) => {
+      phase = 'exited'
+      // A shell would not wait for what is left behind in a terminal, or minds no signal and holds the outputs open.
+      if (isTerminal || (exitCode > BY_SIGNAL && signals.size > 0)) leaving.abort()
+    })
+    exited.catch(() => {})
+    raw?.enter()
+    const filter = raw === undefined ? undefined : interrupts.look
+    if (isTerminal || start.stdin === 'pipe') void feedStdin({ process: handle, isTerminal, filter })
+    return await carryOutput({ client, process: handle, leave: leaving.signal, signal: ending.signal })
+  } catch (error) {
+    started.reject(error)
+    if (typeof error === 'number') return error
+    if (error instanceof OutletError && error.isGone) return BROKEN_PIPE
+    throw error
+  } finally {
+    for (const clean of cleanups) clean()
+  }
+}
+
+async function startOptions(client: ExecClient, { argv, cwd, env, isTerminal }: RunArguments): Promise<StartOptions> {
+  if (!isTerminal)
+    return { argv, cwd, env, stdin: client.extensions.has('closeStdin') || !(await isStdinEmpty()) ? 'pipe' : 'closed' }
+  const { TERM } = process.env
+  return { argv, cwd, env: TERM === undefined ? env : { TERM, ...env }, tty: terminalSize() ?? true }
+}

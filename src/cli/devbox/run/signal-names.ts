@@ -1,0 +1,31 @@
+/** Signals as they are spelled on command lines. */
+import type { SignalName } from '../../../client/base/types.ts'
+import { usageError } from '../options.ts'
+
+const NAMES: Readonly<Record<string, SignalName>> = {
+  HUP: 'hangup',
+  INT: 'interrupt',
+  QUIT: 'quit',
+  KILL: 'kill',
+  USR1: 'user1',
+  USR2: 'user2',
+  TERM: 'terminate',
+  STOP: 'stop',
+  CONT: 'continue',
+}
+
+/** Those whose numbers are the same on every system. */
+const NUMBERS: Readonly<Record<string, SignalName>> = {
+  1: 'hangup',
+  2: 'interrupt',
+  3: 'quit',
+  9: 'kill',
+  15: 'terminate',
+}
+
+/** A name with or without SIG, in capitals or not, or a number. Throws UsageError. */
+export function signalNamed(text: string): SignalName {
+  const found = NUMBERS[text] ?? NAMES[text.toUpperCase().replace(/^SIG/, '')]
+  if (found === undefined) throw usageError(`--signal takes one of ${Object.keys(NAMES).join(', ')}, not '${text}'`)
+  return found
+}

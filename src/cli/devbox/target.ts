@@ -1,0 +1,51 @@
+/** The devbox that the options name. */
+import { readSecret } from '../../base/secret-file.ts'
+import { connect } from '../../client/connect.ts'
+import type { ClientOptions } from '../../client/client.ts'
+import { messageOf, RpcError } from '../../client/base/errors.ts'
+import { displayUrl } from '../../client/transports/target-url.ts'
+import type { ExecClient } from '../../client/base/types.ts'
+import { CommandError, OWN_FAILURE } from '../command-error.ts'
+import type { TargetValues } from './options.ts'
+
+const CLIENT_NAME = 'exec-server-cli'
+
+export type Devbox = {
+  client: ExecClient
+  /** Terminates what was started, and ends the connection. */
+  close(): Promise<void>
+}
+
+type Limits = ClientOptions['limits']
+
+/** Throws CommandError. Nothing else ever takes the place of a devbox that cannot be reached. */
+export async function openDevbox(
+  { url, env, 'bearer-token-file': tokenFile }: TargetValues,
+  limits?: Limits,
+): Promise<Devbox> {
+  try {
+    if (url === undefined) return await openEnvironment(env, limits)
+    const headers = tokenFile === undefined ? {} : { authorization: `Bearer ${readSecret(tokenFile)}` }
+    const client = await connect({ url, headers }, { clientName: CLIENT_NAME, limits })
+    return { client, close: () => client.close() }
+  } catch (error) {
+    // What the server itself says does not tell who it is.
+    const who = url !== undefined && error instanceof RpcError ? `${displayUrl(url)}: ` : ''
+    throw new CommandError(`${who}${messageOf(error)}`, OWN_FAILURE)
+  }
+}
+
+async function openEnvironment(id: string | undefined, limits: Limits): Promise<Devbox> {
+  const { loadEnvironmentManager } = await import('../../client/environments/load.ts')
+  const manager = await loadEnvironmentManager({ client: { clientName: CLIENT_NAME, limits } })
+  const environment = id === undefined ? manager.default() : manager.get(id)
+  if (environment === undefined) {
+    const known = manager.ids.length === 0 ? 'there is none' : `there are: ${manager.ids.join(', ')}`
+    throw new CommandError(
+      `${id === undefined ? 'no environment is the default' : `there is no environment ${id}`}; ${known}`,
+      OWN_FAILURE,
+    )
+  }
+  const client = await environment.client()
+  return { client, close: () => manager.close() }
+}

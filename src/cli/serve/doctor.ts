@@ -1,0 +1,52 @@
+/** `exec-server doctor`: what this machine can enforce, and if not, why not and what to do. */
+import { existsSync } from 'node:fs'
+import process from 'node:process'
+import { bubblewrapPaths, noBubblewrap, probeBubblewrap, remedyFor } from '../../host/sandbox/bubblewrap.ts'
+import { SANDBOX_EXEC } from '../../host/sandbox/sandboxes.ts'
+import type { SandboxOptions } from '../../host/sandbox/sandboxes.ts'
+
+/** Prints its findings; the exit code is 0 if commands and file calls can be confined here, else 1. */
+export async function runDoctor({ bubblewrap }: SandboxOptions): Promise<number> {
+  const say = (what: string, is: string): void => void process.stdout.write(`${what.padEnd(20)}${is}\n`)
+  say('platform', `${process.platform} ${process.arch}`)
+  const canConfine =
+    process.platform === 'linux'
+      ? await examineLinux(bubblewrap, say)
+      : process.platform === 'darwin' && examineMac(say)
+  process.stdout.write(
+    canConfine
+      ? '\nSandboxes can be enforced here.\n'
+      : '\nSandboxes cannot be enforced here: what asks for one is refused.\n',
+  )
+  return canConfine ? 0 : 1
+}
+
+function examineMac(say: (what: string, is: string) => void): boolean {
+  const isThere = existsSync(SANDBOX_EXEC)
+  say('sandbox-exec', isThere ? SANDBOX_EXEC : `${SANDBOX_EXEC} is missing, which is part of macOS`)
+  return isThere
+}
+
+async function examineLinux(named: string | undefined, say: (what: string, is: string) => void): Promise<boolean> {
+  const paths = bubblewrapPaths(named)
+  if (paths.length === 0) say('bubblewrap', noBubblewrap(named))
+  for (const path of paths) {
+    say('bubblewrap', path)
+    const result = await probeBubblewrap(path)
+    if ('failure' in result) {
+      say('', `does not work here: ${result.failure}`)
+      say('', `to mend it, ${remedyFor(result.failure)}`)
+      continue
+    }
+    const { userNamespace, proc } = result.abilities
+    say('user namespace', userNamespace ? 'yes' : 'no; as root it works without')
+    say(
+      'own /proc',
+      proc ? 'yes' : 'no: commands see none. In a container, run it with --security-opt systempaths=unconfined',
+    )
+    say('network namespace', 'yes')
+    say('system call filter', 'yes')
+    return true
+  }
+  return false
+}

@@ -1,0 +1,139 @@
+/** The limits that the command line can change. */
+import { defaultLimits } from '../../core/base/limits.ts'
+import type { Limits } from '../../core/base/limits.ts'
+import { UsageError } from '../../base/usage-error.ts'
+
+type LimitOption = {
+  flag: string
+  limit: keyof Limits
+  /** How many of the limit's bytes or milliseconds one of the flag's is. */
+  unit: number
+  min: number
+  /** More is a slip of the hand, or more than any machine has to spare. */
+  max: number
+  help: string
+}
+
+const SECOND = 1000
+const MiB = 1024 * 1024
+const DAY_SECONDS = 86_400
+/** 64 GiB. */
+const MOST_MIB = 65_536
+/** What Linux lets one process have open, unless it is told otherwise, is about a million. */
+const MOST_DESCRIPTORS = 1_000_000
+
+const table = [
+  {
+    flag: 'session-ttl-seconds',
+    limit: 'sessionTtlMs',
+    unit: SECOND,
+    min: 1,
+    max: DAY_SECONDS,
+    help: 'how long a session outlives its connection',
+  },
+  {
+    flag: 'retained-mib',
+    limit: 'retainedTotal',
+    unit: MiB,
+    min: 1,
+    max: MOST_MIB,
+    help: 'how much output of all processes together is kept for reading',
+  },
+  {
+    flag: 'stdin-mib',
+    limit: 'stdinTotal',
+    unit: MiB,
+    min: 1,
+    max: MOST_MIB,
+    help: 'how much stdin may wait for the processes of a session',
+  },
+  {
+    flag: 'max-connections',
+    limit: 'connections',
+    unit: 1,
+    min: 1,
+    max: MOST_DESCRIPTORS,
+    help: 'sockets; one more gets 503',
+  },
+  {
+    flag: 'handshake-seconds',
+    limit: 'handshakeMs',
+    unit: SECOND,
+    min: 1,
+    max: 3600,
+    help: 'how long a socket may take to its upgrade or next HTTP request',
+  },
+  { flag: 'max-sessions', limit: 'sessions', unit: 1, min: 1, max: MOST_DESCRIPTORS, help: 'sessions' },
+  {
+    flag: 'max-processes',
+    limit: 'processes',
+    unit: 1,
+    min: 1,
+    max: MOST_DESCRIPTORS,
+    help: 'processes of a session that have not closed',
+  },
+  {
+    flag: 'max-open-files',
+    limit: 'fileHandles',
+    unit: 1,
+    min: 1,
+    max: MOST_DESCRIPTORS,
+    help: 'files that a connection holds open',
+  },
+  {
+    flag: 'max-http-requests',
+    limit: 'httpRequests',
+    unit: 1,
+    min: 1,
+    max: MOST_DESCRIPTORS,
+    help: 'HTTP requests of a connection under way, streams included',
+  },
+  {
+    flag: 'max-requests',
+    limit: 'waitingRequests',
+    unit: 1,
+    min: 1,
+    max: MOST_DESCRIPTORS,
+    help: 'requests of a connection that wait for output or an HTTP peer',
+  },
+  {
+    flag: 'drain-seconds',
+    limit: 'drainMs',
+    unit: SECOND,
+    min: 0,
+    max: DAY_SECONDS,
+    help: 'what running work is given to end by itself after a signal',
+  },
+] as const satisfies readonly LimitOption[]
+
+type Flag = (typeof table)[number]['flag']
+
+/** For `parseArgs`. */
+export const limitOptions = Object.fromEntries(table.map(({ flag }) => [flag, { type: 'string' }])) as Record<
+  Flag,
+  { type: 'string' }
+>
+
+const FLAG_WIDTH = 29
+
+/** A line a flag. */
+export const limitHelp: string = table
+  .map(
+    ({ flag, limit, unit, help }) =>
+      `  ${`--${flag} N`.padEnd(FLAG_WIDTH)}${help} (default ${defaultLimits[limit] / unit})`,
+  )
+  .join('\n')
+
+/** What was given; throws for what cannot be. */
+export function readLimits(values: Partial<Record<Flag, string>>): Partial<Limits> {
+  const limits: Partial<Limits> = {}
+  for (const { flag, limit, unit, min, max } of table) {
+    const value = values[flag]
+    if (value === undefined) continue
+    const number = /^[0-9]{1,9}$/.test(value) ? Number(value) : -1
+    if (number < min || number > max)
+      throw new UsageError(`error: --${flag} takes a whole number from ${min} to ${max}, not '${value}'`, 2)
+    limits[limit] = number * unit
+  }
+  return limits
+}

@@ -1,0 +1,120 @@
+/**
+ * Runs a command of the command line. What it needs before the URL is told is little, and all that this
+ * file imports; the rest is loaded when the door is open.
+ */
+import { writeSync } from 'node:fs'
+import process from 'node:process'
+import type { HttpPolicy } from '../../host/http/http-policy.ts'
+import type { AuditFile } from '../../server/telemetry/audit-file.ts'
+import { HELP, parseCommand, UsageError } from './arguments.ts'
+import type { Command } from './arguments.ts'
+import type { Authentication } from './auth-arguments.ts'
+import { openGate } from '../../server/auth/authenticator.ts'
+import type { Gate } from '../../server/auth/authenticator.ts'
+import { anyHost, hostCheck } from '../../server/http/host-check.ts'
+import type { HostCheck } from '../../server/http/host-check.ts'
+import type { Listen } from '../../server/http/listen-url.ts'
+import { openListener } from '../../server/http/listener.ts'
+import type { Listener } from '../../server/http/listener.ts'
+import { version } from '../../base/version.ts'
+
+export async function run(args: readonly string[]): Promise<void> {
+  if (process.platform === 'win32') return fail('exec-server does not run on Windows; run it inside WSL', 1)
+  try {
+    await follow(parseCommand(args))
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    fail(error.message, error.exitCode)
+  }
+}
+
+function fail(message: string, exitCode: number): void {
+  process.stderr.write(`${message}\n`)
+  process.exitCode = exitCode
+}
+
+async function follow(command: Command): Promise<void> {
+  switch (command.kind) {
+    case 'help':
+      return void process.stdout.write(HELP)
+    case 'version':
+      return void process.stdout.write(`exec-server ${version}\n`)
+    case 'doctor':
+      process.exitCode = await (await import('./doctor.ts')).runDoctor(command.sandbox)
+      return
+    case 'serve': {
+      let stop = (): void => process.exit(0)
+      onStopSignal(() => stop())
+      const options = {
+        ...command,
+        httpPolicy: await httpPolicy(command.httpPolicy),
+        auditFile: await auditFile(command.auditLog),
+      }
+      if (command.listen.kind === 'stdio') {
+        stop = (await import('../../server/serve.ts')).serveParent(options)
+        return
+      }
+      const { gate, path } = await makeGate(command.authentication)
+      const { listener, checkHost } = await listen(command.listen, command.hosts)
+      // A unix socket's path and the one of a URL on it are kept apart as clients do it.
+      writeSync(1, `${listener.url}${command.listen.kind === 'unix' && path !== '' ? ':' : ''}${path}\n`)
+      stop = (await import('../../server/serve.ts')).serveNetwork(listener, { ...options, gate, checkHost })
+    }
+  }
+}
+
+/** Opened before anybody can come in. */
+async function auditFile(path: string | undefined): Promise<AuditFile | undefined> {
+  if (path === undefined) return undefined
+  const { openAuditFile } = await import('../../server/telemetry/audit-file.ts')
+  try {
+    return openAuditFile(path)
+  } catch (error) {
+    throw new UsageError(`Error: cannot open the audit log ${path}: ${await reasonOf(error)}`, 1)
+  }
+}
+
+/** Loaded only if it is asked for: it is the one thing that must be right before the door opens. */
+async function httpPolicy(value: string | undefined): Promise<HttpPolicy | undefined> {
+  if (value === undefined) return undefined
+  const { readHttpPolicy } = await import('../../host/http/http-policy.ts')
+  try {
+    return readHttpPolicy(value)
+  } catch (error) {
+    throw new UsageError(`error: --http-policy: ${(error as Error).message}`, 2)
+  }
+}
+
+/** Secrets must be right before the door opens, too. */
+async function makeGate(authentication: Authentication): Promise<{ gate: Gate; path: string }> {
+  if (authentication.kind === 'none') return { gate: openGate, path: '' }
+  return (await import('../../server/auth/authentication.ts')).makeGate(authentication)
+}
+
+type Open = { listener: Listener; checkHost: HostCheck }
+
+async function listen(where: Exclude<Listen, { kind: 'stdio' }>, hosts: readonly string[]): Promise<Open> {
+  try {
+    if (where.kind === 'websocket')
+      return { listener: await openListener(where.address, where.port), checkHost: hostCheck(hosts) }
+    return {
+      listener: await (await import('../../server/http/unix-listener.ts')).openUnixListener(where.path),
+      checkHost: anyHost,
+    }
+  } catch (error) {
+    if (error instanceof UsageError) throw error
+    const place = where.kind === 'unix' ? where.path : `${where.address}:${where.port}`
+    throw new UsageError(`Error: cannot listen on ${place}: ${await reasonOf(error)}`, 1)
+  }
+}
+
+async function reasonOf(error: unknown): Promise<string> {
+  const { errorCode, osErrorText } = await import('../../host/os-error.ts')
+  const code = errorCode(error)
+  return code === undefined ? String(error) : osErrorText(code)
+}
+
+/** The first asks the server to end, a second one not to wait for anything. SIGHUP is what is left of a terminal that was closed. */
+function onStopSignal(stop: () => void): void {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, stop)
+}

@@ -1,0 +1,24 @@
+/** The command line's part that says what is to be told, and where. */
+import { DEFAULT_LOG_LEVEL, logLevels } from '../../base/log-level.ts'
+import type { LogLevel } from '../../base/log-level.ts'
+import { UsageError } from '../../base/usage-error.ts'
+
+export type Observing = { logLevel: LogLevel; auditLog: string | undefined }
+
+export const observeOptions = {
+  'log-level': { type: 'string' },
+  'audit-log': { type: 'string' },
+} as const
+
+export const OBSERVE_HELP = `  --log-level LEVEL            what is logged on stderr, as JSON lines: ${logLevels.join(', ')} (default ${DEFAULT_LOG_LEVEL})
+  --audit-log FILE             append to this file who started what, and how it ended
+`
+
+export function observing(values: { 'log-level'?: string | undefined; 'audit-log'?: string | undefined }): Observing {
+  const { 'log-level': level = DEFAULT_LOG_LEVEL, 'audit-log': auditLog } = values
+  const logLevel = logLevels.find((each) => each === level)
+  if (logLevel === undefined)
+    throw new UsageError(`error: --log-level takes ${logLevels.join(', ')}, not '${level}'`, 2)
+  if (auditLog === '') throw new UsageError('error: --audit-log takes the path of a file', 2)
+  return { logLevel, auditLog }
+}
