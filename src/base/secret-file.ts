@@ -1,6 +1,6 @@
 /** Secrets in files, read once at the start. What is said of wrong ones is the reference's. */
 import { closeSync, openSync, readSync } from 'node:fs'
-import { errorCode, osErrorText } from '../host/os-error.ts'
+import { errorCode, osErrorText } from './os-error-text.ts'
 import { UsageError } from './usage-error.ts'
 
 /** Far more than a secret has; a wrong path, to a device say, is not read for ever. */

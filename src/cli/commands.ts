@@ -2,7 +2,7 @@
 import process from 'node:process'
 import { UsageError } from '../base/usage-error.ts'
 import { messageOf } from '../client/base/errors.ts'
-import { CommandError, OWN_FAILURE } from './command-error.ts'
+import { CommandError, OWN_FAILURE } from './devbox/base/command-error.ts'
 import { say, sayRaw } from './devbox/io/stderr.ts'
 import type { ClientWord } from './command-names.ts'
 
@@ -15,7 +15,7 @@ const commands: Record<ClientWord, () => Promise<Command>> = {
   attach: async () => (await import('./devbox/run/attach.ts')).attach,
   kill: async () => (await import('./devbox/run/kill.ts')).kill,
   cp: async () => (await import('./devbox/cp/cp.ts')).cp,
-  http: async () => (await import('./devbox/http.ts')).http,
+  http: async () => (await import('./devbox/http/http.ts')).http,
 }
 
 /** Ends this process with the exit code of the command. */

@@ -1,42 +1,6 @@
 /** Failures of the operating system as errors of the protocol. */
-import { constants } from 'node:os'
-import { getSystemErrorMap } from 'node:util'
+import { errorCode, osErrorText } from '../base/os-error-text.ts'
 import { ErrorCode, RpcError } from '../protocol/wire/errors.ts'
-
-/** The C library's words, where libuv has its own. Clients and models know these. */
-const WORDS: Record<string, string> = {
-  E2BIG: 'Argument list too long',
-  EAGAIN: 'Resource temporarily unavailable',
-  EBUSY: 'Resource busy',
-  EEXIST: 'File exists',
-  EISDIR: 'Is a directory',
-  ELOOP: 'Too many levels of symbolic links',
-  EMFILE: 'Too many open files',
-  ENAMETOOLONG: 'File name too long',
-  ENOENT: 'No such file or directory',
-  ENOEXEC: 'Exec format error',
-  ENOMEM: 'Cannot allocate memory',
-  ENOSPC: 'No space left on device',
-  ENXIO: 'No such device or address',
-  EXDEV: 'Invalid cross-device link',
-}
-
-/** The error's code, e.g. `ENOENT`, if the operating system gave it one. */
-export function errorCode(error: unknown): string | undefined {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return typeof code === 'string' ? code : undefined
-}
-
-/** "No such file or directory (os error 2)". */
-export function osErrorText(code: string): string {
-  const errno = (constants.errno as Record<string, number>)[code]
-  const words = WORDS[code] ?? capitalized(getSystemErrorMap().get(-(errno ?? 0))?.[1] ?? code)
-  return errno === undefined ? words : `${words} (os error ${errno})`
-}
-
-function capitalized(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
-}
 
 /** A failed file call. A missing file has its own code; what is forbidden is the request's fault; the rest the system's. */
 export function fileError(error: unknown): RpcError {

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import { AsciiParts, fileResult, processFrames, readResult } from '../../src/core/base/json-fragments.ts'
-import type { Chunk } from '../../src/core/process/output-ring.ts'
+import type { Chunk } from '../../src/core/base/chunk.ts'
 import { test } from '../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })

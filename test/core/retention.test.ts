@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import { Retention } from '../../src/core/process/output-ring.ts'
-import type { Chunk, RetentionBounds } from '../../src/core/process/output-ring.ts'
+import type { Chunk } from '../../src/core/base/chunk.ts'
+import type { RetentionBounds } from '../../src/core/process/output-ring.ts'
 import { assertLinear } from '../support/cpu-time.ts'
 import { test } from '../support/suite.ts'
 

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
 import { defaultLimits } from '../../src/core/base/limits.ts'
-import type { ConfinedCommand } from '../../src/host/sandbox/bubblewrap.ts'
+import type { SandboxedCommand } from '../../src/host/process/sandboxed-command.ts'
 import { helperPool } from '../../src/host/sandbox/helper-pool.ts'
 import { eventually, isAlive } from '../support/server.ts'
 import { test } from '../support/suite.ts'
@@ -8,7 +8,7 @@ import { test } from '../support/suite.ts'
 /** A helper that answers every line with its pid and the line, until it is told to die. */
 const ECHO = 'while read -r line; do [ "$line" = die ] && { echo "last words" >&2; exit 7; }; echo "$$ $line"; done'
 
-const start = (): ConfinedCommand => ({ file: '/bin/sh', args: ['-c', ECHO], descriptors: [], close: () => {} })
+const start = (): SandboxedCommand => ({ file: '/bin/sh', args: ['-c', ECHO], descriptors: [], close: () => {} })
 const pool = (limits: object = {}) => helperPool({ ...defaultLimits, ...limits })
 const ask = (from: ReturnType<typeof pool>, key: string | undefined, line: string) =>
   from.lend(key, start, (helper) => helper.ask(line))
@@ -41,7 +41,7 @@ test('one without a key is for one call', async () => {
 test('a helper that dies fails its call with its last words, lets go of what it held, and is replaced', async () => {
   const helpers = pool({ helperIdleMs: 200 })
   let ended = 0
-  const holding = (): ConfinedCommand => ({ ...start(), ended: () => ended++ })
+  const holding = (): SandboxedCommand => ({ ...start(), ended: () => ended++ })
   const before = pidOf(await helpers.lend('a', holding, (helper) => helper.ask('x')))
   const failure = await ask(helpers, 'a', 'die').catch((error: Error) => error.message)
   assert.match(failure as string, /exit status: 7: last words/)
@@ -59,7 +59,7 @@ test('a helper that has died answers no second question of the same call', async
 
 test('a helper that cannot be started is an error, and no slot is lost', async () => {
   const helpers = pool({ helperCount: 1, helperIdleMs: 100 })
-  const missing = (): ConfinedCommand => ({ ...start(), file: '/no/such/program' })
+  const missing = (): SandboxedCommand => ({ ...start(), file: '/no/such/program' })
   for (let index = 0; index < 3; index++) {
     assert.match(
       await helpers.lend('m', missing, (helper) => helper.ask('x')).catch((error: Error) => error.message),

@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert'
-import { fileError, osErrorText, spawnError } from '../../src/host/os-error.ts'
+import { osErrorText } from '../../src/base/os-error-text.ts'
+import { fileError, spawnError } from '../../src/host/os-error.ts'
 import { test } from '../support/suite.ts'
 
 const systemError = (code: string): Error => Object.assign(new Error(code), { code })

@@ -5,7 +5,7 @@ import type { ClientOptions } from '../../client/client.ts'
 import { messageOf, RpcError } from '../../client/base/errors.ts'
 import { displayUrl } from '../../client/transports/target-url.ts'
 import type { ExecClient } from '../../client/base/types.ts'
-import { CommandError, OWN_FAILURE } from '../command-error.ts'
+import { CommandError, OWN_FAILURE } from './base/command-error.ts'
 import type { TargetValues } from './options.ts'
 
 const CLIENT_NAME = 'exec-server-cli'

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import type { Limits } from '../../core/base/limits.ts'
 import type { SandboxOptions } from '../../host/sandbox/sandboxes.ts'
 import { AUTH_HELP, authOptions, parseAuthentication } from './auth-arguments.ts'
-import type { Authentication } from './auth-arguments.ts'
+import type { AuthenticationOptions } from '../../server/auth/authentication-options.ts'
 import { isHostPattern } from '../../server/http/host-check.ts'
 import { limitHelp, limitOptions, readLimits } from './limit-arguments.ts'
 import { parseListenUrl } from '../../server/http/listen-url.ts'
@@ -18,7 +18,7 @@ export type Command =
   | {
       kind: 'serve'
       listen: Listen
-      authentication: Authentication
+      authentication: AuthenticationOptions
       hosts: readonly string[]
       origins: readonly string[]
       limits: Partial<Limits>

@@ -1,4 +1,5 @@
 /** Who gets in, as the command line says it. The modes, their flags and what is said of wrong ones are the reference's. */
+import type { AuthenticationOptions, TokenSource } from '../../server/auth/authentication-options.ts'
 import type { Listen } from '../../server/http/listen-url.ts'
 import { isLoopbackListen } from '../../server/http/listen-url.ts'
 import { UsageError } from '../../base/usage-error.ts'
@@ -8,21 +9,6 @@ const DEFAULT_SKEW_SECONDS = 30
 
 /** A day. With more, a token's expiry would mean nothing. */
 const MAX_SKEW_SECONDS = 86_400
-
-export type TokenSource = { file: string } | { sha256: string }
-
-export type Authentication =
-  | { kind: 'none' }
-  | { kind: 'capability-token'; token: TokenSource }
-  | {
-      kind: 'signed-bearer-token'
-      secretFile: string
-      issuer: string | undefined
-      audience: string | undefined
-      skewSeconds: number
-    }
-  /** The token is part of the URL; without a file a new one is made. */
-  | { kind: 'capability-url'; tokenFile: string | undefined }
 
 export const AUTH_HELP = `\
   --capability-url             let in only who has the printed URL, which holds a secret; clients need nothing else
@@ -67,7 +53,7 @@ const JWT_FLAGS = ['ws-shared-secret-file', 'ws-issuer', 'ws-audience', 'ws-max-
 const BEARER_FLAGS = ['ws-auth', 'ws-token-file', 'ws-token-sha256', ...JWT_FLAGS] as const
 const OTHER_FLAGS = ['capability-url', 'allow-unauthenticated', 'allow-host', 'allow-origin'] as const
 
-export function parseAuthentication(values: AuthValues, listen: Listen): Authentication {
+export function parseAuthentication(values: AuthValues, listen: Listen): AuthenticationOptions {
   if (listen.kind === 'stdio') return refuseOnStdio(values)
   const authentication = values['capability-url'] === true ? capabilityUrl(values) : bearer(values)
   const isOpen = authentication.kind === 'none' && values['allow-unauthenticated'] !== true
@@ -80,7 +66,7 @@ export function parseAuthentication(values: AuthValues, listen: Listen): Authent
   return authentication
 }
 
-function refuseOnStdio(values: AuthValues): Authentication {
+function refuseOnStdio(values: AuthValues): AuthenticationOptions {
   if (BEARER_FLAGS.some((name) => values[name] !== undefined))
     throw failure('WebSocket auth requires a WebSocket listener, not stdio')
   const other = OTHER_FLAGS.find((name) => values[name] !== undefined)
@@ -88,13 +74,13 @@ function refuseOnStdio(values: AuthValues): Authentication {
   return { kind: 'none' }
 }
 
-function capabilityUrl(values: AuthValues): Authentication {
+function capabilityUrl(values: AuthValues): AuthenticationOptions {
   const other = BEARER_FLAGS.find((name) => values[name] !== undefined && name !== 'ws-token-file')
   if (other !== undefined) throw new UsageError(`error: --capability-url cannot be used with --${other}`, 2)
   return { kind: 'capability-url', tokenFile: given(values, 'ws-token-file') }
 }
 
-function bearer(values: AuthValues): Authentication {
+function bearer(values: AuthValues): AuthenticationOptions {
   switch (values['ws-auth']) {
     case 'capability-token':
       return { kind: 'capability-token', token: tokenSource(values) }
@@ -129,7 +115,7 @@ function tokenSource(values: AuthValues): TokenSource {
   return { sha256 }
 }
 
-function signedBearer(values: AuthValues): Authentication {
+function signedBearer(values: AuthValues): AuthenticationOptions {
   if (values['ws-token-file'] !== undefined || values['ws-token-sha256'] !== undefined) {
     throw failure(
       '`--ws-token-file` and `--ws-token-sha256` require `--ws-auth capability-token`, not `signed-bearer-token`',

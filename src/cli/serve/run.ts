@@ -8,7 +8,7 @@ import type { HttpPolicy } from '../../host/http/http-policy.ts'
 import type { AuditFile } from '../../server/telemetry/audit-file.ts'
 import { HELP, parseCommand, UsageError } from './arguments.ts'
 import type { Command } from './arguments.ts'
-import type { Authentication } from './auth-arguments.ts'
+import type { AuthenticationOptions } from '../../server/auth/authentication-options.ts'
 import { openGate } from '../../server/auth/authenticator.ts'
 import type { Gate } from '../../server/auth/authenticator.ts'
 import { anyHost, hostCheck } from '../../server/http/host-check.ts'
@@ -86,7 +86,7 @@ async function httpPolicy(value: string | undefined): Promise<HttpPolicy | undef
 }
 
 /** Secrets must be right before the door opens, too. */
-async function makeGate(authentication: Authentication): Promise<{ gate: Gate; path: string }> {
+async function makeGate(authentication: AuthenticationOptions): Promise<{ gate: Gate; path: string }> {
   if (authentication.kind === 'none') return { gate: openGate, path: '' }
   return (await import('../../server/auth/authentication.ts')).makeGate(authentication)
 }
@@ -109,7 +109,7 @@ async function listen(where: Exclude<Listen, { kind: 'stdio' }>, hosts: readonly
 }
 
 async function reasonOf(error: unknown): Promise<string> {
-  const { errorCode, osErrorText } = await import('../../host/os-error.ts')
+  const { errorCode, osErrorText } = await import('../../base/os-error-text.ts')
   const code = errorCode(error)
   return code === undefined ? String(error) : osErrorText(code)
 }

@@ -6,7 +6,7 @@ import { encodeNotification } from '../../protocol/wire/envelope.ts'
 import type { IdText } from '../../protocol/wire/envelope.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import type { HttpResponse } from './host.ts'
-import type { Chunk } from '../process/output-ring.ts'
+import type { Chunk } from './chunk.ts'
 
 /**
  * A message, or the result of a request, in parts that are all ASCII, so that its length in bytes is known. A body of
@@ -38,6 +38,9 @@ export class AsciiParts {
     return new AsciiParts(`{"id":${asciiJson(id)},"result":${this.head}`, this.body, `${this.tail}}`, this.isLastUse)
   }
 }
+
+/** The result of a request: a plain object, or parts that are JSON text already. */
+export type Result = AsciiParts | object
 
 /** Characters of the base64 of so many bytes. */
 export const base64Length = (bytes: number): number => Math.ceil(bytes / 3) * 4

@@ -5,7 +5,7 @@
 import { detached } from '../../protocol/wire/json.ts'
 import type { JsonValue } from '../../protocol/wire/json.ts'
 import type { SpawnSpec } from './host.ts'
-import type { Result } from '../rpc/method.ts'
+import type { Result } from './json-fragments.ts'
 
 /** Numbers that only grow. */
 export type Totals = {

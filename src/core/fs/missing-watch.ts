@@ -1,11 +1,9 @@
 /** What one connection waits to see appear: one watch at a time, told of once. */
 import { encodeNotification } from '../../protocol/wire/envelope.ts'
-import { WatchMissingParams } from '../../protocol/schemas/fs.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import { FOREIGN } from '../../protocol/schemas/schema-primitives.ts'
 import type { Host } from '../base/host.ts'
 import type { Limits } from '../base/limits.ts'
-import { method } from '../rpc/method.ts'
 
 export class MissingWatch {
   readonly #send: (notification: string) => void
@@ -35,13 +33,4 @@ export class MissingWatch {
     this.#isGone = true
     this.#stop?.()
   }
-}
-
-export const watchMethods = {
-  [Method.FsWatchMissing]: method(
-    'filesystem',
-    WatchMissingParams,
-    ({ watchId, missing, present }, { watch, host, limits, files }) =>
-      files.read(async () => ({ watching: watch.begin(watchId, missing, present ?? undefined, host, limits) })),
-  ),
 }

@@ -14,7 +14,6 @@ import type { PreparedRequest } from './http-request.ts'
 import { streamBody } from './http-stream.ts'
 import type { BodyStream } from './http-stream.ts'
 import type { Limits } from '../base/limits.ts'
-import type { Context } from '../rpc/method.ts'
 import type { Observer } from '../base/observer.ts'
 import type { EventSource } from '../base/outbound-scheduler.ts'
 
@@ -34,7 +33,14 @@ export type HttpCallsOptions = {
 }
 
 /** What a request needs of the connection that it came by. */
-type Surroundings = Pick<Context, 'afterAnswer' | 'reserve' | 'waits'>
+type Surroundings = {
+  /** Calls once the answer of this request has been queued. */
+  afterAnswer(call: () => void): void
+  /** Makes room for an answer of about so many bytes; undefined: there is room now. */
+  reserve(bytes: number): Promise<void> | undefined
+  /** From here on this request may wait without end. Throws if too many of this connection do. */
+  waits(): void
+}
 
 /** One request under way. */
 type Exchange = {

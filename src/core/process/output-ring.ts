@@ -1,7 +1,5 @@
 /** The ring of output that a process retains: whole chunks, the oldest dropped first. */
-import type { OutputStream } from '../../protocol/schemas/process.ts'
-
-export type Chunk = { readonly seq: number; readonly stream: OutputStream; readonly bytes: Uint8Array }
+import type { Chunk } from '../base/chunk.ts'
 
 export type RetentionBounds = { bytes: number; chunks: number; chunkOverhead: number }
 

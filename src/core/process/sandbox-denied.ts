@@ -2,7 +2,7 @@
  * Whether a confined command failed because of its sandbox. Nothing tells for sure; clients ask the user for
  * more rights when it is likely, so the guess is the one that they know: a failure, and words of a refusal.
  */
-import type { Chunk } from './output-ring.ts'
+import type { Chunk } from '../base/chunk.ts'
 
 const WORDS = [
   'operation not permitted',

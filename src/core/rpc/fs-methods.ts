@@ -22,7 +22,8 @@ import { release } from '../base/bytes.ts'
 import { fileResult } from '../base/json-fragments.ts'
 import type { Files } from '../base/host.ts'
 import type { Limits } from '../base/limits.ts'
-import type { Context, MethodDefinition, Result } from './method.ts'
+import type { Result } from '../base/json-fragments.ts'
+import type { Context, MethodDefinition } from './method.ts'
 import { noteLookUp, placed } from '../session/legacy-workspace.ts'
 
 /** What a look-up's answer is taken to need until it is sent: thousands run at once, not millions. */

@@ -4,7 +4,7 @@ import type { JsonValue } from '../../protocol/wire/json.ts'
 import { decodeParams } from '../../protocol/schemas/schema-primitives.ts'
 import type { FileHandles } from '../fs/file-handles.ts'
 import type { FileOrder } from '../fs/file-order.ts'
-import type { AsciiParts } from '../base/json-fragments.ts'
+import type { Result } from '../base/json-fragments.ts'
 import type { Host } from '../base/host.ts'
 import type { HttpCalls } from '../http/http-calls.ts'
 import type { Limits } from '../base/limits.ts'
@@ -44,9 +44,6 @@ export type Context = {
    */
   reserve(bytes: number): Promise<void> | undefined
 }
-
-/** A plain object is serialised; bytes come as parts that are JSON text already. */
-export type Result = AsciiParts | object
 
 /** A request with its params read, ready to run. */
 export type Call = (context: Context) => Result | Promise<Result>

@@ -1,8 +1,8 @@
 /** The method table: every request but `initialize`, which makes the session that the others run in. */
-import { capabilityMethods } from '../capabilities/capability-roots.ts'
+import { capabilityMethods } from './capability-methods.ts'
 import { fsMethods } from './fs-methods.ts'
 import { httpMethods } from './http-methods.ts'
-import { watchMethods } from '../fs/missing-watch.ts'
+import { watchMethods } from './watch-methods.ts'
 import type { MethodDefinition } from './method.ts'
 import { processMethods } from './process-methods.ts'
 import { sessionMethods } from './session-methods.ts'

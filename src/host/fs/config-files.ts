@@ -6,7 +6,8 @@ import process from 'node:process'
 import type { ConfigFiles } from '../../core/codex-config/config-files.ts'
 import { canonicalize, readFile } from './files.ts'
 import { nativePath } from './native-path.ts'
-import { errorCode, fileError } from '../os-error.ts'
+import { errorCode } from '../../base/os-error-text.ts'
+import { fileError } from '../os-error.ts'
 
 export function configFiles(
   maxBytes: number,

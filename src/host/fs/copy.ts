@@ -8,7 +8,7 @@ import { decodeName } from '../../protocol/schemas/path-uri.ts'
 import { makeDirectories } from './directories.ts'
 import type { Guard } from './protected-paths.ts'
 import { nativePath } from './native-path.ts'
-import { errorCode } from '../os-error.ts'
+import { errorCode } from '../../base/os-error-text.ts'
 
 export async function copyPath(
   source: string,

@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import type { Guard } from './protected-paths.ts'
 import { nativePath } from './native-path.ts'
 import { isDeno } from '../../base/runtime.ts'
-import { errorCode } from '../os-error.ts'
+import { errorCode } from '../../base/os-error-text.ts'
 
 /**
  * All on the way if `recursive`; those that are there are well then. The runtime's own recursion says that a

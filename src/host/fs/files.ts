@@ -15,7 +15,8 @@ import type { Forbidden, Guard } from './protected-paths.ts'
 import { allMountsAreLocal } from './mounts.ts'
 import { nativePath } from './native-path.ts'
 import { checked, openAt, openFile } from './open-file.ts'
-import { errorCode, fileError, osErrorText } from '../os-error.ts'
+import { errorCode, osErrorText } from '../../base/os-error-text.ts'
+import { fileError } from '../os-error.ts'
 import { walk } from './walk.ts'
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = constants

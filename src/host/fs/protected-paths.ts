@@ -14,7 +14,7 @@ import { ErrorCode, internalError, RpcError } from '../../protocol/wire/errors.t
 import { decodeName } from '../../protocol/schemas/path-uri.ts'
 import { isWithin, join } from '../../sandbox/policy/policy.ts'
 import { nativePath } from './native-path.ts'
-import { errorCode, osErrorText } from '../os-error.ts'
+import { errorCode, osErrorText } from '../../base/os-error-text.ts'
 
 const { O_WRONLY, O_CREAT, O_NONBLOCK, O_NOFOLLOW, O_DIRECTORY } = constants
 /** A place, and no right to read what is there. */

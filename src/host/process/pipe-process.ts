@@ -7,7 +7,7 @@ import { Socket } from 'node:net'
 import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import type { Child, ChildEvents, SpawnSpec } from '../../core/base/host.ts'
-import type { ConfinedStart } from '../sandbox/sandboxed-process.ts'
+import type { SandboxedStart } from './sandboxed-command.ts'
 import { trackConfined, trackGroup } from '../process-tree/process-tracker.ts'
 import type { Group } from '../process-tree/process-tracker.ts'
 import { openPipe } from '../ffi/libc.ts'
@@ -50,7 +50,11 @@ export async function startPiped(spec: SpawnSpec, events: ChildEvents): Promise<
   return followChild(child, stdin, outputs, trackGroup(child.pid as number, mark), events)
 }
 
-export async function startConfinedPiped(spec: SpawnSpec, command: ConfinedStart, events: ChildEvents): Promise<Child> {
+export async function startConfinedPiped(
+  spec: SpawnSpec,
+  command: SandboxedStart,
+  events: ChildEvents,
+): Promise<Child> {
   const program = { ...command, argv0: command.file, cwd: '/', env: {} }
   const { child, mark, stdin, outputs } = await spawnPiped(program, spec.stdin === 'pipe', command.descriptors)
   child.once('exit', command.release)

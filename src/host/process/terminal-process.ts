@@ -7,7 +7,7 @@ import { constants as osConstants } from 'node:os'
 import type { Child, ChildEvents, SpawnSpec } from '../../core/base/host.ts'
 import { argv0Command } from './argv0.ts'
 import { loginShell } from '../environment-info.ts'
-import type { ConfinedStart } from '../sandbox/sandboxed-process.ts'
+import type { SandboxedStart } from './sandboxed-command.ts'
 import { trackConfined, trackGroup } from '../process-tree/process-tracker.ts'
 import type { Group } from '../process-tree/process-tracker.ts'
 import { closeDescriptor, closeOnExec } from '../ffi/libc.ts'
@@ -59,7 +59,7 @@ export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Pro
  * job control and Ctrl-C are the command's.
  */
 export async function startConfinedOnTerminal(
-  command: ConfinedStart,
+  command: SandboxedStart,
   { rows, columns }: TerminalSize = USUAL,
   events: ChildEvents,
 ): Promise<Child> {

@@ -7,7 +7,7 @@
 import { writeSync } from 'node:fs'
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import type { ReadStream } from 'node:tty'
-import { errorCode } from '../os-error.ts'
+import { errorCode } from '../../base/os-error-text.ts'
 import { isDeno } from '../../base/runtime.ts'
 
 /** Turns of the loop that a full terminal is tried in again at once: a child that reads fast is fed fast. */

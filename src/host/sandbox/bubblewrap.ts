@@ -1,4 +1,5 @@
 /** The bubblewrap of this machine: where it is, what it can do here, and how it is called. */
+import type { SandboxedCommand } from '../process/sandboxed-command.ts'
 import { spawn } from 'node:child_process'
 import type { StdioOptions } from 'node:child_process'
 import { accessSync, closeSync, constants, realpathSync, statSync } from 'node:fs'
@@ -16,16 +17,6 @@ import { openBlob } from '../ffi/memfd.ts'
 import { withMark } from '../process-tree/process-tag.ts'
 
 export type Bubblewrap = { path: string; abilities: BubblewrapAbilities }
-
-/** A program with the descriptors that it gets from number 3 on, which are closed with {@link close} once it runs. */
-export type ConfinedCommand = {
-  file: string
-  args: string[]
-  descriptors: number[]
-  close: () => void
-  /** To be called when what was started has ended. */
-  ended?: () => void
-}
 
 export type BubblewrapCall = {
   bubblewrap: Bubblewrap
@@ -47,12 +38,12 @@ const LAUNCHER_FD = 5
  * What to start, with an empty environment: the command's own is set inside, since out here its LD_PRELOAD
  * would be bubblewrap's.
  */
-export function bubblewrapCommand({ bubblewrap, command, ...options }: BubblewrapCall): ConfinedCommand {
+export function bubblewrapCommand({ bubblewrap, command, ...options }: BubblewrapCall): SandboxedCommand {
   return call(bubblewrap, command, { ...options, abilities: bubblewrap.abilities, seccompFd: SECCOMP_FD }, [])
 }
 
 /** The same, by way of the launcher, which finds the program inside and gives it a session, and its terminal. */
-export function launcherCommand({ bubblewrap, launch, ...options }: LauncherCall): ConfinedCommand {
+export function launcherCommand({ bubblewrap, launch, ...options }: LauncherCall): SandboxedCommand {
   const { abilities } = bubblewrap
   const command = [launcherPath(abilities, LAUNCHER_FD), ...launcherArguments(launch)]
   const full = { ...options, abilities, seccompFd: SECCOMP_FD, launcherFd: LAUNCHER_FD }
@@ -64,7 +55,7 @@ function call(
   command: readonly string[],
   options: BubblewrapOptions,
   more: Uint8Array[],
-): ConfinedCommand {
+): SandboxedCommand {
   const args = bubblewrapArguments(options)
   if (args.length > MAX_ARGUMENTS)
     throw internalError('the sandbox has more mounts and variables than bubblewrap takes')

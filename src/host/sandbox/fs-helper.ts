@@ -26,7 +26,7 @@ import { OpenParams } from '../../protocol/schemas/fs.ts'
 import { guardedFiles, openUnder } from '../fs/files.ts'
 import type { Forbidden } from '../fs/protected-paths.ts'
 import { lineReader } from '../../base/line-reader.ts'
-import { errorCode } from '../os-error.ts'
+import { errorCode } from '../../base/os-error-text.ts'
 import { writeAll } from '../../base/write-all.ts'
 
 const STDIN = 0

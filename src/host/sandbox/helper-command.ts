@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import process from 'node:process'
 import type { MountPlan } from '../../sandbox/linux/mounts.ts'
 import { bubblewrapCommand } from './bubblewrap.ts'
-import type { Bubblewrap, ConfinedCommand } from './bubblewrap.ts'
+import type { SandboxedCommand } from '../process/sandboxed-command.ts'
+import type { Bubblewrap } from './bubblewrap.ts'
 import { FS_HELPER } from './helper-mode.ts'
 import { nativePath } from '../fs/native-path.ts'
 import { ownCommand, ownFiles } from '../self-exec.ts'
@@ -45,7 +46,7 @@ export function identify({ path }: Bubblewrap, plan: MountPlan): Identity | unde
 /** The helper never gets the network, nor more of the environment than where programs and temporary files are. */
 const HELPER_VARIABLES = ['PATH', 'TMPDIR', 'TMP', 'TEMP']
 
-export function helperCommand(bubblewrap: Bubblewrap, plan: MountPlan, coverForbidden: boolean): ConfinedCommand {
+export function helperCommand(bubblewrap: Bubblewrap, plan: MountPlan, coverForbidden: boolean): SandboxedCommand {
   const env = HELPER_VARIABLES.flatMap((name): [string, string][] => {
     const value = process.env[name]
     return value === undefined ? [] : [[name, value]]

@@ -8,13 +8,13 @@ import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { clearTimeout, setTimeout } from 'node:timers'
 import type { Limits } from '../../core/base/limits.ts'
 import { internalError } from '../../protocol/wire/errors.ts'
-import type { ConfinedCommand } from './bubblewrap.ts'
+import type { SandboxedCommand } from '../process/sandboxed-command.ts'
 import { lineReader } from '../../base/line-reader.ts'
 import { withMark } from '../process-tree/process-tag.ts'
 
 export type HelperPool = {
   /** Lends a helper of the sandbox named by `key`, or one for this once; `start` makes the command of a new one. */
-  lend<T>(key: string | undefined, start: () => ConfinedCommand, use: (helper: Helper) => Promise<T>): Promise<T>
+  lend<T>(key: string | undefined, start: () => SandboxedCommand, use: (helper: Helper) => Promise<T>): Promise<T>
 }
 
 export type Helper = {
@@ -41,7 +41,7 @@ export function helperPool({
   const waiting: (() => void)[] = []
   let busy = 0
 
-  const take = (key: string | undefined, start: () => ConfinedCommand): Kept => {
+  const take = (key: string | undefined, start: () => SandboxedCommand): Kept => {
     const index = key === undefined ? -1 : idle.findLastIndex((helper) => helper.key === key)
     const [warm] = index < 0 ? [] : idle.splice(index, 1)
     warm?.cancelEnd()
@@ -83,7 +83,7 @@ export function helperPool({
 /** What of a failed helper's last words is told. */
 const MAX_STDERR = 2000
 
-function startHelper(key: string | undefined, command: ConfinedCommand, messageBytes: number): Kept {
+function startHelper(key: string | undefined, command: SandboxedCommand, messageBytes: number): Kept {
   let child: ChildProcess
   try {
     const stdio: StdioOptions = ['pipe', 'pipe', 'pipe', ...command.descriptors]

@@ -25,7 +25,7 @@ import { internalError } from '../../protocol/wire/errors.ts'
 import type { MountPlan } from '../../sandbox/linux/mounts.ts'
 import { Lock, lockFile } from '../ffi/libc.ts'
 import { nativePath } from '../fs/native-path.ts'
-import { errorCode } from '../os-error.ts'
+import { errorCode } from '../../base/os-error-text.ts'
 
 const DIRECTORY_MODE = 0o1755
 const FILE_MODE = 0o1644

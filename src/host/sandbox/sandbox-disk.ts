@@ -7,7 +7,7 @@ import type { Glob } from '../../sandbox/policy/glob.ts'
 import { join } from '../../sandbox/policy/policy.ts'
 import type { Disk } from '../../sandbox/policy/symlink-resolver.ts'
 import { nativePath } from '../fs/native-path.ts'
-import { errorCode } from '../os-error.ts'
+import { errorCode } from '../../base/os-error-text.ts'
 
 /** A pointer is one path; whatever is longer is no pointer. */
 const MAX_POINTER_BYTES = 16 * 1024

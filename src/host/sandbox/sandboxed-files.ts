@@ -12,7 +12,7 @@ import type { Sandbox } from '../../protocol/schemas/sandbox.ts'
 import { decodeBase64 } from '../../protocol/schemas/schema-primitives.ts'
 import { isFullRead } from '../../sandbox/policy/policy.ts'
 import type { Policy } from '../../sandbox/policy/policy.ts'
-import type { ConfinedCommand } from './bubblewrap.ts'
+import type { SandboxedCommand } from '../process/sandboxed-command.ts'
 import { files } from '../fs/files.ts'
 import { helperCommand, helperFiles, identify } from './helper-command.ts'
 import { ownCommand } from '../self-exec.ts'
@@ -67,7 +67,7 @@ async function withHelper<T>(
   try {
     if (process.platform === 'darwin') {
       const args = [...seatbeltArguments(policy, 'restricted', { visible: helperFiles() }), ...ownCommand(), FS_HELPER]
-      const start = (): ConfinedCommand => ({ file: SANDBOX_EXEC, args, descriptors: [], close: () => {} })
+      const start = (): SandboxedCommand => ({ file: SANDBOX_EXEC, args, descriptors: [], close: () => {} })
       return await pool.lend(JSON.stringify(args), start, (helper) => use(asking(helper, []), helper.pid))
     }
     const bubblewrap = await sandboxes.bubblewrapFor(policy, sandbox)
@@ -76,7 +76,7 @@ async function withHelper<T>(
     if (bubblewrap.abilities.proc || forbidden.length === 0) {
       const identity = identify(bubblewrap, plan)
       let isKept = false
-      const start = (): ConfinedCommand => {
+      const start = (): SandboxedCommand => {
         const command = helperCommand(bubblewrap, plan, false)
         // From here on it is the helper's.
         isKept = identity !== undefined
@@ -90,7 +90,7 @@ async function withHelper<T>(
     }
     const points = holdMountPoints(plan.forbidden)
     try {
-      const start = (): ConfinedCommand => helperCommand(bubblewrap, { ...plan, forbidden: points.held }, true)
+      const start = (): SandboxedCommand => helperCommand(bubblewrap, { ...plan, forbidden: points.held }, true)
       return await pool.lend(undefined, start, (helper) => use(asking(helper, forbidden, true), helper.pid))
     } finally {
       points.release()

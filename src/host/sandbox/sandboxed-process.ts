@@ -7,21 +7,16 @@ import { isVisible } from '../../sandbox/linux/mounts.ts'
 import type { Policy } from '../../sandbox/policy/policy.ts'
 import { argv0Command } from '../process/argv0.ts'
 import { launcherCommand } from './bubblewrap.ts'
-import type { ConfinedCommand } from './bubblewrap.ts'
+import type { SandboxedStart } from '../process/sandboxed-command.ts'
 import { holdMountPoints } from './mount-points.ts'
-import { errorCode } from '../os-error.ts'
+import { errorCode } from '../../base/os-error-text.ts'
 import { checkSize, checkTexts, findProgram, programCandidates } from '../process/resolve-executable.ts'
 import { CannotConfine, planFor, policyOf, realPath, SANDBOX_EXEC, seatbeltArguments } from './sandboxes.ts'
 import type { Sandboxes } from './sandboxes.ts'
 
-export type ConfinedStart = ConfinedCommand & {
-  /** To be called once, when the sandbox is gone or could not be started. */
-  release(): void
-}
-
 export type HowToStart =
   /** As any command; on macOS the spec has its sandbox in front of the command. */
-  { spec: SpawnSpec } | { confined: ConfinedStart }
+  { spec: SpawnSpec } | { confined: SandboxedStart }
 
 /** Throws -32602 where what the spec asks for cannot be enforced. */
 export async function confineProcess(spec: SpawnSpec, sandboxes: Sandboxes): Promise<HowToStart> {
@@ -51,7 +46,7 @@ async function confine(
   sandbox: Sandbox,
   policy: Policy | undefined,
   sandboxes: Sandboxes,
-): Promise<ConfinedStart> {
+): Promise<SandboxedStart> {
   const { env } = spec
   // By the name that it has inside, too.
   const cwd = realPath(spec.cwd)

@@ -4,7 +4,7 @@
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import process from 'node:process'
-import type { Authentication, TokenSource } from '../../cli/serve/auth-arguments.ts'
+import type { AuthenticationOptions, TokenSource } from './authentication-options.ts'
 import type { Credentials, Gate, Verdict } from './authenticator.ts'
 import { readSecret } from '../../base/secret-file.ts'
 import { UsageError } from '../../base/usage-error.ts'
@@ -22,7 +22,10 @@ const MIN_SHARED_SECRET_BYTES = 32
 const URL_SAFE = /^[A-Za-z0-9_-]+$/
 
 /** The gate, and the path that the printed URL must have. */
-export function makeGate(authentication: Exclude<Authentication, { kind: 'none' }>): { gate: Gate; path: string } {
+export function makeGate(authentication: Exclude<AuthenticationOptions, { kind: 'none' }>): {
+  gate: Gate
+  path: string
+} {
   switch (authentication.kind) {
     case 'capability-url':
       return capabilityUrlGate(authentication.tokenFile)
@@ -65,7 +68,7 @@ function tokenDigest(source: TokenSource): Buffer {
   return digestOf(token)
 }
 
-function signedBearerGate(options: Extract<Authentication, { kind: 'signed-bearer-token' }>): Gate {
+function signedBearerGate(options: Extract<AuthenticationOptions, { kind: 'signed-bearer-token' }>): Gate {
   const secret = readSecret(options.secretFile)
   if (Buffer.byteLength(secret) < MIN_SHARED_SECRET_BYTES) {
     throw new UsageError(

@@ -1,7 +1,7 @@
 /** Copies a file, or a directory with all that is in it, from one place to another. */
 import { basename, posix } from 'node:path'
 import { messageOf, UnsupportedError } from '../../../client/base/errors.ts'
-import { CommandError } from '../../command-error.ts'
+import { CommandError } from '../base/command-error.ts'
 import { copyStream } from './copy-stream.ts'
 import type { FilePlace, Found } from './file-system-adapter.ts'
 import type { Progress } from './progress.ts'

@@ -2,7 +2,7 @@
 import { basename, posix } from 'node:path'
 import { DisconnectedError, messageOf } from '../../../client/base/errors.ts'
 import type { ExecClient } from '../../../client/base/types.ts'
-import { CommandError, OWN_FAILURE } from '../../command-error.ts'
+import { CommandError, OWN_FAILURE } from '../base/command-error.ts'
 import { copyTree, findSource } from './copy-tree.ts'
 import { devboxFiles } from './devbox-files.ts'
 import type { FilePlace } from './file-system-adapter.ts'

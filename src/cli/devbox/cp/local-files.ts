@@ -2,7 +2,7 @@
 import { access, chmod, constants, mkdir, open, readdir, realpath, rm, stat } from 'node:fs/promises'
 import process from 'node:process'
 import { writeAll } from '../io/write-all.ts'
-import { FILE_PIECE } from '../../limits.ts'
+import { FILE_PIECE } from '../base/limits.ts'
 import type { FilePlace } from './file-system-adapter.ts'
 
 export const localFiles: FilePlace = {

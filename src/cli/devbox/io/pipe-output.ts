@@ -2,7 +2,7 @@
 import { fstatSync } from 'node:fs'
 import { OutputLostError } from '../../../client/base/errors.ts'
 import type { ExecClient, ProcessEvent, RemoteProcess } from '../../../client/base/types.ts'
-import { OUTPUT_ROOM, OUTPUT_ROOM_WITHOUT_WINDOW, QUIET_MS } from '../../limits.ts'
+import { OUTPUT_ROOM, OUTPUT_ROOM_WITHOUT_WINDOW, QUIET_MS } from '../base/limits.ts'
 import { outlet } from './fd-writer.ts'
 import type { OutletError } from './fd-writer.ts'
 

@@ -4,7 +4,7 @@ import process from 'node:process'
 import { isatty } from 'node:tty'
 import { messageOf, UnsupportedError } from '../../../client/base/errors.ts'
 import type { RemoteProcess } from '../../../client/base/types.ts'
-import { STDIN_END_MS, TELL_OF_END_MS } from '../../limits.ts'
+import { STDIN_END_MS, TELL_OF_END_MS } from '../base/limits.ts'
 import { say } from './stderr.ts'
 
 export type FeedOptions = {

@@ -1,8 +1,8 @@
 /** `exec-server kill`: ends a process of any client, or sends it a signal. */
 import { messageOf, RpcError } from '../../../client/base/errors.ts'
 import type { ExecClient, SignalName } from '../../../client/base/types.ts'
-import { CommandError } from '../../command-error.ts'
-import { KILL_MARGIN_MS } from '../../limits.ts'
+import { CommandError } from '../base/command-error.ts'
+import { KILL_MARGIN_MS } from '../base/limits.ts'
 import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from '../options.ts'
 import { findRun, runNumber } from './run-number.ts'
 import { say } from '../io/stderr.ts'

@@ -1,6 +1,6 @@
 /** The RUN of `ps`, by which attach and kill find a process. */
 import type { ExecClient, ListedProcess } from '../../../client/base/types.ts'
-import { CommandError } from '../../command-error.ts'
+import { CommandError } from '../base/command-error.ts'
 import { usageError } from '../options.ts'
 
 /** Throws UsageError. */

@@ -1,7 +1,7 @@
 /** Starts a process, and tells failures as a shell does. */
 import { ErrorCode, messageOf, RpcError } from '../../../client/base/errors.ts'
 import type { ExecClient, RemoteProcess, StartOptions } from '../../../client/base/types.ts'
-import { CommandError, OWN_FAILURE } from '../../command-error.ts'
+import { CommandError, OWN_FAILURE } from '../base/command-error.ts'
 
 const NOT_FOUND = 127
 const NOT_EXECUTABLE = 126

@@ -1,16 +1,16 @@
 /** `exec-server http`: one HTTP request, made by the devbox. */
 import { createReadStream } from 'node:fs'
 import process from 'node:process'
-import { DisconnectedError, messageOf, UnsupportedError } from '../../client/base/errors.ts'
-import type { ExecClient, HttpInit } from '../../client/base/types.ts'
-import { CommandError, OWN_FAILURE } from '../command-error.ts'
-import { Interrupted, interruptible } from './cp/interruptible.ts'
-import { HTTP_WAITING, OUTPUT_ROOM } from '../limits.ts'
-import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from './options.ts'
-import { BROKEN_PIPE, OutletError, outlet } from './io/fd-writer.ts'
-import type { Outlet } from './io/fd-writer.ts'
-import { openDevbox } from './target.ts'
-import { writeOut } from './io/write-out.ts'
+import { DisconnectedError, messageOf, UnsupportedError } from '../../../client/base/errors.ts'
+import type { ExecClient, HttpInit } from '../../../client/base/types.ts'
+import { CommandError, OWN_FAILURE } from '../base/command-error.ts'
+import { Interrupted, interruptible } from '../cp/interruptible.ts'
+import { HTTP_WAITING, OUTPUT_ROOM } from '../base/limits.ts'
+import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from '../options.ts'
+import { BROKEN_PIPE, OutletError, outlet } from '../io/fd-writer.ts'
+import type { Outlet } from '../io/fd-writer.ts'
+import { openDevbox } from '../target.ts'
+import { writeOut } from '../io/write-out.ts'
 
 const HELP = `Makes an HTTP request from a devbox, and writes the body of the answer to stdout as it comes.
 
@@ -112,8 +112,8 @@ function headText({ status, statusText, headers }: Response): string {
 }
 
 async function save(body: ReadableStream<Uint8Array>, path: string): Promise<void> {
-  const { localFiles } = await import('./cp/local-files.ts')
-  const { copyStream } = await import('./cp/copy-stream.ts')
+  const { localFiles } = await import('../cp/local-files.ts')
+  const { copyStream } = await import('../cp/copy-stream.ts')
   await copyStream(body, localFiles, path, { add: () => {} })
 }
 

@@ -6,7 +6,7 @@ import { CapabilityRootsDiscoverParams } from '../../protocol/schemas/capability
 import type { CapabilityRoot, Discovery } from '../../protocol/schemas/capability-roots.ts'
 import { invalidRequest, RpcError } from '../../protocol/wire/errors.ts'
 import { Method } from '../../protocol/wire/methods.ts'
-import { method } from '../rpc/method.ts'
+import { method } from './method.ts'
 import { placed } from '../session/legacy-workspace.ts'
 
 export const capabilityMethods = {
