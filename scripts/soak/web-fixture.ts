@@ -1,5 +1,5 @@
 /** The web server that http/request talks to. */
-import { head, pour, reply, Web } from '../../test/support/web.ts'
+import { head, pour, reply, Web } from '../../test/support/web/web.ts'
 
 export type Fixture = { url(path: string): string; stop(): Promise<void> }
 

@@ -31,7 +31,7 @@ const STEPS: readonly Step[] = [
   { name: 'deno', command: ['deno', 'run', '-A', RUNNER], seconds: 240, limitSeconds: minutes(20) },
   {
     name: 'client-references',
-    command: ['node', RUNNER, '--full', 'test/client/(processes|recovery|transports|files|fetch)\\.'],
+    command: ['node', RUNNER, '--full', 'test/e2e/client/(processes|recovery|transports|files|fetch)\\.'],
     env: { EXEC_SERVER_TEST_REFERENCE: '1' },
     seconds: 200,
     limitSeconds: minutes(20),

@@ -1,5 +1,5 @@
 /** The web server that http/request may talk to. */
-import { head, redirect, reply, Web } from '../support/web.ts'
+import { head, redirect, reply, Web } from '../support/web/web.ts'
 
 const SLOW_MS = 20
 const BIG = Buffer.alloc(300_000, 'x')

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { serverCommand } from '../support/server.ts'
-import { plainEnvironment } from '../support/web.ts'
+import { plainEnvironment } from '../support/web/web.ts'
 import { startFixture } from './fixture.ts'
 import type { Surroundings } from './generate/params.ts'
 

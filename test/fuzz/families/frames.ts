@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
-import { UPGRADE_REQUEST } from '../../support/raw-http.ts'
+import { UPGRADE_REQUEST } from '../../support/web/raw-http.ts'
 import { Failure } from '../failure.ts'
 import type { Batch, Family, Input, Subject } from '../family.ts'
 import { FrameModel, serverFrames } from '../frame-model.ts'

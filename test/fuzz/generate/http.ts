@@ -1,6 +1,6 @@
 /** HTTP requests as bytes: request lines, headers and upgrades, lawful and not. */
 import fc from 'fast-check'
-import { UPGRADE } from '../../support/raw-http.ts'
+import { UPGRADE } from '../../support/web/raw-http.ts'
 import type { Input } from '../family.ts'
 import { PROTOTYPE_KEYS } from './json.ts'
 

@@ -1,0 +1,145 @@
+/** The library as a package has it: bundled, with types, by its name. */
+import { execFile, execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { promisify } from 'node:util'
+import * as assert from 'uvu/assert'
+import { isDeno, root, startServer } from '../../support/server.ts'
+import type { RunningServer } from '../../support/server.ts'
+import { suite } from '../../support/suite.ts'
+
+const run = promisify(execFile)
+/** For two runs of the compiler on a busy machine. */
+const LIMIT_MS = 200_000
+const test = suite('the package', { limitMs: LIMIT_MS })
+
+const folder = mkdtempSync(join(tmpdir(), 'exec-server-package-'))
+const installed = join(folder, 'node_modules', 'exec-server')
+let server: RunningServer
+let web: Server
+
+/** Puts the package where a program in `folder` finds it. Types are for compilers alone, and take long to make. */
+function build(...options: string[]): void {
+  const node = join(root, 'node_modules', '.bin', 'node')
+  const script = join(root, 'scripts', 'build-client.ts')
+  const output = join(installed, 'dist', 'client')
+  execFileSync(node, [script, '--output', output, ...options], { stdio: ['ignore', 'ignore', 'inherit'] })
+}
+
+test.before(async () => {
+  mkdirSync(installed, { recursive: true })
+  build('--no-types')
+  cpSync(join(root, 'package.json'), join(installed, 'package.json'))
+  // What it depends on, as npm would put it beside.
+  for (const name of readdirSync(join(root, 'node_modules')))
+    symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name))
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
+  server = await startServer()
+  web = createServer((_, response) => response.end('hi')).listen(0, '127.0.0.1')
+  await once(web, 'listening')
+})
+test.after(() => {
+  web.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** The README's programs, with the addresses that things have here. */
+const examples = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/^```ts\n(.*?)^```$/gms)].map(([, text]) =>
+  (text as string)
+    .replace("'ws://127.0.0.1:4600'", 'process.env.DEVBOX!')
+    .replace("'http://127.0.0.1:8080/'", 'process.env.WEB!')
+    .replace(
+      "'npx', args: ['-y', '@modelcontextprotocol/server-everything']",
+      JSON.stringify(join(root, 'node_modules', '.bin', 'mcp-server-everything')),
+    ),
+)
+
+const EXPECTED = [
+  /^Linux\n 0\n$/,
+  /^stdout apple\npear\n\nexited with 0\n$/,
+  /^hello\ntrue\n200 hi\n$/,
+  /^\[ "?'?remote"?'? \] 0\n$/,
+  /^true\n$/,
+]
+
+test('the README has the examples that are tried here', () => assert.is(examples.length, EXPECTED.length))
+
+for (const [index, expected] of EXPECTED.entries()) {
+  test(`example ${index + 1} of the README does what it says`, async () => {
+    const file = join(folder, `example-${index}.ts`)
+    writeFileSync(file, examples[index] as string)
+    const WEB = `http://127.0.0.1:${(web.address() as AddressInfo).port}`
+    const env = {
+      ...process.env,
+      DEVBOX: server.url,
+      WEB,
+      CODEX_EXEC_SERVER_URL: server.url,
+      CODEX_HOME: folder,
+      NO_COLOR: '1',
+    }
+    const args = isDeno ? ['run', '-A', '--node-modules-dir=manual'] : []
+    const { stdout } = await run(process.execPath, [...args, file], { env, cwd: folder, timeout: 60_000 })
+    assert.match(stdout, expected)
+  })
+}
+
+test.full('its types are whole, and those of the README’s programs are right', async () => {
+  build()
+  for (const [index, text] of examples.entries()) writeFileSync(join(folder, `example-${index}.ts`), text)
+  writeFileSync(
+    join(folder, 'types.ts'),
+    `import { connect, RpcError, DisconnectedError, type ExecClient, type ProcessEvent, type RemoteProcess } from 'exec-server/client'
+    import { processTransport } from 'exec-server/client/mcp'
+    import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
+    export async function use(client: ExecClient, process: RemoteProcess): Promise<Transport> {
+      const event: ProcessEvent | undefined = (await process.events().next()).value
+      if (event?.type === 'output') event.bytes.toBase64()
+      // @ts-expect-error: no such member
+      event?.nonsense
+      // @ts-expect-error: argv is a list
+      await client.start({ argv: 'ls' })
+      if (event === undefined) throw new RpcError(1, 'x')
+      await connect({ url: 'ws://x', headers: {} })
+      new DisconnectedError('x').reason.trim()
+      return processTransport(client, { command: 'x', cwd: '/' })
+    }`,
+  )
+  const options = {
+    target: 'esnext',
+    module: 'nodenext',
+    lib: ['esnext', 'dom'],
+    types: ['node'],
+    strict: true,
+    noEmit: true,
+    skipLibCheck: false,
+  }
+  const files = ['types.ts', ...examples.map((_, index) => `example-${index}.ts`)]
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files }))
+  const failed = await run(join(root, 'node_modules', '.bin', 'tsc'), ['-p', folder], { timeout: LIMIT_MS }).then(
+    () => '',
+    ({ stdout }: { stdout: string }) => stdout,
+  )
+  // Other packages' own types are theirs.
+  assert.is(
+    failed
+      .split('\n')
+      .filter(
+        (line) => line !== '' && !/^(\.\.\/)*node_modules\/(?!exec-server)|^[^ ]*work\/main\/node_modules\//.test(line),
+      )
+      .join('\n'),
+    '',
+  )
+})
+
+test('a program for browsers gets a module without anything of Node', async () => {
+  const text = readFileSync(join(installed, 'dist', 'client', 'browser.js'), 'utf8')
+  assert.not.match(text, /from ?["']|require\(|node:|\bBuffer\b|\bprocess\.(env|pid|exit)\b/)
+})
+
+test.run()

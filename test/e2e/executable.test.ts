@@ -1,0 +1,95 @@
+/** The executable alone: built as the README says, copied to an empty folder, run where nothing helps it. */
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import process from 'node:process'
+import * as assert from 'uvu/assert'
+import { endWithTest } from '../support/child.ts'
+import { Client } from '../support/client.ts'
+import { atEnd } from '../support/scope.ts'
+import { root } from '../support/server.ts'
+import { skip, suite } from '../support/suite.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+
+const test = suite('executable')
+let folder: string
+let binary: string
+
+test.before(() => {
+  folder = temporaryFolder('exec-server-alone-')
+  binary = join(folder, 'exec-server')
+  const built = process.env['EXEC_SERVER_BINARY']
+  if (built !== undefined) return copyFileSync(built, binary)
+  const node = join(root, 'node_modules', '.bin', 'node')
+  execFileSync(node, [join(root, 'scripts', 'build.ts'), '--output', binary], { cwd: root, stdio: 'ignore' })
+})
+
+/** Runs the executable without a HOME and without a Node on PATH. */
+function start(args: readonly string[], before: readonly string[] = []): ChildProcess {
+  const [command, ...rest] = [...before, binary, ...args]
+  return endWithTest(
+    spawn(command as string, rest, {
+      cwd: folder,
+      env: { PATH: '/nowhere', NODE_OPTIONS: '--no-such-option' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  )
+}
+
+async function checkTerminal(server: ChildProcess): Promise<void> {
+  const [line] = (await once(server.stdout as NodeJS.ReadableStream, 'data')) as [Buffer]
+  let stderr = ''
+  server.stderr?.on('data', (bytes: Buffer) => (stderr += bytes.toString()))
+  const client = await Client.connect(line.toString().trim())
+  const sh = ['/bin/sh', '-c', 'test -t 0 && echo terminal; stty size; exit 3']
+  const env = { PATH: '/usr/bin:/bin' }
+  assert.equal(await client.run('t', sh, { tty: true, env }), { code: 3, output: 'terminal\r\n24 80\r\n' })
+  assert.equal(
+    await client.run('a', ['/bin/sh', '-c', 'tr "\\0" " " < /proc/$$/cmdline | cut -c1-6'], {
+      tty: true,
+      arg0: 'custom',
+      env,
+    }),
+    { code: 0, output: 'custom\r\n' },
+  )
+  assert.equal(await client.run('p', ['/bin/sh', '-c', 'echo x > /dev/stdout'], { env }), { code: 0, output: 'x\n' })
+  await client.close()
+  process.kill(server.pid as number)
+  assert.equal(await once(server, 'exit'), [0, null])
+  assert.is(stderr, '')
+  assert.equal(readdirSync(folder), ['exec-server'])
+}
+
+test('it serves and runs a terminal without Node, HOME or a word on stderr', () => checkTerminal(start([])))
+
+/** A mount namespace of its own, where the machine lets us make one: as root, else in a user namespace. */
+const unshare = [['-m'], ['-rm']].find((flags) => spawnSync('unshare', [...flags, 'true']).status === 0)
+
+for (const mounts of [
+  'mount -t tmpfs -o ro none /tmp; mount -t tmpfs -o ro none /dev/shm; mount -t tmpfs -o ro none /var/tmp',
+  'mount -o bind,noexec /tmp /tmp; mount -t tmpfs -o noexec none /tmp; mount -t tmpfs -o noexec none /dev/shm; mount -t tmpfs -o noexec none /var/tmp',
+]) {
+  test(`it does so where temporary folders are ${mounts.includes('noexec') ? 'noexec' : 'read-only'}`, async () => {
+    if (unshare === undefined) skip('this machine makes no mount namespaces')
+    const elsewhere = mkdtempSync('/var/exec-server-alone-')
+    atEnd(() => rmSync(elsewhere, { recursive: true }))
+    copyFileSync(binary, join(elsewhere, 'exec-server'))
+    const child = endWithTest(
+      spawn(
+        '/usr/bin/unshare',
+        [...unshare, '/bin/sh', '-c', `PATH=/usr/bin:/bin; ${mounts}; PATH=/nowhere; exec ${elsewhere}/exec-server`],
+        {
+          cwd: elsewhere,
+          env: {},
+          stdio: ['ignore', 'pipe', 'pipe'],
+        },
+      ),
+    )
+    await checkTerminal(child)
+    assert.equal(readdirSync(elsewhere), ['exec-server'])
+  })
+}
+
+test.run()

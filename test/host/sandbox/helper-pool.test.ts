@@ -1,0 +1,72 @@
+import * as assert from 'uvu/assert'
+import { defaultLimits } from '../../../src/core/base/limits.ts'
+import type { SandboxedCommand } from '../../../src/host/process/sandboxed-command.ts'
+import { helperPool } from '../../../src/host/sandbox/helper-pool.ts'
+import { eventually, isAlive } from '../../support/server.ts'
+import { test } from '../../support/suite.ts'
+
+/** A helper that answers every line with its pid and the line, until it is told to die. */
+const ECHO = 'while read -r line; do [ "$line" = die ] && { echo "last words" >&2; exit 7; }; echo "$$ $line"; done'
+
+const start = (): SandboxedCommand => ({ file: '/bin/sh', args: ['-c', ECHO], descriptors: [], close: () => {} })
+const pool = (limits: object = {}) => helperPool({ ...defaultLimits, ...limits })
+const ask = (from: ReturnType<typeof pool>, key: string | undefined, line: string) =>
+  from.lend(key, start, (helper) => helper.ask(line))
+const pidOf = (answer: string): number => Number(answer.split(' ')[0])
+
+test('calls of one sandbox share a helper, those of others do not, and an idle one ends', async () => {
+  const helpers = pool({ helperIdleMs: 200 })
+  const first = await ask(helpers, 'a', 'one')
+  assert.match(first, / one$/)
+  assert.is(pidOf(await ask(helpers, 'a', 'two')), pidOf(first))
+  assert.is.not(pidOf(await ask(helpers, 'b', 'three')), pidOf(first))
+  await eventually(() => !isAlive(pidOf(first)))
+})
+
+test('there are never more helpers than allowed, and whoever waits is served', async () => {
+  const helpers = pool({ helperCount: 2, helperIdleMs: 200 })
+  const pids = new Set(
+    (await Promise.all(Array.from({ length: 12 }, (_, index) => ask(helpers, `k${index % 3}`, 'x')))).map(pidOf),
+  )
+  assert.ok(pids.size >= 3)
+  await eventually(() => [...pids].filter(isAlive).length === 0)
+})
+
+test('one without a key is for one call', async () => {
+  const helpers = pool()
+  const pid = pidOf(await ask(helpers, undefined, 'x'))
+  await eventually(() => !isAlive(pid))
+})
+
+test('a helper that dies fails its call with its last words, lets go of what it held, and is replaced', async () => {
+  const helpers = pool({ helperIdleMs: 200 })
+  let ended = 0
+  const holding = (): SandboxedCommand => ({ ...start(), ended: () => ended++ })
+  const before = pidOf(await helpers.lend('a', holding, (helper) => helper.ask('x')))
+  const failure = await ask(helpers, 'a', 'die').catch((error: Error) => error.message)
+  assert.match(failure as string, /exit status: 7: last words/)
+  assert.is(ended, 1)
+  assert.is.not(pidOf(await ask(helpers, 'a', 'x')), before)
+})
+
+test('a helper that has died answers no second question of the same call', async () => {
+  const answers = pool().lend('a', start, async (helper) => {
+    await helper.ask('die').catch(() => {})
+    return helper.ask('again')
+  })
+  assert.match(await answers.catch((error: Error) => error.message), 'has ended')
+})
+
+test('a helper that cannot be started is an error, and no slot is lost', async () => {
+  const helpers = pool({ helperCount: 1, helperIdleMs: 100 })
+  const missing = (): SandboxedCommand => ({ ...start(), file: '/no/such/program' })
+  for (let index = 0; index < 3; index++) {
+    assert.match(
+      await helpers.lend('m', missing, (helper) => helper.ask('x')).catch((error: Error) => error.message),
+      'failed to start',
+    )
+  }
+  assert.match(await ask(helpers, 'a', 'x'), / x$/)
+})
+
+test.run()

@@ -1,0 +1,38 @@
+/** A disk that holds Codex's configuration: texts by their paths; the directories on the way are there. */
+import type { ConfigFiles } from '../../../src/core/codex-config/config-files.ts'
+
+export type FakeDisk = {
+  texts?: Record<string, string>
+  /** Where a path leads. */
+  links?: Record<string, string>
+  codexHome?: string
+}
+
+export function fakeConfigFiles({
+  texts = {},
+  links = {},
+  codexHome = '/home/user/.codex',
+}: FakeDisk = {}): ConfigFiles {
+  const real = (path: string): string => {
+    for (const [link, target] of Object.entries(links)) {
+      if (path === link || path.startsWith(`${link}/`)) return real(target + path.slice(link.length))
+    }
+    return path
+  }
+  const kindOf = (path: string): 'file' | 'directory' | undefined => {
+    const at = real(path)
+    if (Object.hasOwn(texts, at)) return 'file'
+    return Object.keys(texts).some((each) => each.startsWith(at === '/' ? at : `${at}/`)) ? 'directory' : undefined
+  }
+  return {
+    systemDirectory: '/etc/codex',
+    homes: async () => ({ user: '/home/user', codex: codexHome }),
+    hostname: () => 'box',
+    read: async (path) => {
+      if (kindOf(path) === 'directory') throw new Error(`${path}: not a file`)
+      return texts[real(path)]
+    },
+    kindOf: async (path) => kindOf(path),
+    canonicalize: async (path) => (kindOf(path) === undefined ? undefined : real(path)),
+  }
+}

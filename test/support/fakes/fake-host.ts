@@ -1,0 +1,287 @@
+/** A host whose children do what the test says, and nothing else. */
+import type {
+  Child,
+  ChildEvents,
+  Files,
+  Host,
+  HttpRequest,
+  HttpResponse,
+  SpawnSpec,
+} from '../../../src/core/base/host.ts'
+import { defaultLimits } from '../../../src/core/base/limits.ts'
+import type { Limits } from '../../../src/core/base/limits.ts'
+import { createExecServer } from '../../../src/core/rpc/server.ts'
+import type { OutputStream, Signal, TerminalSize } from '../../../src/protocol/schemas/process.ts'
+import type { Sandbox } from '../../../src/protocol/schemas/sandbox.ts'
+import type { EnvironmentInfo } from '../../../src/protocol/schemas/session.ts'
+import { fakeConfigFiles } from './fake-config-files.ts'
+import { ManualClock } from './manual-clock.ts'
+
+export class FakeChild implements Child {
+  readonly spec: SpawnSpec
+  readonly written: Uint8Array[] = []
+  paused = false
+  readonly signals: Signal[] = []
+  size: TerminalSize | undefined
+  kills = 0
+  terminations = 0
+  abandoned = false
+  forgotten = false
+  readonly #events: ChildEvents
+  /** What the child has written and nobody has read yet. */
+  #pipe: { stream: OutputStream; bytes: Uint8Array }[] = []
+  /** How many of `#pipe` have been read. To shift a long array takes time for all of it. */
+  #taken = 0
+  #exited = false
+  #ending = false
+  #ended = false
+  #stdinOpen: boolean
+  #stdinQueued = 0
+
+  constructor(spec: SpawnSpec, events: ChildEvents) {
+    this.spec = spec
+    this.#events = events
+    this.#stdinOpen = spec.stdin !== 'closed'
+  }
+
+  // ---- what the test says ----
+
+  /** The child writes; the server reads it at once unless it has paused the child. */
+  output(stream: OutputStream, bytes: Uint8Array | string): void {
+    this.#pipe.push({ stream, bytes: typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes })
+    this.flow()
+  }
+
+  /** The server reads what the child has written, until it pauses the child. A real host does this by itself once resumed. */
+  flow(): void {
+    while (!this.paused) {
+      const piece = this.#pipe[this.#taken]
+      if (piece === undefined) break
+      this.#taken++
+      this.#events.output(piece.stream, piece.bytes)
+    }
+    if (this.#taken === this.#pipe.length) {
+      this.#pipe = []
+      this.#taken = 0
+    }
+    // The end is read like everything before it.
+    if (this.paused || !this.#ending || this.#ended) return
+    this.#ended = true
+    this.#events.ended()
+  }
+
+  /** Bytes that the child has written and the server has not read. */
+  get unread(): number {
+    return this.#pipe.slice(this.#taken).reduce((sum, { bytes }) => sum + bytes.length, 0)
+  }
+
+  /** The child's root exits. */
+  exit(code: number): void {
+    if (this.#exited) throw new Error('exited twice')
+    this.#exited = true
+    this.#stdinOpen = false
+    this.#events.exited(code)
+  }
+
+  /** Nobody holds the child's output any more: it ends once it has been read. */
+  end(): void {
+    this.#ending = true
+    this.flow()
+  }
+
+  /** The child reads so many bytes of its stdin. */
+  reads(bytes = Infinity): void {
+    this.#stdinQueued = Math.max(0, this.#stdinQueued - bytes)
+    this.#events.stdinMoved()
+  }
+
+  closeStdin(): void {
+    this.#stdinOpen = false
+    this.#events.stdinMoved()
+  }
+
+  get input(): string {
+    return this.written.map((bytes) => new TextDecoder().decode(bytes)).join('')
+  }
+
+  // ---- what the server does ----
+
+  write(bytes: Uint8Array): void {
+    if (!this.#stdinOpen) throw new Error('written to while stdin was closed')
+    this.written.push(bytes)
+    this.#stdinQueued += bytes.length
+  }
+
+  stdinQueued(): number {
+    return this.#stdinQueued
+  }
+
+  stdinOpen(): boolean {
+    return this.#stdinOpen
+  }
+
+  pause(): void {
+    this.paused = true
+  }
+
+  resume(): void {
+    this.paused = false
+  }
+
+  /** Only terminals can be resized. */
+  get resize(): ((size: TerminalSize) => void) | undefined {
+    return this.spec.stdin === 'terminal' ? (size) => void (this.size = size) : undefined
+  }
+
+  /** And only pipes have an end. */
+  get endStdin(): (() => void) | undefined {
+    return this.spec.stdin === 'terminal' ? undefined : () => this.#end()
+  }
+
+  /** How often the server has ended stdin. */
+  stdinEnds = 0
+
+  #end(): void {
+    if (!this.#stdinOpen) throw new Error('ended while stdin was closed')
+    this.stdinEnds++
+    this.#stdinOpen = false
+  }
+
+  signal(signal: Signal): void {
+    this.signals.push(signal)
+  }
+
+  terminate(): void {
+    this.terminations++
+  }
+
+  kill(): void {
+    this.kills++
+  }
+
+  abandon(): void {
+    this.abandoned = true
+    this.paused = false
+    this.#pipe = []
+    queueMicrotask(() => this.end())
+  }
+
+  forget(): void {
+    this.forgotten = true
+  }
+}
+
+type FileMethod = keyof Files
+
+export class FakeHost implements Host {
+  /** Every child, in the order started. */
+  readonly children: FakeChild[] = []
+  readonly faults: unknown[] = []
+  /** Set, it is what `spawn` fails with. */
+  spawnError: Error | undefined
+  variables: ReadonlyMap<string, string> = new Map()
+  /** How file calls are answered. */
+  serveFile: (method: FileMethod, args: any[]) => Promise<any> = async (method) => {
+    throw new Error(`${method} is not scripted`)
+  }
+  /** How HTTP requests are answered. */
+  serveHttp: (request: HttpRequest, signal: AbortSignal) => Promise<HttpResponse> = async () => {
+    throw new Error('no HTTP is scripted')
+  }
+  #gate: Promise<void> | undefined
+  #uuids = 0
+
+  /** Lets no spawn finish until the returned function is called. */
+  holdSpawns(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#gate = promise
+    return () => {
+      this.#gate = undefined
+      resolve()
+    }
+  }
+
+  async spawn(spec: SpawnSpec, events: ChildEvents): Promise<FakeChild> {
+    if (this.#gate !== undefined) await this.#gate
+    if (this.spawnError !== undefined) throw this.spawnError
+    const child = new FakeChild(spec, events)
+    this.children.push(child)
+    return child
+  }
+
+  /** The watch that runs now. */
+  watched: { missing: readonly string[]; present: string | undefined; changed: () => void } | undefined
+
+  watchMissing(missing: readonly string[], present: string | undefined, changed: () => void): () => void {
+    const watched = { missing, present, changed }
+    this.watched = watched
+    return () => {
+      if (this.watched === watched) this.watched = undefined
+    }
+  }
+
+  http(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+    return this.serveHttp(request, signal)
+  }
+
+  /** The child started last. */
+  get child(): FakeChild {
+    const child = this.children.at(-1)
+    if (child === undefined) throw new Error('no child was started')
+    return child
+  }
+
+  /** The sandboxes of the file calls so far. */
+  readonly sandboxes: (Sandbox | undefined)[] = []
+  readonly sandboxType = 'linuxSeccomp'
+  isConfining = false
+  configFiles = fakeConfigFiles()
+
+  files(sandbox: Sandbox | undefined): Files {
+    this.sandboxes.push(sandbox)
+    return this.#files
+  }
+
+  readonly #files: Files = {
+    readFile: (...args) => this.serveFile('readFile', args),
+    writeFile: (...args) => this.serveFile('writeFile', args),
+    createDirectory: (...args) => this.serveFile('createDirectory', args),
+    getMetadata: (...args) => this.serveFile('getMetadata', args),
+    readDirectory: (...args) => this.serveFile('readDirectory', args),
+    remove: (...args) => this.serveFile('remove', args),
+    copy: (...args) => this.serveFile('copy', args),
+    canonicalize: (...args) => this.serveFile('canonicalize', args),
+    open: (...args) => this.serveFile('open', args),
+    walk: (...args) => this.serveFile('walk', args),
+    discover: (...args) => this.serveFile('discover', args),
+  }
+
+  environmentInfo(): EnvironmentInfo {
+    return {
+      shell: { name: 'sh', path: '/bin/sh' },
+      cwd: 'file:///',
+      tempDir: 'file:///tmp',
+      temporaryDirectories: [],
+      platformOs: 'linux',
+      capabilities: {},
+    }
+  }
+
+  environment(): ReadonlyMap<string, string> {
+    return this.variables
+  }
+
+  uuid(): string {
+    return `session-${++this.#uuids}`
+  }
+
+  report(fault: unknown): void {
+    this.faults.push(fault)
+  }
+}
+
+/** A whole server on a fake host and a manual clock. */
+export function fakeServer(limits: Partial<Limits> = {}) {
+  const [host, clock] = [new FakeHost(), new ManualClock()]
+  return { host, clock, server: createExecServer({ host, clock, limits: { ...defaultLimits, ...limits } }) }
+}

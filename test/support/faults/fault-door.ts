@@ -1,0 +1,51 @@
+/**
+ * The network door on the real host, with limits and a clock that no option sets. As a program it tells its URL and
+ * serves with the limits that its argument gives, so that it has a process of its own.
+ */
+import { writeSync } from 'node:fs'
+import process from 'node:process'
+import type { Clock } from '../../../src/core/base/clock.ts'
+import { defaultLimits } from '../../../src/core/base/limits.ts'
+import type { Limits } from '../../../src/core/base/limits.ts'
+import { createExecServer } from '../../../src/core/rpc/server.ts'
+import { systemClock } from '../../../src/host/clock.ts'
+import { createHost } from '../../../src/host/index.ts'
+import { openGate } from '../../../src/server/auth/authenticator.ts'
+import { anyHost } from '../../../src/server/http/host-check.ts'
+import { openListener } from '../../../src/server/http/listener.ts'
+import { openWebSocketDoor } from '../../../src/server/transports/websocket.ts'
+import { isDeno } from '../server.ts'
+
+export type FaultDoor = { url: string; close(): void }
+
+function report(fault: unknown): void {
+  process.stderr.write(`fault: ${fault instanceof Error ? fault.stack : String(fault)}\n`)
+}
+
+export async function openFaultDoor(given: Partial<Limits>, clock: Clock = systemClock): Promise<FaultDoor> {
+  const limits = { ...defaultLimits, ...given }
+  const server = createExecServer({ host: createHost({ sandbox: { required: false }, limits, report }), clock, limits })
+  const listener = await openListener('127.0.0.1', 0)
+  openWebSocketDoor(server, listener, { gate: openGate, checkHost: anyHost, metrics: () => '' })
+  return {
+    url: listener.url,
+    close: () => {
+      listener.close()
+      server.shutdown()
+    },
+  }
+}
+
+/** What runs the door in a process of its own. */
+export function doorCommand(limits: Partial<Limits>): string[] {
+  return [process.execPath, ...(isDeno ? ['run', '-A'] : []), import.meta.filename, JSON.stringify(limits)]
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const { url, close } = await openFaultDoor(JSON.parse(process.argv[2] ?? '{}') as Partial<Limits>)
+  writeSync(1, `${url}\n`)
+  process.on('SIGTERM', () => {
+    close()
+    process.exit(0)
+  })
+}

@@ -1,0 +1,154 @@
+/** What the tests of http/request share: a real server, real web servers, and what is asked of them. */
+import { readdirSync, readFileSync } from 'node:fs'
+import process from 'node:process'
+import * as assert from 'uvu/assert'
+import { Client } from '../client.ts'
+import type { Answer } from '../client.ts'
+import { eventually, sleep, startServer } from '../server.ts'
+import type { RunningServer } from '../server.ts'
+import { startStdioServer } from '../stdio-server.ts'
+import { suite } from '../suite.ts'
+import { plainEnvironment, Web } from './web.ts'
+import type { Serve } from './web.ts'
+import type { Socket } from 'node:net'
+
+export const MiB = 1024 * 1024
+
+export type Delta = { requestId: string; seq: number; deltaBase64: string; done: boolean; error: string | null }
+
+let requests = 0
+
+/** Asks for a URL. Fails rather than to wait for ever. */
+export async function ask(client: Client, url: string, more: object = {}, ms = 50_000): Promise<Answer> {
+  const answer = client.ask('http/request', { method: 'GET', url, requestId: `r${++requests}`, ...more })
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(
+    () => reject(new Error(`no answer within ${ms} ms to ${JSON.stringify({ url, ...more }).slice(0, 200)}`)),
+    ms,
+  )
+  return Promise.race([answer, promise]).finally(() => clearTimeout(timer))
+}
+
+export const textOf = ({ result, error }: Answer): string => {
+  if (error !== undefined) throw new Error(error.message)
+  return Buffer.from(result.bodyBase64, 'base64').toString()
+}
+
+export const headersOf = ({ result }: Answer, name: string): string[] =>
+  (result.headers as { name: string; value: string }[]).filter((each) => each.name === name).map(({ value }) => value)
+
+export const deltasOf = (client: Client, requestId: string): Delta[] =>
+  client.notifications
+    .filter(({ method }) => method === 'http/request/bodyDelta')
+    .map(({ params }) => params as unknown as Delta)
+    .filter((delta) => delta.requestId === requestId)
+
+export const bodyOf = (client: Client, requestId: string): Buffer =>
+  Buffer.concat(deltasOf(client, requestId).map(({ deltaBase64 }) => Buffer.from(deltaBase64, 'base64')))
+
+/** The end of a stream. */
+export const endOf = (client: Client, requestId: string): Promise<Delta> =>
+  client.until(() => deltasOf(client, requestId).find(({ done }) => done), 50_000, `the end of ${requestId}`)
+
+export const stream = (client: Client, requestId: string, url: string, more: object = {}): Promise<Answer> =>
+  ask(client, url, { requestId, streamResponse: true, ...more })
+
+export const openFiles = (server: RunningServer): number => readdirSync(`/proc/${server.child.pid}/fd`).length
+export const resident = (server: RunningServer): number =>
+  Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${server.child.pid}/status`, 'latin1'))?.[1]) * 1024
+
+/** A server of one's own, with a client, for as long as `use` takes. */
+export async function withServer(
+  args: readonly string[],
+  env: Record<string, string>,
+  use: (client: Client, server: RunningServer) => Promise<void>,
+): Promise<void> {
+  const server = await startServer(args, plainEnvironment(env))
+  try {
+    const client = await Client.connect(server.url)
+    await use(client, server)
+    await client.drop()
+    assert.is(server.stderr(), '')
+  } finally {
+    await server.stop()
+  }
+}
+
+export const HANDSHAKE = '{"id":1,"method":"initialize","params":{"clientName":"x"}}\n{"method":"initialized"}\n'
+export const request = (id: number, url: string, more: object = {}): string =>
+  `${JSON.stringify({ id, method: 'http/request', params: { method: 'GET', url, requestId: `r${id}`, ...more } })}\n`
+
+export function startStdio() {
+  const server = startStdioServer('stdio', plainEnvironment())
+  const messages = (): { id?: number; result?: { bodyBase64: string }; error?: { code: number }; params?: Delta }[] =>
+    server.lines.map((line) => JSON.parse(line))
+  return {
+    ...server,
+    messages,
+    answer: (id: number) => messages().find((message) => message.id === id),
+    deltas: () => messages().flatMap(({ params }) => (params === undefined ? [] : [params])),
+  }
+}
+
+/** So many looks in a row must find the same. */
+const QUIET_LOOKS = 30
+
+/** Settles when a count that has begun does not grow any more, and tells it. Between two looks `roundTrip` comes and goes. */
+export async function standstill(
+  count: () => number,
+  roundTrip: () => Promise<unknown> = () => sleep(5),
+): Promise<number> {
+  await eventually(() => count() > 0)
+  let seen = -1
+  for (let quiet = 0; quiet < QUIET_LOOKS; quiet++) {
+    await roundTrip()
+    if (count() !== seen) quiet = 0
+    seen = count()
+  }
+  return seen
+}
+
+/** Settles when the other end of a connection of this machine has read all that was written here. */
+export async function readByPeer(socket: Socket): Promise<void> {
+  if (process.platform !== 'linux') return sleep(200)
+  const port = (number = 0): string => `:${number.toString(16).toUpperCase().padStart(4, '0')}`
+  const [here, there] = [port(socket.localPort), port(socket.remotePort)]
+  await eventually(() => {
+    const rows = readFileSync('/proc/net/tcp', 'latin1')
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+    // Columns: local address, remote address, state, and what is not acknowledged and what is not read.
+    const queues = (local: string, remote: string): string[] =>
+      rows.find(([, from, to]) => from?.endsWith(local) && to?.endsWith(remote))?.[4]?.split(':') ?? []
+    return Number(`0x${queues(here, there)[0]}`) === 0 && Number(`0x${queues(there, here)[1]}`) === 0
+  })
+}
+
+/** A suite with one server, one client and one web server, and its tests. */
+export function household(title: string, env: Record<string, string> = {}, options: { limitMs?: number } = {}) {
+  const test = suite(title, options)
+  const house = { test } as {
+    test: typeof test
+    server: RunningServer
+    client: Client
+    web: Web
+    serve: (serve: Serve) => void
+  }
+  test.before(async () => {
+    house.web = await Web.start(() => {})
+    house.server = await startServer([], plainEnvironment(env))
+    house.client = await Client.connect(house.server.url)
+    house.serve = (serve) => (house.web.serve = serve)
+  })
+  test.before.each(() => {
+    house.web.asked.length = 0
+    house.client.notifications.length = house.client.messages.length = 0
+  })
+  test.after(async () => {
+    await house.client.drop()
+    await house.server.stop()
+    await house.web.stop()
+    assert.is(house.server.stderr(), '')
+  })
+  return house
+}
