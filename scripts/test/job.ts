@@ -14,6 +14,8 @@ export type Outcome = {
   /** Tests of the full tier that were passed over. */
   fullOnly: number
   seconds: number
+  /** Processor time of the file and of what it started. */
+  cpuSeconds: number
   /** What stdout and stderr said, in the order of arrival. */
   output: string
   /** Why the file has failed, a line each. Empty: it has not. */
@@ -105,6 +107,7 @@ export async function runFile(file: string, circumstances: Circumstances): Promi
     skipped: countOf('skip'),
     fullOnly: countOf('full'),
     seconds: (performance.now() - since) / 1000,
+    cpuSeconds: events.find((event) => event.type === 'end')?.cpuSeconds ?? 0,
     output,
     faults,
   }

@@ -114,7 +114,9 @@ function summarize(outcomes: readonly Outcome[]): number {
   const slowest = [...outcomes].sort((a, b) => b.seconds - a.seconds).slice(0, SLOWEST)
   if (outcomes.length > 1) {
     console.log('\nthe slowest files:')
-    for (const { seconds, file } of slowest) console.log(`${seconds.toFixed(1).padStart(7)} s  ${file}`)
+    for (const { seconds, cpuSeconds, file } of slowest) {
+      console.log(`${seconds.toFixed(1).padStart(7)} s  (processor ${cpuSeconds.toFixed(1)} s)  ${file}`)
+    }
   }
   const bad = outcomes.filter(({ faults }) => faults.length > 0)
   if (bad.length > 0) {

@@ -5,8 +5,8 @@ import process from 'node:process'
 export type TestEvent =
   | { type: 'start' | 'skip' | 'full'; suite: string; title: string }
   | { type: 'pass' | 'fail'; suite: string; title: string; ms: number }
-  /** All tests of the file have run. */
-  | { type: 'end' }
+  /** All tests of the file have run, for which it and what it started took so much processor time. */
+  | { type: 'end'; cpuSeconds: number }
   /** What keeps the process alive after them, by the names that Node has for it. */
   | { type: 'open'; resources: string[] }
 
