@@ -12,12 +12,12 @@ import { killAllGroups } from './process-tree/process-tracker.ts'
 import { openPolicy } from './http/http-policy.ts'
 import type { HttpPolicy } from './http/http-policy.ts'
 import { closeInheritedOnExec } from './ffi/libc.ts'
-import { buryOrphans } from './process-tree/zombie-reaper.ts'
+import { reapOrphans } from './process-tree/zombie-reaper.ts'
 import { spawnError } from './os-error.ts'
 import { startConfinedPiped, startPiped } from './process/pipe-process.ts'
 import { createSandboxes, sandboxType } from './sandbox/sandboxes.ts'
 import type { SandboxOptions, Sandboxes } from './sandbox/sandboxes.ts'
-import { postWarden } from './process-tree/watchdog.ts'
+import { ensureWatchdog } from './process-tree/watchdog.ts'
 import { watchMissing } from './fs/watch-missing.ts'
 import { startConfinedOnTerminal, startOnTerminal, terminalEnvironment } from './process/terminal-process.ts'
 
@@ -32,7 +32,7 @@ export type HostOptions = {
 
 export function createHost({ sandbox, limits, httpPolicy = openPolicy, report }: HostOptions): Host {
   closeInheritedOnExec()
-  buryOrphans()
+  reapOrphans()
   const sandboxes = createSandboxes(sandbox)
   const files = confinedFiles(sandboxes, limits)
   // Read once: nothing in here changes it, and each look at it is a system call a variable.
@@ -47,7 +47,7 @@ export function createHost({ sandbox, limits, httpPolicy = openPolicy, report }:
       return (await http)(request, signal)
     },
     spawn: async (spec, events) => {
-      postWarden()
+      ensureWatchdog()
       try {
         return await start(spec, events, sandboxes)
       } catch (error) {
@@ -64,7 +64,7 @@ export function createHost({ sandbox, limits, httpPolicy = openPolicy, report }:
     environmentInfo: () => {
       sandboxes.prepare()
       // Before the first command, and behind the answer.
-      setImmediate(postWarden)
+      setImmediate(ensureWatchdog)
       return environmentInfo()
     },
     environment: () => (environment ??= new Map(Object.entries(process.env) as [string, string][])),

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { isDeno } from '../base/runtime.ts'
 import { isSea } from '../base/sea.ts'
 
-export function ownCommand(): string[] {
+export function selfCommand(): string[] {
   if (isSea()) return [process.execPath]
   // As a library it is somebody else's program, and has the executable beside it.
   if (!isSource) return [join(ownRoot, 'dist', 'exec-server')]

@@ -20,7 +20,7 @@ import { openWebSocketDoor } from './transports/websocket.ts'
 import type { DoorOptions } from './transports/websocket.ts'
 
 /** How long clients have to take our close frame in before the end. */
-const GOODBYE_MS = 250
+const CLOSE_GRACE_MS = 250
 
 export type ServeOptions = {
   limits: Partial<Limits>
@@ -101,7 +101,7 @@ export function serveNetwork(listener: Listener, options: ServeOptions & Omit<Do
     door.closeIdle()
     server.shutdown()
     killAllProcesses()
-    setTimeout(() => process.exit(0), GOODBYE_MS)
+    setTimeout(() => process.exit(0), CLOSE_GRACE_MS)
     setInterval(() => door.connections() === 0 && process.exit(0), 5)
   })
   return drainThenEnd(server, log, end)

@@ -12,7 +12,7 @@ import { readStream, writeStream } from './file-streams.ts'
 import type { ClientLimits } from '../base/limits.ts'
 import { toSandboxContext } from '../session/sandbox-context.ts'
 import type { DirectoryEntry, FileOptions, Metadata, RemoteFiles, WalkOutcome } from '../base/types.ts'
-import { walkByHand } from './walk-fallback.ts'
+import { walkFallback } from './walk-fallback.ts'
 import { readFile, writeFile } from './whole-file.ts'
 
 type Path = string | URL
@@ -117,7 +117,7 @@ export function createFiles(caller: Caller, limits: ClientLimits): RemoteFiles {
           const maximums = `depth=${walkDepth}, directories=${walkDirectories}, entries=${walkEntries}`
           throw invalidRequest(`filesystem walk limits exceed maximums: ${maximums}`)
         }
-        return walkByHand({ getMetadata, readDirectory }, absolutePath(path), bounds, rest)
+        return walkFallback({ getMetadata, readDirectory }, absolutePath(path), bounds, rest)
       }
       return {
         entries: listOf(answer?.entries, Method.FsWalk).map(({ path, kind }) => ({ path: fromWire(path), kind })),

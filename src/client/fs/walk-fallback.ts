@@ -12,7 +12,7 @@ type Kind = WalkedEntry['kind'] | 'other'
  * `root` is an absolute path. Directories are read one after the other, their entries looked at many at once. Names that are not
  * UTF-8 cannot be reached, and are errors. Directories that links lead to twice are entered twice: the bounds end that.
  */
-export async function walkByHand(
+export async function walkFallback(
   files: Pick<RemoteFiles, 'getMetadata' | 'readDirectory'>,
   root: string,
   { maxDepth, maxDirectories, maxEntries, followDirectorySymlinks }: WalkOptions,

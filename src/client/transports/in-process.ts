@@ -1,6 +1,6 @@
 /** A server in this very program: its core without a wire. */
 import { setImmediate } from 'node:timers'
-import type { AsciiParts } from '../../core/base/json-fragments.ts'
+import type { RawJson } from '../../core/base/json-fragments.ts'
 import type { ExecServer } from '../../core/rpc/server.ts'
 import type { Transport } from '../../core/base/transport.ts'
 import type { Connector } from './transport.ts'
@@ -66,4 +66,4 @@ export function inProcessConnector(server: ExecServer, end: () => void): Connect
   }
 }
 
-const textOf = (message: string | AsciiParts): string => (typeof message === 'string' ? message : message.text)
+const textOf = (message: string | RawJson): string => (typeof message === 'string' ? message : message.text)

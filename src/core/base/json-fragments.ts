@@ -12,7 +12,7 @@ import type { Chunk } from './chunk.ts'
  * A message, or the result of a request, in parts that are all ASCII, so that its length in bytes is known. A body of
  * bytes stands for their base64, which is made where it is sent from.
  */
-export class AsciiParts {
+export class RawJson {
   readonly head: string
   readonly body: string | Uint8Array
   readonly tail: string
@@ -34,13 +34,13 @@ export class AsciiParts {
     return this.head + (typeof this.body === 'string' ? this.body : this.body.toBase64()) + this.tail
   }
 
-  asResult(id: IdText): AsciiParts {
-    return new AsciiParts(`{"id":${asciiJson(id)},"result":${this.head}`, this.body, `${this.tail}}`, this.isLastUse)
+  asResult(id: IdText): RawJson {
+    return new RawJson(`{"id":${asciiJson(id)},"result":${this.head}`, this.body, `${this.tail}}`, this.isLastUse)
   }
 }
 
 /** The result of a request: a plain object, or parts that are JSON text already. */
-export type Result = AsciiParts | object
+export type Result = RawJson | object
 
 /** Characters of the base64 of so many bytes. */
 export const base64Length = (bytes: number): number => Math.ceil(bytes / 3) * 4
@@ -55,8 +55,8 @@ export function processFrames(processId: string) {
   const id = asciiJson(JSON.stringify(processId))
   const outputHead = `{"method":"${Method.ProcessOutput}","params":{"processId":${id},"seq":`
   return {
-    output: ({ seq, stream, bytes }: Chunk): AsciiParts =>
-      new AsciiParts(`${outputHead}${seq},"stream":"${stream}","chunk":"`, bytes, '"}}'),
+    output: ({ seq, stream, bytes }: Chunk): RawJson =>
+      new RawJson(`${outputHead}${seq},"stream":"${stream}","chunk":"`, bytes, '"}}'),
 
     exited: (seq: number, exitCode: number, sandboxDenied: boolean): string =>
       encodeNotification(
@@ -77,25 +77,25 @@ export type ReadState = {
 }
 
 /** The result of process/read. */
-export function readResult(chunks: readonly Chunk[], state: ReadState): AsciiParts {
+export function readResult(chunks: readonly Chunk[], state: ReadState): RawJson {
   const body = chunks
     .map(({ seq, stream, bytes }) => `{"seq":${seq},"stream":"${stream}","chunk":"${bytes.toBase64()}"}`)
     .join(',')
   const { nextSeq, exited, exitCode, closed, sandboxDenied } = state
   const tail = `],"nextSeq":${nextSeq},"exited":${exited},"exitCode":${exitCode},"closed":${closed},"failure":null,"sandboxDenied":${sandboxDenied}}`
-  return new AsciiParts('{"chunks":[', body, tail)
+  return new RawJson('{"chunks":[', body, tail)
 }
 
 /** Writes the notifications of one streamed HTTP body. */
 export function bodyFrames(requestId: string) {
   const head = `{"method":"${Method.HttpBodyDelta}","params":{"requestId":${asciiJson(JSON.stringify(requestId))},"seq":`
   return {
-    delta: (seq: number, bytes: Uint8Array): AsciiParts =>
-      new AsciiParts(`${head}${seq},"deltaBase64":"`, bytes, '","done":false,"error":null}}'),
+    delta: (seq: number, bytes: Uint8Array): RawJson =>
+      new RawJson(`${head}${seq},"deltaBase64":"`, bytes, '","done":false,"error":null}}'),
 
     /** The last one. */
-    end: (seq: number, error: string | undefined): AsciiParts =>
-      new AsciiParts(
+    end: (seq: number, error: string | undefined): RawJson =>
+      new RawJson(
         `${head}${seq},"deltaBase64":"`,
         '',
         `","done":true,"error":${asciiJson(JSON.stringify(error ?? null))}}}`,
@@ -107,8 +107,8 @@ export function bodyFrames(requestId: string) {
 export function responseResult(
   { status, headers }: Pick<HttpResponse, 'status' | 'headers'>,
   body: Uint8Array | undefined,
-): AsciiParts {
-  return new AsciiParts(
+): RawJson {
+  return new RawJson(
     `{"status":${status},"headers":${asciiJson(JSON.stringify(headers))},"bodyBase64":"`,
     body ?? '',
     '"}',
@@ -117,8 +117,8 @@ export function responseResult(
 }
 
 /** The result of fs/readBlock. The bytes are used up. */
-export const blockResult = (bytes: Uint8Array, eof: boolean): AsciiParts =>
-  new AsciiParts('{"chunk":"', bytes, `","eof":${eof}}`, true)
+export const blockResult = (bytes: Uint8Array, eof: boolean): RawJson =>
+  new RawJson('{"chunk":"', bytes, `","eof":${eof}}`, true)
 
 /** The result of fs/readFile. The bytes are used up. */
-export const fileResult = (bytes: Uint8Array): AsciiParts => new AsciiParts('{"dataBase64":"', bytes, '"}', true)
+export const fileResult = (bytes: Uint8Array): RawJson => new RawJson('{"dataBase64":"', bytes, '"}', true)

@@ -3,15 +3,15 @@
  * requests: a chunk of each in turn, as long as little is queued, so that one flood delays neither answers
  * nor the other sources.
  */
-import type { AsciiParts } from './json-fragments.ts'
+import type { RawJson } from './json-fragments.ts'
 import type { Transport } from './transport.ts'
 
 export type EventSource = {
   /** The next notification, if there is one by now. */
-  takeEvent(): string | AsciiParts | undefined
+  takeEvent(): string | RawJson | undefined
 }
 
-export class OutputPump {
+export class OutboundScheduler {
   readonly #transport: Transport
   readonly #queueBound: number
   /** Sources with events to send, in the order of their turns. */

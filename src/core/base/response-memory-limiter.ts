@@ -2,7 +2,7 @@
  * The memory that one connection's answers may take between being made and being sent. A client that asks
  * for a thousand large files at once gets them all, one after the other, instead of filling the server's memory.
  */
-export class AnswerBudget {
+export class ResponseMemoryLimiter {
   readonly #bound: number
   readonly #queued: () => number
   #reserved = 0

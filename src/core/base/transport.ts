@@ -1,5 +1,5 @@
 /** What a door gives a connection to answer through. */
-import type { AsciiParts } from './json-fragments.ts'
+import type { RawJson } from './json-fragments.ts'
 
 export type Transport = {
   /** What could not be read and from whom, for error messages: `websocket JSON-RPC message from exec-server websocket 127.0.0.1:40000`. */
@@ -7,7 +7,7 @@ export type Transport = {
   /** Who is at the other end: `127.0.0.1:40000`, or the kind of door. */
   readonly peer: string
   /** Queues a message. */
-  send(message: string | AsciiParts): void
+  send(message: string | RawJson): void
   /** Bytes queued and not yet taken by the operating system. */
   queued(): number
   /** Stops and goes on handing messages to the connection. */

@@ -3,11 +3,11 @@ import { internalError, invalidParams, messageOf, overloaded, RpcError } from '.
 import type { HttpRequestParams } from '../../protocol/schemas/http.ts'
 import { detached } from '../../protocol/wire/json.ts'
 import { aborted } from '../base/aborted.ts'
-import { AnswerBudget } from '../base/response-memory-limiter.ts'
+import { ResponseMemoryLimiter } from '../base/response-memory-limiter.ts'
 import { joined } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { base64Length, responseResult } from '../base/json-fragments.ts'
-import type { AsciiParts } from '../base/json-fragments.ts'
+import type { RawJson } from '../base/json-fragments.ts'
 import type { Host, HttpResponse } from '../base/host.ts'
 import { prepareRequest, redirected } from './http-request.ts'
 import type { PreparedRequest } from './http-request.ts'
@@ -57,13 +57,13 @@ export class HttpCalls {
   readonly #exchanges = new Set<Exchange>()
   /** Those that are streamed, by their ids. */
   readonly #streams = new Map<string, Exchange>()
-  readonly #bodies: AnswerBudget
+  readonly #bodies: ResponseMemoryLimiter
   #cancelClosing: (() => void) | undefined
   #isGone = false
 
   constructor(options: HttpCallsOptions) {
     this.#options = options
-    this.#bodies = new AnswerBudget(options.limits.httpBufferedTotal, () => 0)
+    this.#bodies = new ResponseMemoryLimiter(options.limits.httpBufferedTotal, () => 0)
   }
 
   /** How many are under way. */
@@ -71,7 +71,7 @@ export class HttpCalls {
     return this.#exchanges.size
   }
 
-  async request(params: HttpRequestParams, surroundings: Surroundings): Promise<AsciiParts> {
+  async request(params: HttpRequestParams, surroundings: Surroundings): Promise<RawJson> {
     const { host, limits } = this.#options
     const request = prepareRequest(params, host.environment())
     const streamId = params.streamResponse ? detached(params.requestId) : undefined
@@ -162,7 +162,7 @@ export class HttpCalls {
     response: HttpResponse,
     { signal, finish }: Exchange,
     { afterAnswer, reserve }: Surroundings,
-  ): Promise<AsciiParts> {
+  ): Promise<RawJson> {
     const { httpBuffered } = this.#options.limits
     const pieces: Uint8Array[] = []
     let total = 0

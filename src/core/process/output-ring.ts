@@ -3,7 +3,7 @@ import type { Chunk } from '../base/chunk.ts'
 
 export type RetentionBounds = { bytes: number; chunks: number; chunkOverhead: number }
 
-export class Retention {
+export class OutputRing {
   readonly #bounds: RetentionBounds
   /** Live chunks are `#chunks[#first]` on; the dead head is cut off when it is the larger half. */
   #chunks: (Chunk | undefined)[] = []

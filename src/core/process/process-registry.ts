@@ -27,7 +27,7 @@ export type ProcessRun = {
 
 type Shown = { readonly client: string; readonly cwd: string; readonly startedAtMs: number }
 
-export class RunList {
+export class ProcessRegistry {
   readonly #bound: number
   readonly #runs = new Map<number, ProcessRun & Shown>()
   #count = 0

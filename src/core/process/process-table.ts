@@ -8,7 +8,7 @@ import type { Observer, Origin, Peer, Run } from '../base/observer.ts'
 import { Process } from './process.ts'
 import type { Listener } from './process.ts'
 import type { RetainedBudget } from './retained-budget.ts'
-import type { Owner, ProcessRun, RunList } from './process-registry.ts'
+import type { Owner, ProcessRun, ProcessRegistry } from './process-registry.ts'
 import type { Snapshot } from '../base/snapshot.ts'
 import { StdinBudget } from './stdin-budget.ts'
 
@@ -19,7 +19,7 @@ export type TableOptions = {
   budget: RetainedBudget
   observer: Observer
   /** Those of all sessions. */
-  runs: RunList
+  runs: ProcessRegistry
   /** The session. */
   owner: Owner
 }

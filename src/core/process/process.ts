@@ -11,12 +11,12 @@ import { internalError, invalidRequest } from '../../protocol/wire/errors.ts'
 import { joined } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { processFrames, readResult } from '../base/json-fragments.ts'
-import type { AsciiParts } from '../base/json-fragments.ts'
+import type { RawJson } from '../base/json-fragments.ts'
 import type { Child, ChildEvents } from '../base/host.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Run, Totals } from '../base/observer.ts'
 import type { Holder, RetainedBudget } from './retained-budget.ts'
-import { Retention } from './output-ring.ts'
+import { OutputRing } from './output-ring.ts'
 import { wasSandboxDenied } from './sandbox-denied.ts'
 import type { ProcessState } from '../base/snapshot.ts'
 import type { StdinBudget } from './stdin-budget.ts'
@@ -46,7 +46,7 @@ export class Process implements Holder, ChildEvents {
   readonly id: string
   readonly #options: ProcessOptions
   readonly #frames: ReturnType<typeof processFrames>
-  readonly #retention: Retention
+  readonly #retention: OutputRing
   #child: Child | undefined
   #run: Run | undefined
   #stdin: StdinQueue | undefined
@@ -94,7 +94,7 @@ export class Process implements Holder, ChildEvents {
     const { retainedPerProcess, chunksPerProcess, chunkOverhead } = options.limits
     this.#window = Math.min(options.outputWindow ?? Infinity, retainedPerProcess)
     this.#acknowledged = options.outputWindow === undefined ? Infinity : 0
-    this.#retention = new Retention({ bytes: retainedPerProcess, chunks: chunksPerProcess, chunkOverhead })
+    this.#retention = new OutputRing({ bytes: retainedPerProcess, chunks: chunksPerProcess, chunkOverhead })
     options.budget.add(this)
   }
 
@@ -327,7 +327,7 @@ export class Process implements Holder, ChildEvents {
   }
 
   /** The next event that has not been sent, as a message. */
-  takeEvent(): AsciiParts | string | undefined {
+  takeEvent(): RawJson | string | undefined {
     const seq = this.#sent + 1
     if (seq >= this.#nextSeq) return undefined
     this.#sent = seq
@@ -354,7 +354,7 @@ export class Process implements Holder, ChildEvents {
     return Math.ceil((this.#retention.bytes * 4) / 3) + this.#retention.length * CHUNK_FRAME_BYTES
   }
 
-  read(afterSeq: number, maxBytes: number | undefined): AsciiParts {
+  read(afterSeq: number, maxBytes: number | undefined): RawJson {
     this.#seal()
     const chunks = this.#retention.read(afterSeq, maxBytes ?? Infinity)
     const last = chunks.at(-1)

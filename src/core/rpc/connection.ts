@@ -13,12 +13,12 @@ import { Method } from '../../protocol/wire/methods.ts'
 import { decodeParams } from '../../protocol/schemas/schema-primitives.ts'
 import { EXTENSIONS, InitializeParams } from '../../protocol/schemas/session.ts'
 import type { InitializeResult } from '../../protocol/schemas/session.ts'
-import { AnswerBudget } from '../base/response-memory-limiter.ts'
+import { ResponseMemoryLimiter } from '../base/response-memory-limiter.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Drain } from '../session/drain.ts'
 import { FileHandles } from '../fs/file-handles.ts'
 import { FileOrder } from '../fs/file-order.ts'
-import { AsciiParts } from '../base/json-fragments.ts'
+import { RawJson } from '../base/json-fragments.ts'
 import type { Host } from '../base/host.ts'
 import { HttpCalls } from '../http/http-calls.ts'
 import type { Limits } from '../base/limits.ts'
@@ -28,8 +28,8 @@ import { methods } from './methods.ts'
 import { MissingWatch } from '../fs/missing-watch.ts'
 import { count, shortName, UNKNOWN_METHOD } from '../base/observer.ts'
 import type { Observer, Origin, Outcome, Peer } from '../base/observer.ts'
-import { OutputPump } from '../base/outbound-scheduler.ts'
-import { RequestLoad } from './request-limiter.ts'
+import { OutboundScheduler } from '../base/outbound-scheduler.ts'
+import { RequestLimiter } from './request-limiter.ts'
 import type { RequestTicket } from './request-limiter.ts'
 import type { Session, SessionRegistry } from '../session/session.ts'
 import type { Snapshot } from '../base/snapshot.ts'
@@ -50,9 +50,9 @@ export type ConnectionOptions = {
 export class Connection {
   readonly #transport: Transport
   readonly #options: ConnectionOptions
-  readonly #pump: OutputPump
-  readonly #answers: AnswerBudget
-  readonly #load: RequestLoad
+  readonly #pump: OutboundScheduler
+  readonly #answers: ResponseMemoryLimiter
+  readonly #load: RequestLimiter
   readonly #files = new FileOrder()
   readonly #handles: FileHandles
   readonly #http: HttpCalls
@@ -75,10 +75,10 @@ export class Connection {
     this.#transport = transport
     this.#options = options
     const { limits, observer } = options
-    this.#pump = new OutputPump(transport, limits.outboundOutput)
-    this.#load = new RequestLoad(limits)
+    this.#pump = new OutboundScheduler(transport, limits.outboundOutput)
+    this.#load = new RequestLimiter(limits)
     this.#handles = new FileHandles(limits.fileHandles)
-    this.#answers = new AnswerBudget(limits.outboundTotal, () => transport.queued())
+    this.#answers = new ResponseMemoryLimiter(limits.outboundTotal, () => transport.queued())
     this.#watch = new MissingWatch((notification) => transport.send(notification))
     this.#http = new HttpCalls({ ...options, pump: this.#pump, hold: () => this.#hold() })
     this.#peer = { connection: ++observer.totals.connections, address: transport.peer }
@@ -270,7 +270,7 @@ export class Connection {
         return () => this.#releases.delete(call)
       },
       waits: ticket.waits,
-      stepAside: ticket.stepAside,
+      excludeFromLimit: ticket.excludeFromLimit,
       afterAnswer: (call) => afterwards.push(call),
       reserve: (bytes) => {
         const room = this.#answers.reserve(bytes)
@@ -306,7 +306,7 @@ export class Connection {
 
   #answer(request: Request, result: Result): void {
     const { id, afterwards } = request
-    const message = result instanceof AsciiParts ? result.asResult(id) : encodeResult(id, JSON.stringify(result))
+    const message = result instanceof RawJson ? result.asResult(id) : encodeResult(id, JSON.stringify(result))
     if (exceeds(message, this.#options.limits.messageBytes)) {
       return this.#fail(request, invalidRequest(`the answer is larger than ${this.#options.limits.messageBytes} bytes`))
     }
@@ -325,7 +325,7 @@ export class Connection {
     told?.({ error: { code, message, cause: error } })
   }
 
-  #send(message: string | AsciiParts, afterwards: readonly (() => void)[]): void {
+  #send(message: string | RawJson, afterwards: readonly (() => void)[]): void {
     if (this.#state !== 'gone') this.#transport.send(message)
     for (const call of afterwards) call()
     this.#balanceInput()
@@ -360,7 +360,7 @@ type Request = {
 }
 
 /** Whether a message has more bytes than that. Only a text that might is measured: a character has 3 at the most. */
-function exceeds(message: string | AsciiParts, bytes: number): boolean {
+function exceeds(message: string | RawJson, bytes: number): boolean {
   if (typeof message !== 'string' || message.length > bytes) return message.length > bytes
   return message.length * 3 > bytes && new TextEncoder().encode(message).length > bytes
 }

@@ -11,13 +11,13 @@ import type { Limits } from '../base/limits.ts'
 import type { Clock } from '../base/clock.ts'
 import type { MissingWatch } from '../fs/missing-watch.ts'
 import type { Peer } from '../base/observer.ts'
-import type { RunList } from '../process/process-registry.ts'
+import type { ProcessRegistry } from '../process/process-registry.ts'
 import type { Session } from '../session/session.ts'
 
 export type Context = {
   session: Session
   /** The processes of all sessions. */
-  runs: RunList
+  runs: ProcessRegistry
   /** Who asks. */
   peer: Peer
   host: Host
@@ -35,7 +35,7 @@ export type Context = {
   /** From here on this request may wait without end. Throws if too many of this connection do. */
   waits(): void
   /** The same where something else bounds those that wait. */
-  stepAside(): void
+  excludeFromLimit(): void
   /** Calls once the answer of this request has been queued. */
   afterAnswer(call: () => void): void
   /**

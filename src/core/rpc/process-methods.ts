@@ -13,7 +13,7 @@ import type { AttachResult, ListedProcess, StartResult, WriteStatus } from '../.
 import { NoParams } from '../../protocol/schemas/session.ts'
 import { unwrapLinuxSandbox } from '../../protocol/schemas/linux-sandbox.ts'
 import { childEnvironment } from '../process/env-policy.ts'
-import type { AsciiParts } from '../base/json-fragments.ts'
+import type { RawJson } from '../base/json-fragments.ts'
 import type { Host, SpawnSpec } from '../base/host.ts'
 import { method } from './method.ts'
 import type { Context } from './method.ts'
@@ -79,7 +79,7 @@ function environment({ envPolicy, env, metadata }: StartParams, host: Host): Map
   return variables
 }
 
-async function read(params: ReadParams, context: Context): Promise<AsciiParts> {
+async function read(params: ReadParams, context: Context): Promise<RawJson> {
   const finding = find(params, context.session)
   const process = (finding instanceof Promise ? await finding : finding) ?? unknownProcess(params.processId)
   const afterSeq = params.afterSeq ?? 0
@@ -129,7 +129,7 @@ async function write(params: WriteParams, context: Context): Promise<{ status: W
   const finding = find(params, context.session)
   const process = finding instanceof Promise ? await finding : finding
   if (process === undefined) return { status: 'unknownProcess' }
-  return { status: await process.write(params.chunk, writeIdOf(params, context.session), context.stepAside) }
+  return { status: await process.write(params.chunk, writeIdOf(params, context.session), context.excludeFromLimit) }
 }
 
 /** Each session makes up its own, and several may write to one process. */

@@ -10,12 +10,12 @@ export type RequestTicket = {
   /** From here on this request may wait without end. Throws, and changes nothing, if too many do. */
   waits(): void
   /** The same for one that is bounded elsewhere. */
-  stepAside(): void
+  excludeFromLimit(): void
   /** It has been answered. */
   end(): void
 }
 
-export class RequestLoad {
+export class RequestLimiter {
   readonly #limits: Limits
   #running = 0
   #runningBytes = 0
@@ -48,7 +48,7 @@ export class RequestLoad {
         leave('waiting')
         this.#wait(1, bytes)
       },
-      stepAside: () => leave('aside'),
+      excludeFromLimit: () => leave('aside'),
       end: () => leave('ended'),
     }
   }

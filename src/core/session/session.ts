@@ -4,7 +4,7 @@ import type { SessionEvent } from '../base/observer.ts'
 import { ProcessTable } from '../process/process-table.ts'
 import type { TableOptions } from '../process/process-table.ts'
 import type { Listener } from '../process/process.ts'
-import { RunList } from '../process/process-registry.ts'
+import { ProcessRegistry } from '../process/process-registry.ts'
 import type { Snapshot } from '../base/snapshot.ts'
 import type { Workspace } from './legacy-workspace.ts'
 
@@ -26,11 +26,11 @@ export class SessionRegistry {
   readonly #options: RegistryOptions
   readonly #sessions = new Map<string, Session>()
   /** The processes of all sessions. */
-  readonly runs: RunList
+  readonly runs: ProcessRegistry
 
   constructor(options: RegistryOptions) {
     this.#options = options
-    this.runs = new RunList(options.limits.listedProcesses)
+    this.runs = new ProcessRegistry(options.limits.listedProcesses)
   }
 
   get size(): number {

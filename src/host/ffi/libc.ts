@@ -207,7 +207,7 @@ export function peerUser(fd: number): number | undefined {
 }
 
 /** Gives the operating system what has been freed and is kept for later, where the C library can. */
-export function giveMemoryBack(): void {
+export function mallocTrim(): void {
   functions()?.malloc_trim?.(0n)
 }
 

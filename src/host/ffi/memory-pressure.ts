@@ -5,7 +5,7 @@
 import { setTimeout } from 'node:timers'
 import v8 from 'node:v8'
 import vm from 'node:vm'
-import { giveMemoryBack } from './libc.ts'
+import { mallocTrim } from './libc.ts'
 
 /** A collection takes a millisecond or two: as long as so many bytes take to be sent. */
 const COLLECT_AFTER_BYTES = 8 * 1024 * 1024
@@ -16,7 +16,7 @@ let collect: Collect | undefined
 let passed = 0
 
 /** Counts bytes that have come in or gone out. */
-export function countTraffic(bytes: number): void {
+export function noteBytes(bytes: number): void {
   passed += bytes
   if (passed < COLLECT_AFTER_BYTES) return
   passed = 0
@@ -35,7 +35,7 @@ function tidyLater(): void {
   if (tidying !== undefined) return void tidying.refresh()
   tidying = setTimeout(() => {
     tidying = undefined
-    giveMemoryBack()
+    mallocTrim()
   }, QUIET_MS)
   tidying.unref()
 }

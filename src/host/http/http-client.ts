@@ -14,7 +14,7 @@ import type { HttpRequest, HttpResponse } from '../../core/base/host.ts'
 import { invalidRequest } from '../../protocol/wire/errors.ts'
 import type { RpcError } from '../../protocol/wire/errors.ts'
 import { bareHost } from './addresses.ts'
-import { countTraffic } from '../ffi/memory-pressure.ts'
+import { noteBytes } from '../ffi/memory-pressure.ts'
 import { trust } from './http-certificates.ts'
 import type { HttpPolicy } from './http-policy.ts'
 import { portOf, proxyFor } from './http-proxy.ts'
@@ -214,7 +214,7 @@ function answer(response: IncomingMessage, sent: ClientRequest, failure: () => E
     read: async () => {
       const next = await pieces.next().catch((error: unknown) => Promise.reject(failure() ?? error))
       if (next.done !== true) {
-        countTraffic(next.value.length)
+        noteBytes(next.value.length)
         return next.value
       }
       const broken = failure()

@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import { setImmediate } from 'node:timers/promises'
-import { markOf } from './process-tag.ts'
+import { processTagOf } from './process-tag.ts'
 import { processNumbers, statFields } from './proc-stat.ts'
 
-export type Seen = {
+export type ProcInfo = {
   pid: number
   parent: number
   group: number
@@ -28,25 +28,25 @@ const SLICE_MS = 2
 const SLICE_PROCESSES = 32
 
 /** One look at all of them. */
-export function lookAtAll(): Seen[] {
-  return remembered(processNumbers().map(whoIs))
+export function scanProcesses(): ProcInfo[] {
+  return remembered(processNumbers().map(readProcInfo))
 }
 
 export type Look = {
-  seen: Seen[]
+  seen: ProcInfo[]
   /** Whether nobody was born meanwhile, who may have been missed. */
   isWhole: boolean
 }
 
 /** The same, with turns for others in between. */
-export async function lookInTurns(visit: (seen: Seen) => void = () => {}): Promise<Look> {
+export async function scanYielding(visit: (seen: ProcInfo) => void = () => {}): Promise<Look> {
   const youngest = youngestProcess()
-  const seen: Seen[] = []
+  const seen: ProcInfo[] = []
   let since = performance.now()
   let looked = 0
   // The youngest first: whoever forks all the time has the least of it.
   for (const pid of processNumbers().sort((a, b) => b - a)) {
-    const one = whoIs(pid)
+    const one = readProcInfo(pid)
     if (one !== undefined) {
       seen.push(one)
       visit(one)
@@ -69,7 +69,7 @@ function youngestProcess(): string | undefined {
 }
 
 /** Forgets the marks of those that are gone. */
-function remembered(all: readonly (Seen | undefined)[]): Seen[] {
+function remembered(all: readonly (ProcInfo | undefined)[]): ProcInfo[] {
   const seen = all.filter((one) => one !== undefined)
   const there = new Set(seen.map(({ pid }) => pid))
   for (const pid of marks.keys()) if (!there.has(pid)) marks.delete(pid)
@@ -77,7 +77,7 @@ function remembered(all: readonly (Seen | undefined)[]): Seen[] {
 }
 
 /** Undefined for this server itself, for what is older, and for what is gone. */
-function whoIs(pid: number): Seen | undefined {
+function readProcInfo(pid: number): ProcInfo | undefined {
   const fields = pid === process.pid ? undefined : statFields(pid)
   const startTime = Number(fields?.[19])
   if (fields === undefined || startTime < ownStartTime()) return undefined
@@ -90,7 +90,7 @@ function whoIs(pid: number): Seen | undefined {
     session: Number(fields[3]),
     startTime,
     isDead: fields[0] === 'Z' || fields[0] === 'X',
-    mark: () => (mark.is ??= { mark: markOf(pid) }).mark,
+    mark: () => (mark.is ??= { mark: processTagOf(pid) }).mark,
   }
 }
 

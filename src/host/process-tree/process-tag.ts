@@ -26,7 +26,7 @@ let started = 0
  * Calls what starts a process, whose mark is the string that it is given; undefined where there are no marks. The limit is the
  * server's own meanwhile, as a child has no time of its own between fork and exec.
  */
-export function withMark<T>(start: (mark: string | undefined) => T): T {
+export function withProcessTag<T>(start: (mark: string | undefined) => T): T {
   const own = ownLimit()
   const mark = `${serverMark}${String(++started % 10 ** NUMBER_DIGITS).padStart(NUMBER_DIGITS, '0')}`
   if (own === undefined || !setLimit(RLIMIT_RTTIME, { ...own, soft: BigInt(mark) })) return start(undefined)
@@ -54,7 +54,7 @@ function ownLimit(): Limit | undefined {
 }
 
 /** The mark that a process bears, of this server or another; undefined for one that is gone or bears none. */
-export function markOf(pid: number): string | undefined {
+export function processTagOf(pid: number): string | undefined {
   try {
     return /^Max realtime timeout +(4\d{17}) /m.exec(readFileSync(`/proc/${pid}/limits`, 'latin1'))?.[1]
   } catch {

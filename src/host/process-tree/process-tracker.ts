@@ -1,7 +1,7 @@
 /** The children that this server has started and may have to answer for when it ends. */
 import process from 'node:process'
 import { kill, killEverything, terminate } from './kill-tree.ts'
-import type { Quarry } from './kill-tree.ts'
+import type { KillTarget } from './kill-tree.ts'
 import { REQUEST, groupExists, signalChild, signalConfined, signalGroup } from './process-group.ts'
 import type { SystemSignal } from './process-group.ts'
 
@@ -12,7 +12,7 @@ const running = new Set<Tracked>()
 /** What forgotten children left running, where no mark tells of it. */
 const leftovers = new Set<Tracked>()
 
-type Tracked = Quarry & { isReaped: boolean }
+type Tracked = KillTarget & { isReaped: boolean }
 
 /** One child and all that it starts. */
 export type Group = {

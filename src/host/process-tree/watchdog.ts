@@ -42,7 +42,7 @@ const REPLACE_MS = 1000
 let warden: ChildProcess | undefined
 
 /** Sees to it that there is a warden, if one can do anything here. */
-export function postWarden(): void {
+export function ensureWatchdog(): void {
   if (warden !== undefined || !canMark()) return
   try {
     warden = spawn('/bin/sh', ['-c', SCRIPT, NAME, serverMark], {
@@ -71,5 +71,5 @@ export function postWarden(): void {
 
 function replace(): void {
   warden = undefined
-  postWarden()
+  ensureWatchdog()
 }

@@ -10,7 +10,7 @@ import { processNumbers, statFields } from './proc-stat.ts'
 /** The runtime buries its own within a turn of the loop. Who lies there for longer is an orphan. */
 const LOOK_MS = 1000
 
-export function buryOrphans(): void {
+export function reapOrphans(): void {
   if (process.pid !== 1 || process.platform !== 'linux') return
   let seen = new Set<string>()
   let timer: NodeJS.Timeout | undefined

@@ -5,13 +5,13 @@
 import process from 'node:process'
 import { ARGV0_MODE } from './argv0-mode.ts'
 import { restoreSigpipe } from '../ffi/libc.ts'
-import { ownCommand } from '../self-exec.ts'
+import { selfCommand } from '../self-exec.ts'
 
 /** A command that ends up running `path` as `arg0`. */
 export function argv0Command(arg0: string, path: string, args: readonly string[]): string[] {
   // Deno cannot turn into another program; bash can, though it sets a variable or two of its own.
   if (typeof process.execve !== 'function') return ['bash', '-c', 'exec -a "$0" -- "$@"', arg0, path, ...args]
-  return [...ownCommand(), ARGV0_MODE, arg0, path, ...args]
+  return [...selfCommand(), ARGV0_MODE, arg0, path, ...args]
 }
 
 /** The other half, in the child. Does not return. */

@@ -11,9 +11,9 @@ import type { SandboxedStart } from './sandboxed-command.ts'
 import { trackConfined, trackGroup } from '../process-tree/process-tracker.ts'
 import type { Group } from '../process-tree/process-tracker.ts'
 import { openPipe } from '../ffi/libc.ts'
-import { withMark } from '../process-tree/process-tag.ts'
+import { withProcessTag } from '../process-tree/process-tag.ts'
 import { systemSignals } from '../process-tree/process-group.ts'
-import { findProgram } from './resolve-executable.ts'
+import { resolveExecutable } from './resolve-executable.ts'
 
 /** What one of the child's three streams is in the child, and its other end in here. */
 type Wire<S> = { child: number | 'pipe'; ours: (process: ChildProcess, index: 0 | 1 | 2) => S; opened: number[] }
@@ -38,7 +38,7 @@ function inputWire(): Wire<Writable> {
 }
 
 export async function startPiped(spec: SpawnSpec, events: ChildEvents): Promise<Child> {
-  const { file } = findProgram(spec)
+  const { file } = resolveExecutable(spec)
   const program = {
     file,
     argv0: spec.arg0 ?? (spec.argv[0] as string),
@@ -83,7 +83,7 @@ async function spawnPiped(
   let mark: string | undefined
   try {
     // A session and process group of its own, without a controlling terminal.
-    ;[child, mark] = withMark((mark) => [spawn(file, args, { ...options, detached: true, stdio }), mark])
+    ;[child, mark] = withProcessTag((mark) => [spawn(file, args, { ...options, detached: true, stdio }), mark])
     // Some failures come as an event, after the call.
     if (child.pid === undefined) throw ((await once(child, 'error')) as unknown[])[0]
   } catch (error) {

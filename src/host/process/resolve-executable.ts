@@ -36,8 +36,8 @@ class ExecError extends Error {
 }
 
 /** Throws what exec would fail with, as an error with an errno name in `code`. */
-export function findProgram(spec: SpawnSpec): Program {
-  checkTexts(spec)
+export function resolveExecutable(spec: SpawnSpec): Program {
+  validateSpawn(spec)
   const { argv, cwd, env } = spec
   const name = argv[0] as string
   if (name.includes('/')) {
@@ -50,7 +50,7 @@ export function findProgram(spec: SpawnSpec): Program {
 }
 
 /** What can be said without looking for the program: NUL bytes, and a directory that is none. */
-export function checkTexts({ argv, arg0, cwd, env }: SpawnSpec): void {
+export function validateSpawn({ argv, arg0, cwd, env }: SpawnSpec): void {
   if (argv[0] === '') throw internalError('missing program: argv[0] is empty')
   for (const text of [...argv, arg0 ?? '', ...env.keys(), ...env.values()]) {
     if (text.includes('\0')) throw internalError('NUL byte in an argument or environment variable')

@@ -11,9 +11,9 @@ import type { SandboxedStart } from './sandboxed-command.ts'
 import { trackConfined, trackGroup } from '../process-tree/process-tracker.ts'
 import type { Group } from '../process-tree/process-tracker.ts'
 import { closeDescriptor, closeOnExec } from '../ffi/libc.ts'
-import { withMark } from '../process-tree/process-tag.ts'
+import { withProcessTag } from '../process-tree/process-tag.ts'
 import { foregroundGroup, signalGroup, systemSignals } from '../process-tree/process-group.ts'
-import { checkSize, findProgram } from './resolve-executable.ts'
+import { checkSize, resolveExecutable } from './resolve-executable.ts'
 import { ptyAddon } from './pty-addon.ts'
 import { internalError } from '../../protocol/wire/errors.ts'
 import type { TerminalSize } from '../../protocol/schemas/process.ts'
@@ -32,7 +32,7 @@ export function terminalEnvironment(env: ReadonlyMap<string, string>): ReadonlyM
 }
 
 export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Promise<Child> {
-  const { path } = findProgram(spec)
+  const { path } = resolveExecutable(spec)
   const { env, terminalSize: { rows, columns } = USUAL } = spec
   const [file, ...args] = spec.arg0 === undefined ? spec.argv : argv0Command(spec.arg0, path, spec.argv.slice(1))
   checkSize([file as string, ...args], env)
@@ -42,7 +42,7 @@ export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Pro
   const variables = Array.from(env, ([name, value]) => `${name}=${value}`)
   const forked = (code: number, signal: number): void => exited(code, signal)
   const { fd, pid, pty, mark } = fork(() =>
-    withMark((mark) => ({
+    withProcessTag((mark) => ({
       ...addon.fork(file as string, args, variables, spec.cwd, columns, rows, SAME_ID, SAME_ID, false, '', forked),
       mark,
     })),
@@ -70,7 +70,7 @@ export async function startConfinedOnTerminal(
   let child: ChildProcess
   let mark: string | undefined
   try {
-    ;[child, mark] = withMark((mark) => [
+    ;[child, mark] = withProcessTag((mark) => [
       spawn(command.file, command.args, { cwd: '/', env: {}, detached: true, stdio }),
       mark,
     ])

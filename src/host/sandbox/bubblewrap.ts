@@ -14,7 +14,7 @@ import type { MountPlan } from '../../sandbox/linux/mounts.ts'
 import { seccompFilter } from '../../sandbox/linux/seccomp.ts'
 import type { Arch } from '../../sandbox/linux/seccomp.ts'
 import { openBlob } from '../ffi/memfd.ts'
-import { withMark } from '../process-tree/process-tag.ts'
+import { withProcessTag } from '../process-tree/process-tag.ts'
 
 export type Bubblewrap = { path: string; abilities: BubblewrapAbilities }
 
@@ -140,7 +140,7 @@ async function tryOut(bubblewrap: Bubblewrap): Promise<string | undefined> {
     const stdio: StdioOptions = ['ignore', 'ignore', 'pipe', ...command.descriptors]
     const options = { cwd: '/', env: {}, stdio, timeout: PROBE_MS, killSignal: 'SIGKILL' } as const
     // Marked, so that it ends with this server.
-    const child = withMark(() => spawn(command.file, command.args, options))
+    const child = withProcessTag(() => spawn(command.file, command.args, options))
     command.close()
     let said = ''
     child.stderr?.on('data', (bytes: Buffer) => (said += said.length < 4096 ? bytes.toString() : ''))

@@ -13,7 +13,7 @@
 import { readSync, writeSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import * as v from 'valibot'
-import { AsciiParts } from '../../core/base/json-fragments.ts'
+import { RawJson } from '../../core/base/json-fragments.ts'
 import { runFileOperation } from '../../core/rpc/fs-methods.ts'
 import { defaultLimits } from '../../core/base/limits.ts'
 import { DiscoverInRoot } from '../../protocol/schemas/capability-roots.ts'
@@ -67,17 +67,17 @@ function readSome(): Uint8Array {
   const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
   return buffer.subarray(
     0,
-    patiently(() => readSync(STDIN, buffer)),
+    retryOnEagain(() => readSync(STDIN, buffer)),
   )
 }
 
 const writeText = (fd: number, text: string): void =>
-  writeAll(fd, Buffer.from(text), (to, bytes, at) => patiently(() => writeSync(to, bytes, at)))
+  writeAll(fd, Buffer.from(text), (to, bytes, at) => retryOnEagain(() => writeSync(to, bytes, at)))
 
 /** How long to wait for a descriptor that was handed over in non-blocking mode. */
 const RETRY_MS = 2
 
-function patiently(call: () => number): number {
+function retryOnEagain(call: () => number): number {
   for (;;) {
     try {
       return call()
@@ -105,7 +105,7 @@ async function answer(line: Uint8Array): Promise<string> {
 /** By their numbers. */
 const open = new Map<number, FileHandle>()
 
-async function run(operation: string, params: JsonValue, forbidden: Forbidden): Promise<AsciiParts | object> {
+async function run(operation: string, params: JsonValue, forbidden: Forbidden): Promise<RawJson | object> {
   switch (operation) {
     case Method.FsOpen: {
       const { path, mode } = decodeParams(OpenParams, params)
@@ -138,6 +138,6 @@ function readRequest(request: JsonValue): { operation: string; params: JsonValue
   return { operation, params, forbidden: { paths: forbidden as string[], covered: covered === true } }
 }
 
-function jsonText(result: AsciiParts | object): string {
-  return result instanceof AsciiParts ? result.text : JSON.stringify(result)
+function jsonText(result: RawJson | object): string {
+  return result instanceof RawJson ? result.text : JSON.stringify(result)
 }

@@ -9,7 +9,7 @@ import type { SandboxedCommand } from '../process/sandboxed-command.ts'
 import type { Bubblewrap } from './bubblewrap.ts'
 import { FS_HELPER } from './helper-mode.ts'
 import { nativePath } from '../fs/native-path.ts'
-import { ownCommand, ownFiles } from '../self-exec.ts'
+import { selfCommand, ownFiles } from '../self-exec.ts'
 import { isDeno } from '../../base/runtime.ts'
 import { realPath } from './sandboxes.ts'
 
@@ -60,7 +60,7 @@ export function helperCommand(bubblewrap: Bubblewrap, plan: MountPlan, coverForb
     network: 'restricted',
     cwd: '/',
     env: new Map(env),
-    command: [...ownCommand(), FS_HELPER],
+    command: [...selfCommand(), FS_HELPER],
   })
 }
 

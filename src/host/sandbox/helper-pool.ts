@@ -10,7 +10,7 @@ import type { Limits } from '../../core/base/limits.ts'
 import { internalError } from '../../protocol/wire/errors.ts'
 import type { SandboxedCommand } from '../process/sandboxed-command.ts'
 import { lineReader } from '../../base/line-reader.ts'
-import { withMark } from '../process-tree/process-tag.ts'
+import { withProcessTag } from '../process-tree/process-tag.ts'
 
 export type HelperPool = {
   /** Lends a helper of the sandbox named by `key`, or one for this once; `start` makes the command of a new one. */
@@ -88,7 +88,7 @@ function startHelper(key: string | undefined, command: SandboxedCommand, message
   try {
     const stdio: StdioOptions = ['pipe', 'pipe', 'pipe', ...command.descriptors]
     // Marked, so that it ends with this server.
-    child = withMark(() => spawn(command.file, command.args, { cwd: '/', env: {}, stdio }))
+    child = withProcessTag(() => spawn(command.file, command.args, { cwd: '/', env: {}, stdio }))
   } catch (error) {
     command.ended?.()
     throw error

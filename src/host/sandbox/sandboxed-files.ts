@@ -15,7 +15,7 @@ import type { Policy } from '../../sandbox/policy/policy.ts'
 import type { SandboxedCommand } from '../process/sandboxed-command.ts'
 import { files } from '../fs/files.ts'
 import { helperCommand, helperFiles, identify } from './helper-command.ts'
-import { ownCommand } from '../self-exec.ts'
+import { selfCommand } from '../self-exec.ts'
 import { FS_HELPER } from './helper-mode.ts'
 import { helperPool } from './helper-pool.ts'
 import type { Helper, HelperPool } from './helper-pool.ts'
@@ -23,7 +23,7 @@ import { holdMountPoints } from './mount-points.ts'
 import { checked, openFile, openFlags } from '../fs/open-file.ts'
 import { fileError } from '../os-error.ts'
 import { childOfChild } from '../process-tree/process-group.ts'
-import { CannotConfine, planFor, policyOf, SANDBOX_EXEC, seatbeltArguments } from './sandboxes.ts'
+import { SandboxUnavailableError, planFor, policyOf, SANDBOX_EXEC, seatbeltArguments } from './sandboxes.ts'
 import type { Sandboxes } from './sandboxes.ts'
 
 export function confinedFiles(sandboxes: Sandboxes, limits: Limits): (sandbox: Sandbox | undefined) => Files {
@@ -66,7 +66,7 @@ async function withHelper<T>(
 ): Promise<T> {
   try {
     if (process.platform === 'darwin') {
-      const args = [...seatbeltArguments(policy, 'restricted', { visible: helperFiles() }), ...ownCommand(), FS_HELPER]
+      const args = [...seatbeltArguments(policy, 'restricted', { visible: helperFiles() }), ...selfCommand(), FS_HELPER]
       const start = (): SandboxedCommand => ({ file: SANDBOX_EXEC, args, descriptors: [], close: () => {} })
       return await pool.lend(JSON.stringify(args), start, (helper) => use(asking(helper, []), helper.pid))
     }
@@ -96,7 +96,7 @@ async function withHelper<T>(
       points.release()
     }
   } catch (error) {
-    if (error instanceof CannotConfine)
+    if (error instanceof SandboxUnavailableError)
       throw invalidRequest(`this executor cannot enforce the filesystem sandbox: ${error.message}`)
     throw fileError(error)
   }

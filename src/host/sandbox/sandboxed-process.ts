@@ -10,8 +10,8 @@ import { launcherCommand } from './bubblewrap.ts'
 import type { SandboxedStart } from '../process/sandboxed-command.ts'
 import { holdMountPoints } from './mount-points.ts'
 import { errorCode } from '../../base/os-error-text.ts'
-import { checkSize, checkTexts, findProgram, programCandidates } from '../process/resolve-executable.ts'
-import { CannotConfine, planFor, policyOf, realPath, SANDBOX_EXEC, seatbeltArguments } from './sandboxes.ts'
+import { checkSize, validateSpawn, resolveExecutable, programCandidates } from '../process/resolve-executable.ts'
+import { SandboxUnavailableError, planFor, policyOf, realPath, SANDBOX_EXEC, seatbeltArguments } from './sandboxes.ts'
 import type { Sandboxes } from './sandboxes.ts'
 
 export type HowToStart =
@@ -27,12 +27,12 @@ export async function confineProcess(spec: SpawnSpec, sandboxes: Sandboxes): Pro
       if (sandboxes.required) throw invalidParams('this executor runs no command without a sandbox (--require-sandbox)')
       return { spec }
     }
-    checkTexts(spec)
+    validateSpawn(spec)
     checkSize(spec.argv, env)
     if (process.platform === 'darwin') return { spec: behindSeatbelt(spec, policy, sandbox.network) }
     return { confined: await confine(spec, sandbox, policy, sandboxes) }
   } catch (error) {
-    if (error instanceof CannotConfine)
+    if (error instanceof SandboxUnavailableError)
       throw invalidParams(`this executor cannot enforce the process sandbox: ${error.message}`)
     throw error
   }
@@ -78,7 +78,7 @@ async function confine(
 /** sandbox-exec gives a command no other argv[0] than its name, so this program is put between where that is wanted. */
 function behindSeatbelt(spec: SpawnSpec, policy: Policy | undefined, network: Network): SpawnSpec {
   const { arg0, ...plain } = spec
-  const command = arg0 === undefined ? spec.argv : argv0Command(arg0, findProgram(spec).path, spec.argv.slice(1))
+  const command = arg0 === undefined ? spec.argv : argv0Command(arg0, resolveExecutable(spec).path, spec.argv.slice(1))
   return { ...plain, argv: [SANDBOX_EXEC, ...seatbeltArguments(policy, network), ...command] }
 }
 

@@ -23,7 +23,7 @@ export type SandboxOptions = {
 }
 
 /** A request that cannot be confined here; the message names the remedy. */
-export class CannotConfine extends Error {}
+export class SandboxUnavailableError extends Error {}
 
 export const sandboxType: SandboxType = process.platform === 'darwin' ? 'macosSeatbelt' : 'linuxSeccomp'
 
@@ -36,7 +36,7 @@ export type Sandboxes = {
   required: boolean
   /** Begins to find out what works here, once: a client has come, and may soon ask for a sandbox. */
   prepare(): void
-  /** A working bubblewrap out of reach of what it is to confine. Throws {@link CannotConfine}. */
+  /** A working bubblewrap out of reach of what it is to confine. Throws {@link SandboxUnavailableError}. */
   bubblewrapFor(policy: Policy | undefined, sandbox: Sandbox): Promise<Bubblewrap>
 }
 
@@ -64,12 +64,12 @@ export function createSandboxes({ bubblewrap, required }: SandboxOptions): Sandb
       for (const path of bubblewrapPaths(bubblewrap).slice(0, 1)) void probe(path)
     },
     async bubblewrapFor(policy, sandbox) {
-      if (process.platform !== 'linux') throw new CannotConfine(`there is no sandbox for ${process.platform}`)
+      if (process.platform !== 'linux') throw new SandboxUnavailableError(`there is no sandbox for ${process.platform}`)
       const paths = bubblewrapPaths(bubblewrap)
-      if (paths.length === 0) throw new CannotConfine(noBubblewrap(bubblewrap))
+      if (paths.length === 0) throw new SandboxUnavailableError(noBubblewrap(bubblewrap))
       const safe = paths.filter((path) => !isInReach(path, policy, sandbox))
       if (safe.length === 0)
-        throw new CannotConfine(
+        throw new SandboxUnavailableError(
           `bubblewrap at ${paths.join(', ')} is in the workspace or may be written by the command: name another with --bwrap PATH`,
         )
       let failure = ''
@@ -78,7 +78,7 @@ export function createSandboxes({ bubblewrap, required }: SandboxOptions): Sandb
         if ('abilities' in result) return { path, abilities: result.abilities }
         failure ||= `${path} does not work here: ${result.failure}. To mend it, ${remedyFor(result.failure)}`
       }
-      throw new CannotConfine(failure)
+      throw new SandboxUnavailableError(failure)
     },
   }
 }
@@ -106,7 +106,7 @@ export const SANDBOX_EXEC = '/usr/bin/sandbox-exec'
 
 /** What comes between sandbox-exec and a command. */
 export function seatbeltArguments(policy: Policy | undefined, network: Network, needs: PlanNeeds = {}): string[] {
-  if (!existsSync(SANDBOX_EXEC)) throw new CannotConfine(`${SANDBOX_EXEC} is missing, which is part of macOS`)
+  if (!existsSync(SANDBOX_EXEC)) throw new SandboxUnavailableError(`${SANDBOX_EXEC} is missing, which is part of macOS`)
   return ['-p', seatbeltProfile(policy, network, disk, { ...needs, protect: ownProgram }), '--']
 }
 

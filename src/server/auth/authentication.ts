@@ -5,7 +5,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import process from 'node:process'
 import type { AuthenticationOptions, TokenSource } from './authentication-options.ts'
-import type { Credentials, Gate, Verdict } from './authenticator.ts'
+import type { Credentials, Gate, AuthResult } from './authenticator.ts'
 import { readSecret } from '../../base/secret-file.ts'
 import { UsageError } from '../../base/usage-error.ts'
 
@@ -38,9 +38,9 @@ export function makeGate(authentication: Exclude<AuthenticationOptions, { kind: 
 
 function capabilityUrlGate(tokenFile: string | undefined): { gate: Gate; path: string } {
   const token = tokenFile === undefined ? randomBytes(TOKEN_BYTES).toString('base64url') : readUrlToken(tokenFile)
-  withholdFromChildren(token)
+  scrubSecretsFromEnv(token)
   const matches = isToken(digestOf(token))
-  const judge = ({ token: given }: Credentials): Verdict => {
+  const judge = ({ token: given }: Credentials): AuthResult => {
     if (given === undefined) return 'missing capability: connect to the URL that the server printed'
     return matches(given) ? undefined : 'invalid capability: connect to the URL that the server printed'
   }
@@ -64,7 +64,7 @@ function capabilityTokenGate(source: TokenSource): Gate {
 function tokenDigest(source: TokenSource): Buffer {
   if ('sha256' in source) return Buffer.from(source.sha256, 'hex')
   const token = readSecret(source.file)
-  withholdFromChildren(token)
+  scrubSecretsFromEnv(token)
   return digestOf(token)
 }
 
@@ -76,16 +76,16 @@ function signedBearerGate(options: Extract<AuthenticationOptions, { kind: 'signe
       1,
     )
   }
-  withholdFromChildren(secret)
+  scrubSecretsFromEnv(secret)
   // The library is loaded when the first token comes.
-  let judge: Promise<(token: string) => Promise<Verdict>> | undefined
+  let judge: Promise<(token: string) => Promise<AuthResult>> | undefined
   return bearerGate(async (token) => {
     judge ??= import('./bearer-jwt.ts').then(({ jwtJudge }) => jwtJudge(Buffer.from(secret), options))
     return (await judge)(token)
   })
 }
 
-function bearerGate(judgeToken: (token: string) => Verdict | Promise<Verdict>): Gate {
+function bearerGate(judgeToken: (token: string) => AuthResult | Promise<AuthResult>): Gate {
   return {
     prefix: '',
     judge: ({ authorization }) => {
@@ -114,7 +114,7 @@ const isToken =
  * Commands inherit the server's environment, and somebody may have exported the token or the URL for a client.
  * What is too short to be a secret is left alone: it may be part of anything.
  */
-function withholdFromChildren(secret: string): void {
+function scrubSecretsFromEnv(secret: string): void {
   if (secret.length < MIN_TOKEN) return
   for (const [name, value] of Object.entries(process.env)) if (value?.includes(secret)) delete process.env[name]
 }

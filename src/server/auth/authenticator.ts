@@ -8,12 +8,12 @@ export type Credentials = {
 }
 
 /** Why not, as the peer is told with status 401; absent if it may come in. */
-export type Verdict = string | undefined
+export type AuthResult = string | undefined
 
 export type Gate = {
   /** What the paths of the server begin with; `/readyz` and `/healthz` are open to all. */
   prefix: '' | '/c/:token'
-  judge(credentials: Credentials): Verdict | Promise<Verdict>
+  judge(credentials: Credentials): AuthResult | Promise<AuthResult>
 }
 
 export const openGate: Gate = { prefix: '', judge: () => undefined }

@@ -2,7 +2,7 @@
 import { compactVerify } from 'jose'
 import { isJsonObject, parseJson } from '../../protocol/wire/json.ts'
 import type { JsonObject } from '../../protocol/wire/json.ts'
-import type { Verdict } from './authenticator.ts'
+import type { AuthResult } from './authenticator.ts'
 
 type Options = { issuer: string | undefined; audience: string | undefined; skewSeconds: number }
 type Claims = { expires: number; notBefore: number | undefined; issuer: string | undefined; audience: string[] }
@@ -12,7 +12,7 @@ const INVALID = 'invalid websocket jwt'
 /** RFC 7515: three parts in base64url, without padding. */
 const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 
-export function jwtJudge(secret: Uint8Array, options: Options): (token: string) => Promise<Verdict> {
+export function jwtJudge(secret: Uint8Array, options: Options): (token: string) => Promise<AuthResult> {
   return async (token) => {
     if (!COMPACT.test(token)) return INVALID
     try {
@@ -26,7 +26,7 @@ export function jwtJudge(secret: Uint8Array, options: Options): (token: string) 
   }
 }
 
-function judgeClaims({ expires, notBefore, issuer, audience }: Claims, options: Options, now: number): Verdict {
+function judgeClaims({ expires, notBefore, issuer, audience }: Claims, options: Options, now: number): AuthResult {
   if (now > expires + options.skewSeconds) return 'expired websocket jwt'
   if (notBefore !== undefined && now < notBefore - options.skewSeconds) return 'websocket jwt is not valid yet'
   if (options.issuer !== undefined && issuer !== options.issuer) return 'websocket jwt issuer mismatch'

@@ -1,16 +1,16 @@
 /** Messages as bytes, in memory that the door has made for them and for what it puts around them. */
-import { AsciiParts } from '../../core/base/json-fragments.ts'
+import { RawJson } from '../../core/base/json-fragments.ts'
 import { release } from '../../core/base/bytes.ts'
 
 /** Turned into base64 at a time: whole groups of three, and a string that is soon collected. */
 const PIECE_BYTES = 96 * 1024
 
-export function payloadLength(message: string | AsciiParts): number {
-  return message instanceof AsciiParts ? message.length : Buffer.byteLength(message)
+export function payloadLength(message: string | RawJson): number {
+  return message instanceof RawJson ? message.length : Buffer.byteLength(message)
 }
 
 /** Each part is copied once, straight to where it is sent from. */
-export function writePayload(target: Buffer, message: string | AsciiParts, at: number): void {
+export function writePayload(target: Buffer, message: string | RawJson, at: number): void {
   if (typeof message === 'string') {
     target.write(message, at)
     return

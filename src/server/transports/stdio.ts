@@ -3,11 +3,11 @@ import { Socket } from 'node:net'
 import { createReadStream, createWriteStream, fstatSync } from 'node:fs'
 import process from 'node:process'
 import type { Readable, Writable } from 'node:stream'
-import type { AsciiParts } from '../../core/base/json-fragments.ts'
+import type { RawJson } from '../../core/base/json-fragments.ts'
 import type { ExecServer } from '../../core/rpc/server.ts'
 import { CloseCode } from '../../core/base/transport.ts'
 import type { Transport } from '../../core/base/transport.ts'
-import { countTraffic } from '../../host/ffi/memory-pressure.ts'
+import { noteBytes } from '../../host/ffi/memory-pressure.ts'
 import { lineReader, NEWLINE } from '../../base/line-reader.ts'
 import { payloadLength, writePayload } from './message-encoding.ts'
 
@@ -45,7 +45,7 @@ export function serveStdio(server: ExecServer, input: Readable, output: Writable
       },
     )
     input.on('data', (bytes: Buffer) => {
-      countTraffic(bytes.length)
+      noteBytes(bytes.length)
       totals.received += bytes.length
       lines.push(bytes)
     })
@@ -65,9 +65,9 @@ export function serveStdio(server: ExecServer, input: Readable, output: Writable
   })
 }
 
-function encodeLine(message: string | AsciiParts): Buffer {
+function encodeLine(message: string | RawJson): Buffer {
   const length = payloadLength(message)
-  countTraffic(length)
+  noteBytes(length)
   const line = Buffer.allocUnsafeSlow(length + 1)
   writePayload(line, message, 0)
   line[length] = NEWLINE

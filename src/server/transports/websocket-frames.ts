@@ -2,7 +2,7 @@
  * The frames that the server sends: text, not masked, not compressed, each message in one write with its
  * header. The socket library would write header and payload apart, after copying strings once more.
  */
-import type { AsciiParts } from '../../core/base/json-fragments.ts'
+import type { RawJson } from '../../core/base/json-fragments.ts'
 import { payloadLength, writePayload } from './message-encoding.ts'
 
 const FIN = 0x80
@@ -10,7 +10,7 @@ const TEXT = 0x01
 const CONTINUATION = 0x00
 
 /** A message as one frame, or as frames of at most `maxPayload` bytes each. */
-export function encodeMessage(message: string | AsciiParts, maxPayload: number): Buffer[] {
+export function encodeMessage(message: string | RawJson, maxPayload: number): Buffer[] {
   const length = payloadLength(message)
   if (length <= maxPayload) {
     const start = headerLength(length)

@@ -4,7 +4,7 @@ import type { WebSocket } from 'ws'
 import type { Limits } from '../../core/base/limits.ts'
 import type { Totals } from '../../core/base/observer.ts'
 import type { Transport } from '../../core/base/transport.ts'
-import { countTraffic } from '../../host/ffi/memory-pressure.ts'
+import { noteBytes } from '../../host/ffi/memory-pressure.ts'
 import { payloadLength } from './message-encoding.ts'
 import { encodeMessage } from './websocket-frames.ts'
 
@@ -21,7 +21,7 @@ export function websocketTransport(websocket: WebSocket, socket: Socket, limits:
       if (websocket.readyState !== websocket.OPEN) return
       totals.sent += payloadLength(message)
       for (const bytes of encodeMessage(message, maxPayload)) {
-        countTraffic(bytes.length)
+        noteBytes(bytes.length)
         socket.write(bytes)
       }
     },

@@ -6,7 +6,7 @@ import type { Connection } from '../../core/rpc/connection.ts'
 import { release } from '../../core/base/bytes.ts'
 import type { ExecServer } from '../../core/rpc/server.ts'
 import { CloseCode } from '../../core/base/transport.ts'
-import { countTraffic } from '../../host/ffi/memory-pressure.ts'
+import { noteBytes } from '../../host/ffi/memory-pressure.ts'
 import { createApp } from '../http/app.ts'
 import type { Gate } from '../auth/authenticator.ts'
 import type { HostCheck } from '../http/host-check.ts'
@@ -92,7 +92,7 @@ function serveWebSocket(server: ExecServer, websocket: WebSocket, socket: Socket
     connection.close(status === CloseCode.TooBig ? CloseCode.TooBig : CloseCode.ProtocolError, message)
   })
   websocket.on('message', (data: Buffer) => {
-    countTraffic(data.length)
+    noteBytes(data.length)
     totals.received += data.length
     connection.receive(data)
     release(data)

@@ -1,18 +1,18 @@
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { AsciiParts, fileResult, processFrames, readResult } from '../../../src/core/base/json-fragments.ts'
+import { RawJson, fileResult, processFrames, readResult } from '../../../src/core/base/json-fragments.ts'
 import type { Chunk } from '../../../src/core/base/chunk.ts'
 import { test } from '../../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 
-const textOf = (message: AsciiParts | string): string => (typeof message === 'string' ? message : message.text)
+const textOf = (message: RawJson | string): string => (typeof message === 'string' ? message : message.text)
 
 /** What a client reads, after a look at the promise that the parts are ASCII and of the length they say. */
-function received(message: AsciiParts | string): any {
+function received(message: RawJson | string): any {
   const text = textOf(message)
-  if (message instanceof AsciiParts) {
+  if (message instanceof RawJson) {
     assert.match(text, /^[\x20-\x7e]*$/)
     assert.is(message.length, Buffer.byteLength(text))
   }

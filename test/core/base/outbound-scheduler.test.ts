@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { OutputPump } from '../../../src/core/base/outbound-scheduler.ts'
+import { OutboundScheduler } from '../../../src/core/base/outbound-scheduler.ts'
 import type { Process } from '../../../src/core/process/process.ts'
 import { settled } from '../../support/fakes/manual-clock.ts'
 import { MemoryTransport } from '../../support/fakes/memory-transport.ts'
@@ -11,7 +11,7 @@ const source = (...events: string[]): Process & { left: string[] } =>
 
 test('each process sends one event in turn', async () => {
   const transport = new MemoryTransport()
-  const pump = new OutputPump(transport, 1000)
+  const pump = new OutboundScheduler(transport, 1000)
   for (const process of [source('a1', 'a2', 'a3'), source('b1'), source('c1', 'c2')]) pump.eventsReady(process)
   await settled()
   assert.equal(transport.messages, ['a1', 'b1', 'c1', 'a2', 'c2', 'a3'])
@@ -19,7 +19,7 @@ test('each process sends one event in turn', async () => {
 
 test('nothing goes out in the very step in which it is announced', async () => {
   const transport = new MemoryTransport()
-  const pump = new OutputPump(transport, 1000)
+  const pump = new OutboundScheduler(transport, 1000)
   pump.eventsReady(source('a'))
   assert.equal(transport.messages, [])
   await settled()
@@ -28,7 +28,7 @@ test('nothing goes out in the very step in which it is announced', async () => {
 
 test('above the bound events wait, and go on where they stopped when the transport drains', async () => {
   const transport = new MemoryTransport()
-  const pump = new OutputPump(transport, 4)
+  const pump = new OutboundScheduler(transport, 4)
   transport.slow = true
   const processes = [source('a1', 'a2', 'a3'), source('b1', 'b2', 'b3')]
   for (const process of processes) pump.eventsReady(process)
@@ -50,7 +50,7 @@ test('above the bound events wait, and go on where they stopped when the transpo
 
 test('a flood does not keep a newcomer waiting for more than one event each', async () => {
   const transport = new MemoryTransport()
-  const pump = new OutputPump(transport, 2)
+  const pump = new OutboundScheduler(transport, 2)
   transport.slow = true
   pump.eventsReady(source(...Array.from({ length: 100 }, () => 'f')))
   await settled()
@@ -63,7 +63,7 @@ test('a flood does not keep a newcomer waiting for more than one event each', as
 
 test('after stop nothing goes out, whatever is announced', async () => {
   const transport = new MemoryTransport()
-  const pump = new OutputPump(transport, 1000)
+  const pump = new OutboundScheduler(transport, 1000)
   pump.eventsReady(source('a'))
   pump.stop()
   pump.eventsReady(source('b'))

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { AnswerBudget } from '../../../src/core/base/response-memory-limiter.ts'
+import { ResponseMemoryLimiter } from '../../../src/core/base/response-memory-limiter.ts'
 import { settled } from '../../support/fakes/manual-clock.ts'
 import { test } from '../../support/suite.ts'
 
@@ -12,7 +12,7 @@ test('answers get room in the order asked, never more than the bound, and all of
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 1, max: 50 }), sizes, acts, async (bound, sizes, acts) => {
       let queued = 0
-      const budget = new AnswerBudget(bound, () => queued)
+      const budget = new ResponseMemoryLimiter(bound, () => queued)
       const granted: number[] = []
       const open: number[] = []
       let asked = 0
@@ -62,7 +62,7 @@ test('answers get room in the order asked, never more than the bound, and all of
 
 test('an answer larger than the bound waits for an empty house and then goes', async () => {
   let queued = 0
-  const budget = new AnswerBudget(100, () => queued)
+  const budget = new ResponseMemoryLimiter(100, () => queued)
   assert.is(budget.reserve(60), undefined)
   let granted = false
   void budget.reserve(1000)?.then(() => (granted = true))
@@ -75,7 +75,7 @@ test('an answer larger than the bound waits for an empty house and then goes', a
 })
 
 test('a small answer does not overtake a large one that waits', async () => {
-  const budget = new AnswerBudget(100, () => 0)
+  const budget = new ResponseMemoryLimiter(100, () => 0)
   assert.is(budget.reserve(60), undefined)
   const order: string[] = []
   void budget.reserve(80)?.then(() => order.push('large'))
@@ -89,7 +89,7 @@ test('a small answer does not overtake a large one that waits', async () => {
 
 test('nothing is granted to a transport that is full, until it drains', async () => {
   let queued = 100
-  const budget = new AnswerBudget(100, () => queued)
+  const budget = new ResponseMemoryLimiter(100, () => queued)
   const room = budget.reserve(0)
   assert.instance(room, Promise)
   queued = 0
@@ -99,7 +99,7 @@ test('nothing is granted to a transport that is full, until it drains', async ()
 })
 
 test('when the connection is gone nobody waits any more', async () => {
-  const budget = new AnswerBudget(10, () => 10)
+  const budget = new ResponseMemoryLimiter(10, () => 10)
   const waiting = [budget.reserve(5), budget.reserve(50)]
   budget.dispose()
   await Promise.all(waiting)

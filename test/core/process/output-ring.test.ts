@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { Retention } from '../../../src/core/process/output-ring.ts'
+import { OutputRing } from '../../../src/core/process/output-ring.ts'
 import type { Chunk } from '../../../src/core/base/chunk.ts'
 import type { RetentionBounds } from '../../../src/core/process/output-ring.ts'
 import { assertLinear } from '../../support/time/cpu-time.ts'
@@ -58,7 +58,7 @@ test('the ring holds, drops and reads what a plain list would', () => {
   })
   fc.assert(
     fc.property(bounds, fc.array(step, { maxLength: 120, size: 'max' }), (bounds, steps) => {
-      const [ring, model] = [new Retention(bounds), new Model(bounds)]
+      const [ring, model] = [new OutputRing(bounds), new Model(bounds)]
       let seq = 0
       for (const step of steps) {
         if (step === 'clear') {
@@ -100,7 +100,7 @@ const chunk = (seq: number, size: number): Chunk => ({ seq, stream: 'pty', bytes
 const seqs = (chunks: readonly Chunk[]): number[] => chunks.map(({ seq }) => seq)
 
 test('the first chunk comes whatever its size, further ones only while they fit', () => {
-  const ring = new Retention(bounds)
+  const ring = new OutputRing(bounds)
   for (const [seq, size] of [
     [1, 10],
     [2, 20],
@@ -124,7 +124,7 @@ test('the first chunk comes whatever its size, further ones only while they fit'
 })
 
 test('the chunk that is larger than the ring stays alone', () => {
-  const ring = new Retention(bounds)
+  const ring = new OutputRing(bounds)
   ring.append(chunk(1, 50))
   ring.append(chunk(2, 1000))
   assert.equal(seqs(ring.read(0, Infinity)), [2])
@@ -133,7 +133,7 @@ test('the chunk that is larger than the ring stays alone', () => {
 })
 
 test('after a long life a small ring has the newest chunks', () => {
-  const ring = new Retention({ bytes: 1e9, chunks: 2000, chunkOverhead: 0 })
+  const ring = new OutputRing({ bytes: 1e9, chunks: 2000, chunkOverhead: 0 })
   for (let seq = 1; seq <= 30_000; seq++) ring.append(chunk(seq, 1))
   assert.is(ring.length, 2000)
   assert.is(ring.oldest?.seq, 28_001)
@@ -142,14 +142,14 @@ test('after a long life a small ring has the newest chunks', () => {
 test.full('a long life in a small ring takes time for each chunk and not for all that were', () => {
   const RING = 20_000
   assertLinear('chunks', 100_000, (count) => () => {
-    const ring = new Retention({ bytes: 1e9, chunks: RING, chunkOverhead: 0 })
+    const ring = new OutputRing({ bytes: 1e9, chunks: RING, chunkOverhead: 0 })
     for (let seq = 1; seq <= count; seq++) ring.append(chunk(seq, 1))
     assert.is(ring.length, RING)
     assert.is(ring.oldest?.seq, count - RING + 1)
   })
   // Nor does a larger ring cost more for each.
   assertLinear('the ring', 5000, (size) => () => {
-    const ring = new Retention({ bytes: 1e9, chunks: size, chunkOverhead: 0 })
+    const ring = new OutputRing({ bytes: 1e9, chunks: size, chunkOverhead: 0 })
     for (let seq = 1; seq <= 3 * size; seq++) ring.append(chunk(seq, 1))
     assert.is(ring.length, size)
   })

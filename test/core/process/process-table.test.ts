@@ -6,7 +6,7 @@ import { silentObserver } from '../../../src/core/base/observer.ts'
 import type { Process } from '../../../src/core/process/process.ts'
 import { ProcessTable } from '../../../src/core/process/process-table.ts'
 import { RetainedBudget } from '../../../src/core/process/retained-budget.ts'
-import { RunList } from '../../../src/core/process/process-registry.ts'
+import { ProcessRegistry } from '../../../src/core/process/process-registry.ts'
 import { ErrorCode, internalError, RpcError } from '../../../src/protocol/wire/errors.ts'
 import { FakeHost } from '../../support/fakes/fake-host.ts'
 import { ManualClock, settled } from '../../support/fakes/manual-clock.ts'
@@ -24,7 +24,7 @@ function setup(changes: Partial<Limits> = {}) {
     budget,
     limits,
     observer: silentObserver(),
-    runs: new RunList(10),
+    runs: new ProcessRegistry(10),
     owner,
   })
   const start = async (id: string, ready?: Promise<void>): Promise<void> => {

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { AsciiParts } from '../../../src/core/base/json-fragments.ts'
+import { RawJson } from '../../../src/core/base/json-fragments.ts'
 import { defaultLimits } from '../../../src/core/base/limits.ts'
 import type { Limits } from '../../../src/core/base/limits.ts'
 import { silentObserver } from '../../../src/core/base/observer.ts'
@@ -48,7 +48,7 @@ class FakeClient implements Listener {
     for (; count > 0 && this.#ready !== undefined; count--) {
       const event = this.#ready.takeEvent()
       if (event === undefined) this.#ready = undefined
-      else this.events.push(JSON.parse(event instanceof AsciiParts ? event.text : event))
+      else this.events.push(JSON.parse(event instanceof RawJson ? event.text : event))
     }
   }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { AsciiParts } from '../../../src/core/base/json-fragments.ts'
+import { RawJson } from '../../../src/core/base/json-fragments.ts'
 import { CloseCode } from '../../../src/core/base/transport.ts'
 import { ErrorCode, RpcError } from '../../../src/protocol/wire/errors.ts'
 import { EXTENSIONS } from '../../../src/protocol/schemas/session.ts'
@@ -637,7 +637,7 @@ test('bytes leave as parts, which are never joined before the transport', async 
   }
   host.serveFile = async () => new Uint8Array(10)
   await client.ask('fs/readFile', { path: '/' })
-  assert.instance(sent[0], AsciiParts)
+  assert.instance(sent[0], RawJson)
 })
 
 // ---- anything at all ----

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
 import { defaultLimits } from '../../../src/core/base/limits.ts'
-import { RequestLoad } from '../../../src/core/rpc/request-limiter.ts'
+import { RequestLimiter } from '../../../src/core/rpc/request-limiter.ts'
 import { CloseCode } from '../../../src/core/base/transport.ts'
 import { ErrorCode, RpcError } from '../../../src/protocol/wire/errors.ts'
 import { fakeServer } from '../../support/fakes/fake-host.ts'
@@ -138,7 +138,7 @@ test('a connection that closes answers what waits, and what was refused is not a
 
 // ---- the bounds themselves ----
 
-const load = (limits: object): RequestLoad => new RequestLoad({ ...defaultLimits, ...limits })
+const load = (limits: object): RequestLimiter => new RequestLimiter({ ...defaultLimits, ...limits })
 
 /** What a refusal says. */
 function refusal(call: () => void): string {
@@ -231,10 +231,10 @@ test('requests that run stop the reading by their number, and beyond two of the 
 test('a request that steps aside counts nowhere, and its end changes nothing', () => {
   const requests = load({ runningRequests: 2, waitingRequests: 1, messageBytes: 100 })
   const [aside, waiting] = [requests.begin(500), requests.begin(500)]
-  aside.stepAside()
+  aside.excludeFromLimit()
   waiting.waits()
   assert.not(requests.isFull)
-  waiting.stepAside()
+  waiting.excludeFromLimit()
   requests.begin(1).waits()
   requests.begin(200)
   for (const ticket of [aside, waiting, aside]) ticket.end()

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import * as assert from 'uvu/assert'
-import { lookAtAll } from '../../../src/host/process-tree/proc-scan.ts'
+import { scanProcesses } from '../../../src/host/process-tree/proc-scan.ts'
 import { statFields } from '../../../src/host/process-tree/proc-stat.ts'
 import { endWithTest } from '../../support/child.ts'
 import { Client } from '../../support/client.ts'
@@ -40,19 +40,19 @@ const SANDBOX = {
 
 /** Everything alive on this machine that bears the mark of whoever started this one. */
 function familyOf(pid: number): number[] {
-  const server = lookAtAll()
+  const server = scanProcesses()
     .find((one) => one.pid === pid)
     ?.mark()
     ?.slice(0, 9)
   assert.ok(server, `${pid} is marked`)
-  return lookAtAll()
+  return scanProcesses()
     .filter((one) => !one.isDead && one.mark()?.startsWith(server))
     .map((one) => one.pid)
 }
 
 /** Everything alive that bears the same mark as a process, which belongs to it. */
-function kinOf(pid: number): ReturnType<typeof lookAtAll> {
-  const all = lookAtAll()
+function kinOf(pid: number): ReturnType<typeof scanProcesses> {
+  const all = scanProcesses()
   const mark = all.find((one) => one.pid === pid)?.mark()
   return mark === undefined ? [] : all.filter((one) => !one.isDead && one.mark() === mark)
 }
@@ -81,7 +81,7 @@ async function startMany(client: Client, count: number): Promise<number[]> {
 }
 
 function warden(mark: string): number | undefined {
-  return lookAtAll().find(({ pid }) => {
+  return scanProcesses().find(({ pid }) => {
     try {
       return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(`devbox-warden\0${mark}`)
     } catch {
@@ -102,7 +102,7 @@ for (const [signal, count, define] of [
     const client = await Client.connect(server.url)
     const pids = await startMany(client, count)
     const plain = pids.find((_, index) => index % 8 === 1 && index % 3 !== 0) as number
-    const mark = lookAtAll()
+    const mark = scanProcesses()
       .find(({ pid }) => pid === plain)
       ?.mark()
       ?.slice(0, 9) as string
@@ -118,7 +118,7 @@ for (const [signal, count, define] of [
     await eventually(() => family.every((pid) => !isAlive(pid)), 20_000, 'the end of all')
     await eventually(() => warden(mark) === undefined, 10_000, 'the end of the warden')
     assert.equal(
-      lookAtAll()
+      scanProcesses()
         .filter((one) => !one.isDead && one.mark()?.startsWith(mark))
         .map(({ pid }) => pid),
       [],
@@ -143,7 +143,7 @@ onLinux('a server on stdio that is killed leaves nothing either', async () => {
     },
   })
   await eventually(() => lines.some((line) => line.includes('process/output')), 10_000)
-  const [one] = lookAtAll()
+  const [one] = scanProcesses()
     .filter(({ parent }) => parent === child.pid)
     .filter((seen) => seen.mark() !== undefined)
   const family = familyOf(one?.pid as number)
@@ -158,7 +158,7 @@ onLinux('a warden that was killed is replaced, and the new one does its work', a
   const client = await Client.connect(server.url)
   const [plain] = (await startMany(client, 2)).slice(1) as [number]
   const family = familyOf(plain)
-  const mark = lookAtAll()
+  const mark = scanProcesses()
     .find(({ pid }) => pid === plain)
     ?.mark()
     ?.slice(0, 9) as string
@@ -218,7 +218,7 @@ onLinux('a bubblewrap that hangs while it is tried out ends with the server', as
   const client = await Client.connect(server.url)
   void client.ask('process/start', { processId: 'p', argv: ['true'], cwd: '/', env: {}, tty: false, sandbox: SANDBOX })
   const probe = (): number | undefined =>
-    lookAtAll().find(({ parent, mark }) => parent === server.child.pid && mark() !== undefined)?.pid
+    scanProcesses().find(({ parent, mark }) => parent === server.child.pid && mark() !== undefined)?.pid
   await eventually(() => probe() !== undefined, 10_000, 'the probe')
   const pid = probe() as number
   assert.is(await server.stop(), 0)

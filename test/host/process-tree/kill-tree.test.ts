@@ -7,10 +7,10 @@ import { syncBuiltinESMExports } from 'node:module'
 import process from 'node:process'
 import { setImmediate } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
-import { lookAtAll, lookInTurns } from '../../../src/host/process-tree/proc-scan.ts'
+import { scanProcesses, scanYielding } from '../../../src/host/process-tree/proc-scan.ts'
 import { killAllGroups, trackGroup } from '../../../src/host/process-tree/process-tracker.ts'
 import { kill, terminate } from '../../../src/host/process-tree/kill-tree.ts'
-import { markOf, withMark } from '../../../src/host/process-tree/process-tag.ts'
+import { processTagOf, withProcessTag } from '../../../src/host/process-tree/process-tag.ts'
 import { endWithTest } from '../../support/child.ts'
 import { atEnd } from '../../support/scope.ts'
 import { eventually, isAlive, isDeno } from '../../support/server.ts'
@@ -25,7 +25,7 @@ async function leader(script: string, isMarked = true): Promise<Leader> {
     mark,
     child: spawn('/bin/bash', ['-c', script], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] }),
   })
-  const { mark, child } = isMarked ? withMark(run) : run()
+  const { mark, child } = isMarked ? withProcessTag(run) : run()
   endWithTest(child, 'SIGKILL')
   const exit = once(child, 'exit')
   const [bytes] = (await once(child.stdout, 'data')) as [Buffer]
@@ -76,7 +76,7 @@ for (const isMarked of [true, false]) {
 test('a daemon is killed, which has left the session and lost its parent', async () => {
   const { pid, mark, printed } = await leader(`${DAEMON}; sleep 60`)
   const [daemon] = printed as [number]
-  assert.is(markOf(daemon), mark)
+  assert.is(processTagOf(daemon), mark)
   kill({ pid, mark, isReaped: false })
   await dies(daemon)
   await dies(pid)
@@ -126,7 +126,7 @@ test('whoever forks faster than it is looked for is killed all the same', async 
   // Each lives for a moment and leaves a follower in a session of its own.
   const { pid, mark } = await leader(`echo 1; f() { setsid bash -c "$(declare -f f); sleep 0.005; f" & }; f; sleep 60`)
   const family = (): number[] =>
-    lookAtAll()
+    scanProcesses()
       .filter((one) => !one.isDead && one.mark() === mark)
       .map((one) => one.pid)
   const seen = new Set<number>()
@@ -183,7 +183,7 @@ test('a look at all processes has few turns, though each takes longer than its t
   performance.now = () => (ms += 1000)
   atEnd(() => void (performance.now = now))
   let isOver = false
-  const look = lookInTurns().finally(() => (isOver = true))
+  const look = scanYielding().finally(() => (isOver = true))
   for (; !isOver; turns++) await setImmediate()
   await look
   const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).length
@@ -211,8 +211,8 @@ test('at the end everything is killed: what runs, what was forgotten, daemons of
 test('the mark is gone from this process as soon as the child has it', async () => {
   const { mark, pid } = await leader('echo 1; sleep 60')
   assert.ok(mark)
-  assert.is(markOf(pid), mark)
-  assert.is(markOf(process.pid), undefined)
+  assert.is(processTagOf(pid), mark)
+  assert.is(processTagOf(process.pid), undefined)
   await setImmediate()
   kill({ pid, mark, isReaped: false })
   await dies(pid)

@@ -1,7 +1,7 @@
 /** The frames that are sent, read back by a reader of their own. */
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { AsciiParts } from '../../../src/core/base/json-fragments.ts'
+import { RawJson } from '../../../src/core/base/json-fragments.ts'
 import { encodeMessage } from '../../../src/server/transports/websocket-frames.ts'
 import { test } from '../../support/suite.ts'
 
@@ -30,7 +30,7 @@ function decode(bytes: Buffer): Frame[] {
   return frames
 }
 
-function check(message: string | AsciiParts, text: string, maxPayload: number): void {
+function check(message: string | RawJson, text: string, maxPayload: number): void {
   const frames = decode(Buffer.concat(encodeMessage(message, maxPayload)))
   assert.is(Buffer.concat(frames.map(({ payload }) => payload)).toString(), text)
   assert.ok(frames.every(({ payload }) => payload.length <= maxPayload))
@@ -55,7 +55,7 @@ test('a message in parts arrives as their sum', () => {
   const ascii = fc.string({ unit: 'binary-ascii', maxLength: 200 })
   fc.assert(
     fc.property(ascii, ascii, ascii, fc.integer({ min: 1, max: 700 }), (head, body, tail, maxPayload) => {
-      check(new AsciiParts(head, body, tail), head + body + tail, maxPayload)
+      check(new RawJson(head, body, tail), head + body + tail, maxPayload)
     }),
   )
 })
@@ -64,7 +64,7 @@ test('lengths at the edges of the three headers are right', () => {
   for (const length of [0, 125, 126, 65_535, 65_536, 8 * 1024 * 1024, 8 * 1024 * 1024 + 1]) {
     const text = 'x'.repeat(length)
     check(text, text, 8 * 1024 * 1024)
-    check(new AsciiParts('', text, ''), text, 8 * 1024 * 1024)
+    check(new RawJson('', text, ''), text, 8 * 1024 * 1024)
   }
 })
 

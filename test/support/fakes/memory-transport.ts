@@ -1,6 +1,6 @@
 /** A transport without a wire, and a client at its other end. */
 import type { Connection } from '../../../src/core/rpc/connection.ts'
-import { AsciiParts } from '../../../src/core/base/json-fragments.ts'
+import { RawJson } from '../../../src/core/base/json-fragments.ts'
 import type { ExecServer } from '../../../src/core/rpc/server.ts'
 import type { CloseCode, Transport } from '../../../src/core/base/transport.ts'
 import { settled } from './manual-clock.ts'
@@ -19,9 +19,9 @@ export class MemoryTransport implements Transport {
   mostQueued = 0
   #queued = 0
 
-  send(message: string | AsciiParts): void {
+  send(message: string | RawJson): void {
     if (this.closed !== undefined) throw new Error('sent after close')
-    const text = message instanceof AsciiParts ? message.text : message
+    const text = message instanceof RawJson ? message.text : message
     this.messages.push(text)
     if (!this.slow) return
     this.#queued += Buffer.byteLength(text)

@@ -91,7 +91,7 @@ export function startStdio() {
 }
 
 /** So many looks in a row must find the same. */
-const QUIET_LOOKS = 30
+const STABLE_SCANS = 30
 
 /** Settles when a count that has begun does not grow any more, and tells it. Between two looks `roundTrip` comes and goes. */
 export async function standstill(
@@ -100,7 +100,7 @@ export async function standstill(
 ): Promise<number> {
   await eventually(() => count() > 0)
   let seen = -1
-  for (let quiet = 0; quiet < QUIET_LOOKS; quiet++) {
+  for (let quiet = 0; quiet < STABLE_SCANS; quiet++) {
     await roundTrip()
     if (count() !== seen) quiet = 0
     seen = count()
