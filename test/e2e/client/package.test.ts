@@ -49,8 +49,10 @@ test.after(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** The README's programs, with the addresses that things have here. */
-const examples = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/^```ts\n(.*?)^```$/gms)].map(([, text]) =>
+/** The programs of src/client/README.md, with the addresses that things have here. */
+const examples = [
+  ...readFileSync(join(root, 'src', 'client', 'README.md'), 'utf8').matchAll(/^```ts\n(.*?)^```$/gms),
+].map(([, text]) =>
   (text as string)
     .replace("'ws://127.0.0.1:4600'", 'process.env.DEVBOX!')
     .replace("'http://127.0.0.1:8080/'", 'process.env.WEB!')
