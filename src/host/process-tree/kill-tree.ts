@@ -1,6 +1,6 @@
 /**
- * Finds and ends all that a child has started, wherever it went: those that bear its mark, the members of its session, and whoever
- * descends from one of these. What they start between the look and the kill is found by the next look.
+ * Kills the process tree of a child, wherever its processes went: those with the child's process tag, the members of
+ * its session, and the descendants of either. Processes forked between a scan and the kill are found by the next scan.
  */
 import process from 'node:process'
 import { setImmediate, setTimeout } from 'node:timers/promises'
@@ -10,33 +10,35 @@ import { serverMark } from './process-tag.ts'
 import { REQUEST, signalChild, signalGroup, signalQuietly } from './process-group.ts'
 import { statFields } from './proc-stat.ts'
 
+/** A child whose process tree is to be killed. */
 export type KillTarget = {
-  /** The child's number, which its group and its session have, too. */
+  /** The child's pid, which is also its process group and session id. */
   readonly pid: number
   readonly mark: string | undefined
-  /** From then on the number may be a stranger's. */
+  /** Once true, the pid may have been reused by an unrelated process. */
   readonly isReaped: boolean
 }
 
 /**
- * A hunt is over when a look has found nobody and nobody was born meanwhile; or, where somebody always is, after so many that have
- * found nobody: what forks and ends all the time may slip through one.
+ * The kill loop ends when a scan finds nothing and no process was created meanwhile. On a machine that forks constantly
+ * it ends after this many empty scans in a row: a process that forks and exits all the time may slip through a single
+ * one.
  */
 const STABLE_SCANS = 8
-/** Looks in one hunt at the most. Only a bomb that leaves its group with each fork needs many. */
+/** Upper bound on scans in one kill loop. Only a fork bomb that leaves its group with each fork needs many. */
 const MAX_LOOKS = 1000
-/** And in one that must not wait, at the end of the server: its warden looks on. */
+/** Upper bound at server shutdown, where the loop is synchronous: the watchdog continues after it. */
 const MAX_LAST_LOOKS = 50
-/** Between two looks others have their turn, too. */
+/** Pause between two scans, in ms, so that the event loop gets other work done. */
 const LOOK_MS = 2
 
-/** With those that were found before the group was killed. */
+/** Pending kills, each with the members found before its group was killed. */
 const doomed = new Map<KillTarget, ProcInfo[]>()
 let isHunting = false
 
-/** SIGKILL to a child's group at once, and soon to the rest of what it started. */
+/** Sends SIGKILL to a child's group at once, and to the rest of its tree (Linux only) asynchronously. */
 export function kill(quarry: KillTarget): void {
-  // Whose child somebody is, is forgotten when the parent dies; the mark stays.
+  // Untagged: collect descendants first; orphans are re-parented.
   const members = quarry.mark === undefined ? membersOf([quarry], scanProcesses()) : []
   if (!quarry.isReaped) signalChild(quarry.pid, 'SIGKILL')
   if (process.platform !== 'linux') return
@@ -44,11 +46,11 @@ export function kill(quarry: KillTarget): void {
   if (!isHunting) void hunt()
 }
 
-/** One hunt at a time, for all that were doomed meanwhile, however many. */
+/** One kill loop at a time, for every target that is pending. */
 async function hunt(): Promise<void> {
   isHunting = true
   try {
-    // All that are killed in this turn together.
+    // Batches all kills of this turn of the event loop.
     await setImmediate()
     while (doomed.size > 0) {
       const quarries = [...doomed.keys()]
@@ -58,13 +60,13 @@ async function hunt(): Promise<void> {
       await killRest(quarries)
     }
   } finally {
-    // Whatever went wrong, the next one is hunted.
+    // Reset even after an error, so that the next kill starts a new loop.
     isHunting = false
   }
 }
 
 async function killRest(quarries: readonly KillTarget[]): Promise<void> {
-  // A group dies as a whole, those that are being forked included, so its members need no second look.
+  // SIGKILL to a group is atomic, forks in progress included, so its members need no second scan.
   const groups = new Set(quarries.filter(({ isReaped }) => !isReaped).map(({ pid }) => pid))
   const marks = marksOf(quarries)
   const killDoomed = killer(isDoomed)
@@ -78,12 +80,12 @@ async function killRest(quarries: readonly KillTarget[]): Promise<void> {
 }
 
 /**
- * Whether a mark is of a quarry that was doomed during this hunt. It is killed by the next look already: where processes are
- * born all the time, the end of a hunt is many looks away. A hunt of its own follows, for what bears no mark.
+ * Whether a tag belongs to a target added while this loop runs. Its processes are killed by the next scan: under
+ * constant forking the end of this loop may be many scans away. Its own pass follows, for untagged processes.
  */
 const isDoomed = (mark: string): boolean => doomed.keys().some((quarry) => quarry.mark === mark)
 
-/** Looks again and again for those with a mark, until none is left. */
+/** Scans and kills until no process with a wanted tag is left. */
 async function killUntilGone(isWanted: (mark: string) => boolean): Promise<void> {
   const killNew = killer(isWanted)
   for (let [looks, quiet] = [0, 0]; looks < MAX_LOOKS && quiet < STABLE_SCANS; looks++) {
@@ -98,8 +100,9 @@ async function killUntilGone(isWanted: (mark: string) => boolean): Promise<void>
 }
 
 /**
- * Kills those with a mark as soon as they are seen, and with their group, in which one that is being forked is, too. Nobody but
- * descendants is in the group of a descendant, unless that has only just been forked, and is still in ours. Says who was new.
+ * Kills each process with a wanted tag as soon as it is scanned, and its group, which also contains forks in progress.
+ * The group of a descendant has only descendants in it, unless the process was just forked and is still in the server's
+ * own group. The returned function returns true for a process that it has not seen before.
  */
 function killer(isWanted: (mark: string) => boolean): (seen: ProcInfo) => boolean {
   const own = Number(statFields(process.pid)?.[2])
@@ -116,7 +119,10 @@ function killer(isWanted: (mark: string) => boolean): (seen: ProcInfo) => boolea
   }
 }
 
-/** SIGTERM to all that a child has started: its group at once, and soon the rest. What was stopped goes on, to take it. */
+/**
+ * Sends SIGTERM to the whole tree of a child: its group at once, the rest asynchronously. SIGCONT follows, so that
+ * stopped processes handle it.
+ */
 export async function terminate(quarry: KillTarget): Promise<void> {
   const { isReaped } = quarry
   const members = quarry.mark === undefined ? membersOf([quarry], scanProcesses()) : undefined
@@ -126,7 +132,7 @@ export async function terminate(quarry: KillTarget): Promise<void> {
   for (const { pid } of rest) for (const signal of REQUEST) signalQuietly(pid, signal)
 }
 
-/** SIGKILL to all that this server has started and all that these have left, before it returns. */
+/** Sends SIGKILL, synchronously, to these trees and to every process with this server's tag. */
 export function killEverything(quarries: readonly KillTarget[]): void {
   const members = membersOf(quarries, scanProcesses())
   for (const { pid, isReaped } of quarries) if (!isReaped) signalChild(pid, 'SIGKILL')
@@ -138,11 +144,11 @@ export function killEverything(quarries: readonly KillTarget[]): void {
 const marksOf = (quarries: readonly KillTarget[]): ReadonlySet<string> =>
   new Set(quarries.map(({ mark }) => mark).filter((mark) => mark !== undefined))
 
-/** All that belong to one of these children. */
+/** The processes that belong to these targets: by session, by tag, and all descendants. */
 export function membersOf(quarries: readonly KillTarget[], all: readonly ProcInfo[]): ProcInfo[] {
   const marks = marksOf(quarries)
   const numbers = new Set(all.map(({ pid }) => pid))
-  // A process that has the number of one that was reaped is a stranger, and so is its session.
+  // If the pid of a reaped child exists again it was reused, and so was the session id.
   const sessions = new Set(quarries.filter(({ pid, isReaped }) => !isReaped || !numbers.has(pid)).map(({ pid }) => pid))
   const isMarked = (mark: string | undefined): boolean => mark !== undefined && marks.has(mark)
   const members = all.filter((one) => sessions.has(one.session) || (marks.size > 0 && isMarked(one.mark())))
@@ -151,7 +157,7 @@ export function membersOf(quarries: readonly KillTarget[], all: readonly ProcInf
 
 function withDescendants(all: readonly ProcInfo[], members: Set<ProcInfo>): ProcInfo[] {
   const children = Map.groupBy(all, ({ parent }) => parent)
-  // A set goes on to what is added to it meanwhile.
+  // Iterating a Set also visits what is added during the iteration.
   for (const { pid } of members) for (const child of children.get(pid) ?? []) members.add(child)
   return [...members]
 }

@@ -1,50 +1,58 @@
-/** The processes of this machine that may be ours. */
+/** Scans /proc for processes that this server may have started. */
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import { setImmediate } from 'node:timers/promises'
 import { processTagOf } from './process-tag.ts'
 import { processNumbers, statFields } from './proc-stat.ts'
 
+/** One process, from /proc/PID/stat. */
 export type ProcInfo = {
   pid: number
   parent: number
   group: number
   session: number
-  /** In clock ticks since the machine started: with the number it names a process for good. */
+  /** In clock ticks since boot. Together with the pid it identifies a process uniquely. */
   startTime: number
   isDead: boolean
-  /** Read when it is first asked for: most are known without. */
+  /** The process tag, read on first use: most processes are classified without it. */
   mark: () => string | undefined
 }
 
 type Mark = { startTime: number; is?: { mark: string | undefined } }
 
-/** The marks that have been read, as a look at a limit costs more than the rest. A mark is for life. */
+/** Tag cache: reading the limits costs more than the rest of a scan, and a tag never changes. */
 const marks = new Map<number, Mark>()
 
-/** How long others wait for a look, which is some 30 µs for each process: a machine may have thousands. */
+/** Time slice of a yielding scan, in ms. A scan takes some 30 µs per process, and a machine may have thousands. */
 const SLICE_MS = 2
-/** Processes in one slice at the least. On a busy machine 2 ms pass without any work of ours, and the next turn may be far. */
+/**
+ * Minimum number of processes per slice. On a busy machine 2 ms may pass without any progress, and the next turn of the
+ * event loop may be far off.
+ */
 const SLICE_PROCESSES = 32
 
-/** One look at all of them. */
+/** Scans all processes at once. Leaves out this server, everything older than it, and what is gone. */
 export function scanProcesses(): ProcInfo[] {
   return remembered(processNumbers().map(readProcInfo))
 }
 
+/** The result of a yielding scan. */
 export type Look = {
   seen: ProcInfo[]
-  /** Whether nobody was born meanwhile, who may have been missed. */
+  /** Whether no process was created during the scan, so that none can have been missed. */
   isWhole: boolean
 }
 
-/** The same, with turns for others in between. */
+/**
+ * Like {@link scanProcesses}, but yields to the event loop every {@link SLICE_MS}. Calls `visit` for each process as
+ * soon as it is read.
+ */
 export async function scanYielding(visit: (seen: ProcInfo) => void = () => {}): Promise<Look> {
   const youngest = youngestProcess()
   const seen: ProcInfo[] = []
   let since = performance.now()
   let looked = 0
-  // The youngest first: whoever forks all the time has the least of it.
+  // Highest pid first, so that constant forking has the least time to outrun the scan.
   for (const pid of processNumbers().sort((a, b) => b - a)) {
     const one = readProcInfo(pid)
     if (one !== undefined) {
@@ -59,7 +67,7 @@ export async function scanYielding(visit: (seen: ProcInfo) => void = () => {}): 
   return { seen: remembered(seen), isWhole: youngest !== undefined && youngest === youngestProcess() }
 }
 
-/** The number that was given last. */
+/** The pid that the kernel assigned last. */
 function youngestProcess(): string | undefined {
   try {
     return readFileSync('/proc/loadavg', 'latin1').trim().split(' ')[4]
@@ -68,7 +76,7 @@ function youngestProcess(): string | undefined {
   }
 }
 
-/** Forgets the marks of those that are gone. */
+/** Drops cached tags of processes that no longer exist. */
 function remembered(all: readonly (ProcInfo | undefined)[]): ProcInfo[] {
   const seen = all.filter((one) => one !== undefined)
   const there = new Set(seen.map(({ pid }) => pid))
@@ -76,7 +84,7 @@ function remembered(all: readonly (ProcInfo | undefined)[]): ProcInfo[] {
   return seen
 }
 
-/** Undefined for this server itself, for what is older, and for what is gone. */
+/** Returns undefined for this server itself, for processes older than it, and for those that are gone. */
 function readProcInfo(pid: number): ProcInfo | undefined {
   const fields = pid === process.pid ? undefined : statFields(pid)
   const startTime = Number(fields?.[19])

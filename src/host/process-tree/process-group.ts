@@ -1,7 +1,7 @@
 /**
- * Signals to what a child has started. Every child leads a session and a process group of its own, both
- * numbered by its pid. That number is pinned for as long as the leader has not been reaped or a member
- * lives; after that it may come to name a stranger's.
+ * Signals to process groups. Every child leads a session and a process group of its own, and its pid is the id of both.
+ * The id is not reused before the leader is reaped and the last member is gone; after that it may belong to an
+ * unrelated process.
  */
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
@@ -9,6 +9,7 @@ import { setTimeout } from 'node:timers'
 import type { Signal } from '../../protocol/schemas/process.ts'
 import { processNumbers, statFields } from './proc-stat.ts'
 
+/** The signals that this server sends, by their POSIX names. */
 export type SystemSignal =
   | 'SIGINT'
   | 'SIGTERM'
@@ -21,8 +22,8 @@ export type SystemSignal =
   | 'SIGKILL'
 
 /**
- * Not SIGTSTP to stop one: a group whose leader has its parent in another session is an orphan to the kernel, which passes
- * over the stop signals that can be handled.
+ * The protocol's signal names as POSIX signals. `stop` is SIGSTOP, not SIGTSTP: the group is orphaned (its leader's
+ * parent is in another session), and the kernel discards SIGTSTP for orphaned groups.
  */
 export const systemSignals: Readonly<Record<Signal, SystemSignal>> = {
   interrupt: 'SIGINT',
@@ -36,32 +37,33 @@ export const systemSignals: Readonly<Record<Signal, SystemSignal>> = {
   kill: 'SIGKILL',
 }
 
-/** How somebody is asked to end: what is stopped must go on for it. */
+/** The signals that ask a process to exit. SIGCONT lets a stopped process handle SIGTERM. */
 export const REQUEST = ['SIGTERM', 'SIGCONT'] as const
 
-/** Says whether there was such a group, and somebody in it who could be signalled. */
+/** Signals a group. Returns false if it does not exist or has no member that may be signalled. */
 export function signalGroup(pid: number, signal: SystemSignal): boolean {
   return signalQuietly(-pid, signal)
 }
 
 /**
- * To a child that has not been reaped, with its group. One on a terminal was only forked when its start is answered, and may have
- * no group yet; then it is alone.
+ * Signals a child that has not been reaped, with its group. A child on a terminal may not have its own group yet when
+ * its start is answered; then only the child is signalled.
  */
 export function signalChild(pid: number, signal: SystemSignal): void {
   if (!signalGroup(pid, signal)) signalQuietly(pid, signal)
 }
 
+/** Like `process.kill`, but returns false instead of throwing. A negative target is a process group. */
 export function signalQuietly(target: number, signal: SystemSignal): boolean {
   try {
     return process.kill(target, signal)
   } catch {
-    // ESRCH: nobody is left. EPERM: what is left took another user's identity and is out of reach.
+    // ESRCH: gone. EPERM: it runs as another user and cannot be signalled.
     return false
   }
 }
 
-/** Whether a group of that number has members, ours or a stranger's. */
+/** Whether a process group with this id has members, related or not. */
 export function groupExists(pid: number): boolean {
   try {
     process.kill(-pid, 0)
@@ -71,15 +73,18 @@ export function groupExists(pid: number): boolean {
   }
 }
 
-/** A sandbox that was started just now has no command yet; so long it is waited for, looking so often. */
+/** A newly started sandbox has no command yet: how long to wait for it, and the poll interval, in ms. */
 const COMMAND_MS = 1000
 const LOOK_MS = 5
 
-/** A signal to the command in a sandbox, by its keeper's pid: to its group, and to its terminal's foreground job. */
+/**
+ * Signals the command in a sandbox, given the pid of the sandbox process: its group, and the foreground job of its
+ * terminal. Polls for up to {@link COMMAND_MS} if the command has not started yet.
+ */
 export function signalConfined(keeper: number, signal: SystemSignal, waited = 0): void {
   const command = commandIn(keeper)
   if (command !== undefined) {
-    // Before the group gets it, which may be the end of its terminal.
+    // Read before the signal is sent: it may end the session of the terminal.
     const job = foregroundGroup(command)
     signalGroup(command, signal)
     if (job !== undefined && job !== command) signalGroup(job, signal)
@@ -88,19 +93,21 @@ export function signalConfined(keeper: number, signal: SystemSignal, waited = 0)
   }
 }
 
-/** What runs in a sandbox, once it leads its session. */
+/** The command in a sandbox, once it leads its session. */
 function commandIn(keeper: number): number | undefined {
   const command = childOfChild(keeper)
   return command !== undefined && Number(statFields(command)?.[3]) === command ? command : undefined
 }
 
-/** The keeper's child is the first process of the sandbox; what was to be run is that one's first child. */
+/**
+ * The first grandchild of a sandbox process: its child is the sandbox's init, and init's first child is the command.
+ */
 export function childOfChild(keeper: number): number | undefined {
   const [first] = childrenOf(keeper)
   return first === undefined ? undefined : childrenOf(first)[0]
 }
 
-/** In the order they were started. */
+/** Child pids, in start order. */
 function childrenOf(parent: number): number[] {
   try {
     return readFileSync(`/proc/${parent}/task/${parent}/children`, 'latin1')
@@ -109,14 +116,14 @@ function childrenOf(parent: number): number[] {
       .filter(Boolean)
       .map(Number)
   } catch {
-    // A kernel without that list, or the process is gone.
+    // The kernel has no such list, or the process is gone.
   }
   return processNumbers()
     .filter((pid) => Number(statFields(pid)?.[1]) === parent)
     .sort((a, b) => a - b)
 }
 
-/** The group of the job in the foreground of a session's terminal. */
+/** The foreground process group of a session's terminal, given the pid of a process in the session. */
 export function foregroundGroup(pid: number): number | undefined {
   const group = Number(statFields(pid)?.[5])
   return Number.isInteger(group) && group > 0 ? group : undefined

@@ -1,30 +1,32 @@
 /**
- * A mark on whatever this server starts, by which it is found again wherever it goes: into another group or session, to another
- * parent, under another user. Groups and sessions can be left by one call, a parent is lost when it dies, and a variable in the
- * environment would be seen, and can be dropped. So the mark is a limit: all that a process starts inherits it, everybody may read it in
- * /proc/PID/limits, and nobody misses it, for it grants a real-time thread some ten thousand years without a pause (RLIMIT_RTTIME).
- * What takes that limit for itself is lost by its mark, and may still be found by its parent or session.
+ * A process tag: an inherited property by which everything this server starts can be found again, in any group or
+ * session, under any parent or user. A process leaves its group or session with one call, loses its parent when that
+ * dies, and an environment variable would be visible and can be dropped. So the tag is a resource limit, RLIMIT_RTTIME:
+ * children inherit it, everyone can read it in /proc/PID/limits, and nobody misses it, as the value allows a real-time
+ * thread some ten thousand years without a blocking call. A process that sets this limit itself loses its tag, but may
+ * still be found by its parent or session.
  */
 import { randomInt } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import { getLimit, setLimit } from '../ffi/libc.ts'
 
-/** Linux's number for it. */
+/** From Linux's <sys/resource.h>. */
 const RLIMIT_RTTIME = 15
 
-/** The digits of a mark: which server, and which of the things that it started. Together below the kernel's 64 bits. */
+/** A tag's digits: the server, then a counter for what it started. Together they fit in the kernel's 64 bits. */
 const SERVER_DIGITS = 8
 const NUMBER_DIGITS = 9
 
-/** What every mark of this server begins with: 4, so that the number is always of the same length. */
+/** The prefix of every tag of this server. The leading 4 keeps the length of the number constant. */
 export const serverMark = `4${String(randomInt(10 ** SERVER_DIGITS)).padStart(SERVER_DIGITS, '0')}`
 
 let started = 0
 
 /**
- * Calls what starts a process, whose mark is the string that it is given; undefined where there are no marks. The limit is the
- * server's own meanwhile, as a child has no time of its own between fork and exec.
+ * Runs `start` so that the process it spawns gets a new tag, and passes it that tag; undefined where tags are not
+ * supported. The server takes the limit itself for the duration of the call, since no code runs in the child between
+ * fork and exec.
  */
 export function withProcessTag<T>(start: (mark: string | undefined) => T): T {
   const own = ownLimit()
@@ -37,12 +39,14 @@ export function withProcessTag<T>(start: (mark: string | undefined) => T): T {
   }
 }
 
-/** Whether anything can be marked here: on Linux, with foreign functions, and unless somebody has lowered that very limit. */
+/**
+ * Whether tags are supported: on Linux, with foreign functions, unless RLIMIT_RTTIME's hard limit is already too low.
+ */
 export const canMark = (): boolean => ownLimit() !== undefined
 
 type Limit = { soft: bigint; hard: bigint }
 
-/** Read once: nothing else in here changes it. */
+/** Read once: nothing else in this process changes it. `null` until then. */
 let own: Limit | undefined | null = null
 
 function ownLimit(): Limit | undefined {
@@ -53,7 +57,7 @@ function ownLimit(): Limit | undefined {
   return own
 }
 
-/** The mark that a process bears, of this server or another; undefined for one that is gone or bears none. */
+/** Reads the tag of a process, of this server or another. Undefined if it has none or is gone. */
 export function processTagOf(pid: number): string | undefined {
   try {
     return /^Max realtime timeout +(4\d{17}) /m.exec(readFileSync(`/proc/${pid}/limits`, 'latin1'))?.[1]

@@ -1,32 +1,34 @@
-/** The children that this server has started and may have to answer for when it ends. */
+/** Tracks the children that this server has started and must kill when it ends. */
 import process from 'node:process'
 import { kill, killEverything, terminate } from './kill-tree.ts'
 import type { KillTarget } from './kill-tree.ts'
 import { REQUEST, groupExists, signalChild, signalConfined, signalGroup } from './process-group.ts'
 import type { SystemSignal } from './process-group.ts'
 
-/** Above this many remembered leftovers, those that have ended meanwhile are looked for. */
+/** Number of tracked leftovers above which those that have exited are removed. */
 const SWEEP_AT = 256
 
 const running = new Set<Tracked>()
-/** What forgotten children left running, where no mark tells of it. */
+/** Forgotten children whose group still has members and which have no tag to find those by. */
 const leftovers = new Set<Tracked>()
 
 type Tracked = KillTarget & { isReaped: boolean }
 
-/** One child and all that it starts. */
+/** One child and its process tree. */
 export type Group = {
-  /** The leader has been reaped. From now on its number may come to be a stranger's. */
+  /** To be called when the leader has been reaped: from then on its pid may be reused. */
   reaped(): void
+  /** Signals the child's group. */
   signal(signal: SystemSignal): void
-  /** SIGTERM to what is left of it. */
+  /** Sends SIGTERM to the remaining tree. */
   terminate(): void
-  /** SIGKILL to what is left of it. */
+  /** Sends SIGKILL to the remaining tree. */
   kill(): void
-  /** Nobody asks for the process any more; what it left running is remembered for the end. */
+  /** The process is no longer tracked by its client; what it left running is killed when the server ends. */
   forget(): void
 }
 
+/** Tracks a child, given its pid and its process tag. */
 export function trackGroup(pid: number, mark: string | undefined): Group {
   const tracked: Tracked = { pid, mark, isReaped: false }
   running.add(tracked)
@@ -48,8 +50,8 @@ export function trackGroup(pid: number, mark: string | undefined): Group {
 }
 
 /**
- * The same for a sandbox, of which the child is only the keeper: it dies with everything inside when it is
- * killed, and other signals are for the command inside and not for it.
+ * Tracks a sandbox. The child is only the sandbox process: killing it kills everything inside; other signals go to the
+ * command inside instead.
  */
 export function trackConfined(pid: number, mark: string | undefined): Group {
   return {
@@ -61,9 +63,9 @@ export function trackConfined(pid: number, mark: string | undefined): Group {
   }
 }
 
-/** SIGKILL to all that is left of what was started. */
+/** Sends SIGKILL, synchronously, to everything this server has started that still runs. */
 export function killAllGroups(): void {
   killEverything([...running, ...leftovers])
-  // Where no processes can be looked at, what was left is known by its group only.
+  // Without /proc, leftovers are known by their process group only.
   if (process.platform !== 'linux') for (const { pid } of leftovers) signalGroup(pid, 'SIGKILL')
 }

@@ -1,7 +1,8 @@
 /**
- * The warden: a small process that outlives this server, however that ends, and kills whatever it has left. It waits for the
- * end of a pipe that nobody but the server holds, finds the server's mark (see marks.ts), and kills until there is none; then it
- * ends, too. It is a shell, as that costs a megabyte and a millisecond, where another of ourselves would cost fifty of each.
+ * The watchdog: a small process that outlives this server, however that ends, and kills whatever it left running. It
+ * reads a pipe whose write end only the server holds; at end of file it kills every process with the server's tag (see
+ * process-tag.ts) until none is left, then exits. It is a shell: that costs one megabyte and one millisecond, another
+ * instance of this program about fifty of each.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
@@ -10,8 +11,8 @@ import { setTimeout } from 'node:timers'
 import { canMark, serverMark } from './process-tag.ts'
 
 /**
- * Groups are killed with their leaders, since what forks fast is only caught as a whole. It looks until there is nobody but the
- * dead whom their parents have not buried yet. The bound is for those that cannot be killed: they wait for a disk, say.
+ * Kills whole groups, since fast forkers are only caught that way. Repeats until only unreaped zombies are left. The
+ * bound of 200 is for processes that cannot be killed, such as those in uninterruptible disk sleep.
  */
 const SCRIPT = `
 trap '' HUP INT QUIT TERM PIPE
@@ -33,27 +34,30 @@ while [ $looks -lt 200 ]; do
   [ $looks -gt 3 ] && sleep 0.05
 done
 `
-/** Not the server's, so that who kills that by name leaves it alive. */
+/** Differs from the server's name, so that killing the server by name spares the watchdog. */
 const NAME = 'devbox-warden'
 
-/** One that was killed is replaced, after this long, lest a machine without room for it be kept busy. */
+/** Delay before a lost watchdog is replaced, in ms, so that a machine short of resources is not kept busy. */
 const REPLACE_MS = 1000
 
 let warden: ChildProcess | undefined
 
-/** Sees to it that there is a warden, if one can do anything here. */
+/**
+ * Starts the watchdog unless it runs already or process tags are not supported. Never throws: if the spawn fails, the
+ * next call tries again.
+ */
 export function ensureWatchdog(): void {
   if (warden !== undefined || !canMark()) return
   try {
     warden = spawn('/bin/sh', ['-c', SCRIPT, NAME, serverMark], {
       cwd: '/',
-      // Of its own session, so that a signal to the server's group does not reach it.
+      // A session of its own, so that a signal to the server's group does not reach it.
       detached: true,
       env: { PATH: `${process.env['PATH'] ?? ''}:/usr/bin:/bin` },
       stdio: ['pipe', 'ignore', 'ignore'],
     })
   } catch {
-    // For want of a descriptor or a process, say; the next child asks again.
+    // Out of descriptors or processes, for example; the next spawn tries again.
     return
   }
   const { stdin } = warden
@@ -64,7 +68,7 @@ export function ensureWatchdog(): void {
   warden.once('error', lost)
   warden.once('exit', lost)
   stdin?.on('error', () => {})
-  // Neither keeps a server from ending by itself.
+  // Neither the process nor its pipe keeps the event loop alive.
   warden.unref()
   ;(stdin as unknown as { unref?: () => void }).unref?.()
 }

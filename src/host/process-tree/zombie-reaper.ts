@@ -1,15 +1,18 @@
 /**
- * The first process of a container is given every orphan, and must bury it: else the dead stay in the table of processes until that
- * is full. The runtime buries its own children only, so this server does the rest where it is that first process.
+ * PID 1 of a container inherits every orphan and must reap it; otherwise zombies fill the process table. The runtime
+ * reaps only its own children, so this server reaps the rest when it is PID 1.
  */
 import process from 'node:process'
 import { setTimeout } from 'node:timers'
 import { reap } from '../ffi/libc.ts'
 import { processNumbers, statFields } from './proc-stat.ts'
 
-/** The runtime buries its own within a turn of the loop. Who lies there for longer is an orphan. */
+/**
+ * The runtime reaps its own children within a turn of the event loop. A zombie older than this (in ms) is an orphan.
+ */
 const LOOK_MS = 1000
 
+/** Reaps orphans from now on, after each SIGCHLD. Does nothing unless this server is PID 1 on Linux. */
 export function reapOrphans(): void {
   if (process.pid !== 1 || process.platform !== 'linux') return
   let seen = new Set<string>()
@@ -28,7 +31,7 @@ export function reapOrphans(): void {
   process.on('SIGCHLD', lookLater)
 }
 
-/** By number and start, which name a process for good. */
+/** Zombie children: pid by a key of pid and start time, which identifies a process uniquely. */
 function deadChildren(): Map<string, number> {
   const dead = new Map<string, number>()
   for (const pid of processNumbers()) {
