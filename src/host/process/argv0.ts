@@ -1,20 +1,23 @@
 /**
- * Terminals with an argv[0] of the client's choice. node-pty cannot give a child another argv[0] than the
- * program's name, so this program is started on the terminal first, and turns into the wanted one.
+ * A custom argv[0] on a terminal. node-pty always passes the program's name as argv[0], so this program is started on
+ * the terminal first and then replaces itself (execve) with the target.
  */
 import process from 'node:process'
 import { ARGV0_MODE } from './argv0-mode.ts'
 import { restoreSigpipe } from '../ffi/libc.ts'
 import { selfCommand } from '../self-exec.ts'
 
-/** A command that ends up running `path` as `arg0`. */
+/** Returns a command that ends up running `path` with argv[0] `arg0`. */
 export function argv0Command(arg0: string, path: string, args: readonly string[]): string[] {
-  // Deno cannot turn into another program; bash can, though it sets a variable or two of its own.
+  // Deno has no execve; bash does it, although it sets a variable or two of its own.
   if (typeof process.execve !== 'function') return ['bash', '-c', 'exec -a "$0" -- "$@"', arg0, path, ...args]
   return [...selfCommand(), ARGV0_MODE, arg0, path, ...args]
 }
 
-/** The other half, in the child. Does not return. */
+/**
+ * The child's half: replaces this process with the program. Does not return; exits with 127 if arguments are missing,
+ * 126 if execve fails.
+ */
 export function becomeProgram([arg0, path, ...args]: readonly string[]): never {
   if (arg0 === undefined || path === undefined) process.exit(127)
   restoreSigpipe()

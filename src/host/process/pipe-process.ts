@@ -1,4 +1,4 @@
-/** A process whose output goes through pipes. */
+/** Starts processes on pipes. */
 import { spawn } from 'node:child_process'
 import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { once } from 'node:events'
@@ -15,12 +15,15 @@ import { withProcessTag } from '../process-tree/process-tag.ts'
 import { systemSignals } from '../process-tree/process-group.ts'
 import { resolveExecutable } from './resolve-executable.ts'
 
-/** What one of the child's three streams is in the child, and its other end in here. */
+/**
+ * One of the child's three standard streams: the descriptor for the child, the server's end of it, and the descriptors
+ * to close if the spawn fails.
+ */
 type Wire<S> = { child: number | 'pipe'; ours: (process: ChildProcess, index: 0 | 1 | 2) => S; opened: number[] }
 
 /**
- * The runtime's own pipes are sockets, which a child cannot open again by name: `echo x > /dev/stderr`
- * fails in them. So real pipes are made where that is possible.
+ * The runtime's own pipes are socket pairs, which a child cannot reopen by name: `echo x > /dev/stderr` fails. So real
+ * pipes are used where foreign functions are available.
  */
 function outputWire(): Wire<Readable> {
   const pipe = openPipe()
@@ -37,6 +40,10 @@ function inputWire(): Wire<Writable> {
   return { child: read, ours: () => new Socket({ fd: write, readable: false, writable: true }), opened: [read, write] }
 }
 
+/**
+ * Starts a command on pipes.
+ * @throws an error with an errno name in `code`, or an RpcError, if it cannot be started
+ */
 export async function startPiped(spec: SpawnSpec, events: ChildEvents): Promise<Child> {
   const { file } = resolveExecutable(spec)
   const program = {
@@ -50,6 +57,10 @@ export async function startPiped(spec: SpawnSpec, events: ChildEvents): Promise<
   return followChild(child, stdin, outputs, trackGroup(child.pid as number, mark), events)
 }
 
+/**
+ * Starts a sandbox on pipes, and calls `command.release` when it exits. Rejects, without that call, if it cannot be
+ * started; the caller then releases.
+ */
 export async function startConfinedPiped(
   spec: SpawnSpec,
   command: SandboxedStart,
@@ -82,9 +93,9 @@ async function spawnPiped(
   let child: ChildProcess
   let mark: string | undefined
   try {
-    // A session and process group of its own, without a controlling terminal.
+    // `detached`: a session and process group of its own, without a controlling terminal.
     ;[child, mark] = withProcessTag((mark) => [spawn(file, args, { ...options, detached: true, stdio }), mark])
-    // Some failures come as an event, after the call.
+    // Some spawn failures arrive as an event after the call.
     if (child.pid === undefined) throw ((await once(child, 'error')) as unknown[])[0]
   } catch (error) {
     for (const fd of wires.flatMap((wire) => wire.opened)) closeSync(fd)
@@ -108,14 +119,14 @@ function followChild(
   outputs.forEach((output, index) => {
     const stream = index === 0 ? 'stdout' : 'stderr'
     output.on('data', (bytes: Buffer) => events.output(stream, bytes))
-    // The runtime resumes its own pipes when the child exits; what that left running is still held back.
+    // The runtime resumes its own pipes when the child exits; keep the back-pressure for processes that still write.
     output.on('resume', () => isPaused && output.pause())
-    // A stream that cannot be read any more has ended; `close` follows.
+    // A read error is an end of file; `close` follows.
     output.on('error', () => output.destroy())
     output.on('close', () => --open === 0 && events.ended())
   })
 
-  // A child that closes its stdin is seen when it is next written to.
+  // EPIPE: a closed stdin is only noticed at the next write.
   stdin?.on('error', () => stdin.destroy())
   stdin?.on('close', () => events.stdinMoved())
   stdin?.on('drain', () => events.stdinMoved())

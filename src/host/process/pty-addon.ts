@@ -1,4 +1,4 @@
-/** node-pty's native part, loaded from the package or from inside the executable. */
+/** Loads node-pty's native addon, from the package or from the executable's assets. */
 import { closeSync, constants, existsSync, openSync, unlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -10,10 +10,11 @@ import { openMemoryFile } from '../ffi/libc.ts'
 import { isDeno } from '../../base/runtime.ts'
 import { writeAll } from '../../base/write-all.ts'
 
+/** The functions that the addon exports. */
 export type PtyAddon = {
   /**
-   * Forks a child on a new terminal. `exited` gets its exit code and signal number. The descriptor is the
-   * master's and does not block.
+   * Forks a child on a new terminal. `exited` gets its exit code and signal number. `fd` is the terminal's master, in
+   * non-blocking mode.
    */
   fork(
     file: string,
@@ -28,16 +29,21 @@ export type PtyAddon = {
     helperPath: string,
     exited: (code: number, signal: number) => void,
   ): { fd: number; pid: number; pty: string }
-  /** A new terminal, for the caller to hand on. */
+  /** Opens a new terminal without a child. The caller closes both descriptors. */
   open(columns: number, rows: number): { master: number; slave: number; pty: string }
-  /** By the master's descriptor. */
+  /** Sets the window size, given the master's descriptor. Sizes in characters and in pixels (0: unknown). */
   resize(fd: number, columns: number, rows: number, xPixels: number, yPixels: number): void
 }
 
+/** The addon's name among the executable's assets. */
 export const PTY_ASSET = 'pty.node'
 
 let loaded: PtyAddon | undefined
 
+/**
+ * The addon, loaded on first use.
+ * @throws RpcError (internal) if terminals are not available here
+ */
 export function ptyAddon(): PtyAddon {
   loaded ??= load()
   return loaded
@@ -52,10 +58,10 @@ function load(): PtyAddon {
   }
 }
 
-/** The addon is built for glibc. Under musl it loads, and then brings the server down at the first terminal. */
+/** The addon is built for glibc. Under musl it loads, but crashes the server at the first terminal. */
 function refuseMusl(): void {
   if (process.platform !== 'linux' || isDeno) return
-  // The report would look up every network peer's name otherwise.
+  // Otherwise the report does a reverse DNS lookup for every network peer.
   Object.assign(process.report, { excludeNetwork: true })
   const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } }
   if (header.glibcVersionRuntime === undefined)
@@ -66,7 +72,10 @@ function loadPackage(): PtyAddon {
   return createRequire(import.meta.url)(packagedAddon()) as PtyAddon
 }
 
-/** Where the package has the addon for this machine: built here, else brought along. */
+/**
+ * Path of the package's addon for this machine: a local build first, then the prebuilt one.
+ * @throws Error if there is neither
+ */
 export function packagedAddon(): string {
   const root = dirname(createRequire(import.meta.url).resolve('node-pty/package.json'))
   const candidates = [
@@ -78,7 +87,7 @@ export function packagedAddon(): string {
   return found
 }
 
-/** Addons load from files only. A file in memory is best, then one that has no name or loses it at once. */
+/** dlopen needs a file. Tries a memfd first, then temporary files that are unlinked right after loading. */
 function loadAsset(bytes: Buffer): PtyAddon {
   const failures: string[] = []
   for (const source of assetFiles()) {

@@ -1,29 +1,33 @@
 /**
- * Finds out what would run, before it is started. An exec that fails inside a new terminal looks like a
- * program that wrote an error and ended, and the C library gives files of unknown format to a shell; so
- * missing programs, directories, formats and permissions are found here, for pipes and terminals alike.
+ * Resolves and checks an executable before it is started. A failed exec inside a new terminal looks like a program that
+ * printed an error and exited, and the C library runs files of unknown format with a shell. So missing programs,
+ * directories, bad formats and missing permissions are detected here, for pipes and terminals alike.
  */
 import { accessSync, closeSync, constants, openSync, readFileSync, readdirSync, readSync, statSync } from 'node:fs'
 import process from 'node:process'
 import { internalError } from '../../protocol/wire/errors.ts'
 import type { SpawnSpec } from '../../core/base/host.ts'
 
-/** Where the C library looks for a bare name when the child has no PATH. */
+/** The C library's search path for a bare name if the child has no PATH. */
 const DEFAULT_PATH = '/bin:/usr/bin'
 
-/** The kernel's own bound on interpreters of interpreters. */
+/** The kernel's limit on nested interpreters. */
 const MAX_INTERPRETERS = 4
 
-/** The longest first line of a script that the kernel reads. */
+/** The number of bytes that the kernel reads of a script's first line. */
 const SCRIPT_HEAD_BYTES = 256
 
-/** Linux's bound on one argument or variable, the final NUL included: 32 pages. */
+/** Linux's limit on one argument or variable, in bytes, including the final NUL: 32 pages. */
 const MAX_STRING_BYTES = 131_072
 
+/** An executable, as it was resolved. */
 export type Program = {
-  /** What to hand to exec: a name with a slash as it came, relative to the child's directory; a bare one as found on PATH. */
+  /**
+   * What to pass to exec: a name with a slash unchanged, relative to the child's directory; a bare name as found on
+   * PATH.
+   */
   file: string
-  /** The absolute path of the same. */
+  /** Its absolute path. */
   path: string
 }
 
@@ -35,7 +39,10 @@ class ExecError extends Error {
   }
 }
 
-/** Throws what exec would fail with, as an error with an errno name in `code`. */
+/**
+ * Resolves argv[0] as exec would, in the child's directory and PATH.
+ * @throws what exec would fail with, as an error with an errno name in `code`; RpcError for invalid arguments
+ */
 export function resolveExecutable(spec: SpawnSpec): Program {
   validateSpawn(spec)
   const { argv, cwd, env } = spec
@@ -49,7 +56,10 @@ export function resolveExecutable(spec: SpawnSpec): Program {
   return { file: path, path }
 }
 
-/** What can be said without looking for the program: NUL bytes, and a directory that is none. */
+/**
+ * The checks that need no look at the program.
+ * @throws RpcError (internal) for an empty argv[0] or a NUL byte; an errno error for a bad working directory
+ */
 export function validateSpawn({ argv, arg0, cwd, env }: SpawnSpec): void {
   if (argv[0] === '') throw internalError('missing program: argv[0] is empty')
   for (const text of [...argv, arg0 ?? '', ...env.keys(), ...env.values()]) {
@@ -58,7 +68,7 @@ export function validateSpawn({ argv, arg0, cwd, env }: SpawnSpec): void {
   checkDirectory(cwd)
 }
 
-/** Every path that exec would try for a name, relative ones as they come. */
+/** Every path that exec would try for a name; relative ones stay relative. */
 export function programCandidates(name: string, env: ReadonlyMap<string, string>): string[] {
   if (name.includes('/')) return [name]
   const directories = (env.get('PATH') ?? DEFAULT_PATH).split(':')
@@ -70,7 +80,7 @@ function checkDirectory(cwd: string): void {
   accessSync(cwd, constants.X_OK)
 }
 
-/** As execvp does: what may not be run is remembered and the search goes on; the first that may be wins. */
+/** Like execvp: EACCES is remembered and the search goes on; the first executable file wins. */
 function searchPath(name: string, search: string, cwd: string): string {
   let denied = false
   for (const directory of search.split(':')) {
@@ -98,7 +108,7 @@ function checkExecutable(path: string, depth: number): void {
   if (!stat.isFile()) throw new ExecError('EACCES')
   accessSync(path, constants.X_OK)
   const head = readHead(path)
-  // A program that may be run and not read: the kernel will say.
+  // Executable but not readable: the kernel decides.
   if (head === undefined) return
   if (head[0] === 0x23 && head[1] === 0x21) return checkInterpreter(head, depth)
   if (!isNative(head) && !isRegisteredFormat(head, path)) throw new ExecError('ENOEXEC')
@@ -124,11 +134,11 @@ function checkInterpreter(head: Uint8Array, depth: number): void {
   const interpreter = line.trim().split(/[ \t]/, 1)[0] as string
   if (interpreter === '') throw new ExecError('ENOEXEC')
   if (depth >= MAX_INTERPRETERS) throw new ExecError('ELOOP')
-  // A relative interpreter is the kernel's to resolve; none is seen in practice.
+  // A relative interpreter is left to the kernel; none is seen in practice.
   if (interpreter.startsWith('/')) checkExecutable(interpreter, depth + 1)
 }
 
-/** ELF machine numbers that this processor runs by itself: its own, and its 32-bit forerunner's. */
+/** ELF machine numbers that this processor runs natively: its own and that of its 32-bit predecessor. */
 const NATIVE_MACHINES: Record<string, readonly number[]> = { x64: [62, 3], arm64: [183, 40] }
 
 function isNative(head: Uint8Array): boolean {
@@ -146,7 +156,7 @@ function isMachO(head: Uint8Array): boolean {
 
 const BINFMT = '/proc/sys/fs/binfmt_misc'
 
-/** Formats that the kernel was taught, such as another processor's programs through an emulator. */
+/** Formats registered with binfmt_misc, such as another processor's programs through an emulator. */
 function isRegisteredFormat(head: Uint8Array, path: string): boolean {
   try {
     return readdirSync(BINFMT).some(
@@ -174,7 +184,10 @@ function matchesFormat(entry: string, head: Uint8Array, path: string): boolean {
   )
 }
 
-/** Throws E2BIG where exec would, for starts that could not report it. */
+/**
+ * Checks the size of arguments and environment, for starts that could not report E2BIG.
+ * @throws an error with code E2BIG where exec would fail with it
+ */
 export function checkSize(argv: readonly string[], env: ReadonlyMap<string, string>): void {
   const strings = [...argv, ...Array.from(env, ([name, value]) => `${name}=${value}`)]
   let total = 0
@@ -188,7 +201,7 @@ export function checkSize(argv: readonly string[], env: ReadonlyMap<string, stri
 
 let space: number | undefined
 
-/** Linux: a quarter of the stack's limit, at most 6 MiB, at least 128 KiB. macOS: 1 MiB. */
+/** ARG_MAX in bytes. Linux: a quarter of the stack limit, at most 6 MiB, at least 128 KiB. macOS: 1 MiB. */
 function argumentSpace(): number {
   if (process.platform !== 'linux') return 1024 * 1024
   space ??= Math.max(MAX_STRING_BYTES, Math.min(stackLimit() / 4, 6 * 1024 * 1024))

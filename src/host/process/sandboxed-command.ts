@@ -1,16 +1,15 @@
-/** A command behind the program that confines it, as it is started. */
-
-/** A program with the descriptors that it gets from number 3 on, which are closed with {@link close} once it runs. */
+/** A sandbox program and the descriptors that it inherits as 3, 4 and so on. Call {@link close} once it runs. */
 export type SandboxedCommand = {
   file: string
   args: string[]
   descriptors: number[]
   close: () => void
-  /** To be called when what was started has ended. */
+  /** To be called when the process has exited. */
   ended?: () => void
 }
 
+/** A sandboxed command with the resources that it holds while it runs. */
 export type SandboxedStart = SandboxedCommand & {
-  /** To be called once, when the sandbox is gone or could not be started. */
+  /** To be called once, when the sandbox has exited or could not be started. */
   release(): void
 }

@@ -1,4 +1,4 @@
-/** A process on a terminal. */
+/** Starts processes on terminals. */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -20,17 +20,21 @@ import type { TerminalSize } from '../../protocol/schemas/process.ts'
 import { openMaster } from './terminal-reader.ts'
 import { terminalWriter } from './terminal-writer.ts'
 
-/** The reference's size; Codex's protocol has no way to change it. */
+/** Default size, the same as the reference's: Codex's protocol cannot change it. */
 const USUAL: TerminalSize = { rows: 24, columns: 80 }
 
-/** Keep the server's user and group. */
+/** Keeps the server's user and group. */
 const SAME_ID = -1
 
-/** A terminal's children expect to know the user's shell; nothing else is added, TERM included. */
+/** Adds SHELL if it is missing, as programs on a terminal expect it; nothing else is added, TERM included. */
 export function terminalEnvironment(env: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
   return env.has('SHELL') ? env : new Map(env).set('SHELL', loginShell().path)
 }
 
+/**
+ * Starts a command on a new terminal.
+ * @throws an error with an errno name in `code`, or an RpcError, if it cannot be started
+ */
 export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Promise<Child> {
   const { path } = resolveExecutable(spec)
   const { env, terminalSize: { rows, columns } = USUAL } = spec
@@ -47,7 +51,7 @@ export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Pro
       mark,
     })),
   )
-  // Without this every later child would hold this terminal open.
+  // Otherwise every later child inherits the master and keeps this terminal open.
   closeOnExec(fd)
   const followed = followTerminal(fd, pid, trackGroup(pid, mark), events, holdOpen(pty))
   exited = followed.exited
@@ -55,8 +59,8 @@ export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Pro
 }
 
 /**
- * In a sandbox the child is only its keeper, and does not take the terminal: the command inside does, so that
- * job control and Ctrl-C are the command's.
+ * Starts a sandbox on a new terminal. The child is only the sandbox process and does not take the controlling terminal:
+ * the command inside does, so that job control and Ctrl-C work for it. Rejects if it cannot be started.
  */
 export async function startConfinedOnTerminal(
   command: SandboxedStart,
@@ -94,15 +98,15 @@ export async function startConfinedOnTerminal(
 type Followed = { child: Child; exited: (code: number, signal: number) => void }
 
 /**
- * Holds the child's side of a terminal open, until the returned function is called: a child may close all that it has
- * of it and go on, and were nobody left to hold it the terminal would be over, and the child be told so by SIGHUP.
+ * Holds the terminal's slave open until the returned function is called. A child may close all its descriptors of the
+ * terminal and go on; if no one held the slave then, the kernel would hang up and send SIGHUP.
  */
 function holdOpen(path: string): () => void {
   try {
     const fd = openSync(path, constants.O_RDWR | constants.O_NOCTTY)
     return () => closeSync(fd)
   } catch {
-    // Gone already, or no descriptor left for it.
+    // The child is gone already, or no descriptor is left.
     return () => {}
   }
 }
@@ -120,7 +124,7 @@ function followTerminal(fd: number, pid: number, group: Group, events: ChildEven
     isHeld = false
   }
 
-  // EIO is how a master learns that nobody holds the other side any more.
+  // A master reports EIO when the last descriptor of its slave is closed.
   master.on('error', () => master.destroy())
   master.on('close', () => {
     release()
@@ -147,7 +151,7 @@ function followTerminal(fd: number, pid: number, group: Group, events: ChildEven
     },
     signal: (name) => {
       const signal = systemSignals[name]
-      // Before the group gets it, which may be the end of its terminal.
+      // Read before the signal is sent: it may end the session of the terminal.
       const job = foregroundGroup(pid)
       group.signal(signal)
       if (job !== undefined && job !== pid) signalGroup(job, signal)

@@ -1,22 +1,21 @@
 /**
- * Reads a terminal's master. A terminal hands out 4 KB a read at most. So one buffer serves all reads
- * instead of 64 KB of fresh memory for each, and what more is there is read at once, without a turn of the
- * loop for each piece.
+ * Reads a terminal's master. One read returns at most 4 KB. So one buffer serves all reads, instead of a fresh 64 KB
+ * each, and further bytes are read in the same turn of the event loop.
  */
 import { readSync } from 'node:fs'
 import { ReadStream } from 'node:tty'
 import { isDeno } from '../../base/runtime.ts'
 
-/** What is read in one go at most: one chunk of output. Others have their turn then. */
+/** Most bytes read in one turn: one chunk of output. Then other work gets its turn. */
 const READ_BYTES = 64 * 1024
 
-/** A read that gave less than this had all there was. */
+/** A read of fewer bytes than this has drained the terminal. */
 const FULL_READ_BYTES = 1024
 
-/** One for all terminals: what is read is copied before the next read of any begins. */
+/** Shared by all terminals: data is copied before the next read begins. */
 let buffer: Buffer | undefined
 
-/** The stream of a master; `take` gets copies that are its to keep. */
+/** Opens a stream on a master. `take` gets copies, which it may keep. */
 export function openMaster(fd: number, take: (bytes: Uint8Array) => void): ReadStream {
   if (isDeno) {
     const master = new ReadStream(fd)
@@ -33,12 +32,12 @@ export function openMaster(fd: number, take: (bytes: Uint8Array) => void): ReadS
     },
   }
   const master = new ReadStream(fd, { onread } as object)
-  // Without a listener for data nothing else would make it begin.
+  // With `onread` there is no `data` listener to start the flow.
   master.resume()
   return master
 }
 
-/** Reads until nothing is there, or the buffer is full. Ends and faults are the stream's to find. */
+/** Reads until the terminal is empty or the buffer is full. End and errors are left to the stream. */
 function readOn(fd: number, buffer: Buffer, start: number): number {
   let end = start
   try {
@@ -48,7 +47,7 @@ function readOn(fd: number, buffer: Buffer, start: number): number {
       end += length
     }
   } catch {
-    // EAGAIN for now, or EIO at the end.
+    // EAGAIN: empty for now. EIO: the end.
   }
   return end
 }

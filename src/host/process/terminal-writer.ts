@@ -1,8 +1,8 @@
 /**
- * Writes to a terminal's master. The descriptor does not block, so bytes are written where they stand, in
- * this turn of the loop, and only while the descriptor is known to be open: a write that is put off could
- * find the number given to another terminal. What the terminal does not take waits here, and is tried
- * again when the child shows signs of life, or after a pause that grows while it does not read.
+ * Writes to a terminal's master. The descriptor is non-blocking, so bytes are written in the same turn of the event
+ * loop, and only while the descriptor is known to be open: a deferred write could hit another terminal that reused the
+ * number. What the terminal does not accept is queued, and retried when the child produces output or after a pause that
+ * doubles while nothing is read.
  */
 import { writeSync } from 'node:fs'
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
@@ -10,22 +10,25 @@ import type { ReadStream } from 'node:tty'
 import { errorCode } from '../../base/os-error-text.ts'
 import { isDeno } from '../../base/runtime.ts'
 
-/** Turns of the loop that a full terminal is tried in again at once: a child that reads fast is fed fast. */
+/** Immediate retries, one per turn of the event loop, before pauses begin: keeps a fast reader busy. */
 const EAGER_TURNS = 32
-/** Then the pause between tries, which doubles from the one to the other. */
+/** The pause between later retries, in ms: doubles from minimum to maximum. */
 const MIN_PAUSE_MS = 1
 const MAX_PAUSE_MS = 20
 
+/** The input queue of a terminal. */
 export type TerminalWriter = {
   write(bytes: Uint8Array): void
+  /** Bytes not written yet. */
   queued(): number
-  /** Something came from the child: it may have read, too. */
+  /** To be called when the child produced output: it may have read input, too. */
   stir(): void
   close(): void
 }
 
+/** Returns a writer for the master `fd`. `moved` is called when the queue has become shorter. */
 export function terminalWriter(fd: number, master: ReadStream, moved: () => void): TerminalWriter {
-  // Deno does not know descriptors that an addon has made; there the stream itself writes without blocking.
+  // Deno rejects descriptors opened by an addon; there the stream itself writes without blocking.
   return isDeno ? streamWriter(master, moved) : descriptorWriter(fd, master, moved)
 }
 

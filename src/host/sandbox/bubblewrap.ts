@@ -1,4 +1,4 @@
-/** The bubblewrap of this machine: where it is, what it can do here, and how it is called. */
+/** bubblewrap on this machine: finds it, probes what it can do, and builds its command line. */
 import type { SandboxedCommand } from '../process/sandboxed-command.ts'
 import { spawn } from 'node:child_process'
 import type { StdioOptions } from 'node:child_process'
@@ -16,8 +16,10 @@ import type { Arch } from '../../sandbox/linux/seccomp.ts'
 import { openBlob } from '../ffi/memfd.ts'
 import { withProcessTag } from '../process-tree/process-tag.ts'
 
+/** A bubblewrap that works here: its real path, and what it can do. */
 export type Bubblewrap = { path: string; abilities: BubblewrapAbilities }
 
+/** A sandbox to build: its mounts, network, working directory and environment, and the command inside. */
 export type BubblewrapCall = {
   bubblewrap: Bubblewrap
   plan: MountPlan | undefined
@@ -28,6 +30,7 @@ export type BubblewrapCall = {
   command: readonly string[]
 }
 
+/** Like {@link BubblewrapCall}, with the launcher's parameters in place of a command. */
 export type LauncherCall = Omit<BubblewrapCall, 'command'> & { launch: Parameters<typeof launcherArguments>[0] }
 
 const ARGUMENTS_FD = 3
@@ -35,14 +38,18 @@ const SECCOMP_FD = 4
 const LAUNCHER_FD = 5
 
 /**
- * What to start, with an empty environment: the command's own is set inside, since out here its LD_PRELOAD
- * would be bubblewrap's.
+ * Builds the bubblewrap command. It is started with an empty environment and sets the command's own inside: otherwise a
+ * client's LD_PRELOAD would apply to bubblewrap.
+ * @throws RpcError (internal) for more arguments than bubblewrap takes
  */
 export function bubblewrapCommand({ bubblewrap, command, ...options }: BubblewrapCall): SandboxedCommand {
   return call(bubblewrap, command, { ...options, abilities: bubblewrap.abilities, seccompFd: SECCOMP_FD }, [])
 }
 
-/** The same, by way of the launcher, which finds the program inside and gives it a session, and its terminal. */
+/**
+ * Like {@link bubblewrapCommand}, but runs the launcher inside, which finds the program, creates a session, and makes
+ * the terminal its controlling terminal.
+ */
 export function launcherCommand({ bubblewrap, launch, ...options }: LauncherCall): SandboxedCommand {
   const { abilities } = bubblewrap
   const command = [launcherPath(abilities, LAUNCHER_FD), ...launcherArguments(launch)]
@@ -75,7 +82,7 @@ function call(
   return { file: path, args: ['--args', String(ARGUMENTS_FD), '--', ...command], descriptors, close }
 }
 
-/** Every bubblewrap that there is, by its real path: the one that was named, else those on PATH. */
+/** The real paths of all executable candidates: the given path, else every `bwrap` on PATH. */
 export function bubblewrapPaths(named: string | undefined): string[] {
   const directories = (process.env['PATH'] ?? '').split(':').filter((directory) => directory.startsWith('/'))
   const candidates = named === undefined ? directories.map((directory) => `${directory}/bwrap`) : [named]
@@ -86,33 +93,34 @@ export function bubblewrapPaths(named: string | undefined): string[] {
       accessSync(path, constants.X_OK)
       if (statSync(path).isFile()) paths.add(path)
     } catch {
-      // The next one, then.
+      // Try the next one.
     }
   }
   return [...paths]
 }
 
-/** Why there is none, and the remedy. */
+/** The message for a missing bubblewrap, with the remedy. */
 export function noBubblewrap(named: string | undefined): string {
   if (named !== undefined) return `bubblewrap is not at ${named}, where --bwrap says it is`
   return 'bubblewrap is not on PATH: install it (apt install bubblewrap, dnf install bubblewrap), or name it with --bwrap PATH'
 }
 
+/** The outcome of a probe. */
 export type Probe = { abilities: BubblewrapAbilities } | { failure: string }
 
 const READABLE: MountPlan = { base: 'readable', mounts: [], links: [], forbidden: [] }
 
-/** From the best to what will do. Only root can mount without a user namespace. */
+/** Ability sets to probe, best first. Only root can mount without a user namespace. */
 const VARIANTS: BubblewrapAbilities[] = [
   { userNamespace: true, proc: true },
   { userNamespace: true, proc: false },
   ...(process.geteuid?.() === 0 ? [{ userNamespace: false, proc: true }] : []),
 ]
 
-/** A sandbox that takes longer to say nothing is none. */
+/** Timeout of one probe, in ms. */
 const PROBE_MS = 10_000
 
-/** Tries a whole sandbox, with all that a real one has. */
+/** Probes a bubblewrap by running a complete sandbox. Never rejects: returns its abilities, or the first failure. */
 export async function probeBubblewrap(path: string): Promise<Probe> {
   if (process.arch !== 'x64' && process.arch !== 'arm64')
     return { failure: `there is no seccomp filter for the processor ${process.arch}` }
@@ -125,7 +133,7 @@ export async function probeBubblewrap(path: string): Promise<Probe> {
   return { failure: first as string }
 }
 
-/** Undefined if it works, else what it said. */
+/** Returns undefined on success, else the error message. */
 async function tryOut(bubblewrap: Bubblewrap): Promise<string | undefined> {
   const command = launcherCommand({
     bubblewrap,
@@ -139,7 +147,7 @@ async function tryOut(bubblewrap: Bubblewrap): Promise<string | undefined> {
   return new Promise((resolve) => {
     const stdio: StdioOptions = ['ignore', 'ignore', 'pipe', ...command.descriptors]
     const options = { cwd: '/', env: {}, stdio, timeout: PROBE_MS, killSignal: 'SIGKILL' } as const
-    // Marked, so that it ends with this server.
+    // Tagged, so that it is killed with this server.
     const child = withProcessTag(() => spawn(command.file, command.args, options))
     command.close()
     let said = ''
@@ -151,7 +159,7 @@ async function tryOut(bubblewrap: Bubblewrap): Promise<string | undefined> {
   })
 }
 
-/** What to do about a bubblewrap that fails, by what it says. */
+/** The remedy for a bubblewrap that fails with this message. */
 export function remedyFor(failure: string): string {
   if (/namespace|uid map|Operation not permitted|Permission denied|loopback|setns|unshare/i.test(failure)) {
     return (

@@ -1,14 +1,14 @@
 /**
- * The other side of a sandboxed file call: this program, started in the sandbox, reads requests from stdin, a
- * JSON object a line, and writes an answer for each to stdout. It ends with its stdin.
+ * The helper of sandboxed file calls: this program, started inside the sandbox. It reads requests from stdin, one JSON
+ * object per line, writes one response line each to stdout, and exits at end of file.
  *
  *     {"operation":"fs/readFile","params":{"path":"/x"}}
  *     {"status":"ok","payload":{"operation":"fs/readFile","response":{"dataBase64":""}}}
  *     {"status":"error","payload":{"code":-32004,"message":"No such file or directory (os error 2)"}}
  *
- * A member `forbidden` beside them may list paths that must not come to be; `covered` says that mounts keep them,
- * too. What `fs/open` has opened stays open, by the number in `response.descriptor`, until `fs/close` is given
- * that: meanwhile whoever may look into this process can take it over.
+ * An optional member `forbidden` lists paths that must not be created; `covered` says that mounts protect them as well.
+ * A file opened by `fs/open` stays open, under the number in `response.descriptor`, until `fs/close` gets that number:
+ * meanwhile the server opens it through /proc/PID/fd.
  */
 import { readSync, writeSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
@@ -33,10 +33,10 @@ const STDIN = 0
 const STDOUT = 1
 const STDERR = 2
 
-/** One read from a pipe gives no more than that. */
+/** Most bytes read at once. */
 const READ_BYTES = 64 * 1024
 
-/** Serves until stdin ends. The exit code: 1 if something was no request. */
+/** Serves until stdin ends. Returns the exit code: 1 after a malformed request, else 0. */
 export async function serveFileRequests(): Promise<number> {
   const { messageBytes } = defaultLimits
   const requests: Uint8Array[] = []
@@ -48,7 +48,7 @@ export async function serveFileRequests(): Promise<number> {
   )
   try {
     for (let open = true; open; ) {
-      // There is nothing else to do meanwhile, and in a sandbox this takes whatever kind of file stdin is.
+      // Synchronous: there is nothing else to do, and it works in a sandbox with any kind of stdin.
       const bytes = readSome()
       open = bytes.length > 0
       if (open) lines.push(bytes)
@@ -74,7 +74,7 @@ function readSome(): Uint8Array {
 const writeText = (fd: number, text: string): void =>
   writeAll(fd, Buffer.from(text), (to, bytes, at) => retryOnEagain(() => writeSync(to, bytes, at)))
 
-/** How long to wait for a descriptor that was handed over in non-blocking mode. */
+/** Pause before a retry on a descriptor that was inherited in non-blocking mode, in ms. */
 const RETRY_MS = 2
 
 function retryOnEagain(call: () => number): number {
@@ -88,7 +88,10 @@ function retryOnEagain(call: () => number): number {
   }
 }
 
-/** Throws for what is no request at all. */
+/**
+ * Runs one request and returns the response line.
+ * @throws Error for a malformed request
+ */
 async function answer(line: Uint8Array): Promise<string> {
   const { operation, params, forbidden } = readRequest(
     parseJson(new TextDecoder('utf-8', { fatal: true }).decode(line)),
@@ -102,7 +105,7 @@ async function answer(line: Uint8Array): Promise<string> {
   }
 }
 
-/** By their numbers. */
+/** Open files by descriptor. */
 const open = new Map<number, FileHandle>()
 
 async function run(operation: string, params: JsonValue, forbidden: Forbidden): Promise<RawJson | object> {

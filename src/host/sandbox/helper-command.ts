@@ -1,4 +1,4 @@
-/** The helper of sandboxed file calls as a command: this program again, in a sandbox, and what tells one sandbox from another. */
+/** The command that starts the fs helper (this program again, in a sandbox), and the identity of its sandbox. */
 import { closeSync, constants, fstatSync, openSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -13,17 +13,17 @@ import { selfCommand, ownFiles } from '../self-exec.ts'
 import { isDeno } from '../../base/runtime.ts'
 import { realPath } from './sandboxes.ts'
 
-/** With more mounts a helper is not kept: their files would be held open for as long. */
+/** Above this many mounts a helper is not kept: it would hold as many files open. */
 const MAX_HELD = 64
 
-/** Where no right to read is needed, and nothing is followed. */
+/** Linux's O_PATH: needs no read permission. */
 const O_PATH = 0o10000000
 
 type Identity = { key: string; close: () => void }
 
 /**
- * Sandboxes are the same if the mounts are, and if what is mounted is. What a kept helper has mounted is held
- * open, since its number would go to the next file else; undefined where that cannot be done.
+ * Identifies a sandbox by its mounts and the files (device, inode) mounted there. Those files are held open until
+ * `close`, since a freed inode number could be reused. Undefined if they cannot be opened or are too many.
  */
 export function identify({ path }: Bubblewrap, plan: MountPlan): Identity | undefined {
   if (plan.mounts.length > MAX_HELD) return undefined
@@ -43,15 +43,16 @@ export function identify({ path }: Bubblewrap, plan: MountPlan): Identity | unde
   return { key: JSON.stringify([path, base, mounts, links, identities]), close }
 }
 
-/** The helper never gets the network, nor more of the environment than where programs and temporary files are. */
+/** The helper gets no network, and of the environment only PATH and the temporary directories. */
 const HELPER_VARIABLES = ['PATH', 'TMPDIR', 'TMP', 'TEMP']
 
+/** Builds the command of a helper. `coverForbidden`: mount over forbidden paths. */
 export function helperCommand(bubblewrap: Bubblewrap, plan: MountPlan, coverForbidden: boolean): SandboxedCommand {
   const env = HELPER_VARIABLES.flatMap((name): [string, string][] => {
     const value = process.env[name]
     return value === undefined ? [] : [[name, value]]
   })
-  // It looks for its cache, though nothing is to be fetched.
+  // Deno looks for its cache, although nothing needs to be fetched.
   if (isDeno) env.push(['DENO_DIR', process.env['DENO_DIR'] ?? join(homedir(), '.cache', 'deno')])
   return bubblewrapCommand({
     bubblewrap,
@@ -64,7 +65,7 @@ export function helperCommand(bubblewrap: Bubblewrap, plan: MountPlan, coverForb
   })
 }
 
-/** What the helper needs to run: itself and the libraries that it is linked to. */
+/** The paths that the helper needs to run: this program and the libraries that it is linked to. */
 export function helperFiles(): string[] {
   return [...ownFiles().map(realPath), '/lib', '/lib32', '/lib64', '/usr/lib', '/usr/lib64', '/nix/store'].filter(
     (path) => path !== '/',

@@ -1,7 +1,7 @@
 /**
- * The helpers that sandboxed file calls run in. To start one costs fifty times what a call costs, so a helper
- * is kept for a while, and serves the next call whose sandbox is the very same: the same mounts, of the same
- * files. All end with the server, whose end is the end of their input and of their sandbox.
+ * A pool of fs helpers. Starting one costs fifty times as much as a call, so an idle helper is kept for a while and
+ * serves the next call with an identical sandbox: the same mounts of the same files. All end with the server, which
+ * closes their stdin and their sandbox.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess, StdioOptions } from 'node:child_process'
@@ -12,15 +12,23 @@ import type { SandboxedCommand } from '../process/sandboxed-command.ts'
 import { lineReader } from '../../base/line-reader.ts'
 import { withProcessTag } from '../process-tree/process-tag.ts'
 
+/** A pool of at most `helperCount` helpers. */
 export type HelperPool = {
-  /** Lends a helper of the sandbox named by `key`, or one for this once; `start` makes the command of a new one. */
+  /**
+   * Runs `use` with a helper of the sandbox `key`; without a key with a new helper that is not kept. `start` builds the
+   * command of a new one. Waits while `helperCount` helpers are busy.
+   */
   lend<T>(key: string | undefined, start: () => SandboxedCommand, use: (helper: Helper) => Promise<T>): Promise<T>
 }
 
+/** One running helper, which serves one request at a time. */
 export type Helper = {
-  /** One request line, and its answer. */
+  /**
+   * Sends one request line and resolves with the response line.
+   * @throws RpcError (internal) if the helper has exited
+   */
   ask(line: string): Promise<string>
-  /** Of the sandbox's keeper, whose child's child the helper is. */
+  /** The pid of the sandbox process, of which the helper is a grandchild. */
   pid: number
 }
 
@@ -31,6 +39,7 @@ type Kept = Helper & {
   isDead: () => boolean
 }
 
+/** Creates a pool. Idle helpers are killed after `helperIdleMs`; responses are limited to `messageBytes`. */
 export function helperPool({
   helperCount,
   helperIdleMs,
@@ -80,14 +89,14 @@ export function helperPool({
   }
 }
 
-/** What of a failed helper's last words is told. */
+/** Most characters of a failed helper's stderr in the error message. */
 const MAX_STDERR = 2000
 
 function startHelper(key: string | undefined, command: SandboxedCommand, messageBytes: number): Kept {
   let child: ChildProcess
   try {
     const stdio: StdioOptions = ['pipe', 'pipe', 'pipe', ...command.descriptors]
-    // Marked, so that it ends with this server.
+    // Tagged, so that it is killed with this server.
     child = withProcessTag(() => spawn(command.file, command.args, { cwd: '/', env: {}, stdio }))
   } catch (error) {
     command.ended?.()
@@ -117,7 +126,7 @@ function startHelper(key: string | undefined, command: SandboxedCommand, message
   child.stderr?.on('data', (bytes: Buffer) => {
     if (stderr.length < MAX_STDERR) stderr += bytes.toString()
   })
-  // To write to one that has just ended.
+  // EPIPE: the helper has just exited.
   child.stdin?.on('error', () => {})
   child.on('error', (error) => die(`fs sandbox helper failed to start: ${error.message}`))
   child.on('close', (code, signal) => {

@@ -1,11 +1,11 @@
 /**
- * What must not come to be in a writable directory is covered by a mount, and a mount needs something to
- * stand on: an empty directory or file, made for as long as a sandbox needs it.
+ * Mount points for paths that must not be created in a writable directory. Such a path is covered by a mount, and a
+ * mount needs a target: an empty directory or file, created for as long as a sandbox needs it.
  *
- * Several servers may work in one directory, and to remove such a stand takes the mounts off it, also those in
- * another's sandbox. So each user holds a lock on it, and the last one removes it. They are known by a mode
- * that nobody gives to an empty directory or file of their own, and that lets the owner use it all the same. A small shell outlives this server by a
- * moment, to clear up what it could not.
+ * Several servers may share a directory, and removing a mount point detaches the mounts on it in every sandbox. So each
+ * user holds a shared lock on it, and the last one removes it. Mount points are recognized by an unusual mode on an
+ * empty directory or file, which still lets the owner use it. A small shell outlives this server briefly to remove what
+ * the server could not.
  */
 import { spawn } from 'node:child_process'
 import {
@@ -34,7 +34,7 @@ type MountPoint = { users: number; fd: number }
 
 const points = new Map<string, MountPoint>()
 
-/** Whether a path is there only because a sandbox, of this server or of another, needs it. */
+/** Whether a path exists only as a mount point of a sandbox, of this server or another. */
 export function isMountPoint(path: string): boolean {
   try {
     const info = lstatSync(nativePath(path))
@@ -47,8 +47,9 @@ export function isMountPoint(path: string): boolean {
 }
 
 /**
- * Puts the paths there, or takes a share in those that are. Those that cannot be made are left out: who runs
- * as this user cannot make them either. `release` is to be called once.
+ * Creates the mount points, or shares existing ones. Paths that this user may not create are left out: a command
+ * running as the same user cannot create them either. Call `release` exactly once.
+ * @throws an errno error (EEXIST) if something else was created there; RpcError (internal) if it keeps being removed
  */
 export function holdMountPoints(wanted: MountPlan['forbidden']): { held: MountPlan['forbidden']; release: () => void } {
   const held: MountPlan['forbidden'] = []
@@ -62,7 +63,7 @@ export function holdMountPoints(wanted: MountPlan['forbidden']): { held: MountPl
   return { held, release }
 }
 
-/** One that another server is just removing is tried again so often. */
+/** Attempts on a mount point that another server is removing. */
 const MAX_TRIES = 10
 
 function take(path: string, isDirectory: boolean): boolean {
@@ -83,9 +84,12 @@ function take(path: string, isDirectory: boolean): boolean {
   throw internalError(`cannot prepare ${path} for the sandbox`)
 }
 
-/** Throws if something else has taken its place. */
+/**
+ * Creates one mount point.
+ * @throws an errno error, EEXIST if something else exists there
+ */
 function make(path: string, isDirectory: boolean): 'made' | 'there' | 'not allowed' {
-  // The shell first: from here on there may be something to clear up.
+  // Register first: from here on there may be something to clean up.
   tell(`+${path}`)
   try {
     if (isDirectory) mkdirSync(nativePath(path), DIRECTORY_MODE)
@@ -99,7 +103,10 @@ function make(path: string, isDirectory: boolean): 'made' | 'there' | 'not allow
   }
 }
 
-/** Undefined if it is being removed. `mode` is for what was just made: the umask may have had its way with it. */
+/**
+ * Opens and locks a mount point; undefined if it is being removed. `mode` is set on a new one, since the umask may have
+ * changed it.
+ */
 function lockShared(path: string, mode: number | undefined): number | undefined {
   let fd: number
   try {
@@ -118,19 +125,22 @@ function give(path: string, isDirectory: boolean): void {
   if (point === undefined || --point.users > 0) return
   points.delete(path)
   try {
-    // Only as the last one, and only what is still empty: someone outside may have begun to use it.
+    // Only the last user removes it, and only while it is empty: something outside may have begun to use it.
     if (lockFile(point.fd, Lock.Exclusive) && isMountPoint(path)) {
       if (isDirectory) rmdirSync(nativePath(path))
       else unlinkSync(nativePath(path))
     }
   } catch {
-    // It has contents by now, or is gone.
+    // Not empty any more, or gone.
   }
   closeSync(point.fd)
   tell(`-${path}`)
 }
 
-/** Remembers the paths that it is told of; once this server is gone, gives the sandboxes time to follow it, and clears up. */
+/**
+ * The mount clean-up: reads added (+) and removed (-) paths. When this server is gone it waits for the sandboxes to
+ * end, then removes the rest.
+ */
 const JANITOR = `trap '' HUP INT TERM
 while IFS= read -r line; do
   case $line in
@@ -151,7 +161,7 @@ done`
 let janitor: Writable | undefined
 
 function tell(line: string): void {
-  // A name with a line break, or that is not text, is left to this server alone.
+  // Names with a line break, or not valid Unicode, are cleaned up by the server only.
   if (/[\n\0]/.test(line) || !line.isWellFormed()) return
   janitor ??= startJanitor()
   janitor.write(`${line}\n`)

@@ -1,4 +1,4 @@
-/** The disk as a sandbox's planner looks at it, and the files that its deny globs match. */
+/** The file system as seen by the mount planner, and the files that deny globs match. */
 import { lstatSync, readFileSync, readlinkSync } from 'node:fs'
 import { readdir, realpath } from 'node:fs/promises'
 import { invalidParams } from '../../protocol/wire/errors.ts'
@@ -9,10 +9,13 @@ import type { Disk } from '../../sandbox/policy/symlink-resolver.ts'
 import { nativePath } from '../fs/native-path.ts'
 import { errorCode } from '../../base/os-error-text.ts'
 
-/** A pointer is one path; whatever is longer is no pointer. */
+/** Size limit of a `.git` pointer file, in bytes: it holds a single path. */
 const MAX_POINTER_BYTES = 16 * 1024
 
-/** `isOurs` tells of what this server itself put in a workspace to be covered: it is not really there. */
+/**
+ * Returns the planner's view of the file system. `isOurs`: whether a path is only a mount point made by a server, which
+ * counts as missing.
+ */
 export function sandboxDisk(isOurs: (path: string) => boolean): Disk {
   return {
     kind: (path) => {
@@ -36,13 +39,16 @@ export function sandboxDisk(isOurs: (path: string) => boolean): Disk {
   }
 }
 
-/** Each becomes a mount; a sandbox of more would take seconds to set up. */
+/** Each match becomes a mount; a sandbox with more would take seconds to set up. */
 const MAX_MATCHES = 2048
 
-/** Directory entries that are looked at for one request, before it is refused instead of answered late. */
+/** Limit on directory entries per request: above it the request is refused rather than answered late. */
 const MAX_ENTRIES = 500_000
 
-/** The files that the globs match now, and what links among them lead to, all free of links. */
+/**
+ * The real paths of the files that the globs match now, with symbolic links resolved.
+ * @throws RpcError (invalid params) if a glob starts at the root or exceeds the limits
+ */
 export async function matchedFiles(globs: readonly Glob[], maxDepth: number | undefined): Promise<string[]> {
   const matches = new Set<string>()
   let entriesLeft = MAX_ENTRIES
@@ -71,7 +77,7 @@ async function list(directory: string) {
   try {
     return await readdir(nativePath(directory), { withFileTypes: true, encoding: 'buffer' })
   } catch (error) {
-    // What is not there holds no match; what this user may not list, what runs as this user cannot either.
+    // A missing directory has no match; one that this user may not list is closed to the sandboxed process, too.
     if (['ENOENT', 'ENOTDIR', 'EACCES'].includes(errorCode(error) ?? '')) return []
     throw error
   }

@@ -1,4 +1,4 @@
-/** File calls under a sandbox: in a helper, or directly where the sandbox has nothing to say. */
+/** File calls under a sandbox: in a helper, or directly where the sandbox restricts nothing. */
 import { open } from 'node:fs/promises'
 import process from 'node:process'
 import type { Files, OpenFile } from '../../core/base/host.ts'
@@ -26,6 +26,10 @@ import { childOfChild } from '../process-tree/process-group.ts'
 import { SandboxUnavailableError, planFor, policyOf, SANDBOX_EXEC, seatbeltArguments } from './sandboxes.ts'
 import type { Sandboxes } from './sandboxes.ts'
 
+/**
+ * Returns the file calls for a sandbox, or for none.
+ * @throws RpcError (invalid request) without a sandbox under --require-sandbox
+ */
 export function confinedFiles(sandboxes: Sandboxes, limits: Limits): (sandbox: Sandbox | undefined) => Files {
   const pool = helperPool(limits)
   return (sandbox) => {
@@ -36,7 +40,7 @@ export function confinedFiles(sandboxes: Sandboxes, limits: Limits): (sandbox: S
       return files
     }
     const confined = inHelper((use) => withHelper(policy, sandbox, sandboxes, pool, use))
-    // What may read everything needs nobody to watch it read.
+    // Full read access: reads need no helper.
     if (!isFullRead(policy)) return confined
     const { readFile, getMetadata, readDirectory, canonicalize, walk, discover, open } = files
     return {
@@ -53,10 +57,10 @@ export function confinedFiles(sandboxes: Sandboxes, limits: Limits): (sandbox: S
 }
 
 type Request = { operation: string; params: object }
-/** Asks a helper; the answer's `response`. Throws what it answered as an error. */
+/** Sends a request to a helper and returns the `response` member. Rethrows an error response as RpcError. */
 type Ask = <T>(request: Request) => Promise<T>
 
-/** Lends `use` a helper in the sandbox. */
+/** Runs `use` with a helper in the sandbox. */
 async function withHelper<T>(
   policy: Policy,
   sandbox: Sandbox,
@@ -78,7 +82,7 @@ async function withHelper<T>(
       let isKept = false
       const start = (): SandboxedCommand => {
         const command = helperCommand(bubblewrap, plan, false)
-        // From here on it is the helper's.
+        // From here on the helper owns the identity.
         isKept = identity !== undefined
         return { ...command, ...(identity === undefined ? {} : { ended: identity.close }) }
       }
@@ -102,7 +106,7 @@ async function withHelper<T>(
   }
 }
 
-/** The helper is this program, and alone in its sandbox: its answers are what they should be. */
+/** Responses are not validated: the helper is this program, alone in its sandbox. */
 function asking(helper: Helper, forbidden: readonly string[], covered = false): Ask {
   return async <T>(request: Request): Promise<T> => {
     const { status, payload } = JSON.parse(await helper.ask(JSON.stringify({ ...request, forbidden, covered })))
@@ -113,7 +117,7 @@ function asking(helper: Helper, forbidden: readonly string[], covered = false): 
 
 type Lend = <T>(use: (ask: Ask, keeper: number) => Promise<T>) => Promise<T>
 
-/** The file calls, each as one request to a helper. */
+/** File calls as one request each to a helper. */
 function inHelper(lend: Lend): Files {
   const simply = <T>(operation: string, params: object): Promise<T> => lend((ask) => ask<T>({ operation, params }))
   return {
@@ -124,7 +128,7 @@ function inHelper(lend: Lend): Files {
           params: { path: pathToUri(path), followSymlinks },
         })
         const bytes = decodeBase64(dataBase64)
-        // While the helper is still held, so that no more files than there are helpers wait for their turn.
+        // Before the helper is released, so that at most one file per helper waits for memory.
         await reserve(bytes.length)
         return bytes
       }),
@@ -155,8 +159,8 @@ function inHelper(lend: Lend): Files {
 }
 
 /**
- * Opens what a helper has opened: the very file, by whatever name it goes now, and with no more rights than the
- * helper's own mounts give.
+ * Reopens a helper's open file through /proc/PID/fd: the same file, whatever its name is now, with no more access than
+ * the helper's mounts grant.
  */
 async function takeOver(keeper: number, descriptor: number, path: string, mode: OpenMode): Promise<OpenFile> {
   const helper = childOfChild(keeper)

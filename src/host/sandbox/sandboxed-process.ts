@@ -1,4 +1,4 @@
-/** How a command is started in a sandbox. */
+/** Starts commands in a sandbox. */
 import process from 'node:process'
 import type { SpawnSpec } from '../../core/base/host.ts'
 import { invalidParams } from '../../protocol/wire/errors.ts'
@@ -14,11 +14,16 @@ import { checkSize, validateSpawn, resolveExecutable, programCandidates } from '
 import { SandboxUnavailableError, planFor, policyOf, realPath, SANDBOX_EXEC, seatbeltArguments } from './sandboxes.ts'
 import type { Sandboxes } from './sandboxes.ts'
 
+/** How a command is to be started. */
 export type HowToStart =
-  /** As any command; on macOS the spec has its sandbox in front of the command. */
+  /** Without bubblewrap; on macOS the spec has sandbox-exec in front of the command. */
   { spec: SpawnSpec } | { confined: SandboxedStart }
 
-/** Throws -32602 where what the spec asks for cannot be enforced. */
+/**
+ * Prepares a command's sandbox.
+ * @throws RpcError (invalid params, -32602) if the sandbox cannot be enforced here, or is missing under
+ * --require-sandbox
+ */
 export async function confineProcess(spec: SpawnSpec, sandboxes: Sandboxes): Promise<HowToStart> {
   try {
     const { sandbox, cwd, env } = spec
@@ -38,7 +43,7 @@ export async function confineProcess(spec: SpawnSpec, sandboxes: Sandboxes): Pro
   }
 }
 
-/** Someone else may make what was found missing, between the look and the making. */
+/** Attempts when another process creates a path between the check and the creation of its mount point. */
 const MAX_TRIES = 3
 
 async function confine(
@@ -48,7 +53,7 @@ async function confine(
   sandboxes: Sandboxes,
 ): Promise<SandboxedStart> {
   const { env } = spec
-  // By the name that it has inside, too.
+  // The directory's name inside the sandbox, where links on the way may be missing.
   const cwd = realPath(spec.cwd)
   const bubblewrap = await sandboxes.bubblewrapFor(policy, sandbox)
   const [program, ...args] = spec.argv as [string, ...string[]]
@@ -75,7 +80,9 @@ async function confine(
   }
 }
 
-/** sandbox-exec gives a command no other argv[0] than its name, so this program is put between where that is wanted. */
+/**
+ * sandbox-exec always passes the program's name as argv[0], so for a custom one this program is started in between.
+ */
 function behindSeatbelt(spec: SpawnSpec, policy: Policy | undefined, network: Network): SpawnSpec {
   const { arg0, ...plain } = spec
   const command = arg0 === undefined ? spec.argv : argv0Command(arg0, resolveExecutable(spec).path, spec.argv.slice(1))

@@ -1,4 +1,4 @@
-/** What this machine can confine, and with what. Whatever cannot be confined is refused. */
+/** What this machine can sandbox, and with which tool. A sandbox that cannot be enforced is refused. */
 import { existsSync, realpathSync } from 'node:fs'
 import { homedir } from 'node:os'
 import process from 'node:process'
@@ -15,31 +15,38 @@ import { isMountPoint } from './mount-points.ts'
 import { matchedFiles, sandboxDisk } from './sandbox-disk.ts'
 import { isSea } from '../../base/sea.ts'
 
+/** What the command line says about sandboxes. */
 export type SandboxOptions = {
-  /** The only bubblewrap to use. Absent: the first on PATH that a command could not have written. */
+  /** The only bubblewrap to use. Absent: the first on PATH that a sandboxed command could not have written. */
   bubblewrap?: string
-  /** Refuse what comes without a sandbox. */
+  /** Refuse requests without a sandbox. */
   required: boolean
 }
 
-/** A request that cannot be confined here; the message names the remedy. */
+/** The sandbox cannot be enforced here. The message names the remedy. */
 export class SandboxUnavailableError extends Error {}
 
+/** The sandbox type that this platform reports. */
 export const sandboxType: SandboxType = process.platform === 'darwin' ? 'macosSeatbelt' : 'linuxSeccomp'
 
 const disk = sandboxDisk(isMountPoint)
 
-/** How long a bubblewrap that did not work is not tried again. */
+/** How long a failed probe is cached, in ms. */
 const RETRY_PROBE_MS = 10_000
 
+/** The sandboxes of this machine. */
 export type Sandboxes = {
   required: boolean
-  /** Begins to find out what works here, once: a client has come, and may soon ask for a sandbox. */
+  /** Starts the probe ahead of time, once: a client has connected and may soon ask for a sandbox. */
   prepare(): void
-  /** A working bubblewrap out of reach of what it is to confine. Throws {@link SandboxUnavailableError}. */
+  /**
+   * A working bubblewrap that the sandboxed command cannot write.
+   * @throws SandboxUnavailableError if there is none
+   */
   bubblewrapFor(policy: Policy | undefined, sandbox: Sandbox): Promise<Bubblewrap>
 }
 
+/** Returns the sandboxes of this machine. Nothing is probed yet. */
 export function createSandboxes({ bubblewrap, required }: SandboxOptions): Sandboxes {
   const probes = new Map<string, { probe: Promise<Probe>; since: number }>()
 
@@ -84,8 +91,8 @@ export function createSandboxes({ bubblewrap, required }: SandboxOptions): Sandb
 }
 
 /**
- * Whether a command could have put it there. Where it may write the whole disk, no program is out of reach; the
- * mounts keep this one as it is.
+ * Whether the command can write this path, so that it could have planted the program. A write grant on the root does
+ * not count, as everything would be in reach; the mounts then protect bubblewrap itself.
  */
 function isInReach(path: string, policy: Policy | undefined, { cwd, workspaceRoots = [] }: Sandbox): boolean {
   const granted = (policy?.rules ?? []).filter(({ access }) => access === 'write').map((rule) => rule.path)
@@ -93,6 +100,7 @@ function isInReach(path: string, policy: Policy | undefined, { cwd, workspaceRoo
   return roots.some((root) => root !== '/' && isWithin(path, realPath(root)))
 }
 
+/** The real path, or the path itself if it cannot be resolved. */
 export function realPath(path: string): string {
   try {
     return realpathSync(path)
@@ -101,23 +109,30 @@ export function realPath(path: string): string {
   }
 }
 
-/** Only the system's own: one on PATH could be anybody's. */
+/** Only the system's own: one from PATH could be anyone's. */
 export const SANDBOX_EXEC = '/usr/bin/sandbox-exec'
 
-/** What comes between sandbox-exec and a command. */
+/**
+ * The arguments of sandbox-exec before the command.
+ * @throws SandboxUnavailableError if sandbox-exec is missing
+ */
 export function seatbeltArguments(policy: Policy | undefined, network: Network, needs: PlanNeeds = {}): string[] {
   if (!existsSync(SANDBOX_EXEC)) throw new SandboxUnavailableError(`${SANDBOX_EXEC} is missing, which is part of macOS`)
   return ['-p', seatbeltProfile(policy, network, disk, { ...needs, protect: ownProgram }), '--']
 }
 
-/** What a sandbox means here. Undefined: every file may be written. */
+/** Resolves a sandbox to a policy for this machine. Undefined: no file is restricted. */
 export function policyOf(sandbox: Sandbox, surroundings: Surroundings): Policy | undefined {
   return resolvePolicy(sandbox, { home: homedir(), ...surroundings })
 }
 
-/** This program, if it is a file of its own: nobody who is confined may change it. */
+/** The executable itself, when it is a single file: no sandboxed command may change it. */
 const ownProgram = isSea() ? [realPath(process.execPath)] : []
 
+/**
+ * Plans the mounts for a policy.
+ * @throws RpcError (invalid params) if a deny glob cannot be enforced
+ */
 export async function planFor(policy: Policy, bubblewrap: Bubblewrap, needs: PlanNeeds = {}): Promise<MountPlan> {
   const deny = policy.denyGlobs.length === 0 ? [] : await matchedFiles(policy.denyGlobs, policy.globScanMaxDepth)
   return planMounts(policy, disk, { ...needs, protect: [...ownProgram, bubblewrap.path], deny })
