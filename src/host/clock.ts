@@ -1,10 +1,10 @@
 import { setImmediate, setTimeout, clearTimeout } from 'node:timers'
 import type { Clock } from '../core/base/clock.ts'
 
-/** The longest delay a timer takes; longer ones would fire at once. It is 24 days. */
+/** The longest delay of a timer, about 24 days; a longer one would fire at once. */
 const MAX_DELAY_MS = 2 ** 31 - 1
 
-/** Timers that do not keep the program alive: the doors do that. */
+/** The system's monotonic clock (ms), with timers that do not keep the process alive: the listeners do that. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   after: (ms, call) => {

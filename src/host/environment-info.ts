@@ -1,4 +1,4 @@
-/** What the executor tells of itself. */
+/** The executor's self-description, for `environment/info`. */
 import { existsSync } from 'node:fs'
 import { homedir, tmpdir, userInfo } from 'node:os'
 import { basename } from 'node:path'
@@ -8,7 +8,7 @@ import type { EnvironmentInfo } from '../protocol/schemas/session.ts'
 
 let shell: { name: string; path: string } | undefined
 
-/** The user's login shell as the user database has it, else as the environment has it, else what there is. */
+/** The user's login shell: from the user database, else SHELL, else bash or sh. Cached. */
 export function loginShell(): { name: string; path: string } {
   if (shell === undefined) {
     const candidates = [databaseShell(), process.env['SHELL'], '/bin/bash', '/bin/sh']
@@ -22,7 +22,7 @@ function databaseShell(): string | undefined {
   try {
     return userInfo().shell ?? undefined
   } catch {
-    // A user id without an entry, as containers have.
+    // No entry for this user id, as in containers.
     return undefined
   }
 }
@@ -46,13 +46,13 @@ function capabilities(): Record<string, boolean> {
 }
 
 const LINUX_CAPABILITIES = {
-  // On macOS requirements may come with a device profile as well, which we do not read; and policy is not left out.
+  // On macOS, requirements may also come from a device profile, which is not read here; the policy must be complete.
   environmentConfigRead: true,
-  // What a helper has opened is taken over by way of /proc.
+  // The server reopens a helper's file through /proc.
   sandboxedFileStreaming: true,
-  // Each root is looked through in its own sandbox.
+  // Each root is scanned in its own sandbox.
   capabilityDiscoverySandbox: true,
-  // A sandbox that may write everything but a few places still has the standard devices, and no others.
+  // A sandbox that may write everything but a few places keeps the standard devices, and no others.
   linuxRootWritePreservesDevices: true,
 }
 
@@ -60,11 +60,12 @@ function currentDirectory(): string {
   try {
     return process.cwd()
   } catch {
-    // Removed meanwhile.
+    // The directory has been removed.
     return '/'
   }
 }
 
+/** Describes this machine: shell, directories (as file: URIs), platform and capabilities. */
 export function environmentInfo(): EnvironmentInfo {
   const home = homeDirectory()
   const temporary = process.env['TMPDIR']

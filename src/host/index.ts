@@ -1,4 +1,4 @@
-/** The machine that the server runs on, as the core's host. */
+/** Implements the core's host for the machine that the server runs on. */
 import { randomUUID } from 'node:crypto'
 import process from 'node:process'
 import { setImmediate } from 'node:timers'
@@ -21,28 +21,30 @@ import { ensureWatchdog } from './process-tree/watchdog.ts'
 import { watchMissing } from './fs/watch-missing.ts'
 import { startConfinedOnTerminal, startOnTerminal, terminalEnvironment } from './process/terminal-process.ts'
 
+/** What the host needs to know. */
 export type HostOptions = {
   sandbox: SandboxOptions
   limits: Limits
-  /** Whom http/request may talk to; absent: anybody. */
+  /** The destinations of http/request; absent: all. */
   httpPolicy?: HttpPolicy | undefined
-  /** Called for a fault that has been contained. */
+  /** Called with an error that was handled but not expected. */
   report: (fault: unknown) => void
 }
 
+/** Creates the host. Sets close-on-exec on inherited descriptors, and reaps orphans when this process is PID 1. */
 export function createHost({ sandbox, limits, httpPolicy = openPolicy, report }: HostOptions): Host {
   closeInheritedOnExec()
   reapOrphans()
   const sandboxes = createSandboxes(sandbox)
   const files = confinedFiles(sandboxes, limits)
-  // Read once: nothing in here changes it, and each look at it is a system call a variable.
+  // Read once: nothing in this process changes it, and each read costs one system call per variable.
   let environment: ReadonlyMap<string, string> | undefined
-  // Loaded with the first request: most sessions make none, and TLS takes its time.
+  // Loaded on first use: most sessions make no request, and loading TLS is slow.
   let http: Promise<Host['http']> | undefined
   return {
     http: async (request, signal) => {
       http ??= import('./http/http-client.ts').then(({ httpClient }) => httpClient(httpPolicy))
-      // What could not be loaded, for want of a descriptor say, is tried again.
+      // A failed load, for example out of descriptors, is retried.
       http.catch(() => (http = undefined))
       return (await http)(request, signal)
     },
@@ -55,7 +57,7 @@ export function createHost({ sandbox, limits, httpPolicy = openPolicy, report }:
       }
     },
     files,
-    // Whoever must ask in a sandbox cannot ask so.
+    // The watch runs outside any sandbox, so not where one is required.
     watchMissing: (missing, present, changed) =>
       sandboxes.required ? undefined : watchMissing(missing, present, changed),
     configFiles: configFiles(limits.configFile),
@@ -63,7 +65,7 @@ export function createHost({ sandbox, limits, httpPolicy = openPolicy, report }:
     sandboxType,
     environmentInfo: () => {
       sandboxes.prepare()
-      // Before the first command, and behind the answer.
+      // Before the first command, but after the response.
       setImmediate(ensureWatchdog)
       return environmentInfo()
     },
@@ -90,7 +92,7 @@ async function start(spec: SpawnSpec, events: ChildEvents, sandboxes: Sandboxes)
   }
 }
 
-/** Ends whatever was started and still runs, whoever asked for it. */
+/** Kills everything that was started and still runs, for all sessions. Synchronous. */
 export function killAllProcesses(): void {
   killAllGroups()
 }

@@ -1,8 +1,11 @@
-/** Failures of the operating system as errors of the protocol. */
+/** Converts operating system errors to protocol errors. */
 import { errorCode, osErrorText } from '../base/os-error-text.ts'
 import { ErrorCode, RpcError } from '../protocol/wire/errors.ts'
 
-/** A failed file call. A missing file has its own code; what is forbidden is the request's fault; the rest the system's. */
+/**
+ * Converts the error of a file call: ENOENT is not-found; permission and argument errors are invalid-request; all
+ * others are internal. An RpcError is returned as it is.
+ */
 export function fileError(error: unknown): RpcError {
   if (error instanceof RpcError) return error
   const code = errorCode(error)
@@ -24,7 +27,7 @@ function fileErrorCode(code: string): number {
   }
 }
 
-/** A process that could not be started. */
+/** Converts the error of a failed spawn, to an internal error. An RpcError is returned as it is. */
 export function spawnError(error: unknown): RpcError {
   if (error instanceof RpcError) return error
   const code = errorCode(error)

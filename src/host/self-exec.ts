@@ -1,13 +1,14 @@
-/** This program as a command: it starts itself again, for file calls in a sandbox and for another argv[0]. */
+/** How this program starts itself again, as the fs helper and for a custom argv[0]. */
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { isDeno } from '../base/runtime.ts'
 import { isSea } from '../base/sea.ts'
 
+/** The command that starts this program: the executable, or the runtime with src/main.ts. */
 export function selfCommand(): string[] {
   if (isSea()) return [process.execPath]
-  // As a library it is somebody else's program, and has the executable beside it.
+  // As a library, the host program is not this one; the executable is beside it.
   if (!isSource) return [join(ownRoot, 'dist', 'exec-server')]
   return [
     process.execPath,
@@ -16,15 +17,15 @@ export function selfCommand(): string[] {
   ]
 }
 
-/** All that the command reads besides the system's libraries. */
+/** The paths that the command reads, besides the system's libraries. */
 export function ownFiles(): string[] {
   if (isSea()) return [process.execPath]
   return isSource ? [process.execPath, ownRoot] : [join(ownRoot, 'dist', 'exec-server')]
 }
 
-/** In the executable nobody asks. */
+/** Not used inside the executable. */
 const ownFile = isSea() ? '/' : fileURLToPath(import.meta.url)
 const isSource = ownFile.endsWith('.ts')
 
-/** Of a checkout, where this is src/host/own-command.ts, or of the package, where it is dist/client/….js. */
+/** The root of a checkout (this is src/host/self-exec.ts) or of the package (this is dist/client/*.js). */
 const ownRoot = dirname(dirname(dirname(ownFile)))

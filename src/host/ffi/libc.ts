@@ -1,6 +1,5 @@
 /**
- * The few C library calls that the runtimes have no name for. Each is optional: where foreign functions
- * are not to be had, the callers have a second way.
+ * C library calls that the runtimes do not expose. Each is optional: without foreign functions the callers fall back.
  */
 import { closeSync, readdirSync } from 'node:fs'
 import { constants } from 'node:os'
@@ -8,8 +7,8 @@ import process from 'node:process'
 import { isDeno } from '../../base/runtime.ts'
 
 /**
- * Off Linux, variadic C functions can be called with their fixed arguments only, hence `ioctl` with FIOCLEX,
- * which takes no third, and not `fcntl`.
+ * Off Linux, variadic C functions can only be called with their fixed arguments. Hence `ioctl` with FIOCLEX, which
+ * needs no third argument, instead of `fcntl`.
  */
 const FIOCLEX = process.platform === 'darwin' ? 0x20006601n : 0x5451n
 const MFD_CLOEXEC = 1
@@ -17,7 +16,7 @@ const F_SETPIPE_SZ = 1031
 const SOL_SOCKET = 1
 const SO_PEERCRED = 17
 
-/** Room in a pipe: four reads, so that a child that floods is not woken for each one. The usual is one. */
+/** Pipe capacity in bytes: four reads instead of the default one, so that fewer wake-ups drain a fast writer. */
 const PIPE_BYTES = 256 * 1024
 
 type Functions = {
@@ -44,7 +43,7 @@ function functions(): Functions | null {
 }
 
 function loadQuietly(): Functions | null {
-  // Node announces on stderr that its foreign functions are experimental; what we need of them is tested.
+  // Suppresses Node's warning that its foreign functions are experimental; the calls used here are tested.
   const emitWarning = process.emitWarning
   process.emitWarning = () => {}
   try {
@@ -85,7 +84,7 @@ function loadMemfd(ffi: typeof import('node:ffi')): Functions['memfd_create'] {
   return functions.memfd_create as unknown as Functions['memfd_create']
 }
 
-/** glibc's own: other C libraries have no such thing. */
+/** malloc_trim exists in glibc only. */
 function loadTrim(ffi: typeof import('node:ffi')): Functions['malloc_trim'] {
   try {
     const { functions } = ffi.dlopen(null, { malloc_trim: { arguments: ['u64'], return: 'i32' } })
@@ -119,8 +118,8 @@ function loadDeno(): Functions {
 }
 
 /**
- * A pipe that no child inherits: [read end, write end]. Not on Deno, whose file calls refuse descriptors
- * that it has not made itself, and whose children get real pipes anyway.
+ * Opens a close-on-exec pipe: [read end, write end]. Undefined without foreign functions, or on Deno, whose file calls
+ * reject foreign descriptors and whose children get real pipes anyway.
  */
 export function openPipe(): [number, number] | undefined {
   const calls = functions()
@@ -128,47 +127,50 @@ export function openPipe(): [number, number] | undefined {
   const fds = new Int32Array(2)
   if (calls.pipe(fds) !== 0) return undefined
   const [read, write] = fds as unknown as [number, number]
-  // Refused when the user has many pipes already; the usual size does as well, only slower.
+  // Fails above the user's pipe quota; the default size works too, only slower.
   calls.fcntl?.(read, F_SETPIPE_SZ, PIPE_BYTES)
   calls.ioctl(read, FIOCLEX)
   calls.ioctl(write, FIOCLEX)
   return [read, write]
 }
 
-/** Keeps a descriptor from children. Says whether it could. */
+/** Sets close-on-exec on a descriptor. Returns whether it succeeded. */
 export function closeOnExec(fd: number): boolean {
   return functions()?.ioctl(fd, FIOCLEX) === 0
 }
 
-/** Keeps from children what this process itself was given beside its standard streams. */
+/** Sets close-on-exec on every descriptor above 2 that this process inherited. Linux only. */
 export function closeInheritedOnExec(): void {
   if (process.platform !== 'linux') return
   for (const name of readdirSync('/proc/self/fd')) if (Number(name) > 2) closeOnExec(Number(name))
 }
 
-/** A file in memory only, on no file system: neither a read-only nor a noexec mount is in its way. */
+/** Opens a memfd (close-on-exec): works despite read-only and noexec mounts. Undefined where not available. */
 export function openMemoryFile(name: string): number | undefined {
   const fd = functions()?.memfd_create?.(new TextEncoder().encode(`${name}\0`), MFD_CLOEXEC)
   return fd === undefined || fd < 0 ? undefined : fd
 }
 
-/** Closes a descriptor that an addon or the C library has made, which the runtime may know nothing of. */
+/** Closes a descriptor opened by an addon or the C library, which the runtime may not know. */
 export function closeDescriptor(fd: number): void {
   const calls = functions()
   if (calls === null) closeSync(fd)
   else calls.close(fd)
 }
 
-/** flock's operations, never waiting. */
+/** flock operations, all with LOCK_NB. */
 export const Lock = { Shared: 1 | 4, Exclusive: 2 | 4 } as const
 
-/** Whether the lock was got. True where there are no foreign functions: then nothing is known of other servers. */
+/**
+ * Takes a lock and returns whether it was acquired. True without foreign functions: other servers are then not
+ * detected.
+ */
 export function lockFile(fd: number, lock: (typeof Lock)[keyof typeof Lock]): boolean {
   const calls = functions()
   return calls === null || calls.flock(fd, lock) === 0
 }
 
-/** Undoes the runtime's ignoring of SIGPIPE, which an execve would hand on. */
+/** Restores the default action of SIGPIPE: the runtime ignores it, and execve would pass that on. */
 export function restoreSigpipe(): void {
   functions()?.signal(constants.signals.SIGPIPE, 0n)
 }
@@ -176,8 +178,8 @@ export function restoreSigpipe(): void {
 const SIG_UNBLOCK = 1
 
 /**
- * Lets SIGUSR1 through, on Linux. With --disable-sigusr1, which the executable runs with, the runtime blocks it, so that nobody hears of it.
- * Only where somebody listens: it would be the end of this process otherwise.
+ * Unblocks SIGUSR1, on Linux. The executable runs with --disable-sigusr1, and the runtime then blocks the signal. Call
+ * it only with a handler installed: otherwise the signal would end this process.
  */
 export function unblockSigusr1(): void {
   const set = new BigUint64Array(16)
@@ -185,19 +187,21 @@ export function unblockSigusr1(): void {
   functions()?.sigprocmask?.(SIG_UNBLOCK, set, new BigUint64Array(16))
 }
 
-/** A resource's limits, on Linux. */
+/** The limits of a resource. Linux only; undefined elsewhere or on failure. */
 export function getLimit(resource: number): { soft: bigint; hard: bigint } | undefined {
   const limit = new BigUint64Array(2)
   if (functions()?.getrlimit?.(resource, limit) !== 0) return undefined
   return { soft: limit[0] as bigint, hard: limit[1] as bigint }
 }
 
-/** Says whether it could. */
+/** Sets the limits of a resource. Returns whether it succeeded. */
 export function setLimit(resource: number, { soft, hard }: { soft: bigint; hard: bigint }): boolean {
   return functions()?.setrlimit?.(resource, new BigUint64Array([soft, hard])) === 0
 }
 
-/** The user at the other end of a unix socket, as it was when that connected. On Linux. */
+/**
+ * The user id of a unix socket's peer, as of its connect (SO_PEERCRED). Linux only; undefined elsewhere or on failure.
+ */
 export function peerUser(fd: number): number | undefined {
   // pid, uid, gid
   const credentials = new Int32Array(3)
@@ -206,15 +210,15 @@ export function peerUser(fd: number): number | undefined {
   return (credentials[1] as number) >>> 0
 }
 
-/** Gives the operating system what has been freed and is kept for later, where the C library can. */
+/** Returns freed memory to the operating system, with glibc. */
 export function mallocTrim(): void {
   functions()?.malloc_trim?.(0n)
 }
 
-/** waitpid's option not to wait. */
+/** waitpid: do not block. */
 const WNOHANG = 1
 
-/** Buries a dead child that nobody else will. Does nothing to one that lives. */
+/** Reaps a zombie child. Does nothing to a live one. */
 export function reap(pid: number): void {
   functions()?.waitpid?.(pid, new Int32Array(1), WNOHANG)
 }

@@ -1,4 +1,7 @@
-/** Bytes as a descriptor that a child can read or run, on no file system where that is possible. */
+/**
+ * Passes bytes to a child as a descriptor that it can read or execute: a memfd where possible, else an unlinked
+ * temporary file.
+ */
 import { closeSync, constants, openSync, unlinkSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
@@ -6,11 +9,14 @@ import { join } from 'node:path'
 import { closeDescriptor, openMemoryFile } from './libc.ts'
 import { writeAll } from '../../base/write-all.ts'
 
-/** The descriptor stands at the first byte and is the caller's to close. */
+/**
+ * Returns a read-only descriptor at offset 0, which the caller closes.
+ * @throws an errno error
+ */
 export function openBlob(bytes: Uint8Array): number {
   const memory = openMemoryFile('exec-server')
   if (memory === undefined) return temporaryBlob(bytes)
-  // Opened anew by name: a runtime may know only the descriptors that it opened itself.
+  // Reopened by name: a runtime may accept only descriptors that it opened itself.
   const path = `/proc/self/fd/${memory}`
   try {
     writeAndClose(openSync(path, constants.O_WRONLY), bytes)

@@ -1,13 +1,13 @@
 /**
- * Young garbage is collected after so many bytes of messages. To the collector each message is a few small objects;
- * the megabytes behind them do not count until there are 64 of them, and until then the process only grows.
+ * Triggers a minor garbage collection per number of message bytes. To the collector a message is a few small objects;
+ * the megabytes of buffers behind them do not count before there are 64 of them, and until then the process only grows.
  */
 import { setTimeout } from 'node:timers'
 import v8 from 'node:v8'
 import vm from 'node:vm'
 import { mallocTrim } from './libc.ts'
 
-/** A collection takes a millisecond or two: as long as so many bytes take to be sent. */
+/** Bytes between collections. A collection takes 1 to 2 ms, as long as this many bytes take to send. */
 const COLLECT_AFTER_BYTES = 8 * 1024 * 1024
 
 type Collect = (options: { type: 'minor' }) => void
@@ -15,7 +15,7 @@ type Collect = (options: { type: 'minor' }) => void
 let collect: Collect | undefined
 let passed = 0
 
-/** Counts bytes that have come in or gone out. */
+/** Counts bytes received or sent; may run a minor collection. */
 export function noteBytes(bytes: number): void {
   passed += bytes
   if (passed < COLLECT_AFTER_BYTES) return
@@ -25,12 +25,12 @@ export function noteBytes(bytes: number): void {
   tidyLater()
 }
 
-/** How long there must have been little traffic before memory is tidied up, which takes some milliseconds. */
+/** Idle time before memory is trimmed, in ms; trimming takes some milliseconds. */
 const QUIET_MS = 500
 
 let tidying: NodeJS.Timeout | undefined
 
-/** What has been freed in pieces is kept by the C library: some 15 MiB after a flood. It is given back when that is over. */
+/** The C library keeps freed memory, some 15 MiB after a burst. Trims it once traffic is low. */
 function tidyLater(): void {
   if (tidying !== undefined) return void tidying.refresh()
   tidying = setTimeout(() => {
@@ -40,7 +40,7 @@ function tidyLater(): void {
   tidying.unref()
 }
 
-/** Contexts made while the flag stands have the function. Where it is not to be had, the runtime collects when it likes. */
+/** Contexts created while the flag is set have `gc`. Without it, the runtime collects on its own schedule. */
 function collector(): Collect {
   try {
     v8.setFlagsFromString('--expose-gc')

@@ -1,4 +1,4 @@
-/** The files that Codex's configuration is read from, and where they lie. */
+/** Locates and reads the files of Codex's configuration. */
 import { stat } from 'node:fs/promises'
 import { hostname, userInfo } from 'node:os'
 import { resolve } from 'node:path'
@@ -9,6 +9,10 @@ import { nativePath } from './native-path.ts'
 import { errorCode } from '../../base/os-error-text.ts'
 import { fileError } from '../os-error.ts'
 
+/**
+ * Returns the access to the configuration files; `maxBytes` limits the size of each. `read` resolves with undefined for
+ * a missing file, and throws an Error with the path for one that is unreadable, too large or not UTF-8.
+ */
 export function configFiles(
   maxBytes: number,
   systemDirectory = '/etc/codex',
@@ -48,12 +52,12 @@ async function readText(path: string, maxBytes: number): Promise<string | undefi
 
 const canonicalPath = (path: string): Promise<string | undefined> => canonicalize(path).catch(() => undefined)
 
-/** As the environment has it, even if that is no absolute path, else as the user database has it. */
+/** HOME, even if it is not absolute; else the user database's home directory. */
 function userHome(environment: NodeJS.ProcessEnv): string | undefined {
   try {
     return environment['HOME'] || userInfo().homedir || undefined
   } catch {
-    // A user id without an entry, as containers have.
+    // No entry for this user id, as in containers.
     return undefined
   }
 }

@@ -1,4 +1,4 @@
-/** fs/copy. */
+/** Implements fs/copy. */
 import { constants } from 'node:fs'
 import type { Stats } from 'node:fs'
 import { copyFile, lstat, open, readdir, readlink, realpath, stat, symlink } from 'node:fs/promises'
@@ -10,6 +10,10 @@ import type { Guard } from './protected-paths.ts'
 import { nativePath } from './native-path.ts'
 import { errorCode } from '../../base/os-error-text.ts'
 
+/**
+ * Copies a file, a symbolic link (not its target), or with `recursive` a directory.
+ * @throws RpcError (invalid request) for other kinds, a copy onto itself or into a descendant; else an errno error
+ */
 export async function copyPath(
   source: string,
   destination: string,
@@ -27,7 +31,7 @@ export async function copyPath(
   return copyRegularFile(source, info, destination, guard)
 }
 
-/** A directory is merged into one that exists. What is neither file, directory nor link is passed over. */
+/** Copies a directory's contents, merging into an existing one. Skips what is neither file, directory nor link. */
 async function copyDirectory(source: string, destination: string, guard: Guard): Promise<void> {
   await makeDirectories(destination, true, guard)
   for (const entry of await readdir(nativePath(source), { withFileTypes: true, encoding: 'buffer' })) {
@@ -39,7 +43,7 @@ async function copyDirectory(source: string, destination: string, guard: Guard):
   }
 }
 
-/** The link's text is copied. Where the same link stands already there is nothing to do. */
+/** Copies the link's text. An identical existing link is left as it is. */
 async function copyLink(source: string, destination: string, guard: Guard): Promise<void> {
   const text = Buffer.from(await readlink(nativePath(source), { encoding: 'buffer' }))
   try {
@@ -50,11 +54,11 @@ async function copyLink(source: string, destination: string, guard: Guard): Prom
   }
 }
 
-/** Contents and mode bits, over what is there, through a link that is there. */
+/** Copies contents and mode bits. Overwrites an existing destination, following a link there. */
 async function copyRegularFile(source: string, info: Stats, destination: string, guard: Guard): Promise<void> {
   const existing = await stat(nativePath(destination)).catch(() => undefined)
   if (existing !== undefined) {
-    // To open the destination would empty the source.
+    // Opening the destination would truncate the source.
     if (existing.dev === info.dev && existing.ino === info.ino)
       throw invalidRequest('source and destination are the same file')
     if (existing.isFIFO() || existing.isSocket()) throw invalidRequest('the destination is not a regular file')
@@ -63,13 +67,13 @@ async function copyRegularFile(source: string, info: Stats, destination: string,
   await guard.writeOver(destination, (place) => copyFile(nativePath(source), place))
 }
 
-/** Opens a directory for writing, for the error that the system has for it. */
+/** Opens a directory for writing, to fail with the system's own error. */
 async function refuseAsDirectory(path: string): Promise<never> {
   await (await open(nativePath(path), constants.O_WRONLY)).close()
   throw invalidRequest('the destination is a directory')
 }
 
-/** A tree that is copied into itself would never end. Links on the way are looked through. */
+/** Copying a tree into itself would never end. Compares real paths, as links may lead into the source. */
 async function refuseDescendant(source: string, destination: string): Promise<void> {
   const from = await canonical(source)
   const to = await canonical(destination)
@@ -78,7 +82,7 @@ async function refuseDescendant(source: string, destination: string): Promise<vo
   }
 }
 
-/** The real path of what exists; what does not is put behind it. */
+/** The real path of the existing part, with the missing rest appended. */
 async function canonical(path: string): Promise<string> {
   try {
     return decodeName(await realpath(nativePath(path), { encoding: 'buffer' }))

@@ -1,4 +1,4 @@
-/** Directories that are made. */
+/** Creates directories. */
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Guard } from './protected-paths.ts'
@@ -7,11 +7,12 @@ import { isDeno } from '../../base/runtime.ts'
 import { errorCode } from '../../base/os-error-text.ts'
 
 /**
- * All on the way if `recursive`; those that are there are well then. The runtime's own recursion says that a
- * parent is missing where it may not be made.
+ * Creates a directory, with `recursive` its parents too; existing directories are then no error. Not `mkdir`'s own
+ * recursion: that reports a missing parent (ENOENT) where the parent may not be created.
+ * @throws an errno error
  */
 export async function makeDirectories(path: string, recursive: boolean, guard: Guard): Promise<void> {
-  // Deno would never answer, and hold up every call after this one.
+  // Deno would hang, and block every later call.
   if (isDeno && !path.isWellFormed()) throw Object.assign(new Error('a name that is not UTF-8'), { code: 'EILSEQ' })
   try {
     await guard.create(path, (place) => mkdir(place))

@@ -1,4 +1,7 @@
-/** The file calls. Each opens without blocking and looks at what it opened, so a FIFO never hangs one. */
+/**
+ * The file calls. Each opens in non-blocking mode and checks the type of the open file, so that a FIFO never blocks
+ * one.
+ */
 import { constants, lstatSync, statSync } from 'node:fs'
 import { lstat, open, readdir, realpath, rm, rmdir, stat, unlink } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
@@ -21,9 +24,13 @@ import { walk } from './walk.ts'
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = constants
 
-/** Files that give no size, such as those of /proc, are read in pieces of this many bytes. */
+/** Read size for files without a size, such as those in /proc, in bytes. */
 const PIECE_BYTES = 64 * 1024
 
+/**
+ * Reads a whole regular file. Calls `reserve` with the bytes needed before it reads.
+ * @throws RpcError (invalid request) for another kind of file or more than `maxBytes`; else an errno error
+ */
 export async function readFile(
   path: string,
   { followSymlinks, maxBytes, reserve }: ReadFileOptions,
@@ -43,11 +50,11 @@ export async function readFile(
 
 const tooLarge = (maxBytes: number) => invalidRequest(`file is too large to read at once: limit is ${maxBytes} bytes`)
 
-/** Reads to the end, which need not be where the size said. */
+/** Reads to end of file: the file may have grown or shrunk since its size was read. */
 async function readAll(file: FileHandle, size: number, maxBytes: number): Promise<Uint8Array> {
   const pieces: Uint8Array[] = []
   let total = 0
-  // One byte more than the size, so that a file of just that size ends with the second read.
+  // One byte more than the size, so that a file of exactly that size ends with the second read.
   for (let want = size + 1; ; want = PIECE_BYTES) {
     const piece = Buffer.allocUnsafeSlow(want)
     const { bytesRead } = await file.read(piece, 0, want, null)
@@ -100,7 +107,7 @@ async function createDirectory(
 
 async function getMetadata(path: string, { followSymlinks }: { followSymlinks: boolean }): Promise<Metadata> {
   const native = nativePath(path)
-  // The call that agents make by far the most.
+  // By far the most frequent call of agents, so synchronous where that cannot block.
   const [look, lookThrough] = allMountsAreLocal() ? [lstatSync, statSync] : [lstat, stat]
   const own = await look(native)
   if (!followSymlinks) {
@@ -118,13 +125,13 @@ async function getMetadata(path: string, { followSymlinks }: { followSymlinks: b
   }
 }
 
-/** Kinds are of what links lead to; what leads nowhere is left out, as it cannot be said to be either. */
+/** Lists a directory. A link has the kind of its target; dangling links are left out. */
 async function readDirectory(path: string): Promise<DirectoryEntry[]> {
   const listed = await readdir(nativePath(path), { withFileTypes: true, encoding: 'buffer' })
   const entries: DirectoryEntry[] = []
   for (const entry of listed) {
     const kind = entry.isSymbolicLink() ? await kindBehind(`${path}/${decodeName(entry.name)}`) : entry
-    // Names that are not UTF-8 cannot be told exactly in JSON.
+    // Names that are not UTF-8 have no exact form in JSON.
     if (kind !== undefined)
       entries.push({ fileName: entry.name.toString('utf8'), isDirectory: kind.isDirectory(), isFile: kind.isFile() })
   }
@@ -141,7 +148,7 @@ async function kindBehind(link: string): Promise<{ isDirectory(): boolean; isFil
 
 type RemoveOptions = { recursive: boolean; force: boolean; followSymlinks: boolean }
 
-/** A link is removed itself, never what it leads to. */
+/** Removes a path. A link is removed itself, never its target. */
 async function remove(path: string, { recursive, force, followSymlinks }: RemoveOptions): Promise<void> {
   if (path === '/') throw invalidRequest('the root directory cannot be removed')
   if (!followSymlinks) {
@@ -160,13 +167,17 @@ async function remove(path: string, { recursive, force, followSymlinks }: Remove
   }
 }
 
+/**
+ * The real path, with every symbolic link resolved.
+ * @throws an errno error
+ */
 export async function canonicalize(path: string): Promise<string> {
   return decodeName(await realpath(nativePath(path), { encoding: 'buffer' }))
 }
 
 const IS_A_LINK = 'path contains a symbolic link'
 
-/** What is missing on the way is no link. */
+/** Throws if a parent is a symbolic link. A missing parent is not one. */
 async function refuseParentLinks(path: string): Promise<void> {
   const parent = dirname(path)
   try {
@@ -181,7 +192,7 @@ async function isLink(path: string): Promise<boolean> {
   return (await lstat(nativePath(path)).catch(() => undefined))?.isSymbolicLink() ?? false
 }
 
-/** Turns what a call throws into an error of the protocol. */
+/** Wraps a call so that it throws RpcError only. */
 function answering<A extends unknown[], R>(call: (...args: A) => Promise<R>): (...args: A) => Promise<R> {
   return async (...args) => {
     try {
@@ -194,7 +205,7 @@ function answering<A extends unknown[], R>(call: (...args: A) => Promise<R>): (.
 
 const NOTHING: ReadonlySet<string> = new Set()
 
-/** The calls on what this process can reach. */
+/** The file calls with this process's own access. All throw RpcError. */
 export const files: Files = {
   readFile: answering(readFile),
   writeFile: answering(writeFile),
@@ -210,8 +221,8 @@ export const files: Files = {
 }
 
 /**
- * The same, for a sandbox in which some paths must not come to be. Those that are there only to be covered in
- * another sandbox are kept from sight.
+ * Like {@link files}, for a sandbox with paths that must not be created. Hides those that exist only as mount points of
+ * another sandbox.
  */
 export function guardedFiles(forbidden: Forbidden): Files {
   if (forbidden.paths.length === 0) return files
@@ -245,14 +256,17 @@ export function guardedFiles(forbidden: Forbidden): Files {
   return guarded
 }
 
-/** The bare file of an open call, for the helper. Throws RpcError. */
+/**
+ * Opens a file for the helper, which needs its descriptor.
+ * @throws RpcError
+ */
 export const openUnder = answering((forbidden: Forbidden, path: string, mode: OpenMode) =>
   forbidden.paths.length === 0
     ? openAt(nativePath(path), path, mode)
     : openGuarded(path, mode, guardAgainst(forbidden)),
 )
 
-/** One that is made is made under guard. */
+/** Opens a file; a new one is created under the guard. */
 async function openGuarded(path: string, mode: OpenMode, guard: ReturnType<typeof guardAgainst>): Promise<FileHandle> {
   if (mode === 'read') return openAt(nativePath(path), path, mode)
   let opened: FileHandle | undefined

@@ -1,4 +1,4 @@
-/** Files that stay open. */
+/** Files that stay open between calls. */
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { constants } from 'node:fs'
@@ -9,15 +9,22 @@ import { fileError } from '../os-error.ts'
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_NONBLOCK } = constants
 
-/** Without waiting for the other end of a FIFO, nor emptying what turns out to be no file. */
+/** Open flags for a mode. Does not block on a FIFO, and does not truncate before the type is checked. */
 export const openFlags = (mode: OpenMode): number => (mode === 'read' ? O_RDONLY : O_WRONLY | O_CREAT) | O_NONBLOCK
 
+/**
+ * Opens a regular file at `path`; error messages name it `shown`.
+ * @throws RpcError (invalid request) for another kind of file; else an errno error
+ */
 export async function openAt(path: string | Buffer, shown: string, mode: OpenMode): Promise<FileHandle> {
   const file = await open(path, openFlags(mode))
   return await checked(file, shown, mode)
 }
 
-/** The same file if it is a regular one, emptied if it is to be replaced; else it is closed. */
+/**
+ * Returns the file if it is a regular one, truncated in mode `replace`; otherwise closes it and throws.
+ * @throws RpcError (invalid request) if it is not a regular file
+ */
 export async function checked(file: FileHandle, shown: string, mode: OpenMode): Promise<FileHandle> {
   try {
     if (!(await file.stat()).isFile()) throw invalidRequest(`path \`${shown}\` is not a file`)
@@ -29,7 +36,10 @@ export async function checked(file: FileHandle, shown: string, mode: OpenMode): 
   }
 }
 
-/** As the core knows it. */
+/**
+ * Wraps an open file for the core. Offsets and lengths are in bytes; calls throw RpcError. `read` returns less than
+ * `length` only at end of file.
+ */
 export function openFile(file: FileHandle): OpenFile {
   return {
     read: (offset, length) => answering(() => readAll(file, offset, length)),

@@ -1,10 +1,10 @@
 /**
- * Keeps forbidden paths from coming to be. In a sandbox what exists is kept by mounts; what does not exist has
- * nothing that could be mounted on, short of putting something there. So whatever creates is done in a
- * directory that is held open and whose real place is known: links that are swapped meanwhile lead nowhere else.
+ * Prevents the creation of protected paths. In a sandbox, existing paths are protected by mounts; a missing path has
+ * nothing to mount on unless something is created there. So every creation runs relative to a directory that is held
+ * open and whose real path is checked: swapped links cannot redirect it.
  *
- * That takes a /proc. In a sandbox that has none the paths are covered by mounts after all, for as long as the call
- * takes, and the look in here is only for a better answer.
+ * This needs /proc. In a sandbox without it the paths are covered by mounts for the duration of the call, and the check
+ * here only gives a better error.
  */
 import { constants } from 'node:fs'
 import { open, readlink, realpath } from 'node:fs/promises'
@@ -17,36 +17,43 @@ import { nativePath } from './native-path.ts'
 import { errorCode, osErrorText } from '../../base/os-error-text.ts'
 
 const { O_WRONLY, O_CREAT, O_NONBLOCK, O_NOFOLLOW, O_DIRECTORY } = constants
-/** A place, and no right to read what is there. */
+/** Linux's O_PATH: a location, without read access. */
 const O_PATH = 0o10000000
 
-/** The kernel's bound. */
+/** The kernel's limit on nested symbolic links. */
 const MAX_LINKS = 40
 
 type Native = string | Buffer
 
+/** How a call creates paths. */
 export type Guard = {
-  /** Makes something new at a path; a link there is not followed. */
+  /** Creates something at a path, without following a link there. */
   create<T>(path: string, make: (place: Native) => Promise<T>): Promise<T>
-  /** Overwrites or makes a file at a path, by the place that a link there leads to. */
+  /** Overwrites or creates a file at a path, following a link there. */
   writeOver(path: string, write: (place: Native) => Promise<void>): Promise<void>
 }
 
+/** Creates without any check. */
 export const unguarded: Guard = {
   create: (path, make) => make(nativePath(path)),
   writeOver: (path, write) => write(nativePath(path)),
 }
 
+/** The paths that must not be created. */
 export type Forbidden = {
   paths: readonly string[]
-  /** Whether mounts keep them too. */
+  /** Whether mounts cover them, too. */
   covered: boolean
 }
 
+/**
+ * Returns a guard against these paths. Its calls throw RpcError (internal, with the text of EROFS) for a protected
+ * path.
+ */
 export function guardAgainst({ paths, covered }: Forbidden) {
   const forbidden = new Set(paths)
 
-  /** Calls with the same place by its held directory. */
+  /** Calls `use` with the path relative to its open parent directory. */
   async function pinned<T>(path: string, use: (place: string) => Promise<T>): Promise<T> {
     const name = basename(path)
     if (covered) {
@@ -75,14 +82,14 @@ export function guardAgainst({ paths, covered }: Forbidden) {
       } catch (error) {
         if (errorCode(error) !== 'ELOOP' || !followLinks || links >= MAX_LINKS) throw error
         const text = decodeName(await readlink(nativePath(place), { encoding: 'buffer' }))
-        // While the directory is held, so that a relative link is of this very place.
+        // While the directory is held open, so that a relative link resolves from it.
         return openForWriting(text.startsWith('/') ? text : `${dirname(place)}/${text}`, {
           followLinks,
           use,
           links: links + 1,
         })
       }
-      // Whoever uses it closes it.
+      // `use` closes the file.
       await use(file)
     })
   }
@@ -108,16 +115,23 @@ export function guardAgainst({ paths, covered }: Forbidden) {
       }),
     openForWriting,
     isHidden,
-    /** What must not be there is not there, whatever another sandbox has put in its place. */
+    /**
+     * Reports a protected path as missing, even if another sandbox has a mount point there.
+     * @throws RpcError (not found)
+     */
     async refuseHidden(path: string): Promise<void> {
       if (await isHidden(path)) throw new RpcError(ErrorCode.NotFound, osErrorText('ENOENT'))
     },
-    /** A directory in which something is forbidden is a mount and cannot go, so nothing in it is to go first. */
+    /**
+     * A directory with a protected path in it is a mount and cannot be removed; refuse before its contents are removed.
+     * @throws RpcError (internal, with the text of EBUSY)
+     */
     async refuseHolder(path: string): Promise<void> {
       const parent = await realParent(path)
       const real = parent === undefined ? path : join(parent, basename(path))
       if (paths.some((one) => isWithin(one, real))) throw internalError(osErrorText('EBUSY'))
     },
+    /** The names of the protected paths in a directory. */
     async hiddenIn(directory: string): Promise<Set<string>> {
       const real = decodeName(await realpath(nativePath(directory), { encoding: 'buffer' }))
       return new Set(paths.filter((path) => dirname(path) === real).map((path) => basename(path)))

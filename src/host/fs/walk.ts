@@ -1,4 +1,4 @@
-/** fs/walk: what is below a directory, level by level. */
+/** Implements fs/walk: lists a tree breadth-first. */
 import type { BigIntStats, Dirent } from 'node:fs'
 import { lstat, readdir, stat } from 'node:fs/promises'
 import type { WalkOptions, WalkResult } from '../../protocol/schemas/fs.ts'
@@ -7,10 +7,14 @@ import { nativePath } from './native-path.ts'
 import { fileError } from '../os-error.ts'
 
 /**
- * Names are in the order of their bytes. Every name counts for `maxEntries`, listed or not, but links that lead nowhere; every
- * directory that is opened, the root too, for `maxDirectories`. Below `maxDepth` nothing is looked for, and that is
- * no truncation. With links to directories followed, each directory is entered once, by the first way to it.
- * A root that is no directory, or a link to one that is not to be followed, has nothing below it.
+ * Lists the tree below `root`, each directory's names in byte order.
+ * - Every name counts towards `maxEntries`, listed or not, except dangling links; every opened directory counts towards
+ * `maxDirectories`, the root included.
+ * - Nothing below `maxDepth` is read; that does not count as truncation.
+ * - When links to directories are followed, each directory is entered once, by the first path to it.
+ * - A root that is not a directory, or is a link that is not to be followed, has no entries.
+ * - A directory that cannot be read is an entry of `errors`.
+ * @throws an errno error if the root cannot be read
  */
 export async function walk(
   root: string,
@@ -56,7 +60,7 @@ export async function walk(
   return result
 }
 
-/** `nothing` is a link that leads nowhere; `other` are pipes, sockets, devices, and links to files. */
+/** `nothing` is a dangling link; `other` is a pipe, socket, device, or link to a file. */
 type Kind = 'file' | 'directory' | 'link to a directory' | 'other' | 'nothing'
 
 async function kindOf(entry: Dirent<Buffer>, path: string): Promise<Kind> {
@@ -65,7 +69,7 @@ async function kindOf(entry: Dirent<Buffer>, path: string): Promise<Kind> {
   if (entry.isFIFO() || entry.isSocket() || entry.isCharacterDevice() || entry.isBlockDevice()) return 'other'
   try {
     const target = await stat(nativePath(path))
-    // Some file systems tell no kinds with the names.
+    // Some file systems give no type with the names.
     const own = entry.isSymbolicLink() ? entry : await lstat(nativePath(path))
     if (own.isSymbolicLink()) return target.isDirectory() ? 'link to a directory' : 'other'
     return target.isFile() ? 'file' : target.isDirectory() ? 'directory' : 'other'
@@ -74,7 +78,10 @@ async function kindOf(entry: Dirent<Buffer>, path: string): Promise<Kind> {
   }
 }
 
-/** Whether the directory was not entered by another way yet. One that cannot be looked at is opened, and fails there. */
+/**
+ * Whether the directory is visited for the first time. One that cannot be examined counts as new: opening it then
+ * fails.
+ */
 async function isNew(path: string, seen: Set<string>): Promise<boolean> {
   let info: BigIntStats
   try {

@@ -1,4 +1,4 @@
-/** Tells when something comes to be, or ceases to be what it was: for clients that remember what they did not find. */
+/** Watches for missing paths to appear and present ones to change, for clients that cache a negative result. */
 import { lstatSync, realpathSync, statSync, watch } from 'node:fs'
 import type { FSWatcher } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -7,9 +7,10 @@ import { allMountsAreLocal } from './mounts.ts'
 import { nativePath } from './native-path.ts'
 
 /**
- * Calls `changed` once, when one of the missing paths or a directory on the way to it appears, or when `present`, or a
- * directory on the way to any of them, is replaced, removed or altered itself; not for what happens inside of them.
- * Undefined if that cannot be told: one is there, `present` is not, one lies below a file, or others change the disk.
+ * Calls `changed` once, when a missing path or a directory on the way to it appears, or when `present` or a directory
+ * on the way to any path is replaced, removed or altered itself; not for changes inside them. Returns a function that
+ * stops the watch. Returns undefined if it cannot be watched: a missing path exists, `present` does not, a path lies
+ * below a file or a link, or a file system is not local.
  */
 export function watchMissing(
   missing: readonly string[],
@@ -27,7 +28,7 @@ export function watchMissing(
   try {
     for (const [directory, names] of lookOuts(missing, present)) {
       const watcher = watch(nativePath(directory), { persistent: false, encoding: 'buffer' }, (_, name) => {
-        // An event without a name may be about any of them.
+        // An event without a name may concern any of them.
         if (name === null) return tell()
         const own = decodeName(name)
         const awaited = names.get(own)
@@ -36,7 +37,7 @@ export function watchMissing(
       watcher.on('error', tell)
       watchers.push(watcher)
     }
-    // Looked at once the watchers stand, so that nothing comes about in between.
+    // Checked after the watchers are active, so that no change is missed in between.
     if (missing.some(exists) || missing.some(isBelowFileOrLink) || (present !== undefined && !isItself(present)))
       throw new Error('nothing to wait for')
     return stop
@@ -48,7 +49,7 @@ export function watchMissing(
 
 type Awaited = 'existence' | 'any change'
 
-/** Which names are awaited in which directories. */
+/** The names to watch, by directory. */
 function lookOuts(missing: readonly string[], present: string | undefined): Map<string, Map<string, Awaited>> {
   const found = new Map<string, Map<string, Awaited>>()
   const add = (path: string, awaited: Awaited): void => {
@@ -56,7 +57,7 @@ function lookOuts(missing: readonly string[], present: string | undefined): Map<
     const names = found.get(directory) ?? new Map<string, Awaited>()
     found.set(directory, names.set(basename(path), awaited))
   }
-  /** The path and all above it, which are there. */
+  /** Adds an existing path and all its parents. */
   const addPresent = (path: string): void => {
     for (let at = path; at !== '/'; at = dirname(at)) add(at, 'any change')
   }
@@ -69,23 +70,23 @@ function lookOuts(missing: readonly string[], present: string | undefined): Map<
   return found
 }
 
-/** The path, or the highest above it that is missing. */
+/** The path itself, or its topmost missing parent. */
 function firstMissing(path: string): string {
   const parent = dirname(path)
   return exists(parent) ? path : firstMissing(parent)
 }
 
-/** What a link leads to may change elsewhere, where nobody looks. */
+/** A link's target may change elsewhere, unwatched. */
 function isBelowFileOrLink(path: string): boolean {
   const parent = dirname(firstMissing(path))
   return !isItself(parent) || !statSync(nativePath(parent)).isDirectory()
 }
 
-/** Whether it is there, and no link leads to it. */
+/** Whether the path exists and contains no link. */
 const isItself = (path: string): boolean =>
   exists(path) && realpathSync(nativePath(path), 'buffer').equals(Buffer.from(nativePath(path)))
 
-/** A link that leads nowhere is there. */
+/** A dangling link exists. */
 function exists(path: string): boolean {
   return lstatSync(nativePath(path), { throwIfNoEntry: false }) !== undefined
 }

@@ -1,15 +1,23 @@
-/** IP addresses as lists hold them and hosts go by them, whatever their spelling. */
+/** IP address lists, independent of how an address is written. */
 import { BlockList, isIP } from 'node:net'
 
-/** The host of a URL, without the brackets of IPv6. */
+/** The host of a URL, without IPv6 brackets. */
 export const bareHost = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, '$1')
 
+/** A list of IP addresses and ranges. */
 export type AddressList = {
-  /** Adds an address, or a range as ADDRESS/BITS. False if the text is neither; throws an Error for a range that is none. */
+  /**
+   * Adds an address, or a range as ADDRESS/BITS. Returns false if the text is neither.
+   * @throws Error for an invalid range
+   */
   add(text: string): boolean
   has(address: string): boolean
 }
 
+/**
+ * Creates an empty list. IPv4-mapped and translated IPv6 addresses match their IPv4 address, and the unspecified
+ * address matches loopback.
+ */
 export function addressList(): AddressList {
   const list = new BlockList()
   const check = (address: string): boolean => list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
@@ -28,9 +36,10 @@ export function addressList(): AddressList {
   }
 }
 
-/** Whoever connects to "no address" reaches this machine. */
+/** Connecting to the unspecified address reaches this machine. */
 const LOOPBACK_OF: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
+/** Whether connecting to an address reaches this machine: loopback or unspecified, in any notation. */
 export function isLoopback(address: string): boolean {
   const plain = plainAddress(address)
   return plain in LOOPBACK_OF || plain === '::1' || (isIP(plain) === 4 && plain.startsWith('127.'))
@@ -52,11 +61,14 @@ function parseRange(text: string): Range | undefined {
   return { address: version === 6 ? address.replace(/%.*$/, '') : address, bits: length, version: version as 4 | 6 }
 }
 
-/** In its shortest spelling. An IPv4 address in IPv6's clothes, mapped (::ffff:0:0/96) or translated (64:ff9b::/96), is that IPv4 address. */
+/**
+ * Normalizes an address to its shortest form. An IPv6 address that is mapped (::ffff:0:0/96) or translated
+ * (64:ff9b::/96) becomes the IPv4 address.
+ */
 function plainAddress(address: string): string {
   const bare = address.replace(/%.*$/, '')
   if (isIP(bare) !== 6) return bare
-  // A URL writes an address in its one short form.
+  // URL normalizes an address to its single short form.
   const short = bareHost(new URL(`http://[${bare}]`))
   const groups = ipv6Groups(short)
   const head = groups.slice(0, 6).join(':')
@@ -65,7 +77,7 @@ function plainAddress(address: string): string {
   return [high >> 8, high & 255, low >> 8, low & 255].join('.')
 }
 
-/** All eight. */
+/** All eight groups. */
 function ipv6Groups(short: string): string[] {
   const [front, back] = short.split('::').map((side) => side.split(':').filter((group) => group !== '')) as [
     string[],

@@ -1,4 +1,4 @@
-/** Whose certificates are trusted: those that this machine trusts, and what the environment adds to them. */
+/** Trusted certificate authorities: this machine's, plus those that the environment adds. */
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import { createSecureContext, getCACertificates, rootCertificates } from 'node:tls'
@@ -7,8 +7,9 @@ import type { SecureContext } from 'node:tls'
 let context: SecureContext | undefined
 
 /**
- * The system's store, which SSL_CERT_FILE and SSL_CERT_DIR may move; the runtime's own list where there is none.
- * NODE_EXTRA_CA_CERTS and CODEX_CA_CERTIFICATE, files of PEM, come on top. Throws for a file that cannot be read.
+ * Returns the TLS context, built once: the system's store (SSL_CERT_FILE and SSL_CERT_DIR may move it), or the
+ * runtime's own list where there is none, plus NODE_EXTRA_CA_CERTS and CODEX_CA_CERTIFICATE (PEM files).
+ * @throws an errno error for a file that cannot be read
  */
 export function trust(): SecureContext {
   if (context !== undefined) return context

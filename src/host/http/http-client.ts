@@ -1,4 +1,4 @@
-/** HTTP exchanges, over the runtime's own client. Whom to talk to is looked at again with every one of them. */
+/** HTTP requests over the runtime's own client. The policy is checked for each one. */
 import { lookup as resolve } from 'node:dns'
 import type { LookupAddress, LookupOptions } from 'node:dns'
 import http from 'node:http'
@@ -22,32 +22,39 @@ import { tunnelAgent } from './http-tunnel.ts'
 import type { TunnelOptions } from './http-tunnel.ts'
 import { isDeno } from '../../base/runtime.ts'
 
-/** How long an idle connection is kept: less than servers do, so that none is used that was just closed. */
+/** How long an idle connection is kept, in ms: less than servers do, so that a reused one was not just closed. */
 const KEEP_MS = 4000
 
-/** Idle connections kept to one server. */
+/** Most idle connections per server. */
 const KEPT_SOCKETS = 8
 
-/** A response's headers. Servers send cookies of a few KiB; the runtime's 16 are too few for some. */
+/**
+ * Size limit of response headers, in bytes. Some servers send more cookies than the runtime's default of 16 KiB allows.
+ */
 const HEADER_BYTES = 128 * 1024
 
-/** Methods that may be sent again when a kept connection turns out to be dead: doing them twice is doing them once. */
+/** Idempotent methods, which are retried when a kept connection turns out to be dead. */
 const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
 
-/** Those whose body, if it is empty, has its length told: some servers insist. */
+/** Methods that send `content-length: 0` for an empty body: some servers require it. */
 const WITH_BODY = new Set(['POST', 'PUT', 'PATCH'])
 
 const resolveAll = promisify(resolve) as (host: string, options: { all: true }) => Promise<LookupAddress[]>
 
 const AGENT_OPTIONS = { keepAlive: true, timeout: KEEP_MS, maxFreeSockets: KEPT_SOCKETS, scheduling: 'lifo' } as const
 
+/**
+ * Returns the function that sends a request and resolves once the response headers have arrived. `signal` cancels it.
+ * It rejects with RpcError (invalid request) for a destination that the policy denies, with `signal.reason`, or with
+ * the failure.
+ */
 export function httpClient(policy: HttpPolicy): (request: HttpRequest, signal: AbortSignal) => Promise<HttpResponse> {
   const direct = new http.Agent(AGENT_OPTIONS)
   let secure: https.Agent | undefined
-  /** By proxy: tunnels to TLS servers. */
+  /** Agents for tunnels to TLS servers, by proxy URL. */
   const tunnels = new Map<string, https.Agent>()
 
-  /** Resolves a name and leaves out the addresses that may not be talked to. In the form that sockets call. */
+  /** Resolves a name to the addresses that the policy allows. A `lookup` function of `net.connect`. */
   function lookup(
     host: string,
     options: LookupOptions,
@@ -63,7 +70,7 @@ export function httpClient(policy: HttpPolicy): (request: HttpRequest, signal: A
     })
   }
 
-  /** A proxy resolves the name itself; what it will find is judged by what we find. */
+  /** Applies the policy before the request. A proxy resolves the name itself, so our own lookup stands in for it. */
   async function check(host: string, viaProxy: boolean): Promise<void> {
     if (isIP(host) !== 0) {
       if (!policy.allows(host, host)) throw refusal(host)
@@ -83,12 +90,12 @@ export function httpClient(policy: HttpPolicy): (request: HttpRequest, signal: A
     return { ...to(proxy), path: `${url.origin}${path}`, headers: proxyAuthorization(proxy) }
   }
 
-  /** A server, and the agent that keeps connections to it. */
+  /** Connection options for a server, with the agent that keeps its connections. */
   function to(url: URL): RequestOptions & { servername: string } {
     const host = bareHost(url)
     const agent =
       url.protocol === 'https:' ? (secure ??= new https.Agent({ ...AGENT_OPTIONS, secureContext: trust() })) : direct
-    // By the URL, whatever a header `host` says.
+    // From the URL, whatever a `host` header says.
     return { protocol: url.protocol, host, port: portOf(url), agent, servername: isIP(host) === 0 ? host : '' }
   }
 
@@ -118,7 +125,7 @@ export function httpClient(policy: HttpPolicy): (request: HttpRequest, signal: A
     await Promise.race([check(bareHost(url), proxy !== undefined), aborted(signal)])
     signal.throwIfAborted()
     const options: TunnelOptions = { ...route(url, proxy), givenUp: signal }
-    // Deno by itself sends again what got no answer on a kept connection, whatever it is.
+    // Deno by itself resends any request that got no response on a kept connection.
     if (isDeno && !REPEATABLE.has(request.method)) options.agent = unshared(options.agent as http.Agent)
     for (;;) {
       const attempt = await exchange(request, options, signal)
@@ -127,7 +134,7 @@ export function httpClient(policy: HttpPolicy): (request: HttpRequest, signal: A
   }
 }
 
-/** One like it that keeps no connections. */
+/** Copies an agent, without keep-alive. */
 function unshared(agent: http.Agent): http.Agent {
   const Kind = agent instanceof https.Agent ? https.Agent : http.Agent
   const own = new Kind({ ...(agent as http.Agent & { options: AgentOptions }).options, keepAlive: false })
@@ -148,16 +155,16 @@ function start(options: RequestOptions): ClientRequest {
   return (options.protocol === 'https:' ? https : http).request({ ...options, maxHeaderSize: HEADER_BYTES })
 }
 
-/** One attempt. `stale`: the connection had been kept from an earlier exchange, and was dead; another may work. */
+/** Makes one attempt. `stale`: a kept connection was dead; retry. */
 function exchange(request: HttpRequest, options: RequestOptions, signal: AbortSignal): Promise<HttpResponse | 'stale'> {
   const { promise, resolve, reject } = Promise.withResolvers<HttpResponse | 'stale'>()
   const sent = start({ ...options, method: request.method })
-  // The runtime has made capitals of it.
+  // The runtime has converted it to upper case.
   sent.method = request.method
   setHeaders(sent, request)
   const abort = (): void => {
     sent.destroy(signal.reason)
-    // Without a connection yet it would not say so.
+    // Without a connection, `destroy` emits no error.
     reject(signal.reason)
   }
   signal.addEventListener('abort', abort)
@@ -174,7 +181,7 @@ function exchange(request: HttpRequest, options: RequestOptions, signal: AbortSi
   })
   sent.on('error', (error: NodeJS.ErrnoException) => {
     const isStale = sent.reusedSocket && !signal.aborted && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
-    // A connection that ends once all is there has done its work.
+    // An error after the complete response does not matter.
     if (received?.complete !== true) failure = error
     if (isStale && REPEATABLE.has(request.method)) resolve('stale')
     else reject(signal.aborted ? signal.reason : error)
@@ -183,18 +190,18 @@ function exchange(request: HttpRequest, options: RequestOptions, signal: AbortSi
   return promise
 }
 
-/** What is asked for, in its order, and little else: no connection header, no user agent. */
+/** Sets the request's headers, in its order, and few others: no `connection`, no `user-agent`. */
 function setHeaders(sent: ClientRequest, { method, url, headers, body }: HttpRequest): void {
   const lines = new Map<string, string[]>()
   for (const { name, value } of headers) {
-    // A header's text is a byte a character to the runtime.
+    // The runtime writes header values as latin1, one byte per character.
     const bytes = Buffer.from(value).toString('latin1')
     const same = lines.get(name)
     if (same === undefined) lines.set(name, [bytes])
     else same.push(bytes)
   }
   if (!lines.has('accept')) lines.set('accept', ['*/*'])
-  // The runtime has put it first already.
+  // The runtime has already set it, as the first header.
   sent.removeHeader('host')
   if (!lines.has('host')) lines.set('host', [url.host])
   for (const [name, values] of lines) sent.setHeader(name, values.length === 1 ? (values[0] as string) : values)
@@ -205,7 +212,10 @@ function setHeaders(sent: ClientRequest, { method, url, headers, body }: HttpReq
   else sent.removeHeader('content-length')
 }
 
-/** `failure` tells what has gone wrong by then: to the runtime a body that has no length of its own ends well with any end of its connection. */
+/**
+ * Wraps a response. `failure` returns the error so far, if any: the runtime accepts any close as the end of a body
+ * without a length.
+ */
 function answer(response: IncomingMessage, sent: ClientRequest, failure: () => Error | undefined): HttpResponse {
   const pieces = response[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
   return {
@@ -225,7 +235,7 @@ function answer(response: IncomingMessage, sent: ClientRequest, failure: () => E
   }
 }
 
-/** Pairs of name and value; values that are no plain text are left out, as clients cannot decode them. */
+/** Converts raw headers. Values that are not plain ASCII are left out, as clients cannot decode them. */
 function readableHeaders(raw: readonly string[]): { name: string; value: string }[] {
   const headers = []
   for (let at = 0; at + 1 < raw.length; at += 2) {

@@ -1,31 +1,40 @@
 /**
- * Whom http/request may talk to: `--http-policy`. A destination is a host's name together with one of the
- * addresses that it has; names alone would let anybody's DNS point at this machine's metadata service.
+ * The destinations that http/request may reach: `--http-policy`. A destination is a host name together with one of its
+ * addresses: by name alone, anyone's DNS could point at this machine's metadata service.
  *
  *     {"allow": ["api.example.com", "*.corp.example", "10.1.0.0/16"], "deny": ["169.254.0.0/16"]}
  *
- * What `deny` matches is refused. With `allow` so is everything that it does not match; without it nothing else is.
+ * What `deny` matches is refused. With `allow`, so is everything that it does not match; without it, nothing else is.
  */
 import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { addressList } from './addresses.ts'
 
+/** The rules, compiled. */
 export type HttpPolicy = {
-  /** Whether an address may be connected to under this name. */
+  /** Whether this address may be connected to under this host name. */
   allows(host: string, address: string): boolean
-  /** Whether it depends on the address, so that a name that cannot be resolved here cannot be judged. */
+  /** Whether the decision depends on the address, so that the name must be resolved first. */
   needsAddress(host: string): boolean
 }
 
+/** Allows every destination. */
 export const openPolicy: HttpPolicy = { allows: () => true, needsAddress: () => false }
 
 const Rules = v.strictObject({ allow: v.optional(v.array(v.string())), deny: v.optional(v.array(v.string()), []) })
 
-/** Reads the option's value: rules as JSON, or the absolute path of a file with them. Throws an Error that says what is wrong. */
+/**
+ * Parses the option's value: JSON rules, or the absolute path of a file with them.
+ * @throws Error that says what is wrong
+ */
 export function readHttpPolicy(value: string): HttpPolicy {
   return parseHttpPolicy(value.trimStart().startsWith('{') ? value : readFileSync(value, 'utf8'))
 }
 
+/**
+ * Parses the rules from JSON.
+ * @throws Error that says what is wrong
+ */
 export function parseHttpPolicy(text: string): HttpPolicy {
   const rules: unknown = JSON.parse(text)
   if (Array.isArray(rules)) throw new Error('the rules are an object with the lists `allow` and `deny`')
@@ -71,7 +80,7 @@ function matcher(rules: readonly string[]): Matcher {
 
 const NAME = /^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?$/
 
-/** URLs make addresses of what ends in a number, so no host is called so, and a rule for it would match nothing. */
+/** URL parses a host that ends in a number as an IPv4 address, so a name rule of that form would never match. */
 const NUMBER_AT_END = /(^|\.)(0x[0-9a-f]*|[0-9]+)\.?$/i
 
 const isName = (text: string): boolean => NAME.test(text) && !NUMBER_AT_END.test(text)

@@ -1,17 +1,20 @@
 /**
- * Which proxy a request goes through: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, in small letters or large.
- * Never for this machine itself: a proxy could not reach it, and would be shown what was meant to stay here.
+ * Selects the proxy for a request: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, in lower or upper case. Loopback is
+ * never proxied: a proxy could not reach it, and would see local traffic.
  */
 import { isIP } from 'node:net'
 import { addressList, bareHost, isLoopback } from './addresses.ts'
 
 type Variables = Record<string, string | undefined>
 
-/** The proxy's URL, http: or https:; undefined: directly. Throws an Error for a proxy that cannot be used. */
+/**
+ * Returns the proxy's URL (http: or https:), or undefined for a direct connection.
+ * @throws Error for an unusable proxy
+ */
 export function proxyFor(url: URL, env: Variables): URL | undefined {
   const host = bareHost(url).replace(/\.$/, '')
   if (isThisMachine(host) || isExempt(host, portOf(url), variable(env, 'NO_PROXY') ?? '')) return undefined
-  // In a CGI program HTTP_PROXY is what a stranger's request header says.
+  // In CGI, HTTP_PROXY comes from the client's `Proxy` header (httpoxy).
   const isCgi = env['REQUEST_METHOD'] !== undefined
   const own =
     url.protocol === 'https:'
@@ -28,7 +31,7 @@ export function proxyFor(url: URL, env: Variables): URL | undefined {
   return proxy
 }
 
-/** An empty variable is none. */
+/** Lower case first; empty counts as unset. */
 const variable = (env: Variables, name: string): string | undefined => env[name.toLowerCase()] || env[name] || undefined
 
 function parse(text: string): URL | undefined {
@@ -39,11 +42,12 @@ function parse(text: string): URL | undefined {
   }
 }
 
+/** The URL's port, or the scheme's default. */
 export const portOf = ({ port, protocol }: URL): number => Number(port || (protocol === 'https:' ? 443 : 80))
 
 const isThisMachine = (host: string): boolean => /(^|\.)localhost$/.test(host) || (isIP(host) !== 0 && isLoopback(host))
 
-/** Entries are names, which cover what is below them, addresses, ranges, or `*`; each may end in a port. */
+/** Entries are names (which include subdomains), addresses, ranges, or `*`; each may end in a port. */
 function isExempt(host: string, port: number, list: string): boolean {
   return list.split(/[\s,]+/).some((entry) => {
     if (entry === '*') return true
@@ -62,7 +66,7 @@ function isInRange(host: string, range: string): boolean {
   try {
     return list.add(range) && list.has(host)
   } catch {
-    // No range; proxies are not spared by mistake.
+    // Not a valid range: no exemption, so the proxy is used.
     return false
   }
 }

@@ -1,4 +1,4 @@
-/** Connections to TLS servers through a proxy: it is asked for a tunnel (CONNECT), and sees nothing of what goes through. */
+/** TLS connections through a proxy's CONNECT tunnel: the proxy sees only encrypted bytes. */
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import https from 'node:https'
 import type { AgentOptions } from 'node:https'
@@ -7,12 +7,15 @@ import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import { trust } from './http-certificates.ts'
 
-/** `givenUp` ends the asking with the request that it is done for. */
+/** `givenUp` aborts the CONNECT with the request that needs it. */
 export type TunnelOptions = RequestOptions & { servername?: string; givenUp?: AbortSignal }
 
 type Created = (error: Error | null, socket?: Duplex) => void
 
-/** `ask` begins a CONNECT for a target, HOST:PORT. */
+/**
+ * Returns an agent whose connections go through a proxy. `ask` starts a CONNECT request for a target, HOST:PORT. A
+ * connection fails unless the proxy answers 200.
+ */
 export function tunnelAgent(options: AgentOptions, ask: (target: string) => ClientRequest): https.Agent {
   const agent = new https.Agent(options)
   agent.createConnection = (to: TunnelOptions, callback) => {
@@ -31,7 +34,7 @@ export function tunnelAgent(options: AgentOptions, ask: (target: string) => Clie
       tunnel = socket
       if (statusCode !== 200) return settle(new Error(`the proxy answered ${statusCode}`))
       socket.unshift(first)
-      // Who answers must be whom the URL names; an address has no name to ask for.
+      // Verify the certificate against the URL's host; an IP address sends no SNI.
       const secured = connectTls({
         socket,
         secureContext: trust(),

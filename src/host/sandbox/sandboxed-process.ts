@@ -53,7 +53,7 @@ async function confine(
   sandboxes: Sandboxes,
 ): Promise<SandboxedStart> {
   const { env } = spec
-  // The directory's name inside the sandbox, where links on the way may be missing.
+  // The real path, which is also the directory's name inside the sandbox.
   const cwd = realPath(spec.cwd)
   const bubblewrap = await sandboxes.bubblewrapFor(policy, sandbox)
   const [program, ...args] = spec.argv as [string, ...string[]]

@@ -121,7 +121,7 @@ export function seatbeltArguments(policy: Policy | undefined, network: Network, 
   return ['-p', seatbeltProfile(policy, network, disk, { ...needs, protect: ownProgram }), '--']
 }
 
-/** Resolves a sandbox to a policy for this machine. Undefined: no file is restricted. */
+/** Resolves a sandbox to a policy for this machine. Undefined: every file may be written. */
 export function policyOf(sandbox: Sandbox, surroundings: Surroundings): Policy | undefined {
   return resolvePolicy(sandbox, { home: homedir(), ...surroundings })
 }
