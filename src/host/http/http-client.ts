@@ -70,7 +70,10 @@ export function httpClient(policy: HttpPolicy): (request: HttpRequest, signal: A
     })
   }
 
-  /** Applies the policy before the request. A proxy resolves the name itself, so our own lookup stands in for it. */
+  /**
+   * Applies the policy before the request. A proxy resolves the name itself; the policy can only be applied to the
+   * addresses that this machine resolves.
+   */
   async function check(host: string, viaProxy: boolean): Promise<void> {
     if (isIP(host) !== 0) {
       if (!policy.allows(host, host)) throw refusal(host)

@@ -8,7 +8,7 @@
  *
  * An optional member `forbidden` lists paths that must not be created; `covered` says that mounts protect them as well.
  * A file opened by `fs/open` stays open, under the number in `response.descriptor`, until `fs/close` gets that number:
- * meanwhile the server opens it through /proc/PID/fd.
+ * meanwhile any process that may access this one's /proc/PID/fd can reopen it, which is how the server takes it over.
  */
 import { readSync, writeSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
