@@ -1,13 +1,13 @@
 /**
- * The environment of a child: the request's variables, on top of what an optional policy lets through of
- * the server's own.
+ * Builds a child's environment: the request's variables on top of what an optional policy inherits from the server's
+ * own.
  */
 import { invalidParams } from '../../protocol/wire/errors.ts'
 import type { EnvPolicy } from '../../protocol/schemas/process.ts'
 
 type Env = ReadonlyMap<string, string>
 
-/** What `inherit: core` means on Unix; names are compared without case. */
+/** The variables of `inherit: core` on Unix, compared case-insensitively. */
 const CORE = new Set([
   'PATH',
   'SHELL',
@@ -24,7 +24,9 @@ const CORE = new Set([
 
 const DEFAULT_EXCLUDES = ['*KEY*', '*SECRET*', '*TOKEN*']
 
-/** Credentials of the agent's own plumbing. No child gets them, whoever asks; names are compared without case. */
+/**
+ * Credentials of the agent's own infrastructure: never passed to a child, even on request. Compared case-insensitively.
+ */
 const DENIED = new Set([
   'CODEX_EXEC_SERVER_NOISE_AUTH_TOKEN',
   'CODEX_EXEC_SERVER_EXIT_ON_STDIN_CLOSE',
@@ -35,8 +37,9 @@ const DENIED = new Set([
 ])
 
 /**
- * The steps, in the protocol's order: inherit, default excludes, excludes, set, include-only, request.
- * Excludes do not touch `set`; include-only does; nothing but the deny list touches the request's own variables.
+ * Applies the steps in the protocol's order: inherit, default excludes, excludes, set, include-only, request. Excludes
+ * do not affect `set`; include-only does; only the deny list affects the request's own variables.
+ * @throws -32602 if the patterns are too expensive to match.
  */
 export function childEnvironment(server: Env, policy: EnvPolicy | null | undefined, request: Env): Map<string, string> {
   const env = policy ? applyPolicy(server, policy) : new Map<string, string>()
@@ -44,7 +47,7 @@ export function childEnvironment(server: Env, policy: EnvPolicy | null | undefin
   return keep(env, (name) => !DENIED.has(asciiUpperCase(name)))
 }
 
-/** Characters of patterns times characters of names that are matched; real policies come to a hundredth. */
+/** Maximum of pattern characters times name characters to match; real policies need a hundredth of it. */
 const MAX_MATCHING_WORK = 100_000_000
 
 function applyPolicy(server: Env, policy: EnvPolicy): Map<string, string> {
@@ -70,7 +73,7 @@ function isInherited(name: string, inherit: EnvPolicy['inherit']): boolean {
   return inherit === 'all' || (inherit === 'core' && CORE.has(asciiUpperCase(name)))
 }
 
-/** `ſ` is not an `s` here, though it becomes an `S`. */
+/** ASCII only: `toUpperCase` would turn `ſ` into an `S`. */
 function asciiUpperCase(name: string): string {
   return name.replace(/[a-z]+/g, (letters) => letters.toUpperCase())
 }
@@ -80,8 +83,8 @@ function keep(env: Env, wanted: (name: string) => boolean): Map<string, string> 
 }
 
 /**
- * `*` is any run of characters, `?` exactly one, everything else itself; the whole name must match, without case.
- * Walks the name once with one point of return, so that a hostile pattern cannot take exponential time.
+ * Compiles a case-insensitive pattern that matches a whole name: `*` is any run of characters, `?` exactly one.
+ * Backtracks to the last `*` only, so a hostile pattern cannot take exponential time.
  */
 export function wildcard(pattern: string): (name: string) => boolean {
   const wanted = Array.from(pattern.toLowerCase())

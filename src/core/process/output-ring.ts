@@ -1,11 +1,13 @@
-/** The ring of output that a process retains: whole chunks, the oldest dropped first. */
+/** The output that a process retains: whole chunks, the oldest dropped first. */
 import type { Chunk } from '../base/chunk.ts'
 
+/** Limits of one ring. `chunkOverhead`: bytes that each chunk costs beyond its data. */
 export type RetentionBounds = { bytes: number; chunks: number; chunkOverhead: number }
 
+/** Chunks by ascending sequence number, within a limit of bytes and of chunks. */
 export class OutputRing {
   readonly #bounds: RetentionBounds
-  /** Live chunks are `#chunks[#first]` on; the dead head is cut off when it is the larger half. */
+  /** Live chunks start at `#chunks[#first]`; the dead head is cut off once it is the larger half. */
   #chunks: (Chunk | undefined)[] = []
   #first = 0
   #bytes = 0
@@ -14,23 +16,24 @@ export class OutputRing {
     this.#bounds = bounds
   }
 
-  /** Bytes of output held. */
+  /** Bytes of output retained. */
   get bytes(): number {
     return this.#bytes
   }
 
+  /** Number of chunks. */
   get length(): number {
     return this.#chunks.length - this.#first
   }
 
-  /** What the ring costs in memory. */
+  /** Memory cost in bytes, with the overhead of each chunk. */
   get cost(): number {
     return this.#bytes + this.length * this.#bounds.chunkOverhead
   }
 
   /**
-   * Sequence numbers must rise. A chunk larger than the whole ring leaves nothing else behind, and itself stays, as do those
-   * after `keptAfter`, whatever there is of them.
+   * Appends a chunk and drops the oldest beyond the bounds. Sequence numbers must rise. The newest chunk stays even if
+   * it is larger than the ring, and so do all chunks after `keptAfter`.
    */
   append(chunk: Chunk, keptAfter = Infinity): void {
     this.#chunks.push(chunk)
@@ -63,12 +66,12 @@ export class OutputRing {
     this.#bytes = 0
   }
 
-  /** The first chunk after `seq`. */
+  /** The first chunk with a number above `seq`. */
   after(seq: number): Chunk | undefined {
     return this.#chunks[this.#indexAfter(seq)]
   }
 
-  /** Chunks after `seq`, in order, up to `maxBytes`; the first comes whatever its size. */
+  /** Chunks after `seq`, in order, up to `maxBytes`; the first is included whatever its size. */
   read(seq: number, maxBytes: number): Chunk[] {
     const found: Chunk[] = []
     let total = 0

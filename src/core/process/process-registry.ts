@@ -1,4 +1,4 @@
-/** Every process of every session, in the order of their starts: for whoever asks what runs here, and wants to join in. */
+/** The processes of all sessions in start order, for process/list and process/attach. */
 import { invalidRequest } from '../../protocol/wire/errors.ts'
 import { detached } from '../../protocol/wire/json.ts'
 import type { ListedProcess } from '../../protocol/schemas/process.ts'
@@ -7,13 +7,15 @@ import { shortName } from '../base/observer.ts'
 import type { Peer } from '../base/observer.ts'
 import type { Process } from './process.ts'
 
-/** Characters of a command's arguments together, and of a directory, that are shown: enough to know them again. */
+/** Characters shown of a command's arguments together, and of its working directory: enough to recognize them. */
 const SHOWN_TEXT = 400
-/** Of a session's id: the whole of it would be the right to take the session over. */
+/** Characters shown of a session id: the complete id would allow a client to resume the session. */
 const SHOWN_ID = 8
 
+/** The session that started a process. */
 export type Owner = { readonly id: string; readonly isAttached: () => boolean }
 
+/** One start of a process, as the registry knows it. */
 export type ProcessRun = {
   /** Counted from 1. */
   readonly number: number
@@ -21,22 +23,24 @@ export type ProcessRun = {
   readonly owner: Owner
   readonly argv: readonly string[]
   readonly tty: boolean
-  /** Settles when it runs or could not be started; absent from then on. */
+  /** Settles once it runs or has failed to start; absent from then on. */
   starting?: Promise<void>
 }
 
 type Shown = { readonly client: string; readonly cwd: string; readonly startedAtMs: number }
 
+/** Numbers every start, finds it by that number and lists the processes. */
 export class ProcessRegistry {
   readonly #bound: number
   readonly #runs = new Map<number, ProcessRun & Shown>()
   #count = 0
 
-  /** `bound` is how many are told of at a time. */
+  /** `bound` is the maximum number of processes in one listing. */
   constructor(bound: number) {
     this.#bound = bound
   }
 
+  /** Registers a start under the next number. Command and directory are cut for display. */
   add(
     process: Process,
     { argv, cwd, stdin }: SpawnSpec,
@@ -63,7 +67,10 @@ export class ProcessRegistry {
     this.#runs.delete(number)
   }
 
-  /** Throws -32600 where there is no such run, or none any more. */
+  /**
+   * Finds a run by number, waiting for it to start.
+   * @throws -32600 if there is none, or it has been removed.
+   */
   async find(number: number): Promise<ProcessRun> {
     await this.#runs.get(number)?.starting
     const run = this.#runs.get(number)
@@ -71,7 +78,7 @@ export class ProcessRegistry {
     return run
   }
 
-  /** Where there are too many, those that are over are left out first, and then the oldest. */
+  /** Lists the processes in start order. Beyond the bound, closed ones are left out first, then the oldest. */
   list(): ListedProcess[] {
     const excess = this.#runs.size - this.#bound
     const all = [...this.#runs.values()]
@@ -112,14 +119,14 @@ function listed({
 
 const shown = (text: string, room: number): string => detached(text.length <= room ? text : `${text.slice(0, room)}…`)
 
-/** The first arguments, with a mark where something is left out. */
+/** The first arguments, with an ellipsis in place of the rest. */
 function shownArguments(argv: readonly string[]): string[] {
   const kept: string[] = []
   let left = SHOWN_TEXT
   for (const text of argv) {
     if (left <= 0) return [...kept, '…']
     kept.push(shown(text, left))
-    // Empty ones count, too.
+    // Plus one, so that empty arguments count, too.
     left -= text.length + 1
   }
   return kept

@@ -1,4 +1,4 @@
-/** The processes of one session, by the id that the client gave them. */
+/** The processes of one session, keyed by the client's process ids. */
 import { invalidRequest, overloaded } from '../../protocol/wire/errors.ts'
 import { detached } from '../../protocol/wire/json.ts'
 import type { Clock } from '../base/clock.ts'
@@ -12,42 +12,46 @@ import type { Owner, ProcessRun, ProcessRegistry } from './process-registry.ts'
 import type { Snapshot } from '../base/snapshot.ts'
 import { StdinBudget } from './stdin-budget.ts'
 
+/** Dependencies of one session's {@link ProcessTable}. */
 export type TableOptions = {
   clock: Clock
   host: Host
   limits: Limits
   budget: RetainedBudget
   observer: Observer
-  /** Those of all sessions. */
+  /** The processes of all sessions. */
   runs: ProcessRegistry
-  /** The session. */
+  /** The session that owns this table. */
   owner: Owner
 }
 
+/** How to start one process. */
 export type StartOptions = {
   peer: Peer
   isConfined: boolean
+  /** Awaited before the spawn: earlier file mutations of the same connection. Undefined: none. */
   ready: Promise<void> | undefined
-  /** See {@link Process}. */
+  /** Flow-control window in bytes; see {@link ProcessOptions}. */
   outputWindow?: number | undefined
 }
 
 type Entry = {
   process: Process
-  /** Settles when the child runs or could not be started; absent from then on. Never rejects. */
+  /** Settles once the child runs or has failed to start; absent from then on. Never rejects. */
   starting?: Promise<void>
   cancelled: boolean
-  /** Among those of all sessions, once it is known what is to be run. */
+  /** Entry in the registry of all sessions; set right before the spawn. */
   run?: ProcessRun
 }
 
+/** Starts, finds and terminates a session's processes, and retires them some time after they have closed. */
 export class ProcessTable {
   readonly #options: TableOptions
   readonly #stdin: StdinBudget
   readonly #entries = new Map<string, Entry>()
-  /** Those of them that are closed, the oldest first, each with what cancels its retirement. */
+  /** Closed entries, oldest first, each with a function that cancels its retirement. */
   readonly #closed = new Map<Entry, () => void>()
-  /** Processes of any session that this one has attached to, under the ids that it gave them. */
+  /** Processes of any session that this one has attached to, by this session's ids for them. */
   readonly #attached = new Map<string, ProcessRun>()
   #listener: Listener | undefined
   #disposed = false
@@ -57,14 +61,15 @@ export class ProcessTable {
     this.#stdin = new StdinBudget(options.limits.stdinTotal)
   }
 
-  /** How many are not closed, those about to start included. */
+  /** Processes that have not closed, including those still starting. */
   get open(): number {
     return this.#entries.size - this.#closed.size
   }
 
   /**
-   * Takes the id at once and starts the process once `ready` has settled. The id is free again if that fails.
-   * Events go out only after `announce` has been called, so that the answer to process/start comes first.
+   * Reserves the id at once and starts the process once `ready` has settled. If that fails, the id is free again. No
+   * events are sent before `announce` is called, so that the response to process/start comes first.
+   * @throws -32600 for an id in use, -32001 beyond a limit, and what the host's spawn throws.
    */
   async start(
     processId: string,
@@ -132,7 +137,7 @@ export class ProcessTable {
     throw overloaded(`too many ended processes in this session: the events of ${endedProcesses} have not been read`)
   }
 
-  /** The process, once it has started. */
+  /** Finds a process, waiting for it to start. Undefined if there is none or it failed to start. */
   async find(processId: string): Promise<Process | undefined> {
     const entry = this.#entries.get(processId)
     if (entry?.starting === undefined) return this.findStarted(processId)
@@ -140,22 +145,23 @@ export class ProcessTable {
     return this.#entries.get(processId) === entry ? entry.process : undefined
   }
 
-  /** The process, if it has started: for those that must not wait a turn. */
+  /** Finds a process that has already started, for callers that must not yield to the event loop. */
   findStarted(processId: string): Process | undefined {
     const entry = this.#entries.get(processId)
     if (entry === undefined) return this.#attachedRun(processId)?.process
     return entry.starting === undefined ? entry.process : undefined
   }
 
-  /** The same, of those that this session has started. */
+  /** Like {@link findStarted}, but without the processes that this session has attached to. */
   findOwn(processId: string): Process | undefined {
     const entry = this.#entries.get(processId)
     return entry?.starting === undefined ? entry?.process : undefined
   }
 
   /**
-   * From now on a process, of whatever session, is known by this id too, until it is retired or this session ends. This session
-   * is sent none of its events, does not hold it back, and does not end it.
+   * Makes a process of any session available under `processId` in this one, until it is retired or this session ends.
+   * This session gets none of its events, applies no back-pressure to it and does not end it.
+   * @throws -32600 for an id in use, -32001 beyond `limits.processes` attachments.
    */
   attachTo(run: ProcessRun, processId: string): void {
     this.#checkFree(processId)
@@ -166,7 +172,7 @@ export class ProcessTable {
     this.#attached.set(detached(processId), run)
   }
 
-  /** Of what this session has attached to. */
+  /** Where an attached process comes from; undefined for any other id. */
   originOf(processId: string): Origin | undefined {
     const run = this.#attachedRun(processId)
     return run && { run: run.number, session: run.owner.id, processId: run.process.id }
@@ -179,11 +185,15 @@ export class ProcessTable {
     return undefined
   }
 
+  /** Whether the process has not been spawned yet. */
   isStarting(processId: string): boolean {
     return this.#entries.get(processId)?.starting !== undefined
   }
 
-  /** Ends a process, one that is about to start included; one that runs may take `graceMs` for it. Returns whether it was running. */
+  /**
+   * Terminates a process, one that is still starting included. `graceMs`: milliseconds between SIGTERM and SIGKILL, 0
+   * for an immediate SIGKILL. Returns whether it was running.
+   */
   terminate(processId: string, graceMs = 0): boolean {
     const entry = this.#entries.get(processId)
     if (entry === undefined) return this.#attachedRun(processId)?.process.terminate(graceMs) ?? false
@@ -192,7 +202,10 @@ export class ProcessTable {
     return true
   }
 
-  /** Keeps a process that has closed for a while, or until there are too many; in any case until its client has been told all of it. */
+  /**
+   * Retains a closed process for `retainEndedMs`, or until there are too many, but never drops it before its client has
+   * been sent every event.
+   */
   #retireLater(entry: Entry): void {
     const { clock, limits } = this.#options
     const retire = (): void => (entry.process.delivered ? this.#retire(entry) : this.#retireLater(entry))
@@ -219,17 +232,19 @@ export class ProcessTable {
     if (run !== undefined) this.#options.runs.remove(run)
   }
 
+  /** Sends later events of every process to `listener`. */
   attach(listener: Listener): void {
     this.#listener = listener
     for (const { process, starting } of this.#entries.values()) if (starting === undefined) process.attach(listener)
   }
 
+  /** Removes the listener from every process. */
   detach(): void {
     this.#listener = undefined
     for (const { process } of this.#entries.values()) process.detach()
   }
 
-  /** Adds what there is to a snapshot. */
+  /** Adds this session's counts to a snapshot. */
   tally(snapshot: Snapshot): void {
     for (const { process, starting } of this.#entries.values()) {
       snapshot.processes[starting === undefined ? process.state : 'starting']++
@@ -237,13 +252,13 @@ export class ProcessTable {
     }
   }
 
-  /** Kills every process and forgets it. */
+  /** Kills and removes every process. */
   dispose(): void {
     this.#disposed = true
     this.#listener = undefined
     for (const entry of this.#entries.values()) {
       entry.cancelled = true
-      // One that is starting has no child to kill yet; its start sees to that.
+      // A starting process has no child yet; `start` kills it once it has one.
       if (entry.starting === undefined) this.#dispose(entry)
     }
     this.#entries.clear()

@@ -1,10 +1,10 @@
 /**
- * One process: its retained output, its sequence numbers, and who waits for them.
+ * One process: its retained output, its sequence numbers, its listener and its pending reads.
  *
- * Every output chunk, the exit and the close take the next number, in the order in which they are
- * retained and sent; `closed` is the last, once the root has exited and every stream has ended. The ring
- * is also the queue of what a client has still to be sent: numbers up to `#sent` have gone out, or passed
- * while nobody listened. A child whose client falls behind is paused, so unsent chunks are never dropped.
+ * Every output chunk, the exit and the close take the next sequence number, in the order in which they are retained and
+ * sent. `closed` is the last: it comes once the root has exited and every stream has ended. The ring is also the send
+ * queue: events up to `#sent` have been sent, or were skipped because no listener was attached. When the client falls
+ * behind, the child is paused, so unsent chunks are never dropped.
  */
 import type { OutputStream, Signal, TerminalSize, WriteStatus } from '../../protocol/schemas/process.ts'
 import { internalError, invalidRequest } from '../../protocol/wire/errors.ts'
@@ -22,26 +22,33 @@ import type { ProcessState } from '../base/snapshot.ts'
 import type { StdinBudget } from './stdin-budget.ts'
 import { StdinQueue } from './stdin-queue.ts'
 
-/** Who is told of new events. `eventsReady` is called again for every event; `takeEvent` hands them out. */
+/**
+ * Receives a process's events. `eventsReady` is called for every new event; pull the events with {@link
+ * Process.takeEvent}.
+ */
 export type Listener = { eventsReady(process: Process): void }
 
+/** Dependencies and settings of one {@link Process}. */
 export type ProcessOptions = {
   clock: Clock
   limits: Limits
   budget: RetainedBudget
   stdin: StdinBudget
-  /** Whether a sandbox was asked for: then a failure may be its doing. */
+  /** Whether a sandbox was requested: a non-zero exit may then be a sandbox denial. */
   isConfined: boolean
-  /** Bytes of output that may be there without having been acknowledged, beyond which the child is held back, come what may. */
+  /** Flow-control window: bytes of unacknowledged output above which the child is paused. Absent: no window. */
   outputWindow?: number | undefined
   totals: Totals
-  /** Called once, when `closed` has been numbered. */
+  /** Called once, when `closed` has its sequence number. */
   onClosed: () => void
 }
 
-/** What stands around the base64 of one chunk in the answer to a read, at most. */
+/** Upper bound, in bytes, of the JSON around one chunk's base64 in a read result. */
 const CHUNK_FRAME_BYTES = 64
 
+/**
+ * A started or starting process: numbers and retains its events, applies back-pressure, and handles the requests on it.
+ */
 export class Process implements Holder, ChildEvents {
   readonly id: string
   readonly #options: ProcessOptions
@@ -51,7 +58,7 @@ export class Process implements Holder, ChildEvents {
   #run: Run | undefined
   #stdin: StdinQueue | undefined
 
-  /** Pieces of one stream read in this turn of the loop, which become one chunk at its end. */
+  /** Pieces of one stream that were read in this turn of the event loop. They are joined into one chunk at its end. */
   #pieces: Uint8Array[] = []
   #piecesStream: OutputStream = 'stdout'
   #piecesBytes = 0
@@ -60,21 +67,21 @@ export class Process implements Holder, ChildEvents {
   #nextSeq = 1
   #sent = 0
   #unsentBytes = 0
-  /** Numbers up to this have been acknowledged. Without a window all are that, as soon as there are any. */
+  /** Highest acknowledged sequence number; `Infinity` without a window, so that every chunk counts as acknowledged. */
   #acknowledged: number
   #unacknowledgedBytes = 0
   #unacknowledgedChunks = 0
   readonly #window: number
   #paused = false
 
-  /** The exit as the host told it, and its number once it has one. */
+  /** Exit code from the host, and the exit event's sequence number once it has one. */
   #exitCode: number | undefined
   #exitSeq: number | undefined
   #sandboxDenied = false
   #closedSeq: number | undefined
   #streamsEnded = false
   #terminated = false
-  /** Set while a process has been asked to end: the kill that follows, whatever it has done meanwhile. */
+  /** Set during a termination's grace period: cancels the SIGKILL that ends it. */
   #cancelKill: (() => void) | undefined
   #watchingStrays = false
   #disposed = false
@@ -83,7 +90,7 @@ export class Process implements Holder, ChildEvents {
   #resumedAt = 0
 
   #listener: Listener | undefined
-  /** Until the answer to process/start is on its way, events wait for it. */
+  /** False until the response to process/start has been queued; events wait for that. */
   #announced = false
   readonly #waiters = new Set<() => void>()
 
@@ -98,7 +105,7 @@ export class Process implements Holder, ChildEvents {
     options.budget.add(this)
   }
 
-  /** `run` is told how it goes on. */
+  /** Attaches the spawned child. `run` receives the lifecycle events of this start. */
   started(child: Child, run?: Run): void {
     this.#child = child
     this.#run = run
@@ -109,11 +116,12 @@ export class Process implements Holder, ChildEvents {
     return this.#disposed
   }
 
+  /** Process id of the root, or of its sandbox process; undefined until it has started. */
   get pid(): number | undefined {
     return this.#child?.pid
   }
 
-  /** Of the root, once it has exited. */
+  /** Exit code of the root, once it has exited. */
   get exitCode(): number | undefined {
     return this.#exitCode
   }
@@ -122,21 +130,22 @@ export class Process implements Holder, ChildEvents {
     return this.closed ? 'closed' : this.#exitCode === undefined ? 'running' : 'exited'
   }
 
-  /** Stdin bytes that the child has not taken. */
+  /** Bytes of stdin queued or held back, which the child has not read. */
   get stdinBytes(): number {
     return this.#stdin?.bytes ?? 0
   }
 
+  /** Whether the root has exited and all output has ended. */
   get closed(): boolean {
     return this.#closedSeq !== undefined
   }
 
-  /** Whether it is over, and its listener, if it has one, was sent all of it. */
+  /** Whether the process has closed and every event has been sent, or skipped for want of a listener. */
   get delivered(): boolean {
     return this.closed && this.#sent === this.#nextSeq - 1
   }
 
-  // ---- what the child tells ----
+  // ---- events from the child ----
 
   output(stream: OutputStream, bytes: Uint8Array): void {
     if (this.#disposed || bytes.length === 0) return
@@ -164,9 +173,9 @@ export class Process implements Holder, ChildEvents {
     if (this.#terminated) this.#watchStrays()
     if (this.#streamsEnded) return this.#finish()
     const { clock, isConfined, limits } = this.#options
-    // Nobody outlives a sandbox, so the rest of its output is on its way, and may tell of a denial.
+    // Nothing outlives a sandbox, so the remaining output follows shortly and may contain the denial's message.
     if (isConfined && code !== 0) clock.after(limits.strayQuietMs, () => this.#numberExit())
-    // Output that the child wrote before it exited is often still to be read in this turn or the next.
+    // Output written before the exit is often still unread in this turn of the event loop and the next.
     else clock.soon(() => clock.soon(() => this.#numberExit()))
   }
 
@@ -183,7 +192,7 @@ export class Process implements Holder, ChildEvents {
   #finish(): void {
     if (this.#closedSeq !== undefined) return
     this.#numberExit()
-    // Output that came after the exit had its number, and in this turn.
+    // Output that followed the exit event in this same turn.
     this.#seal()
     this.#closedSeq = this.#nextSeq++
     this.#tellEnd(false)
@@ -208,7 +217,7 @@ export class Process implements Holder, ChildEvents {
     this.#tell()
   }
 
-  // ---- from pieces to chunks ----
+  // ---- joining pieces into chunks ----
 
   #scheduleSeal(): void {
     if (this.#sealScheduled || this.#piecesBytes === 0) return
@@ -227,7 +236,7 @@ export class Process implements Holder, ChildEvents {
     this.#pieces = []
     this.#piecesBytes = 0
     const before = this.#retention.cost
-    // Acknowledged by one who has read it, and yet to be sent, it is still wanted.
+    // A chunk that was acknowledged after process/read but is still to be sent must stay.
     const droppable = Math.min(this.#acknowledged, this.#sent)
     this.#retention.append({ seq: this.#nextSeq++, stream: this.#piecesStream, bytes }, droppable)
     this.#unsentBytes += bytes.length
@@ -237,14 +246,14 @@ export class Process implements Holder, ChildEvents {
     this.#options.budget.charge(this.#retention.cost - before)
   }
 
-  /** Tells whoever listens or waits that there is something new; with nobody to listen it counts as sent. */
+  /** Notifies the listener and the pending reads. Without a listener, new events count as sent. */
   #tell(): void {
     if (this.#listener !== undefined) this.#listener.eventsReady(this)
     else if (this.#announced) this.#passUnsent()
     for (const wake of [...this.#waiters]) wake()
   }
 
-  /** Pauses a child whose client is behind, and lets it go on when the client has caught up. */
+  /** Pauses the child while its client is behind; resumes it once the client has caught up. */
   #balance(): void {
     const pause = this.#isSendingBehind || this.#isWindowPassed
     if (pause === this.#paused) return
@@ -264,8 +273,9 @@ export class Process implements Holder, ChildEvents {
   }
 
   /**
-   * Whether somebody listens or not: what has not been acknowledged cannot be dropped to make room for more. Where there is none
-   * for anybody half of it must do, of which a client that acknowledges every quarter never comes to a standstill.
+   * Whether the window is full. Unacknowledged output cannot be dropped to make room, so this applies with and without
+   * a listener. When the shared budget is exhausted the window is halved: a client that acknowledges every quarter
+   * never stalls.
    */
   get #isWindowPassed(): boolean {
     if (!this.#isWindowed) return false
@@ -280,7 +290,7 @@ export class Process implements Holder, ChildEvents {
     return this.#acknowledged !== Infinity
   }
 
-  /** The client has taken everything up to that number. */
+  /** Records that the client has processed everything up to and including `seq`. */
   acknowledge(seq: number): void {
     if (!this.#isWindowed) return
     const upTo = Math.min(seq, this.#nextSeq - 1)
@@ -298,9 +308,12 @@ export class Process implements Holder, ChildEvents {
     this.#balance()
   }
 
-  // ---- the listener's side ----
+  // ---- listener ----
 
-  /** The answer to process/start is on its way: events go to `listener` from the first on, if there is one. */
+  /**
+   * Called once the response to process/start has been queued: sends events to `listener`, from the first on, if there
+   * is one.
+   */
   announce(listener: Listener | undefined): void {
     this.#announced = true
     this.#listener = listener
@@ -308,13 +321,14 @@ export class Process implements Holder, ChildEvents {
     else this.detach()
   }
 
-  /** Events from now on go to `listener`; earlier ones are for process/read. */
+  /** Sends later events to `listener`; earlier ones are available through process/read. */
   attach(listener: Listener): void {
     this.#seal()
     this.#passUnsent()
     this.#listener = listener
   }
 
+  /** Removes the listener. Events count as sent until another one attaches. */
   detach(): void {
     this.#listener = undefined
     this.#passUnsent()
@@ -326,7 +340,7 @@ export class Process implements Holder, ChildEvents {
     this.#unsentBytes = 0
   }
 
-  /** The next event that has not been sent, as a message. */
+  /** Takes the next unsent event as a notification; undefined if there is none. */
   takeEvent(): RawJson | string | undefined {
     const seq = this.#sent + 1
     if (seq >= this.#nextSeq) return undefined
@@ -343,17 +357,22 @@ export class Process implements Holder, ChildEvents {
 
   // ---- process/read ----
 
+  /** Whether a read after `seq` returns at once: there is output, an exit or a close after it. */
   hasNewsAfter(seq: number): boolean {
     if (this.closed || this.#retention.after(seq) !== undefined) return true
     return this.#exitSeq !== undefined && seq < this.#nextSeq - 1
   }
 
-  /** About how large the answer to a read is, at most. */
+  /** Approximate upper bound, in bytes, of the result of a read. */
   readBytes(afterSeq: number): number {
     if (this.#retention.after(afterSeq) === undefined) return 0
     return Math.ceil((this.#retention.bytes * 4) / 3) + this.#retention.length * CHUNK_FRAME_BYTES
   }
 
+  /**
+   * Builds the result of process/read: the chunks after `afterSeq`, up to `maxBytes` bytes of output (at least one
+   * chunk).
+   */
   read(afterSeq: number, maxBytes: number | undefined): RawJson {
     this.#seal()
     const chunks = this.#retention.read(afterSeq, maxBytes ?? Infinity)
@@ -369,7 +388,7 @@ export class Process implements Holder, ChildEvents {
     })
   }
 
-  /** Calls `wake` at every event, until the returned function is called. */
+  /** Calls `wake` on every event. Returns a function that unsubscribes. */
   watch(wake: () => void): () => void {
     this.#seal()
     this.#waiters.add(wake)
@@ -378,7 +397,11 @@ export class Process implements Holder, ChildEvents {
 
   // ---- process/write, signal, terminate ----
 
-  /** Calls `onWait` before the answer is held back. */
+  /**
+   * Writes to stdin. A promise means that the response is held back until the child reads; `onWait` is called first.
+   * With a `writeId`, a retry gets the status of the first attempt.
+   * @throws -32603 after termination, -32001 when stdin is full.
+   */
   write(
     bytes: Uint8Array,
     writeId: string | null | undefined,
@@ -388,27 +411,37 @@ export class Process implements Holder, ChildEvents {
     return this.#stdin?.write(bytes, writeId, onWait) ?? 'stdinClosed'
   }
 
-  /** End of file on stdin. */
+  /**
+   * Ends stdin behind what is queued.
+   * @throws -32600 for a terminal.
+   */
   closeStdin(): WriteStatus {
     if (this.#child?.endStdin === undefined)
       throw invalidRequest('stdin is a terminal, which has no end of file: write 0x04 to it')
     return this.#stdin?.end() ?? 'stdinClosed'
   }
 
+  /**
+   * Resizes the terminal.
+   * @throws -32600 if the process has none.
+   */
   resize(size: TerminalSize): void {
     if (this.#child?.resize === undefined) throw invalidRequest('the process has no terminal')
     this.#child.resize(size)
   }
 
+  /** Sends a signal to the process group; does nothing after the root has exited. */
   signal(signal: Signal): void {
     if (this.#exitCode === undefined) this.#child?.signal(signal)
   }
 
   /**
-   * Kills the process and all that it started: the root, or the background children that hold its output after it has exited.
-   * With a grace they are asked first, and have so many milliseconds; a second call may shorten it.
-   * A closed process is over, and what it left running on purpose is left alone, unless a grace is given: who asks so wants nothing of it
-   * left. Returns whether the root was running.
+   * Kills the process and everything it started, including background children that hold its output open after it has
+   * exited. With `graceMs` (milliseconds), SIGTERM is sent first and SIGKILL follows; a second call may shorten the
+   * grace.
+   *
+   * A closed process is left alone, with whatever it deliberately left running, unless a grace is given: that asks for
+   * all of its descendants to end. Returns whether the root was running.
    */
   terminate(graceMs = 0): boolean {
     if (this.closed && graceMs === 0) return false
@@ -432,13 +465,16 @@ export class Process implements Holder, ChildEvents {
     if (this.#exitCode !== undefined && !this.closed) this.#watchStrays()
   }
 
-  /** A process that left the group may hold the streams for ever; after terminate they are given up once they fall silent. */
+  /**
+   * A descendant that left the process group may hold the streams open for ever. After termination, abandons them once
+   * they are silent for `strayQuietMs`, at the latest after `strayTotalMs` unpaused.
+   */
   #watchStrays(): void {
     if (this.#watchingStrays) return
     this.#watchingStrays = true
     const { clock, limits } = this.#options
     const since = clock.now()
-    // While paused, and just after, silence is ours and not the stream's.
+    // Silence while reading is paused, or just after, says nothing about the stream.
     let unpausedMs = 0
     const look = (): void => {
       if (this.#streamsEnded || this.#disposed) return
@@ -450,7 +486,7 @@ export class Process implements Holder, ChildEvents {
     clock.after(limits.strayQuietMs, look)
   }
 
-  /** Kills what runs and lets go of everything. The host still reaps the child. */
+  /** Kills what still runs and releases all resources. The host still reaps the child. */
   dispose(): void {
     if (this.#disposed) return
     const isToBeKilled = this.#cancelKill !== undefined
@@ -468,7 +504,7 @@ export class Process implements Holder, ChildEvents {
     this.#options.budget.remove(this)
   }
 
-  // ---- the budget's side ----
+  // ---- retained budget ----
 
   dropOldest(): number {
     const chunk = this.#retention.oldest
@@ -490,7 +526,9 @@ export class Process implements Holder, ChildEvents {
   }
 }
 
-/** Whether a view may be kept as it is. A few bytes of a large read buffer would keep all of it. */
+/**
+ * Whether a view may be retained without a copy: a few bytes of a large read buffer would keep the whole buffer alive.
+ */
 function isCompact(bytes: Uint8Array): boolean {
   return bytes.length * 2 >= bytes.buffer.byteLength
 }

@@ -1,18 +1,20 @@
 /**
- * The bound on all retained output together. When it is passed, ended processes give up what they hold,
- * the one that ended first before the others; then running ones give up, in turn, their oldest chunks
- * that a client has been sent or that no client waits for. Last come those that a client of an ended process has yet to acknowledge.
+ * Limit on the retained output of all processes together. Beyond it, output is dropped in this order: chunks of ended
+ * processes, earliest end first; the oldest chunks of running processes, in turn, if they were sent or have no
+ * listener; last, unacknowledged chunks of ended processes.
  */
 
+/** Something that retains output and can drop it, i.e. a process. */
 export type Holder = {
-  /** Drops the oldest chunk that may go. Returns what that freed, 0 when none may go. */
+  /** Drops the oldest chunk if it has been sent and acknowledged. Returns the bytes freed, 0 if none may be dropped. */
   dropOldest(): number
-  /** The same where that may be what its client has yet to acknowledge. */
+  /** Like `dropOldest`, but also drops an unacknowledged chunk. */
   dropUnacknowledged(): number
-  /** Drops everything, come what may. Returns what that freed. */
+  /** Drops everything. Returns the bytes freed. */
   dropAll(): number
 }
 
+/** Accounts for retained output (bytes, with a per-chunk overhead) and evicts beyond the bound. */
 export class RetainedBudget {
   readonly #bound: number
   #total = 0
@@ -27,27 +29,29 @@ export class RetainedBudget {
     return this.#total
   }
 
-  /** Whether nothing could be dropped that would bring the total below the bound: readers of children should pause. */
+  /** Whether the total exceeds the bound although everything droppable is gone: children should be paused. */
   get exhausted(): boolean {
     return this.#total > this.#bound
   }
 
+  /** Registers a running process. */
   add(holder: Holder): void {
     this.#running.add(holder)
   }
 
+  /** Marks a process as ended: its output is evicted before that of running ones. */
   ended(holder: Holder): void {
     if (this.#running.delete(holder)) this.#ended.add(holder)
   }
 
-  /** Gives back all that the holder still holds. */
+  /** Drops everything the holder retains and removes it. */
   remove(holder: Holder): void {
     this.#total -= holder.dropAll()
     this.#running.delete(holder)
     this.#ended.delete(holder)
   }
 
-  /** Accounts for a change of what some holder holds, and makes room if that passes the bound. */
+  /** Adds `delta` bytes to the total, and evicts if that exceeds the bound. */
   charge(delta: number): void {
     this.#total += delta
     if (this.#total > this.#bound) this.#makeRoom()
@@ -59,7 +63,7 @@ export class RetainedBudget {
     this.#dropEnded((holder) => holder.dropUnacknowledged())
   }
 
-  /** Returns whether that was enough. */
+  /** Returns whether the total is within the bound again. */
   #dropEnded(drop: (holder: Holder) => number): boolean {
     for (const holder of this.#ended) {
       for (let freed = 1; freed > 0 && this.#total > this.#bound; ) this.#total -= freed = drop(holder)
@@ -73,7 +77,7 @@ export class RetainedBudget {
     while (this.#total > this.#bound && fruitless < this.#running.size) {
       const [holder] = this.#running
       if (holder === undefined) return
-      // To the back of the queue, so that the next chunk is another's.
+      // Moves to the back of the queue, so that the next chunk comes from another process.
       this.#running.delete(holder)
       this.#running.add(holder)
       const freed = holder.dropOldest()

@@ -1,6 +1,6 @@
 /**
- * Whether a confined command failed because of its sandbox. Nothing tells for sure; clients ask the user for
- * more rights when it is likely, so the guess is the one that they know: a failure, and words of a refusal.
+ * Guesses whether a sandboxed command failed because of its sandbox. There is no certain sign; clients ask the user for
+ * more rights when it is likely. The heuristic is the one that they know: a non-zero exit and a typical denial message.
  */
 import type { Chunk } from '../base/chunk.ts'
 
@@ -14,9 +14,13 @@ const WORDS = [
   'failed to write file',
 ].join('|')
 
-/** 128 + SIGSYS: killed by the filter of system calls. */
+/** 128 + SIGSYS: killed by the seccomp filter. */
 const KILLED_BY_FILTER = 159
 
+/**
+ * Whether a failed command was probably denied by its sandbox. `output` is called only if the exit code does not decide
+ * it.
+ */
 export function wasSandboxDenied(exitCode: number, output: () => readonly Chunk[]): boolean {
   if (exitCode === 0) return false
   if (exitCode === KILLED_BY_FILTER) return true

@@ -1,16 +1,18 @@
 /**
- * The bound on stdin that waits for all processes of a session together. It is added up when it is asked for, from
- * those that have something waiting, so that it cannot drift from what the host's queues really hold.
+ * Limit on the pending stdin of all processes of a session together. The total is computed on demand from the queues
+ * themselves, so it cannot drift from what the host's queues hold.
  */
 
+/** A process's stdin queue, as the budget sees it. */
 export type StdinHolder = {
-  /** What waits for the child now: bytes, and what holding them back costs. */
+  /** Cost of what waits for the child now: bytes, plus the overhead of held writes. */
   waiting(): number
 }
 
+/** Sums the pending stdin of a session and checks it against `bound` bytes. */
 export class StdinBudget {
   readonly #bound: number
-  /** Those that had something waiting when they were last looked at. */
+  /** Queues that were not empty when last checked. */
   readonly #holders = new Set<StdinHolder>()
 
   constructor(bound: number) {
@@ -27,13 +29,13 @@ export class StdinBudget {
     return total
   }
 
-  /** Whether so much more may wait. Whatever its size, one write may if nothing else does. */
+  /** Whether `bytes` more may wait. A single write of any size may if nothing else does. */
   fits(bytes: number): boolean {
     const { total } = this
     return total === 0 || total + bytes <= this.#bound
   }
 
-  /** Something may wait for this one's child from now on. */
+  /** Includes a queue in the total until it is found empty. */
   add(holder: StdinHolder): void {
     this.#holders.add(holder)
   }

@@ -1,8 +1,7 @@
 /**
- * What process/write does with bytes that a child does not take. The child's own queue is short; beyond
- * it writes are held back in order, and their answers with them, which slows a client down to the child's
- * pace without delaying any other request. Beyond a second bound, which all processes of a session share, a
- * write is refused.
+ * Queues stdin that the child has not read. The child's own queue is short; beyond it, writes are held back in order
+ * and so are their responses, which slows the client down to the child's pace without delaying any other request.
+ * Beyond a second limit, shared by all processes of a session, a write is refused.
  */
 import { overloaded } from '../../protocol/wire/errors.ts'
 import { detached } from '../../protocol/wire/json.ts'
@@ -14,19 +13,20 @@ import type { StdinBudget, StdinHolder } from './stdin-budget.ts'
 
 type Held = { bytes: Uint8Array; settle: (status: WriteStatus) => void }
 
+/** Stdin of one process, with back-pressure and de-duplication by write id. */
 export class StdinQueue implements StdinHolder {
   readonly #child: Child
   readonly #limits: Limits
   readonly #totals: Pick<Totals, 'stdinWritten'>
   readonly #budget: StdinBudget
-  /** In the order they came. */
+  /** In arrival order. */
   readonly #held = new Set<Held>()
   #heldBytes = 0
-  /** Writes that the child was given since its queue was last seen empty. */
+  /** Writes passed to the child since its queue was last empty. */
   #given = 0
-  /** An end of file stands behind what is queued and held back. */
+  /** Whether stdin ends after what is queued and held back. */
   #isEnding = false
-  /** Answers by write id, oldest first. A client re-sends a write whose answer a cut connection swallowed. */
+  /** Statuses by write id, oldest first. A client retries a write whose response was lost with its connection. */
   readonly #answers = new Map<string, WriteStatus | Promise<WriteStatus>>()
 
   constructor(child: Child, limits: Limits, totals: Pick<Totals, 'stdinWritten'>, budget: StdinBudget) {
@@ -36,17 +36,21 @@ export class StdinQueue implements StdinHolder {
     this.#budget = budget
   }
 
-  /** Bytes that the child has not taken. */
+  /** Bytes queued and held back. */
   get bytes(): number {
     return this.#heldBytes + this.#child.stdinQueued()
   }
 
+  /** Cost of what waits, in bytes, with the overhead of held writes. */
   waiting(): number {
     if (!this.#child.stdinOpen() && !this.#isEnding) return 0
     return this.bytes + this.#held.size * this.#limits.heldWriteOverhead
   }
 
-  /** Calls `onWait` before the write, or its answer, is held back. */
+  /**
+   * Writes, or holds the write back until there is room: then calls `onWait` first and returns a promise.
+   * @throws -32001 when the session's stdin is full.
+   */
   write(
     bytes: Uint8Array,
     writeId: string | null | undefined,
@@ -61,7 +65,7 @@ export class StdinQueue implements StdinHolder {
     return answer
   }
 
-  /** The child took something, or will take no more. */
+  /** Called when the child has read from its queue, or has closed stdin. */
   moved(): void {
     if (!this.#child.stdinOpen()) return this.close()
     for (const next of this.#held) {
@@ -74,7 +78,7 @@ export class StdinQueue implements StdinHolder {
     if (this.#isEnding) this.#child.endStdin?.()
   }
 
-  /** End of file behind all that was accepted or is held back. */
+  /** Ends stdin after everything accepted or held back. */
   end(): 'accepted' | 'stdinClosed' {
     if (this.#isEnding || !this.#child.stdinOpen()) return 'stdinClosed'
     this.#isEnding = true
@@ -82,6 +86,7 @@ export class StdinQueue implements StdinHolder {
     return 'accepted'
   }
 
+  /** Settles every held write with `stdinClosed`. */
   close(): void {
     this.#heldBytes = 0
     const held = [...this.#held]
@@ -115,7 +120,7 @@ export class StdinQueue implements StdinHolder {
     return new Promise((settle) => this.#held.add({ bytes, settle }))
   }
 
-  /** Whatever its size, one write fits an empty queue. */
+  /** One write of any size fits an empty queue. */
   #fits(bytes: Uint8Array): boolean {
     const queued = this.#child.stdinQueued()
     const { stdinQueue, stdinWrites } = this.#limits
@@ -129,7 +134,7 @@ export class StdinQueue implements StdinHolder {
       if (oldest !== undefined) this.#answers.delete(oldest)
     }
     if (!(answer instanceof Promise)) return
-    // The id may have been forgotten, and used again, before this was answered.
+    // The id may have been evicted and reused in the meantime.
     void answer.then((status) => this.#answers.get(writeId) === answer && this.#answers.set(writeId, status))
   }
 }
