@@ -1,6 +1,6 @@
 /**
- * capabilityRoots/discoverV1: what plugins and skills there are below folders that the user has chosen. Each is looked
- * through in its own sandbox, and what is wrong with one is its own error.
+ * capabilityRoots/discoverV1: finds the plugins and skills below directories that the user has chosen. Each root is
+ * searched in its own sandbox and has its own error.
  */
 import { CapabilityRootsDiscoverParams } from '../../protocol/schemas/capability-roots.ts'
 import type { CapabilityRoot, Discovery } from '../../protocol/schemas/capability-roots.ts'
@@ -9,6 +9,7 @@ import { Method } from '../../protocol/wire/methods.ts'
 import { method } from './method.ts'
 import { placed } from '../session/legacy-workspace.ts'
 
+/** The capability methods, by name. */
 export const capabilityMethods = {
   [Method.CapabilityRootsDiscover]: method(
     'capability discovery',
@@ -30,7 +31,7 @@ export const capabilityMethods = {
         await reserve(Math.min(roots.length * rootBytes, answerBytes))
         let left = { files: answerBytes, warnings: limits.capabilityWarningBytes }
         const answer: CapabilityRoot[] = []
-        // One after the other, so that what finds no room is always what was asked for last.
+        // Sequentially, so that the roots left out for want of room are always the last ones requested.
         for (const { id, path: root, sandbox } of roots) {
           const outcome = await outcomeOf(async () => {
             if (root.isForeign) throw invalidRequest('it is not on this machine')
@@ -54,7 +55,7 @@ export const capabilityMethods = {
 
 const NOTHING = { plugin: null, skills: [], namespaceManifests: [], warnings: [] }
 
-/** What was found, or why nothing can be: such as a sandbox that cannot be enforced. */
+/** What was found, or the error message, e.g. of a sandbox that cannot be enforced. */
 async function outcomeOf(discover: () => Promise<Discovery>): Promise<Discovery | string> {
   try {
     return await discover()

@@ -1,9 +1,9 @@
 /**
- * One connection: reads messages, runs requests side by side, answers them, and sends the events of its
- * session's processes.
+ * One connection: reads messages, runs requests concurrently, responds, and sends the events of its session's
+ * processes.
  *
- * A message that cannot be read is answered with id -1 and the connection lives. A few offences close it,
- * after every request accepted before has been answered.
+ * An unreadable message is answered with id -1 and the connection stays open. A few protocol violations close it, once
+ * every request accepted before has been answered.
  */
 import { encodeError, encodeResult, NO_ID, parseMessage } from '../../protocol/wire/envelope.ts'
 import type { IdText } from '../../protocol/wire/envelope.ts'
@@ -36,6 +36,7 @@ import type { Snapshot } from '../base/snapshot.ts'
 import { CloseCode } from '../base/transport.ts'
 import type { Transport } from '../base/transport.ts'
 
+/** Dependencies of a {@link Connection}. */
 export type ConnectionOptions = {
   clock: Clock
   host: Host
@@ -43,10 +44,11 @@ export type ConnectionOptions = {
   sessions: SessionRegistry
   observer: Observer
   drain: Drain
-  /** Called once the connection is gone for good. */
+  /** Called once, when the connection is gone for good. */
   onGone: () => void
 }
 
+/** A transport calls `receive`, `refuse`, `drained` and `gone`; the server calls `settle` and `close`. */
 export class Connection {
   readonly #transport: Transport
   readonly #options: ConnectionOptions
@@ -62,13 +64,13 @@ export class Connection {
   readonly #peer: Peer
   #session: Session | undefined
   #initialized = false
-  /** `closing`: nothing more is read, what was accepted is still answered. `gone`: nobody is there to answer. */
+  /** `closing`: reads nothing more, but still answers accepted requests. `gone`: there is no peer to answer. */
   #state: 'open' | 'closing' | 'gone' = 'open'
   #runningCalls = 0
   #requests = 0
   #inputPaused = false
   #onIdle: (() => void) | undefined
-  /** Why the connection ends, if that is our doing. */
+  /** Reason for the close, if this side closes the connection. */
   #why: string | undefined
 
   constructor(transport: Transport, options: ConnectionOptions) {
@@ -85,9 +87,9 @@ export class Connection {
     observer.opened?.(this.#peer)
   }
 
-  // ---- what the door tells ----
+  // ---- called by the transport ----
 
-  /** One message. */
+  /** Handles one inbound message. */
   receive(bytes: Uint8Array): void {
     if (this.#state !== 'open') return
     const message = parseMessage(bytes)
@@ -103,7 +105,7 @@ export class Connection {
     }
   }
 
-  /** Answers a message that cannot be read, or could not be taken in. */
+  /** Responds with -32600 and id -1 to a message that cannot be parsed, or was too large to accept. */
   refuse(detail: string): void {
     if (this.#state === 'gone') return
     count(this.#options.observer.totals.errors, ErrorCode.InvalidRequest)
@@ -112,25 +114,25 @@ export class Connection {
     this.#balanceInput()
   }
 
-  /** The transport has room again. */
+  /** The transport's queue has drained. */
   drained(): void {
     this.#answers.retry()
     this.#pump.flush()
     this.#balanceInput()
   }
 
-  /** Answers what was accepted, waiting reads included, then closes. */
+  /** Answers the accepted requests, waiting reads included, then closes the transport. */
   close(code: CloseCode, reason: string): void {
     this.#why ??= reason
     void this.settle().then(() => {
       if (this.#state === 'gone') return
       this.#transport.close(code, reason)
-      // What the client does after a close frame reaches nobody, so its session is free from now on.
+      // Nothing that follows a close frame is processed, so the session may be resumed from now on.
       this.gone()
     })
   }
 
-  /** Reads nothing more; settles when everything accepted has been answered. */
+  /** Stops reading; settles once every accepted request has been answered. */
   settle(): Promise<void> {
     if (this.#state === 'open') this.#state = 'closing'
     this.#release()
@@ -145,7 +147,7 @@ export class Connection {
     })
   }
 
-  /** The transport is gone, for whatever reason the door knows. The session waits for its client to come back. */
+  /** The transport has closed, for `reason`. The session is detached and waits for its client to resume it. */
   gone(reason = 'the client has gone'): void {
     if (this.#state === 'gone') return
     this.#state = 'gone'
@@ -160,12 +162,15 @@ export class Connection {
     this.#options.onGone()
   }
 
-  /** Whether something is yet to be answered or sent. Output waits in its processes only while there is some in the queue. */
+  /**
+   * Whether requests are unanswered or bytes queued. Processes hold back output only while the queue is not empty, so
+   * this covers unsent output as well.
+   */
   get isBusy(): boolean {
     return this.#runningCalls > 0 || this.#transport.queued() > 0
   }
 
-  /** Adds what there is to a snapshot. */
+  /** Adds this connection's counts to a snapshot. */
   tally(snapshot: Snapshot): void {
     snapshot.connections++
     snapshot.requests += this.#requests
@@ -229,7 +234,7 @@ export class Connection {
     this.#balanceInput()
   }
 
-  /** Counts something that a closing connection waits for, until the returned function is called. */
+  /** Registers work that a closing connection waits for. Returns a function that ends it. */
   #hold(): () => void {
     this.#runningCalls++
     return () => {
@@ -264,7 +269,7 @@ export class Connection {
       http: this.#http,
       watch: this.#watch,
       onRelease: (call) => {
-        // A connection that is closing lets nobody wait.
+        // A closing connection releases waiting requests at once.
         if (this.#state !== 'open') queueMicrotask(call)
         this.#releases.add(call)
         return () => this.#releases.delete(call)
@@ -293,7 +298,7 @@ export class Connection {
     this.#peer.client = shortName(clientName)
     this.#peer.session = session.id
     observer.session?.(isNew ? 'created' : 'resumed', session.id, this.#peer)
-    // Events flow from here on, behind the answer.
+    // Events start after the response.
     afterwards.push(() => sessions.listen(session, this.#pump))
     return {
       sessionId: session.id,
@@ -302,7 +307,7 @@ export class Connection {
     }
   }
 
-  // ---- answers ----
+  // ---- responses ----
 
   #answer(request: Request, result: Result): void {
     const { id, afterwards } = request
@@ -338,7 +343,7 @@ export class Connection {
     call()
   }
 
-  /** A client that sends without reading is not read either, until its answers have gone. */
+  /** Pauses input while the client leaves its responses unread, or has too many requests running. */
   #balanceInput(): void {
     if (this.#state === 'gone') return
     const pause = this.#transport.queued() > this.#options.limits.outboundTotal || this.#load.isFull
@@ -349,17 +354,20 @@ export class Connection {
   }
 }
 
-/** A request that is to be answered. */
+/** A request that has not been answered. */
 type Request = {
   id: IdText
-  /** Of the methods that there are; others are one. */
+  /** A known method, or {@link UNKNOWN_METHOD}. */
   method: string
   afterwards: (() => void)[]
-  /** Wants to hear how it was answered. */
+  /** The observer's callback for the outcome. */
   told: ((outcome: Outcome) => void) | undefined
 }
 
-/** Whether a message has more bytes than that. Only a text that might is measured: a character has 3 at the most. */
+/**
+ * Whether a message is larger than `bytes`. Text is encoded only if it might be: a UTF-16 unit has at most 3 bytes in
+ * UTF-8.
+ */
 function exceeds(message: string | RawJson, bytes: number): boolean {
   if (typeof message !== 'string' || message.length > bytes) return message.length > bytes
   return message.length * 3 > bytes && new TextEncoder().encode(message).length > bytes

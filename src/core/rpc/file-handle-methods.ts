@@ -1,4 +1,4 @@
-/** Files that stay open: fs/open, fs/readBlock, fs/writeBlock, fs/close. */
+/** Handlers of the file handle methods: fs/open, fs/readBlock, fs/writeBlock, fs/close. */
 import { internalError, invalidRequest } from '../../protocol/wire/errors.ts'
 import { CloseParams, OpenParams, ReadBlockParams, WriteBlockParams } from '../../protocol/schemas/fs.ts'
 import { Method } from '../../protocol/wire/methods.ts'
@@ -8,17 +8,18 @@ import { release } from '../base/bytes.ts'
 
 const FAMILY = 'filesystem'
 
-/** The last that the system's own offsets can tell. */
+/** Largest file offset of the operating system (signed 64 bits). */
 const LAST_OFFSET = 2n ** 63n - 1n
 
-/** Whether a block ends where the system's offsets cannot. */
+/** Whether a block ends beyond the largest offset. */
 const isBeyondOffsets = (offset: number | bigint, length: number): boolean =>
   BigInt(offset) + BigInt(length) > LAST_OFFSET
 
-/** No file system has files of nine million gigabytes. */
+/** Whether an offset is beyond any real file: none has nine million gigabytes. */
 const isBeyondFiles = (offset: number | bigint): offset is bigint =>
   typeof offset === 'bigint' || !Number.isSafeInteger(offset + 2 ** 30)
 
+/** The file handle methods, by name. */
 export const streamMethods = {
   [Method.FsOpen]: method(FAMILY, OpenParams, ({ handleId, path, mode, sandbox }, { handles, host, files }) => {
     const order = mode === 'replace' ? 'mutate' : 'read'

@@ -1,4 +1,4 @@
-/** The filesystem family's handlers. */
+/** Handlers of the filesystem methods. */
 import { invalidRequest } from '../../protocol/wire/errors.ts'
 import {
   CanonicalizeParams,
@@ -26,21 +26,24 @@ import type { Result } from '../base/json-fragments.ts'
 import type { Context, MethodDefinition } from './method.ts'
 import { noteLookUp, placed } from '../session/legacy-workspace.ts'
 
-/** What a look-up's answer is taken to need until it is sent: thousands run at once, not millions. */
+/** Bytes reserved for a small read's response until it is sent: allows thousands at once, not millions. */
 const LOOK_UP_BYTES = 64 * 1024
 
-/** What an entry of a walk is taken to need: its path, as object and as text. */
+/** Bytes reserved per entry of a walk: its path, as object and as text. */
 const WALK_ENTRY_BYTES = 400
 
 type FileParams = { path?: string; sandbox?: Sandbox | null | undefined }
 type Surroundings = Pick<Context, 'limits' | 'reserve'>
 type Run<P, R> = (params: P, files: Files, surroundings: Surroundings) => Promise<R>
 
-/** One file call, without the connection that it came by: the helper in a sandbox runs the same. */
+/** One file operation, independent of a connection: the helper process in a sandbox runs the same ones. */
 type FileOperation = {
-  /** Reads run side by side between the mutations around them; mutations run alone, in arrival order. */
+  /** Reads run concurrently between mutations; mutations run alone, in arrival order. */
   order: 'read' | 'mutate'
-  /** Throws -32602. */
+  /**
+   * Decodes the params.
+   * @throws -32602
+   */
   prepare(params: JsonValue): {
     path: string | undefined
     sandbox: Sandbox | undefined
@@ -55,7 +58,7 @@ function reads<S extends GenericSchema<unknown, FileParams>>(
   return operation('read', schema, run)
 }
 
-/** A read whose answer is small. */
+/** A read with a small response. */
 function looksUp<S extends GenericSchema<unknown, FileParams>>(
   schema: S,
   run: Run<InferOutput<S>, Result>,
@@ -66,7 +69,7 @@ function looksUp<S extends GenericSchema<unknown, FileParams>>(
   })
 }
 
-/** Answered with an empty object. */
+/** A mutation; its result is an empty object. */
 function mutates<S extends GenericSchema<unknown, FileParams>>(
   schema: S,
   run: Run<InferOutput<S>, void>,
@@ -92,7 +95,7 @@ function operation<S extends GenericSchema<unknown, FileParams>>(
   }
 }
 
-/** Links are followed unless the request says no. */
+/** Symlinks are followed by default. */
 const follows = (followSymlinks: boolean | null | undefined): { followSymlinks: boolean } => ({
   followSymlinks: followSymlinks ?? true,
 })
@@ -147,7 +150,7 @@ const operations: Record<string, FileOperation> = {
   })),
 }
 
-/** The calls as methods of a connection. */
+/** The file operations as methods of a connection, by name. */
 export const fsMethods: Record<string, MethodDefinition> = Object.fromEntries(
   Object.entries(operations).map(([name, { order, prepare }]) => [
     name,
@@ -165,7 +168,10 @@ export const fsMethods: Record<string, MethodDefinition> = Object.fromEntries(
   ]),
 )
 
-/** Runs a call by its name on given files, whatever sandbox its params name. Throws RpcError. */
+/**
+ * Runs an operation by its method name on `files`, ignoring the sandbox in its params.
+ * @throws RpcError
+ */
 export async function runFileOperation(name: string, params: JsonValue, files: Files, limits: Limits): Promise<Result> {
   const operation = Object.hasOwn(operations, name) ? operations[name] : undefined
   if (operation === undefined) throw invalidRequest(`unknown file operation ${name.slice(0, 100)}`)

@@ -1,13 +1,14 @@
-/** The http family's handlers. */
+/** Handlers of the HTTP methods. */
 import { HttpAcknowledgeParams, HttpCancelParams, HttpRequestParams } from '../../protocol/schemas/http.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import { method } from './method.ts'
 
 const FAMILY = 'http'
 
+/** The HTTP methods, by name. */
 export const httpMethods = {
   [Method.HttpRequest]: method(FAMILY, HttpRequestParams, (params, context) => context.http.request(params, context)),
-  // A request that has ended, or that there never was, needs neither: nobody can tell by then whether it has just ended.
+  // An unknown request id is ignored: the request may have ended just before.
   [Method.HttpAcknowledge]: method(FAMILY, HttpAcknowledgeParams, ({ requestId, seq }, { http }) => {
     http.acknowledge(requestId, seq)
     return {}

@@ -1,4 +1,4 @@
-/** How a method is declared, and what its handler is given. */
+/** How a method is declared, and what its handler receives. */
 import type { GenericSchema, InferOutput } from 'valibot'
 import type { JsonValue } from '../../protocol/wire/json.ts'
 import { decodeParams } from '../../protocol/schemas/schema-primitives.ts'
@@ -14,47 +14,59 @@ import type { Peer } from '../base/observer.ts'
 import type { ProcessRegistry } from '../process/process-registry.ts'
 import type { Session } from '../session/session.ts'
 
+/** What a handler can use: the session, the host and the state of its connection. */
 export type Context = {
   session: Session
   /** The processes of all sessions. */
   runs: ProcessRegistry
-  /** Who asks. */
+  /** The requesting client. */
   peer: Peer
   host: Host
   clock: Clock
   limits: Limits
   files: FileOrder
-  /** The files that this connection holds open. */
+  /** Open file handles of this connection. */
   handles: FileHandles
-  /** The HTTP requests that it has under way. */
+  /** HTTP requests of this connection. */
   http: HttpCalls
-  /** What it waits to see appear. */
+  /** The fs/watchMissing watch of this connection. */
   watch: MissingWatch
-  /** Calls once when the connection ends or is about to: whoever waits must answer now. Returns what cancels it. */
+  /**
+   * Calls `call` once when the connection closes or is about to: a waiting request must then respond. Returns a
+   * function that unsubscribes.
+   */
   onRelease(call: () => void): () => void
-  /** From here on this request may wait without end. Throws if too many of this connection do. */
+  /**
+   * This request may wait indefinitely from now on.
+   * @throws -32001 if too many of this connection do.
+   */
   waits(): void
-  /** The same where something else bounds those that wait. */
+  /** Stops counting this request as running, because another limit applies to it. */
   excludeFromLimit(): void
-  /** Calls once the answer of this request has been queued. */
+  /** Calls `call` once the response of this request has been queued. */
   afterAnswer(call: () => void): void
   /**
-   * Makes room for an answer of about so many bytes, once a request; given back when the answer has been queued.
-   * Undefined means that there is room now.
+   * Reserves memory for a response of about `bytes` bytes, once per request; released when the response has been
+   * queued. Undefined: available at once.
    */
   reserve(bytes: number): Promise<void> | undefined
 }
 
-/** A request with its params read, ready to run. */
+/** A request with decoded params, ready to run. */
 export type Call = (context: Context) => Result | Promise<Result>
 
+/** An entry of the method table. */
 export type MethodDefinition = {
-  /** What the method is called in the refusals before the handshake is complete. */
+  /** Name used in error messages before the handshake is complete. */
   family: string
-  /** Reads the params; throws -32602. */
+  /**
+   * Decodes the params.
+   * @throws -32602
+   */
   prepare(params: JsonValue): Call
 }
 
+/** Declares a method: decodes its params by `schema`, then calls `run`. */
 export function method<S extends GenericSchema>(
   family: string,
   schema: S,

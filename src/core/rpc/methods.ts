@@ -1,4 +1,4 @@
-/** The method table: every request but `initialize`, which makes the session that the others run in. */
+/** The method table: every request except `initialize`, which creates the session that the others need. */
 import { capabilityMethods } from './capability-methods.ts'
 import { fsMethods } from './fs-methods.ts'
 import { httpMethods } from './http-methods.ts'
@@ -8,6 +8,7 @@ import { processMethods } from './process-methods.ts'
 import { sessionMethods } from './session-methods.ts'
 import { streamMethods } from './file-handle-methods.ts'
 
+/** Definitions by method name. */
 export const methods: ReadonlyMap<string, MethodDefinition> = new Map(
   Object.entries({
     ...sessionMethods,

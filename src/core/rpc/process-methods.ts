@@ -1,4 +1,4 @@
-/** The process family's handlers. */
+/** Handlers of the process methods. */
 import { invalidParams, invalidRequest } from '../../protocol/wire/errors.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import {
@@ -40,13 +40,13 @@ async function start(params: StartParams, context: Context): Promise<StartResult
   return { processId: params.processId, sandboxType: isConfined ? context.host.sandboxType : 'none' }
 }
 
-/** Full network where a filtered one was asked for would be the opposite of what was asked for. */
+/** Refuses rather than run with the full network where a filtered one was requested. */
 function refuseManagedNetwork({ enforceManagedNetwork, networkProxy }: StartParams): void {
   if (enforceManagedNetwork) throw invalidParams('this executor cannot enforce a managed network')
   if (isSomething(networkProxy)) throw invalidParams('this executor has no network proxy')
 }
 
-/** Older clients put their sandbox into the command line; it is taken out again, and enforced like any other. */
+/** Older clients encode the sandbox in the command line; extracts it, so that it is enforced like any other. */
 function unwrap(params: StartParams, session: Session): StartParams {
   const wrapped = unwrapLinuxSandbox(params.argv)
   if (wrapped === undefined) return params
@@ -71,7 +71,7 @@ function spawnSpec(params: StartParams, host: Host): SpawnSpec {
   }
 }
 
-/** What the request says of itself comes last, whatever the policy is: it is about this very command. */
+/** Request metadata is set last, regardless of the policy: it identifies this very command. */
 function environment({ envPolicy, env, metadata }: StartParams, host: Host): Map<string, string> {
   const variables = childEnvironment(host.environment(), envPolicy, env)
   if (isSomething(metadata?.threadId)) variables.set('CODEX_THREAD_ID', metadata.threadId)
@@ -89,12 +89,12 @@ async function read(params: ReadParams, context: Context): Promise<RawJson> {
     await news(process, afterSeq, waitMs, context)
   }
   await context.reserve(process.readBytes(afterSeq))
-  // It may have expired while this waited.
+  // It may have been retired in the meantime.
   if (process.disposed) unknownProcess(params.processId)
   return process.read(afterSeq, params.maxBytes ?? undefined)
 }
 
-/** Settles when there is something after `afterSeq`, when the time is up, or when the connection ends. */
+/** Settles when there is an event after `afterSeq`, on timeout, or when the connection ends. */
 function news(process: Process, afterSeq: number, waitMs: number, context: Context): Promise<void> {
   return new Promise((resolve) => {
     const stop = (): void => {
@@ -108,7 +108,7 @@ function news(process: Process, afterSeq: number, waitMs: number, context: Conte
     })
     const cancelTimer = context.clock.after(waitMs, stop)
     const cancelRelease = context.onRelease(stop)
-    // Pieces read in this very turn became a chunk when the watch began.
+    // `watch` turned the pieces read in this turn into a chunk.
     if (process.hasNewsAfter(afterSeq)) stop()
   })
 }
@@ -117,7 +117,7 @@ function unknownProcess(processId: string): never {
   throw invalidRequest(`unknown process id ${processId.slice(0, 100)}`)
 }
 
-/** Waits only for one that is starting: what comes in one burst must be done in the order it came. */
+/** Waits only for a process that is still starting: pipelined requests must run in the order of their arrival. */
 function find(
   { processId }: { processId: string },
   { processes }: Session,
@@ -132,7 +132,7 @@ async function write(params: WriteParams, context: Context): Promise<{ status: W
   return { status: await process.write(params.chunk, writeIdOf(params, context.session), context.excludeFromLimit) }
 }
 
-/** Each session makes up its own, and several may write to one process. */
+/** Prefixes the write id of an attached process with the session's: ids are unique only within a session. */
 function writeIdOf({ processId, writeId }: WriteParams, { id, processes }: Session): string | null | undefined {
   return writeId && processes.originOf(processId) !== undefined ? `${id} ${writeId}` : writeId
 }
@@ -155,7 +155,7 @@ async function acknowledge(
   { session }: Context,
 ): Promise<object> {
   const { processes } = session
-  // Another session's client may have more to take.
+  // The starting session's client may still need it.
   if (processes.originOf(processId) !== undefined)
     throw invalidRequest('output is acknowledged by the session that has started the process')
   if (processes.isStarting(processId)) await processes.find(processId)
@@ -180,6 +180,7 @@ function checkMayLook(host: Host): void {
   if (host.isConfining) throw invalidRequest('this executor shows no client what others run (--require-sandbox)')
 }
 
+/** The process methods, by name. */
 export const processMethods = {
   [Method.ProcessStart]: method(FAMILY, StartParams, start),
   [Method.ProcessRead]: method(FAMILY, ReadParams, read),

@@ -1,20 +1,25 @@
 /**
- * The requests that one connection has under way. Most end by themselves; when there are too many of these, or too
- * large ones, the connection is not read for a while. Some may wait without end, for output that never comes or for a
- * peer that never answers. Those must not keep a terminate behind them from being read, so they are bounded by refusal.
+ * Limits one connection's concurrent requests. Most finish by themselves; when too many of them run, or they are too
+ * large, the connection is not read for a while. Others may wait indefinitely, for output or for an HTTP peer. Those
+ * must not block a terminate behind them from being read, so their number is limited by refusing them.
  */
 import { overloaded } from '../../protocol/wire/errors.ts'
 import type { Limits } from '../base/limits.ts'
 
+/** The accounting of one request. */
 export type RequestTicket = {
-  /** From here on this request may wait without end. Throws, and changes nothing, if too many do. */
+  /**
+   * This request may wait indefinitely from now on.
+   * @throws -32001, without any change, if too many do.
+   */
   waits(): void
-  /** The same for one that is bounded elsewhere. */
+  /** Stops counting this request, because another limit applies to it. */
   excludeFromLimit(): void
-  /** It has been answered. */
+  /** The request has been answered. */
   end(): void
 }
 
+/** Counts running and waiting requests, and the bytes of their messages. */
 export class RequestLimiter {
   readonly #limits: Limits
   #running = 0
@@ -26,13 +31,13 @@ export class RequestLimiter {
     this.#limits = limits
   }
 
-  /** Whether so much runs that no more should be read. */
+  /** Whether the connection should not be read for now. */
   get isFull(): boolean {
     const { runningRequests, messageBytes } = this.#limits
     return this.#running >= runningRequests || this.#runningBytes > 2 * messageBytes
   }
 
-  /** A request has come, in a message of so many bytes. */
+  /** Counts a request whose message has `bytes` bytes as running. */
   begin(bytes: number): RequestTicket {
     let state: 'running' | 'waiting' | 'aside' | 'ended' = 'running'
     this.#run(1, bytes)
@@ -57,7 +62,7 @@ export class RequestLimiter {
     const { waitingRequests, waitingBytes } = this.#limits
     if (this.#waiting >= waitingRequests)
       throw overloaded(`too many requests wait on this connection: ${waitingRequests} (--max-requests)`)
-    // Whatever its size, one may if no other does.
+    // A single request of any size may wait if no other does.
     if (this.#waiting === 0 || this.#waitingBytes + bytes <= waitingBytes) return
     throw overloaded(
       `the requests that wait on this connection are too large: together they may have ${waitingBytes} bytes`,

@@ -1,4 +1,4 @@
-/** The core as one thing: give it a host, a clock and limits, and connect transports to it. */
+/** Assembles the core: give it a host, a clock and limits, and connect transports to it. */
 import type { Clock } from '../base/clock.ts'
 import { Connection } from './connection.ts'
 import { Drain } from '../session/drain.ts'
@@ -13,21 +13,29 @@ import type { Snapshot } from '../base/snapshot.ts'
 import { CloseCode } from '../base/transport.ts'
 import type { Transport } from '../base/transport.ts'
 
+/** Dependencies of the server; without an `observer`, nothing is reported. */
 export type ServerOptions = { host: Host; clock: Clock; limits: Limits; observer?: Observer }
 
+/** The protocol server, independent of any transport. */
 export type ExecServer = {
   limits: Limits
   observer: Observer
+  /** Serves a transport, which then passes its messages to the returned connection. */
   connect(transport: Transport): Connection
+  /** Counts what is open, running and queued at this moment. */
   snapshot(): Snapshot
-  /** Whether new work is refused. */
+  /** Whether the server is draining, so that new work is refused. */
   readonly isDraining: boolean
-  /** Takes no new work. Settles when what runs has come to its end and its clients were told, or when the time for that is up. */
+  /**
+   * Refuses new work. Settles when running work has ended and its clients have been notified, or after
+   * `limits.drainMs`.
+   */
   drain(): Promise<void>
   /** Kills every process, ends every session and closes every connection. */
   shutdown(): void
 }
 
+/** Creates a server without connections. */
 export function createExecServer({ host, clock, limits, observer = silentObserver() }: ServerOptions): ExecServer {
   const budget = new RetainedBudget(limits.retainedTotal)
   const sessions = new SessionRegistry({ host, clock, limits, budget, observer })

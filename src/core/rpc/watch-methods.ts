@@ -1,8 +1,9 @@
-/** fs/watchMissing: tells a client when what it did not find comes to be. */
+/** fs/watchMissing: notifies a client once a missing path appears. */
 import { WatchMissingParams } from '../../protocol/schemas/fs.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import { method } from './method.ts'
 
+/** The watch methods, by name. */
 export const watchMethods = {
   [Method.FsWatchMissing]: method(
     'filesystem',
