@@ -1,5 +1,6 @@
-/** Bytes in pieces, and their memory. */
+/** Joins byte arrays and frees their memory. */
 
+/** Concatenates pieces with a total of `length` bytes. */
 export function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
   const whole = new Uint8Array(length)
   let at = 0
@@ -10,12 +11,12 @@ export function joined(pieces: readonly Uint8Array[], length: number): Uint8Arra
   return whole
 }
 
-/** Below that it is not worth the call. */
+/** Smaller buffers are left to the garbage collector. */
 const WORTH_BYTES = 64 * 1024
 
 /**
- * Gives the memory of bytes back at once that nobody will look at again. The collector would do it, but it sees a
- * small object, not the megabytes behind it, and lets dozens of them pile up. Only where they are all of their buffer.
+ * Frees the memory of bytes that are no longer used. The garbage collector sees a small object, not the megabytes
+ * behind it, and lets dozens of them pile up. Does nothing for a view of only a part of its buffer.
  */
 export function release({ buffer, byteLength }: Uint8Array): void {
   if (byteLength < WORTH_BYTES || byteLength !== buffer.byteLength || !(buffer instanceof ArrayBuffer)) return

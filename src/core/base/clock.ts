@@ -1,9 +1,14 @@
-/** Time, as the core sees it. The host's clock runs on timers; a test's runs by hand. */
+/** The core's source of time. The host's implementation uses timers; tests advance theirs manually. */
 export type Clock = {
-  /** Milliseconds; only differences mean anything. */
+  /** Monotonic milliseconds; only differences are meaningful. */
   now(): number
-  /** Calls once after `ms`. Returns what cancels it. Does not keep the program alive by itself. */
+  /**
+   * Calls `call` once after `ms` milliseconds. Returns a function that cancels it. Does not keep the program running.
+   */
   after(ms: number, call: () => void): () => void
-  /** Calls once when the input that is ready now has been handled: no later than the next turn of the event loop. */
+  /**
+   * Calls `call` once after the input that is ready now has been handled: at the latest in the next turn of the event
+   * loop.
+   */
   soon(call: () => void): void
 }

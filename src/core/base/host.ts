@@ -1,4 +1,4 @@
-/** What the core needs of the machine it runs on. Failures are thrown as RpcError. */
+/** What the core needs from the machine it runs on. Failures are thrown as RpcError. */
 import type { CapabilityBounds, Discovery } from '../../protocol/schemas/capability-roots.ts'
 import type { DirectoryEntry, Metadata, OpenMode, WalkOptions, WalkResult } from '../../protocol/schemas/fs.ts'
 import type { HttpHeader } from '../../protocol/schemas/http.ts'
@@ -7,8 +7,9 @@ import type { Sandbox, SandboxType } from '../../protocol/schemas/sandbox.ts'
 import type { EnvironmentInfo } from '../../protocol/schemas/session.ts'
 import type { ConfigFiles } from '../codex-config/config-files.ts'
 
+/** What to spawn, and how. */
 export type SpawnSpec = {
-  /** At least one element; the first is the program. */
+  /** At least one element; the first is the executable. */
   argv: readonly string[]
   /** What the child sees as argv[0]; absent means argv[0]. */
   arg0?: string
@@ -17,68 +18,80 @@ export type SpawnSpec = {
   /** The whole environment of the child. */
   env: ReadonlyMap<string, string>
   stdin: 'closed' | 'pipe' | 'terminal'
-  /** Of its terminal, if it has one. Absent: 24 rows, 80 columns. */
+  /** Size of the terminal, if there is one. Default: 24 rows, 80 columns. */
   terminalSize?: TerminalSize
-  /** What the child is to be confined to. Absent: nothing was asked for. */
+  /** The sandbox to run in. Absent: none was requested. */
   sandbox?: Sandbox
 }
 
-/** What a child tells. Nothing is called before `spawn` has returned. */
+/** Callbacks of a child. None is called before `spawn` has returned. */
 export type ChildEvents = {
-  /** The bytes are the receiver's to keep. */
+  /** Output was read. The receiver owns the bytes. */
   output(stream: OutputStream, bytes: Uint8Array): void
-  /** Once. Code 0-255, or 128 + n for signal n. */
+  /** Called once. `code` is 0-255, or 128 + n for signal n. */
   exited(code: number): void
-  /** Once: no output will follow. May come before or after `exited`. */
+  /** Called once: no output follows. May come before or after `exited`. */
   ended(): void
-  /** Queued stdin has shrunk, or stdin has closed. */
+  /** Stdin was read from the queue, or has closed. */
   stdinMoved(): void
 }
 
+/** A spawned process with its descendants. */
 export type Child = {
-  /** Of the root, or of what keeps its sandbox. */
+  /** Process id of the root, or of its sandbox process. */
   readonly pid?: number | undefined
-  /** Queues bytes. Only while `stdinOpen()`. */
+  /** Queues bytes of stdin. Call only while `stdinOpen()`. */
   write(bytes: Uint8Array): void
-  /** Bytes that the child's pipe or terminal has not taken yet. */
+  /** Queued bytes that the child's pipe or terminal has not accepted. */
   stdinQueued(): number
   stdinOpen(): boolean
-  /** End of file behind what is queued; stdin is not open from then on. Only where stdin is no terminal. */
+  /** Ends stdin behind what is queued; it is not open from then on. Absent for a terminal. */
   readonly endStdin?: (() => void) | undefined
-  /** Only where there is a terminal. Without effect once that is over. */
+  /** Resizes the terminal; does nothing once that is closed. Absent without one. */
   readonly resize?: ((size: TerminalSize) => void) | undefined
-  /** Stops and goes on reading output; the child blocks once its pipe or terminal is full. Nothing is lost. */
+  /** Stops reading output, until `resume`. The child blocks once its pipe or terminal is full; nothing is lost. */
   pause(): void
   resume(): void
-  /** To the process group, and to a terminal's foreground job. */
+  /** Signals the process group, and a terminal's foreground job. */
   signal(signal: Signal): void
-  /** SIGTERM to all that is left of what it started. */
+  /** Sends SIGTERM to all remaining descendants. */
   terminate(): void
-  /** SIGKILL to all that is left of what it started, wherever that went. Never to what may be a stranger's by now. */
+  /**
+   * Sends SIGKILL to all remaining descendants, in whatever process group. Never signals a pid that may have been
+   * reused.
+   */
   kill(): void
-  /** Gives the output streams up, though someone may still hold them; `ended` follows. */
+  /** Closes the output streams, though a descendant may still hold them open; `ended` follows. */
   abandon(): void
-  /** Lets go of an ended process. Sends no signal. */
+  /** Releases the resources of an ended process. Sends no signal. */
   forget(): void
 }
 
+/** Options of {@link Files.readFile}. `maxBytes`: the largest file allowed. `reserve`: waits for that much memory. */
 export type ReadFileOptions = {
   followSymlinks: boolean
   maxBytes: number
   reserve: (bytes: number) => Promise<void> | undefined
 }
 
-/** A regular file that stays open, whatever becomes of its path. Offsets and lengths in bytes. */
+/** An open regular file, independent of its path from then on. Offsets and lengths are in bytes. */
 export type OpenFile = {
-  /** Fewer bytes than asked for only at the end of the file. Throws EBADF's error for a file opened to be replaced. */
+  /**
+   * Returns fewer bytes than `length` only at the end of the file.
+   * @throws EBADF's error for a file opened to be replaced
+   */
   read(offset: number, length: number): Promise<Uint8Array>
-  /** Writes all of it; a gap before it becomes zeros. Throws EBADF's error for a file opened to be read. */
+  /**
+   * Writes all bytes; a gap before `offset` is filled with zeros.
+   * @throws EBADF's error for a file opened to be read
+   */
   write(offset: number, bytes: Uint8Array): Promise<void>
   close(): Promise<void>
 }
 
+/** The file operations, with or without a sandbox. Paths are absolute. */
 export type Files = {
-  /** Calls `reserve` with the size before it reads, and waits for it. */
+  /** Calls and awaits `reserve` with the file's size before reading. */
   readFile(path: string, options: ReadFileOptions): Promise<Uint8Array>
   writeFile(path: string, data: Uint8Array, options: { followSymlinks: boolean }): Promise<void>
   createDirectory(path: string, options: { recursive: boolean; followSymlinks: boolean }): Promise<void>
@@ -89,56 +102,69 @@ export type Files = {
   canonicalize(path: string): Promise<string>
   open(path: string, mode: OpenMode): Promise<OpenFile>
   walk(path: string, options: WalkOptions): Promise<WalkResult>
-  /** The plugins and skills below a folder, by its URI. */
+  /** Finds the plugins and skills below a directory, given as a URI. */
   discover(root: string, bounds: CapabilityBounds): Promise<Discovery>
 }
 
-/** One exchange's request, as it goes out: redirects are followed by the core. */
+/** One request as it is sent. The core follows redirects. */
 export type HttpRequest = {
   method: string
-  /** http: or https:, without credentials and fragment. */
+  /** http: or https:, without credentials or fragment. */
   url: URL
-  /** In order, lower-case names, each value a text whose UTF-8 bytes are sent. */
+  /** In order, with lower-case names; values are sent as UTF-8. */
   headers: readonly HttpHeader[]
   body: Uint8Array | undefined
 }
 
+/** A response whose headers have arrived. */
 export type HttpResponse = {
   status: number
-  /** In order, lower-case names. */
+  /** In order, with lower-case names. */
   headers: HttpHeader[]
-  /** The next bytes of the body as they came over the wire, undefined at its end. Throws an Error that says what broke it off. */
+  /**
+   * Reads the next bytes of the body as received; undefined at the end.
+   * @throws Error with the reason if the body breaks off
+   */
   read(): Promise<Uint8Array | undefined>
-  /** Gives the rest of the body up. */
+  /** Discards the rest of the body. */
   cancel(): void
 }
 
+/** The machine: processes, files, HTTP and environment. */
 export type Host = {
-  /** Throws -32602 for a sandbox that cannot be enforced here. */
+  /**
+   * Spawns a process.
+   * @throws -32602 for a sandbox that cannot be enforced here
+   */
   spawn(spec: SpawnSpec, events: ChildEvents): Promise<Child>
-  /** The file calls under a sandbox; each throws -32600 where that cannot be enforced. Undefined: none was asked for. */
+  /**
+   * The file operations in a sandbox; undefined: without one. Each operation throws -32600 if the sandbox cannot be
+   * enforced.
+   */
   files(sandbox: Sandbox | undefined): Files
   /**
-   * Calls once when one of the missing paths appears or `present` changes. Returns what ends it; undefined if there is
-   * nothing to wait for, or no way to.
+   * Calls `changed` once when one of the missing paths appears or `present` changes. Returns a function that stops the
+   * watch; undefined if there is nothing to watch, or no way to.
    */
   watchMissing(missing: readonly string[], present: string | undefined, changed: () => void): (() => void) | undefined
   /**
-   * Sends a request; settles when the headers of the response are there. The peer is held back while nobody reads.
-   * Throws RpcError for what may not be asked, any other Error for what did not work. Once `signal` is aborted
-   * the call or the read under way throws its reason, and the connection is gone.
+   * Sends a request; settles when the response headers have arrived. Back-pressure applies while the body is not read.
+   * Once `signal` is aborted, the call or the pending read throws its reason and the connection is closed.
+   * @throws RpcError for a request that is not allowed, any other Error for one that failed
    */
   http(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse>
+  /** Access to Codex's configuration files. */
   configFiles: ConfigFiles
-  /** Whether clients get nothing but sandboxes: none is to reach what others do. */
+  /** Whether every client must use a sandbox; clients then cannot see each other's processes. */
   readonly isConfining: boolean
-  /** What confines commands here. */
+  /** The sandbox that commands run in here. */
   sandboxType: SandboxType
+  /** What `initialize` and environment/info report of this machine. */
   environmentInfo(): EnvironmentInfo
-  /** The server's own environment, which environment policies inherit from. */
+  /** The server's own environment, from which environment policies inherit. */
   environment(): ReadonlyMap<string, string>
   /** A fresh UUID. */
   uuid(): string
-  /** Called for a fault of ours that has been contained. */
+  /** Reports an internal error that has been contained. */
   report(fault: unknown): void
 }

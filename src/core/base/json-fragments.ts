@@ -1,6 +1,6 @@
 /**
- * Messages that carry bytes are written by joining text around their base64, never by serialising an
- * object: base64 needs no escaping, and this is the path that every byte of output takes.
+ * Builds messages that carry bytes by concatenating JSON text around their base64, not by serializing objects: base64
+ * needs no escaping, and all output takes this path.
  */
 import { encodeNotification } from '../../protocol/wire/envelope.ts'
 import type { IdText } from '../../protocol/wire/envelope.ts'
@@ -9,14 +9,14 @@ import type { HttpResponse } from './host.ts'
 import type { Chunk } from './chunk.ts'
 
 /**
- * A message, or the result of a request, in parts that are all ASCII, so that its length in bytes is known. A body of
- * bytes stands for their base64, which is made where it is sent from.
+ * A message, or the result of a request, in ASCII-only parts, so that its length in bytes is known. A body of bytes
+ * stands for their base64, which the transport encodes when it sends.
  */
 export class RawJson {
   readonly head: string
   readonly body: string | Uint8Array
   readonly tail: string
-  /** Nobody will look at the bytes once they are written. */
+  /** Whether the bytes may be freed once they are written. */
   readonly isLastUse: boolean
   constructor(head: string, body: string | Uint8Array, tail: string, isLastUse = false) {
     this.head = head
@@ -25,32 +25,35 @@ export class RawJson {
     this.isLastUse = isLastUse
   }
 
+  /** Length in bytes. */
   get length(): number {
     const { body } = this
     return this.head.length + (typeof body === 'string' ? body.length : base64Length(body.length)) + this.tail.length
   }
 
+  /** The complete JSON text. */
   get text(): string {
     return this.head + (typeof this.body === 'string' ? this.body : this.body.toBase64()) + this.tail
   }
 
+  /** Wraps this result in the response to request `id`. */
   asResult(id: IdText): RawJson {
     return new RawJson(`{"id":${asciiJson(id)},"result":${this.head}`, this.body, `${this.tail}}`, this.isLastUse)
   }
 }
 
-/** The result of a request: a plain object, or parts that are JSON text already. */
+/** The result of a request: a plain object, or JSON text. */
 export type Result = RawJson | object
 
-/** Characters of the base64 of so many bytes. */
+/** Length of the base64 of so many bytes. */
 export const base64Length = (bytes: number): number => Math.ceil(bytes / 3) * 4
 
-/** Escapes what is not ASCII in JSON text. */
+/** Escapes all non-ASCII characters of JSON text. */
 function asciiJson(json: string): string {
   return json.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
-/** Writes the notifications and read answers of one process. */
+/** Encodes the notifications of one process. */
 export function processFrames(processId: string) {
   const id = asciiJson(JSON.stringify(processId))
   const outputHead = `{"method":"${Method.ProcessOutput}","params":{"processId":${id},"seq":`
@@ -68,6 +71,7 @@ export function processFrames(processId: string) {
   }
 }
 
+/** The fields of a process/read result besides its chunks. */
 export type ReadState = {
   nextSeq: number
   exited: boolean
@@ -76,7 +80,7 @@ export type ReadState = {
   sandboxDenied: boolean
 }
 
-/** The result of process/read. */
+/** Encodes the result of process/read. */
 export function readResult(chunks: readonly Chunk[], state: ReadState): RawJson {
   const body = chunks
     .map(({ seq, stream, bytes }) => `{"seq":${seq},"stream":"${stream}","chunk":"${bytes.toBase64()}"}`)
@@ -86,14 +90,14 @@ export function readResult(chunks: readonly Chunk[], state: ReadState): RawJson 
   return new RawJson('{"chunks":[', body, tail)
 }
 
-/** Writes the notifications of one streamed HTTP body. */
+/** Encodes the notifications of one streamed HTTP body. */
 export function bodyFrames(requestId: string) {
   const head = `{"method":"${Method.HttpBodyDelta}","params":{"requestId":${asciiJson(JSON.stringify(requestId))},"seq":`
   return {
     delta: (seq: number, bytes: Uint8Array): RawJson =>
       new RawJson(`${head}${seq},"deltaBase64":"`, bytes, '","done":false,"error":null}}'),
 
-    /** The last one. */
+    /** The final notification. */
     end: (seq: number, error: string | undefined): RawJson =>
       new RawJson(
         `${head}${seq},"deltaBase64":"`,
@@ -103,7 +107,7 @@ export function bodyFrames(requestId: string) {
   }
 }
 
-/** The result of http/request. */
+/** Encodes the result of http/request. The body may be freed once it is sent. */
 export function responseResult(
   { status, headers }: Pick<HttpResponse, 'status' | 'headers'>,
   body: Uint8Array | undefined,
@@ -116,9 +120,9 @@ export function responseResult(
   )
 }
 
-/** The result of fs/readBlock. The bytes are used up. */
+/** Encodes the result of fs/readBlock. The bytes may be freed once they are sent. */
 export const blockResult = (bytes: Uint8Array, eof: boolean): RawJson =>
   new RawJson('{"chunk":"', bytes, `","eof":${eof}}`, true)
 
-/** The result of fs/readFile. The bytes are used up. */
+/** Encodes the result of fs/readFile. The bytes may be freed once they are sent. */
 export const fileResult = (bytes: Uint8Array): RawJson => new RawJson('{"dataBase64":"', bytes, '"}', true)

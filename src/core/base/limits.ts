@@ -1,171 +1,196 @@
-/** Every bound of the server, in one place, with its reason. Bytes and milliseconds. */
+/** Every limit of the server, in one place, with its reason. Sizes are in bytes, times in milliseconds. */
 
+/** The limits that the server applies; see {@link defaultLimits} for the values. */
 export type Limits = {
-  /** Sockets, upgraded or not. Each costs a descriptor and up to 100 KiB when idle; the agents of one machine need a few. */
+  /**
+   * Sockets, upgraded or not. Each costs a descriptor and up to 100 KiB when idle; the agents of one machine need a
+   * few.
+   */
   connections: number
-  /** Sockets beyond that which are told so at a time: 503, and a moment to read it. Others are just closed. */
+  /** Sockets above that limit that get a 503 response at a time; further ones are closed at once. */
   refusedConnections: number
-  /** And that moment. */
+  /** Time for such a socket to read its 503. */
   refusalMs: number
-  /** How long a socket may take to its upgrade, or from one HTTP request to the next. A handshake is one round trip. */
+  /** Time from connecting to the upgrade, or between HTTP requests. A handshake is one round trip. */
   handshakeMs: number
-  /** Sessions, those that wait for their client included. One for each connection, as a rule. */
+  /** Sessions, including detached ones. Usually one per connection. */
   sessions: number
-  /** Processes of one session that are not closed, those about to start included. Each has a few descriptors here. */
+  /** Processes of one session that have not closed, including those starting. Each takes a few descriptors here. */
   processes: number
   /**
-   * Closed processes of one session that are kept for reading. Without any output one holds some 12 KiB, and 100 a second,
-   * which is what this comes to, is more than any client starts.
+   * Closed processes of one session that are retained for reading. Without output each takes some 12 KiB. With
+   * `retainEndedMs` this allows 100 starts a second, more than any client makes.
    */
   endedProcesses: number
   /**
-   * Requests of one connection that may wait without end, for output, or for an HTTP peer. Beyond it they are refused, so
+   * Requests of one connection that may wait indefinitely, for output or for an HTTP peer. Further ones are refused, so
    * that a terminate behind them is always read.
    */
   waitingRequests: number
-  /** And their messages, together: two of the largest. */
+  /** Size of their messages together: two of the largest. */
   waitingBytes: number
   /**
-   * Requests of one connection under way that end by themselves, beyond which it is not read: enough to keep any disk
-   * busy, and to a burst of any length it is only a pause.
+   * Running requests of one connection that finish by themselves, above which it is not read. Enough to keep any disk
+   * busy; a longer burst is only slowed down.
    */
   runningRequests: number
-  /** How long what runs is given when the server is asked to end. As always, unless told: none. */
+  /** Time that running work has to finish on a graceful shutdown. None by default. */
   drainMs: number
-  /** While draining, how long all must have been over: a client that polls process/read comes for its last answer. */
+  /**
+   * While draining, how long the server must be idle before it stops: a client that polls process/read returns for its
+   * last response.
+   */
   drainQuietMs: number
   /**
-   * One inbound WebSocket frame. The reference takes as much, so every client keeps below it.
-   * One outbound frame stays below it too, because clients drop the connection above it.
+   * One inbound WebSocket frame. The reference has the same limit, so every client stays below it. Outbound frames stay
+   * below it too, because clients drop the connection otherwise.
    */
   frameBytes: number
-  /** One message, of any number of frames, or one stdio line. Every client and the reference have this bound. */
+  /** One message, of any number of frames, or one stdio line. All clients and the reference have this limit. */
   messageBytes: number
-  /** Retained output of one process. The protocol's figure: clients recover from a cut by reading this much back. */
+  /**
+   * Retained output of one process. Defined by the protocol: a reconnecting client recovers by reading this much back.
+   */
   retainedPerProcess: number
-  /** Retained chunks of one process: newer clients decode at most about 256,000 JSON values in an answer, 5 a chunk. */
+  /**
+   * Retained chunks of one process. Newer clients decode at most about 256,000 JSON values in a response, 5 per chunk.
+   */
   chunksPerProcess: number
-  /** Retained output of all processes together. Ended processes give theirs up first. */
+  /** Retained output of all processes together. That of ended processes is dropped first. */
   retainedTotal: number
-  /** What one retained chunk costs besides its bytes, so that a million tiny chunks count for what they are. */
+  /** Memory overhead of one retained chunk, so that a million tiny chunks are accounted for. */
   chunkOverhead: number
   /**
-   * Output in one process/output. Big enough that framing costs nothing, far below the 1 MiB at which
-   * newer clients give a process up.
+   * Output in one process/output. Large enough to make the framing negligible, far below the 1 MiB at which newer
+   * clients abandon a process.
    */
   chunkBytes: number
-  /** Unsent output of one process at which its pipe or terminal is no longer read: a few chunks, so a child never idles on a fast client. */
+  /**
+   * Unsent output of one process above which its pipe or terminal is no longer read: a few chunks, so that a child
+   * never idles with a fast client.
+   */
   unsentPerProcess: number
-  /** And unsent chunks, however small: well below the chunks that are retained, so that none is dropped unsent. */
+  /** Unsent chunks of any size, likewise. Well below the number of retained chunks, so that none is dropped unsent. */
   unsentChunks: number
   /**
-   * Chunks that the client of a process with an output window has not acknowledged, however small: well below those that a
-   * client can decode in one answer, and far more than the some hundred after which clients acknowledge.
+   * Unacknowledged chunks, of any size, of a process with an output window. Well below what a client can decode in one
+   * response, and far above the roughly one hundred after which clients acknowledge.
    */
   unacknowledgedChunks: number
-  /** Bytes queued in a connection at which output waits its turn, so that answers never stand behind more than this. */
+  /** Bytes queued in a connection above which output waits, so that responses never queue behind more than this. */
   outboundOutput: number
   /**
-   * Bytes queued in a connection at which its requests are no longer read. Above one largest answer, so that
-   * a client that pipelines thousands of requests before it reads is served, and one that never reads is not.
+   * Bytes queued in a connection above which its requests are no longer read. Larger than one largest response, so that
+   * a client may pipeline thousands of requests before it reads, but one that never reads is stopped.
    */
   outboundTotal: number
-  /** Stdin bytes queued for a child that does not read, before answers to process/write are held back. */
+  /** Stdin bytes queued for a child that does not read, before responses to process/write are held back. */
   stdinQueue: number
-  /** And writes that the child has not taken, however small: each is an object of its own. */
+  /** Queued writes of any size, likewise: each is an object of its own. */
   stdinWrites: number
   /**
-   * Stdin queued and held back for all processes of a session together, above which process/write is refused:
-   * one largest message.
+   * Stdin queued and held back for all processes of a session together, above which process/write is refused: one
+   * largest message.
    */
   stdinTotal: number
-  /** What a write that is held back costs besides its bytes: its promises, its write id, its place in line. */
+  /** Memory overhead of a held write: its promises, its write id, its queue entry. */
   heldWriteOverhead: number
-  /** Accepted write ids that are remembered per process. The reference's figure; clients re-send the last few. */
+  /** Accepted write ids remembered per process. Same as the reference; clients retry the last few. */
   writeIds: number
-  /** How long an ended process stays readable after `closed`. The newest reference's figure; clients recover within 45 s. */
+  /** How long a process stays readable after `closed`. Same as the newest reference; clients recover within 45 s. */
   retainEndedMs: number
-  /** Processes in one answer to process/list: with the longest names that are shown it still fits a message. */
+  /** Processes in one response to process/list: with the longest names shown it still fits a message. */
   listedProcesses: number
-  /** How long a session outlives its connection. Same figure, same reason. */
+  /** How long a detached session waits for its client. Same value and reason as `retainEndedMs`. */
   sessionTtlMs: number
-  /** The longest grace between SIGTERM and SIGKILL that process/terminate may ask for: as long as a session waits for its client. */
+  /**
+   * Longest grace between SIGTERM and SIGKILL that process/terminate accepts: as long as a session waits for its
+   * client.
+   */
   graceMs: number
-  /** After terminate and exit, how long silence on a stream that a stray grandchild still holds means its end. */
+  /** After terminate and exit: how long a stream that a stray descendant still holds must be silent to be abandoned. */
   strayQuietMs: number
-  /** And how long such a stream is read at most. */
+  /** Longest time that such a stream is read. */
   strayTotalMs: number
-  /** Pings to a WebSocket peer; one that leaves two unanswered is gone. The reference's interval. */
+  /** Interval of WebSocket pings; a peer that leaves two unanswered is disconnected. Same as the reference. */
   pingIntervalMs: number
   /**
-   * How long a peer whose session somebody else asks for may take to give a sign of life. Clients try for 25 to 45 s to come
-   * back from a network that has dropped their connection without a word.
+   * How long a peer has to respond to a probe when another client asks for its session. A client whose network dropped
+   * the connection silently retries for 25 to 45 s.
    */
   probeMs: number
-  /** Pings of a peer that wait for their pongs, which are queued behind everything else: 2 MiB. Beyond it the peer is cut off. */
+  /**
+   * Pings from a peer whose pongs are still queued behind everything else: 2 MiB. Beyond it the peer is disconnected.
+   */
   pendingPongs: number
   /** How long a peer may take to answer our close frame. */
   closeTimeoutMs: number
   /**
-   * Helpers of sandboxed file calls, each a process of some 45 MB: as many calls run side by side, and as many
+   * Helper processes for sandboxed file calls, some 45 MB each: that many calls run concurrently, and that many
    * different sandboxes are kept ready.
    */
   helperCount: number
-  /** How long an idle helper is kept: an agent's next patch comes within that, or much later. */
+  /** How long an idle helper is kept: an agent's next patch comes within that time, or much later. */
   helperIdleMs: number
-  /** Open files of one connection. The reference's figure. */
+  /** Open files of one connection. Same as the reference. */
   fileHandles: number
-  /** Bytes of one fs/readBlock or fs/writeBlock. The protocol's figure. */
+  /** Bytes of one fs/readBlock or fs/writeBlock. Defined by the protocol. */
   fileBlock: number
   /** The largest file that fs/readFile returns: its base64 must fit a message. */
   readFileBytes: number
-  /** What one fs/walk may ask for. The reference's figures. */
+  /** Largest options of one fs/walk. Same as the reference. */
   walkDepth: number
   walkDirectories: number
   walkEntries: number
-  /** Paths in one fs/watchMissing. The reference's figure. */
+  /** Paths in one fs/watchMissing. Same as the reference. */
   watchedPaths: number
-  /** Roots in one capabilityRoots/discoverV1, and how far each is looked through. The reference's figures. */
+  /** Roots in one capabilityRoots/discoverV1, and how far each is searched. Same as the reference. */
   capabilityRoots: number
   capabilityDepth: number
   capabilityDirectories: number
   capabilityEntries: number
-  /** One file of a plugin or skill, and all that one root gives. The reference's figures. */
+  /** One file of a plugin or skill, and all files of one root. Same as the reference. */
   capabilityFileBytes: number
   capabilityRootBytes: number
-  /** All that one answer gives, as JSON: with its warnings it must fit a message. */
+  /** All files of one response, as JSON: together with the warnings it must fit a message. */
   capabilityAnswerBytes: number
-  /** And its warnings: tens of thousands, which nobody reads. */
+  /** All warnings of one response: tens of thousands, more than anyone reads. */
   capabilityWarningBytes: number
-  /** One file of Codex's configuration. Real ones have a few KiB; each is read, parsed and written in one go. */
+  /** One file of Codex's configuration. Real ones have a few KiB; each is read, parsed and formatted synchronously. */
   configFile: number
-  /** HTTP requests of one connection under way, streamed bodies included. Each may hold some 128 KiB and a socket. */
+  /** Active HTTP requests of one connection, including streamed bodies. Each may hold some 128 KiB and a socket. */
   httpRequests: number
   /** Bytes of a streamed body in one http/request/bodyDelta: half of what the newest clients accept. */
   httpDelta: number
   /**
-   * Deltas of one body with a window that the client has not acknowledged, however small: it has to keep each, and we its length.
-   * Far more than the some hundred after which clients acknowledge.
+   * Unacknowledged deltas, of any size, of a body with a window: the client has to keep each, the server its length.
+   * Far above the roughly one hundred after which clients acknowledge.
    */
   httpUnacknowledged: number
   /** The largest body that a request without streamResponse returns: its base64 must fit a message. */
   httpBuffered: number
-  /** Such bodies, those below a small size not counted, that one connection gathers at a time: two of the largest. */
+  /** Such bodies that one connection buffers at a time, small ones not counted: two of the largest. */
   httpBufferedTotal: number
-  /** Redirects followed in one request. The reference's figure. */
+  /** Redirects followed in one request. Same as the reference. */
   httpRedirects: number
-  /** How long a request without streamResponse may still take once the connection is being closed: time for a quick answer. */
+  /**
+   * How long a request without streamResponse may continue while its connection is closing: time for a quick response.
+   */
   httpClosingMs: number
-  /** Bytes of log lines that wait for whoever reads stderr. Some thousand lines; further ones are dropped, and counted. */
+  /** Log lines queued for stderr. Some thousand lines; further ones are dropped and counted. */
   logQueue: number
-  /** Characters of one text in the log: a stack trace has them. */
+  /** Characters of one text in the log: enough for a stack trace. */
   logText: number
-  /** Characters of a command's arguments together in the audit log, and of the names of its variables: nearly all have them. */
+  /**
+   * Characters of a command's arguments together in the audit log, and of its variables' names: enough for nearly all
+   * commands.
+   */
   auditText: number
 }
 
 const MiB = 1024 * 1024
 
+/** The limits unless options override them. */
 export const defaultLimits: Readonly<Limits> = {
   connections: 1024,
   refusedConnections: 64,

@@ -1,91 +1,94 @@
 /**
- * What whoever looks from outside is told of the core: totals that the core adds to as it works, and events. It does not
- * know who listens. Where nobody does, an event costs a look at a member that is not there.
+ * The core's telemetry interface: totals that it increments, and optional event callbacks. An event without a
+ * subscriber costs one property lookup.
  */
 import { detached } from '../../protocol/wire/json.ts'
 import type { JsonValue } from '../../protocol/wire/json.ts'
 import type { SpawnSpec } from './host.ts'
 import type { Result } from './json-fragments.ts'
 
-/** Numbers that only grow. */
+/** Monotonic counters. */
 export type Totals = {
-  /** By name; those that are not methods of ours together under {@link UNKNOWN_METHOD}. */
+  /** By method name; unknown methods are counted together under {@link UNKNOWN_METHOD}. */
   readonly requests: Map<string, number>
-  /** By code. Messages that could not be read are among them. */
+  /** By error code, including messages that could not be parsed. */
   readonly errors: Map<number, number>
   connections: number
   starts: number
   refusedStarts: number
-  /** Bytes of messages. */
+  /** Bytes of messages received and sent. */
   received: number
   sent: number
-  /** Bytes of processes. What nobody listened to was read and not sent. */
+  /** Bytes of process output and stdin. Output without a listener is read but not sent. */
   outputRead: number
   outputSent: number
   stdinWritten: number
-  /** Bytes of http/request's bodies, as they came and went over the wire. */
+  /** Bytes of http/request bodies, as transferred. */
   httpSent: number
   httpReceived: number
 }
 
+/** Stands for every method name that is not implemented. */
 export const UNKNOWN_METHOD = 'unknown'
 
-/** Who asks: a connection, and what it has said of itself. It learns its session's id with `initialize`. */
+/** The client at the other end of a connection. `initialize` sets its name and session id. */
 export type Peer = {
   /** Counted from 1. */
   readonly connection: number
-  /** Where it comes from: an address and port, or the kind of door. */
+  /** Remote address and port, or the kind of transport. */
   readonly address: string
-  /** Cut to {@link NAME_LENGTH}. */
+  /** Client name, cut to {@link NAME_LENGTH}. */
   client?: string
   session?: string
 }
 
-/** How much of a name that a client made up is kept: enough to know it again. */
+/** Characters kept of a name that a client chose: enough to recognize it. */
 export const NAME_LENGTH = 200
 
-/** A name that a client made up, short enough to be kept and shown. */
+/** Cuts a name that a client chose, to be stored and shown. */
 export function shortName(name: string): string {
   return detached(name.length <= NAME_LENGTH ? name : `${name.slice(0, NAME_LENGTH)}…`)
 }
 
+/** What happened to a session. */
 export type SessionEvent = 'created' | 'resumed' | 'detached' | 'expired' | 'ended'
 
-/** How a request was answered. */
+/** The outcome of a request. `cause` is the error as thrown. */
 export type Outcome = { result: Result } | { error: { code: number; message: string; cause: unknown } }
 
-/** A process that is about to be started. */
+/** A process that is about to be spawned. */
 export type Start = {
-  /** Counted from 1, those that fail included. */
+  /** Run number, counted from 1, failed starts included. */
   run: number
   peer: Peer
   processId: string
   spec: SpawnSpec
-  /** `none`, or what confines it. */
+  /** `none`, or the kind of sandbox. */
   sandboxType: string
 }
 
-/** Is told of one start; of either `failed` or, once, `ended`. */
+/** Receives the lifecycle of one start; ends with either `failed` or, once, `ended`. */
 export type Run = {
   started(pid: number | undefined): void
   failed(error: unknown): void
-  /** The root has exited. Its output may go on. */
+  /** The root has exited; output may still follow. */
   exited(exitCode: number): void
-  /** All is over: closed by itself, or killed with its session, which may be before it has exited. */
+  /** The process has closed, or was killed with its session, possibly before it exited. */
   ended(end: { exitCode: number | undefined; outputBytes: number; killed: boolean }): void
 }
 
-/** Whose process it is that a session knows by another name, see process/attach. */
+/** The origin of a process that a session has attached to; see process/attach. */
 export type Origin = { run: number; session: string; processId: string }
 
+/** Counters, and the callbacks that a subscriber implements. */
 export type Observer = {
   readonly totals: Totals
   opened?(peer: Peer): void
   closed?(peer: Peer, why: string): void
   session?(event: SessionEvent, id: string, peer?: Peer): void
   /**
-   * May return what is to be told of the outcome. The params are not to be kept: they may be large. `originOf` tells of the
-   * processes that the peer's session has attached to.
+   * Called for every request; may return a callback for its outcome. Do not keep `params`: they may be large.
+   * `originOf` looks up the processes that the peer's session has attached to.
    */
   request?(
     peer: Peer,
@@ -93,11 +96,11 @@ export type Observer = {
     params: JsonValue,
     originOf: (processId: string) => Origin | undefined,
   ): ((outcome: Outcome) => void) | undefined
-  /** Called right before the spawn. What it throws refuses the start. */
+  /** Called right before the spawn. An error that it throws refuses the start. */
   starting?(start: Start): Run | undefined
 }
 
-/** One that counts and tells nobody. */
+/** An observer that only counts. */
 export function silentObserver(): Observer {
   return {
     totals: {
@@ -117,6 +120,7 @@ export function silentObserver(): Observer {
   }
 }
 
+/** Increments the counter of `key`. */
 export function count<K>(totals: Map<K, number>, key: K): void {
   totals.set(key, (totals.get(key) ?? 0) + 1)
 }

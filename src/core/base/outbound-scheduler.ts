@@ -1,20 +1,21 @@
 /**
- * Sends what a connection's sources have to tell, the processes of its session and the bodies of its HTTP
- * requests: a chunk of each in turn, as long as little is queued, so that one flood delays neither answers
- * nor the other sources.
+ * Sends the events of a connection's sources, i.e. its session's processes and HTTP bodies: one event of each in turn,
+ * while little is queued, so that a flood from one delays neither responses nor other sources.
  */
 import type { RawJson } from './json-fragments.ts'
 import type { Transport } from './transport.ts'
 
+/** A source of notifications. */
 export type EventSource = {
-  /** The next notification, if there is one by now. */
+  /** Takes the next notification; undefined if there is none now. */
   takeEvent(): string | RawJson | undefined
 }
 
+/** Round-robin over the sources that have events. */
 export class OutboundScheduler {
   readonly #transport: Transport
   readonly #queueBound: number
-  /** Sources with events to send, in the order of their turns. */
+  /** Sources with events to send, in order of their turns. */
   readonly #ready = new Set<EventSource>()
   #scheduled = false
   #stopped = false
@@ -24,18 +25,20 @@ export class OutboundScheduler {
     this.#queueBound = queueBound
   }
 
+  /** Schedules a source that has new events. */
   eventsReady(source: EventSource): void {
     if (this.#stopped) return
     this.#ready.add(source)
     if (this.#scheduled) return
     this.#scheduled = true
-    // The end of this very step: what is announced together, such as exit and close, goes out together.
+    // In a microtask, so that events announced together, such as exit and close, are sent together.
     queueMicrotask(() => {
       this.#scheduled = false
       this.flush()
     })
   }
 
+  /** Sends events until the queue bound, in bytes, is reached. Call it when the transport has drained. */
   flush(): void {
     if (this.#stopped) return
     for (const source of this.#ready) {
@@ -44,11 +47,12 @@ export class OutboundScheduler {
       const event = source.takeEvent()
       if (event === undefined) continue
       this.#transport.send(event)
-      // Back in line: a set goes on to what is added while it is walked.
+      // Requeue: a Set's iteration also visits elements added during it.
       this.#ready.add(source)
     }
   }
 
+  /** Drops all sources and sends nothing more. */
   stop(): void {
     this.#stopped = true
     this.#ready.clear()

@@ -1,6 +1,6 @@
 /**
- * The memory that one connection's answers may take between being made and being sent. A client that asks
- * for a thousand large files at once gets them all, one after the other, instead of filling the server's memory.
+ * Limits the memory of one connection's responses between building and sending them. A client that requests a thousand
+ * large files at once gets them one after the other, instead of filling the server's memory.
  */
 export class ResponseMemoryLimiter {
   readonly #bound: number
@@ -8,13 +8,13 @@ export class ResponseMemoryLimiter {
   #reserved = 0
   readonly #waiting: { bytes: number; grant: () => void }[] = []
 
-  /** `queued` tells how many bytes the transport holds. */
+  /** `bound` in bytes; `queued` returns the bytes that the transport holds. */
   constructor(bound: number, queued: () => number) {
     this.#bound = bound
     this.#queued = queued
   }
 
-  /** Reserves room. Undefined means at once; otherwise it settles when there is room, in the order asked. */
+  /** Reserves `bytes`. Undefined: granted at once; otherwise settles when granted, in order of request. */
   reserve(bytes: number): Promise<void> | undefined {
     if (this.#waiting.length === 0 && this.#fits(bytes)) {
       this.#reserved += bytes
@@ -23,12 +23,13 @@ export class ResponseMemoryLimiter {
     return new Promise((grant) => this.#waiting.push({ bytes, grant }))
   }
 
+  /** Returns `bytes` of an earlier reservation. */
   release(bytes: number): void {
     this.#reserved -= bytes
     this.retry()
   }
 
-  /** Grants what fits now: after a release, and whenever the transport has drained. */
+  /** Grants waiting reservations that fit now. Call it when the transport has drained. */
   retry(): void {
     for (let next = this.#waiting[0]; next !== undefined && this.#fits(next.bytes); next = this.#waiting[0]) {
       this.#waiting.shift()
@@ -37,7 +38,7 @@ export class ResponseMemoryLimiter {
     }
   }
 
-  /** The connection is gone: whoever waits may go on, to a result that nobody is sent. */
+  /** Grants all waiting reservations: the connection is gone, so their results are never sent. */
   dispose(): void {
     for (const { bytes, grant } of this.#waiting.splice(0)) {
       this.#reserved += bytes
@@ -45,7 +46,7 @@ export class ResponseMemoryLimiter {
     }
   }
 
-  /** One answer always fits an idle connection, whatever its size. */
+  /** An idle connection fits one response of any size. */
   #fits(bytes: number): boolean {
     const taken = this.#reserved + this.#queued()
     return this.#reserved === 0 ? this.#queued() < this.#bound : taken + bytes <= this.#bound

@@ -1,25 +1,28 @@
-/** How things stand at one moment, counted when it is asked for, so that no number can drift. */
+/** Current counts, computed on demand, so that they cannot drift. */
 
+/** All process states, in order. */
 export const processStates = ['starting', 'running', 'exited', 'closed'] as const
-/** `exited`: the root has, its output goes on. `closed`: it is over, and kept for reading. */
+/** `exited`: the root has exited, output may still follow. `closed`: ended, retained for reading. */
 export type ProcessState = (typeof processStates)[number]
 
+/** What is open, running, queued and retained at one moment. */
 export type Snapshot = {
   connections: number
   attachedSessions: number
   detachedSessions: number
   processes: Record<ProcessState, number>
-  /** Being worked on, or waiting. */
+  /** Requests that run or wait. */
   requests: number
   httpRequests: number
   fileHandles: number
-  /** Bytes that are queued: to clients, and to the stdin of processes. */
+  /** Bytes queued to clients, and to the stdin of processes. */
   outboundBytes: number
   stdinBytes: number
-  /** Output that is kept for reading, with what keeping it costs. */
+  /** Retained output in bytes, with its memory overhead. */
   retainedBytes: number
 }
 
+/** A snapshot of zeros, to be added to. */
 export function emptySnapshot(): Snapshot {
   return {
     connections: 0,

@@ -1,19 +1,23 @@
-/** What a door gives a connection to answer through. */
+/** What a connection needs from its transport, e.g. a WebSocket or stdio. */
 import type { RawJson } from './json-fragments.ts'
 
+/** Sends messages and reports how many bytes are queued. */
 export type Transport = {
-  /** What could not be read and from whom, for error messages: `websocket JSON-RPC message from exec-server websocket 127.0.0.1:40000`. */
+  /**
+   * Description of its messages, for parse errors: `websocket JSON-RPC message from exec-server websocket
+   * 127.0.0.1:40000`.
+   */
   readonly source: string
-  /** Who is at the other end: `127.0.0.1:40000`, or the kind of door. */
+  /** Remote address, e.g. `127.0.0.1:40000`, or the kind of transport. */
   readonly peer: string
   /** Queues a message. */
   send(message: string | RawJson): void
-  /** Bytes queued and not yet taken by the operating system. */
+  /** Bytes queued that the operating system has not accepted yet. */
   queued(): number
-  /** Stops and goes on handing messages to the connection. */
+  /** Stops passing messages to the connection, until `resumeInput`. */
   pauseInput(): void
   resumeInput(): void
-  /** Asks the other end for a sign of life; where none comes soon the connection is gone. Absent where its end shows at once. */
+  /** Pings the peer; if no response comes soon, the connection is gone. Absent where a dead peer shows at once. */
   probe?(): void
   /** Closes once everything queued has been sent. */
   close(code: CloseCode, reason: string): void
