@@ -17,45 +17,50 @@ import type { Limits } from '../base/limits.ts'
 import type { Observer } from '../base/observer.ts'
 import type { EventSource } from '../base/outbound-scheduler.ts'
 
-/** Buffered bodies up to that are not counted: so few bytes are in a socket's buffers, too. */
+/** Buffered bodies up to this size are not limited: a socket's buffers hold as much. */
 const SMALL_BODY_BYTES = 64 * 1024
 
 const CLOSING = 'the connection is closing'
 
+/** Dependencies of {@link HttpCalls}. */
 export type HttpCallsOptions = {
   host: Host
   clock: Clock
   limits: Limits
   observer: Observer
   pump: { eventsReady(source: EventSource): void }
-  /** Keeps a closing connection open until the returned function is called. */
+  /** Keeps a closing connection open. Returns a function that releases it. */
   hold: () => () => void
 }
 
-/** What a request needs of the connection that it came by. */
+/** What a request needs from its connection. */
 type Surroundings = {
-  /** Calls once the answer of this request has been queued. */
+  /** Calls `call` once the response of this request has been queued. */
   afterAnswer(call: () => void): void
-  /** Makes room for an answer of about so many bytes; undefined: there is room now. */
+  /** Reserves memory for a response of about `bytes` bytes. Undefined: available at once. */
   reserve(bytes: number): Promise<void> | undefined
-  /** From here on this request may wait without end. Throws if too many of this connection do. */
+  /**
+   * This request may wait indefinitely from now on.
+   * @throws -32001 if too many of this connection do.
+   */
   waits(): void
 }
 
-/** One request under way. */
+/** One active request. */
 type Exchange = {
   signal: AbortSignal
   isStreamed: boolean
-  /** Of one that is streamed, once it has been answered. */
+  /** The body of a streamed request, once that has its response. */
   body: BodyStream | undefined
   abort: (reason: Error) => void
   finish: () => void
 }
 
+/** Runs http/request: follows redirects, and buffers or streams the response body. */
 export class HttpCalls {
   readonly #options: HttpCallsOptions
   readonly #exchanges = new Set<Exchange>()
-  /** Those that are streamed, by their ids. */
+  /** Streamed requests by request id. */
   readonly #streams = new Map<string, Exchange>()
   readonly #bodies: ResponseMemoryLimiter
   #cancelClosing: (() => void) | undefined
@@ -66,11 +71,15 @@ export class HttpCalls {
     this.#bodies = new ResponseMemoryLimiter(options.limits.httpBufferedTotal, () => 0)
   }
 
-  /** How many are under way. */
+  /** Number of active requests, including streamed bodies. */
   get size(): number {
     return this.#exchanges.size
   }
 
+  /**
+   * Runs http/request. A streamed body follows the returned response.
+   * @throws -32602 for invalid params, -32001 beyond a limit, -32603 if the exchange fails.
+   */
   async request(params: HttpRequestParams, surroundings: Surroundings): Promise<RawJson> {
     const { host, limits } = this.#options
     const request = prepareRequest(params, host.environment())
@@ -144,7 +153,7 @@ export class HttpCalls {
     }
   }
 
-  /** The next request, if the response asks for one. One that leads where nobody may go is given up: its rest is read by nobody. */
+  /** The next request if the response is a redirect. A response whose redirect may not be followed is cancelled. */
   #follow(request: PreparedRequest, response: HttpResponse, redirects: number): PreparedRequest | undefined {
     try {
       const next = redirected(request, response)
@@ -157,7 +166,7 @@ export class HttpCalls {
     }
   }
 
-  /** Gathers the body and answers with it. */
+  /** Buffers the body and returns it in the response. */
   async #whole(
     response: HttpResponse,
     { signal, finish }: Exchange,
@@ -182,7 +191,7 @@ export class HttpCalls {
         isCounted = true
         const bytes = Math.max(total, Math.min(declaredLength(response), httpBuffered))
         const room = this.#bodies.reserve(bytes) ?? Promise.resolve()
-        // Also if it is given up meanwhile: its turn comes all the same.
+        // Released even if the request fails first: the reservation is granted in its turn all the same.
         afterAnswer(() => void room.then(() => this.#bodies.release(bytes)))
         await Promise.race([room, aborted(signal)])
       }
@@ -197,21 +206,21 @@ export class HttpCalls {
     return responseResult(response, joined(pieces, total))
   }
 
-  /** Sends the body, behind the answer. */
+  /** Streams the body after the response. */
   #stream(requestId: string, response: HttpResponse, exchange: Exchange, window: number | undefined): void {
-    // Cancelled while its answer was on the way.
+    // Cancelled before its response was queued.
     if (this.#streams.get(requestId) !== exchange) return response.cancel()
     const { pump, limits, observer } = this.#options
     const { signal, finish } = exchange
     exchange.body = streamBody(requestId, response, { window, signal, limits, pump, totals: observer.totals, finish })
   }
 
-  /** The client has taken the parts of that body up to `seq`. */
+  /** Records that the client has processed the deltas of a body up to and including `seq`. */
   acknowledge(requestId: string, seq: number): void {
     this.#streams.get(requestId)?.body?.acknowledge(seq)
   }
 
-  /** Ends the stream of that id without another word, or its request with an error. The id is free. */
+  /** Cancels a request: a stream ends without a final delta, a pending request with an error. The id is free again. */
   cancel(requestId: string): void {
     const exchange = this.#streams.get(requestId)
     if (exchange === undefined) return
@@ -220,19 +229,19 @@ export class HttpCalls {
     exchange.finish()
   }
 
-  /** The connection is about to end: what is to be answered whole gets a little more time, streams may have no end. */
+  /** The connection is closing: aborts streams, and gives buffered requests `httpClosingMs` to finish. */
   close(): void {
     const { clock, limits } = this.#options
     for (const { isStreamed, abort } of [...this.#exchanges]) if (isStreamed) abort(new Error(CLOSING))
     if (this.#exchanges.size === 0 || this.#cancelClosing !== undefined) return
     this.#cancelClosing = clock.after(limits.httpClosingMs, () => {
       this.#abortAll(CLOSING)
-      // The last delta of a stream may wait for ever behind what nobody reads.
+      // A stream's last delta may be queued for ever behind a client that does not read.
       for (const { isStreamed, finish } of [...this.#exchanges]) if (isStreamed) finish()
     })
   }
 
-  /** Nobody is there to answer. */
+  /** The connection is gone: aborts everything. */
   dispose(): void {
     this.#isGone = true
     this.#abortAll('the connection is gone')
@@ -246,7 +255,7 @@ export class HttpCalls {
   }
 }
 
-/** What the response says; without a word it may be any. */
+/** The response's content-length; `Infinity` if it has none. */
 function declaredLength({ headers }: HttpResponse): number {
   const text = headers.find(({ name }) => name === 'content-length')?.value ?? ''
   return /^[0-9]+$/.test(text) ? Number(text) : Infinity

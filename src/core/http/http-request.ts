@@ -1,9 +1,9 @@
-/** What an http/request asks for, checked and ready to go out; and the request that follows a redirect. */
+/** Validates an http/request and prepares it for sending; builds the request that follows a redirect. */
 import { internalError, invalidParams } from '../../protocol/wire/errors.ts'
 import type { HttpHeader, HttpRequestParams } from '../../protocol/schemas/http.ts'
 import type { HttpRequest, HttpResponse } from '../base/host.ts'
 
-/** Credentials that clients and clouds use. A request that could send them elsewhere has no good reason to. The reference's list. */
+/** Credentials of clients and cloud providers: no header may take its value from them. Same list as the reference. */
 const FORBIDDEN_VARIABLES = new Set([
   'OPENAI_API_KEY',
   'CODEX_API_KEY',
@@ -17,19 +17,22 @@ const FORBIDDEN_VARIABLES = new Set([
   'GOOGLE_APPLICATION_CREDENTIALS',
 ])
 
-/** RFC 9110's token. */
+/** A token as in RFC 9110. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
-/** What would end a line, or is no text. Beyond ASCII everything may be sent. */
+/** Control characters, which a header value must not contain. All non-ASCII characters are allowed. */
 const NO_VALUE = /[\0-\x08\x0a-\x1f\x7f]/
 
-/** They frame the body, and the body is whatever the request says it is. */
+/** Headers that frame the body; dropped, because the request's own body determines the framing. */
 const FRAMING = new Set(['content-length', 'transfer-encoding', 'trailer'])
 
-/** A request, and which of its headers must not be shown to anybody but the origin that it names. */
+/** A request. Its `secretHeaders` come from environment variables and must not be sent to another origin. */
 export type PreparedRequest = HttpRequest & { secretHeaders: ReadonlySet<string> }
 
-/** Throws -32602 for the first thing that is wrong with it. */
+/**
+ * Validates the params and fills in header values from `environment`.
+ * @throws -32602 for the first problem
+ */
 export function prepareRequest(params: HttpRequestParams, environment: ReadonlyMap<string, string>): PreparedRequest {
   const { method, bodyBase64: body } = params
   if (!TOKEN.test(method)) throw invalidParams('http/request method is invalid: invalid HTTP method')
@@ -83,7 +86,7 @@ function variable(header: string, name: string, environment: ReadonlyMap<string,
   return value
 }
 
-/** A user and a password in the URL go into a header, unless there is one. */
+/** Moves a user and password in the URL to an Authorization header, unless there is one. */
 function withoutCredentials(from: URL, given: readonly HttpHeader[]): { url: URL; headers: HttpHeader[] } {
   const url = new URL(from)
   const { username, password } = url
@@ -111,12 +114,16 @@ const without = (headers: readonly HttpHeader[], names: ReadonlySet<string>): Ht
 
 // ---- redirects ----
 
-/** Not for another origin. */
+/** Headers dropped on a redirect to another origin. */
 const FOR_THE_ORIGIN = new Set(['authorization', 'cookie', 'cookie2', 'proxy-authorization', 'www-authenticate'])
 
+/** Headers dropped with the body. */
 const ABOUT_THE_BODY = new Set(['content-encoding', 'content-language', 'content-location', 'content-type'])
 
-/** The request that a response leads on to; undefined if it is to be taken as it is. */
+/**
+ * The request that follows a redirect; undefined if the response is final.
+ * @throws -32603 for a redirect to anything but http or https
+ */
 export function redirected(
   request: PreparedRequest,
   { status, headers }: Pick<HttpResponse, 'status' | 'headers'>,

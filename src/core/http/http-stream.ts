@@ -1,6 +1,6 @@
 /**
- * One body on its way to the client. It is read as fast as the client takes it: one piece is kept here, and the peer is held back
- * meanwhile. Without a window a client takes what goes into its socket, with one what it has acknowledged.
+ * Streams one response body to the client, with back-pressure: at most one piece is buffered here, and the peer is
+ * throttled meanwhile. Without a window the client's socket sets the pace, with one its acknowledgements do.
  */
 import { messageOf } from '../../protocol/wire/errors.ts'
 import { bodyFrames } from '../base/json-fragments.ts'
@@ -9,32 +9,35 @@ import type { Limits } from '../base/limits.ts'
 import type { Observer } from '../base/observer.ts'
 import type { EventSource } from '../base/outbound-scheduler.ts'
 
+/** A body that is being streamed. */
 export type BodyStream = {
-  /** Everything up to `seq` has been taken. */
+  /** Records that the client has processed the deltas up to and including `seq`. */
   acknowledge(seq: number): void
-  /** Sends nothing more, not even an end. */
+  /** Sends nothing more, not even a final delta. */
   stop(): void
 }
 
+/** Flow control and dependencies of {@link streamBody}. */
 export type BodyStreamOptions = {
-  /** Bytes that may be without acknowledgement, beyond which nothing more is read or sent. */
+  /** Bytes that may be unacknowledged before reading and sending pause. Undefined: no window. */
   window: number | undefined
-  /** Aborted, the body ends with that as its error, window or not. */
+  /** When aborted, the body ends with the reason as its error, regardless of the window. */
   signal: AbortSignal
   limits: Limits
   pump: { eventsReady(source: EventSource): void }
   totals: Observer['totals']
-  /** Called when the end has been sent. */
+  /** Called when the final delta has been sent. */
   finish: () => void
 }
 
+/** Starts to stream `response` as http/request/bodyDelta notifications. */
 export function streamBody(
   requestId: string,
   response: HttpResponse,
   { window, signal, limits, pump, totals, finish }: BodyStreamOptions,
 ): BodyStream {
   const frames = bodyFrames(requestId)
-  /** Lengths of the deltas that have been sent and not acknowledged. */
+  /** Lengths of the sent, unacknowledged deltas. */
   const unacknowledged: number[] = []
   let unacknowledgedBytes = 0
   let seq = 0
@@ -89,7 +92,7 @@ export function streamBody(
       })
   }
 
-  /** What was held may be so no longer. */
+  /** Resumes if the window is open again. */
   function goOn(): void {
     if (isStopped || isHeld()) return
     if (piece === undefined && end === undefined) read()
