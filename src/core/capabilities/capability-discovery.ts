@@ -1,8 +1,8 @@
 /**
- * Looks through a folder for plugins and skills. The client gets the texts of their files, and makes of them what it
- * will: here nothing is read but what leads to other files.
+ * Searches a directory for plugins and skills. The client gets the texts of their files and interprets them; only what
+ * refers to other files is parsed here.
  *
- * Folders and files go by their URIs, folders without a slash at the end.
+ * Directories and files are identified by their URIs, directories without a trailing slash.
  */
 import type {
   CapabilityBounds,
@@ -18,10 +18,13 @@ import type { CapabilityReader } from './capability-reader.ts'
 import type { Files } from '../base/host.ts'
 import { MANIFESTS, pluginFiles } from './plugin-manifest.ts'
 
-/** The root of the file system. */
+/** URI of the file system's root. */
 const TOP = 'file://'
 
-/** What is found below the root is told by URIs that begin with the root's, as it is given. Throws RpcError. */
+/**
+ * Finds the plugin and skills below a directory. Resulting URIs start with the root's as given.
+ * @throws RpcError if it is not a readable directory
+ */
 export async function discover(
   uri: string,
   files: Pick<Files, 'getMetadata' | 'readFile' | 'walk'>,
@@ -40,7 +43,7 @@ export async function discover(
   return { found: { plugin, skills, namespaceManifests, warnings: reader.warnings }, left: reader.left() }
 }
 
-/** The files below the root, in the order of their URIs. */
+/** The files below the root, sorted by URI. */
 async function filesBelow(
   root: string,
   path: string,
@@ -48,7 +51,7 @@ async function filesBelow(
   bounds: CapabilityBounds,
   { warn }: CapabilityReader,
 ): Promise<string[]> {
-  // The walk has a spelling of its own for the root.
+  // The walk returns the root in canonical spelling.
   const { length } = pathToUri(path).replace(/\/$/, '')
   const respelled = (found: string): string => root + found.slice(length)
   try {
@@ -66,7 +69,7 @@ async function filesBelow(
   }
 }
 
-/** The manifest of the plugin that a folder is. */
+/** The manifest of the plugin in a directory, if it is one. */
 async function manifestIn(folder: string, { read }: CapabilityReader, times = 1): Promise<CapabilityFile | null> {
   for (const manifest of MANIFESTS) {
     const file = await read(`${folder}/${manifest}`, times)
@@ -75,7 +78,7 @@ async function manifestIn(folder: string, { read }: CapabilityReader, times = 1)
   return null
 }
 
-/** Skills are called after the plugin that they are in, be it inside the root or around it. */
+/** Manifests that name the skills: a skill's namespace is its plugin, which may be below the root or around it. */
 async function namespaces(
   root: string,
   manifest: CapabilityFile | null,
@@ -87,7 +90,7 @@ async function namespaces(
   return found.filter((file) => file !== null)
 }
 
-/** Of the nearest folder around the root that has one. */
+/** The manifest of the nearest ancestor that has one. */
 async function manifestAround(root: string, reader: CapabilityReader): Promise<CapabilityFile | null> {
   for (let folder = root; folder !== TOP; ) {
     folder = folder.slice(0, folder.lastIndexOf('/'))
@@ -97,14 +100,14 @@ async function manifestAround(root: string, reader: CapabilityReader): Promise<C
   return null
 }
 
-/** One for each folder below the root, in the order of the folders. */
+/** One manifest per directory below the root, sorted by directory. */
 function manifestsBelow(root: string, listed: readonly string[]): string[] {
   const ranks = new Map<string, number>()
   for (const uri of listed) {
     const rank = MANIFESTS.findIndex((manifest) => uri.endsWith(`/${manifest}`))
     if (rank < 0) continue
     const folder = uri.slice(0, -`/${MANIFESTS[rank]}`.length)
-    // The root has been seen to, and may itself be the folder of a manifest.
+    // The root's own manifest is known, and the root may itself be the directory of a manifest.
     if (folder.length > root.length && rank < (ranks.get(folder) ?? MANIFESTS.length)) ranks.set(folder, rank)
   }
   return [...ranks].sort(([a], [b]) => (a < b ? -1 : 1)).map(([folder, rank]) => `${folder}/${MANIFESTS[rank]}`)
@@ -126,7 +129,7 @@ async function pluginOf(
 const INSTRUCTIONS = '/SKILL.md'
 const METADATA = '/agents/openai.yaml'
 
-/** Every folder with instructions is a skill, wherever it is. */
+/** Every directory with instructions is a skill, at any depth. */
 async function skillsIn(listed: readonly string[], { read }: CapabilityReader): Promise<CapabilitySkill[]> {
   const found: CapabilitySkill[] = []
   for (const uri of listed) {

@@ -1,4 +1,4 @@
-/** Reads the files of a capability root, each of them whole, as long as there is room in the answer. */
+/** Reads the files of a capability root, each of them whole, while the response has room. */
 import type { CapabilityBounds, CapabilityFile } from '../../protocol/schemas/capability-roots.ts'
 import { ErrorCode, RpcError } from '../../protocol/wire/errors.ts'
 import { parsePath } from '../../protocol/schemas/path-uri.ts'
@@ -6,21 +6,23 @@ import type { Files } from '../base/host.ts'
 import { release } from '../base/bytes.ts'
 
 /**
- * What is counted for a file beside its text, and for a warning. Newer clients decode at most about 256,000 JSON values
- * in an answer: a file is up to five, a warning one, and with these there are fewer in any answer.
+ * Overhead counted per file and per warning. Newer clients decode at most about 256,000 JSON values in a response. A
+ * file has up to five and a warning one; these overheads keep every response below that.
  */
 export const FILE_OVERHEAD = 1280
 export const WARNING_OVERHEAD = 100
 
+/** Reads files and collects warnings within limits. */
 export type CapabilityReader = {
   /**
-   * Null if there is no such file, or if it is not for the answer, which is told then. What will stand in the answer
-   * twice needs twice the room.
+   * Reads a file. Null if it does not exist, or does not fit the response, which adds a warning. `times`: how often the
+   * response will contain it.
    */
   read(uri: string, times?: number): Promise<CapabilityFile | null>
-  /** Is told as long as there is room for it. */
+  /** Adds a warning, if there is room for it. */
   warn(warning: string): void
   warnings: string[]
+  /** Bytes of the response that are left. */
   left(): CapabilityBounds['left']
 }
 
@@ -28,6 +30,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 const FULL = 'the answer holds no more'
 
+/** Creates a reader for one root. */
 export function capabilityReader(
   files: Pick<Files, 'getMetadata' | 'readFile'>,
   { fileBytes, rootBytes, left: before }: CapabilityBounds,
@@ -43,7 +46,7 @@ export function capabilityReader(
     warnings.push(warning)
   }
 
-  /** Why a file of so many bytes is not for the answer. */
+  /** Why a file of so many bytes is left out; undefined if it fits. */
   const obstacle = (size: number): string | undefined => {
     if (size > fileBytes) return `it has more than ${fileBytes} bytes`
     if (size > leftInRoot) return `the files of one root may have ${rootBytes} bytes together`
@@ -60,7 +63,7 @@ export function capabilityReader(
     try {
       const { isFile, isDirectory, size } = await files.getMetadata(path, { followSymlinks: true })
       if (isDirectory) return null
-      // A sandbox may cover what it denies with a device.
+      // A sandbox may mount a device over a denied file.
       if (!isFile) return leaveOut('it is no regular file, or the sandbox denies it')
       const why = obstacle(size)
       if (why !== undefined) return leaveOut(why)
@@ -70,7 +73,7 @@ export function capabilityReader(
       return error.code === ErrorCode.NotFound ? null : leaveOut(error.message)
     }
     const size = bytes.length
-    // It may have grown meanwhile.
+    // The file may have grown since.
     const why = obstacle(size)
     if (why !== undefined) return leaveOut(why)
     let contents: string

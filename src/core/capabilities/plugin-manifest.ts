@@ -1,19 +1,22 @@
-/** Where a plugin says what is in it. The client reads the rest: here only what leads to other files is looked at. */
+/** Reads a plugin's manifest, as far as it refers to other files. The client interprets the rest. */
 import { isJsonObject } from '../../protocol/wire/json.ts'
 import type { JsonValue } from '../../protocol/wire/json.ts'
 import { pathToUri } from '../../protocol/schemas/path-uri.ts'
 
-/** Below a plugin's folder, the one that counts first. */
+/** Paths of the manifest in a plugin's directory, highest precedence first. */
 export const MANIFESTS: readonly string[] = [
   '.codex-plugin/plugin.json',
   '.claude-plugin/plugin.json',
   '.cursor-plugin/plugin.json',
 ]
 
-/** The URIs of a plugin's files; undefined for what it has no file for. */
+/** The URIs of a plugin's files; undefined where the manifest contains the configuration itself. */
 export type PluginFiles = { mcpConfig: string | undefined; appsConfig: string }
 
-/** `folder` is a URI without a slash at its end. A member that leads nowhere is told, and is as if it were not there. */
+/**
+ * Resolves the files that a manifest refers to. `folder` is a URI without a trailing slash. An invalid reference adds a
+ * warning and falls back to the default.
+ */
 export function pluginFiles(
   folder: string,
   manifest: { path: string; contents: string },
@@ -29,13 +32,13 @@ export function pluginFiles(
     return `${folder}/${usual}`
   }
   return {
-    // An object is the configuration itself.
+    // An object is the inline configuration.
     mcpConfig: isJsonObject(mcpServers as JsonValue) ? undefined : file('mcpServers', mcpServers, '.mcp.json'),
     appsConfig: file('apps', apps, '.app.json'),
   }
 }
 
-/** None, if it cannot be read: what is wrong with it is the client's to tell. */
+/** Empty if the manifest cannot be parsed: reporting that is up to the client. */
 function members(manifest: string): { mcpServers?: unknown; apps?: unknown } {
   try {
     const value: unknown = JSON.parse(manifest)
@@ -45,10 +48,10 @@ function members(manifest: string): { mcpServers?: unknown; apps?: unknown } {
   }
 }
 
-/** No operating system takes a longer one. */
+/** PATH_MAX; no operating system accepts more. */
 const MAX_PATH = 4096
 
-/** The names on the way from the plugin's folder, or what is wrong with the path. */
+/** The path's segments below the plugin's directory, or what is wrong with the path. */
 function partsBelow(path: string): string[] | string {
   if (!path.startsWith('./')) return 'a path begins with ./'
   if (path.length > MAX_PATH) return 'it is too long'

@@ -1,10 +1,10 @@
-/** The files that one connection holds open, by the names that the client gave them. They end with it. */
+/** Open files of one connection, by the client's handle ids. They are closed with it. */
 import { ErrorCode, internalError, invalidRequest, RpcError } from '../../protocol/wire/errors.ts'
 import type { OpenMode } from '../../protocol/schemas/fs.ts'
 import { detached } from '../../protocol/wire/json.ts'
 import type { OpenFile } from '../base/host.ts'
 
-/** The reference's bound, in UTF-8. */
+/** Maximum length of a handle id in UTF-8. Same as the reference. */
 const MAX_ID_BYTES = 32
 
 function checkId(handleId: string): void {
@@ -12,9 +12,10 @@ function checkId(handleId: string): void {
     throw invalidRequest(`file handle ID must not exceed ${MAX_ID_BYTES} bytes`)
 }
 
+/** At most `limit` open files. */
 export class FileHandles {
   readonly #limit: number
-  /** Undefined while the file is being opened: it has its place already. */
+  /** Undefined while the file is being opened: it already counts. */
   readonly #files = new Map<string, { file: OpenFile; mode: OpenMode } | undefined>()
   #disposed = false
 
@@ -26,6 +27,10 @@ export class FileHandles {
     return this.#files.size
   }
 
+  /**
+   * Opens a file under a new handle id.
+   * @throws -32600 for an id that is in use or too long, or beyond the limit; and what `open` throws
+   */
   async open(handleId: string, mode: OpenMode, open: () => Promise<OpenFile>): Promise<void> {
     checkId(handleId)
     if (this.#files.has(handleId)) throw invalidRequest(`file handle \`${handleId}\` already exists`)
@@ -40,12 +45,16 @@ export class FileHandles {
       this.#files.delete(id)
       throw error
     }
-    // Closed, or the connection is gone, before it was open.
+    // The handle was closed, or the connection is gone, before the file was open.
     if (this.#disposed || !this.#files.has(id)) return file.close()
     this.#files.set(id, { file, mode })
   }
 
-  /** Uses an open file. One that fails is closed: what state it is in, nobody knows. One opened to be read is not written, and stays. */
+  /**
+   * Runs an operation on an open file. A failure closes the file, because its state is unknown; a write to a file
+   * opened for reading is refused and leaves it open.
+   * @throws -32004 for an unknown handle, -32603 for such a write; and what `use` throws
+   */
   async use<T>(handleId: string, mode: OpenMode, use: (file: OpenFile) => Promise<T>): Promise<T> {
     checkId(handleId)
     const open = this.#files.get(handleId)
@@ -59,7 +68,7 @@ export class FileHandles {
     }
   }
 
-  /** A handle that is not there is closed already. */
+  /** Closes a handle. An unknown one counts as closed already. */
   async close(handleId: string): Promise<void> {
     checkId(handleId)
     const open = this.#files.get(handleId)
@@ -67,6 +76,7 @@ export class FileHandles {
     await open?.file.close()
   }
 
+  /** Closes all files. */
   dispose(): void {
     this.#disposed = true
     for (const id of [...this.#files.keys()]) this.close(id).catch(() => {})

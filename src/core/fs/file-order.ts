@@ -1,16 +1,17 @@
 /**
- * The order of one connection's file calls. Mutations run alone and in arrival order; reads run side by
- * side between them. So each call finds the files as if all had run one after the other.
+ * Orders one connection's file operations. Mutations run alone and in arrival order; reads run concurrently between
+ * them. Each operation sees the files as if all had run sequentially.
  */
 export class FileOrder {
   #lastMutation: Promise<unknown> | undefined
   #reads = new Set<Promise<unknown>>()
 
-  /** Settles when the mutations that arrived so far are done; undefined when none is under way. */
+  /** Settles once all earlier mutations are done; undefined if none is running. */
   settled(): Promise<void> | undefined {
     return this.#lastMutation?.then(nothing)
   }
 
+  /** Runs a read after all earlier mutations. */
   read<T>(run: () => Promise<T>): Promise<T> {
     const result = this.#lastMutation === undefined ? run() : this.#lastMutation.then(run)
     const done: Promise<unknown> = result.then(nothing, nothing).then(() => this.#reads.delete(done))
@@ -18,6 +19,7 @@ export class FileOrder {
     return result
   }
 
+  /** Runs a mutation after all earlier reads and mutations. */
   mutate<T>(run: () => Promise<T>): Promise<T> {
     const earlier = [...this.#reads, ...(this.#lastMutation === undefined ? [] : [this.#lastMutation])]
     this.#reads = new Set()

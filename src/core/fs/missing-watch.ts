@@ -1,10 +1,11 @@
-/** What one connection waits to see appear: one watch at a time, told of once. */
+/** The fs/watchMissing watch of one connection: one at a time, notified once. */
 import { encodeNotification } from '../../protocol/wire/envelope.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import { FOREIGN } from '../../protocol/schemas/schema-primitives.ts'
 import type { Host } from '../base/host.ts'
 import type { Limits } from '../base/limits.ts'
 
+/** Watches missing paths and sends fs/missingChanged when one appears. */
 export class MissingWatch {
   readonly #send: (notification: string) => void
   #lastId = 0
@@ -15,7 +16,10 @@ export class MissingWatch {
     this.#send = send
   }
 
-  /** Whether somebody watches now. A newer id takes the place of what was watched, whatever comes of it; an older one is too late. */
+  /**
+   * Starts a watch. It replaces the previous one, even if it cannot be established; an id that is not newer is ignored.
+   * Returns whether it watches now.
+   */
   begin(watchId: number, missing: readonly string[], present: string | undefined, host: Host, limits: Limits): boolean {
     if (watchId <= this.#lastId || this.#isGone) return false
     this.#lastId = watchId
@@ -29,6 +33,7 @@ export class MissingWatch {
     return this.#stop !== undefined
   }
 
+  /** Stops the watch for good. */
   dispose(): void {
     this.#isGone = true
     this.#stop?.()

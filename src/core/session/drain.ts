@@ -1,11 +1,11 @@
-/** The end of a server that lets what runs come to its own end: no new work, and a time for the rest. */
+/** Graceful shutdown: refuses new work, and gives running work time to finish. */
 import { Method } from '../../protocol/wire/methods.ts'
 import { overloaded } from '../../protocol/wire/errors.ts'
 import type { RpcError } from '../../protocol/wire/errors.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Limits } from '../base/limits.ts'
 
-/** What follows running work to its end. All else would be new work. */
+/** Methods that continue running work. Everything else would be new work. */
 const GOES_ON: ReadonlySet<string> = new Set([
   Method.ProcessRead,
   Method.ProcessWrite,
@@ -25,16 +25,18 @@ const GOES_ON: ReadonlySet<string> = new Set([
   Method.HttpCancel,
 ])
 
-/** How often it is looked whether all is over. Nobody waits for that but whoever sent the signal. */
+/** Poll interval in milliseconds. */
 const LOOK_MS = 20
 
+/** Dependencies of {@link Drain}. */
 export type DrainOptions = {
   clock: Clock
   limits: Limits
-  /** Whether anything is under way. */
+  /** Whether any process, request or queued message remains. */
   isBusy: () => boolean
 }
 
+/** Rejects new work once draining has begun, and waits until the server is idle. */
 export class Drain {
   readonly #options: DrainOptions
   #ended: Promise<void> | undefined
@@ -47,7 +49,7 @@ export class Drain {
     return this.#ended !== undefined
   }
 
-  /** Settles when nothing is under way any more, or when the time is up. */
+  /** Starts draining. Settles once the server has been idle for `drainQuietMs`, at the latest after `drainMs`. */
   begin(): Promise<void> {
     this.#ended ??= new Promise((resolve) => this.#look(resolve, this.#options.clock.now(), -Infinity))
     return this.#ended
@@ -61,12 +63,12 @@ export class Drain {
     clock.after(LOOK_MS, () => this.#look(resolve, beganAt, lastBusyAt))
   }
 
-  /** Refuses what would be new work. */
+  /** @throws -32001 for a method that would be new work */
   check(method: string): void {
     if (this.hasBegun && !GOES_ON.has(method)) throw refusal()
   }
 
-  /** Refuses a session that would be new. */
+  /** @throws -32001 for a new session */
   checkNewSession(): void {
     if (this.hasBegun) throw refusal()
   }

@@ -1,10 +1,11 @@
 /**
- * Where the workspace of a client is whose dialect (0.121) has no word for it in file calls, though its policy
- * makes it writable. The client's commands name it. Before the first command, a client of that release looks for
- * instructions in every directory from its repository down to its workspace, with no sandbox.
+ * Infers the workspace of clients of release 0.121, whose file calls cannot express it although their policy makes it
+ * writable. Their commands name it. Before the first command, such a client looks for instructions in every directory
+ * from its repository down to its workspace, without a sandbox.
  */
 import type { Sandbox } from '../../protocol/schemas/sandbox.ts'
 
+/** The directories that suggest where a session's workspace is. */
 export type Workspace = {
   ofLastCommand?: string
   ofLastInstructions?: string
@@ -12,13 +13,13 @@ export type Workspace = {
 
 const INSTRUCTIONS = /^(.*)\/AGENTS(?:\.override)?\.md$/
 
-/** Takes note of a file that the client itself looks for, which is to say without a sandbox. */
+/** Records a lookup of an instructions file by the client itself, i.e. without a sandbox. */
 export function noteLookUp(workspace: Workspace, path: string): void {
   const directory = INSTRUCTIONS.exec(path)?.[1]
   if (directory !== undefined) workspace.ofLastInstructions = directory || '/'
 }
 
-/** Puts a sandbox that does not say where it is where the workspace is, if that is known. */
+/** Fills in a missing cwd from the client's last known workspace. */
 export function placed(sandbox: Sandbox, { ofLastCommand, ofLastInstructions }: Workspace): Sandbox {
   const cwd = ofLastCommand ?? ofLastInstructions
   if (sandbox.cwdImplied !== true || cwd === undefined) return sandbox

@@ -1,4 +1,4 @@
-/** Sessions: what outlives a connection. Each holds its own processes; a connection holds at most one. */
+/** Sessions, which outlive their connection. Each owns its processes; a connection has at most one. */
 import { ErrorCode, invalidRequest, overloaded, RpcError } from '../../protocol/wire/errors.ts'
 import type { SessionEvent } from '../base/observer.ts'
 import { ProcessTable } from '../process/process-table.ts'
@@ -8,20 +8,23 @@ import { ProcessRegistry } from '../process/process-registry.ts'
 import type { Snapshot } from '../base/snapshot.ts'
 import type { Workspace } from './legacy-workspace.ts'
 
+/** A session, attached to a connection or waiting for its client to resume it. */
 export type Session = {
   readonly id: string
   readonly processes: ProcessTable
   attached: boolean
-  /** While attached: finds out whether the connection that holds it still is one. */
+  /** While attached: probes whether the connection is still alive. */
   probe: (() => void) | undefined
-  /** Where an old client's workspace is; see workspace.ts. */
+  /** Workspace of an old client; see legacy-workspace.ts. */
   workspace: Workspace
-  /** Set while detached: stops the end of the session from coming. */
+  /** Set while detached: cancels the session's expiry. */
   cancelExpiry: (() => void) | undefined
 }
 
+/** Dependencies of the {@link SessionRegistry}. */
 export type RegistryOptions = Omit<TableOptions, 'runs' | 'owner'>
 
+/** Creates, resumes, detaches and expires sessions. */
 export class SessionRegistry {
   readonly #options: RegistryOptions
   readonly #sessions = new Map<string, Session>()
@@ -37,13 +40,17 @@ export class SessionRegistry {
     return this.#sessions.size
   }
 
-  /** How many of their processes are not closed. */
+  /** Number of processes of all sessions that have not closed. */
   get openProcesses(): number {
     let open = 0
     for (const { processes } of this.#sessions.values()) open += processes.open
     return open
   }
 
+  /**
+   * Creates an attached session.
+   * @throws -32001 beyond `limits.sessions`
+   */
   create(): Session {
     const { limits } = this.#options
     if (this.#sessions.size >= limits.sessions) {
@@ -59,7 +66,11 @@ export class SessionRegistry {
     return session
   }
 
-  /** A session is never taken from a connection that lives: the other must wait until that one is gone, or found to be. */
+  /**
+   * Attaches a detached session. A live connection never loses its session: the caller must retry until that connection
+   * is gone, which this probes.
+   * @throws -32600 for an unknown id, -32010 for an attached session
+   */
   resume(id: string): Session {
     const session = this.#sessions.get(id)
     if (session === undefined) throw invalidRequest(`unknown session id ${id.slice(0, 100)}`)
@@ -73,18 +84,18 @@ export class SessionRegistry {
     return session
   }
 
-  /** Events go to `listener` from now on; those before are for process/read. */
+  /** Sends later events to `listener`; earlier ones are available through process/read. */
   listen(session: Session, listener: Listener): void {
     if (session.attached) session.processes.attach(listener)
   }
 
-  /** The connection is gone. Processes go on, and the session waits for its client until the time is up. */
+  /** Detaches a session whose connection is gone. Its processes go on; it expires after `sessionTtlMs`. */
   detach(session: Session): void {
     const { clock, limits } = this.#options
     session.attached = false
     session.probe = undefined
     session.processes.detach()
-    // At the end of the server sessions end before their connections.
+    // On shutdown, sessions end before their connections.
     if (this.#sessions.has(session.id)) this.#options.observer.session?.('detached', session.id)
     session.cancelExpiry = clock.after(limits.sessionTtlMs, () => this.#end(session, 'expired'))
   }
@@ -96,7 +107,7 @@ export class SessionRegistry {
     this.#options.observer.session?.(event, session.id)
   }
 
-  /** Adds what there is to a snapshot. */
+  /** Adds the counts of all sessions to a snapshot. */
   tally(snapshot: Snapshot): void {
     for (const { attached, processes } of this.#sessions.values()) {
       if (attached) snapshot.attachedSessions++
@@ -105,7 +116,7 @@ export class SessionRegistry {
     }
   }
 
-  /** Ends every session at once. */
+  /** Ends every session immediately and kills its processes. */
   dispose(): void {
     for (const session of this.#sessions.values()) this.#end(session, 'ended')
   }
