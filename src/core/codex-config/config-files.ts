@@ -1,14 +1,17 @@
-/** What the core needs of a machine to read Codex's configuration there. Failures are errors that say what is wrong. */
+/** What the core needs from a machine to read its Codex configuration. Errors have messages that can be shown. */
 export type ConfigFiles = {
-  /** Where the machine's administrator keeps configuration for everybody. */
+  /** Directory of the machine-wide configuration. */
   systemDirectory: string
-  /** Absent where there is none. `codex` need not exist unless the user has named it. */
+  /** The user's home directory, if there is one, and Codex's. The latter need not exist unless the user has set it. */
   homes(): Promise<{ user?: string; codex: string }>
   hostname(): string | undefined
-  /** The whole text of a regular file; undefined if there is none by that name. Throws for everything else, with the path. */
+  /**
+   * Reads a regular file; undefined if it does not exist.
+   * @throws Error with the path for everything else
+   */
   read(path: string): Promise<string | undefined>
-  /** What is there, links followed. */
+  /** The type of a path, following symlinks; undefined if there is neither. */
   kindOf(path: string): Promise<'file' | 'directory' | undefined>
-  /** The path with its links resolved; undefined if nothing is there. */
+  /** Resolves symlinks; undefined if nothing is there. */
   canonicalize(path: string): Promise<string | undefined>
 }

@@ -1,6 +1,6 @@
 /**
- * Codex's configuration of this machine, in the layers that Codex itself would read here. The client joins them to its
- * own; nothing is resolved or joined here, and nothing is told but the keys that it asks for.
+ * Reads this machine's Codex configuration, in the layers that Codex itself would read here. The client merges them
+ * with its own; nothing is resolved or merged here, and only the requested keys are returned.
  */
 import type {
   ConfigLayer,
@@ -20,7 +20,10 @@ import { projectRules } from './project-rules.ts'
 import { formatToml, parseToml, tableOf } from './toml.ts'
 import type { TomlTable } from './toml.ts'
 
-/** Whom the user's conversations are sent to, and what runs when they end, is not for a project to say. */
+/**
+ * Keys that a project's configuration may not set: they decide where conversations are sent and what runs when they
+ * end.
+ */
 const NOT_FOR_PROJECTS = [
   'apps_mcp_product_sku',
   'chatgpt_base_url',
@@ -36,10 +39,14 @@ const NOT_FOR_PROJECTS = [
   'responses_api_metadata',
 ]
 
-/** A file's keys. One that is not there has none. */
+/** A configuration file. A missing file has no keys. */
 type Source = { name: string; directory: string; table: TomlTable }
 
-/** Throws for a file that cannot be read or understood: to leave one out might be to leave a restriction out. */
+/**
+ * Reads all layers and selects the requested keys.
+ * @throws -32602 if no keys are requested, -32603 for a file that cannot be read or parsed: skipping it might skip a
+ * restriction
+ */
 export async function readEnvironmentConfig(
   params: EnvironmentConfigReadParams,
   files: ConfigFiles,
@@ -97,7 +104,7 @@ function ofProject(table: TomlTable, { hooks }: ProjectFolder): TomlTable {
   return withoutKeys(table, hooks === 'kept' ? NOT_FOR_PROJECTS : [...NOT_FOR_PROJECTS, 'hooks'])
 }
 
-/** What the client's administrators say comes after the first source, the machine's own. */
+/** The client's cloud configuration is inserted after the first source, the machine's own. */
 function stack(tree: KeyTree, sources: readonly Source[]): ConfigStack {
   const layers = sources.map((source) => layer(tree, source))
   return { layers: layers.filter((each) => each !== undefined), cloudInsertionIndex: layers[0] === undefined ? 0 : 1 }
@@ -106,6 +113,6 @@ function stack(tree: KeyTree, sources: readonly Source[]): ConfigStack {
 function layer(tree: KeyTree, { name, directory, table }: Source): ConfigLayer | undefined {
   const wanted = project(table, tree)
   if (Object.keys(wanted).length === 0) return undefined
-  // A name that is not UTF-8 is shown as well as can be; the URI has all of it.
+  // Lone surrogates of a name that is not UTF-8 are replaced; the URI is exact.
   return { source: name.toWellFormed(), baseDir: pathToUri(directory), toml: formatToml(wanted) }
 }

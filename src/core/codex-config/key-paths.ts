@@ -1,10 +1,11 @@
-/** Taking from a TOML document what is asked for, and no more. */
+/** Selects the requested keys of a TOML document. */
 import { isTable, tableOf } from './toml.ts'
 import type { TomlTable } from './toml.ts'
 
-/** The names at one place of the paths, each with those that follow it; `whole` where a path ends. */
+/** Key paths as a tree, one level per path segment; `whole` where a path ends. */
 export type KeyTree = Map<string, KeyTree | 'whole'>
 
+/** Builds the tree of a list of key paths. */
 export function keyTree(paths: readonly (readonly string[])[]): KeyTree {
   const tree: KeyTree = new Map()
   for (const path of paths) {
@@ -12,7 +13,7 @@ export function keyTree(paths: readonly (readonly string[])[]): KeyTree {
     for (const [index, key] of path.entries()) {
       const next = index === path.length - 1 ? 'whole' : (at.get(key) ?? new Map<string, KeyTree | 'whole'>())
       at.set(key, next)
-      // A shorter path has all of what a longer one asks for.
+      // A shorter path includes everything that a longer one selects.
       if (next === 'whole') break
       at = next
     }
@@ -20,7 +21,10 @@ export function keyTree(paths: readonly (readonly string[])[]): KeyTree {
   return tree
 }
 
-/** The keys of the tree, in the document's order. Where a path goes on and the document has no table, its value is taken whole. */
+/**
+ * Selects the keys of the tree, in the document's order. Where a path continues but the document has no table, the
+ * value is taken whole.
+ */
 export function project(table: TomlTable, tree: KeyTree): TomlTable {
   return tableOf(
     Object.entries(table).flatMap(([key, value]) => {
@@ -31,5 +35,6 @@ export function project(table: TomlTable, tree: KeyTree): TomlTable {
   )
 }
 
+/** A copy of the table without some of its top-level keys. */
 export const withoutKeys = (table: TomlTable, keys: readonly string[]): TomlTable =>
   tableOf(Object.entries(table).filter(([key]) => !keys.includes(key)))

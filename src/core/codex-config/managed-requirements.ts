@@ -1,8 +1,10 @@
-/** What managed_config.toml, from before there was a requirements.toml, requires of the user: no more than it sets itself. */
+/**
+ * Derives requirements from managed_config.toml, which predates requirements.toml: it allows only what it sets itself.
+ */
 import { isTable, tableOf } from './toml.ts'
 import type { TomlTable } from './toml.ts'
 
-/** A setting, the requirement that follows from it, and what each of its values allows. */
+/** A setting, the requirement derived from it, and the values that each setting allows. */
 const DERIVED: readonly {
   setting: string
   requirement: string
@@ -21,7 +23,7 @@ const DERIVED: readonly {
   {
     setting: 'sandbox_mode',
     requirement: 'allowed_sandbox_modes',
-    // Reading only is always allowed.
+    // Read-only is always allowed.
     allowed: {
       'read-only': ['read-only'],
       'workspace-write': ['read-only', 'workspace-write'],
@@ -30,7 +32,10 @@ const DERIVED: readonly {
   },
 ]
 
-/** Throws for a value that is not known: to pass it over would lift a restriction. */
+/**
+ * The requirements that a managed configuration implies.
+ * @throws Error for an unknown value: ignoring it would lift a restriction
+ */
 export function managedRequirements(managed: TomlTable): TomlTable {
   return tableOf(
     DERIVED.flatMap(({ setting, requirement, allowed }) => {
@@ -44,6 +49,7 @@ export function managedRequirements(managed: TomlTable): TomlTable {
   )
 }
 
+/** The keys of a granular policy; an absent optional one is false. */
 const GRANULAR = {
   sandbox_approval: 'required',
   rules: 'required',
@@ -52,7 +58,7 @@ const GRANULAR = {
   mcp_elicitations: 'required',
 }
 
-/** `{granular = {…}}`: a policy of its own for each kind of question. */
+/** `{granular = {…}}`: a separate policy for each kind of approval. */
 function granularPolicy(value: unknown): [TomlTable] | undefined {
   if (!isTable(value) || Object.keys(value).join() !== 'granular') return undefined
   const { granular } = value

@@ -1,18 +1,22 @@
-/** The configuration that projects bring along, in a `.codex` directory: only that of those whom the user trusts. */
+/** Finds the `.codex` directories of the projects that the user trusts. */
 import { normalizePath } from '../../protocol/schemas/path-uri.ts'
 import type { ConfigFiles } from './config-files.ts'
 import type { ProjectRules } from './project-rules.ts'
 import { hasGit, repositoryAround, upwardFrom, within } from './repository.ts'
 import type { Repository } from './repository.ts'
 
+/** A project's configuration directory. */
 export type ProjectFolder = {
   /** The `.codex` directory. */
   path: string
-  /** Commands that Codex runs of itself come from the main checkout of a repository only, whatever a linked worktree has. */
+  /**
+   * How to treat hooks, the commands that Codex runs on its own: a linked worktree takes them only from the
+   * repository's main checkout.
+   */
   hooks: 'kept' | 'left out' | 'only'
 }
 
-/** From the root of the project down to `cwd`, which is to say in the order of their precedence. */
+/** The trusted configuration directories from the project's root down to `cwd`, i.e. in ascending precedence. */
 export async function projectFolders(
   cwd: string,
   codexHome: string,
@@ -22,7 +26,7 @@ export async function projectFolders(
   const repository = await repositoryAround(cwd, files)
   const directories = await trustedDirectories(cwd, repository, rules, files)
   const home = (await files.canonicalize(codexHome)) ?? codexHome
-  // The user's own directory is that already, and no project's.
+  // Codex's home belongs to the user's own layer, not to a project.
   const isFolder = async ({ path }: ProjectFolder): Promise<boolean> => {
     return (await files.kindOf(path)) === 'directory' && (await files.canonicalize(path)) !== home
   }
@@ -56,7 +60,7 @@ async function trustedDirectories(
   rules: ProjectRules,
   files: ConfigFiles,
 ): Promise<string[]> {
-  // The user may have written the real path or the one that was taken.
+  // The user's configuration may name the canonical path or this one.
   const trustIn = async (directory: string): Promise<boolean | undefined> => {
     return rules.trust.get((await files.canonicalize(directory)) ?? directory) ?? rules.trust.get(directory)
   }
@@ -67,7 +71,7 @@ async function trustedDirectories(
   return trusted
 }
 
-/** The directories of the project from its root to `cwd`, or `cwd` alone if there is no root. */
+/** The project's directories from its root down to `cwd`; only `cwd` if there is no root. */
 async function downFromRoot(cwd: string, { rootMarkers }: ProjectRules, files: ConfigFiles): Promise<string[]> {
   const directories: string[] = []
   for (const directory of upwardFrom(cwd)) {

@@ -1,15 +1,19 @@
-/** What a configuration says of projects: where they begin, and which of them are trusted. */
+/** Reads which directories are project roots, and which projects are trusted. */
 import { isTable, tableOf } from './toml.ts'
 import type { TomlTable } from './toml.ts'
 
+/** How to find projects, and which to trust. */
 export type ProjectRules = {
-  /** A directory that holds one of these is the root of a project. */
+  /** Names of files or directories that mark a project's root. */
   rootMarkers: readonly string[]
-  /** Whether what lies in a directory is trusted, by the path that the user has written. */
+  /** Whether a directory is trusted, by the path in the user's configuration. */
   trust: ReadonlyMap<string, boolean>
 }
 
-/** Reads them from layers, of which a later one has precedence. Throws for what cannot be understood. */
+/**
+ * Merges the rules of layers in ascending precedence.
+ * @throws Error for an invalid value
+ */
 export function projectRules(layers: readonly TomlTable[]): ProjectRules {
   const merged = layers
     .map(({ projects, project_root_markers }) => ({ projects, project_root_markers }))
@@ -20,7 +24,7 @@ export function projectRules(layers: readonly TomlTable[]): ProjectRules {
   return { rootMarkers: rootMarkers(merged.project_root_markers), trust: trustLevels(merged.projects) }
 }
 
-/** Tables are joined key by key; of anything else the one above takes the place of the one below. */
+/** Merges tables recursively; any other value above replaces the one below. */
 function merge(below: unknown, above: unknown): unknown {
   if (above === undefined) return below
   if (!isTable(below) || !isTable(above)) return above

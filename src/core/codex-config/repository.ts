@@ -1,15 +1,16 @@
-/** Where the git repository around a directory is, as far as trust in it is concerned. */
+/** Finds the git repository around a directory, to decide whether to trust it. */
 import { normalizePath } from '../../protocol/schemas/path-uri.ts'
 import type { ConfigFiles } from './config-files.ts'
 
+/** A git checkout. */
 export type Repository = {
   /** The directory that holds `.git`. */
   top: string
-  /** The checkout whose word goes for this one: itself, or for a linked worktree the main one. */
+  /** The checkout whose trust applies: the main one for a linked worktree, otherwise this one. */
   main: string
 }
 
-/** The directory and all above it, up to the root. */
+/** Yields the directory and all its ancestors, up to the root. */
 export function* upwardFrom(directory: string): Generator<string> {
   for (let at = directory; ; at = parentOf(at)) {
     yield at
@@ -18,15 +19,17 @@ export function* upwardFrom(directory: string): Generator<string> {
 }
 
 const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/')) || '/'
+/** Joins a directory and a name. */
 export const within = (directory: string, name: string): string => `${directory === '/' ? '' : directory}/${name}`
 
-/** Whether a directory has a `.git` that is one: a file that names a repository elsewhere, or a directory with a HEAD. */
+/** Whether a directory has a valid `.git`: a file that refers to a repository elsewhere, or a directory with a HEAD. */
 export async function hasGit(directory: string, files: ConfigFiles): Promise<boolean> {
   const git = within(directory, '.git')
   const kind = await files.kindOf(git)
   return kind === 'file' || (kind === 'directory' && (await files.kindOf(`${git}/HEAD`)) !== undefined)
 }
 
+/** The nearest repository around a directory; undefined if there is none, or its worktree link is not genuine. */
 export async function repositoryAround(directory: string, files: ConfigFiles): Promise<Repository | undefined> {
   for (const top of upwardFrom(directory)) {
     if (!(await hasGit(top, files))) continue
@@ -40,8 +43,8 @@ export async function repositoryAround(directory: string, files: ConfigFiles): P
 }
 
 /**
- * The main checkout of a linked worktree. Its repository must know of the worktree: a `.git` that only claims to belong
- * to a trusted repository, as anybody's files can, would make what lies beside it trusted.
+ * The main checkout of a linked worktree. Its repository must list the worktree: otherwise any `.git` file could claim
+ * to belong to a trusted repository and have its directory trusted.
  */
 async function mainCheckout(top: string, files: ConfigFiles): Promise<string | undefined> {
   const read = async (path: string): Promise<string> => (await files.read(path))?.trim() ?? ''
@@ -52,7 +55,7 @@ async function mainCheckout(top: string, files: ConfigFiles): Promise<string | u
   const common = resolve(administration, await read(`${administration}/commondir`))
   const back = resolve(administration, await read(`${administration}/gitdir`))
   const isLinked = common.endsWith('/.git') && (await isSame(parentOf(administration), `${common}/worktrees`, files))
-  // Nor is it enough to be a link to the `.git` of a worktree.
+  // A symlink to the `.git` of a genuine worktree does not count either.
   const knows = isLinked && (await files.canonicalize(back)) === within((await files.canonicalize(top)) ?? top, '.git')
   return knows ? parentOf(common) : undefined
 }
