@@ -1,17 +1,20 @@
-/** The HTTP side: health for whoever watches, and the WebSocket upgrade for whoever may come in. */
+/** The HTTP routes: health checks for everyone, metrics and the WebSocket upgrade for authenticated clients. */
 import type { IncomingMessage } from 'node:http'
 import { Hono } from 'hono'
 import type { Context, MiddlewareHandler } from 'hono'
 import type { Gate } from '../auth/authenticator.ts'
 import { METRICS_TYPE } from '../telemetry/metrics.ts'
 
+/** The last handler of the WebSocket route: performs the upgrade. */
 export type Upgrade = MiddlewareHandler
 
-/** What `ws` takes for a key; the reference does not look at it, and every client sends a good one. */
+/** A key that `ws` accepts. The reference does not validate it, but every client sends a valid one. */
 const KEY = /^[+/0-9A-Za-z]{22}==$/
 
+/** What the app is assembled from. `isReady` decides between 200 and 503 at `/readyz`. */
 export type AppParts = { upgrade: Upgrade; gate: Gate; metrics: () => string; isReady: () => boolean }
 
+/** Creates the Hono app: `/readyz`, `/healthz`, `/metrics` and the WebSocket at `/` or below the gate's prefix. */
 export function createApp({ upgrade, gate, metrics, isReady }: AppParts): Hono {
   const app = new Hono()
   const authorize = authorizeWith(gate)
@@ -27,7 +30,7 @@ export function createApp({ upgrade, gate, metrics, isReady }: AppParts): Hono {
     app.all(`${prefix}/metrics`, (context) => context.body(null, 405, { allow: 'GET,HEAD' }))
   }
 
-  // Without the token in its path, `/` is there to say that one is missing.
+  // With a token in the path, `/` remains so that it can answer 401 with the reason.
   for (const path of new Set(['/', gate.prefix || '/'])) {
     app.get(path, refuseOtherThanUpgrade, authorize, upgrade)
     app.all(path, (context) => context.text('Request method must be GET', 405, { allow: 'GET' }))
@@ -36,10 +39,10 @@ export function createApp({ upgrade, gate, metrics, isReady }: AppParts): Hono {
   return app
 }
 
-/** Goes before whatever only those may have who may come in. */
+/** Middleware that answers 401 to unauthenticated requests. */
 function authorizeWith(gate: Gate): MiddlewareHandler {
   return async (context, next) => {
-    // From the request itself: the adapters drop headers that are empty.
+    // Read from the Node request: the adapters drop empty headers.
     const { authorization } = (context.env as { incoming: IncomingMessage }).incoming.headers
     const refusal = await gate.judge({ authorization, token: context.req.param('token') })
     if (refusal !== undefined) return context.text(refusal, 401)

@@ -1,29 +1,32 @@
 /**
- * The name that a client calls the server by. A page whose name is made to point at this machine (DNS rebinding)
- * is of the same origin as the server, so its browser sends no Origin; but it sends its name as the Host. An IP
- * address cannot be made to point anywhere, so whoever uses one means this machine.
+ * Validates the Host header against DNS rebinding. A page whose name resolves to this machine is same-origin with
+ * the server, so its browser sends no Origin, but it sends that name as the Host. An IP address cannot be rebound,
+ * so it is always allowed.
  */
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 
-/** An answer that lets nobody in. */
+/** The HTTP status and body of a rejected request. */
 export type Refusal = { status: number; message: string }
 
-/** What is wrong with the name that a request uses, if anything. */
+/** Returns why a request's host is rejected, or undefined if it is allowed. */
 export type HostCheck = (request: Pick<IncomingMessage, 'rawHeaders' | 'url'>) => Refusal | undefined
 
-/** For doors that no name leads to, such as a unix socket. */
+/** For listeners that have no host name, such as a unix socket. */
 export const anyHost: HostCheck = () => undefined
 
-/** A host, or an IPv6 address in brackets, and perhaps a port. */
+/** A host, or an IPv6 address in brackets, with an optional port. */
 const AUTHORITY = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::[0-9]{0,5})?$/
 
-/** A request target that names its server itself, as clients send it to proxies. */
+/** A request target in absolute form, as clients send it to proxies. */
 const ABSOLUTE_FORM = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/([^/?#]*)/
 
 const NAME = /^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?$/
 
-/** Lets in IP addresses, localhost, and what the patterns name: `devbox`, `*.corp.example` or `*`. Ports do not matter. */
+/**
+ * Allows IP addresses, `localhost` and hosts that match a pattern (`devbox`, `*.corp.example` or `*`), on any port.
+ * Rejects with 400 for a missing, repeated or malformed Host, else with 403.
+ */
 export function hostCheck(patterns: readonly string[]): HostCheck {
   const names = new Set(['localhost', ...patterns.map(normalName)])
   const suffixes = [...names].filter((name) => name.startsWith('*.')).map((name) => name.slice(1))
@@ -45,10 +48,10 @@ export function hostCheck(patterns: readonly string[]): HostCheck {
   }
 }
 
-/** Whether --allow-host takes it. */
+/** Whether `text` is a valid value of --allow-host. */
 export const isHostPattern = (text: string): boolean => text === '*' || NAME.test(text.replace(/^\*\./, ''))
 
-/** The target's path and query, of one that names its server as well. */
+/** The path and query of a request target, which may be in absolute form. */
 export function originForm(target: string): string {
   const absolute = ABSOLUTE_FORM.exec(target)?.[0]
   if (absolute === undefined) return target
@@ -56,7 +59,7 @@ export function originForm(target: string): string {
   return rest.startsWith('/') ? rest : `/${rest}`
 }
 
-/** RFC 9112, section 3.2: a server that the target names counts, else the one Host header that there must be. */
+/** RFC 9112, section 3.2: the authority of an absolute-form target takes precedence over the single Host header. */
 function authorityOf({ rawHeaders, url = '' }: Pick<IncomingMessage, 'rawHeaders' | 'url'>): string | Refusal {
   const hosts = rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === 'host')
   if (hosts.length > 1) return refused(400, 'there is more than one Host header')

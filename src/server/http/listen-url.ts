@@ -1,7 +1,8 @@
-/** Where to listen: the values of --listen, and the one line that tells where the server does. */
+/** Parses the value of --listen, and formats the URL that the server prints. */
 import { isIP } from 'node:net'
 import process from 'node:process'
 
+/** A parsed --listen value. `address` is a literal IP address; `path` is absolute. */
 export type Listen =
   | { kind: 'stdio' }
   | { kind: 'websocket'; address: string; port: number }
@@ -10,10 +11,13 @@ export type Listen =
 const WEBSOCKET = /^ws:\/\/(?:\[([^\]]*)\]|([^:[\]]*)):([0-9]{1,5})$/
 const UNIX = 'unix:'
 
-/** What an address of a unix socket holds, its closing NUL not counted. A longer path would be cut short without a word. */
+/** Bytes of `sun_path` without the terminating NUL. A longer path would be truncated silently. */
 const UNIX_PATH_BYTES = process.platform === 'linux' ? 107 : 103
 
-/** Reads a --listen value: a literal IP address and a port, the path of a unix socket, or stdio. Throws an error for the command line. */
+/**
+ * Parses a --listen value: `ws://IP:PORT`, `unix:/PATH`, `stdio` or `stdio://`.
+ * @throws {Error} with a message for the command line.
+ */
 export function parseListenUrl(value: string): Listen {
   if (value === 'stdio' || value === 'stdio://') return { kind: 'stdio' }
   if (value.startsWith(UNIX)) return { kind: 'unix', path: unixPath(value) }
@@ -45,17 +49,18 @@ function unixPath(value: string): string {
   return path
 }
 
+/** Formats a WebSocket URL: `listenUrl('::1', 80)` is `ws://[::1]:80`. */
 export function listenUrl(address: string, port: number): string {
   return `ws://${isIP(address) === 6 ? `[${address}]` : address}:${port}`
 }
 
-/** IPv4's loopback network in IPv6's clothes, in the form that URLs give it. */
+/** 127.0.0.0/8 as IPv4-mapped IPv6 addresses, in the spelling of the URL parser. */
 const MAPPED_LOOPBACK = /^\[::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}\]$/
 
-/** Whether only this machine can reach what listens on an address. */
+/** Whether an address is a loopback address, which only this machine can reach. */
 export function isLoopbackListen(address: string): boolean {
   if (isIP(address) === 4) return address.startsWith('127.')
-  // No URL has a zone in it, and no loopback address needs one.
+  // The URL parser rejects zone identifiers, and loopback addresses do not need one.
   if (address.includes('%')) return false
   const { hostname } = new URL(`http://[${address}]`)
   return hostname === '[::1]' || MAPPED_LOOPBACK.test(hostname)

@@ -1,53 +1,61 @@
 /**
- * The listening socket by itself. It is opened, and its URL told, before the rest of the server is loaded;
- * whoever connects in between waits for a moment.
+ * The listening socket alone. It is opened, and its URL printed, before the rest of the server is loaded;
+ * connections that arrive in between are queued.
  */
 import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { listenUrl } from './listen-url.ts'
 
+/** A listening socket that queues connections until `accept` is called. Sockets are delivered paused. */
 export type Listener = {
   url: string
-  /** Hands over those that wait and those that will come. */
+  /** Passes queued and future connections to `take`. */
   accept(take: (socket: Socket) => void): void
-  /** Takes no more. */
+  /** Stops accepting connections. */
   close(): void
 }
 
-/** Node's own step behind `listen`, once an address has been resolved. */
+/** Node's internal step of `listen` after address resolution. */
 type Bindable = { _listen2?: (address: string, port: number, family: 4 | 6, backlog: number) => void }
 
-/** How many connections may wait to be accepted: Node's figure. */
+/** Length of the kernel's accept queue: Node's default. */
 const BACKLOG = 511
 
 /**
- * Listens on a literal address. To look it up as a name costs 10 ms of 40 until the URL is told: the resolver
- * is loaded, and a large regular expression for IPv6 compiled.
+ * Listens on a literal address. `server.listen` would resolve it as a name, which costs 10 of the 40 ms until the
+ * URL is printed: it loads the resolver and compiles a large regular expression for IPv6.
  */
 function bind(server: Server & Bindable, address: string, port: number): void {
   if (server._listen2 === undefined || address.includes(':')) server.listen(port, address)
   else server._listen2(address, port, 4, BACKLOG)
 }
 
+/**
+ * Listens on a literal IP address; port 0 picks a free one, which `url` then has.
+ * @throws the operating system's error, EADDRINUSE for example.
+ */
 export async function openListener(address: string, port: number): Promise<Listener> {
   const { server, accept } = await openServer((server) => bind(server, address, port))
   return { url: listenUrl(address, (server.address() as AddressInfo).port), accept, close: () => void server.close() }
 }
 
-/** A server that keeps those who come until somebody takes them. */
+/**
+ * Starts a net server through `bind` and queues its connections, paused, until `accept` is called.
+ * @throws the operating system's error if it cannot listen.
+ */
 export async function openServer(
   bind: (server: Server) => void,
 ): Promise<{ server: Server; accept: Listener['accept'] }> {
   const waiting: Socket[] = []
   let accept = (socket: Socket): void => void waiting.push(socket)
-  // What an HTTP server asks of its sockets. One that waits is not read, so that nothing it sent is missed.
+  // The options that an HTTP server uses. Queued sockets stay paused, so that none of their data is lost.
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) => accept(socket))
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.once('listening', resolve)
     bind(server)
   })
-  // A connection that could not be accepted, for want of descriptors say, is not the end of the others.
+  // A failed accept, for lack of file descriptors for example, must not end the server.
   server.on('error', () => {})
   return {
     server,

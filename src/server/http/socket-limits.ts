@@ -1,20 +1,22 @@
 /**
- * Sockets before they are clients: how many there may be, and how long each may take to its upgrade, or from one
- * whole HTTP request to the next. Whoever opens sockets and says nothing, or a byte a second, costs a moment.
+ * Limits sockets before their upgrade: how many may be open, and how long each may take until its upgrade or its
+ * next complete HTTP request. Bounds the cost of peers that open sockets and send nothing, or a byte per second.
  */
 import type { Socket } from 'node:net'
 import { clearTimeout, setTimeout } from 'node:timers'
 import type { Limits } from '../../core/base/limits.ts'
 
+/** Call `admit` for each new socket, then `heard` for each HTTP request and `upgraded` at its upgrade. */
 export type SocketLimits = {
-  /** Whether this one may come in. If not, it has been told so and is closed. */
+  /** Whether the socket is below the limit. If not, it is answered with 503 and closed. */
   admit(socket: Socket): boolean
-  /** It has sent the head of a request. */
+  /** The socket has sent a request head: restarts its timeout. */
   heard(socket: Socket): void
-  /** It has become a client: its time is its own. */
+  /** The socket is a WebSocket now: cancels its timeout. */
   upgraded(socket: Socket): void
 }
 
+/** Allows `connections` sockets at a time, and destroys one that takes longer than `handshakeMs`. */
 export function limitSockets({ connections, refusedConnections, refusalMs, handshakeMs }: Limits): SocketLimits {
   const open = new Map<Socket, NodeJS.Timeout>()
   const refused = new Set<Socket>()
@@ -23,7 +25,7 @@ export function limitSockets({ connections, refusedConnections, refusalMs, hands
     socket.on('error', () => socket.destroy())
     if (refused.size >= refusedConnections) return void socket.destroy()
     refused.add(socket)
-    // What it says is read, since a socket that is closed with something unread takes our words back.
+    // Read and discard its input: closing a socket with unread data sends RST, and the peer may lose our response.
     socket.resume()
     socket.end(refusal(connections))
     const timer = setTimeout(() => socket.destroy(), refusalMs)

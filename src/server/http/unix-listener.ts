@@ -1,6 +1,6 @@
 /**
- * Listens on a unix socket that nobody but its owner, and root, can connect to: from its first moment it has mode
- * 0600, and where the platform tells who connects, that is looked at as well.
+ * Listens on a unix socket that only its owner and root can connect to: it is created with mode 0600, and where the
+ * platform reports the peer's user id, that is checked as well.
  */
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import type { BigIntStats } from 'node:fs'
@@ -13,15 +13,19 @@ import { openServer } from './listener.ts'
 import type { Listener } from './listener.ts'
 import { UsageError } from '../../base/usage-error.ts'
 
-/** What is masked out for a mode of 0600. */
+/** Umask that yields mode 0600. */
 const PRIVATE_UMASK = 0o177
 
+/**
+ * Listens on `path`, replacing a stale socket there. Removes the socket on close and at exit.
+ * @throws {UsageError} if the path is in use or not a socket; else the operating system's error.
+ */
 export async function openUnixListener(path: string): Promise<Listener> {
   const { server, accept } = await openOrReplace(path)
-  // A default ACL of the directory goes before the mask.
+  // A default ACL of the directory overrides the umask.
   chmodSync(path, 0o600)
   const own = identity(path)
-  // Not by closing the server, which would remove whatever has come to stand there.
+  // Not by closing the server, which would unlink whatever is at the path by then.
   const remove = (): void => void (own !== undefined && identity(path) === own && unlinkSync(path))
   process.once('exit', remove)
   return {
@@ -45,7 +49,7 @@ async function openOrReplace(path: string): ReturnType<typeof openServer> {
   }
 }
 
-/** The socket is made within `listen`, before anything else can run. */
+/** `listen` creates the socket synchronously, so no other code runs with the changed umask. */
 function openPrivately(path: string): ReturnType<typeof openServer> {
   return openServer((server) => {
     const before = process.umask(PRIVATE_UMASK)
@@ -57,16 +61,16 @@ function openPrivately(path: string): ReturnType<typeof openServer> {
   })
 }
 
-/** Removes a socket that its server has left behind. */
+/** Removes the socket of a server that no longer runs. */
 async function removeStale(path: string): Promise<void> {
   const found = identity(path)
   if (found === undefined) throw new UsageError(`Error: cannot listen on ${path}: it exists and is not a socket`, 1)
   if (await hasListener(path)) throw new UsageError(`Error: cannot listen on ${path}: it is in use`, 1)
-  // Another server may have been quicker, and this one its own.
+  // Another server may have replaced it with its own socket in the meantime.
   if (identity(path) === found) unlinkSync(path)
 }
 
-/** Tells one socket from another at the same path; absent for anything else. */
+/** Identifies the socket at a path, to detect that it was replaced; undefined for anything but a socket. */
 function identity(path: string): string | undefined {
   const stat: BigIntStats | undefined = lstatSync(path, { bigint: true, throwIfNoEntry: false })
   return stat?.isSocket() === true ? `${stat.dev}:${stat.ino}:${stat.birthtimeNs}` : undefined
@@ -79,12 +83,12 @@ function hasListener(path: string): Promise<boolean> {
       socket.destroy()
       resolve(true)
     })
-    // Whatever else is in the way, such as its mode, says nothing of a server that is gone.
+    // Only ECONNREFUSED proves that no server listens; others, such as EACCES, prove nothing.
     socket.on('error', (error) => resolve(errorCode(error) !== 'ECONNREFUSED'))
   })
 }
 
-/** Where the platform does not tell who it is, the mode of the socket has let nobody else connect. */
+/** Where the platform does not report the peer, the socket's mode alone keeps other users out. */
 function mayConnect(socket: Socket): boolean {
   const fd = (socket as { _handle?: { fd?: number } })._handle?.fd
   const user = fd === undefined ? undefined : peerUser(fd)

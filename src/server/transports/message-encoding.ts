@@ -1,15 +1,19 @@
-/** Messages as bytes, in memory that the door has made for them and for what it puts around them. */
+/** Encodes messages into buffers that the transport allocates, with room for its own framing. */
 import { RawJson } from '../../core/base/json-fragments.ts'
 import { release } from '../../core/base/bytes.ts'
 
-/** Turned into base64 at a time: whole groups of three, and a string that is soon collected. */
+/** Bytes encoded as base64 at a time: a multiple of three (no padding inside), and a short-lived string. */
 const PIECE_BYTES = 96 * 1024
 
+/** Length of the encoded message in bytes. */
 export function payloadLength(message: string | RawJson): number {
   return message instanceof RawJson ? message.length : Buffer.byteLength(message)
 }
 
-/** Each part is copied once, straight to where it is sent from. */
+/**
+ * Writes the message into `target` from offset `at`, which must have `payloadLength(message)` bytes of room.
+ * Each part is copied once. Releases the body of a RawJson on its last use.
+ */
 export function writePayload(target: Buffer, message: string | RawJson, at: number): void {
   if (typeof message === 'string') {
     target.write(message, at)

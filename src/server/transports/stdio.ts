@@ -1,4 +1,4 @@
-/** The stdio door: one client, a JSON message a line. Its end is the end of the server. */
+/** The stdio transport: one client, one JSON message per line. The server exits when the client disconnects. */
 import { Socket } from 'node:net'
 import { createReadStream, createWriteStream, fstatSync } from 'node:fs'
 import process from 'node:process'
@@ -11,10 +11,10 @@ import { noteBytes } from '../../host/ffi/memory-pressure.ts'
 import { lineReader, NEWLINE } from '../../base/line-reader.ts'
 import { payloadLength, writePayload } from './message-encoding.ts'
 
-/** How long a parent that has closed our stdin may take to read the last answers. */
+/** How long a parent that has closed our stdin may take to read the last responses. */
 const LAST_WORDS_MS = 5000
 
-/** Serves the client at `input` and `output`. Settles when nothing is left to be said to it. */
+/** Serves one client on `input` and `output`. Resolves when its last response is written, or it stops reading. */
 export function serveStdio(server: ExecServer, input: Readable, output: Writable): Promise<void> {
   const { totals } = server.observer
   return new Promise((finished) => {
@@ -53,7 +53,7 @@ export function serveStdio(server: ExecServer, input: Readable, output: Writable
       lines.end()
       connection.close(CloseCode.GoingAway, 'stdin has ended')
     })
-    // Nobody reads: nothing is left to be done for the client.
+    // The client no longer reads, so nothing more can be delivered.
     const lost = (): void => {
       connection.gone()
       finished()
@@ -75,8 +75,8 @@ function encodeLine(message: string | RawJson): Buffer {
 }
 
 /**
- * The process's own stdin and stdout, as streams that never block: the runtime's stdout waits in the write
- * when the parent does not read, and everything else in the process with it.
+ * The process's own stdin and stdout as non-blocking streams. The runtime's `process.stdout` writes to pipes
+ * synchronously: a parent that does not read would block the whole event loop.
  */
 export function stdioStreams(): { input: Readable; output: Writable } {
   return {

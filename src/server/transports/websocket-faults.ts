@@ -1,11 +1,11 @@
 /**
- * Protocol faults of a WebSocket peer. The library answers each with a close frame at once; here the
- * requests that were accepted before are answered first, and an oversized message gets its error. It also
- * adds the bound on single frames, which the library does not have.
+ * Protocol faults of a WebSocket peer. `ws` answers each with an immediate close frame; here requests already
+ * accepted are answered first, and an oversized message gets an error response. Also adds a limit on the size
+ * of single frames, which `ws` does not have.
  */
 import type { WebSocket } from 'ws'
 
-/** The inside of the library that this file, and no other, relies on. */
+/** Internals of `ws` that only this file relies on. */
 type Receiver = {
   _payloadLength: number
   _opcode: number
@@ -13,11 +13,16 @@ type Receiver = {
   createError(kind: ErrorConstructor, message: string, prefix: boolean, status: number, code: string): Error
 }
 
-/** Opcodes from here on are control frames, which have a bound of their own. */
+/** Opcodes from here on are control frames, which have their own limit (RFC 6455, section 5.5). */
 const FIRST_CONTROL_OPCODE = 8
 
+/** A protocol violation: the WebSocket close code that `ws` chose, and its description. */
 export type Fault = { status: number; message: string }
 
+/**
+ * Calls `onFault` once at the peer's first protocol violation, or first frame of more than `frameBytes` bytes, in
+ * place of the close frame that `ws` would send. `onFault` must close the connection.
+ */
 export function watchFaults(websocket: WebSocket, frameBytes: number, onFault: (fault: Fault) => void): void {
   const receiver = (websocket as unknown as { _receiver: Receiver })._receiver
   let fault: Fault | undefined

@@ -1,6 +1,6 @@
 /**
- * The frames that the server sends: text, not masked, not compressed, each message in one write with its
- * header. The socket library would write header and payload apart, after copying strings once more.
+ * Encodes the frames that the server sends: text, unmasked, uncompressed, header and payload in one write.
+ * `ws` would write header and payload separately, after one more copy of each string.
  */
 import type { RawJson } from '../../core/base/json-fragments.ts'
 import { payloadLength, writePayload } from './message-encoding.ts'
@@ -9,7 +9,7 @@ const FIN = 0x80
 const TEXT = 0x01
 const CONTINUATION = 0x00
 
-/** A message as one frame, or as frames of at most `maxPayload` bytes each. */
+/** Encodes a message as one frame, or fragments it into frames of at most `maxPayload` bytes of payload each. */
 export function encodeMessage(message: string | RawJson, maxPayload: number): Buffer[] {
   const length = payloadLength(message)
   if (length <= maxPayload) {
@@ -36,7 +36,7 @@ function fragments(payload: Buffer, maxPayload: number): Buffer[] {
   return frames
 }
 
-/** RFC 6455, section 5.2: 7 bits of length, or 16, or 64. */
+/** RFC 6455, section 5.2: the length takes 7, 7+16 or 7+64 bits. */
 function headerLength(payloadLength: number): number {
   return payloadLength < 126 ? 2 : payloadLength < 65_536 ? 4 : 10
 }

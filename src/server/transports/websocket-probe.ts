@@ -1,6 +1,6 @@
 /**
- * Finds out whether a WebSocket's peer is still there, for somebody who waits for its session. A network that drops a connection
- * without a word leaves one that looks alive until pings go unanswered, which takes longer than clients try to come back.
+ * Checks whether a WebSocket peer is still alive when another connection wants to resume its session. After a silent
+ * network drop the old connection looks alive until keep-alive pings time out, which takes longer than clients retry.
  */
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import type { WebSocket } from 'ws'
@@ -8,20 +8,20 @@ import type { Socket } from 'node:net'
 import { untaken } from './pending-write-bytes.ts'
 
 /**
- * Returns what asks the peer for a sign of life, and calls `dead` where none comes within `ms`. Whoever is asked already is not
- * asked again.
+ * Returns a function that pings the peer and calls `dead` if nothing is received, and no queued output accepted,
+ * within `ms` milliseconds. Calls during a probe have no effect.
  */
 export function prober(websocket: WebSocket, socket: Socket, ms: number, dead: () => void): () => void {
   let timer: NodeJS.Timeout | undefined
   websocket.once('close', () => clearTimeout(timer))
   return () => {
-    // Nothing is read while input is paused, answers to pings included.
+    // While input is paused, pongs are not read either.
     if (timer !== undefined || websocket.readyState !== websocket.OPEN || websocket.isPaused) return
     const before = socket.bytesRead
     const queuedBefore = untaken(socket)
     websocket.ping()
     timer = setTimeout(() => {
-      // What has come while this server was busy is read before this is judged.
+      // Let the event loop first read what arrived while it was busy.
       setImmediate(() => {
         timer = undefined
         const isAlive = socket.bytesRead > before || untaken(socket) < queuedBefore || websocket.isPaused

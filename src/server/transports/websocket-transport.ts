@@ -1,4 +1,4 @@
-/** A WebSocket as the core's transport. */
+/** Adapts a WebSocket to the core's Transport interface. */
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import type { Limits } from '../../core/base/limits.ts'
@@ -8,16 +8,20 @@ import { noteBytes } from '../../host/ffi/memory-pressure.ts'
 import { payloadLength } from './message-encoding.ts'
 import { encodeMessage } from './websocket-frames.ts'
 
+/**
+ * Returns a Transport that writes frames straight to `socket`, past `ws`. Adds the bytes of each message sent
+ * to `totals`.
+ */
 export function websocketTransport(websocket: WebSocket, socket: Socket, limits: Limits, totals: Totals): Transport {
-  // Clients drop the connection at a frame of more than 16 MiB; in fragments they take 64 MiB.
+  // Clients drop the connection at a frame of more than 16 MiB, but accept a fragmented message of 64 MiB.
   const maxPayload = limits.frameBytes / 2
-  // On a unix socket a peer has no address.
+  // The peer of a unix socket has no address.
   const peer = socket.remoteAddress === undefined ? 'unix' : `${socket.remoteAddress}:${socket.remotePort ?? 0}`
   return {
     source: `websocket JSON-RPC message from exec-server websocket ${peer}`,
     peer,
     send: (message) => {
-      // After a close frame nothing may follow.
+      // No data may follow a close frame.
       if (websocket.readyState !== websocket.OPEN) return
       totals.sent += payloadLength(message)
       for (const bytes of encodeMessage(message, maxPayload)) {

@@ -1,6 +1,6 @@
 /**
- * The one file that knows @hono/node-ws. It takes the upgrade through the Hono app and hands out the `ws`
- * socket behind Hono's, because Hono's has no queue length, no pause and no text frames from bytes.
+ * The only file that uses @hono/node-ws. Routes the upgrade through the Hono app and passes on the underlying `ws`
+ * socket: Hono's wrapper has no queue length, no pause and cannot send bytes as text frames.
  */
 import { createServer, STATUS_CODES } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
@@ -18,7 +18,7 @@ import type { HostCheck, Refusal } from '../http/host-check.ts'
 type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void>
 type Environment = { incoming: IncomingMessage }
 
-/** An answer of the app's to an upgrade that it does not take. */
+/** Carries the app's response to an upgrade request that it rejected. */
 class NotUpgraded extends Error {
   readonly response: Response
   constructor(response: Response) {
@@ -27,19 +27,20 @@ class NotUpgraded extends Error {
   }
 }
 
+/** Parts of the upgrade server. `onSocket` receives each upgraded WebSocket with its TCP or unix socket. */
 export type UpgradeServerOptions = {
   limits: Limits
   checkHost: HostCheck
-  /** Of pages that may open a WebSocket. */
+  /** Origins of web pages that may open a WebSocket. */
   origins: ReadonlySet<string>
   makeApp: (upgrade: Upgrade) => Hono
   onSocket: (websocket: WebSocket, socket: Socket) => void
 }
 
-/** An HTTP server for the app, whose upgrades end in `onSocket`. */
+/** Creates an HTTP server for the app, not yet listening; each upgraded WebSocket goes to `onSocket`. */
 export function createUpgradeServer({ limits, checkHost, origins, makeApp, onSocket }: UpgradeServerOptions): Server {
   const upgraded = new WeakSet<IncomingMessage>()
-  // The adapter answers without a text, takes every request for a GET, and forgets whom it refuses late.
+  // The adapter drops response bodies, treats every request as a GET, and loses track of late rejections.
   const request = async (url: URL, init: RequestInit, env: Environment): Promise<Response> => {
     const response = await app.request(url, { ...init, method: env.incoming.method ?? '' }, env)
     if (!upgraded.has(env.incoming)) throw new NotUpgraded(response)
@@ -51,12 +52,12 @@ export function createUpgradeServer({ limits, checkHost, origins, makeApp, onSoc
   }))
   const app = makeApp((context, next) => {
     const { incoming } = context.env as Environment
-    // It may have left while its token was looked at.
+    // The client may have disconnected while its token was verified.
     if (incoming.socket.destroyed) return Promise.resolve(context.body(null, 400))
     upgraded.add(incoming)
     return upgrade(context, next)
   })
-  // Compression stays off: it is never negotiated, whatever the client offers.
+  // perMessageDeflate stays off, whatever the client offers.
   Object.assign(wss.options, {
     maxPayload: limits.messageBytes,
     closeTimeout: limits.closeTimeoutMs,
@@ -77,34 +78,34 @@ export function createUpgradeServer({ limits, checkHost, origins, makeApp, onSoc
   return server
 }
 
-/** Pages need nothing but the socket: what else there is has no CORS headers, and none of them may look. */
+/** Web pages may use the WebSocket only: the other endpoints send no CORS headers and reject every Origin. */
 const NO_ORIGINS: ReadonlySet<string> = new Set()
 
-/** What is refused whatever it asks for. */
+/** Checks that apply to every path: the Origin and the Host. */
 function refusalOf(request: IncomingMessage, checkHost: HostCheck, origins: ReadonlySet<string>): Refusal | undefined {
-  // Browsers send Origin with every WebSocket, from whatever page; no agent does.
+  // Browsers send Origin with every WebSocket handshake; agents do not.
   const { origin } = request.headers
   if (origin !== undefined && !origins.has(origin)) return { status: 403, message: '' }
   return checkHost(request)
 }
 
-/** Keeps from the adapters what they cannot handle: names that make no URL, targets that name a server or nothing. */
+/** Normalizes what the adapters cannot parse: invalid Host values, and absolute-form or empty request targets. */
 function simplify(request: IncomingMessage): void {
   const target = originForm(request.url ?? '')
   request.url = target.startsWith('/') ? target : `/${target}`
   request.headers.host = 'localhost'
 }
 
-/** Upgrades, with what the adapter leaves to others. */
+/** Wraps the adapter's upgrade listener with the checks, normalization and error responses that it lacks. */
 function guarded(listener: UpgradeListener, checkHost: HostCheck, origins: ReadonlySet<string>) {
   return (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', () => socket.destroy())
     const refusal = refusalOf(request, checkHost, origins)
     if (refusal !== undefined) return refuseUpgrade(socket, request, refusal)
     simplify(request)
-    // Two slashes at the start would be the name of a server.
+    // A target that starts with `//` would be parsed as an authority.
     request.url = `http://localhost${request.url}`
-    // Offers of subprotocols are passed over, as are those of extensions.
+    // Ignore offered subprotocols, as with extensions.
     delete request.headers['sec-websocket-protocol']
     listener(request, socket, head).catch(async (reason: unknown) => {
       if (!(reason instanceof NotUpgraded)) {

@@ -1,4 +1,4 @@
-/** The WebSocket door: connects every socket that comes through the upgrade to the core. */
+/** The WebSocket transport: connects every upgraded socket to the core. */
 import type { Socket } from 'node:net'
 import { clearInterval, setInterval } from 'node:timers'
 import type { WebSocket } from 'ws'
@@ -18,27 +18,30 @@ import { prober } from './websocket-probe.ts'
 import { websocketTransport } from './websocket-transport.ts'
 import { createUpgradeServer } from './websocket-upgrade.ts'
 
-/** A peer that has left this many pings unanswered is gone. */
+/** A peer that has left this many pings in a row unanswered is considered gone. */
 const MISSED_PINGS = 2
 
-/** What `ws` gives for a code where no close frame has come. */
+/** The close code that `ws` reports when no close frame was received. */
 const LOST = 1006
 
+/** A running WebSocket server. */
 export type Door = {
-  /** How many connections there still are. */
+  /** Number of open WebSocket connections. */
   connections(): number
+  /** Ends keep-alive and closes idle HTTP connections. WebSockets stay open. */
   closeIdle(): void
 }
 
+/** Who may connect, and the text of `/metrics`. */
 export type DoorOptions = {
   gate: Gate
   checkHost: HostCheck
-  /** Of pages that may open a WebSocket. Absent: none may. */
+  /** Origins of web pages that may open a WebSocket. Default: none. */
   origins?: readonly string[]
   metrics: () => string
 }
 
-/** Serves everyone who comes to the listener and may come in. */
+/** Serves HTTP and WebSocket connections from `listener` within `server.limits`. Returns immediately. */
 export function openWebSocketDoor(
   server: ExecServer,
   listener: Listener,
@@ -58,7 +61,7 @@ export function openWebSocketDoor(
       serveWebSocket(server, websocket, socket)
     },
   })
-  // It does not listen itself, so it must be told to look after slow and idle connections.
+  // The HTTP server does not listen itself; this event starts its check for slow and idle connections.
   http.emit('listening')
   http.keepAliveTimeout = Math.min(http.keepAliveTimeout, server.limits.handshakeMs)
   http.on('request', ({ socket }) => sockets.heard(socket))
@@ -106,14 +109,14 @@ function serveWebSocket(server: ExecServer, websocket: WebSocket, socket: Socket
 }
 
 /**
- * Pings, and cuts a peer off that has stopped to answer: it would hold its session for as long as TCP hopes. A ping stands behind
- * all that is queued, so a peer that takes some of that is alive.
+ * Pings the peer every `intervalMs`, and drops it when it stops answering: it would otherwise hold its session until
+ * TCP times out. A ping queues behind pending output, so a peer that accepts some of that output counts as alive.
  */
 function keepAlive(websocket: WebSocket, socket: Socket, intervalMs: number, lost: (why: string) => void): void {
   let missed = 0
   let queuedBefore = 0
   const timer = setInterval(() => {
-    // Nothing is read while input is paused, answers to pings included.
+    // While input is paused, pongs are not read either.
     if (websocket.isPaused) return
     const queued = untaken(socket)
     if (queued < queuedBefore) missed = 0
