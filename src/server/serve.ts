@@ -1,4 +1,4 @@
-/** The server behind an opened door: loaded after the URL has been told. */
+/** The server behind a listener that is already open; loaded after the URL is printed. */
 import { stat } from 'node:fs'
 import process from 'node:process'
 import { defaultLimits } from '../core/base/limits.ts'
@@ -19,9 +19,10 @@ import { serveStdio, stdioStreams } from './transports/stdio.ts'
 import { openWebSocketDoor } from './transports/websocket.ts'
 import type { DoorOptions } from './transports/websocket.ts'
 
-/** How long clients have to take our close frame in before the end. */
+/** How long clients have to receive the close frame before the process exits. */
 const CLOSE_GRACE_MS = 250
 
+/** What the command line configures, for every transport. `limits` override the defaults. */
 export type ServeOptions = {
   limits: Partial<Limits>
   sandbox: SandboxOptions
@@ -36,7 +37,7 @@ function createServer({ limits: given, sandbox, httpPolicy, logLevel, auditFile 
 } {
   const limits = { ...defaultLimits, ...given }
   const { log, observer, stop } = observe(logLevel, auditFile, limits)
-  // A contained fault of ours: worth a line, never the end.
+  // A contained internal error is logged and never ends the server.
   const report = (fault: unknown): void =>
     log.write('error', 'internalError', { fault: fault instanceof Error ? fault.stack : String(fault) })
   const server = createExecServer({
@@ -45,18 +46,18 @@ function createServer({ limits: given, sandbox, httpPolicy, logLevel, auditFile 
     limits,
     observer,
   })
-  // The runtime makes its threads with the first call that needs one, and dies if it cannot: now, and not under a client.
+  // The runtime creates its thread pool on first use and aborts if it cannot: force that before clients depend on it.
   stat('/', () => {})
-  // A fault in what one client does is not the end of the others' processes.
+  // An unexpected error in one client's request must not end the processes of the others.
   process.on('uncaughtException', report)
   process.on('unhandledRejection', report)
-  // Nobody may be reading our words; to say so would be another of them.
+  // Stderr may have no reader, and such an error cannot be reported on stderr.
   process.stderr.on('error', () => {})
   process.on('exit', stop)
   return { server, log }
 }
 
-/** At the first call what runs may come to its own end, at a second one it may not. */
+/** The first call drains: running work may finish by itself. The second ends at once. */
 function drainThenEnd(server: ExecServer, log: Log, end: () => void): () => void {
   return () => {
     if (server.isDraining) return end()
@@ -65,7 +66,7 @@ function drainThenEnd(server: ExecServer, log: Log, end: () => void): () => void
   }
 }
 
-/** Calls once, however often it is called. */
+/** Wraps `call` so that only the first call has an effect. */
 function once(call: () => void): () => void {
   let called = false
   return () => {
@@ -75,7 +76,7 @@ function once(call: () => void): () => void {
   }
 }
 
-/** Serves the parent until it has nothing more to say. Returns what is to be called at each signal to stop. */
+/** Serves the parent process on stdio, and exits when it disconnects. Returns the handler for stop signals. */
 export function serveParent(options: ServeOptions): () => void {
   const { server, log } = createServer(options)
   log.write('info', 'listening', { url: 'stdio' })
@@ -90,7 +91,7 @@ export function serveParent(options: ServeOptions): () => void {
   return drainThenEnd(server, log, end)
 }
 
-/** Serves whoever connects. Returns what is to be called at each signal to stop. */
+/** Serves the clients of a listener. Returns the handler for stop signals; a second signal ends without draining. */
 export function serveNetwork(listener: Listener, options: ServeOptions & Omit<DoorOptions, 'metrics'>): () => void {
   const { server, log } = createServer(options)
   log.write('info', 'listening', { url: listener.url })

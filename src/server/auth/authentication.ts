@@ -1,6 +1,6 @@
 /**
- * Makes the gate that the command line asks for. Secrets are read here, once; of tokens only the digest is kept.
- * The modes of --ws-auth and what they answer are the reference's.
+ * Creates the authenticator that the command line asks for. Reads secrets once; of tokens only the digest is kept.
+ * The modes of --ws-auth and their messages are those of the reference.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import process from 'node:process'
@@ -9,19 +9,23 @@ import type { Credentials, Gate, AuthResult } from './authenticator.ts'
 import { readSecret } from '../../base/secret-file.ts'
 import { UsageError } from '../../base/usage-error.ts'
 
-/** 256 bits: nobody tries them all. */
+/** 256 bits: infeasible to guess. */
 const TOKEN_BYTES = 32
 
-/** A token of less characters in a URL could be found by trying. */
+/** Minimum characters of a token in a URL; a shorter one could be brute-forced. */
 const MIN_TOKEN = 16
 
-/** HMAC-SHA-256's own strength. The reference's figure. */
+/** The output size of HMAC-SHA-256, as in the reference. */
 const MIN_SHARED_SECRET_BYTES = 32
 
-/** What a path holds without escapes, in every client's spelling. */
+/** Characters that no client percent-encodes in a path. */
 const URL_SAFE = /^[A-Za-z0-9_-]+$/
 
-/** The gate, and the path that the printed URL must have. */
+/**
+ * Returns the authenticator, and the path of the URL to print: `/c/TOKEN` for a capability URL, else empty.
+ * Removes environment variables that contain the secret.
+ * @throws {UsageError} if a secret cannot be read or is too short.
+ */
 export function makeGate(authentication: Exclude<AuthenticationOptions, { kind: 'none' }>): {
   gate: Gate
   path: string
@@ -77,7 +81,7 @@ function signedBearerGate(options: Extract<AuthenticationOptions, { kind: 'signe
     )
   }
   scrubSecretsFromEnv(secret)
-  // The library is loaded when the first token comes.
+  // Load the JWT library with the first token.
   let judge: Promise<(token: string) => Promise<AuthResult>> | undefined
   return bearerGate(async (token) => {
     judge ??= import('./bearer-jwt.ts').then(({ jwtJudge }) => jwtJudge(Buffer.from(secret), options))
@@ -99,20 +103,20 @@ function bearerGate(judgeToken: (token: string) => AuthResult | Promise<AuthResu
   }
 }
 
-/** What a header may hold, and be read the same by everybody. */
+/** Printable ASCII: header bytes that every parser decodes alike. */
 const PRINTABLE = /^[\x20-\x7e]+$/
 
 const digestOf = (text: string): Buffer => createHash('sha256').update(text).digest()
 
-/** Digests are of one length, and comparing them in constant time tells nothing of the token. */
+/** Compares digests, which have equal length, in constant time: no timing leak. */
 const isToken =
   (digest: Buffer) =>
   (text: string): boolean =>
     timingSafeEqual(digestOf(text), digest)
 
 /**
- * Commands inherit the server's environment, and somebody may have exported the token or the URL for a client.
- * What is too short to be a secret is left alone: it may be part of anything.
+ * Commands inherit the server's environment, where the token or the URL may have been exported for a client.
+ * Skips secrets of fewer than MIN_TOKEN characters: they could match unrelated variables.
  */
 function scrubSecretsFromEnv(secret: string): void {
   if (secret.length < MIN_TOKEN) return

@@ -1,19 +1,21 @@
-/** Who gets in. Decided for each request before anything else of it is looked at. */
+/** The interface of authenticators. Each request is authenticated before anything else of it is processed. */
 
 export type Credentials = {
   /** The Authorization header. */
   authorization: string | undefined
-  /** The token in the path. */
+  /** The token in the URL's path. */
   token: string | undefined
 }
 
-/** Why not, as the peer is told with status 401; absent if it may come in. */
+/** The body of the 401 response, or undefined if the request is authenticated. */
 export type AuthResult = string | undefined
 
+/** An authenticator, and where in the URL's path it expects a token, if anywhere. */
 export type Gate = {
-  /** What the paths of the server begin with; `/readyz` and `/healthz` are open to all. */
+  /** Path prefix of the protected routes, as a Hono pattern; `/readyz` and `/healthz` need no authentication. */
   prefix: '' | '/c/:token'
   judge(credentials: Credentials): AuthResult | Promise<AuthResult>
 }
 
+/** Lets every client in. */
 export const openGate: Gate = { prefix: '', judge: () => undefined }

@@ -1,4 +1,4 @@
-/** Signed bearer tokens: JWTs with HS256. The texts, and the order in which claims are looked at, are the reference's. */
+/** Signed bearer tokens: JWTs with HS256. The messages, and the order of the claim checks, match the reference. */
 import { compactVerify } from 'jose'
 import { isJsonObject, parseJson } from '../../protocol/wire/json.ts'
 import type { JsonObject } from '../../protocol/wire/json.ts'
@@ -9,9 +9,10 @@ type Claims = { expires: number; notBefore: number | undefined; issuer: string |
 
 const INVALID = 'invalid websocket jwt'
 
-/** RFC 7515: three parts in base64url, without padding. */
+/** RFC 7515, compact serialization: three parts in base64url without padding. */
 const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 
+/** Returns a verifier of tokens: resolves with why a token is rejected, or undefined if it is valid. Never rejects. */
 export function jwtJudge(secret: Uint8Array, options: Options): (token: string) => Promise<AuthResult> {
   return async (token) => {
     if (!COMPACT.test(token)) return INVALID
@@ -20,7 +21,7 @@ export function jwtJudge(secret: Uint8Array, options: Options): (token: string) 
       const claims = readClaims(parseJson(new TextDecoder('utf-8', { fatal: true }).decode(payload)) as JsonObject)
       return judgeClaims(claims, options, Math.floor(Date.now() / 1000))
     } catch {
-      // Whatever it is that cannot be verified or read, its sender is told no more.
+      // Do not reveal to the sender what failed.
       return INVALID
     }
   }
@@ -34,7 +35,7 @@ function judgeClaims({ expires, notBefore, issuer, audience }: Claims, options: 
   return undefined
 }
 
-/** The claims that matter. Throws for one of a wrong kind; only the expiry must be there. */
+/** Reads the claims to check; only `exp` is required. @throws {TypeError} if one has the wrong type. */
 function readClaims(payload: JsonObject): Claims {
   if (!isJsonObject(payload)) throw new TypeError(INVALID)
   const { exp, nbf, iss, aud } = payload

@@ -1,18 +1,23 @@
 /**
- * A file that only grows, of whole lines. A line that could be written in part only, on a disk that is full, is ended
- * before the next, so that whoever reads loses that one alone.
+ * An append-only file of whole lines. A line written only in part, on a full disk for example, is terminated before
+ * the next one, so that readers lose only that line.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs'
 
 const NEWLINE = 10
 
+/** An open audit log. */
 export type AuditFile = {
-  /** Writes a line. Throws the operating system's error; the line is not there then. */
+  /** Appends a line, synchronously. @throws the operating system's error; the line is not in the file then. */
   write(line: string): void
   close(): void
 }
 
-/** Opens it, or makes it for its owner alone. Never waits: a pipe that nobody reads is an error. No child inherits it. */
+/**
+ * Opens the file for appending, or creates it with mode 0600. Never blocks: a pipe without a reader is an error.
+ * Child processes do not inherit it.
+ * @throws the operating system's error.
+ */
 export function openAuditFile(path: string): AuditFile {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK, O_NOCTTY } = constants
   const fd = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY, 0o600)
@@ -25,9 +30,9 @@ export function openAuditFile(path: string): AuditFile {
       try {
         while (at < bytes.length) at += writeSync(fd, bytes, at)
       } catch (error) {
-        // Deno does not say how much it has written before it failed.
+        // Deno does not report how much it wrote before it failed.
         at = Math.max(at, Math.min(sizeOf(fd) - before, bytes.length))
-        // All but its end is there: so is the line.
+        // If only the newline is missing, the line counts as written.
         if (at < bytes.length - 1) throw error
       } finally {
         if (at > 0) isTorn = bytes[at - 1] !== NEWLINE
@@ -42,7 +47,7 @@ function sizeOf(fd: number): number {
   return info.isFile() ? info.size : 0
 }
 
-/** Whether the last line of what is there already has no end: its server was killed while it wrote, or the disk was full. */
+/** Whether the existing file lacks a final newline: its server was killed during a write, or the disk was full. */
 function endsWithinALine(fd: number, path: string): boolean {
   const info = fstatSync(fd)
   if (!info.isFile() || info.size === 0) return false
@@ -52,7 +57,7 @@ function endsWithinALine(fd: number, path: string): boolean {
     reader = openSync(path, constants.O_RDONLY)
     readSync(reader, last, 0, 1, info.size - 1)
   } catch {
-    // It may be written and not read: an empty line does no harm.
+    // The file may be write-only. Treat it as torn: an extra empty line does no harm.
   } finally {
     if (reader !== undefined) closeSync(reader)
   }

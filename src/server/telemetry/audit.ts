@@ -1,7 +1,7 @@
 /**
- * The audit log: who started what, and how it ended. A process whose start cannot be written down is not started. Every
- * `start` line is followed by one `end` or `refused` line of its run, whatever becomes of session and server, unless that
- * is killed. No output, no input, no value of a variable.
+ * The audit log: who started what, and how it ended. A process whose start cannot be logged is not started. Every
+ * `start` line is followed by one `end` or `refused` line of the same run, unless the server is killed. It contains no
+ * output, no input and no values of environment variables.
  */
 import process from 'node:process'
 import { setTimeout } from 'node:timers'
@@ -16,21 +16,23 @@ import type { AuditFile } from './audit-file.ts'
 import type { Log } from './log.ts'
 import { version } from '../../base/version.ts'
 
-/** How often lines that could not be written are tried again while nothing happens. */
+/** Interval at which failed writes are retried while no other lines are written. */
 const RETRY_MS = 1000
 
+/** The observer of starts and requests that writes the audit log. */
 export type Audit = Required<Pick<Observer, 'starting' | 'request'>> & {
-  /** Ends what has no end yet: the server does, and its processes with it. */
+  /** Writes the `end` lines of runs that are still open, then `serverStopped`. For the server's exit. */
   stop(): void
 }
 
 type Line = Readonly<Record<string, unknown>>
 
+/** Writes the audit log to `file`; failures to write are reported in `log`. Texts are cut at `auditText` characters. */
 export function createAudit(file: AuditFile, log: Log, { auditText }: Pick<Limits, 'auditText'>): Audit {
   const lines = reliableLines(file, log)
-  /** Runs without an end. */
+  /** Runs without an `end` line, each with the function that writes it. */
   const open = new Map<number, () => void>()
-  /** Refusals that a run's line has told of already. */
+  /** Errors already recorded in the `refused` line of a run. */
   const told = new WeakSet<object>()
 
   const starting = ({ run, peer, processId, spec, sandboxType }: Start): Run => {
@@ -80,7 +82,7 @@ export function createAudit(file: AuditFile, log: Log, { auditText }: Pick<Limit
     }
   }
 
-  /** What a client asked for that was not started, that ends something, or that is about another's process. */
+  /** Logs refused starts, signals and terminations, and attaching to the processes of other clients. */
   const request: Required<Observer>['request'] = (peer, method, params, originOf) => {
     if (method !== Method.ProcessStart && !FOLLOWED.has(method)) return undefined
     const { processId, argv, graceMs, signal, run } = isJsonObject(params) ? (params as Record<string, unknown>) : {}
@@ -125,12 +127,12 @@ export function createAudit(file: AuditFile, log: Log, { auditText }: Pick<Limit
   }
 }
 
-/** Beside the starts. */
+/** Methods logged besides `process/start`. */
 const FOLLOWED: ReadonlySet<string> = new Set([Method.ProcessSignal, Method.ProcessTerminate, Method.ProcessAttach])
 
 const whose = ({ run, session, processId }: Origin): Line => ({ run, session, process: shortName(processId) })
 
-/** An interrupt, which is Codex's only signal, needs no name. */
+/** Omits the name of an interrupt, the only signal that Codex sends. */
 const nameOf = (signal: unknown): Line =>
   typeof signal === 'string' && signal !== 'interrupt' ? { signal: shortName(signal) } : {}
 
@@ -141,14 +143,14 @@ function connectionOf({ connection, address, client }: Peer): Line {
 const isTexts = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((each) => typeof each === 'string')
 
-/** Texts of so many characters together. What is cut away is counted. */
+/** Truncates texts to `room` characters in total, and notes how much was cut. */
 function cut(texts: readonly string[], room: number): string[] {
   const kept: string[] = []
   let left = room
   for (const text of texts) {
     if (left <= 0) return [...kept, `… (${texts.length - kept.length} more)`]
     kept.push(text.length <= left ? text : `${text.slice(0, left)}… (${text.length} characters)`)
-    // Empty ones, of which there may be a million, count as well.
+    // Plus one, so that a million empty texts are limited as well.
     left -= text.length + 1
   }
   return kept
@@ -160,9 +162,9 @@ function reasonOf(error: unknown): string {
 }
 
 /**
- * Three kinds of lines. One that must be written throws where it cannot be. One that will be waits for its time, and all
- * others behind it; there are two a run, so they are no more than what runs. One that may be is counted where it is lost:
- * a client can cause any number of these.
+ * Three levels of durability. `must` throws if the line cannot be written. `will` queues the line and writes it before
+ * all later ones; there are two per run, so the number of runs bounds the queue. `may` drops the line and counts
+ * it: a client can cause any number of these.
  */
 function reliableLines(file: AuditFile, log: Log) {
   const waiting: string[] = []

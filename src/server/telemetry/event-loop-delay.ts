@@ -1,11 +1,12 @@
-/** How late the event loop is, in seconds. */
+/** Measures the delay of the event loop in seconds. */
 import { createHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import { setInterval } from 'node:timers'
 import { isDeno } from '../../base/runtime.ts'
 
-/** How often it is looked at: rarely enough to cost nothing. */
+/** Sampling interval: long enough to cost next to nothing. */
 const RESOLUTION_MS = 20
 
+/** Delays in seconds, NaN if nothing was measured. `quantile` takes 0.5 or 0.99. */
 export type Delay = { quantile(of: number): number; max: number }
 
 type Nanoseconds = {
@@ -14,8 +15,8 @@ type Nanoseconds = {
 }
 
 /**
- * Each call tells of the time since the call before. It is measured from the first on, which therefore learns nothing
- * (NaN): a server that nobody asks is not woken for it.
+ * Returns a function that reports the delays since its previous call. The first call starts the measurement and
+ * reports NaN, so that a server that nobody scrapes does not wake up for it.
  */
 export function eventLoopDelay(): () => Delay {
   let measured: Nanoseconds | undefined
@@ -30,14 +31,14 @@ export function eventLoopDelay(): () => Delay {
   }
 }
 
-/** The runtime's own, which measures from one look to the next. */
+/** Node's own monitor. Its values include the sampling interval. */
 function monitored(): Nanoseconds {
   const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   histogram.enable()
   return { histogram, base: RESOLUTION_MS * 1e6 }
 }
 
-/** Deno's own does not see a loop that is busy. */
+/** Own sampling for Deno, whose monitor does not register a busy loop. */
 function sampled(): Nanoseconds {
   const histogram = createHistogram()
   let last = performance.now()

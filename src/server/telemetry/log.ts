@@ -1,6 +1,6 @@
 /**
- * The log: one JSON object a line, on stderr, for machines and people alike. It holds no token, no argument of a
- * command, no variable's value and nothing of files or output: the audit log is for what was run.
+ * The log: one JSON object per line, on stderr. It contains no tokens, command arguments, values of environment
+ * variables, file contents or output: what was run is in the audit log.
  */
 import { fstatSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
@@ -10,17 +10,19 @@ import type { Limits } from '../../core/base/limits.ts'
 import { logLevels } from '../../base/log-level.ts'
 import type { LogLevel } from '../../base/log-level.ts'
 
+/** A log of JSON lines. Writing never throws, nor waits for a reader. */
 export type Log = {
-  /** Whether lines of that level are written: to be asked before one is made at some expense. */
+  /** Whether lines of that level are written; check it before building an expensive line. */
   has(level: LogLevel): boolean
   write(level: LogLevel, event: string, fields?: Readonly<Record<string, unknown>>): void
-  /** Lines that nobody took. */
+  /** Number of lines lost because stderr did not accept them. */
   dropped(): number
 }
 
-/** Where lines go. Returns whether it took this one; never waits. */
+/** Destination of lines. Returns whether it accepted the line; never blocks. */
 export type Sink = (line: string) => boolean
 
+/** Creates a log of lines up to `level`. Strings are cut at `logText` characters. */
 export function createLog(level: LogLevel, sink: Sink, { logText }: Pick<Limits, 'logText'>): Log {
   const most = logLevels.indexOf(level)
   const has = (of: LogLevel): boolean => logLevels.indexOf(of) <= most
@@ -38,7 +40,7 @@ export function createLog(level: LogLevel, sink: Sink, { logText }: Pick<Limits,
     has,
     write(of, event, fields = {}) {
       if (!has(of)) return
-      // Who reads again is told first what there was no room for.
+      // When the sink accepts lines again, first report how many were lost.
       if (untold > 0 && sink(line('warn', 'linesDropped', { lines: untold }))) untold = 0
       if (untold === 0 && sink(line(of, event, fields))) return
       dropped++
@@ -48,7 +50,7 @@ export function createLog(level: LogLevel, sink: Sink, { logText }: Pick<Limits,
   }
 }
 
-/** Stderr, opened with the first line. What is written to it never blocks, and no more than `bound` bytes wait for who reads. */
+/** Stderr as a sink, opened with the first line. For pipes and terminals, at most `bound` bytes are queued. */
 export function stderrSink(bound: number): Sink {
   let sink: Sink | undefined
   return (line) => (sink ??= openStderr(bound))(line)
@@ -57,7 +59,7 @@ export function stderrSink(bound: number): Sink {
 function openStderr(bound: number): Sink {
   try {
     const info = fstatSync(2)
-    // The runtime's own stream waits in the write when the reader of a pipe does not read.
+    // The runtime's own stream writes to pipes synchronously, and blocks when the reader does not read.
     if (info.isFIFO() || info.isSocket())
       return streamSink(new Socket({ fd: 2, readable: false, writable: true }), bound)
     if (info.isCharacterDevice() && process.stderr.isTTY) return streamSink(unblocked(process.stderr), bound)
@@ -69,13 +71,13 @@ function openStderr(bound: number): Sink {
       writeSync(2, line)
       return true
     } catch {
-      // The disk is full.
+      // A full disk, for example.
       return false
     }
   }
 }
 
-/** A terminal that was stopped with Ctrl-S takes nothing either. */
+/** Makes a terminal non-blocking: one stopped with Ctrl-S would block the write. */
 function unblocked(terminal: Writable): Writable {
   const { _handle } = terminal as { _handle?: { setBlocking?: (on: boolean) => void } }
   _handle?.setBlocking?.(false)
@@ -83,7 +85,7 @@ function unblocked(terminal: Writable): Writable {
 }
 
 function streamSink(stream: Writable, bound: number): Sink {
-  // Whoever read is gone; to say so would be for nobody.
+  // The reader has gone, so there is nowhere to report it.
   stream.on('error', () => {})
   return (line) => {
     if (!stream.writable || stream.writableLength + line.length > bound) return false

@@ -1,4 +1,4 @@
-/** `GET /metrics`: Prometheus' text format, version 0.0.4. Numbers only: nothing of what is run, read or written. */
+/** `GET /metrics`: Prometheus text format, version 0.0.4. Numbers only, nothing about what is run, read or written. */
 import { readdirSync } from 'node:fs'
 import process from 'node:process'
 import { methods } from '../../core/rpc/methods.ts'
@@ -10,16 +10,17 @@ import { Method } from '../../protocol/wire/methods.ts'
 import { eventLoopDelay } from './event-loop-delay.ts'
 import { version } from '../../base/version.ts'
 
+/** Content type of the metrics. */
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 type Labels = Readonly<Record<string, string>>
 type Sample = readonly [Labels, number]
 
-/** Told in the order of the table, those that nobody has asked for yet as 0, so that no series begins in the middle. */
+/** All methods in the order of the table; unused ones are reported as 0, so that every series starts at 0. */
 const METHOD_NAMES = [Method.Initialize, ...methods.keys(), UNKNOWN_METHOD]
 const ERROR_CODES = Object.values(ErrorCode)
 
-/** Makes the page, each time anew. `droppedLines` tells how many lines the log has lost. */
+/** Returns a function that renders the current metrics. `droppedLines` returns how many lines the log has lost. */
 export function createMetrics(server: ExecServer, droppedLines: () => number): () => string {
   const { totals } = server.observer
   const startedAt = Date.now()
@@ -155,7 +156,7 @@ function labelText(labels: Labels): string {
 
 function openDescriptors(): number | undefined {
   try {
-    // Less the one that looks.
+    // Minus the descriptor of this readdir.
     return readdirSync(process.platform === 'linux' ? '/proc/self/fd' : '/dev/fd').length - 1
   } catch {
     return undefined

@@ -1,4 +1,4 @@
-/** The core's observer, made of those who want to know: the log, the audit log, and the counts for the metrics. */
+/** Combines the log, the audit log and the counters for the metrics into the core's observer. */
 import type { Limits } from '../../core/base/limits.ts'
 import { silentObserver } from '../../core/base/observer.ts'
 import type { Observer } from '../../core/base/observer.ts'
@@ -8,13 +8,15 @@ import type { LogLevel } from '../../base/log-level.ts'
 import { createLog, stderrSink } from './log.ts'
 import type { Log } from './log.ts'
 
+/** The observer, and the log behind it. */
 export type Observation = {
   log: Log
   observer: Observer
-  /** The last words. */
+  /** Completes the audit log. Call it when the process exits. */
   stop(): void
 }
 
+/** Creates the observer. Events that `logLevel` excludes cost nothing. Without `auditFile` there is no audit log. */
 export function observe(logLevel: LogLevel, auditFile: AuditFile | undefined, limits: Limits): Observation {
   const log = createLog(logLevel, stderrSink(limits.logQueue), limits)
   const audit = auditFile === undefined ? undefined : createAudit(auditFile, log, limits)
