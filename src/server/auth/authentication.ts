@@ -24,7 +24,7 @@ const URL_SAFE = /^[A-Za-z0-9_-]+$/
 /**
  * Returns the authenticator, and the path of the URL to print: `/c/TOKEN` for a capability URL, else empty.
  * Removes environment variables that contain the secret.
- * @throws {UsageError} if a secret cannot be read or is too short.
+ * @throws {UsageError} if a secret cannot be read or is too short
  */
 export function makeGate(authentication: Exclude<AuthenticationOptions, { kind: 'none' }>): {
   gate: Gate

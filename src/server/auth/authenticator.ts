@@ -1,5 +1,6 @@
 /** The interface of authenticators. Each request is authenticated before anything else of it is processed. */
 
+/** What a request offers to authenticate with. */
 export type Credentials = {
   /** The Authorization header. */
   authorization: string | undefined

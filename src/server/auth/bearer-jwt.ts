@@ -35,7 +35,10 @@ function judgeClaims({ expires, notBefore, issuer, audience }: Claims, options: 
   return undefined
 }
 
-/** Reads the claims to check; only `exp` is required. @throws {TypeError} if one has the wrong type. */
+/**
+ * Reads the claims to check; only `exp` is required.
+ * @throws {TypeError} if one has the wrong type
+ */
 function readClaims(payload: JsonObject): Claims {
   if (!isJsonObject(payload)) throw new TypeError(INVALID)
   const { exp, nbf, iss, aud } = payload

@@ -14,7 +14,7 @@ const KEY = /^[+/0-9A-Za-z]{22}==$/
 /** What the app is assembled from. `isReady` decides between 200 and 503 at `/readyz`. */
 export type AppParts = { upgrade: Upgrade; gate: Gate; metrics: () => string; isReady: () => boolean }
 
-/** Creates the Hono app: `/readyz`, `/healthz`, `/metrics` and the WebSocket at `/` or below the gate's prefix. */
+/** Creates the Hono app: `/readyz`, `/healthz`, `/metrics` and the WebSocket at `/` or the authenticator's prefix. */
 export function createApp({ upgrade, gate, metrics, isReady }: AppParts): Hono {
   const app = new Hono()
   const authorize = authorizeWith(gate)

@@ -16,7 +16,7 @@ const UNIX_PATH_BYTES = process.platform === 'linux' ? 107 : 103
 
 /**
  * Parses a --listen value: `ws://IP:PORT`, `unix:/PATH`, `stdio` or `stdio://`.
- * @throws {Error} with a message for the command line.
+ * @throws {Error} with a message for the command line
  */
 export function parseListenUrl(value: string): Listen {
   if (value === 'stdio' || value === 'stdio://') return { kind: 'stdio' }

@@ -32,7 +32,7 @@ function bind(server: Server & Bindable, address: string, port: number): void {
 
 /**
  * Listens on a literal IP address; port 0 picks a free one, which `url` then has.
- * @throws the operating system's error, EADDRINUSE for example.
+ * @throws the operating system's error, EADDRINUSE for example
  */
 export async function openListener(address: string, port: number): Promise<Listener> {
   const { server, accept } = await openServer((server) => bind(server, address, port))
@@ -41,7 +41,7 @@ export async function openListener(address: string, port: number): Promise<Liste
 
 /**
  * Starts a net server through `bind` and queues its connections, paused, until `accept` is called.
- * @throws the operating system's error if it cannot listen.
+ * @throws the operating system's error if it cannot listen
  */
 export async function openServer(
   bind: (server: Server) => void,

@@ -18,7 +18,7 @@ const PRIVATE_UMASK = 0o177
 
 /**
  * Listens on `path`, replacing a stale socket there. Removes the socket on close and at exit.
- * @throws {UsageError} if the path is in use or not a socket; else the operating system's error.
+ * @throws {UsageError} if the path is in use or not a socket; else the operating system's error
  */
 export async function openUnixListener(path: string): Promise<Listener> {
   const { server, accept } = await openOrReplace(path)

@@ -8,7 +8,10 @@ const NEWLINE = 10
 
 /** An open audit log. */
 export type AuditFile = {
-  /** Appends a line, synchronously. @throws the operating system's error; the line is not in the file then. */
+  /**
+   * Appends a line, synchronously.
+   * @throws the operating system's error; the line is not in the file then
+   */
   write(line: string): void
   close(): void
 }
@@ -16,7 +19,7 @@ export type AuditFile = {
 /**
  * Opens the file for appending, or creates it with mode 0600. Never blocks: a pipe without a reader is an error.
  * Child processes do not inherit it.
- * @throws the operating system's error.
+ * @throws the operating system's error
  */
 export function openAuditFile(path: string): AuditFile {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK, O_NOCTTY } = constants
