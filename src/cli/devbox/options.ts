@@ -1,8 +1,9 @@
-/** What the commands have in common: how their options are read, and those that say which devbox is meant. */
+/** Option parsing shared by the client commands, and the options that select the devbox. */
 import { parseArgs } from 'node:util'
 import type { ParseArgsOptionsConfig } from 'node:util'
 import { UsageError } from '../../base/usage-error.ts'
 
+/** Options that select the devbox, and --help, for `parseArgs`. */
 export const targetOptions = {
   url: { type: 'string' },
   env: { type: 'string' },
@@ -10,6 +11,7 @@ export const targetOptions = {
   help: { type: 'boolean', short: 'h' },
 } as const
 
+/** Help text of `targetOptions`. */
 export const TARGET_HELP = `  --url URL                 the server: ws://HOST:PORT, wss://…, unix:/PATH, or a capability URL
   --env ID                  an environment of $CODEX_HOME/environments.toml; without --url and --env the default one, which
                             CODEX_EXEC_SERVER_URL names if there is no such file, and else this machine, without a server
@@ -17,17 +19,22 @@ export const TARGET_HELP = `  --url URL                 the server: ws://HOST:PO
   --help                    show this text
 `
 
+/** Parsed values of `targetOptions`. */
 export type TargetValues = {
   url?: string | undefined
   env?: string | undefined
   'bearer-token-file'?: string | undefined
 }
 
+/** A UsageError with exit code 2. */
 export const usageError = (message: string): UsageError => new UsageError(`error: ${message}`, 2)
 
 type Parsed<T extends ParseArgsOptionsConfig> = ReturnType<typeof parseArgs<{ options: T; allowPositionals: true }>>
 
-/** Options and other arguments in any order. Throws UsageError, also for an option that is given twice and is none of many. */
+/**
+ * Parses options and positional arguments in any order.
+ * @throws {UsageError} for unknown options, missing values, and a repeated option that is not `multiple`
+ */
 export function parseOptions<const T extends ParseArgsOptionsConfig>(args: readonly string[], options: T): Parsed<T> {
   try {
     const config: ParseArgsOptionsConfig = options
@@ -52,7 +59,7 @@ export function parseOptions<const T extends ParseArgsOptionsConfig>(args: reado
 
 type Split = { own: readonly string[]; command: readonly string[] }
 
-/** Parts own options from a command that has options itself: it begins with the first word that is none, or behind `--`. */
+/** Splits our options from a command with its own: it starts at the first positional argument, or after `--`. */
 export function splitCommand(args: readonly string[], options: ParseArgsOptionsConfig): Split {
   const { tokens } = parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true })
   const first = tokens.find(({ kind }) => kind !== 'option')
@@ -63,7 +70,10 @@ export function splitCommand(args: readonly string[], options: ParseArgsOptionsC
   }
 }
 
-/** Throws UsageError for options that contradict each other. */
+/**
+ * Checks the target options against each other.
+ * @throws {UsageError} if they conflict
+ */
 export function checkTarget(values: TargetValues): void {
   if (values.url !== undefined && values.env !== undefined) throw usageError('--url and --env name two devboxes')
   const { url, 'bearer-token-file': tokenFile } = values

@@ -1,4 +1,4 @@
-/** The devbox that the options name. */
+/** Connects to the devbox that the options select. */
 import { readSecret } from '../../base/secret-file.ts'
 import { connect } from '../../client/connect.ts'
 import type { ClientOptions } from '../../client/client.ts'
@@ -10,15 +10,19 @@ import type { TargetValues } from './options.ts'
 
 const CLIENT_NAME = 'exec-server-cli'
 
+/** A connected devbox. */
 export type Devbox = {
   client: ExecClient
-  /** Terminates what was started, and ends the connection. */
+  /** Terminates the processes started here, and closes the connection. */
   close(): Promise<void>
 }
 
 type Limits = ClientOptions['limits']
 
-/** Throws CommandError. Nothing else ever takes the place of a devbox that cannot be reached. */
+/**
+ * Connects to the selected devbox; never falls back to another if it cannot be reached.
+ * @throws {CommandError} with exit code 255
+ */
 export async function openDevbox(
   { url, env, 'bearer-token-file': tokenFile }: TargetValues,
   limits?: Limits,
@@ -29,7 +33,7 @@ export async function openDevbox(
     const client = await connect({ url, headers }, { clientName: CLIENT_NAME, limits })
     return { client, close: () => client.close() }
   } catch (error) {
-    // What the server itself says does not tell who it is.
+    // Error responses of the server do not name it.
     const who = url !== undefined && error instanceof RpcError ? `${displayUrl(url)}: ` : ''
     throw new CommandError(`${who}${messageOf(error)}`, OWN_FAILURE)
   }

@@ -1,11 +1,11 @@
-/** What a person is told of a connection that is lost and comes back. */
+/** Reports a lost and a restored connection on stderr. */
 import type { ExecClient } from '../../client/base/types.ts'
 import { say } from './io/stderr.ts'
 
-/** Nobody reads faster. */
+/** Poll interval: faster than people read messages. */
 const LOOK_MS = 100
 
-/** Until the returned function is called. */
+/** Starts watching. Returns a function that stops it. */
 export function watchConnection(client: ExecClient): () => void {
   let known = client.state
   const timer = setInterval(() => {

@@ -1,4 +1,4 @@
-/** Why a command line could not be carried out: one line for stderr, and the exit code. */
+/** A failed command: a one-line message for stderr, and the exit code. */
 export class CommandError extends Error {
   readonly exitCode: number
   constructor(message: string, exitCode: number) {
@@ -7,5 +7,5 @@ export class CommandError extends Error {
   }
 }
 
-/** What exec-server itself fails with, as ssh does: no command that runs is likely to. */
+/** Exit code for failures of exec-server itself, as in ssh: remote commands rarely use it. */
 export const OWN_FAILURE = 255

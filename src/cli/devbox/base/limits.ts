@@ -1,32 +1,32 @@
-/** The command line's own bounds, with their reasons; the library's are in ../limits.ts. Bytes and milliseconds. */
+/** Limits of the client commands, in bytes and milliseconds; the library's are in src/client/base/limits.ts. */
 
 const MiB = 1024 * 1024
 
-/** Output that waits for each of our readers: a few writes, as the server holds the process back. */
+/** Queued bytes per output: a few writes are enough, since the server's flow control holds the process back. */
 export const OUTPUT_ROOM = MiB
-/** And from servers that hold nothing back, and drop what is not taken in time: it is better kept here. */
+/** The same with servers without flow control, which drop output that is not read in time: buffer it here instead. */
 export const OUTPUT_ROOM_WITHOUT_WINDOW = 256 * MiB
 
-/** Body of an HTTP answer that waits for our reader, from servers that cannot be told to wait: there is but one here. */
+/** Queued bytes of an HTTP response body, from servers without flow control. There is one response at a time. */
 export const HTTP_WAITING = 256 * MiB
 
-/** One piece of a local file: as large as a block of the protocol. */
+/** Bytes read from a local file at a time: the block size of the protocol. */
 export const FILE_PIECE = MiB
 
-/** How long the last output of a command may take to come after its exit, where what it has left behind is not waited for. */
+/** After an exit, if background children are not awaited: output counts as complete after this long without any. */
 export const QUIET_MS = 300
 
-/** After a signal for a command that has exited already: how long our readers may take for its last output. */
+/** After a signal that arrives when the command has exited: time to write its last output before we exit as well. */
 export const DYING_MS = 600
 
-/** How long a command has to end by itself once its terminal is gone. */
+/** How long a command has to exit by itself once its terminal is gone. */
 export const HANGUP_GRACE_MS = 2000
 
-/** How long an end of stdin may take to show where whoever had the other end has left already. */
+/** How long to wait for the end of a stdin that may already be closed. */
 export const STDIN_END_MS = 30
 
-/** Before it is said that a server cannot be told of the end of stdin: what does not wait for more has ended by then. */
+/** Delay of the warning that the server cannot close stdin: a command that needs no more has exited by then. */
 export const TELL_OF_END_MS = 1000
 
-/** After the grace of `kill`: how long the end may take to show. */
+/** How long `kill` waits for the process to close after its grace period. */
 export const KILL_MARGIN_MS = 5000

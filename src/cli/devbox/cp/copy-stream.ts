@@ -1,9 +1,14 @@
-/** One file's bytes into another. */
+/** Copies the bytes of one file. */
 import type { FilePlace, Sink } from './file-system-adapter.ts'
 
+/** Receives the number of bytes after each write. */
 export type Meter = { add(bytes: number): void }
 
-/** A file that breaks off is removed, so that nobody takes it for a whole one; what was there before is gone then. */
+/**
+ * Writes `source` to the file `path`, replacing its contents. Removes an incomplete file, so that nobody mistakes it
+ * for a complete one; its previous contents are lost.
+ * @throws the error of the source or the destination, or the signal's reason
+ */
 export async function copyStream(
   source: AsyncIterable<Uint8Array>,
   to: FilePlace,
@@ -28,6 +33,6 @@ export async function copyStream(
 
 async function giveUp(sink: Sink, to: FilePlace, path: string): Promise<void> {
   await sink.abort()
-  // Devices and the like are not ours to remove.
+  // Do not remove devices and other special files.
   if ((await to.find(path))?.kind === 'file') await to.remove(path)
 }

@@ -1,4 +1,4 @@
-/** Copies a file, or a directory with all that is in it, from one place to another. */
+/** Copies a file, or a directory with its contents, from one file system to another. */
 import { basename, posix } from 'node:path'
 import { messageOf, UnsupportedError } from '../../../client/base/errors.ts'
 import { CommandError } from '../base/command-error.ts'
@@ -6,19 +6,23 @@ import { copyStream } from './copy-stream.ts'
 import type { FilePlace, Found } from './file-system-adapter.ts'
 import type { Progress } from './progress.ts'
 
+/** Options of a copy: source and destination file systems, and where to report. */
 export type TreeCopy = {
   from: FilePlace
   to: FilePlace
   isRecursive: boolean
   progress: Progress
   signal: AbortSignal
-  /** Told of what could not be copied, while the rest goes on. */
+  /** Called for each entry that could not be copied; the copy continues. */
   failed(message: string): void
-  /** Told of modes that were not carried over. */
+  /** Called when permissions could not be copied. */
   warn(message: string): void
 }
 
-/** Throws CommandError for what cannot be copied at all. */
+/**
+ * Looks up the source.
+ * @throws {CommandError} if it is missing, or a directory without `isRecursive`
+ */
 export async function findSource(files: FilePlace, source: string, isRecursive: boolean): Promise<Found> {
   const found = await files.find(source)
   if (found === undefined) throw new CommandError(`${source}: No such file or directory`, 1)
@@ -28,7 +32,10 @@ export async function findSource(files: FilePlace, source: string, isRecursive: 
 
 type Copied = { source: string; destination: string }
 
-/** Throws for what concerns all: a lost connection, an interruption, and a source that cannot be copied at all. */
+/**
+ * Copies `source` to `destination`, then the execute permissions of the files that were copied.
+ * @throws for errors that affect the whole copy: a lost connection, an abort, an invalid source. Others go to `failed`
+ */
 export async function copyTree(copy: TreeCopy, source: string, destination: string): Promise<void> {
   const found = await findSource(copy.from, source, copy.isRecursive)
   const copied: Copied[] = []
@@ -54,7 +61,7 @@ async function copyFile(
   if (kind === 'file') copied.push({ source, destination })
 }
 
-/** `ancestors` are the directories above, without links: one that is met again has no end. */
+/** `ancestors` are the real paths of the parent directories, to detect symlink cycles. */
 async function copyDirectory(
   copy: TreeCopy,
   source: string,
@@ -84,7 +91,7 @@ async function copyDirectory(
   }
 }
 
-/** What every other file would fail with, too. */
+/** Whether every other file would fail with the same error. */
 const isForAll = (error: unknown): boolean =>
   error instanceof Error && ['DisconnectedError', 'UnsupportedError'].includes(error.name)
 

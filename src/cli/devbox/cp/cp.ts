@@ -1,4 +1,4 @@
-/** `exec-server cp`: files to, from and on a devbox. */
+/** `exec-server cp`: copies files to, from and on a devbox. */
 import { basename, posix } from 'node:path'
 import { DisconnectedError, messageOf } from '../../../client/base/errors.ts'
 import type { ExecClient } from '../../../client/base/types.ts'
@@ -32,7 +32,10 @@ const options = { ...targetOptions, recursive: { type: 'boolean', short: 'r' } }
 
 export type Place = { isRemote: boolean; path: string }
 
-/** Throws UsageError. */
+/**
+ * Parses a path: `:/PATH` is on the devbox, anything else is local.
+ * @throws {UsageError}
+ */
 export function placeOf(text: string): Place {
   if (text === '') throw usageError('a path is empty')
   if (!text.startsWith(':')) return { isRemote: false, path: text }
@@ -40,6 +43,10 @@ export function placeOf(text: string): Place {
   return { isRemote: true, path: text.slice(1) }
 }
 
+/**
+ * Runs the command. Resolves with the exit code: 1 if anything was not copied.
+ * @throws {UsageError | CommandError}
+ */
 export async function cp(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseOptions(
     args.map((each) => (each === '-R' ? '-r' : each)),
@@ -109,7 +116,7 @@ function refused(error: unknown): never {
   throw error instanceof DisconnectedError ? error : new CommandError(messageOf(error), 1)
 }
 
-/** Without the bytes passing by here. */
+/** Copies on the devbox itself, without transferring the contents. */
 async function copyThere(
   client: ExecClient,
   files: FilePlace,
@@ -121,7 +128,7 @@ async function copyThere(
   await client.fs.copy(source, destination, { recursive: found.kind === 'directory' })
 }
 
-/** `..` and `/` have no name of their own; what is in them is copied, as cp does. */
+/** The name to create in the destination. `.`, `..` and `/` have none: their contents are copied, as cp does. */
 function nameOf(path: string): string {
   const name = basename(path)
   return name === '..' || name === '.' ? '' : name

@@ -1,18 +1,22 @@
-/** The files of the devbox. */
+/** The file system of the devbox. */
 import { ErrorCode, messageOf, RpcError, UnsupportedError } from '../../../client/base/errors.ts'
 import type { ExecClient } from '../../../client/base/types.ts'
 import type { FilePlace } from './file-system-adapter.ts'
 
-/** Paths of one command: far fewer than any system takes, with names of any length. */
+/** Paths per command: stays far below every system's argument limit, even with the longest names. */
 const PATHS_AT_ONCE = 25
 
 /** Prints 1 or 0 for each of its arguments. */
 const TELL = 'for f; do if [ -x "$f" ]; then printf 1; else printf 0; fi; done'
 
+/** Adapts the client's file methods; permissions are read and set by `sh` on the devbox. */
 export function devboxFiles(client: ExecClient): FilePlace {
   const { fs } = client
 
-  /** The protocol knows of no modes, so the devbox's own programs are asked. Throws UnsupportedError if that is in vain. */
+  /**
+   * The protocol has no file modes, so a shell on the devbox does it.
+   * @throws {UnsupportedError} if that fails
+   */
   async function shell(script: string, paths: readonly string[]): Promise<string> {
     try {
       const { exitCode, stdout, stderr } = await client.run({ argv: ['sh', '-c', script, 'sh', ...paths] })
@@ -38,7 +42,7 @@ export function devboxFiles(client: ExecClient): FilePlace {
     read: (path) => fs.readStream(path),
     async write(path) {
       const writer = fs.writeStream(path).getWriter()
-      // Its errors come back from the writes.
+      // Writes report its errors.
       writer.closed.catch(() => {})
       return {
         write: (bytes) => writer.write(bytes),

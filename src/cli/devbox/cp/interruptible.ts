@@ -1,7 +1,8 @@
-/** Work that is tidied up when a signal ends it. */
+/** Lets work clean up when a signal interrupts it. */
 import { constants } from 'node:os'
 import process from 'node:process'
 
+/** The abort reason after a signal, with the exit code of a command that this signal ended: 128 + n. */
 export class Interrupted extends Error {
   readonly exitCode: number
   constructor(signal: NodeJS.Signals) {
@@ -10,7 +11,10 @@ export class Interrupted extends Error {
   }
 }
 
-/** Gives `work` a signal that is aborted with Interrupted, whose exit code is then the work's; a second one ends the program at once. */
+/**
+ * Runs `work` with an abort signal; SIGINT, SIGTERM and SIGHUP abort it with Interrupted. If `work` rejects with that,
+ * resolves with its exit code. A second signal of the same kind ends the program at once.
+ */
 export async function interruptible(work: (signal: AbortSignal) => Promise<number>): Promise<number> {
   const ending = new AbortController()
   const handlers = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map(

@@ -1,10 +1,11 @@
-/** The files of this machine. */
+/** The local file system. */
 import { access, chmod, constants, mkdir, open, readdir, realpath, rm, stat } from 'node:fs/promises'
 import process from 'node:process'
 import { writeAll } from '../io/write-all.ts'
 import { FILE_PIECE } from '../base/limits.ts'
 import type { FilePlace } from './file-system-adapter.ts'
 
+/** Local files, with the errors of `node:fs`. `makeExecutable` respects the umask. */
 export const localFiles: FilePlace = {
   async find(path) {
     try {
@@ -21,7 +22,7 @@ export const localFiles: FilePlace = {
   async *read(path) {
     await using file = await open(path)
     for (;;) {
-      // A new one each time: the bytes may wait to be sent.
+      // Allocate a new block each time: the previous one may still be queued for sending.
       const block = new Uint8Array(FILE_PIECE)
       const { bytesRead } = await file.read(block, 0, FILE_PIECE, null)
       if (bytesRead === 0) return

@@ -1,4 +1,4 @@
-/** How far a copy is, on stderr, if a person looks at it and has to wait. */
+/** Shows the progress of a copy on stderr, if that is a terminal and the copy takes longer than half a second. */
 import process from 'node:process'
 import { isatty } from 'node:tty'
 import { plainText } from '../io/escape-control-chars.ts'
@@ -6,14 +6,15 @@ import { sayRaw } from '../io/stderr.ts'
 
 const FIRST_MS = 500
 const EACH_MS = 200
-/** The rate is that of about so long. */
+/** Window over which the rate is averaged. */
 const RATE_MS = 3000
 
+/** A progress display. Does nothing if stderr is no terminal. */
 export type Progress = {
-  /** `size` is 0 where it is not known. */
+  /** Starts a file of `size` bytes, 0 if unknown. */
   begin(name: string, size: number): void
   add(bytes: number): void
-  /** Takes the line away, until there is news. */
+  /** Erases the line until the next update. */
   clear(): void
   end(): void
 }
@@ -57,7 +58,7 @@ export function createProgress(): Progress {
 
 export type Standing = { name: string; size: number; done: number; total: number /** Bytes a second. */; rate: number }
 
-/** Fits into a line of `width` columns. */
+/** Formats the progress line for `width` columns; a long name is cut at its start. */
 export function progressLine({ name, size, done, total, rate }: Standing, width: number): string {
   const percent = size > 0 ? `${Math.min(100, Math.floor((done * 100) / size))}%` : ''
   const figures = `${percent.padStart(4)}  ${amount(total).padStart(9)}  ${amount(rate)}/s`

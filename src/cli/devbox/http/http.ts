@@ -1,4 +1,4 @@
-/** `exec-server http`: one HTTP request, made by the devbox. */
+/** `exec-server http`: makes one HTTP request from the devbox. */
 import { createReadStream } from 'node:fs'
 import process from 'node:process'
 import { DisconnectedError, messageOf, UnsupportedError } from '../../../client/base/errors.ts'
@@ -43,6 +43,10 @@ const options = {
 const FAILED = 1
 const FAILED_STATUS = 22
 
+/**
+ * Runs the command. Resolves with the exit code.
+ * @throws {UsageError | CommandError}
+ */
 export async function http(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseOptions(args, options)
   if (values.help === true) return writeOut(HELP)
@@ -117,7 +121,10 @@ async function save(body: ReadableStream<Uint8Array>, path: string): Promise<voi
   await copyStream(body, localFiles, path, { add: () => {} })
 }
 
-/** Throws UsageError. */
+/**
+ * Parses `NAME: VALUE` lines; with a body, adds curl's default content type.
+ * @throws {UsageError}
+ */
 function headersOf(lines: readonly string[], hasBody: boolean): Headers {
   const headers = new Headers()
   for (const line of lines) {
@@ -133,7 +140,10 @@ function headersOf(lines: readonly string[], hasBody: boolean): Headers {
   return headers
 }
 
-/** Throws CommandError for a file that cannot be read. */
+/**
+ * The value of --data, `@FILE` or `@-`.
+ * @throws {CommandError} if the file cannot be read
+ */
 async function bodyOf(data: string): Promise<string | Uint8Array<ArrayBuffer>> {
   if (!data.startsWith('@')) return data
   try {

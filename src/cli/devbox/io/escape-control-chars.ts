@@ -1,6 +1,6 @@
-/** Text of others for a terminal: what they wrote must not move its cursor. */
+/** Makes untrusted text safe for a terminal: it must not contain escape sequences. */
 
-/** Control characters as a shell's `$'…'` has them. */
+/** Escapes control and bidirectional characters as in a shell's `$'…'`. */
 function escaped(text: string): string {
   return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, (character) => {
     const code = character.codePointAt(0) as number
@@ -8,11 +8,12 @@ function escaped(text: string): string {
   })
 }
 
+/** Escapes control characters: `plainText('\x1b[2J')` is `\x1b[2J`, spelled out. */
 export function plainText(text: string): string {
   return escaped(text)
 }
 
-/** An argument as it would be given to a shell. */
+/** Quotes an argument for a shell, if it needs quotes. */
 export function shellWord(text: string): string {
   if (/^[\p{L}\p{N}_@%+=:,./…-]+$/u.test(text)) return text
   const plain = escaped(text)

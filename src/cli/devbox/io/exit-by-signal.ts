@@ -1,9 +1,9 @@
-/** The end of this process by a signal, as a command that runs here would have ended: loops of a shell look at that. */
+/** Ends this process by a signal, as a local command would have ended: shell loops stop only then. */
 import process from 'node:process'
 
-/** Also while a write waits for its reader, which a normal end would wait for, too. */
+/** Ends this process with the signal's default action, even during a blocked write, where a normal exit would wait. */
 export function dieOf(signal: NodeJS.Signals): void {
-  // Left as it is, our end of a pipe would not wait for whoever reads from it next; a normal end takes care of that by itself.
+  // Make stdin blocking again: O_NONBLOCK is shared with the pipe's next reader. A normal exit restores it by itself.
   const { _handle: handle } = process.stdin as { _handle?: { setBlocking?: (isBlocking: boolean) => void } | null }
   handle?.setBlocking?.(true)
   process.removeAllListeners(signal)

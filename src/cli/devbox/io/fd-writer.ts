@@ -1,22 +1,24 @@
 /**
- * One of our own outputs. Written in the background, for the usual streams of a pipe wait inside the write: a reader who has
- * stopped would keep us from signals, and from answering the server. Its descriptor stays as it is, since others may share it.
+ * Writes to one of our own outputs in the background. Node's stdout and stderr write to pipes synchronously: a stalled
+ * reader would block signal handling and responses to the server. The descriptor's flags stay as they are, since
+ * other processes may share it.
  */
 import { write, writev } from 'node:fs'
 
-/** Pieces and bytes of one write: enough to make its cost small, and below what systems take in at once. */
+/** Buffers and bytes per write: enough to amortize the call, and below the systems' limits (IOV_MAX). */
 const BATCH_PIECES = 64
 const BATCH_BYTES = 1024 * 1024
 
-/** Pause before another attempt, where somebody else has made the descriptor one that does not wait. */
+/** Delay before a retry on EAGAIN, where another process has made the descriptor non-blocking. */
 const BUSY_MS = 2
 
-/** What a shell says of a command whose reader has gone. */
+/** Exit code that a shell reports for a command ended by SIGPIPE (128 + 13). */
 export const BROKEN_PIPE = 141
 
+/** A failed write to one of our outputs. */
 export class OutletError extends Error {
   override name = 'OutletError'
-  /** Whether its reader has gone. */
+  /** Whether the reader has closed its end. */
   readonly isGone: boolean
   constructor(name: string, cause: NodeJS.ErrnoException) {
     super(`cannot write to ${name}: ${cause.message}`, { cause })
@@ -24,14 +26,21 @@ export class OutletError extends Error {
   }
 }
 
+/** A buffered output. */
 export type Outlet = {
-  /** Takes the bytes, and a promise of room if there is none for more. Throws OutletError. */
+  /**
+   * Queues the bytes. When full, returns a promise that resolves when there is room again.
+   * @throws {OutletError}
+   */
   push(bytes: Uint8Array): Promise<void> | undefined
-  /** Settles when everything is written. Rejects with OutletError. */
+  /**
+   * Resolves when everything is written.
+   * @throws {OutletError}
+   */
   flush(): Promise<void>
 }
 
-/** `room` is how many bytes may wait; `failed` is told of the first failure at once. */
+/** Creates an output on `fd` that queues up to `room` bytes. Calls `failed` as soon as a write fails. */
 export function outlet(
   fd: number,
   name: string,

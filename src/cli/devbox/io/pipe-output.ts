@@ -1,4 +1,4 @@
-/** A process's output to our own, until it has closed. */
+/** Copies the output of a remote process to our stdout and stderr until it closes. */
 import { fstatSync } from 'node:fs'
 import { OutputLostError } from '../../../client/base/errors.ts'
 import type { ExecClient, ProcessEvent, RemoteProcess } from '../../../client/base/types.ts'
@@ -9,24 +9,25 @@ import type { OutletError } from './fd-writer.ts'
 export type CarryOptions = {
   client: ExecClient
   process: RemoteProcess
-  /** Called where output is gone; without it that is an OutputLostError. */
+  /** Called when output was lost; without it, that is an OutputLostError. */
   onLost?: (() => void) | undefined
-  /** From then on what a process has left behind when it exited is not waited for, unless it goes on writing. */
+  /** Once aborted, do not wait for background children after the process exits, unless they keep writing. */
   leave?: AbortSignal | undefined
-  /** Gives up. */
+  /** Aborts the copy. */
   signal?: AbortSignal | undefined
 }
 
 /**
- * Settles with the exit code when all of it is written.
- * Throws OutletError as soon as an output of ours fails, OutputLostError, DisconnectedError, and the signal's reason.
+ * Resolves with the exit code when all output is written; -1 if the process closed without one.
+ * @throws {OutletError} as soon as one of our outputs fails
+ * @throws {OutputLostError | DisconnectedError} or the signal's reason
  */
 export async function carryOutput({ client, process, onLost, leave, signal }: CarryOptions): Promise<number> {
   const failure = new AbortController()
   const failed = (error: OutletError): void => failure.abort(error)
   const room = client.extensions.has('outputWindow') ? OUTPUT_ROOM : OUTPUT_ROOM_WITHOUT_WINDOW
   const stdout = outlet(1, 'stdout', room, failed)
-  // In one place they are to be in the order they came.
+  // If both are the same file, one queue preserves the order.
   const stderr = areSame(1, 2) ? stdout : outlet(2, 'stderr', room, failed)
   let exitCode: number | undefined
   const quiet = new AbortController()
@@ -62,7 +63,7 @@ export async function carryOutput({ client, process, onLost, leave, signal }: Ca
   return exitCode ?? -1
 }
 
-/** Whether two descriptors lead to one file, pipe or terminal. */
+/** Whether two descriptors refer to the same file, pipe or terminal. */
 function areSame(one: number, other: number): boolean {
   const [a, b] = [fstatSync(one), fstatSync(other)]
   return a.dev === b.dev && a.ino === b.ino && a.rdev === b.rdev

@@ -1,11 +1,12 @@
-/** A word on stderr, which is the command's as well: short, and marked as ours. */
+/** Messages on stderr, prefixed because the remote command writes there as well. */
 import { writeSync } from 'node:fs'
 
+/** Writes one line with the prefix `exec-server: `. */
 export function say(message: string): void {
   sayRaw(`exec-server: ${message}\n`)
 }
 
-/** Nobody may be there to read it; that is no reason to fail. */
+/** Writes text as it is. Ignores errors: stderr may have no reader. */
 export function sayRaw(text: string): void {
   try {
     writeSync(2, text)

@@ -1,4 +1,4 @@
-/** Our stdin, of whatever kind it is, to a process. */
+/** Forwards our stdin, be it a terminal, pipe or file, to a remote process. */
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import process from 'node:process'
 import { isatty } from 'node:tty'
@@ -10,16 +10,16 @@ import { say } from './stderr.ts'
 export type FeedOptions = {
   process: RemoteProcess
   isTerminal: boolean
-  /** Sees each piece first, and tells what of it goes on. */
+  /** Receives each chunk first, and returns the bytes to forward. */
   filter?: ((bytes: Uint8Array) => Uint8Array) | undefined
-  /** Whether its end is the end of the process's stdin, too. */
+  /** Whether the end of our stdin closes that of the process. */
   passesEnd?: boolean
 }
 
-/** Settles when stdin has ended, or nobody takes it any more. Never rejects: what becomes of the process is told by its output. */
+/** Resolves when our stdin ends, or the process no longer accepts input. Never rejects: the output reports failures. */
 export async function feedStdin({ process: remote, isTerminal, filter, passesEnd = true }: FeedOptions): Promise<void> {
   const writer = remote.stdin.getWriter()
-  // Its errors come back from the writes.
+  // Writes report its errors.
   writer.closed.catch(() => {})
   let last: number | undefined
   try {
@@ -34,7 +34,7 @@ export async function feedStdin({ process: remote, isTerminal, filter, passesEnd
   }
   if (!passesEnd) return
   try {
-    // In the middle of a line the first only ends that.
+    // In the middle of a line, the first end-of-file character only flushes that line; the second is the end.
     if (isTerminal && last !== undefined && last !== NEW_LINE) await remote.closeStdin()
     await writer.close()
   } catch (error) {
@@ -52,22 +52,22 @@ async function* inputPieces(): AsyncGenerator<Uint8Array, void, undefined> {
   try {
     for await (const bytes of process.stdin) yield bytes as Uint8Array
   } catch (error) {
-    // A terminal that has gone, a directory.
+    // A terminal that is gone is no news; report anything else, such as a directory.
     if (!isatty(0)) say(`cannot read stdin: ${messageOf(error)}`)
   }
 }
 
-/** Whoever writes into our stdin is to notice that nobody reads it, as if the command had closed it here. */
+/** Closes our stdin, so that its writer gets EPIPE as if the command ran here and had closed it. */
 function letGo(): void {
   process.stdin.destroy()
   const kind = fstatSync(0)
   if (!kind.isFIFO() && !kind.isSocket()) return
   closeSync(0)
-  // Takes the number's place, so that nothing else gets it.
+  // Occupies descriptor 0, so that no other file gets it.
   openSync('/dev/null', 'r')
 }
 
-/** Whether stdin has ended before anything came. For servers where that can be told the command only at its start. */
+/** Whether stdin ends without any data, within STDIN_END_MS. For servers that can close stdin only at the start. */
 export async function isStdinEmpty(): Promise<boolean> {
   if (isatty(0)) return false
   const { stdin } = process

@@ -1,19 +1,19 @@
 /**
- * Our terminal. Its modes are set by `stty`: the runtimes' own raw mode still changes line ends on the way out, which breaks the
- * screens of programs that have turned that off at their end.
+ * Our terminal. Sets modes with `stty`: the runtimes' raw mode leaves newline translation (ONLCR) on, which garbles
+ * the screens of programs that have turned it off on the remote terminal.
  */
 import { spawnSync } from 'node:child_process'
 import process from 'node:process'
 import { isatty } from 'node:tty'
 import type { TerminalSize } from '../../../client/base/types.ts'
 
-/** Empty where it fails. */
+/** Runs `stty` on the terminal and returns its output; empty if it fails. */
 function stty(fd: number, ...args: string[]): string {
   const { stdout } = spawnSync('stty', args, { stdio: [fd === 0 ? 'inherit' : fd, 'pipe', 'ignore'], encoding: 'utf8' })
   return stdout ?? ''
 }
 
-/** The size of the terminal that shows the output, if there is one. */
+/** The size of the terminal on stdout, stdin or stderr; undefined without one. */
 export function terminalSize(): TerminalSize | undefined {
   const fd = [1, 0, 2].find((each) => isatty(each))
   if (fd === undefined) return undefined
@@ -21,7 +21,7 @@ export function terminalSize(): TerminalSize | undefined {
   return rows > 0 && columns > 0 ? { rows, columns } : undefined
 }
 
-/** Calls at every change of the size, until the returned function is called. */
+/** Calls `resized` at every change of the terminal's size. Returns a function that stops it. */
 export function onResize(resized: (size: TerminalSize) => void): () => void {
   const look = (): void => {
     const size = terminalSize()
@@ -31,13 +31,14 @@ export function onResize(resized: (size: TerminalSize) => void): () => void {
   return () => process.off('SIGWINCH', look)
 }
 
+/** Switches raw mode on and off; both can be called repeatedly. */
 export type RawMode = {
   enter(): void
-  /** Everything as it was before the first `enter`. */
+  /** Restores the settings from before the first `enter`. */
   leave(): void
 }
 
-/** Raw mode for stdin, which must be a terminal. However this process ends, short of SIGKILL, it is left. */
+/** Raw mode for stdin, which must be a terminal. Restored when the process exits. */
 export function rawMode(): RawMode {
   let saved: string | undefined
   let isRaw = false
@@ -53,7 +54,7 @@ export function rawMode(): RawMode {
       if (saved === '') return
       if (!isRaw) process.once('exit', leave)
       isRaw = true
-      // Without the extended input functions, too: some systems keep keys to themselves for those.
+      // -iexten as well: otherwise some systems intercept keys such as Ctrl-V and Ctrl-O.
       stty(0, 'raw', '-echo', '-iexten')
     },
     leave,

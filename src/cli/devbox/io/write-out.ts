@@ -1,7 +1,10 @@
-/** Text on stdout. */
+/** Writes text to stdout. */
 import { BROKEN_PIPE, OutletError, outlet } from './fd-writer.ts'
 
-/** Settles with the exit code when it is written. */
+/**
+ * Resolves with the exit code: 0 when written, BROKEN_PIPE if the reader has gone.
+ * @throws {OutletError} otherwise
+ */
 export async function writeOut(text: string): Promise<number> {
   try {
     const stdout = outlet(1, 'stdout', Infinity)

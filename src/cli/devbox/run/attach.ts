@@ -1,4 +1,4 @@
-/** `exec-server attach`: what a process of another client writes, and, where it has a terminal, the keys for it. */
+/** `exec-server attach`: shows the output of any client's process, and forwards our stdin to it. */
 import process from 'node:process'
 import { constants } from 'node:os'
 import { isatty } from 'node:tty'
@@ -26,6 +26,10 @@ that the devbox could not be reached, or was lost.
 Ctrl-P Ctrl-Q leaves it, and it goes on; where it has no terminal, Ctrl-C does.
 `
 
+/**
+ * Runs the command. Resolves with the exit code, 0 after a detach.
+ * @throws {UsageError | CommandError}
+ */
 export async function attach(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseOptions(args, targetOptions)
   if (values.help === true) return writeOut(HELP)

@@ -1,9 +1,9 @@
-/** Ctrl-P Ctrl-Q leaves a process that one is attached to, as in docker. */
+/** Ctrl-P Ctrl-Q detaches from an attached process, as in docker. */
 
 const CTRL_P = 16
 const CTRL_Q = 17
 
-/** Looks for them in what is typed. A Ctrl-P alone goes on with the key behind it. */
+/** Returns a stdin filter that calls `detach` at the sequence. Holds back a Ctrl-P until the next key. */
 export function detachKeys(detach: () => void): (bytes: Uint8Array) => Uint8Array {
   let isHeld = false
   return (bytes) => {

@@ -1,19 +1,20 @@
-/** Ctrl-C while there is no connection: the second in a row is for us, as the command cannot be told. */
+/** Ctrl-C while disconnected: the command cannot receive it, so the second in a row ends us instead. */
 import type { ExecClient } from '../../../client/base/types.ts'
 
 const CTRL_C = 3
 
-/** More at a time are no keys. */
+/** A longer chunk is pasted text, not key presses. */
 const MOST_KEYS = 64
 
+/** Counts interrupts, from signals or from the keys of a raw terminal. */
 export type Interrupts = {
-  /** To be called at each; true if it was the one that ends us. */
+  /** Counts one interrupt; true if it called `giveUp`. */
   count(): boolean
-  /** Looks for them in what is typed. */
+  /** Stdin filter that counts each Ctrl-C; forwards everything. */
   look(bytes: Uint8Array): Uint8Array
 }
 
-/** `isWaiting` tells of other times than the loss of the connection when nobody can be told. */
+/** Calls `giveUp` at the second interrupt in a row while the connection recovers or `isWaiting()` is true. */
 export function interruptCounter(client: ExecClient, isWaiting: () => boolean, giveUp: () => void): Interrupts {
   let inRow = 0
   const count = (): boolean => {

@@ -1,4 +1,4 @@
-/** `exec-server kill`: ends a process of any client, or sends it a signal. */
+/** `exec-server kill`: terminates a process of any client, or sends it a signal. */
 import { messageOf, RpcError } from '../../../client/base/errors.ts'
 import type { ExecClient, SignalName } from '../../../client/base/types.ts'
 import { CommandError } from '../base/command-error.ts'
@@ -24,6 +24,10 @@ Exit code 1 says that one of them was not there, or over already.
 
 const options = { ...targetOptions, signal: { type: 'string', short: 's' }, grace: { type: 'string' } } as const
 
+/**
+ * Runs the command. Resolves with the exit code: 1 if any run failed.
+ * @throws {UsageError | CommandError}
+ */
 export async function kill(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseOptions(args, options)
   if (values.help === true) return writeOut(HELP)
@@ -49,7 +53,7 @@ function milliseconds(text: string): number {
   return Math.round(Number(text) * 1000)
 }
 
-/** Says what went wrong with this one; the others are not for that to suffer. */
+/** Terminates or signals one run. Prints its failure and returns false, so that the others are still handled. */
 async function endOne(
   client: ExecClient,
   run: number,

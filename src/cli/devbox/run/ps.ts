@@ -1,4 +1,4 @@
-/** `exec-server ps`: what runs on a devbox, whoever started it. */
+/** `exec-server ps`: lists the processes of all clients on a devbox. */
 import process from 'node:process'
 import type { ListedProcess } from '../../../client/base/types.ts'
 import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from '../options.ts'
@@ -17,6 +17,10 @@ STATE is starting, running, or the exit code; "+" says that what it left behind 
 
 const options = { ...targetOptions, json: { type: 'boolean' } } as const
 
+/**
+ * Runs the command. Resolves with the exit code.
+ * @throws {UsageError | CommandError}
+ */
 export async function ps(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseOptions(args, options)
   if (values.help === true) return writeOut(HELP)
@@ -36,7 +40,7 @@ export async function ps(args: readonly string[]): Promise<number> {
 
 const HEAD = ['RUN', 'STATE', 'PID', 'TTY', 'CLIENT', 'AGE', 'COMMAND']
 
-/** `width` is that of the terminal, at which lines are cut. */
+/** Formats the table; `now` is in ms since the epoch. Cuts lines at `width` columns, if given. */
 export function processTable(processes: readonly ListedProcess[], now: number, width: number | undefined): string {
   const rows = [HEAD, ...processes.map((each) => rowOf(each, now))]
   const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)))
@@ -63,7 +67,7 @@ function rowOf(
   ]
 }
 
-/** Clocks may differ, so it may seem to be below zero. */
+/** Formats an age: 90,000 ms is `1m`. Clocks may differ, so a negative age is shown as `0s`. */
 export function ageOf(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000))
   if (seconds < 60) return `${seconds}s`

@@ -1,4 +1,4 @@
-/** The arguments of `exec-server run`. */
+/** Parses the arguments of `exec-server run`. */
 import { checkTarget, parseOptions, splitCommand, TARGET_HELP, targetOptions, usageError } from '../options.ts'
 import type { TargetValues } from '../options.ts'
 
@@ -24,6 +24,7 @@ const options = {
   'env-var': { type: 'string', multiple: true },
 } as const
 
+/** Parsed arguments. `cwd` is an absolute path on the devbox; `env` are additional variables. */
 export type RunArguments = {
   target: TargetValues
   isTerminal: boolean
@@ -32,7 +33,10 @@ export type RunArguments = {
   argv: readonly string[]
 }
 
-/** Undefined: help is asked for. Throws UsageError. */
+/**
+ * Returns undefined if help is requested.
+ * @throws {UsageError}
+ */
 export function parseRun(args: readonly string[]): RunArguments | undefined {
   const { own, command } = splitCommand(args, options)
   const { values } = parseOptions(own, options)

@@ -1,15 +1,22 @@
-/** The RUN of `ps`, by which attach and kill find a process. */
+/** The RUN number that `ps` shows, by which attach and kill find a process. */
 import type { ExecClient, ListedProcess } from '../../../client/base/types.ts'
 import { CommandError } from '../base/command-error.ts'
 import { usageError } from '../options.ts'
 
-/** Throws UsageError. */
+/**
+ * Parses a RUN argument.
+ * @throws {UsageError}
+ */
 export function runNumber(text: string): number {
   if (!/^[1-9]\d{0,14}$/.test(text)) throw usageError(`RUN is a number that ps shows, not '${text}'`)
   return Number(text)
 }
 
-/** Throws CommandError where there is none, UnsupportedError from servers that have no list. */
+/**
+ * Finds a process by its run number.
+ * @throws {CommandError} with `exitCode` if there is none
+ * @throws {UnsupportedError} if the server cannot list processes
+ */
 export async function findRun(client: ExecClient, run: number, exitCode: number): Promise<ListedProcess> {
   const found = (await client.listProcesses()).find((each) => each.run === run)
   if (found === undefined) throw new CommandError(`there is no run ${run}, or none any more`, exitCode)

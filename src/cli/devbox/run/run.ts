@@ -1,4 +1,4 @@
-/** `exec-server run`: a command on a devbox, as if it ran here. */
+/** `exec-server run`: runs a command on a devbox as if it ran here. */
 import { constants } from 'node:os'
 import process from 'node:process'
 import { isatty } from 'node:tty'
@@ -20,11 +20,15 @@ import { onResize, rawMode, terminalSize } from '../io/terminal.ts'
 import { watchConnection } from '../watch-connection.ts'
 import { writeOut } from '../io/write-out.ts'
 
-/** What is added to a signal's number. */
+/** A shell's exit code for signal n is 128 + n. */
 const BY_SIGNAL = 128
 const HUNG_UP = 129
 const INTERRUPTED = 130
 
+/**
+ * Runs the command. Resolves with the exit code of the remote command.
+ * @throws {UsageError | CommandError}
+ */
 export async function run(args: readonly string[]): Promise<number> {
   const options = parseRun(args)
   if (options === undefined) return writeOut(RUN_HELP)
@@ -40,12 +44,12 @@ export async function run(args: readonly string[]): Promise<number> {
   return exitCode < 0 ? OWN_FAILURE : exitCode
 }
 
-/** Gathers the signals that came in `signals`. */
+/** Runs the remote command and resolves with its exit code. Adds the signals received to `signals`. */
 async function conduct(client: ExecClient, options: RunArguments, signals: Set<PassedOn>): Promise<number> {
   const { isTerminal } = options
   const started = Promise.withResolvers<RemoteProcess>()
   started.promise.catch(() => {})
-  /** Until it has started, and when it has exited, nobody can be told of a signal. */
+  /** Signals reach the command only while it is running. */
   let phase: 'starting' | 'running' | 'exited' = 'starting'
   const ending = new AbortController()
   const leaving = new AbortController()
@@ -74,7 +78,7 @@ async function conduct(client: ExecClient, options: RunArguments, signals: Set<P
       onSignal: (name) => {
         signals.add(name)
         if (phase === 'exited') dieSoon(name)
-        // What has not begun need not be asked to end.
+        // Before the start there is no process to forward the signal to: give up.
         if (phase === 'starting' && (name === 'SIGTERM' || name === 'SIGHUP'))
           endWith(BY_SIGNAL + constants.signals[name])
         if (name === 'SIGHUP' && isTerminal) setTimeout(endWith, HANGUP_GRACE_MS, HUNG_UP).unref()
@@ -86,17 +90,17 @@ async function conduct(client: ExecClient, options: RunArguments, signals: Set<P
   cleanups.push(() => process.off('uncaughtException', endWith))
   if (!isTerminal && isatty(2)) cleanups.push(watchConnection(client))
   try {
-    // From before its size is told.
+    // Listen before the size is read, so that no change is missed.
     if (isTerminal)
       cleanups.push(onResize((size) => void started.promise.then((handle) => handle.resize(size)).catch(() => {})))
     const start = await startOptions(client, options)
     const handle = await startProcess(client, start, ending.signal)
     started.resolve(handle)
     phase = 'running'
-    // Ahead of its output, which may wait for our readers.
+    // Track the exit separately: the output may lag behind when our readers are slow.
     const exited = handle.wait().then(({ exitCode }) => {
       phase = 'exited'
-      // A shell would not wait for what is left behind in a terminal, or minds no signal and holds the outputs open.
+      // As in a shell, do not wait for background children in a terminal, or for ones that ignored the signal.
       if (isTerminal || (exitCode > BY_SIGNAL && signals.size > 0)) leaving.abort()
     })
     exited.catch(() => {})

@@ -1,4 +1,4 @@
-/** Signals as they are spelled on command lines. */
+/** Signal names and numbers on the command line. */
 import type { SignalName } from '../../../client/base/types.ts'
 import { usageError } from '../options.ts'
 
@@ -14,7 +14,7 @@ const NAMES: Readonly<Record<string, SignalName>> = {
   CONT: 'continue',
 }
 
-/** Those whose numbers are the same on every system. */
+/** Signals whose numbers are the same on every system. */
 const NUMBERS: Readonly<Record<string, SignalName>> = {
   1: 'hangup',
   2: 'interrupt',
@@ -23,7 +23,10 @@ const NUMBERS: Readonly<Record<string, SignalName>> = {
   15: 'terminate',
 }
 
-/** A name with or without SIG, in capitals or not, or a number. Throws UsageError. */
+/**
+ * Parses a signal name, in any case and with or without SIG, or a number.
+ * @throws {UsageError}
+ */
 export function signalNamed(text: string): SignalName {
   const found = NUMBERS[text] ?? NAMES[text.toUpperCase().replace(/^SIG/, '')]
   if (found === undefined) throw usageError(`--signal takes one of ${Object.keys(NAMES).join(', ')}, not '${text}'`)

@@ -1,4 +1,4 @@
-/** Signals that we get, for the process. */
+/** Forwards the signals that we receive to the remote process. */
 import process from 'node:process'
 import { unblockSigusr1 } from '../../../host/ffi/libc.ts'
 import type { ExecClient, RemoteProcess, SignalName } from '../../../client/base/types.ts'
@@ -12,22 +12,23 @@ const PASSED_ON = {
   SIGUSR2: 'user2',
 } as const satisfies Partial<Record<NodeJS.Signals, SignalName>>
 
+/** A signal that is forwarded. */
 export type PassedOn = keyof typeof PASSED_ON
 
 export type SignalOptions = {
   client: ExecClient
-  /** Signals that come before it is there wait for it. */
+  /** The process; signals received before it has started are queued. */
   process: Promise<RemoteProcess>
-  /** Before we stop, and when we go on: for our terminal. */
+  /** Called before we stop, and when we continue, to switch our terminal's mode. */
   onStop?: () => void
   onContinue?: () => void
-  /** Whether the process stops when we do. */
+  /** Whether the remote process stops and continues with us. */
   stopsProcess: boolean
-  /** Called at each signal before it is passed on; true if that is not to be. */
+  /** Called before each signal is forwarded; return true to suppress it. */
   onSignal?: (name: PassedOn) => boolean
 }
 
-/** Until the returned function is called. */
+/** Starts forwarding. Returns a function that removes the handlers. */
 export function passSignalsOn({
   client,
   process: remote,
@@ -40,11 +41,11 @@ export function passSignalsOn({
     const handle = await remote
     if (client.extensions.has('signals')) return handle.signal(name)
     if (name === 'stop' || name === 'continue') return
-    // What such a server cannot do ends the process at the least, as most of these signals would.
+    // Without the extension, terminate the process, as most of these signals would.
     if (name === 'interrupt') return handle.signal(name).catch(() => void handle.terminate())
     await handle.terminate()
   }
-  // In the order they came. One that cannot be sent is for a process that has ended, or a connection whose end is told elsewhere.
+  // Send in order. A failure means that the process has ended, or that the connection was lost, reported elsewhere.
   let sending: Promise<unknown> = Promise.resolve()
   const pass = (name: SignalName): Promise<unknown> => (sending = sending.then(() => send(name)).catch(() => {}))
 

@@ -1,4 +1,4 @@
-/** Starts a process, and tells failures as a shell does. */
+/** Starts a process, and reports failures as a shell does. */
 import { ErrorCode, messageOf, RpcError } from '../../../client/base/errors.ts'
 import type { ExecClient, RemoteProcess, StartOptions } from '../../../client/base/types.ts'
 import { CommandError, OWN_FAILURE } from '../base/command-error.ts'
@@ -6,11 +6,14 @@ import { CommandError, OWN_FAILURE } from '../base/command-error.ts'
 const NOT_FOUND = 127
 const NOT_EXECUTABLE = 126
 
-/** The system's numbers of the failures, by which the server names them: no such file; permission denied, and a file of no known format. */
+/** The errno values in the server's messages: ENOENT; and ENOEXEC, EACCES, ENOTDIR, EISDIR, ELOOP (62 on macOS). */
 const MISSING = /\(os error 2\)/
 const UNFIT = /\(os error (?:8|13|20|21|40|62)\)/
 
-/** Throws CommandError with the exit code of a shell that could not start it. */
+/**
+ * Starts a process on the devbox.
+ * @throws {CommandError} with a shell's exit code: 127 not found, 126 not executable; 255 for other server errors
+ */
 export async function startProcess(
   client: ExecClient,
   options: StartOptions,
@@ -20,7 +23,7 @@ export async function startProcess(
     return await client.start(options, { signal })
   } catch (error) {
     if (!(error instanceof RpcError)) throw error
-    // It says the same of a program and of a directory.
+    // The error is the same for the program and for the working directory: check the directory.
     const { cwd } = options
     const isOfPath = MISSING.test(error.message) || UNFIT.test(error.message)
     const place = cwd === undefined || !isOfPath ? undefined : await faultOfDirectory(client, cwd)
@@ -30,7 +33,7 @@ export async function startProcess(
   }
 }
 
-/** What keeps a command from running there, as far as it can be seen. */
+/** Why a command cannot run in a directory, if the directory is the reason. */
 async function faultOfDirectory(client: ExecClient, path: string | URL): Promise<string | undefined> {
   try {
     return (await client.fs.getMetadata(path)).isDirectory ? undefined : 'Not a directory'
