@@ -1,8 +1,8 @@
-/** The first words that call for the client's side of the program. All that the server's side loads of it. */
+/** Names of the client commands. A module of its own, since it is all that the server loads of them. */
 export const CLIENT_WORDS = ['run', 'ps', 'attach', 'kill', 'cp', 'http'] as const
 export type ClientWord = (typeof CLIENT_WORDS)[number]
 
-/** The command and its arguments, if it is one of ours. A leading `exec-server` is passed over, as the server does. */
+/** Splits off a client command and its arguments; undefined for anything else. Ignores a leading `exec-server`. */
 export function clientCommand(args: readonly string[]): [ClientWord, readonly string[]] | undefined {
   const [word, ...rest] = args[0] === 'exec-server' ? args.slice(1) : args
   return CLIENT_WORDS.includes(word as ClientWord) ? [word as ClientWord, rest] : undefined

@@ -1,4 +1,4 @@
-/** The client's side of the command line. Each command is loaded when it is called, so that none pays for another. */
+/** Dispatches the client commands. Each is loaded on demand, so that none pays for the imports of another. */
 import process from 'node:process'
 import { UsageError } from '../base/usage-error.ts'
 import { messageOf } from '../client/base/errors.ts'
@@ -6,7 +6,7 @@ import { CommandError, OWN_FAILURE } from './devbox/base/command-error.ts'
 import { say, sayRaw } from './devbox/io/stderr.ts'
 import type { ClientWord } from './command-names.ts'
 
-/** Carries a command out, and tells its exit code. */
+/** Runs a command and resolves with its exit code. */
 export type Command = (args: readonly string[]) => Promise<number>
 
 const commands: Record<ClientWord, () => Promise<Command>> = {
@@ -18,13 +18,13 @@ const commands: Record<ClientWord, () => Promise<Command>> = {
   http: async () => (await import('./devbox/http/http.ts')).http,
 }
 
-/** Ends this process with the exit code of the command. */
+/** Runs a client command, then exits with its exit code. Errors are printed to stderr. */
 export async function runClientCommand(word: ClientWord, args: readonly string[]): Promise<never> {
   if (process.platform === 'win32') {
     say('it does not run on Windows; run it inside WSL')
     process.exit(1)
   }
-  // Not by itself, as a stdin that is still open would keep it.
+  // Exit explicitly: an open stdin would keep the event loop alive.
   process.exit(await exitCodeOf(word, args))
 }
 

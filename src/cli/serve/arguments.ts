@@ -1,4 +1,4 @@
-/** The command line. */
+/** Parses the server's command line. */
 import { parseArgs } from 'node:util'
 import type { Limits } from '../../core/base/limits.ts'
 import type { SandboxOptions } from '../../host/sandbox/sandboxes.ts'
@@ -14,6 +14,7 @@ import { UsageError } from '../../base/usage-error.ts'
 
 export { UsageError }
 
+/** A parsed command line. Paths and URLs are syntactically valid; nothing has been opened or read. */
 export type Command =
   | {
       kind: 'serve'
@@ -73,7 +74,10 @@ const options = {
   version: { type: 'boolean', short: 'V' },
 } as const
 
-/** Reads the arguments. A leading `exec-server` is passed over, so that this can stand where `codex exec-server` is called. */
+/**
+ * Parses the arguments. Ignores a leading `exec-server`, so that this can replace `codex` in `codex exec-server`.
+ * @throws {UsageError}
+ */
 export function parseCommand(args: readonly string[]): Command {
   const rest = args[0] === 'exec-server' ? args.slice(1) : args
   const isDoctor = rest[0] === 'doctor'
@@ -134,7 +138,7 @@ function pageOrigins(values: readonly string[] = []): readonly string[] {
   )
 }
 
-/** In the one spelling that there is of each: lower case, no usual port, nothing behind. */
+/** Whether it is a serialized origin: lower case, no default port, no path. */
 function isOrigin(value: string): boolean {
   return /^https?:/.test(value) && !value.includes('*') && URL.canParse(value) && new URL(value).origin === value
 }

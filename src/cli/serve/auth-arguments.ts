@@ -1,13 +1,13 @@
-/** Who gets in, as the command line says it. The modes, their flags and what is said of wrong ones are the reference's. */
+/** The authentication options. Modes, flags and error messages match the reference. */
 import type { AuthenticationOptions, TokenSource } from '../../server/auth/authentication-options.ts'
 import type { Listen } from '../../server/http/listen-url.ts'
 import { isLoopbackListen } from '../../server/http/listen-url.ts'
 import { UsageError } from '../../base/usage-error.ts'
 
-/** How long clocks may differ when a token's time is judged. The reference's figure. */
+/** Tolerated clock difference when a token's times are checked. The default of the reference. */
 const DEFAULT_SKEW_SECONDS = 30
 
-/** A day. With more, a token's expiry would mean nothing. */
+/** One day. A larger skew would make a token's expiry meaningless. */
 const MAX_SKEW_SECONDS = 86_400
 
 export const AUTH_HELP = `\
@@ -53,6 +53,11 @@ const JWT_FLAGS = ['ws-shared-secret-file', 'ws-issuer', 'ws-audience', 'ws-max-
 const BEARER_FLAGS = ['ws-auth', 'ws-token-file', 'ws-token-sha256', ...JWT_FLAGS] as const
 const OTHER_FLAGS = ['capability-url', 'allow-unauthenticated', 'allow-host', 'allow-origin'] as const
 
+/**
+ * Checks the authentication options against each other and the listen address. Unauthenticated access to an address
+ * that other machines can reach needs --allow-unauthenticated.
+ * @throws {UsageError}
+ */
 export function parseAuthentication(values: AuthValues, listen: Listen): AuthenticationOptions {
   if (listen.kind === 'stdio') return refuseOnStdio(values)
   const authentication = values['capability-url'] === true ? capabilityUrl(values) : bearer(values)
@@ -142,7 +147,10 @@ function skewSeconds(value: string | undefined): number {
   )
 }
 
-/** A value that must not be empty, if it is there. */
+/**
+ * An optional value that must not be empty.
+ * @throws {UsageError}
+ */
 function given(
   values: AuthValues,
   name: 'ws-token-file' | 'ws-token-sha256' | 'ws-shared-secret-file',

@@ -1,11 +1,11 @@
-/** `exec-server doctor`: what this machine can enforce, and if not, why not and what to do. */
+/** `exec-server doctor`: which sandboxes this machine can enforce, and otherwise why not and how to fix it. */
 import { existsSync } from 'node:fs'
 import process from 'node:process'
 import { bubblewrapPaths, noBubblewrap, probeBubblewrap, remedyFor } from '../../host/sandbox/bubblewrap.ts'
 import { SANDBOX_EXEC } from '../../host/sandbox/sandboxes.ts'
 import type { SandboxOptions } from '../../host/sandbox/sandboxes.ts'
 
-/** Prints its findings; the exit code is 0 if commands and file calls can be confined here, else 1. */
+/** Prints its findings. Resolves with the exit code: 0 if commands and file calls can be sandboxed here, else 1. */
 export async function runDoctor({ bubblewrap }: SandboxOptions): Promise<number> {
   const say = (what: string, is: string): void => void process.stdout.write(`${what.padEnd(20)}${is}\n`)
   say('platform', `${process.platform} ${process.arch}`)

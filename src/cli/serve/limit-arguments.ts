@@ -1,4 +1,4 @@
-/** The limits that the command line can change. */
+/** The options that change limits. */
 import { defaultLimits } from '../../core/base/limits.ts'
 import type { Limits } from '../../core/base/limits.ts'
 import { UsageError } from '../../base/usage-error.ts'
@@ -6,10 +6,10 @@ import { UsageError } from '../../base/usage-error.ts'
 type LimitOption = {
   flag: string
   limit: keyof Limits
-  /** How many of the limit's bytes or milliseconds one of the flag's is. */
+  /** The flag's unit in the limit's unit: 1000 for seconds of a limit in ms. */
   unit: number
   min: number
-  /** More is a slip of the hand, or more than any machine has to spare. */
+  /** A larger value is a typo, or exceeds what any machine can spare. */
   max: number
   help: string
 }
@@ -19,7 +19,7 @@ const MiB = 1024 * 1024
 const DAY_SECONDS = 86_400
 /** 64 GiB. */
 const MOST_MIB = 65_536
-/** What Linux lets one process have open, unless it is told otherwise, is about a million. */
+/** About the default maximum of file descriptors of a process on Linux (fs.nr_open). */
 const MOST_DESCRIPTORS = 1_000_000
 
 const table = [
@@ -108,7 +108,7 @@ const table = [
 
 type Flag = (typeof table)[number]['flag']
 
-/** For `parseArgs`. */
+/** The options in the form that `parseArgs` takes. */
 export const limitOptions = Object.fromEntries(table.map(({ flag }) => [flag, { type: 'string' }])) as Record<
   Flag,
   { type: 'string' }
@@ -116,7 +116,7 @@ export const limitOptions = Object.fromEntries(table.map(({ flag }) => [flag, { 
 
 const FLAG_WIDTH = 29
 
-/** A line a flag. */
+/** Help text, one line per flag. */
 export const limitHelp: string = table
   .map(
     ({ flag, limit, unit, help }) =>
@@ -124,7 +124,10 @@ export const limitHelp: string = table
   )
   .join('\n')
 
-/** What was given; throws for what cannot be. */
+/**
+ * Returns the given limits, in bytes, ms or counts.
+ * @throws {UsageError} if a value is not a number in its range
+ */
 export function readLimits(values: Partial<Record<Flag, string>>): Partial<Limits> {
   const limits: Partial<Limits> = {}
   for (const { flag, limit, unit, min, max } of table) {

@@ -1,6 +1,6 @@
 /**
- * Runs a command of the command line. What it needs before the URL is told is little, and all that this
- * file imports; the rest is loaded when the door is open.
+ * Runs a server command. Imports only what is needed until the URL is printed, to print it early; everything else is
+ * loaded when the listener is open.
  */
 import { writeSync } from 'node:fs'
 import process from 'node:process'
@@ -18,6 +18,7 @@ import { openListener } from '../../server/http/listener.ts'
 import type { Listener } from '../../server/http/listener.ts'
 import { version } from '../../base/version.ts'
 
+/** Runs the command that the arguments name. Usage errors set the exit code; other errors are thrown. */
 export async function run(args: readonly string[]): Promise<void> {
   if (process.platform === 'win32') return fail('exec-server does not run on Windows; run it inside WSL', 1)
   try {
@@ -56,14 +57,17 @@ async function follow(command: Command): Promise<void> {
       }
       const { gate, path } = await makeGate(command.authentication)
       const { listener, checkHost } = await listen(command.listen, command.hosts)
-      // A unix socket's path and the one of a URL on it are kept apart as clients do it.
+      // Clients expect `unix:SOCKET:PATH`, with a colon between the socket's path and the URL's.
       writeSync(1, `${listener.url}${command.listen.kind === 'unix' && path !== '' ? ':' : ''}${path}\n`)
       stop = (await import('../../server/serve.ts')).serveNetwork(listener, { ...options, gate, checkHost })
     }
   }
 }
 
-/** Opened before anybody can come in. */
+/**
+ * Opened before the listener, so that every connection can be audited.
+ * @throws {UsageError}
+ */
 async function auditFile(path: string | undefined): Promise<AuditFile | undefined> {
   if (path === undefined) return undefined
   const { openAuditFile } = await import('../../server/telemetry/audit-file.ts')
@@ -74,7 +78,10 @@ async function auditFile(path: string | undefined): Promise<AuditFile | undefine
   }
 }
 
-/** Loaded only if it is asked for: it is the one thing that must be right before the door opens. */
+/**
+ * Validated before the listener opens; its module is loaded only if the option is given.
+ * @throws {UsageError}
+ */
 async function httpPolicy(value: string | undefined): Promise<HttpPolicy | undefined> {
   if (value === undefined) return undefined
   const { readHttpPolicy } = await import('../../host/http/http-policy.ts')
@@ -85,7 +92,10 @@ async function httpPolicy(value: string | undefined): Promise<HttpPolicy | undef
   }
 }
 
-/** Secrets must be right before the door opens, too. */
+/**
+ * Secrets, too, are read and validated before the listener opens.
+ * @throws {UsageError}
+ */
 async function makeGate(authentication: AuthenticationOptions): Promise<{ gate: Gate; path: string }> {
   if (authentication.kind === 'none') return { gate: openGate, path: '' }
   return (await import('../../server/auth/authentication.ts')).makeGate(authentication)
@@ -114,7 +124,7 @@ async function reasonOf(error: unknown): Promise<string> {
   return code === undefined ? String(error) : osErrorText(code)
 }
 
-/** The first asks the server to end, a second one not to wait for anything. SIGHUP is what is left of a terminal that was closed. */
+/** Calls `stop` at each signal: the first starts draining, the second ends at once. A closed terminal sends SIGHUP. */
 function onStopSignal(stop: () => void): void {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, stop)
 }

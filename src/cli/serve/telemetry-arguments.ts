@@ -1,4 +1,4 @@
-/** The command line's part that says what is to be told, and where. */
+/** The options for the log and the audit log. */
 import { DEFAULT_LOG_LEVEL, logLevels } from '../../base/log-level.ts'
 import type { LogLevel } from '../../base/log-level.ts'
 import { UsageError } from '../../base/usage-error.ts'
@@ -14,6 +14,10 @@ export const OBSERVE_HELP = `  --log-level LEVEL            what is logged on st
   --audit-log FILE             append to this file who started what, and how it ended
 `
 
+/**
+ * Parses the log level and the path of the audit log.
+ * @throws {UsageError}
+ */
 export function observing(values: { 'log-level'?: string | undefined; 'audit-log'?: string | undefined }): Observing {
   const { 'log-level': level = DEFAULT_LOG_LEVEL, 'audit-log': auditLog } = values
   const logLevel = logLevels.find((each) => each === level)
