@@ -8,7 +8,7 @@ function escaped(text: string): string {
   })
 }
 
-/** Escapes control characters: `plainText('\x1b[2J')` is `\x1b[2J`, spelled out. */
+/** Makes control characters visible: an ESC becomes the four characters `\x1b`. */
 export function plainText(text: string): string {
   return escaped(text)
 }

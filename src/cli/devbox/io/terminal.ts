@@ -38,7 +38,7 @@ export type RawMode = {
   leave(): void
 }
 
-/** Raw mode for stdin, which must be a terminal. Restored when the process exits. */
+/** Raw mode for stdin, which must be a terminal. Restored however the process ends, short of SIGKILL. */
 export function rawMode(): RawMode {
   let saved: string | undefined
   let isRaw = false
