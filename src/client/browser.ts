@@ -1,4 +1,4 @@
-/** The client library in a browser: over WebSocket, to a server that lets the page's origin in (`--allow-origin`). */
+/** The client library for browsers: over WebSocket, to a server that allows the page's origin (`--allow-origin`). */
 import { clientLimits, openClient } from './client.ts'
 import type { ClientOptions } from './client.ts'
 import { webSocketConnector } from './transports/global-websocket.ts'
@@ -6,7 +6,11 @@ import type { ExecClient } from './base/types.ts'
 
 export type { ClientOptions }
 
-/** Opens a session. Throws ConnectError, without a reason, as browsers tell none; RpcError when the server refuses the handshake. */
+/**
+ * Opens a session.
+ * @throws {ConnectError} Without a reason, as browsers give none.
+ * @throws {RpcError} If the server refuses the handshake.
+ */
 export async function connect(url: string | URL, options: ClientOptions = {}): Promise<ExecClient> {
   return openClient(webSocketConnector(String(url)), options, clientLimits(options))
 }

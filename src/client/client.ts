@@ -1,4 +1,4 @@
-/** A client: one session on a devbox, and what can be done with it. */
+/** The client: one session on a devbox. */
 import { Method } from '../protocol/wire/methods.ts'
 import type { EnvironmentInfo } from '../protocol/schemas/session.ts'
 import { deadline } from './session/abort.ts'
@@ -13,22 +13,26 @@ import type { Abortable, ExecClient, Output, StartOptions } from './base/types.t
 import { call } from './session/unsupported.ts'
 import type { Connector } from './transports/transport.ts'
 
+/** Options of `connect`. `signal` cancels connecting. Times in ms. */
 export type ClientOptions = Abortable & {
-  /** What the client calls itself. */
+  /** The client's name in the handshake. */
   clientName?: string | undefined
   connectTimeoutMs?: number | undefined
   initializeTimeoutMs?: number | undefined
-  /** How long a lost connection is tried for again. 0: not at all. */
+  /** How long to retry a lost connection. 0 disables recovery. */
   recoveryTimeoutMs?: number | undefined
-  /** Any other bound, see limits.ts. */
+  /** Overrides of other limits; see base/limits.ts. */
   limits?: Partial<ClientLimits> | undefined
 }
 
 const DEFAULT_NAME = 'exec-server-client'
 
-/** How long the server may take to end the processes of a client that closes. It ends them by itself a little later. */
+/**
+ * How long `close` waits for the server to terminate the client's processes. The server does so itself a little later.
+ */
 const FAREWELL_MS = 1000
 
+/** The default limits with the options' overrides. */
 export function clientLimits({
   connectTimeoutMs,
   initializeTimeoutMs,
@@ -44,7 +48,11 @@ export function clientLimits({
   }
 }
 
-/** Throws ConnectError, and RpcError if the server refuses the handshake. Nothing is left behind then. */
+/**
+ * Opens a session and returns its client. Leaves nothing behind on failure.
+ * @throws {ConnectError} If no connection can be opened.
+ * @throws {RpcError} If the server refuses the handshake.
+ */
 export async function openClient(
   connector: Connector,
   options: ClientOptions,
@@ -115,7 +123,10 @@ async function run(client: ExecClient, options: StartOptions, collect: Collect =
   }
 }
 
-/** A process that ends without reading all of it is judged by its exit code. Throws UnsupportedError where it cannot be told the end. */
+/**
+ * Writes all input and closes stdin. A process may exit before reading it all: its exit code then tells the outcome.
+ * @throws {UnsupportedError} If the server cannot close stdin.
+ */
 async function feed(stdin: WritableStream<Uint8Array>, input: Uint8Array | string): Promise<void> {
   const writer = stdin.getWriter()
   try {

@@ -1,4 +1,4 @@
-/** Connects to a server, whatever way leads there. For Node and Deno; browsers have browser.ts. */
+/** Connects over any transport. For Node and Deno; browsers use browser.ts. */
 import { isAbsolute } from 'node:path'
 import { clientLimits, openClient } from './client.ts'
 import type { ClientOptions } from './client.ts'
@@ -14,17 +14,22 @@ import type { ExecClient } from './base/types.ts'
 import type { Connector } from './transports/transport.ts'
 
 /**
- * The way to a server: an address (ws://, wss://, unix:/PATH, or a capability URL), one with headers, a command that starts one
- * on its stdin and stdout, a pair of streams that lead to one, or `{ local: true }`: this machine, without a server.
+ * Where to connect: a URL (ws://, wss://, unix:/PATH, or a capability URL), a URL with headers, a command that runs a
+ * server on its stdin and stdout, a pair of streams, or `{ local: true }` for this machine without a server.
  */
 export type Target = string | URL | UrlWithHeaders | StdioCommand | StreamPair | { local: true }
+/** A URL and the headers of its upgrade request. Headers require wss://, a unix socket or a loopback address. */
 export type UrlWithHeaders = { url: string | URL; headers?: Readonly<Record<string, string>> | undefined }
 
 export type { ClientOptions, StdioCommand, StreamPair }
 
 /**
  * Opens a session.
- * Throws ConnectError when there is no server or it does not answer in time, RpcError when it refuses the handshake.
+ * @throws {ConnectError} If the server is unreachable or does not answer in time.
+ * @throws {RpcError} If the server refuses the handshake.
+ * @example
+ * await using client = await connect('ws://127.0.0.1:4600')
+ * const { exitCode, stdout } = await client.run({ argv: ['uname', '-a'] })
  */
 export async function connect(target: Target, options: ClientOptions = {}): Promise<ExecClient> {
   const limits = clientLimits(options)
@@ -46,12 +51,12 @@ async function connectorFor(target: Target, limits: ClientLimits): Promise<Conne
     return stdioConnector(target, limits)
   }
   if ('readable' in target) return streamsConnector(target, limits)
-  // Only who asks for it loads a whole server.
+  // Imported on demand: it loads a whole server.
   const { localConnector } = await import('./local.ts')
   return localConnector()
 }
 
-/** Headers hold tokens, and everybody on the way reads what is sent in the clear. */
+/** Headers carry tokens, which plain ws:// would expose on the network. */
 function refuseToGiveAway(url: string, headers: Readonly<Record<string, string>>): void {
   if (Object.keys(headers).length === 0) return
   const { href, socketPath } = parseWebSocketUrl(url)

@@ -1,7 +1,7 @@
 /**
  * The client library: `import { connect } from 'exec-server/client'`.
  *
- * For Node and Deno. Programs in a browser get browser.ts by the same name.
+ * For Node and Deno. In browsers the same specifier resolves to browser.ts.
  */
 export { connect } from './connect.ts'
 export type { ClientOptions, StdioCommand, StreamPair, Target, UrlWithHeaders } from './connect.ts'

@@ -1,4 +1,4 @@
-/** What must not outlive this program, however many there are of it: one listener for all. */
+/** Cleanup at exit. One listener serves all callbacks. */
 import process from 'node:process'
 
 const calls = new Set<() => void>()
@@ -7,7 +7,7 @@ function end(): void {
   for (const call of [...calls]) call()
 }
 
-/** Calls when the program ends by itself, by process.exit, or by an uncaught exception; returns what ends that. */
+/** Runs `call` at normal exit, process.exit or an uncaught exception. Returns a function that unregisters it. */
 export function atExit(call: () => void): () => void {
   if (calls.size === 0) process.on('exit', end)
   calls.add(call)

@@ -1,11 +1,11 @@
-/** What can go wrong on this side of the wire. What the server refuses is an {@link RpcError}. */
+/** Errors raised by the client. What the server refuses is an {@link RpcError}. */
 
 export { ErrorCode, messageOf, RpcError } from '../../protocol/wire/errors.ts'
 
-/** No connection came about: the server is not there, refused us, or did not answer the handshake in time. */
+/** The connection could not be opened: the server is unreachable, rejected it, or timed out during the handshake. */
 export class ConnectError extends Error {
   override name = 'ConnectError'
-  /** Whether another attempt may go better. */
+  /** Whether a retry may succeed. */
   readonly isTransient: boolean
   constructor(message: string, { isTransient = false, cause }: { isTransient?: boolean; cause?: unknown } = {}) {
     super(message, cause === undefined ? undefined : { cause })
@@ -14,12 +14,12 @@ export class ConnectError extends Error {
 }
 
 /**
- * The connection was lost while this was under way. Whether the server has done it is not known, unless the message says so.
- * After a recovery the client goes on; without one every later call fails with the same reason.
+ * The connection was lost during the call. Unless the message says so, it is unknown whether the server carried out the
+ * call. After a recovery the client works again; without one every later call fails with the same reason.
  */
 export class DisconnectedError extends Error {
   override name = 'DisconnectedError'
-  /** What ended the connection, without "the connection was lost". */
+  /** The cause alone, without "the connection was lost". */
   readonly reason: string
   constructor(reason: string) {
     super(`the connection to the exec-server was lost: ${reason}`)
@@ -27,10 +27,10 @@ export class DisconnectedError extends Error {
   }
 }
 
-/** Output is gone that nobody can bring back: more came than is kept, while nobody took it. */
+/** Output was dropped from every buffer before it was read: the process wrote more than is kept. */
 export class OutputLostError extends Error {
   override name = 'OutputLostError'
-  /** The first number that is there again. */
+  /** The sequence number of the first event that is still available. */
   readonly resumesAtSeq: number
   constructor(processId: string, afterSeq: number, resumesAtSeq: number) {
     super(`output of process ${processId} was lost: nothing is kept between number ${afterSeq} and ${resumesAtSeq}`)
@@ -38,12 +38,12 @@ export class OutputLostError extends Error {
   }
 }
 
-/** The peer broke the protocol. */
+/** The server violated the protocol. */
 export class ProtocolError extends Error {
   override name = 'ProtocolError'
 }
 
-/** The peer does not know this method, or cannot do this. */
+/** The server lacks this method or feature. */
 export class UnsupportedError extends Error {
   override name = 'UnsupportedError'
 }

@@ -1,98 +1,111 @@
-/** Every bound of the client, in one place, with its reason. Bytes and milliseconds. */
+/** All limits of the client, with the reason for each. Sizes in bytes, times in ms. */
 
+/** The limits of a client. Override some of them with `ClientOptions.limits`. */
 export type ClientLimits = {
-  /** How long a socket may take to open. Codex's clients wait as long. */
+  /** Timeout for opening the socket. Same as Codex's clients. */
   connectMs: number
-  /** How long the handshake may take, from its request to the last word of it. Codex's figure. */
+  /** Timeout for the whole handshake. Same as Codex. */
   initializeMs: number
-  /** How long a lost connection is tried for again. The newest Codex's figure; servers keep a session for 10 to 80 s. */
+  /** How long to retry a lost connection. Same as the newest Codex; servers keep a session for 10 to 80 s. */
   recoveryMs: number
-  /** Between two attempts; the first comes at once. Codex's figure. */
+  /** Delay between two attempts; the first is immediate. Same as Codex. */
   recoveryIntervalMs: number
-  /** Silence after which a peer is asked for a sign of life. */
+  /** Silence after which the client pings the server. */
   pingIntervalMs: number
-  /** How long it may take to give one. Together with the interval well below the recovery's time, so that a session is still there. */
+  /**
+   * Timeout for the reply. Interval plus timeout stay well below `recoveryMs`, so that the session can still be
+   * resumed.
+   */
   pingTimeoutMs: number
   /**
-   * Calls under way at a time; further ones wait here. Servers from 0.140 to 0.169 fall silent for ever when some 250 are
+   * Concurrent calls; further ones queue in the client. Servers from 0.140 to 0.169 hang for good when some 250 are
    * sent at once.
    */
   callsInFlight: number
-  /** Calls that wait, beyond which one fails at once: a program that makes more has lost count of them. */
+  /** Queued calls. Beyond that a call fails at once: the program is probably leaking calls. */
   callsWaiting: number
-  /** Events of one process that are kept for those who come late, or are slow. Codex's figures. */
+  /** Events buffered per process for late or slow readers. Same as Codex. */
   replayEvents: number
   replayBytes: number
   /**
-   * And those that someone who reads has yet to take: what comes in one go by a fast connection is more than the above. From a quarter
-   * of it on the connection is held back, where the server cannot hold back the process.
+   * Events buffered per process while a reader has not read them: a fast connection can deliver more than the above at
+   * once. From a quarter of it the client pauses reading from the connection if the server cannot throttle the process.
    */
   unreadEvents: number
   unreadBytes: number
-  /** How long a process without any is taken to have a reader: whoever starts one reads it at once, or not at all. */
+  /** How long a new process counts as having a reader. Programs start reading at once, or never. */
   firstReaderMs: number
-  /** How long a connection is held back for a reader that takes nothing. */
+  /** How long reading from the connection stays paused for a reader that makes no progress. */
   holdMs: number
-  /** Output that a process may be ahead of its slowest reader before the server holds it back, where it can. */
+  /** Output that the process may be ahead of its slowest reader before the server throttles it, where it can. */
   outputWindow: number
-  /** Events that came before those which belong in front of them. A server sends them in order, or nearly so. */
+  /** Events buffered while an earlier one is missing. Servers send them in order, or nearly so. */
   reorderEvents: number
-  /** Bytes of output that `output()` gathers, unless it is told another bound: as `child_process` of Node once and more. */
+  /** Default bound for `output()`: well above that of Node's `child_process`. */
   gatheredOutput: number
-  /** Bytes of stdin in one process/write: large enough for full speed, small enough to be held up by nobody. */
+  /** Bytes of stdin per process/write: large enough for full throughput, small enough not to block other messages. */
   writeChunk: number
-  /** Writes of one process under way. The server answers one once it has room for it. */
+  /** Concurrent writes per process. The server answers a write once it has room for it. */
   writesInFlight: number
-  /** One HTTP body that is streamed: pieces that wait for their reader, in number and together. Codex's figures. */
+  /** Unread chunks of one streamed HTTP body, and unread bytes of all bodies. Same as Codex. */
   httpDeltas: number
   httpQueuedTotal: number
   /**
-   * Bytes of one that the server may be ahead of its reader, where it can be told: full speed to a devbox some 50 ms away. Many
-   * that are read at a time share the bound above, and each gets this at least.
+   * Window of one body, where the server supports it: full throughput to a devbox some 50 ms away. Concurrent bodies
+   * share `httpWindowedTotal`, with at least `httpWindowLeast` each.
    */
   httpWindow: number
   httpWindowLeast: number
-  /** All that wait then: what as many as a server streams at a time may come to, and those that have ended and nobody reads. */
+  /**
+   * Unread bytes of all bodies in that case: as many as a server streams at a time, plus unread bodies that have ended.
+   */
   httpWindowedTotal: number
-  /** Bytes of one fs/readBlock and fs/writeBlock. The protocol's figure. */
+  /** Bytes per fs/readBlock and fs/writeBlock. Set by the protocol. */
   fileBlock: number
-  /** Blocks that are asked for before the first has come, so that a long way is no slow way. */
+  /** Blocks requested ahead, to hide latency. */
   fileBlocksAhead: number
-  /** Bytes of a file that go in one fs/writeFile without need for more than one frame. Larger ones go block by block, where the server can. */
+  /**
+   * Largest file that fits into a single frame of fs/writeFile. Larger ones are written in blocks, where the server
+   * supports them.
+   */
   fileInOneFrame: number
-  /** And at most: no server takes in a message of more than 64 MiB. The largest file that our server gives in one fs/readFile, too. */
+  /**
+   * Largest file sent in one message: no server accepts more than 64 MiB. Also the largest that our server returns from
+   * fs/readFile.
+   */
   fileInOneMessage: number
-  /** The largest file that `readFile` returns; larger ones are for `readStream`. The reference's figure. */
+  /** The largest file that `readFile` returns; use `readStream` beyond that. Same as the reference. */
   readFileBytes: number
-  /** What one walk may ask for, and asks for unless told otherwise. The reference's figures. */
+  /** Maximum, and default, for one walk. Same as the reference. */
   walkDepth: number
   walkDirectories: number
   walkEntries: number
-  /** Small pieces of a body that waits for its reader are joined up to that, so that their number says something. */
+  /** Small unread chunks of a body are merged up to this size, so that counting chunks is meaningful. */
   httpJoined: number
-  /** The body of an HTTP request: it goes whole, in one message. */
+  /** Largest body of an HTTP request. It is sent whole, in one message. */
   httpRequestBody: number
-  /** The largest message that is taken in: as much as any server may send. */
+  /** Largest message accepted: the most that any server may send. */
   messageBytes: number
-  /** A frame that is sent: servers drop the connection above it. */
+  /** Largest frame sent. Servers drop the connection above it. */
   frameBytes: number
-  /** Characters of a line of stderr, of servers and of MCP servers: nobody reads on for longer. */
+  /** Characters per line of stderr, of servers and MCP servers. Longer lines are split. */
   stderrLine: number
-  /** How long a server that was started here has to end by itself once its stdin is closed. */
+  /** How long a spawned server may take to exit after its stdin is closed. */
   stdioGraceMs: number
-  /** A message of an MCP server, which comes as a line: what holds images and whole files, and yet no endless one. */
+  /** Largest message (one line) of an MCP server: enough for images and whole files. */
   mcpLineBytes: number
-  /** How long it has to end by itself once its stdin has ended, and once it was asked to end. The MCP SDK's figures. */
+  /** How long an MCP server may take to exit after end of file, and after SIGTERM. Same as the MCP SDK. */
   mcpEofMs: number
   mcpTermMs: number
-  /** How long the devbox may take to tell of its end. */
+  /** How long the devbox may take to report the exit. */
   mcpKillMs: number
-  /** How long a start over HTTP may take, from the first request to the answer to the second. Codex's figure. */
+  /** Timeout for starting over HTTP, from the first request to the second response. Same as Codex. */
   mcpStartupMs: number
 }
 
 const MiB = 1024 * 1024
 
+/** The default limits. Sizes in bytes, times in ms. */
 export const defaultClientLimits: Readonly<ClientLimits> = {
   connectMs: 10_000,
   initializeMs: 10_000,

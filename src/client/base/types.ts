@@ -1,4 +1,4 @@
-/** What a program sees of the client library. */
+/** The public types of the client library. */
 import type { DirectoryEntry, Metadata } from '../../protocol/schemas/fs.ts'
 import type { EnvPolicy, ListedProcess, OutputStream, Signal, TerminalSize } from '../../protocol/schemas/process.ts'
 import type { Sandbox } from '../../protocol/schemas/sandbox.ts'
@@ -6,31 +6,40 @@ import type { EnvironmentInfo } from '../../protocol/schemas/session.ts'
 
 export type { DirectoryEntry, EnvironmentInfo, EnvPolicy, ListedProcess, Metadata, OutputStream, Sandbox, TerminalSize }
 
+/** Options of a call that can be cancelled. The promise then rejects with the signal's reason. */
 export type Abortable = { signal?: AbortSignal | undefined }
 
-/** A signal for a process group. Codex's servers know `interrupt` only. */
+/** A signal sent to a process group. Codex's servers support `interrupt` only. */
 export type SignalName = Signal
 
+/** How to start a process: see {@link ExecClient.start}. */
 export type StartOptions = {
-  /** The program and its arguments. Nothing is parsed by a shell. */
+  /** The program and its arguments. No shell is involved. */
   argv: readonly string[]
-  /** Absolute path or file: URL on the devbox; absent: where the server was started (`/` with servers up to 0.140, which do not tell). */
+  /**
+   * Absolute path or file: URL on the devbox. Default: the server's own cwd (`/` for servers up to 0.140, which do not
+   * report it).
+   */
   cwd?: string | URL | undefined
-  /** Added to what `envPolicy` lets through, or, without a policy, the server's whole environment. */
+  /** Added to the variables that `envPolicy` passes on or, without a policy, to the server's whole environment. */
   env?: Readonly<Record<string, string>> | undefined
-  /** What is taken over from the server's environment; absent: all of it, as by any child of its; null: nothing, and `env` is exact. */
+  /**
+   * Which of the server's variables the process inherits. Default: all of them. null: none, and `env` is the exact
+   * environment.
+   */
   envPolicy?: EnvPolicyInput | null | undefined
-  /** A terminal for stdin, stdout and stderr together; with its size at the start (24 rows, 80 columns). */
+  /** Allocates a terminal for stdin, stdout and stderr, with this initial size (default: 24 rows, 80 columns). */
   tty?: boolean | TerminalSize | undefined
-  /** A pipe for `stdin`; without one, and without a terminal, the process reads an end of file. */
+  /** `pipe` connects `stdin`. Otherwise, and without a terminal, the process reads end of file. */
   stdin?: 'pipe' | 'closed' | undefined
-  /** What the process sees as argv[0]. */
+  /** Overrides argv[0]. */
   arg0?: string | undefined
   sandbox?: Sandbox | undefined
-  /** The process's name in its session, which `listProcesses` shows. One is made up otherwise. */
+  /** The process's id in its session, as shown by `listProcesses`. Default: a generated id. */
   id?: string | undefined
 }
 
+/** Selects the variables to inherit from the server. Patterns may contain `*` and `?`. */
 export type EnvPolicyInput = {
   inherit: 'all' | 'core' | 'none'
   ignoreDefaultExcludes?: boolean
@@ -39,35 +48,41 @@ export type EnvPolicyInput = {
   includeOnly?: readonly string[]
 }
 
+/** A process's exit and its collected output. */
+/** A chunk of output. `seq` counts a process's events from 1, without gaps. */
 export type OutputEvent = { type: 'output'; seq: number; stream: OutputStream; bytes: Uint8Array }
-/** The process itself is over; what it left behind may go on writing. */
+/** The process has exited. Its descendants may still write output. */
+/** How a process exited. */
 export type ExitedEvent = { type: 'exited'; seq: number; exitCode: number; sandboxDenied: boolean }
-/** Nothing follows. */
+/** The last event: all output has been delivered. */
 export type ClosedEvent = { type: 'closed'; seq: number }
 /**
- * The reader was slower than what is kept here, and was served from what the server keeps. With `lost` that was not enough:
- * the events after `afterSeq` and before `resumesAtSeq` are gone.
+ * The reader fell behind the client's buffer and continues from the server's. With `lost`, the server's buffer was not
+ * enough: the events after `afterSeq` and before `resumesAtSeq` are gone.
  */
 export type LagEvent = { type: 'lag'; afterSeq: number; resumesAtSeq: number; lost: boolean }
+/** An event of a process, in order of `seq`. */
 export type ProcessEvent = OutputEvent | ExitedEvent | ClosedEvent | LagEvent
 
 export type Exit = {
-  /** 0 to 255, 128 + n for signal n; -1 where an old server does not tell which signal it was. */
+  /** 0 to 255; 128 + n for signal n; -1 where an old server does not report the signal. */
   exitCode: number
-  /** Whether a sandbox probably stood in the way. */
+  /** Whether the sandbox probably caused the failure. */
   sandboxDenied: boolean
 }
 
 export type Output = Exit & {
   stdout: Uint8Array
   stderr: Uint8Array
-  /** All of it in the order it came; of a terminal there is nothing but this. */
+  /** stdout and stderr interleaved in order of arrival. The output of a terminal is in here only. */
   all: Uint8Array
-  /** Whether there was more than `maxBytes`: the first bytes are kept. */
+  /** Whether the output exceeded `maxBytes`; the first bytes are kept. */
   isTruncated: boolean
 }
 
+/** Reads events after `afterSeq`, up to `maxBytes` bytes; waits up to `waitMs` ms if there are none. */
 export type ReadOptions = Abortable & { afterSeq?: number; maxBytes?: number; waitMs?: number }
+/** Buffered output, the next sequence number, and the state of the process. */
 export type ReadResult = {
   chunks: { seq: number; stream: OutputStream; bytes: Uint8Array }[]
   nextSeq: number
@@ -77,58 +92,84 @@ export type ReadResult = {
   sandboxDenied: boolean
 }
 
+/** What happened to a write. Anything but `accepted` means that the bytes were not delivered. */
 export type WriteStatus = 'accepted' | 'unknownProcess' | 'stdinClosed' | 'starting'
 
-/** A process on the devbox. It outlives a lost connection that is recovered. `await using` terminates it. */
+/** A process on the devbox. It survives a lost connection if the client recovers it. `await using` terminates it. */
 export type RemoteProcess = AsyncDisposable &
   AsyncIterable<ProcessEvent> & {
     readonly id: string
-    /** `none`, or what confines it; undefined where an old server does not tell. */
+    /** `none`, or the sandbox in use; undefined where an old server does not report it. */
     readonly sandboxType: string | undefined
     /**
-     * Its events in order, from the first on that is kept here or by the server, however late one comes. Any number of readers.
-     * Rejects with a DisconnectedError once the connection is gone for good.
+     * The process's events in order, from the oldest that the client or the server still has, for any number of
+     * readers.
+     * @throws {DisconnectedError} When the connection is lost for good.
      */
     events(options?: Abortable & { afterSeq?: number }): AsyncIterableIterator<ProcessEvent>
-    /** What the server keeps after a number; waits up to `waitMs` for something. */
+    /** Reads what the server has buffered after `afterSeq`. */
     read(options?: ReadOptions): Promise<ReadResult>
-    /** Settles when the server has taken it. Calls may overlap; their order is kept. */
+    /** Resolves once the server has accepted the bytes. Concurrent calls keep their order. */
     write(bytes: Uint8Array | string, options?: Abortable): Promise<WriteStatus>
-    /** End of file for a stdin that is a pipe. Throws UnsupportedError where the server has no way to. */
+    /**
+     * Sends end of file.
+     * @throws {UnsupportedError} If the server cannot close a piped stdin.
+     */
     closeStdin(options?: Abortable): Promise<void>
-    /** Throws UnsupportedError where the server has no way to. */
+    /**
+     * Resizes the terminal.
+     * @throws {UnsupportedError} If the server cannot.
+     */
     resize(size: TerminalSize, options?: Abortable): Promise<void>
+    /**
+     * Sends a signal.
+     * @throws {UnsupportedError} If the server does not support this one.
+     */
     signal(name?: SignalName, options?: Abortable): Promise<void>
-    /** Kills it and all that it started; with a grace it is asked first, where the server can. Tells whether it was running. */
+    /**
+     * Kills the process and its descendants. With `graceMs`, sends SIGTERM first where the server supports it. Resolves
+     * to whether the process was still running.
+     */
     terminate(options?: Abortable & { graceMs?: number }): Promise<boolean>
-    /** Settles when it has exited. Its output may go on. */
+    /** Resolves when the process has exited. More output may follow. */
     wait(options?: Abortable): Promise<Exit>
-    /** Settles when it has closed, with all it wrote. Throws OutputLostError if some of that is gone. */
+    /**
+     * Resolves with all output once the process has closed.
+     * @throws {OutputLostError} If some output is gone.
+     */
     output(options?: Abortable & { maxBytes?: number }): Promise<Output>
-    /** A write settles when the server has room for more; `close` is an end of file. */
+    /** A write resolves when the server has room for more; `close` sends end of file. */
     readonly stdin: WritableStream<Uint8Array>
-    /** Each from the first byte on; they fail with OutputLostError, DisconnectedError. Of a terminal everything is stdout. */
+    /** The output from the first byte. Fails with OutputLostError or DisconnectedError. A terminal has stdout only. */
     readonly stdout: ReadableStream<Uint8Array>
     readonly stderr: ReadableStream<Uint8Array>
   }
 
+/** Options of file calls. `followSymlinks: false` acts on a link itself. */
 export type FileOptions = Abortable & { sandbox?: Sandbox | undefined; followSymlinks?: boolean | undefined }
+/** An entry found by `walk`, with its absolute path. */
 export type WalkedEntry = { path: string; kind: 'file' | 'directory' }
+/** What `walk` found. `truncated`: a limit was reached. */
 export type WalkOutcome = { entries: WalkedEntry[]; errors: { path: string; message: string }[]; truncated: boolean }
 
 /**
- * The devbox's files, as the protocol has them: `remove` and `createDirectory` are recursive unless told otherwise, and `remove` does
- * not mind that nothing is there; `copy` is recursive only if told. A `size` is -1 from servers up to 0.130, which tell none.
- * Paths are absolute, or file: URLs; those that come back are paths. Failures are RpcErrors.
+ * The devbox's file system, with the protocol's defaults: `remove` is recursive and ignores a missing path,
+ * `createDirectory` is recursive, `copy` is not. `size` is -1 from servers up to 0.130, which do not report it. Takes
+ * absolute paths or file: URLs and returns absolute paths. Rejects with RpcError when the server refuses a call.
  */
 export type RemoteFiles = {
+  /**
+   * The whole file, up to 512 MiB.
+   * @throws {RangeError} If it is larger; use `readStream`.
+   */
   readFile(path: string | URL, options?: FileOptions): Promise<Uint8Array>
+  /** The whole file as UTF-8. A byte order mark is kept. */
   readTextFile(path: string | URL, options?: FileOptions): Promise<string>
-  /** Makes the file, or replaces what is in it. */
+  /** Creates or overwrites the file. */
   writeFile(path: string | URL, data: Uint8Array | string, options?: FileOptions): Promise<void>
   createDirectory(path: string | URL, options?: FileOptions & { recursive?: boolean }): Promise<void>
   getMetadata(path: string | URL, options?: FileOptions): Promise<Metadata>
-  /** Whether something is there. */
+  /** Whether the path exists. */
   exists(path: string | URL, options?: FileOptions): Promise<boolean>
   readDirectory(path: string | URL, options?: FileOptions): Promise<DirectoryEntry[]>
   remove(path: string | URL, options?: FileOptions & { recursive?: boolean; force?: boolean }): Promise<void>
@@ -137,7 +178,9 @@ export type RemoteFiles = {
     destination: string | URL,
     options?: Abortable & { recursive?: boolean; sandbox?: Sandbox | undefined },
   ): Promise<void>
+  /** Resolves symbolic links to an absolute path. */
   canonicalize(path: string | URL, options?: FileOptions): Promise<string>
+  /** Lists a directory tree. Directories that cannot be read are in `errors`. */
   walk(
     path: string | URL,
     options?: FileOptions & {
@@ -147,47 +190,63 @@ export type RemoteFiles = {
       followDirectorySymlinks?: boolean
     },
   ): Promise<WalkOutcome>
-  /** The file's bytes as they are read, of any size; block by block where the server can. */
+  /** Streams a file of any size, in blocks where the server supports them. */
   readStream(path: string | URL, options?: FileOptions & { offset?: number }): ReadableStream<Uint8Array>
-  /** Replaces the file by what is written, block by block where the server can. */
+  /** Overwrites the file with what is written, in blocks where the server supports them. */
   writeStream(path: string | URL, options?: FileOptions): WritableStream<Uint8Array>
 }
 
+/** Options of {@link RemoteFetch}, beyond those of `fetch`. */
 export type HttpInit = RequestInit & {
-  /** A header whose value is `prefix` and a variable of the devbox's own environment. Throws UnsupportedError where the server cannot. */
+  /**
+   * Headers with the value `prefix` + an environment variable of the devbox.
+   * @throws {UnsupportedError} If the server cannot resolve it.
+   */
   headersFromEnvironment?: readonly { name: string; prefix?: string; variable: string }[]
-  /** For the whole exchange, its body included. */
+  /** Limit for the whole exchange, including the body, in ms. */
   timeoutMs?: number
 }
 
-/** `fetch`, made from the devbox. */
+/** `fetch`, performed on the devbox. */
 export type RemoteFetch = (input: string | URL | Request, init?: HttpInit) => Promise<Response>
 
+/** `recovering`: the connection was lost and is being re-established; calls wait. */
 export type ClientState = 'connected' | 'recovering' | 'closed'
 
-/** One session on a devbox. `await using` ends it. */
+/** One session on a devbox. `await using` closes it. */
 export type ExecClient = AsyncDisposable & {
   readonly sessionId: string
   readonly state: ClientState
-  /** What the server told of itself; servers up to 0.140 tell nothing. */
+  /** The server's description of its environment; undefined from servers up to 0.140. */
   readonly environmentInfo: EnvironmentInfo | undefined
-  /** Features beyond Codex's protocol that this server has. */
+  /** The server's features beyond Codex's protocol. */
   readonly extensions: ReadonlySet<string>
-  /** Settles when the session is over for this client, with the reason unless that was `close`. */
+  /** Resolves when the session ends: with the reason, or with undefined after `close`. */
   readonly closed: Promise<Error | undefined>
+  /**
+   * Starts a process.
+   * @throws {RpcError} If the server refuses it.
+   */
   start(options: StartOptions, abort?: Abortable): Promise<RemoteProcess>
-  /** Starts, waits for the end, and tells all that was written. An abort terminates it. */
+  /** Starts a process, waits for it and collects its output. An abort terminates it. */
   run(options: StartOptions, collect?: Abortable & { maxBytes?: number; input?: Uint8Array | string }): Promise<Output>
   readonly fs: RemoteFiles
   readonly fetch: RemoteFetch
-  /** Every process of the server, whoever started it. Throws UnsupportedError where the server has no list. */
+  /**
+   * Every process on the server, of any client.
+   * @throws {UnsupportedError} If the server cannot list processes.
+   */
   listProcesses(abort?: Abortable): Promise<ListedProcess[]>
-  /** A handle for a process of the list, beside that of its own client, which is not held up: a slow reader may lag. */
+  /** A second handle for a listed process. It applies no backpressure: a slow reader may lag. */
   attach(run: number, abort?: Abortable): Promise<RemoteProcess>
-  /** The shell, directories and abilities of the devbox; undefined from servers that have no such method. */
+  /** The devbox's shell, directories and capabilities; undefined if the server lacks the method. */
   readInfo(abort?: Abortable): Promise<EnvironmentInfo | undefined>
-  /** Any other method of the protocol. */
+  /**
+   * Calls any other method of the protocol.
+   * @throws {RpcError}
+   * @throws {DisconnectedError}
+   */
   call<T>(method: string, params: object | null, abort?: Abortable): Promise<T>
-  /** Terminates the processes of this client, and ends the connection. A server that was started for it ends, too. */
+  /** Terminates this client's processes and closes the connection. Also stops a server that was spawned for it. */
   close(): Promise<void>
 }

@@ -1,7 +1,8 @@
-/** Timers that are no reason for a program to go on. */
+/** Timers that do not keep the program running. */
 
 type Unreferenced = { unref?: () => void }
 
+/** Unrefs a timer, on Node and Deno. No effect in browsers. */
 export function letGoOf(timer: ReturnType<typeof setTimeout>): void {
   if (typeof timer === 'object') (timer as Unreferenced).unref?.()
   else (globalThis as { Deno?: { unrefTimer(timer: number): void } }).Deno?.unrefTimer(timer)
