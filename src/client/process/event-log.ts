@@ -1,22 +1,24 @@
 /**
- * The latest events of one process, for those who come late or are slow, and those who read them. Bounded: the oldest go first,
- * whoever has not read them.
+ * A bounded buffer of one process's latest events, for late and slow readers. The oldest are evicted first, read or
+ * not.
  */
 import type { SequencedEvent } from './sequencer.ts'
 import type { ClosedEvent, ExitedEvent } from '../base/types.ts'
 
-/** Someone who reads, and how far. */
+/** A reader and its position. */
 export type Reader = { afterSeq: number; wake: () => void }
 
+/** Sizes of the buffer: events, and bytes of output. */
 export type LogBounds = {
-  /** What is kept for those who come late. */
+  /** Retained for late readers. */
   replay: { events: number; bytes: number }
-  /** What is kept for those who have yet to take it. */
+  /** Retained while a reader has not read them. */
   unread: { events: number; bytes: number }
 }
 
 type Entry = { event: SequencedEvent /** Bytes of output up to and with this one. */; total: number }
 
+/** The buffer of one process's events. */
 export class EventLog {
   readonly #bounds: LogBounds
   readonly #entries: Entry[] = []
@@ -25,7 +27,7 @@ export class EventLog {
   #bytes = 0
   #total = 0
   #lastSeq = 0
-  /** These two are kept however old. */
+  /** Never evicted. */
   exited: ExitedEvent | undefined
   closed: ClosedEvent | undefined
 
@@ -45,7 +47,7 @@ export class EventLog {
     this.wake()
   }
 
-  /** Lets go of what is beyond the bounds. */
+  /** Evicts events beyond the bounds. */
   trim(): void {
     const { replay, unread } = this.#bounds
     while (this.#exceeds(replay) && (this.#exceeds(unread) || this.#isTaken())) this.#evict()
@@ -55,7 +57,7 @@ export class EventLog {
     return this.#length > events || (this.#bytes > bytes && this.#length > 1)
   }
 
-  /** Whether every reader has taken the oldest. */
+  /** Whether every reader has read the oldest event. */
   #isTaken(): boolean {
     const { seq } = (this.#entries[this.#first] as Entry).event
     for (const { afterSeq } of this.#readers) if (afterSeq < seq) return false
@@ -69,18 +71,18 @@ export class EventLog {
   #evict(): void {
     this.#bytes -= sizeOf((this.#entries[this.#first] as Entry).event)
     this.#first++
-    // Now and then, so that it costs next to nothing an event.
+    // Compact only from time to time: amortised O(1) per event.
     if (this.#first <= this.#bounds.replay.events) return
     this.#entries.splice(0, this.#first)
     this.#first = 0
   }
 
-  /** The number of the last event. */
+  /** The sequence number of the last event. */
   get lastSeq(): number {
     return this.#lastSeq
   }
 
-  /** The first event after a number that is kept. If that is not the very next one, there is a gap before it. */
+  /** The first buffered event after `seq`. If its number is not seq + 1, events between were evicted. */
   after(seq: number): SequencedEvent | undefined {
     return this.#entryAfter(seq)?.event
   }
@@ -88,14 +90,17 @@ export class EventLog {
   #entryAfter(seq: number): Entry | undefined {
     const oldest = this.#entries[this.#first]?.event.seq
     if (oldest === undefined) return undefined
-    // Numbers are dense but for what was given up, so this guess is right or a little too late.
+    // Numbers are dense except for skipped events, so the guess is exact or slightly too high.
     let at = Math.min(this.#entries.length - 1, this.#first + Math.max(0, seq + 1 - oldest))
     while (at > this.#first && (this.#entries[at - 1] as Entry).event.seq > seq) at--
     const entry = this.#entries[at] as Entry
     return entry.event.seq > seq ? entry : undefined
   }
 
-  /** Calls `wake` at every event until the returned function is called. What it has not read counts as not taken. */
+  /**
+   * Calls `wake` at every event until the returned function is called. Events after the reader's position count as
+   * unread.
+   */
   join(reader: Reader): () => void {
     this.#readers.add(reader)
     return () => this.#readers.delete(reader)
@@ -105,17 +110,17 @@ export class EventLog {
     for (const { wake } of [...this.#readers]) wake()
   }
 
-  /** Bytes of output so far. */
+  /** Total bytes of output so far. */
   get total(): number {
     return this.#total
   }
 
-  /** What every reader has taken, and the bytes of output up to it; with nobody to read, all there is. */
+  /** What every reader has read: last sequence number, and bytes of output up to it. Without readers: everything. */
   get taken(): { seq: number; total: number } {
     let seq = this.#lastSeq
     for (const { afterSeq } of this.#readers) seq = Math.min(seq, afterSeq)
     if (seq === this.#lastSeq) return { seq, total: this.#total }
-    // Of one who is behind all that is kept, it is known to have taken no more than what came before that.
+    // For a reader behind the buffer: it has read at most what precedes the first buffered event.
     const next = this.#entryAfter(seq)
     return { seq, total: next === undefined ? this.#total : next.total - sizeOf(next.event) }
   }

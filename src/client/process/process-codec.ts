@@ -1,4 +1,4 @@
-/** What servers tell of processes, read from the wire. */
+/** Decodes messages about processes. */
 import { bytesOf } from '../base/base64.ts'
 import { ProtocolError } from '../base/errors.ts'
 import type { ClosedEvent, ExitedEvent, OutputEvent, OutputStream, ReadResult } from '../base/types.ts'
@@ -7,16 +7,28 @@ type Fields = Record<string, unknown>
 
 const STREAMS: readonly unknown[] = ['stdout', 'stderr', 'pty'] satisfies OutputStream[]
 
+/**
+ * The process id of a notification.
+ * @throws {ProtocolError} If there is none.
+ */
 export function processIdOf(params: unknown): string {
   const { processId } = (params ?? {}) as Fields
   if (typeof processId !== 'string') throw new ProtocolError('a process notification without processId')
   return processId
 }
 
+/**
+ * Decodes process/output.
+ * @throws {ProtocolError} If it is malformed.
+ */
 export function outputEvent(params: unknown): OutputEvent {
   return { type: 'output', ...chunk(params as Fields) }
 }
 
+/**
+ * Decodes process/exited.
+ * @throws {ProtocolError} If it is malformed.
+ */
 export function exitedEvent(params: unknown): ExitedEvent {
   const { seq, exitCode, sandboxDenied } = params as Fields
   return {
@@ -27,11 +39,18 @@ export function exitedEvent(params: unknown): ExitedEvent {
   }
 }
 
+/**
+ * Decodes process/closed.
+ * @throws {ProtocolError} If it is malformed.
+ */
 export function closedEvent(params: unknown): ClosedEvent {
   return { type: 'closed', seq: number((params as Fields)['seq'], 'seq') }
 }
 
-/** The result of process/read. */
+/**
+ * Decodes the result of process/read.
+ * @throws {ProtocolError} If it is malformed.
+ */
 export function readResult(result: unknown): ReadResult {
   const { chunks, nextSeq, exited, exitCode, closed, failure, sandboxDenied } = (result ?? {}) as Fields
   if (!Array.isArray(chunks)) throw new ProtocolError('process/read was answered without chunks')

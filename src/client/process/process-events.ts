@@ -1,6 +1,6 @@
 /**
- * What is known of one process: its events in order, the latest of them kept, and those who read them. Told by notifications,
- * by the read that follows a resumption, or, where it is another client's, by reads alone.
+ * The events of one process: ordered, buffered, and delivered to its readers. They come from notifications, from the
+ * read after a resumption or, for another client's process, from reads alone.
  */
 import { RpcError } from '../../protocol/wire/errors.ts'
 import { Method } from '../../protocol/wire/methods.ts'
@@ -15,22 +15,24 @@ import { Sequencer } from './sequencer.ts'
 import type { SequencedEvent } from './sequencer.ts'
 import type { Abortable, Exit, LagEvent, ProcessEvent, ReadOptions, ReadResult } from '../base/types.ts'
 
-/** A missing event is looked for by a read once it has been awaited so long: notifications overtake each other by far less. */
+/** Delay before a missing event is fetched by a read. Notifications overtake each other by far less. */
 const GAP_MS = 2000
 
-/** Events that are taken before the server is told, however small they are. */
+/** Acknowledge after this many events, however small. */
 const ACKNOWLEDGED_EVENTS = 128
 
+/** Options of {@link ProcessFeed}. */
 export type FeedOptions = {
   id: string
   caller: Caller
   limits: ClientLimits
-  /** Whether the server waits to be told what has been taken. */
+  /** Whether the server throttles the process until output is acknowledged. */
   isWindowed: boolean
-  /** Whether gaps are to be expected: who only reads what is kept may come too late for some of it. */
+  /** Whether gaps are expected: a client that only polls may miss evicted events. */
   mayMiss?: boolean
 }
 
+/** The event stream of one process, for any number of readers. */
 export class ProcessFeed {
   readonly #options: FeedOptions
   readonly #log: EventLog
@@ -38,7 +40,7 @@ export class ProcessFeed {
   readonly #exited = Promise.withResolvers<Exit>()
   readonly #closed = Promise.withResolvers<void>()
   #isStarted = false
-  /** Stands in for the first reader, who may come a little later than the first output. */
+  /** Stands in for the first reader, which may attach after the first output. */
   #expectation: { leave: () => void; timer?: ReturnType<typeof setTimeout> } | undefined
   #failure: Error | undefined
   #acknowledged = { seq: 0, total: 0 }
@@ -55,18 +57,21 @@ export class ProcessFeed {
     })
     this.#sequencer = new Sequencer(reorderEvents, (event) => this.#publish(event))
     if (!this.isForeign) this.#expectation = { leave: this.#log.join({ afterSeq: 0, wake: () => {} }) }
-    // Nobody need ask.
+    // Avoid unhandled rejections if nothing awaits them.
     this.#exited.promise.catch(() => {})
     this.#closed.promise.catch(() => {})
   }
 
-  /** Settles when the process has exited; rejects when that can no longer be known. Who waits for nothing else lets its output go. */
+  /**
+   * Resolves when the process has exited; rejects when its exit can no longer be learned. If there is no reader, unread
+   * output is no longer retained.
+   */
   wait(): Promise<Exit> {
     this.#expectNobody()
     return this.#exited.promise
   }
 
-  /** The server has said that it runs. Until then there is nothing to catch up with. */
+  /** The server confirmed the start. Before that there is nothing to catch up with. */
   started(): void {
     this.#isStarted = true
     if (this.#expectation === undefined) return
@@ -91,12 +96,12 @@ export class ProcessFeed {
     return this.#closed.promise
   }
 
-  /** Whether it is another client's. */
+  /** Whether another client started the process. */
   get isForeign(): boolean {
     return this.#options.mayMiss === true
   }
 
-  /** Whether nothing more will come. */
+  /** Whether no more events will come. */
   get isOver(): boolean {
     return this.#log.closed !== undefined || this.#failure !== undefined
   }
@@ -113,7 +118,7 @@ export class ProcessFeed {
     this.#watchGap()
   }
 
-  /** Nothing will come any more, and not because it has closed. What has come is still read. */
+  /** Ends the stream with an error. Buffered events can still be read. */
   fail(error: Error): void {
     if (this.isOver) return
     this.#failure = error
@@ -146,11 +151,15 @@ export class ProcessFeed {
 
   // ---- catching up by reads ----
 
-  /** Takes in all that the server keeps. Throws ProtocolError if something is gone, RpcError if the process is. */
+  /**
+   * Reads everything that the server has buffered.
+   * @throws {ProtocolError} If events are gone.
+   * @throws {RpcError} If the process is.
+   */
   async catchUp(call: Caller['call']): Promise<void> {
     let result = await this.#readAfter(call, this.#sequencer.last)
     const chunks = [...result.chunks]
-    // Up to 0.140 the number that comes next is told by a read that finds nothing.
+    // Servers up to 0.140 report `nextSeq` correctly only in an empty read.
     while (this.#options.caller.environmentInfo === undefined && result.chunks.length > 0) {
       result = await this.#readAfter(call, (result.chunks.at(-1) as { seq: number }).seq)
       chunks.push(...result.chunks)
@@ -169,8 +178,8 @@ export class ProcessFeed {
   }
 
   /**
-   * Takes a read without a bound in. What is not in it is told by its numbers: the exit has the only one that no chunk has, the close
-   * the last.
+   * Merges a complete read. Exit and close are not in its chunks: the close has the last sequence number, the exit the
+   * only other one that no chunk has.
    */
   merge({ chunks, nextSeq, exited, exitCode, closed, sandboxDenied }: ReadResult): void {
     if (this.isOver) return
@@ -182,7 +191,7 @@ export class ProcessFeed {
     for (let seq = this.#sequencer.last + 1; seq <= target; seq++)
       if (!found.has(seq) && !this.#sequencer.has(seq)) missing.push(seq)
     if (exited && this.#log.exited === undefined && missing.length > 0) {
-      // Of several the last is nearest: what is gone is the oldest.
+      // Evicted chunks are the oldest, so the highest missing number is the exit.
       const seq = missing.pop() as number
       found.set(seq, { type: 'exited', seq, exitCode: exitCode ?? -1, sandboxDenied })
     }
@@ -240,7 +249,7 @@ export class ProcessFeed {
     }
   }
 
-  /** What a slow reader has missed here is read from the server, as far as that keeps it. */
+  /** Fills a reader's gap from the server's buffer, as far as it goes. */
   async *#afterGap(
     reader: Reader,
     next: SequencedEvent,
@@ -273,7 +282,7 @@ export class ProcessFeed {
       const { chunks } = await this.read({ afterSeq, signal })
       events.push(...chunks.map((chunk): SequencedEvent => ({ type: 'output', ...chunk })))
     } catch (error) {
-      // The server has forgotten the process.
+      // The server no longer has the process.
       if (!(error instanceof RpcError)) throw error
     }
     return events.sort((one, other) => one.seq - other.seq)
@@ -285,13 +294,13 @@ export class ProcessFeed {
     this.#progress()
   }
 
-  /** Something came, or was taken. */
+  /** Call after events arrived or were read. */
   #progress(): void {
     if (this.#options.isWindowed) this.#acknowledge()
     else this.#hold()
   }
 
-  /** Where the process itself cannot be held back, the connection is for a slow reader, as far as that does no harm. */
+  /** Without a window the process cannot be throttled, so pause the connection for a slow reader. */
   #hold(): void {
     if (this.isForeign) return
     const { caller, limits } = this.#options
@@ -302,7 +311,7 @@ export class ProcessFeed {
     caller.holdInput(this, this.#isHolding)
   }
 
-  /** Tells the server what everybody has taken, now and then, so that it lets the process go on. */
+  /** Acknowledges, from time to time, what every reader has read, so that the server lets the process continue. */
   #acknowledge(): void {
     const { id, caller, limits } = this.#options
     if (this.#isAcknowledging || this.isOver) return
@@ -318,7 +327,7 @@ export class ProcessFeed {
       this.#isAcknowledging = false
       this.#acknowledge()
     }
-    // One that ended meanwhile need not be told.
+    // An error means that the process has ended: no acknowledgement needed.
     caller
       .call(Method.ProcessAcknowledge, { processId: id, seq }, { repeatable: true, urgent: true })
       .then(done, () => {})

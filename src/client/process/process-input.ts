@@ -1,6 +1,6 @@
 /**
- * Stdin of a process. Every piece has an id of its own, by which the server tells one that is sent again after a lost connection
- * from one that is new.
+ * Stdin of a process. Each chunk has a unique id, so that the server can deduplicate chunks resent after a lost
+ * connection.
  */
 import { Method } from '../../protocol/wire/methods.ts'
 import { ParamsText } from '../session/rpc-client.ts'
@@ -10,15 +10,16 @@ import type { ClientLimits } from '../base/limits.ts'
 import { call } from '../session/unsupported.ts'
 import type { Abortable, WriteStatus } from '../base/types.ts'
 
-/** What a terminal takes for the end of its input. */
+/** EOT, which a terminal takes as end of input. */
 const END_OF_TRANSMISSION = Uint8Array.of(4)
 
 export type InputOptions = { id: string; caller: Caller; limits: ClientLimits; isTerminal: boolean }
 
+/** Writes to a process's stdin. */
 export class ProcessInput {
   readonly #options: InputOptions
   readonly #head: string
-  /** Others may write to the same process, so a plain count would not do. */
+  /** Random, as other clients may write to the same process. */
   readonly #writer = crypto.randomUUID()
   #count = 0
 
@@ -27,7 +28,7 @@ export class ProcessInput {
     this.#head = `{"processId":${JSON.stringify(options.id)},"writeId":"${this.#writer}-`
   }
 
-  /** Settles when the server has taken all of it, or with the first piece that it has not. */
+  /** Resolves once the server has accepted all chunks, or with the status of the first one it did not. */
   async write(data: Uint8Array | string, { signal }: Abortable = {}): Promise<WriteStatus> {
     const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data
     const { writeChunk } = this.#options.limits
@@ -56,7 +57,7 @@ export class ProcessInput {
     await call(caller, Method.ProcessCloseStdin, { processId: id }, { signal, repeatable: true })
   }
 
-  /** Stdin as a stream: pieces are on their way together, a few at a time, and a process that does not read holds the writer back. */
+  /** Stdin as a stream. A few chunks are in flight at a time; a process that does not read applies backpressure. */
   stream(): WritableStream<Uint8Array> {
     const { limits } = this.#options
     const underWay = new Set<Promise<void>>()
@@ -83,7 +84,7 @@ export class ProcessInput {
         if (failure !== undefined) throw failure
         await this.end()
       },
-      // Whoever was to write has failed; a reader at the other end must not wait for ever.
+      // The writer failed: send end of file, so that the process does not wait for input.
       abort: () => this.end().catch(() => {}),
     })
   }

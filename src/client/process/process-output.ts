@@ -1,11 +1,14 @@
-/** Output of a process as a whole, and as Web Streams. */
+/** Collects a process's output, or splits it into Web Streams. */
 import { joined } from '../../core/base/bytes.ts'
 import { OutputLostError } from '../base/errors.ts'
 import type { Abortable, Exit, Output, OutputStream, ProcessEvent, RemoteProcess } from '../base/types.ts'
 
 type Source = Pick<RemoteProcess, 'id' | 'events' | 'wait'>
 
-/** Its events without the news of a lag that did no harm. Throws OutputLostError for one that did. */
+/**
+ * The events without harmless lags.
+ * @throws {OutputLostError} For a lag that lost output.
+ */
 async function* whole(
   process: Source,
   abort: Abortable,
@@ -16,7 +19,10 @@ async function* whole(
   }
 }
 
-/** Gathers all output until the process has closed: its first `maxBytes` bytes, stdout and stderr counted together. */
+/**
+ * Collects output until the process has closed. Keeps the first `maxBytes` bytes of stdout and stderr together.
+ * @throws {OutputLostError} If some output is gone.
+ */
 export async function gather(process: Source, { signal, maxBytes }: Abortable & { maxBytes: number }): Promise<Output> {
   const pieces: { stream: OutputStream; bytes: Uint8Array }[] = []
   let room = maxBytes
@@ -40,14 +46,15 @@ export async function gather(process: Source, { signal, maxBytes }: Abortable & 
   return { ...exit, stdout: of('stdout', 'pty'), stderr: of('stderr'), all: of('stdout', 'stderr', 'pty'), isTruncated }
 }
 
+/** stdout and stderr as streams. */
 export type OutputStreams = { stdout: ReadableStream<Uint8Array>; stderr: ReadableStream<Uint8Array> }
 
 type Side = { queue: Uint8Array[]; bytes: number; isRead: boolean; lost: OutputLostError | undefined }
 
 /**
- * Its output as two streams, each from the first byte on. Nothing is taken before one of them is read. What comes for the other
- * meanwhile waits for it, up to `maxWaiting` bytes: beyond that the process is held back if that one is read, too; if nobody
- * ever has, it fails once somebody does.
+ * Splits the output into two streams, each from the first byte. Nothing is read before one of them is. Data for the
+ * other is buffered, up to `maxWaiting` bytes. Beyond that the process is throttled if the other stream has a reader;
+ * if it never had one, its data is dropped and a later read fails with OutputLostError.
  */
 export function outputStreams(process: Source, maxWaiting: number): OutputStreams {
   const giveUp = new AbortController()
@@ -57,7 +64,7 @@ export function outputStreams(process: Source, maxWaiting: number): OutputStream
   let step: Promise<boolean> | undefined
   let wake = Promise.withResolvers<void>()
 
-  /** Takes one event; tells whether there was one. */
+  /** Reads one event. Resolves to false at the end. */
   const take = async (): Promise<boolean> => {
     const { value, done } = await events.next()
     if (done === true) return false

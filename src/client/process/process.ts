@@ -11,6 +11,7 @@ import type { OutputStreams } from './process-output.ts'
 import type { Abortable, ProcessEvent, RemoteProcess, SignalName, TerminalSize } from '../base/types.ts'
 import { call } from '../session/unsupported.ts'
 
+/** Options of {@link processHandle}. */
 export type HandleOptions = {
   id: string
   caller: Caller
@@ -20,6 +21,7 @@ export type HandleOptions = {
   sandboxType: string | undefined
 }
 
+/** Creates the public handle of a process. */
 export function processHandle({ id, caller, limits, feed, isTerminal, sandboxType }: HandleOptions): RemoteProcess {
   const input = new ProcessInput({ id, caller, limits, isTerminal })
   let stdin: WritableStream<Uint8Array> | undefined
@@ -65,7 +67,7 @@ export function processHandle({ id, caller, limits, feed, isTerminal, sandboxTyp
       return streams().stderr
     },
     [Symbol.asyncDispose]: async () => {
-      // A connection that is gone for good cannot be told; the server ends the session's processes by itself.
+      // If the connection is gone for good, the server terminates the session's processes itself.
       if (!feed.isOver) await terminate().catch(() => {})
     },
   }

@@ -1,4 +1,4 @@
-/** The processes of one client, by their ids. */
+/** The processes of one client, by id. */
 import { messageOf, RpcError } from '../../protocol/wire/errors.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import type { Caller, Paths } from '../session/rpc-client.ts'
@@ -13,17 +13,19 @@ import type { Session } from '../session/session.ts'
 import type { Abortable, EnvPolicyInput, ListedProcess, RemoteProcess, Sandbox, StartOptions } from '../base/types.ts'
 import { call } from '../session/unsupported.ts'
 
-/** How long a read of another client's process waits for news. Short enough for a peer that has vanished to be noticed by it. */
+/** How long a read of another client's process waits for events: short enough to detect a dead peer. */
 const POLL_MS = 10_000
 
+/** Starts, lists and attaches to processes. */
 export type Processes = {
   start(options: StartOptions, abort?: Abortable): Promise<RemoteProcess>
   list(abort?: Abortable): Promise<ListedProcess[]>
   attach(run: number, abort?: Abortable): Promise<RemoteProcess>
-  /** Kills what this client has started and still runs. */
+  /** Kills the processes that this client started and that still run. */
   terminateAll(): Promise<void>
 }
 
+/** Creates the process methods of a session. */
 export function createProcesses(session: Session, limits: ClientLimits): Processes {
   const feeds = new Map<string, ProcessFeed>()
   const nonce = crypto.randomUUID()
@@ -50,7 +52,7 @@ export function createProcesses(session: Session, limits: ClientLimits): Process
     feeds.clear()
   })
 
-  /** A process that cannot be caught up is of no use to anyone: it is failed, and ended. */
+  /** Catches up with a process; if that fails, fails and terminates it. */
   async function recover(id: string, feed: ProcessFeed, callNow: Caller['call']): Promise<void> {
     try {
       await feed.catchUp(callNow)
@@ -63,7 +65,7 @@ export function createProcesses(session: Session, limits: ClientLimits): Process
     }
   }
 
-  /** In the background, and again after a lost connection. */
+  /** In the background; sent again after a lost connection. */
   function terminate(id: string): Promise<unknown> {
     return session.call(Method.ProcessTerminate, { processId: id }, { repeatable: true, urgent: true }).catch(() => {})
   }
@@ -77,7 +79,7 @@ export function createProcesses(session: Session, limits: ClientLimits): Process
   async function start(options: StartOptions, { signal }: Abortable = {}): Promise<RemoteProcess> {
     const id = options.id ?? `${++count}-${nonce}`
     const feed = open(id)
-    // First, for the first event may come before the answer.
+    // Before the request: the first event may arrive before the response.
     feeds.set(id, feed)
     try {
       const params = (paths: Paths): object => startParams(id, options, session, paths, limits)
@@ -87,7 +89,7 @@ export function createProcesses(session: Session, limits: ClientLimits): Process
     } catch (error) {
       feeds.delete(id)
       feed.fail(error as Error)
-      // It may have been started all the same, unless the server itself has said no.
+      // The process may have started anyway, unless the server itself refused.
       if (!(error instanceof RpcError)) void terminate(id)
       throw error
     }
@@ -102,7 +104,7 @@ export function createProcesses(session: Session, limits: ClientLimits): Process
     return processHandle({ id, caller: session, limits, feed, isTerminal: tty, sandboxType: undefined })
   }
 
-  /** Nobody tells of a process that is another client's, so it is asked for. */
+  /** The server sends no notifications about another client's process, so poll it. */
   async function poll(id: string, feed: ProcessFeed): Promise<void> {
     try {
       while (!feed.isOver) feed.merge(await feed.read({ afterSeq: feed.lastSeq, waitMs: POLL_MS }))
@@ -130,7 +132,7 @@ export function createProcesses(session: Session, limits: ClientLimits): Process
 
 const isTerminal = ({ tty = false }: StartOptions): boolean => tty !== false
 
-/** Where nothing is said, a child of the server has all of the server's variables. */
+/** Default environment policy: inherit all of the server's variables. */
 const EVERYTHING: EnvPolicyInput = { inherit: 'all', ignoreDefaultExcludes: true }
 
 function startParams(id: string, options: StartOptions, session: Session, paths: Paths, limits: ClientLimits): object {
@@ -152,7 +154,10 @@ function startParams(id: string, options: StartOptions, session: Session, paths:
   }
 }
 
-/** Servers up to 0.140, which tell nothing of themselves, pass a sandbox over and run the command without. */
+/**
+ * Servers up to 0.140, which do not report their environment, ignore a sandbox and run the command without one, so
+ * refuse here.
+ */
 function confinement(sandbox: Sandbox, { environmentInfo }: Session, paths: Paths): object {
   if (environmentInfo === undefined) throw new UnsupportedError('this server runs no command in a sandbox')
   return toSandboxContext(sandbox, paths)

@@ -1,30 +1,32 @@
 /**
- * Puts the events of one process in the order of their numbers, whatever way they come: notifications, which may overtake each
- * other, and reads that repeat what is known.
+ * Puts the events of one process in order of sequence number. Notifications may overtake each other, and reads may
+ * repeat events.
  */
 import { ProtocolError } from '../base/errors.ts'
 import type { ClosedEvent, ExitedEvent, OutputEvent } from '../base/types.ts'
 
+/** An event that has a sequence number of its own. */
 export type SequencedEvent = OutputEvent | ExitedEvent | ClosedEvent
 
+/** Reorders and deduplicates events. */
 export class Sequencer {
   readonly #bound: number
   readonly #publish: (event: SequencedEvent) => void
   readonly #early = new Map<number, SequencedEvent>()
   #last = 0
 
-  /** `bound`: how many events may wait for those before them. */
+  /** `bound`: how many events may wait for a missing one. */
   constructor(bound: number, publish: (event: SequencedEvent) => void) {
     this.#bound = bound
     this.#publish = publish
   }
 
-  /** The number of the last event that was published. */
+  /** The number of the last published event. */
   get last(): number {
     return this.#last
   }
 
-  /** Whether events wait for one before them. */
+  /** Whether events are waiting for a missing one. */
   get hasGap(): boolean {
     return this.#early.size > 0
   }
@@ -33,7 +35,10 @@ export class Sequencer {
     return seq <= this.#last || this.#early.has(seq)
   }
 
-  /** Publishes an event, and those that waited for it. One that is known already is passed over. */
+  /**
+   * Publishes the event and those that waited for it. Ignores duplicates.
+   * @throws {ProtocolError} If more than `bound` events wait.
+   */
   accept(event: SequencedEvent): void {
     if (this.has(event.seq)) return
     if (event.seq !== this.#last + 1) {
@@ -49,7 +54,7 @@ export class Sequencer {
     }
   }
 
-  /** Gives the events up to `seq` up that have not come. */
+  /** Gives up on missing events up to `seq`. */
   skipTo(seq: number): void {
     const early = [...this.#early.values()].sort((one, other) => one.seq - other.seq)
     for (const event of early) {

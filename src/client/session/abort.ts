@@ -1,6 +1,6 @@
-/** Waiting that can be given up. */
+/** Cancellable waiting. */
 
-/** Settles as `promise` does, or rejects with the signal's reason. Whatever it waited for goes on. */
+/** Settles like `promise`, or rejects with the signal's reason. The underlying work continues. */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise
   return new Promise((resolve, reject) => {
@@ -11,7 +11,7 @@ export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | unde
   })
 }
 
-/** Settles after so many milliseconds; rejects with the signal's reason. */
+/** Resolves after `ms`, or rejects with the signal's reason. */
 export function delay(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason)
@@ -27,7 +27,10 @@ export function delay(ms: number, signal: AbortSignal): Promise<void> {
   })
 }
 
-/** A signal that is aborted with what `error` makes once the time is up, or with another signal; `done` lets go of both. */
+/**
+ * A signal that aborts with `error()` after `ms`, or together with `signal`. Call `done` to release the timer and
+ * listener.
+ */
 export function deadline(
   ms: number,
   error: () => Error,

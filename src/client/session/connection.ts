@@ -1,27 +1,30 @@
-/** One connection: numbers requests, matches answers, hands notifications on, and notices when the peer has vanished. */
+/** One connection: assigns request ids, matches responses, dispatches notifications and detects a dead peer. */
 import { ErrorCode, RpcError } from '../../protocol/wire/errors.ts'
 import { ProtocolError, messageOf } from '../base/errors.ts'
 import type { ClientLimits } from '../base/limits.ts'
 import type { Wire, WireEvents } from '../transports/transport.ts'
 
-/** By this a server says that its own connection has gone; it is an answer only in form. */
+/** The server's code for "my own connection is gone": ends this connection instead of failing one request. */
 const TRANSPORT_CLOSED = -32000
 
-/** After a deadline, what has come in meanwhile is still read: the event loop may have been busy elsewhere. */
+/** Grace after a ping timeout: the event loop may have been busy while a reply was waiting in the socket. */
 const SECOND_LOOK_MS = 100
 
+/** Callbacks of a connection. */
 export type ConnectionEvents = {
   notification(method: string, params: unknown): void
-  /** Once; every request without an answer has been told. */
+  /** Called once, after every pending request has been notified. */
   lost(reason: string): void
 }
 
+/** Callbacks of a request; exactly one is called. */
 export type Answered = {
   resolve: (result: unknown) => void
   reject: (error: RpcError) => void
   lost: (reason: string) => void
 }
 
+/** A JSON-RPC connection on top of a wire. */
 export class Connection implements WireEvents {
   readonly #limits: ClientLimits
   readonly #events: ConnectionEvents
@@ -38,7 +41,7 @@ export class Connection implements WireEvents {
     this.#events = events
   }
 
-  /** The wire is open. `canVanish`: see {@link watch}. */
+  /** Attaches the open wire. */
   opened(wire: Wire): void {
     this.#wire = wire
   }
@@ -78,20 +81,20 @@ export class Connection implements WireEvents {
     const { id, method, params, result, error } = message as Record<string, unknown>
     if (typeof method === 'string') {
       if (id === undefined) return this.#events.notification(method, params)
-      // Servers ask only clients that have said that they can answer.
+      // Servers send requests only to clients that advertise support for them.
       return this.#wire?.send(
         `{"error":{"code":${ErrorCode.MethodNotFound},"message":"this client answers no requests"},"id":${JSON.stringify(id)}}`,
       )
     }
     const request = this.#requests.get(id as number)
-    // Of a call that was given up, or an answer to a message that the server could not read.
+    // The call was cancelled, or the server could not parse the message it answers.
     if (request === undefined) return
     if (error === undefined || error === null) {
       this.#requests.delete(id as number)
       return request.resolve(result)
     }
     const { code, message: text } = error as { code?: unknown; message?: unknown }
-    // Until here it is one of those that are told of the end.
+    // On a malformed error the request is still pending, so `closed` notifies it.
     if (typeof code !== 'number' || typeof text !== 'string')
       throw new ProtocolError('an error without code and message')
     if (code === TRANSPORT_CLOSED) return this.end('the server said that the connection has gone')
@@ -101,7 +104,7 @@ export class Connection implements WireEvents {
 
   // ---- what the session asks for ----
 
-  /** `params` is JSON text. */
+  /** Sends a request. `params` is JSON text. */
   request(method: string, params: string, answered: Answered): void {
     if (this.#lost !== undefined || this.#wire === undefined)
       return answered.lost(this.#lost ?? 'the connection is not open')
@@ -114,7 +117,7 @@ export class Connection implements WireEvents {
     if (this.#lost === undefined) this.#wire?.send(`{"method":"${method}","params":${params}}`)
   }
 
-  /** Nothing is read meanwhile, where the wire can do that. */
+  /** Pauses or resumes reading, if the wire supports it. */
   setPaused(isPaused: boolean): void {
     if (
       this.#lost !== undefined ||
@@ -128,7 +131,10 @@ export class Connection implements WireEvents {
     else this.#wire.resume()
   }
 
-  /** Asks a peer that has fallen silent for a sign of life, by a ping or else by `ask`, and gives it up if there is none. */
+  /**
+   * Detects a dead peer: after `pingIntervalMs` of silence sends a ping, or calls `ask` if the wire has none, and ends
+   * the connection if nothing arrives within `pingTimeoutMs`.
+   */
   watch(ask: () => void): void {
     const { pingIntervalMs, pingTimeoutMs } = this.#limits
     const silence = (): void => {
@@ -146,7 +152,7 @@ export class Connection implements WireEvents {
     schedule(silence, pingIntervalMs)
   }
 
-  /** Whether there was a sign of life since it was asked for. While nothing is read there can be none. */
+  /** Whether anything arrived since the last check. A paused connection counts as alive. */
   get #isAlive(): boolean {
     return this.#heard || this.#isPaused
   }
@@ -157,16 +163,16 @@ export class Connection implements WireEvents {
     return heard
   }
 
-  /** Ends it from this side, for a reason that whoever waits is told. */
+  /** Ends the connection from this side; pending requests get the reason. */
   end(reason: string): void {
     this.closed(reason)
     void this.close()
   }
 
-  /** Settles when nothing is left of the wire. */
+  /** Resolves when the wire is fully closed. */
   async close(): Promise<void> {
     clearTimeout(this.#timer)
-    // The other end's farewell must be read.
+    // Resume reading, so that the peer's close frame arrives.
     if (this.#isPaused) this.#wire?.resume?.()
     await this.#wire?.close()
   }

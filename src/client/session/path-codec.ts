@@ -1,21 +1,26 @@
-/** How a server spells paths: releases up to 0.140 read absolute paths, newer ones file URIs only. What they answer may be either. */
+/** Path encoding: servers up to 0.140 expect absolute paths, newer ones file URIs. Their answers may be either. */
 import { parsePath, pathToUri } from '../../protocol/schemas/path-uri.ts'
 import type { Paths } from './rpc-client.ts'
 import { messageOf, ProtocolError } from '../base/errors.ts'
 
+/** Encodes paths for one server, and decodes its answers. */
 export type Dialect = Paths & {
   readonly uris: boolean
-  /** The path that a server's answer names. Throws ProtocolError. */
+  /**
+   * Decodes a path of an answer.
+   * @throws {ProtocolError} If it is not one.
+   */
   fromWire(text: string): string
 }
 
+/** Creates the codec: with file URIs, or with plain paths. */
 export function createPaths(uris: boolean): Dialect {
   return {
     uris,
     toWire: (path) => {
       const native = absolutePath(path)
       if (uris) return pathToUri(native)
-      // JSON has no bytes: names that are not UTF-8 can be told in a URI only.
+      // JSON strings cannot carry arbitrary bytes: names that are not UTF-8 need a URI.
       if (!native.isWellFormed()) throw new TypeError('the server takes no path with a name that is not UTF-8')
       return native
     },
@@ -23,7 +28,10 @@ export function createPaths(uris: boolean): Dialect {
   }
 }
 
-/** An absolute path, or what a file: URL names, normalised. Throws TypeError for anything else, paths of Windows included. */
+/**
+ * Normalises an absolute path or file: URL.
+ * @throws {TypeError} For anything else, Windows paths included.
+ */
 export function absolutePath(path: string | URL): string {
   try {
     return parsePath(typeof path === 'string' ? path : path.href)
@@ -32,6 +40,10 @@ export function absolutePath(path: string | URL): string {
   }
 }
 
+/**
+ * Decodes a path of an answer.
+ * @throws {ProtocolError} If it is not one.
+ */
 export function fromWire(text: unknown): string {
   if (typeof text !== 'string') throw new ProtocolError('the server has answered without a path')
   try {

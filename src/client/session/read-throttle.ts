@@ -1,20 +1,20 @@
 /**
- * Holds a whole connection's input back for readers that are behind, where the server cannot be told to hold back one process or
- * one body. Only while no call waits for an answer, and never for long for a reader that takes nothing: what else comes by the
- * connection must not wait for it for ever. That one is told of its lag instead.
+ * Pauses reading from the whole connection for slow readers, where the server cannot throttle a single process or body.
+ * Applies only while no call awaits its response, and for a limited time per reader that makes no progress, so that
+ * other traffic is not blocked for good. Such a reader then gets a lag event instead.
  */
 export type InputHold = {
-  /** Called whenever it takes something, or falls behind. */
+  /** Call when the holder makes progress, falls behind or catches up. */
   update(holder: object, isBehind: boolean): void
   readonly isHeld: boolean
 }
 
 type Timer = ReturnType<typeof setTimeout>
 
-/** `changed` is called when `isHeld` may be another. */
+/** `changed` is called when `isHeld` may have changed; a holder is given up after `patienceMs` without an update. */
 export function createInputHold(patienceMs: number, changed: () => void): InputHold {
   const holders = new Map<object, Timer>()
-  /** Those whose time was up, until they have caught up. */
+  /** Holders that timed out, until they catch up. */
   const givenUp = new WeakSet<object>()
   return {
     get isHeld() {

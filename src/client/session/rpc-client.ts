@@ -1,31 +1,38 @@
 /**
- * What the method families need of a session: calls that wait while a lost connection is being recovered, notifications, and the
- * news that a connection has been lost. See session.ts.
+ * What the method families (process, fs, http) need of a session: calls that queue during a recovery, notifications,
+ * and notice of lost connections. Implemented in session.ts.
  */
 import type { EnvironmentInfo } from '../../protocol/schemas/session.ts'
 import type { DisconnectedError } from '../base/errors.ts'
 
-/** Spells paths as the server reads them. See dialect.ts. */
+/** Encodes paths as the server expects them. See path-codec.ts. */
 export type Paths = {
-  /** An absolute path, or a file: URL, for the wire. Throws TypeError for anything else. */
+  /**
+   * Encodes an absolute path or file: URL.
+   * @throws {TypeError} For anything else.
+   */
   toWire(path: string | URL): string
 }
 
+/** Options of {@link Caller.call}. */
 export type CallOptions = {
-  /** Abandons the call: it rejects with the signal's reason. The server may still carry it out. */
+  /** Cancels the call: it rejects with the signal's reason. The server may still carry it out. */
   signal?: AbortSignal | undefined
   /**
-   * Whether a second time does no harm: such a call is sent again when the connection it went by was lost and recovered.
-   * Others fail with a DisconnectedError then.
+   * Whether the call is idempotent: it is sent again if its connection is lost and recovered. Other calls then fail
+   * with a DisconnectedError.
    */
   repeatable?: boolean
-  /** Goes ahead of calls that wait for a place, as what ends work must not wait behind it. */
+  /** Goes ahead of queued calls: what frees resources must not wait behind other work. */
   urgent?: boolean
-  /** Only by the connection of this number, see `Caller.connection`; lost meanwhile, the call fails with a DisconnectedError. */
+  /**
+   * Send only on the connection with this number (`Caller.connection`). If it is lost, the call fails with a
+   * DisconnectedError.
+   */
   connection?: number
 }
 
-/** Params as JSON text that is made already: for those that carry bytes as base64. */
+/** Params that are already JSON text, to avoid copying base64. */
 export class ParamsText {
   readonly text: string
   constructor(text: string) {
@@ -33,27 +40,31 @@ export class ParamsText {
   }
 }
 
+/** The params of a call. */
 export type Params = object | ParamsText | null
 
+/** What a session offers to the method families. */
 export type Caller = {
   /**
-   * Sends a request and settles with its result. `params` may be made when they are sent, for the spelling of their paths.
-   * Throws RpcError for what the server refuses, DisconnectedError.
+   * Sends a request and resolves with its result. Params given as a function are built when sent, with the server's
+   * path encoding.
+   * @throws {RpcError} If the server refuses the call.
+   * @throws {DisconnectedError} If the connection is lost.
    */
   call<T>(method: string, params: Params | ((paths: Paths) => Params), options?: CallOptions): Promise<T>
-  /** Calls `handle` with the params of every such notification, until the returned function is called. */
+  /** Calls `handle` with the params of each notification of `method`. Returns a function that unregisters it. */
   onNotification(method: string, handle: (params: unknown) => void): () => void
-  /** Calls whenever the connection is lost, be it recovered later or not; returns what ends that. */
+  /** Calls `handle` whenever the connection is lost, recovered or not. Returns a function that unregisters it. */
   onLost(handle: (error: DisconnectedError) => void): () => void
   /**
-   * Tells that a reader is behind, or no longer: the connection's input is held back for it, see input-hold.ts. For what the
-   * server itself cannot be told to hold back.
+   * Reports whether a reader is behind; if so, reading from the connection is paused. Only for streams that the server
+   * cannot throttle itself. See read-throttle.ts.
    */
   holdInput(holder: object, isBehind: boolean): void
-  /** The number of the connection: 1, and one more after each recovery. What a server keeps a connection is gone with it. */
+  /** Number of the connection: 1, plus one per recovery. The server's per-connection state is lost with it. */
   readonly connection: number
-  /** What the server told of itself; servers up to 0.140 tell nothing. */
+  /** The server's description of its environment; undefined from servers up to 0.140. */
   readonly environmentInfo: EnvironmentInfo | undefined
-  /** Features beyond Codex's protocol that this server has; see protocol/session.ts. */
+  /** The server's features beyond Codex's protocol; see protocol/schemas/session.ts. */
   readonly extensions: ReadonlySet<string>
 }

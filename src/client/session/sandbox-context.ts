@@ -1,10 +1,10 @@
-/** A sandbox as requests carry it: a permission profile, which every server from 0.125 on reads. Older ones refuse it. */
+/** Encodes a sandbox as a permission profile, which servers from 0.125 on accept. Older ones reject it. */
 import type { EntryPath, Sandbox } from '../../protocol/schemas/sandbox.ts'
 import type { Paths } from './rpc-client.ts'
 
 /**
- * The `sandbox` member of a request. Servers up to 0.140 know no workspace roots and take the cwd for the only one, so for them each
- * root is named by its path.
+ * Builds the `sandbox` member of a request. Servers up to 0.140 do not know workspace roots and use the cwd as the only
+ * one, so for them each root is written out as a path.
  */
 export function toSandboxContext({ files, network, cwd, workspaceRoots }: Sandbox, paths: Paths): object {
   const roots = workspaceRoots ?? (cwd === undefined ? undefined : [cwd])
@@ -13,7 +13,7 @@ export function toSandboxContext({ files, network, cwd, workspaceRoots }: Sandbo
     permissions: { type: 'managed', file_system: fileSystem(files, paths, expanded), network },
     ...(cwd === undefined ? {} : { cwd: paths.toWire(cwd) }),
     ...(roots === undefined ? {} : { workspaceRoots: roots.map((root) => paths.toWire(root)) }),
-    // Of Windows, and yet no server reads a sandbox without it.
+    // Windows only, but servers require the member.
     windowsSandboxLevel: 'disabled',
   }
 }

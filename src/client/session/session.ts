@@ -1,9 +1,9 @@
 /**
- * A session on a server, across the connections that carry it.
+ * A session on a server. It outlives the connections that carry it.
  *
- * A connection that is lost is made anew, the session resumed and its processes caught up, while new calls wait. Of the calls
- * that were under way those that do no harm a second time are sent again, all others fail: whether the server has carried them out
- * is not known. Where nothing can be resumed, or it takes too long, all fail, and every later call does with the same reason.
+ * After a lost connection the session reconnects, resumes and lets its processes catch up, while new calls queue.
+ * In-flight calls that are repeatable are sent again; all others fail, as it is unknown whether the server carried them
+ * out. If the session cannot be resumed in time, every pending and later call fails with the same reason.
  */
 import { ErrorCode, RpcError } from '../../protocol/wire/errors.ts'
 import { Method } from '../../protocol/wire/methods.ts'
@@ -20,15 +20,19 @@ import type { ClientLimits } from '../base/limits.ts'
 import type { ClientState } from '../base/types.ts'
 import type { Connector } from '../transports/transport.ts'
 
+/** Options of {@link Session.open}. */
 export type SessionOptions = {
   connector: Connector
   limits: ClientLimits
   clientName: string
-  /** Gives the first connection up. */
+  /** Cancels the first connection attempt. */
   signal?: AbortSignal | undefined
 }
 
-/** Brings something up to date after the session has been resumed, by calls of its own. Throws DisconnectedError if that was lost again. */
+/**
+ * Catches up after a resumption, using the given `call`.
+ * @throws {DisconnectedError} If the connection is lost again.
+ */
 export type Recover = (call: Caller['call']) => Promise<void>
 
 type Call = {
@@ -42,14 +46,15 @@ type Call = {
 
 type Greeting = { sessionId?: unknown; environmentInfo?: EnvironmentInfo | null; extensions?: unknown }
 
-/** Old servers say so with the code of any other refusal. */
+/** Old servers report this with a generic error code, so match the message. */
 const ATTACHED = /already attached/
 
+/** A session; see the top of the file. */
 export class Session implements Caller {
   readonly #options: SessionOptions
-  /** In the order of their turns. */
+  /** Queued calls, in order. */
   readonly #waiting = new Set<Call>()
-  /** Before all of these. */
+  /** Urgent queued calls, sent before those in #waiting. */
   readonly #urgent = new Set<Call>()
   readonly #inFlight = new Set<Call>()
   readonly #handlers = new Map<string, Set<(params: unknown) => void>>()
@@ -66,7 +71,7 @@ export class Session implements Caller {
   #sessionId = ''
   #environmentInfo: EnvironmentInfo | undefined
   #extensions: ReadonlySet<string> = new Set()
-  /** Up to 0.140 servers read plain paths, from 0.150 on URIs. Only the latter tell of their environment. */
+  /** Servers up to 0.140 expect plain paths, those from 0.150 on URIs. Only the latter report their environment. */
   #paths = createPaths(true)
   #isDialectKnown = false
 
@@ -75,11 +80,15 @@ export class Session implements Caller {
     this.#hold = createInputHold(options.limits.holdMs, () => this.#balanceInput())
   }
 
-  /** Throws ConnectError, RpcError for a handshake that the server refuses. Nothing is left behind then. */
+  /**
+   * Connects and performs the handshake. Leaves nothing behind on failure.
+   * @throws {ConnectError} If no connection can be opened.
+   * @throws {RpcError} If the server refuses the handshake.
+   */
   static async open(options: SessionOptions): Promise<Session> {
     const session = new Session(options)
     session.#connection = await session.#connect(null, options.signal ?? session.#closing.signal)
-    // It may have gone before anybody could look.
+    // The connection may have been lost right after the handshake.
     if (session.#connection.isLost)
       throw new ConnectError(`the connection to ${options.connector.name} was lost at once`, { isTransient: true })
     session.#watch(session.#connection)
@@ -183,7 +192,7 @@ export class Session implements Caller {
         leave()
       },
       lost: (reason) => {
-        // Where the session can be resumed it stays, in its place among the others.
+        // A repeatable call stays in #inFlight, in order, to be sent again after the recovery.
         if (
           call.options.repeatable === true &&
           call.options.connection === undefined &&
@@ -211,7 +220,10 @@ export class Session implements Caller {
     }
   }
 
-  /** A server that tells nothing of itself may still be one that reads URIs only; it has refused the params, so nothing was done. */
+  /**
+   * A server that does not report its environment may still expect URIs. It rejected the params, so nothing was done
+   * yet.
+   */
   #mayBeOurSpelling({ params }: Call, error: RpcError): boolean {
     return (
       typeof params === 'function' &&
@@ -241,7 +253,7 @@ export class Session implements Caller {
     return () => this.#onLost.delete(handle)
   }
 
-  /** Called after each resumption, before the calls that wait; returns what ends that. */
+  /** Calls `recover` after each resumption, before queued calls are sent. Returns a function that unregisters it. */
   onResumed(recover: Recover): () => void {
     this.#recoveries.add(recover)
     return () => this.#recoveries.delete(recover)
@@ -311,7 +323,7 @@ export class Session implements Caller {
   #watch(connection: Connection): void {
     if (!this.#options.connector.canVanish) return
     connection.watch(() => {
-      // A server of Codex's answers in order: behind a call that waits, silence says nothing.
+      // Codex's server answers in order: while it works on a long call, silence does not mean that it is gone.
       const waits = [...this.#inFlight].some(
         ({ method }) => method === Method.ProcessRead || method === Method.HttpRequest,
       )
@@ -363,7 +375,7 @@ export class Session implements Caller {
   }
 
   async #resume(connection: Connection, signal: AbortSignal): Promise<void> {
-    // What is lost from here on is found by the calls, not told by #lost: that is for the connection in use.
+    // #lost only handles the connection in use: if this one is lost, these calls fail.
     const call = <T>(method: string, params: Params | ((paths: Paths) => Params)): Promise<T> =>
       ask(
         connection,
@@ -400,7 +412,7 @@ export class Session implements Caller {
     this.#closed.resolve(error)
   }
 
-  /** Ends the connection. Settles when nothing is left of it. */
+  /** Closes the session and its connection. Resolves when both have ended. */
   async close(): Promise<void> {
     if (this.#state === 'closed') return void (await this.#connection?.close())
     const error = new DisconnectedError('the client was closed')
@@ -417,7 +429,10 @@ function paramsText(params: Params): string {
   return params instanceof ParamsText ? params.text : JSON.stringify(params)
 }
 
-/** One request, outside the session's order. Throws RpcError, DisconnectedError, and the signal's reason. */
+/**
+ * Sends one request directly on a connection, bypassing the queue. Rejects with RpcError, DisconnectedError or the
+ * signal's reason.
+ */
 function ask(connection: Connection, method: string, params: string, signal: AbortSignal): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason)
@@ -434,7 +449,7 @@ function ask(connection: Connection, method: string, params: string, signal: Abo
   })
 }
 
-/** Whether another attempt to resume may go better. */
+/** Whether another attempt to resume may succeed. */
 function isTransient(error: unknown): boolean {
   if (error instanceof ConnectError) return error.isTransient
   if (error instanceof DisconnectedError) return true

@@ -3,7 +3,10 @@ import { ErrorCode, RpcError } from '../../protocol/wire/errors.ts'
 import type { Caller, CallOptions, Params, Paths } from './rpc-client.ts'
 import { UnsupportedError } from '../base/errors.ts'
 
-/** Throws UnsupportedError where the server does not know the method. */
+/**
+ * Calls a method.
+ * @throws {UnsupportedError} If the server lacks it.
+ */
 export async function call<T>(
   caller: Caller,
   method: string,
@@ -17,8 +20,9 @@ export async function call<T>(
   }
 }
 
-/** Whether the server has said that it does not know the method. */
+/** Whether the server reported that it lacks the method. */
 export const isMissingMethod = (error: unknown): boolean =>
   error instanceof RpcError && error.code === ErrorCode.MethodNotFound
 
+/** The error for a method that the server lacks. */
 export const unsupported = (method: string): UnsupportedError => new UnsupportedError(`the server has no ${method}`)
