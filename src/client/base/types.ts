@@ -48,11 +48,9 @@ export type EnvPolicyInput = {
   includeOnly?: readonly string[]
 }
 
-/** A process's exit and its collected output. */
 /** A chunk of output. `seq` counts a process's events from 1, without gaps. */
 export type OutputEvent = { type: 'output'; seq: number; stream: OutputStream; bytes: Uint8Array }
 /** The process has exited. Its descendants may still write output. */
-/** How a process exited. */
 export type ExitedEvent = { type: 'exited'; seq: number; exitCode: number; sandboxDenied: boolean }
 /** The last event: all output has been delivered. */
 export type ClosedEvent = { type: 'closed'; seq: number }
@@ -64,6 +62,7 @@ export type LagEvent = { type: 'lag'; afterSeq: number; resumesAtSeq: number; lo
 /** An event of a process, in order of `seq`. */
 export type ProcessEvent = OutputEvent | ExitedEvent | ClosedEvent | LagEvent
 
+/** How a process exited. */
 export type Exit = {
   /** 0 to 255; 128 + n for signal n; -1 where an old server does not report the signal. */
   exitCode: number
@@ -71,6 +70,7 @@ export type Exit = {
   sandboxDenied: boolean
 }
 
+/** A process's exit and its collected output. */
 export type Output = Exit & {
   stdout: Uint8Array
   stderr: Uint8Array

@@ -1,4 +1,4 @@
-/** Files block by block, a few blocks ahead of whoever reads, and of the server that writes. */
+/** Reads and writes files in blocks, a few blocks ahead. */
 import type { FileCalls } from './file-calls.ts'
 import { openFile } from './open-file.ts'
 import type { FileOptions } from '../base/types.ts'
@@ -6,8 +6,8 @@ import type { FileOptions } from '../base/types.ts'
 const ignore = (): void => {}
 
 /**
- * The bytes from `offset` on. `stop` ends it at once, whatever it waits for. The file is closed on every way out.
- * Throws UnsupportedError before anything else where the server has no blocks.
+ * Yields the bytes from `offset` on. `stop` ends it at once, even during a call. The file is always closed.
+ * @throws {UnsupportedError} Before the first block, if the server does not support blocks.
  */
 export async function* readBlocks(
   calls: FileCalls,
@@ -18,12 +18,12 @@ export async function* readBlocks(
 ): AsyncGenerator<Uint8Array, void, void> {
   const { fileBlock, fileBlocksAhead } = calls.limits
   const file = await openFile(calls, path, 'read', sandbox)
-  // Together with the calls behind it, an abort on the way out takes back what waits.
+  // Aborted on exit, to withdraw the calls that are still queued.
   const way = new AbortController()
   const signal = AbortSignal.any([stop, way.signal])
   const ahead: Promise<Uint8Array>[] = []
   let next = offset
-  // Most files are small: more than one block is asked for once the first was full.
+  // Start with a single block, as most files are small; read ahead after a full one.
   let window = 1
   try {
     for (;;) {
@@ -45,16 +45,20 @@ export async function* readBlocks(
   }
 }
 
+/** Writes one file from its beginning. */
 export type Sink = {
-  /** Settles when there is room for more. What was taken may be written later; what fails is told by the next call. */
+  /** Resolves when there is room for more. The bytes may be written later; an error then rejects the next call. */
   write(bytes: Uint8Array): Promise<void>
-  /** Settles when everything is written. */
+  /** Resolves when everything is written. */
   close(): Promise<void>
-  /** Gives it up. What is written stays. */
+  /** Stops writing. What has been written stays. */
   abort(): void
 }
 
-/** Empties the file, or makes it, and writes it from its beginning. Throws UnsupportedError where the server has no blocks. */
+/**
+ * Creates or truncates the file and writes it in blocks.
+ * @throws {UnsupportedError} If the server does not support blocks.
+ */
 export async function writeBlocks(
   calls: FileCalls,
   path: string | URL,
@@ -65,10 +69,10 @@ export async function writeBlocks(
   const file = await openFile(calls, path, 'replace', sandbox)
   const way = new AbortController()
   const signal = AbortSignal.any([stop, way.signal])
-  /** Writes under way. They do not reject: the first failure is kept. */
+  /** Writes in flight. They never reject: the first failure is recorded. */
   const underWay = new Set<Promise<void>>()
   let failure: { reason: unknown } | undefined
-  /** Small pieces, gathered while there is a write under way. */
+  /** Buffers small chunks while a write is in flight. */
   const held = new Uint8Array(fileBlock)
   let heldBytes = 0
   let offset = 0
@@ -132,7 +136,7 @@ export async function writeBlocks(
         abort()
         throw error
       }
-      // It may be only now that the file system finds that it has no room.
+      // Errors such as a full disk may only be reported on close.
       await file.close()
     },
     abort,

@@ -1,4 +1,4 @@
-/** File calls, and what turns out to be missing on a server. Servers differ in what they have, and only the newest tell. */
+/** File calls with feature detection. Servers support different subsets, and only the newest report theirs. */
 import { Method } from '../../protocol/wire/methods.ts'
 import type { Caller, CallOptions, Params, Paths } from '../session/rpc-client.ts'
 import { UnsupportedError } from '../base/errors.ts'
@@ -7,20 +7,25 @@ import { toSandboxContext } from '../session/sandbox-context.ts'
 import type { FileOptions } from '../base/types.ts'
 import { isMissingMethod, unsupported } from '../session/unsupported.ts'
 
+/** The file methods of one session. */
 export type FileCalls = {
   readonly caller: Caller
   readonly limits: ClientLimits
-  /** Throws UnsupportedError for a method that the server does not know: the second time without asking. */
+  /**
+   * Calls a method. A missing method is remembered and not tried again.
+   * @throws {UnsupportedError} If the server lacks it.
+   */
   call<T>(method: string, params: (paths: Paths) => Params, options?: CallOptions): Promise<T>
-  /** Whether files can be read, or replaced, block by block with these options; false once that turned out not to be so. */
+  /** Whether to try blocks with these options; false once the server turned out to lack them. */
   hasBlocks(mode: 'read' | 'replace', options: FileOptions): boolean
-  /** A name for an open file that no other of this client has, of at most 32 bytes. */
+  /** A handle id that is unique within this client, at most 32 bytes. */
   nextHandle(): string
 }
 
-/** They pass `followSymlinks` over, whatever it says. */
+/** These methods ignore `followSymlinks`. */
 const FOLLOW_ALWAYS: ReadonlySet<string> = new Set([Method.FsReadDirectory, Method.FsCanonicalize, Method.FsWalk])
 
+/** Creates the file calls of a session. */
 export function createFileCalls(caller: Caller, limits: ClientLimits): FileCalls {
   const missing = new Set<string>()
   let handles = 0
@@ -38,7 +43,7 @@ export function createFileCalls(caller: Caller, limits: ClientLimits): FileCalls
         throw unsupported(method)
       }
     },
-    // Before there was a mode, fs/open passed it over and opened to read. And it always follows links.
+    // Older fs/open ignores `mode` and opens for reading. It always follows links.
     hasBlocks: (mode, { sandbox, followSymlinks }) =>
       !missing.has(Method.FsOpen) &&
       followSymlinks !== false &&
@@ -48,7 +53,9 @@ export function createFileCalls(caller: Caller, limits: ClientLimits): FileCalls
   }
 }
 
-/** Whether opening a file has shown that the server has no blocks. Nothing was done then, and the file may be handled whole. */
+/**
+ * Whether opening failed because the server lacks blocks. Nothing was done then, so the whole file can be sent instead.
+ */
 export function lackedBlocks(
   error: unknown,
   calls: FileCalls,
@@ -58,16 +65,19 @@ export function lackedBlocks(
   return error instanceof UnsupportedError && !calls.hasBlocks(mode, options)
 }
 
-/** Throws UnsupportedError where the server would follow links although it is told not to. */
+/**
+ * Checks that the server respects `followSymlinks: false`.
+ * @throws {UnsupportedError} If it would follow links.
+ */
 export function checkLinks({ caller }: FileCalls, method: string, { followSymlinks }: FileOptions): void {
   if (followSymlinks !== false) return
   if (FOLLOW_ALWAYS.has(method)) throw new UnsupportedError(`${method} follows symbolic links`)
-  // It came with 0.150, as did the server's word on itself; older ones pass it over.
+  // Introduced with 0.150, like environmentInfo; older servers ignore it.
   if (caller.environmentInfo === undefined)
     throw new UnsupportedError('the server cannot be told not to follow symbolic links')
 }
 
-/** The params of a call about one path. */
+/** The params of a call on one path. */
 export function about(
   path: string | URL,
   { sandbox, followSymlinks }: FileOptions,

@@ -1,4 +1,6 @@
-/** Files as Web Streams: as far ahead as a few blocks, and no farther. Whole files where the server has no blocks. */
+/**
+ * Files as Web Streams, at most a few blocks ahead. Falls back to whole files where the server does not support blocks.
+ */
 import { joined } from '../../core/base/bytes.ts'
 import { UnsupportedError } from '../base/errors.ts'
 import { readBlocks, writeBlocks } from './file-blocks.ts'
@@ -10,7 +12,10 @@ import { readFile, writeFile } from './whole-file.ts'
 
 type Path = string | URL
 
-/** Nothing is asked for before the first read. After a lost connection it fails with the DisconnectedError, recovered or not. */
+/**
+ * Requests nothing before the first read. Fails with a DisconnectedError after a lost connection, even if it is
+ * recovered.
+ */
 export function readStream(
   calls: FileCalls,
   path: Path,
@@ -24,7 +29,7 @@ export function readStream(
   const leave = (reason: unknown): void => {
     letGo()
     stop.abort(reason ?? new Error('the stream was cancelled'))
-    // Not waited for: a file that is just being opened is closed when that has been answered.
+    // Do not await: a file that is being opened is closed once the server has answered.
     pieces.return().catch(() => {})
   }
   return new ReadableStream(
@@ -50,7 +55,7 @@ export function readStream(
   )
 }
 
-/** Fails a stream when the signal is aborted, and calls `leave` with the reason; returns what ends that. */
+/** Fails a stream on abort and calls `leave` with the reason. Returns a function that unregisters it. */
 function failOnAbort(
   signal: AbortSignal | undefined,
   controller: { error(reason: unknown): void },
@@ -85,8 +90,8 @@ async function* piecesOf(
 }
 
 /**
- * The file is emptied, or made, with the first write, or with `close`; `abort` leaves what has been written. Without blocks it is
- * written by `close`, all at once, and `abort` leaves it as it was.
+ * The first write, or `close`, creates or truncates the file; `abort` leaves what has been written. Without blocks
+ * `close` writes everything at once, and `abort` leaves the file unchanged.
  */
 export function writeStream(calls: FileCalls, path: Path, options: FileOptions = {}): WritableStream<Uint8Array> {
   const { signal } = options
@@ -105,7 +110,7 @@ export function writeStream(calls: FileCalls, path: Path, options: FileOptions =
   return new WritableStream({
     start: (controller) => {
       letGo = failOnAbort(signal, controller, giveUp)
-      // Comes at once; the stream's own `abort` would wait for the write that is under way.
+      // Fires at once, whereas the sink's `abort` waits for the pending write.
       controller.signal.addEventListener('abort', () => giveUp(controller.signal.reason), { once: true })
     },
     write: async (bytes) => {
@@ -139,7 +144,7 @@ async function openSink(calls: FileCalls, path: Path, options: FileOptions, stop
   return wholeSink(calls, path, { ...options, signal: stop })
 }
 
-/** Gathers what is written, and writes it when it is closed. */
+/** Collects all chunks and writes them on close. */
 function wholeSink(calls: FileCalls, path: Path, options: FileOptions): Sink {
   const { fileInOneMessage } = calls.limits
   const pieces: Uint8Array[] = []

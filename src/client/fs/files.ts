@@ -1,6 +1,6 @@
 /**
- * The devbox's files, on every server from 0.121 on. What a server does not have is done by other calls where these come to the same,
- * or fails with an UnsupportedError; nothing that was asked for is left out without a word.
+ * The devbox's file system, for servers from 0.121 on. Missing methods are emulated by equivalent calls, or fail with
+ * an UnsupportedError; no option is silently ignored.
  */
 import { ErrorCode, invalidRequest, RpcError } from '../../protocol/wire/errors.ts'
 import { Method } from '../../protocol/wire/methods.ts'
@@ -18,17 +18,18 @@ import { readFile, writeFile } from './whole-file.ts'
 type Path = string | URL
 type Answer<T> = Partial<T> | null
 
-/** Something below what is no directory is not there either; the number is the same on every server, the words are not. */
+/** A path below a non-directory does not exist either. The errno is the same on every server, the message is not. */
 const NOT_A_DIRECTORY = /\(os error 20\)$/
 
-/** Nothing of a file is changed on the way, a byte order mark neither. */
+/** Decodes losslessly: keeps a byte order mark. */
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /**
- * As the protocol has it, `createDirectory` and `remove` are recursive, and `remove` does not mind that nothing is there, unless told
- * otherwise; `copy` is not. Calls that change nothing are sent again after a lost connection was recovered, all others fail with a
- * DisconnectedError. Throws RpcError for what the server refuses (-32004: nothing is there), TypeError for a path that is not absolute,
- * UnsupportedError.
+ * By default `createDirectory` and `remove` are recursive, `remove` ignores a missing path, and `copy` is not
+ * recursive. Read-only calls are repeated after a recovered connection; all others fail with a DisconnectedError.
+ * @throws {RpcError} If the server refuses a call (-32004: not found).
+ * @throws {TypeError} If a path is not absolute.
+ * @throws {UnsupportedError} If the server cannot do it.
  */
 export function createFiles(caller: Caller, limits: ClientLimits): RemoteFiles {
   const calls = createFileCalls(caller, limits)
@@ -50,7 +51,7 @@ export function createFiles(caller: Caller, limits: ClientLimits): RemoteFiles {
       isDirectory: isDirectory === true,
       isFile: isFile === true,
       isSymlink: isSymlink === true,
-      // Servers up to 0.130 do not tell.
+      // Servers up to 0.130 do not report it.
       size: size ?? -1,
       createdAtMs: createdAtMs ?? 0,
       modifiedAtMs: modifiedAtMs ?? 0,

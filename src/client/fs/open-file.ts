@@ -1,4 +1,4 @@
-/** A file that a connection holds open. It goes with the connection. */
+/** A file handle. It belongs to its connection and is lost with it. */
 import type { OpenMode } from '../../protocol/schemas/fs.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import { bytesOf } from '../base/base64.ts'
@@ -8,18 +8,24 @@ import { about } from './file-calls.ts'
 import type { FileCalls } from './file-calls.ts'
 import type { Sandbox } from '../base/types.ts'
 
+/** An open file on the devbox. */
 export type OpenFile = {
-  /** `length` bytes; fewer are the last ones. Throws ProtocolError for any other number. */
+  /**
+   * Reads `length` bytes; fewer at end of file only.
+   * @throws {ProtocolError} For any other number.
+   */
   read(offset: number, length: number, signal: AbortSignal): Promise<Uint8Array>
-  /** The bytes are taken at once, and may be changed. */
+  /** Writes the bytes, which are copied before the call returns. */
   write(offset: number, bytes: Uint8Array, signal: AbortSignal): Promise<void>
-  /** Goes ahead of calls that wait. Once is enough. */
+  /** Closes the file, ahead of queued calls. Idempotent. */
   close(): Promise<void>
 }
 
 /**
- * Throws UnsupportedError, RpcError. The call cannot be given up: a file that is opened all the same would stay open.
- * Later calls fail with the DisconnectedError that ended the connection.
+ * Opens a file. Cannot be cancelled: the server might still open the file, and it would stay open. Once the connection
+ * is lost, later calls fail with its DisconnectedError.
+ * @throws {UnsupportedError} If the server does not support it.
+ * @throws {RpcError} If the server refuses it.
  */
 export async function openFile(
   calls: FileCalls,
@@ -66,7 +72,7 @@ export async function openFile(
       })
       const block = await ofThis(call)
       const bytes = bytesOf(block?.chunk, 'a block of a file')
-      // The next ones are on their way already, from where this one is to end.
+      // Later blocks have already been requested from where this one should end.
       if (bytes.length > length || (bytes.length < length && block?.eof !== true)) {
         throw new ProtocolError(`${bytes.length} bytes of a file came instead of ${length}`)
       }

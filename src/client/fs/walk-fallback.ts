@@ -1,16 +1,16 @@
-/** fs/walk by other calls, for servers that do not have it (up to 0.140): the same entries in the same order. */
+/** Emulates fs/walk on servers without it (up to 0.140), with the same entries in the same order. */
 import type { WalkOptions } from '../../protocol/schemas/fs.ts'
 import { ErrorCode, messageOf, RpcError } from '../base/errors.ts'
 import type { FileOptions, RemoteFiles, WalkedEntry, WalkOutcome } from '../base/types.ts'
 
-/** Entries looked at together: half of the calls that may be under way. */
+/** Concurrent getMetadata calls: half of the call limit. */
 const AT_A_TIME = 64
 
 type Kind = WalkedEntry['kind'] | 'other'
 
 /**
- * `root` is an absolute path. Directories are read one after the other, their entries looked at many at once. Names that are not
- * UTF-8 cannot be reached, and are errors. Directories that links lead to twice are entered twice: the bounds end that.
+ * Walks `root`, an absolute path. Reads directories one by one, and the metadata of their entries concurrently. Names
+ * that are not UTF-8 cannot be addressed and are reported as errors. Cycles of links end at the limits.
  */
 export async function walkFallback(
   files: Pick<RemoteFiles, 'getMetadata' | 'readDirectory'>,
@@ -64,13 +64,13 @@ async function kindOf(
   }
 }
 
-/** What the server says of one place; whatever else went wrong ends the walk. */
+/** The server's error for one path; rethrows any other error, which ends the walk. */
 function refusal(error: unknown): string {
   if (error instanceof RpcError && error.code !== ErrorCode.Overloaded) return messageOf(error)
   throw error
 }
 
-/** As their UTF-8 is ordered. */
+/** The order of their UTF-8 bytes. */
 function byCodePoints(a: string, b: string): number {
   for (let at = 0; ; at++) {
     const [one, other] = [a.codePointAt(at), b.codePointAt(at)]

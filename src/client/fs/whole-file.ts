@@ -1,4 +1,4 @@
-/** Files in one message as long as they fit, and by blocks else. */
+/** Reads and writes a file in one message if it fits, otherwise in blocks. */
 import { ErrorCode, RpcError } from '../../protocol/wire/errors.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import { joined } from '../../core/base/bytes.ts'
@@ -11,14 +11,19 @@ import { about, checkLinks, lackedBlocks } from './file-calls.ts'
 import type { FileCalls } from './file-calls.ts'
 import type { FileOptions, Metadata } from '../base/types.ts'
 
-/** What stands around the bytes in a message. */
+/** Allowance for the rest of the message around the bytes. */
 const AROUND_BYTES = 1024 * 1024
 
-/** Throws RangeError for a file larger than `limits.readFileBytes`, UnsupportedError where nothing is left to read it by. */
+/**
+ * Reads a whole file.
+ * @throws {RangeError} If it is larger than `limits.readFileBytes`.
+ * @throws {UnsupportedError} If the server offers no way to read it.
+ */
 export async function readFile(calls: FileCalls, path: string | URL, options: FileOptions): Promise<Uint8Array> {
   checkLinks(calls, Method.FsReadFile, options)
   const { caller, limits } = calls
-  // Codex's servers send files of up to 512 MiB in one message, and a message that is too large for this side costs the connection.
+  // Codex's servers send files of up to 512 MiB in one message, and one above this client's limit would end the
+  // connection.
   if (caller.extensions.size === 0) {
     const size = await sizeOf(calls, path, options)
     if (size > limits.fileInOneMessage) return readLarge(calls, path, options, size)
@@ -27,7 +32,7 @@ export async function readFile(calls: FileCalls, path: string | URL, options: Fi
     return await readInOne(calls, path, options)
   } catch (error) {
     if (!(error instanceof RpcError) || error.code !== ErrorCode.InvalidRequest) throw error
-    // The code stands for other things, too.
+    // The code has other meanings, too, so check the size.
     const size = await sizeOf(calls, path, options).catch(() => 0)
     if (size <= limits.fileInOneMessage || !calls.hasBlocks('read', options)) throw error
     return readLarge(calls, path, options, size)
@@ -43,7 +48,7 @@ async function readInOne(calls: FileCalls, path: string | URL, options: FileOpti
   return bytesOf(result?.dataBase64, 'a file')
 }
 
-/** 0 for what is no file, and from servers that do not tell. */
+/** The size in bytes; 0 for non-files and from servers that do not report it. */
 async function sizeOf(calls: FileCalls, path: string | URL, options: FileOptions): Promise<number> {
   const { signal } = options
   const metadata = await calls.call<Partial<Metadata>>(Method.FsGetMetadata, about(path, options), {
@@ -80,7 +85,7 @@ async function gather(calls: FileCalls, path: string | URL, options: FileOptions
   let total = 0
   for await (const bytes of readBlocks(calls, path, options, 0, options.signal ?? new AbortController().signal)) {
     total += bytes.length
-    // It grows while it is read.
+    // The file grew while it was read.
     if (total > readFileBytes) throw tooLargeToRead(readFileBytes)
     pieces.push(bytes)
   }
@@ -90,7 +95,10 @@ async function gather(calls: FileCalls, path: string | URL, options: FileOptions
 const tooLargeToRead = (bytes: number): RangeError =>
   new RangeError(`the file is larger than ${bytes} bytes: use readStream`)
 
-/** Makes the file, or replaces what is in it; not atomically. Throws UnsupportedError for more than the server takes. */
+/**
+ * Creates or overwrites the file, not atomically.
+ * @throws {UnsupportedError} If it is larger than the server accepts.
+ */
 export async function writeFile(
   calls: FileCalls,
   path: string | URL,

@@ -1,15 +1,17 @@
-/** What `fetch` is called with, read into what goes to the server. */
+/** Converts the arguments of `fetch` to a request for the server. */
 import { joined } from '../../core/base/bytes.ts'
 import { unlessAborted } from '../session/abort.ts'
 import type { HttpInit } from '../base/types.ts'
 
+/** A header; `valueEnvVar` names the devbox's variable to append to `value`. */
 export type HeaderLine = { name: string; value: string; valueEnvVar?: string }
 
+/** A validated request. */
 export type AskedRequest = {
   method: string
   /** An http: or https: URL. */
   url: string
-  /** In order, names in small letters. */
+  /** In order; names in lower case. */
   headers: HeaderLine[]
   body: Uint8Array | undefined
   redirect: 'follow' | 'manual' | 'error'
@@ -17,10 +19,14 @@ export type AskedRequest = {
   timeoutMs: number | undefined
 }
 
-/** These are the same in any letters; others are sent as they are. */
+/** Methods that are case-insensitive; others are sent unchanged. */
 const NORMALIZED = new Set(['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT'])
 
-/** Throws TypeError for what is no request, RangeError for a body above `maxBody` bytes, and the signal's reason. */
+/**
+ * Reads the arguments of `fetch`, including the whole body. Also rejects with the signal's reason.
+ * @throws {TypeError} If the request is invalid.
+ * @throws {RangeError} If the body exceeds `maxBody` bytes.
+ */
 export async function readRequest(
   input: string | URL | Request,
   init: HttpInit,
@@ -30,7 +36,7 @@ export async function readRequest(
   const url = new URL(request?.url ?? String(input))
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
     throw new TypeError(`fetch makes http and https requests, not ${url.protocol}`)
-  // A check that nobody makes is worse than none.
+  // Refuse rather than ignore a check that is not implemented.
   if ((init.integrity ?? request?.integrity ?? '') !== '') throw new TypeError('integrity is not checked here')
   const method = methodOf(init.method ?? request?.method ?? 'GET')
   const headers = headerLines(init.headers ?? request?.headers)
@@ -57,10 +63,14 @@ function methodOf(text: string): string {
   return NORMALIZED.has(upper) ? upper : text
 }
 
+/** Whether the list has this header. `name` is in lower case. */
 export const has = (headers: readonly HeaderLine[], name: string): boolean =>
   headers.some((header) => header.name === name)
 
-/** Lists keep their order and repeats. Throws TypeError for what is no header. */
+/**
+ * Keeps the order and repeats of a list.
+ * @throws {TypeError} If a header is invalid.
+ */
 function headerLines(headers: HeadersInit | undefined): HeaderLine[] {
   if (headers === undefined) return []
   new Headers(headers)
@@ -90,7 +100,7 @@ function milliseconds(timeoutMs: number | undefined): number | undefined {
   return Math.ceil(timeoutMs)
 }
 
-/** The protocol takes bodies whole. A Response reads whatever can be one, as a Request would, and knows its type. */
+/** The protocol needs the whole body. Response accepts every BodyInit and determines its content type. */
 async function readBody(
   given: BodyInit,
   maxBytes: number,

@@ -1,19 +1,20 @@
 /**
- * `fetch`, made from the devbox by http/request. As there:
+ * `fetch`, performed on the devbox by http/request. As in the standard:
  *
- * - TypeError('fetch failed') with the server's refusal as its cause, TypeError('terminated') for a body that breaks off;
- * - a body in gzip or deflate is decoded, unless the request has an accept-encoding of its own: then it comes as it was sent. None is
- *   sent by itself, so most bodies come plain;
- * - no cookies are kept, and nothing is cached.
+ * - TypeError('fetch failed') with the server's error as its cause; TypeError('terminated') for a body that breaks off;
+ * - gzip and deflate bodies are decoded, unless the request sets accept-encoding itself. None is sent by default, so
+ *   most bodies arrive
+ *   uncompressed;
+ * - no cookies, no cache.
  *
- * And other than there: a request's body is gathered before it is sent; `redirect: 'manual'` gives the response with its status and
- * headers; `url` and `redirected` are known only where redirects are not followed. A lost connection is a DisconnectedError, and no
- * request is made twice.
+ * Differences: the request body is collected before it is sent; `redirect: 'manual'` returns the response with its
+ * status and headers; `url` and `redirected` are set only if redirects are not followed. A lost connection is a
+ * DisconnectedError, and no request is sent twice.
  *
- * A body is sent no faster than it is read, and one that is aborted, cancelled or thrown away is ended at the devbox, too, where the
- * server has the extensions `bodyWindow` and `httpCancel`. Of others the whole connection is held back for a slow reader, for some
- * time and while no call waits; beyond 16 MiB, of all bodies together, a body fails; and a request goes on there unseen, until the
- * connection ends or `timeoutMs` is over.
+ * With the server's extensions `bodyWindow` and `httpCancel`, the body is sent no faster than it is read, and aborting,
+ * cancelling or abandoning it cancels the request on the devbox. Without them, the whole connection is paused for a
+ * slow reader, for a limited time and only while no call is pending; a body fails once more than 16 MiB of all bodies
+ * are queued; and an abandoned request continues on the devbox until the connection ends or `timeoutMs` has passed.
  */
 import { RpcError } from '../../protocol/wire/errors.ts'
 import type { HttpHeader } from '../../protocol/schemas/http.ts'
@@ -31,13 +32,14 @@ import { isMissingMethod, unsupported } from '../session/unsupported.ts'
 
 type Answer = { status?: unknown; headers?: unknown } | null
 
-/** Such responses have none. */
+/** Responses with these statuses have no body. */
 const NULL_BODY_STATUSES = new Set([101, 103, 204, 205, 304])
 
 const REDIRECT_STATUSES = new Set([301, 302, 303, 307, 308])
 
 const CODINGS: Record<string, 'gzip' | 'deflate'> = { gzip: 'gzip', 'x-gzip': 'gzip', deflate: 'deflate' }
 
+/** Creates the session's `fetch`. */
 export function createFetch(caller: Caller, limits: ClientLimits): RemoteFetch {
   const bodies = createBodies(caller, limits)
   return async (input, init = {}) => {
@@ -45,14 +47,15 @@ export function createFetch(caller: Caller, limits: ClientLimits): RemoteFetch {
     checkAbilities(asked, caller)
     const { signal } = asked
     let body: HttpBody | undefined
-    // Made when the request is sent: it ends with the connection, and parts may be here before the answer has been looked at.
+    // Opened when the request is sent: a body is tied to its connection, and deltas may arrive before the response is
+    // processed.
     const params = (): ParamsText => requestParams(asked, (body ??= bodies.open()))
     try {
       const answer = await caller.call<Answer>(Method.HttpRequest, params, { signal })
       signal?.throwIfAborted()
       return respond(asked, answer, withSignal(body as unknown as HttpBody, signal))
     } catch (error) {
-      // What was refused needs no cancelling.
+      // A rejected request needs no cancelling.
       if (error instanceof RpcError) body?.end(error)
       else body?.abort(error)
       if (!(error instanceof RpcError)) throw error
@@ -70,8 +73,8 @@ function withSignal(body: HttpBody, signal: AbortSignal | undefined): HttpBody {
 }
 
 /**
- * What a server does not know it passes over: a redirect would be followed, a secret left out. Those up to 0.140 know neither, and
- * tell nothing of themselves.
+ * Servers ignore members that they do not know: redirects would be followed and secrets left out. Servers up to 0.140,
+ * which do not report their environment, know neither.
  */
 function checkAbilities({ redirect, headers }: AskedRequest, { environmentInfo }: Caller): void {
   if (redirect !== 'follow' && environmentInfo === undefined)
@@ -110,7 +113,7 @@ function respond(asked: AskedRequest, answer: Answer, body: HttpBody): Response 
   }
   const isNull = asked.method === 'HEAD' || NULL_BODY_STATUSES.has(status)
   if (isNull) body.drop()
-  // Others than these cannot be made, though servers send them.
+  // `Response` rejects other statuses, but servers may send them.
   const isLawful = status >= 200 && status <= 599
   const response = new Response(isNull ? null : decoded(body.stream(), asked, headers), {
     status: isLawful ? status : 200,

@@ -1,25 +1,29 @@
-/** How a server is kept from sending more of a response body than its reader takes: told by acknowledgements, or else not read. */
+/**
+ * Backpressure for response bodies: by acknowledgements where the server supports them, otherwise by pausing the
+ * connection.
+ */
 import { Method } from '../../protocol/wire/methods.ts'
 import type { Caller } from '../session/rpc-client.ts'
 import type { ClientLimits } from '../base/limits.ts'
 
+/** The state of a body, in bytes and sequence numbers. */
 export type Progress = {
-  /** Bytes that wait for the reader. */
+  /** Bytes queued for the reader. */
   queued: number
-  /** The last part that it has taken, and the bytes of all so far. */
+  /** The last delta that was read, and the bytes read so far. */
   seq: number
   taken: number
-  /** Whether nothing more will come. */
+  /** Whether no more data will come. */
   isOver: boolean
 }
 
-/** Called whenever something has come or was taken, and at the end. */
+/** Call after data arrived or was read, and at the end. */
 export type Pace = (progress: Progress) => void
 
-/** Parts that are taken before the server is told, however small they are: it counts them, too. */
+/** Acknowledge after this many deltas, however small: the server limits their number, too. */
 const ACKNOWLEDGED_PARTS = 128
 
-/** For servers that wait for acknowledgements. One is under way at a time, so that they are no more than it can answer. */
+/** Sends acknowledgements. At most one is in flight, so as not to flood the server. */
 export function acknowledging(caller: Caller, requestId: string, window: number): Pace {
   const { connection } = caller
   let told: Pick<Progress, 'seq' | 'taken'> = { seq: 0, taken: 0 }
@@ -40,8 +44,8 @@ export function acknowledging(caller: Caller, requestId: string, window: number)
 }
 
 /**
- * For all others: the connection is held back, as far as that does no harm. A body is behind with a quarter of its share of what may
- * wait, and has caught up with half of that.
+ * Pauses the connection instead. A body is behind at a quarter of its share of the queue limit, and has caught up at an
+ * eighth.
  */
 export function holding(caller: Caller, { httpQueuedTotal }: ClientLimits, bodies: () => number): Pace {
   const holder = {}
@@ -51,7 +55,7 @@ export function holding(caller: Caller, { httpQueuedTotal }: ClientLimits, bodie
     const share = httpQueuedTotal / Math.max(1, bodies())
     const wasBehind = isBehind
     isBehind = !isOver && queued > (wasBehind ? share / 8 : share / 4)
-    // What comes all the same is no sign that somebody reads.
+    // Only reading counts as progress; data that still arrives must not reset the timeout.
     if (isBehind ? !wasBehind || taken > takenBefore : wasBehind) caller.holdInput(holder, isBehind)
     takenBefore = taken
   }

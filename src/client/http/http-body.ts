@@ -1,7 +1,7 @@
 /**
- * The bodies of HTTP responses, which come as notifications whether anybody reads them or not. Servers of ours wait to be told what has
- * been taken, and end a body that nobody wants; of others the connection is held back, as far as that goes. What has come queues here,
- * up to a bound.
+ * Streamed bodies of HTTP responses. They arrive as notifications, read or not. Servers with the extensions wait for
+ * acknowledgements and cancel unwanted bodies; for others the connection is paused as far as possible. Data is queued
+ * here, up to a limit.
  */
 import { Method } from '../../protocol/wire/methods.ts'
 import { bytesOf } from '../base/base64.ts'
@@ -15,15 +15,20 @@ type Bytes = Uint8Array<ArrayBuffer>
 
 type Delta = { requestId?: unknown; seq?: unknown; deltaBase64?: unknown; done?: unknown; error?: unknown }
 
+/** The response bodies of one session. */
 export type HttpBodies = {
-  /** The body of a request that is sent now, by the connection that there is. Its id is never used again by this client. */
+  /**
+   * Opens the body of a request that is about to be sent on the current connection. Its id is unique within this
+   * client.
+   */
   open(): HttpBody
 }
 
+/** Creates the body table and subscribes to the server's notifications. */
 export function createBodies(caller: Caller, limits: ClientLimits): HttpBodies {
   const bodies = new Map<string, HttpBody>()
   const queue = { bytes: 0, windows: 0 }
-  // A response that is thrown away unread would take up its part of the bound for ever, and its peer would wait.
+  // Drop the body of a response that is garbage-collected unread: it would use up the shared limit and stall the peer.
   const forgotten = new FinalizationRegistry<HttpBody>((body) => body.drop())
   let opened = 0
   caller.onNotification(Method.HttpBodyDelta, (params) => {
@@ -34,7 +39,7 @@ export function createBodies(caller: Caller, limits: ClientLimits): HttpBodies {
     for (const body of [...bodies.values()]) body.end(error)
   })
 
-  /** An eighth of what is left of the bound for all, so that those to come get something, too. */
+  /** An eighth of the remaining shared limit, so that later bodies get a share. */
   function nextWindow(): number {
     const { httpQueuedTotal, httpWindow, httpWindowLeast } = limits
     return Math.max(
@@ -57,7 +62,7 @@ export function createBodies(caller: Caller, limits: ClientLimits): HttpBodies {
         leave: () => {
           if (bodies.delete(id)) queue.windows -= window ?? 0
         },
-        // Whoever does not know the word goes on, unheard.
+        // Without the extension the server goes on sending, and the data is ignored.
         cancel: () => {
           if (extensions.has('httpCancel'))
             caller.call(Method.HttpCancel, { requestId: id }, { urgent: true, connection }).catch(() => {})
@@ -71,32 +76,35 @@ export function createBodies(caller: Caller, limits: ClientLimits): HttpBodies {
 
 type Surroundings = {
   limits: ClientLimits
-  /** Of all bodies: bytes that wait for their readers, and the windows of those that may grow. */
+  /** Shared by all bodies: bytes queued, and the windows of open bodies. */
   queue: { bytes: number; windows: number }
   forgotten: FinalizationRegistry<HttpBody>
   pace: Pace
-  /** No more deltas, please. */
+  /** Unsubscribes from further deltas. */
   leave: () => void
-  /** Nor need the server have any. */
+  /** Tells the server to stop sending. */
   cancel: () => void
 }
 
 type Piece = {
   bytes: Bytes
-  /** Below the length of `bytes` there is room for more. */
+  /** Bytes used; the rest of `bytes` is free. */
   length: number
-  /** Of the last part in it. */
+  /** Sequence number of the last delta in it. */
   seq: number
 }
 
 type Waiting = { resolve: (bytes: Bytes | undefined) => void; reject: (reason: unknown) => void }
 
-/** It knows nothing of its stream but a read that waits, so that a stream without a reader can be collected. */
+/**
+ * One response body. Holds no reference to its stream other than a pending read, so that an abandoned stream can be
+ * collected.
+ */
 export class HttpBody {
   readonly id: string
-  /** Bytes that the server may be ahead, if it can be told. */
+  /** Bytes that the server may send ahead of acknowledgements, if it supports that. */
   readonly window: number | undefined
-  /** Called once: when it was read to its end, has failed, or was dropped. */
+  /** Called once: at end of stream, on failure, or when dropped. */
   onDone: () => void = () => {}
   readonly #surroundings: Surroundings
   readonly #pieces: Piece[] = []
@@ -163,7 +171,7 @@ export class HttpBody {
     return new Error(`response body ${this.id} was not read fast enough: ${why}`)
   }
 
-  /** Adds them to a piece if both are small: many small parts can come before the fastest reader gets to run. */
+  /** Merges small chunks: many can arrive before the reader runs. */
   #join(piece: Piece, bytes: Bytes): boolean {
     const { httpJoined } = this.#surroundings.limits
     if (bytes.length > 0 && piece.length + bytes.length > httpJoined) return false
@@ -177,7 +185,7 @@ export class HttpBody {
     return true
   }
 
-  /** Nothing follows what has come: the server has said so, or cannot. `error` is what the reader is told after it. */
+  /** No more data will come. Queued data can still be read, then `error` is thrown, if any. */
   end(error: unknown): void {
     if (this.#end !== undefined) return
     this.#end = { error }
@@ -191,14 +199,14 @@ export class HttpBody {
     else waiting.reject(error)
   }
 
-  /** Ends it from this side. */
+  /** Fails the body and cancels it on the server. */
   #fail(error: unknown): void {
     if (this.#end !== undefined) return
     this.#surroundings.cancel()
     this.end(error)
   }
 
-  /** Fails the stream at once, whatever waits to be read. */
+  /** Fails the stream at once and discards queued data. */
   abort(reason: unknown): void {
     this.#pieces.length = 0
     this.#queue(-this.#queued)
@@ -207,7 +215,7 @@ export class HttpBody {
     this.#done()
   }
 
-  /** Nobody will read it. */
+  /** Discards an unwanted body. */
   drop(): void {
     this.abort(new Error('the response body was dropped'))
   }
@@ -217,7 +225,7 @@ export class HttpBody {
     this.onDone = () => {}
   }
 
-  /** To be asked for once. */
+  /** The body as a stream. Call once. */
   stream(): ReadableStream<Bytes> {
     const stream = new ReadableStream<Bytes>(
       {

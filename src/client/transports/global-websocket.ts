@@ -1,4 +1,6 @@
-/** The platform's own WebSocket, for browsers: no headers, no pings of ours, and a page's origin goes with it. */
+/**
+ * WebSocket transport on the platform's own WebSocket, for browsers: no headers, no pings; the page's origin is sent.
+ */
 import { ConnectError, messageOf } from '../base/errors.ts'
 import { displayUrl, parseWebSocketUrl } from './target-url.ts'
 import type { Connector } from './transport.ts'
@@ -33,7 +35,7 @@ export function webSocketConnector(url: string): Connector {
           events.message(typeof data === 'string' ? data : new TextDecoder().decode(data as ArrayBuffer))
         socket.onclose = ({ code, reason }) => {
           signal.removeEventListener('abort', abort)
-          // Browsers do not say why.
+          // Browsers do not reveal the reason.
           if (!isOpen) return reject(new ConnectError(`cannot connect to ${name}`, { isTransient: true }))
           events.closed(reason === '' ? `the connection was closed with ${code}` : `the server closed it: ${reason}`)
         }

@@ -1,4 +1,4 @@
-/** A server in this very program: its core without a wire. */
+/** In-process transport: calls the server's core directly. */
 import { setImmediate } from 'node:timers'
 import type { RawJson } from '../../core/base/json-fragments.ts'
 import type { ExecServer } from '../../core/rpc/server.ts'
@@ -7,7 +7,7 @@ import type { Connector } from './transport.ts'
 
 const encoder = new TextEncoder()
 
-/** `end` is called with the connection's end. */
+/** `end` is called when the connection ends. */
 export function inProcessConnector(server: ExecServer, end: () => void): Connector {
   return {
     name: 'the exec-server in this program',
@@ -22,7 +22,7 @@ export function inProcessConnector(server: ExecServer, end: () => void): Connect
         isClosed = true
         events.closed(reason)
       }
-      // In a turn of its own, as from a wire: neither side is called while it is at work itself, and sockets get their turn between.
+      // Deliver in a separate task, as from a socket: neither side re-enters the other, and I/O gets its turn.
       const deliver = (text: string): void => {
         queued += text.length
         setImmediate(() => {

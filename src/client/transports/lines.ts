@@ -1,16 +1,20 @@
-/** Cuts a stream of bytes into lines of text. */
+/** Splits a byte stream into lines of text. */
 import { joined } from '../../core/base/bytes.ts'
 import { ProtocolError } from '../base/errors.ts'
 
 const NEWLINE = 10
 
+/** Push bytes, then `end`. */
 export type LineSplitter = {
   push(bytes: Uint8Array): void
-  /** The last line has no end. */
+  /** Flushes a last line without a newline. */
   end(): void
 }
 
-/** Calls for each line, without its end; blank ones are passed over. Throws ProtocolError for one of more than `maxBytes`. */
+/**
+ * Calls `take` for each line, without its newline; skips blank lines.
+ * @throws {ProtocolError} From `push`, if a line is longer than `maxBytes`.
+ */
 export function lineSplitter(maxBytes: number, take: (line: string) => void): LineSplitter {
   const decoder = new TextDecoder()
   let pieces: Uint8Array[] = []

@@ -1,11 +1,13 @@
-/** Stderr of a program as lines of text. No line is too long: beyond a bound it comes in pieces, for it is only to be read by people. */
+/** Splits stderr into lines of text for people to read. Lines above the limit are split. */
 
+/** Push bytes, then `end`. */
 export type StderrLines = {
   push(bytes: Uint8Array): void
-  /** The last line has no end. */
+  /** Flushes a last line without a newline. */
   end(): void
 }
 
+/** Calls `take` for each line, without its newline. */
 export function stderrLines(maxCharacters: number, take: (line: string) => void): StderrLines {
   const decoder = new TextDecoder()
   let rest = ''

@@ -1,6 +1,6 @@
 /**
- * A server that is started for this connection, and talks through its stdin and stdout. It gets a process group of its own, and
- * ends with the connection on every path: when this is closed, when the handshake fails, and when this very program ends.
+ * Spawns a server and talks to it over stdin and stdout. The server has its own process group, and ends with the
+ * connection on every path: on close, after a failed handshake, and when this program exits.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcessByStdio } from 'node:child_process'
@@ -13,21 +13,23 @@ import type { ClientLimits } from '../base/limits.ts'
 import { stderrLines } from './stderr-lines.ts'
 import type { Connector, WireEvents } from './transport.ts'
 
+/** A command that runs a server on its stdin and stdout. */
 export type StdioCommand = {
   /** The program and its arguments. */
   command: readonly string[]
   cwd?: string | undefined
-  /** Added to the environment of this program. */
+  /** Added to this program's environment. */
   env?: Readonly<Record<string, string>> | undefined
-  /** Gets what the server writes to stderr, line by line; absent: nobody does. */
+  /** Called with each line of the server's stderr. Default: stderr is discarded. */
   onStderr?: ((line: string) => void) | undefined
 }
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>
 
-/** The end of stderr is kept for the message that says why a server ended. */
+/** Characters of the last stderr line that are kept for the error message. */
 const LAST_WORDS = 400
 
+/** Connects by spawning a server. A lost connection cannot be recovered. */
 export function stdioConnector(options: StdioCommand, limits: ClientLimits): Connector {
   const [program = '', ...args] = options.command
   return {
@@ -63,9 +65,9 @@ export function stdioConnector(options: StdioCommand, limits: ClientLimits): Con
   }
 }
 
-/** Hands its lines on. Settles when it has exited, and so have its streams. */
+/** Forwards the child's output. Resolves when the child has exited and its group was killed. */
 function follow(child: Child, events: WireEvents, { onStderr }: StdioCommand, limits: ClientLimits): Promise<void> {
-  // Whoever ends this program must not leave the server; one that is killed outright leaves it an end of file.
+  // Kill the server when this program exits. After a SIGKILL of this program, the server reads end of file.
   const leave = atExit(() => killGroup(child))
   let lastWords = ''
   const lines = lineSplitter(limits.messageBytes, (line) => events.message(line))
@@ -81,7 +83,7 @@ function follow(child: Child, events: WireEvents, { onStderr }: StdioCommand, li
     }
   })
   child.stderr.on('data', (bytes: Uint8Array) => stderr.push(bytes))
-  // Its end is told by its exit, with the reason.
+  // Exit is reported below, with the reason.
   child.stdin.on('error', () => {})
   const reason = (): string => {
     const how = child.signalCode === null ? `exited with ${child.exitCode ?? '?'}` : `was ended by ${child.signalCode}`
@@ -90,7 +92,7 @@ function follow(child: Child, events: WireEvents, { onStderr }: StdioCommand, li
   return new Promise((resolve) => {
     child.once('exit', () => {
       leave()
-      // What it has written before is still read; someone else may hold its stdout open, so not for ever.
+      // Read buffered output first, but only for a while: another process may hold stdout open.
       const timer = setTimeout(() => events.closed(reason()), limits.stdioGraceMs)
       child.once('close', () => {
         stderr.end()
@@ -103,7 +105,7 @@ function follow(child: Child, events: WireEvents, { onStderr }: StdioCommand, li
   })
 }
 
-/** An end of file first: a server ends what it has started. Then its group, whatever is left of it. */
+/** Closes stdin first, so that the server can terminate its processes; then kills the group. */
 async function end(child: Child, ended: Promise<void>, graceMs: number): Promise<void> {
   child.stdin.end()
   if (child.exitCode === null && child.signalCode === null) {
@@ -115,12 +117,14 @@ async function end(child: Child, ended: Promise<void>, graceMs: number): Promise
   child.stderr.destroy()
 }
 
-/** SIGKILL to what is left of the group. Only until just after the leader's end: its number is not given out again so soon. */
+/**
+ * Sends SIGKILL to the rest of the group. Call only until just after the leader's exit, before its pid can be reused.
+ */
 function killGroup({ pid }: Child): void {
   if (pid === undefined) return
   try {
     process.kill(-pid, 'SIGKILL')
   } catch {
-    // Nobody is left.
+    // The group has already ended.
   }
 }

@@ -1,11 +1,13 @@
-/** A pair of byte streams that someone else has opened: a JSON message a line, both ways. */
+/** Transport on a pair of byte streams: one JSON message per line. */
 import { messageOf } from '../base/errors.ts'
 import { lineSplitter } from './lines.ts'
 import type { ClientLimits } from '../base/limits.ts'
 import type { Connector } from './transport.ts'
 
+/** Streams connected to a server: `readable` from it, `writable` to it. */
 export type StreamPair = { readable: ReadableStream<Uint8Array>; writable: WritableStream<Uint8Array> }
 
+/** Connects over a pair of streams. A lost connection cannot be recovered. */
 export function streamsConnector({ readable, writable }: StreamPair, limits: ClientLimits): Connector {
   return {
     name: 'the exec-server at the other end of the streams',
@@ -29,7 +31,7 @@ export function streamsConnector({ readable, writable }: StreamPair, limits: Cli
           void writer.write(encoder.encode(`${text}\n`)).catch((error: unknown) => events.closed(messageOf(error))),
         close: async () => {
           events.closed('the client was closed')
-          // A stream that has failed is closed.
+          // A stream that has failed is already closed.
           await Promise.allSettled([writer.close(), reader.cancel()])
         },
       }

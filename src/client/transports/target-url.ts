@@ -1,9 +1,15 @@
-/** Addresses of servers: ws://, wss://, and unix:/PATH, with the path of a capability URL behind it: unix:/PATH:/c/TOKEN. */
+/**
+ * Server URLs: ws://, wss:// and unix:/PATH, optionally followed by the path of a capability URL: unix:/PATH:/c/TOKEN.
+ */
 import { ConnectError } from '../base/errors.ts'
 
+/** A parsed URL. For a unix socket, `socketPath` is the path to connect to. */
 export type WebSocketUrl = { href: string; socketPath?: string }
 
-/** Throws ConnectError. */
+/**
+ * Parses a server URL.
+ * @throws {ConnectError} If it is invalid.
+ */
 export function parseWebSocketUrl(text: string): WebSocketUrl {
   if (text.startsWith('unix:')) {
     const [path = '', target = '/'] = text
@@ -27,7 +33,7 @@ export function parseWebSocketUrl(text: string): WebSocketUrl {
   return { href: url.href }
 }
 
-/** An address for messages: without what may be a secret, that is credentials, query, fragment and the token of a capability URL. */
+/** A URL for messages, without secrets: no credentials, query, fragment or token of a capability URL. */
 export function displayUrl(text: string): string {
   return text
     .replace(/[?#].*$/s, '')
@@ -35,7 +41,7 @@ export function displayUrl(text: string): string {
     .replace(/\/c\/[^/]+/, '/c/…')
 }
 
-/** Whether an address leads to this very machine. */
+/** Whether the hostname is a loopback address. */
 export function isLoopback(hostname: string): boolean {
   return (
     hostname === 'localhost' ||

@@ -1,35 +1,44 @@
-/** What carries messages to a server and back, whatever it is made of. The transports stand in `transports/`. */
+/** The transport interface: what carries messages to a server and back. Implementations are in this folder. */
 
-/** What a wire tells. Nothing follows `closed`. */
+/** Events of a wire. Nothing follows `closed`. */
 export type WireEvents = {
-  /** One message. */
+  /** A message arrived. */
   message(text: string): void
-  /** Something came, be it only a pong. */
+  /** Anything arrived, even a pong. */
   alive(): void
-  /** Once: the wire is gone, and why. */
+  /** Called once when the wire is gone, with the reason. */
   closed(reason: string): void
 }
 
+/** An open transport. */
 export type Wire = {
   /** Queues a message. */
   send(text: string): void
-  /** Asks for a sign of life, which comes as `alive`. Absent: nobody can vanish without a word here, or the wire has no such thing. */
+  /**
+   * Requests a sign of life, reported as `alive`. Absent if the peer cannot vanish unnoticed, or the transport has no
+   * pings.
+   */
   ping?(): void
-  /** Stops and goes on reading. Absent: cannot be done. */
+  /** Pauses and resumes reading. Absent if unsupported. */
   pause?(): void
   resume?(): void
-  /** Ends it. `closed` may or may not follow. Settles when nothing is left of it, the server that was started for it included. */
+  /**
+   * Closes it; `closed` may or may not follow. Resolves when everything has ended, including a server spawned for it.
+   */
   close(): Promise<void>
 }
 
-/** A way to a server. */
+/** Opens wires to one server. */
 export type Connector = {
-  /** For messages, without secrets: `ws://127.0.0.1:4600`. */
+  /** Name for messages, without secrets: `ws://127.0.0.1:4600`. */
   readonly name: string
-  /** Whether a lost connection can be made anew and the session resumed. */
+  /** Whether a lost connection can be re-established and the session resumed. */
   readonly recovers: boolean
-  /** Whether a peer can vanish without the wire's noticing, so that it must be asked for signs of life. */
+  /** Whether the peer can vanish unnoticed, so that it must be pinged. */
   readonly canVanish: boolean
-  /** Throws ConnectError; `signal` gives it up, with nothing left behind. */
+  /**
+   * Opens a wire. `signal` cancels it and leaves nothing behind.
+   * @throws {ConnectError} If that fails.
+   */
   open(events: WireEvents, signal: AbortSignal): Promise<Wire>
 }

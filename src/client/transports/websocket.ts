@@ -1,4 +1,4 @@
-/** A WebSocket with `ws`, for Node and Deno: it can send headers and pings, and goes through unix sockets. */
+/** WebSocket transport on `ws`, for Node and Deno: supports headers, pings and unix sockets. */
 import { connect } from 'node:net'
 import { WebSocket } from 'ws'
 import type { RawData } from 'ws'
@@ -7,17 +7,21 @@ import type { ClientLimits } from '../base/limits.ts'
 import { displayUrl, parseWebSocketUrl } from './target-url.ts'
 import type { Connector, Wire, WireEvents } from './transport.ts'
 
-/** What `ws` gives for a code where no close frame has come. */
+/** `ws` reports this code if no close frame arrived. */
 const LOST = 1006
 
 const GOING_AWAY = 1000
 
-/** Statuses that say that another attempt may be answered otherwise: a token that is being renewed, a proxy whose server is not up. */
+/** HTTP statuses worth a retry: a token being renewed, a proxy whose server is not up yet. */
 const TRANSIENT_STATUSES = [401, 408, 409, 425, 429, 500, 502, 503, 504]
 
-/** A closing peer has so long to answer our close frame; Codex's never do. */
+/** How long the peer may take to answer the close frame, in ms; Codex's servers never do. */
 const CLOSE_MS = 200
 
+/**
+ * Connects over ws://, wss:// or unix:.
+ * @throws {ConnectError} If the URL is invalid.
+ */
 export function webSocketConnector(
   url: string,
   headers: Readonly<Record<string, string>>,
@@ -36,7 +40,7 @@ export function webSocketConnector(
         try {
           socket = new WebSocket(href, {
             headers,
-            // The oldest servers refuse whoever offers an extension.
+            // The oldest servers reject clients that offer an extension.
             perMessageDeflate: false,
             maxPayload: limits.messageBytes,
             ...(socketPath === undefined ? {} : { createConnection: () => connect(socketPath) }),
@@ -91,7 +95,7 @@ function wire(socket: WebSocket, events: WireEvents, { frameBytes }: ClientLimit
   const maxPayload = frameBytes / 2
   return {
     send: (text) => {
-      // A character has three bytes at most.
+      // A UTF-16 code unit takes at most three bytes in UTF-8.
       if (text.length * 3 <= maxPayload) return socket.send(text)
       const bytes = Buffer.from(text)
       for (let at = 0; at < bytes.length; at += maxPayload) {
