@@ -1,12 +1,12 @@
-/** What can go wrong with environments, beside what can go wrong with their connections. */
+/** Errors of environments, in addition to those of connections. */
 import { ConnectError, messageOf } from '../base/errors.ts'
 
-/** Environments are configured in a way that makes no sense. The message names the file, the environment and the key. */
+/** The configuration is invalid. The message names the file, the environment and the key. */
 export class EnvironmentConfigError extends Error {
   override name = 'EnvironmentConfigError'
 }
 
-/** An environment cannot be used now. `cause` is why: what `connect` threw, if that was tried. */
+/** The environment cannot be used now. `cause` is the reason: the error of `connect`, if it was called. */
 export class EnvironmentUnavailableError extends ConnectError {
   override name = 'EnvironmentUnavailableError'
   readonly environmentId: string

@@ -1,4 +1,4 @@
-/** Where environments are configured on this machine. Not for browsers. */
+/** Loads this machine's environment configuration. Not for browsers. */
 import process from 'node:process'
 import { defaultLimits } from '../../core/base/limits.ts'
 import { configFiles } from '../../host/fs/config-files.ts'
@@ -11,16 +11,20 @@ import type { EnvironmentSettings } from './spec.ts'
 import { parseEnvironments } from './toml.ts'
 import { environmentsOfVariable } from './variables.ts'
 
+/** Where to look for the configuration. */
 export type EnvironmentSource = {
-  /** Where environments.toml is looked for; absent: CODEX_HOME, or `.codex` in the home directory. It must exist in the first two cases. */
+  /**
+   * Directory of environments.toml. Default: $CODEX_HOME, or `.codex` in the home directory. Except for that last
+   * default, it must exist.
+   */
   codexHome?: string | undefined
-  /** Absent: the environment of this process. */
+  /** Environment variables. Default: those of this process. */
   env?: NodeJS.ProcessEnv | undefined
 }
 
 /**
- * What $CODEX_HOME/environments.toml says, and only where there is no such file what CODEX_EXEC_SERVER_URL does.
- * Throws EnvironmentConfigError for a file that cannot be read or understood.
+ * Reads $CODEX_HOME/environments.toml or, if there is no such file, CODEX_EXEC_SERVER_URL.
+ * @throws {EnvironmentConfigError} If the file is unreadable or invalid.
  */
 export async function readEnvironmentSettings({
   codexHome,
@@ -42,9 +46,13 @@ export async function readEnvironmentSettings({
   return text === undefined ? environmentsOfVariable(env['CODEX_EXEC_SERVER_URL']) : parseEnvironments(text, home)
 }
 
+/** Options of {@link loadEnvironmentManager}. */
 export type LoadOptions = EnvironmentSource & Pick<EnvironmentManagerOptions, 'client'>
 
-/** The environments that Codex itself would have here. Nothing is connected yet. Throws as `readEnvironmentSettings` does. */
+/**
+ * Creates a manager of the environments that Codex itself would use here, without connecting.
+ * @throws {EnvironmentConfigError} If the file is unreadable or invalid.
+ */
 export async function loadEnvironmentManager({ client, ...source }: LoadOptions = {}): Promise<EnvironmentManager> {
   return createEnvironmentManager({ ...(await readEnvironmentSettings(source)), connect, client })
 }

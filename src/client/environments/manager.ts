@@ -1,4 +1,4 @@
-/** The places where work can be done, by name: this process, and devboxes. Each is connected when it is first used. */
+/** Environments by name: this process, and devboxes. Each is connected on first use. */
 import type { ClientOptions } from '../client.ts'
 import type { Abortable, ExecClient } from '../base/types.ts'
 import { EnvironmentConfigError, EnvironmentUnavailableError } from './errors.ts'
@@ -7,56 +7,70 @@ import type { EnvironmentStatus, SharedClient } from './shared-client.ts'
 import { checkSpec } from './spec.ts'
 import type { CommandTarget, EnvironmentSettings, EnvironmentSpec, LocalTarget, WebSocketTarget } from './spec.ts'
 
-/** Makes one client; see connect.ts. */
+/** Opens a client; see connect.ts. */
 export type Connect = (
   target: LocalTarget | WebSocketTarget | CommandTarget,
   options: ClientOptions,
 ) => Promise<ExecClient>
 
+/** A named place to run work. */
 export type Environment = {
   readonly id: string
   readonly kind: 'local' | 'remote'
   readonly isDefault: boolean
-  /** `connected` also while a lost connection is being recovered. */
+  /** Also `connected` while a lost connection is being recovered. */
   readonly status: EnvironmentStatus
-  /** Why the last attempt failed, or the last connection came to its end; gone with the next success. */
+  /** Why the last attempt failed or the last session ended. Cleared by the next success. */
   readonly lastError: Error | undefined
   /**
-   * Its client, which all users share: close it, and it is closed for all. Connects if need be, once for all who ask meanwhile;
-   * who comes after a failure tries again, so that a devbox that appears later is found. A client whose session is over is replaced
-   * by one with a fresh session; a server that was started as a command is started again. An abort gives up one's own waiting, and
-   * the attempt when nobody waits any more.
-   * Rejects with EnvironmentUnavailableError: nothing else ever takes the environment's place.
+   * The environment's client, shared by all users: closing it closes it for all. Connects if needed, once for all
+   * concurrent callers. After a failure the next call tries again; after the session has ended it opens a new one, and
+   * starts a command's server again. An abort cancels this caller's wait, and the attempt itself once no caller is
+   * left.
+   * @throws {EnvironmentUnavailableError} If it cannot connect. There is no fallback to another environment.
    */
   client(options?: Abortable): Promise<ExecClient>
-  /** Connects now, ahead of the first use. */
+  /** Connects ahead of the first use. */
   prepare(options?: Abortable): Promise<void>
 }
 
 /** `await using` closes every client. */
+/** A set of environments. */
 export type EnvironmentManager = AsyncDisposable & {
   readonly ids: readonly string[]
   get(id: string): Environment | undefined
-  /** Undefined where none is meant to be used unless it is asked for. Throws EnvironmentConfigError once the default was removed. */
+  /**
+   * The default environment; undefined if there is none, so that one must be chosen by id.
+   * @throws {EnvironmentConfigError} If the default was removed.
+   */
   default(): Environment | undefined
-  /** Connects all side by side. Settles when each is connected or has failed; `status` and `lastError` tell which. */
+  /**
+   * Connects all environments concurrently. Resolves when each has connected or failed; see `status` and `lastError`.
+   */
   prepare(options?: Abortable): Promise<void>
-  /** Throws EnvironmentConfigError for an id that cannot be, or is in use. */
+  /**
+   * Adds an environment.
+   * @throws {EnvironmentConfigError} If it is invalid or its id is in use.
+   */
   add(spec: EnvironmentSpec): Environment
-  /** Closes its client. Tells whether there was one of this id. */
+  /** Removes an environment and closes its client. Resolves to whether it existed. */
   remove(id: string): Promise<boolean>
   close(): Promise<void>
 }
 
+/** Options of {@link createEnvironmentManager}. */
 export type EnvironmentManagerOptions = EnvironmentSettings & {
   connect: Connect
-  /** For every client; the timeouts of an environment come first. */
+  /** Options for every client. An environment's own timeouts take precedence. */
   client?: Omit<ClientOptions, 'signal'> | undefined
 }
 
 type Entry = { environment: Environment; shared: SharedClient }
 
-/** Throws EnvironmentConfigError for settings that make no sense. Connects to nothing. */
+/**
+ * Creates a manager without connecting.
+ * @throws {EnvironmentConfigError} If the settings are invalid.
+ */
 export function createEnvironmentManager({
   environments,
   defaultId,
@@ -113,7 +127,7 @@ export function createEnvironmentManager({
     default: () => {
       if (defaultId === undefined) return undefined
       const entry = entries.get(defaultId)
-      // Undefined would read as "no default is meant", after which a program may well run things where it is itself.
+      // Undefined would mean "no default", and the program might then run things locally.
       if (entry === undefined) throw new EnvironmentConfigError(`the default environment \`${defaultId}\` was removed`)
       return entry.environment
     },
@@ -125,7 +139,7 @@ export function createEnvironmentManager({
     remove: async (id) => {
       const entry = entries.get(id)
       if (entry === undefined) return false
-      // At once: who adds it again need not wait for the end of this one.
+      // Remove the entry first, so that the id can be reused at once.
       entries.delete(id)
       await end(entry, 'it was removed')
       return true

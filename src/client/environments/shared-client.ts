@@ -1,21 +1,25 @@
-/** One client for many users, connected when the first of them needs it, and anew once it is over for good. */
+/** Shares one client between many users: connects on first use, and again after its session has ended. */
 import { unlessAborted } from '../session/abort.ts'
 import type { ExecClient } from '../base/types.ts'
 
+/** `failed`: the last attempt failed, or the last session ended with an error. */
 export type EnvironmentStatus = 'idle' | 'connecting' | 'connected' | 'failed'
 
+/** A lazily opened client. */
 export type SharedClient = {
   get(signal?: AbortSignal): Promise<ExecClient>
   readonly status: EnvironmentStatus
-  /** Why the last attempt failed, or the last client came to its end; gone with the next success. */
+  /** Why the last attempt failed or the last session ended. Cleared by the next success. */
   readonly lastError: Error | undefined
-  /** Closes the client and lets nobody have another one: all get `reason`. Settles when nothing is left, of attempts neither. */
+  /**
+   * Closes the client; later `get` calls reject with `reason`. Resolves when the client and all attempts have ended.
+   */
   end(reason: Error): Promise<void>
 }
 
 type Attempt = { opened: Promise<ExecClient>; giveUp: AbortController; users: number }
 
-/** `open` rejects with Errors, and leaves nothing behind when its signal is aborted. */
+/** Creates a shared client. `open` must reject with Errors, and leave nothing behind when its signal is aborted. */
 export function shareClient(open: (signal: AbortSignal) => Promise<ExecClient>): SharedClient {
   const opening = new Set<Promise<ExecClient>>()
   let client: ExecClient | undefined
@@ -32,7 +36,7 @@ export function shareClient(open: (signal: AbortSignal) => Promise<ExecClient>):
       opening.delete(opened)
       if (attempt === begun) attempt = undefined
     }
-    // Of one that was given up nobody may be left to hear of its failure.
+    // Also avoids an unhandled rejection when an attempt was cancelled.
     opened.then(settle, settle)
     return begun
   }
@@ -71,7 +75,7 @@ export function shareClient(open: (signal: AbortSignal) => Promise<ExecClient>):
       } finally {
         mine.users--
         if (mine.users === 0 && attempt === mine) {
-          // Who comes now begins anew, instead of sharing the end of this one.
+          // The next caller starts a new attempt instead of joining the cancelled one.
           attempt = undefined
           mine.giveUp.abort(new Error('nobody waits for the connection any more'))
         }

@@ -1,46 +1,55 @@
-/** An environment as it is configured, wherever that is done, and the rules that hold for all. */
+/** Environment specs and their validation, independent of where they are configured. */
 import { EnvironmentConfigError } from './errors.ts'
 import { trimmed } from './trim-rust.ts'
 
-/** This process itself: commands run on the machine that the program runs on. */
+/** This process: commands run on its machine. */
 export type LocalTarget = { local: true }
 
+/** A server at a URL. */
 export type WebSocketTarget = {
   /** ws://, wss:// or unix:/PATH. */
   url: string | URL
-  /** Sent with the upgrade of every connection; over wss:// or to this machine only. */
+  /** Headers of the upgrade request. Require wss:// or this machine. */
   headers?: Readonly<Record<string, string>> | undefined
 }
 
-/** A server that is started here and spoken to by its stdin and stdout. */
+/** A server that is spawned here and used over stdin and stdout. */
 export type CommandTarget = {
   command: readonly [program: string, ...args: string[]]
   cwd?: string | undefined
-  /** Added to the environment of this process. */
+  /** Added to this process's environment. */
   env?: Readonly<Record<string, string>> | undefined
 }
 
+/** An environment: id, target and timeouts in ms. */
 export type EnvironmentSpec = {
-  /** `local` for this process, and for nothing else; otherwise up to 64 of `A-Za-z0-9_-`, but not `none`. */
+  /** `local` for this process only; otherwise 1 to 64 characters of `A-Za-z0-9_-`, and not `none`. */
   id: string
   connectTimeoutMs?: number | undefined
   initializeTimeoutMs?: number | undefined
 } & (LocalTarget | WebSocketTarget | CommandTarget)
 
+/** A set of environments and its default. */
 export type EnvironmentSettings = {
   environments: readonly EnvironmentSpec[]
-  /** Absent where nothing is to be used unless it is asked for by name. */
+  /** Absent if an environment must always be chosen by id. */
   defaultId?: string | undefined
 }
 
+/** The id of this process's environment. */
 export const LOCAL = 'local'
+/** The environment of this process. */
 export const localSpec: EnvironmentSpec = { id: LOCAL, local: true }
 
 const MAX_ID = 64
 
+/** Whether the text is `none`, in any case. */
 export const isNone = (text: string): boolean => /^none$/i.test(text)
 
-/** Throws EnvironmentConfigError for what cannot name an environment of the user's. */
+/**
+ * Validates the id of a user-defined environment.
+ * @throws {EnvironmentConfigError} If it is invalid.
+ */
 export function checkId(id: string): void {
   const fail = (reason: string): never => {
     throw new EnvironmentConfigError(`an environment's id ${reason}`)
@@ -52,7 +61,10 @@ export function checkId(id: string): void {
   if (id.length > MAX_ID) fail(`may have at most ${MAX_ID} characters: \`${id}\``)
 }
 
-/** Whether a spec by hand can be one. What its URL leads to shows when it is used. Throws EnvironmentConfigError. */
+/**
+ * Validates a spec. The URL is only checked on use.
+ * @throws {EnvironmentConfigError} If it is invalid.
+ */
 export function checkSpec(spec: EnvironmentSpec): void {
   if ('local' in spec) {
     if (spec.id !== LOCAL)

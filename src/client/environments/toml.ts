@@ -1,4 +1,4 @@
-/** $CODEX_HOME/environments.toml: takes what Codex 0.169 takes, and refuses what it refuses. */
+/** Reads $CODEX_HOME/environments.toml; accepts and rejects the same files as Codex 0.169. */
 import { isTable, parseToml } from '../../core/codex-config/toml.ts'
 import { messageOf } from '../base/errors.ts'
 import { displayUrl } from '../transports/target-url.ts'
@@ -8,7 +8,7 @@ import type { EnvironmentSettings, EnvironmentSpec } from './spec.ts'
 import { isPrivate, websocketUrl } from './websocket-url.ts'
 import { trimmed } from './trim-rust.ts'
 
-/** Characters of a URL that an error tells. */
+/** Characters of a URL shown in an error. */
 const SHOWN = 200
 
 type Kind<T> = { expected: string; is: (value: unknown) => value is T }
@@ -31,11 +31,11 @@ const stringTable = kindOf(
 )
 const seconds = kindOf(
   'a number of seconds, whole or not, and not negative',
-  // Integers are bigints. The bound is that of the reference's durations.
+  // TOML integers are bigints. The bound is that of the reference's durations.
   (value): value is number | bigint =>
     (typeof value === 'number' || typeof value === 'bigint') && value >= 0 && value < 2 ** 64,
 )
-/** Only Codex itself has a use for them. */
+/** Used by Codex itself only; validated and ignored here. */
 const skills = kindOf(
   'a table, in which `required` may be an array of strings',
   (value): value is object =>
@@ -58,15 +58,16 @@ const ENTRY = {
 type Entry = Values<typeof ENTRY> & { id: string }
 
 /**
- * `codexHome` is what a relative `cwd` begins at, and where the file is said to be. An empty text means this process alone.
- * Throws EnvironmentConfigError, which names the file, the environment and the key.
+ * Parses environments.toml. `codexHome` is the base of a relative `cwd`, and its directory in error messages. An empty
+ * text means this process only.
+ * @throws {EnvironmentConfigError} If it is invalid. The message names the file, the environment and the key.
  */
 export async function parseEnvironments(text: string, codexHome: string): Promise<EnvironmentSettings> {
   const file = `${codexHome}/environments.toml`
   const document = await parseToml(text, file).catch((error: unknown) => {
     throw new EnvironmentConfigError(messageOf(error))
   })
-  // All of the shape comes before any of the meaning, as in the reference.
+  // Check the types of all entries before any value, as the reference does.
   const settings = readTable(document, FILE, file)
   const entries = (settings.environments ?? []).map((value, index) => readEntry(value, index, file))
   const environments = settings.include_local === false ? [] : [localSpec]
@@ -160,10 +161,10 @@ function within<T>(file: string, read: () => T): T {
   }
 }
 
-/** Timers count in 31 bits; what is longer, as 25 days, is as good as no timeout. */
+/** The maximum of a timer, some 25 days: longer timeouts are clamped to it. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 const milliseconds = (count: number | bigint): number => Math.min(Math.ceil(Number(count) * 1000), MAX_TIMER_MS)
 
-/** A header's characters are bytes: those of UTF-8 here, as the reference sends them. */
+/** Headers are byte strings. Encode as UTF-8, as the reference does. */
 const byteString = (text: string): string =>
   Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join('')

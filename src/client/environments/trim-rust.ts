@@ -1,4 +1,5 @@
-/** White space as Unicode has it, and with it the reference: JavaScript's own `trim` knows U+FEFF for it, and not U+0085. */
+/** White space as in Unicode and Rust. JavaScript's `trim` includes U+FEFF and lacks U+0085. */
 const AROUND = /^\p{White_Space}+|\p{White_Space}+$/gu
 
+/** Trims like Rust's `str::trim`. */
 export const trimmed = (text: string): string => text.replace(AROUND, '')

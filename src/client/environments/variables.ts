@@ -1,14 +1,14 @@
-/** CODEX_EXEC_SERVER_URL, which counts where there is no environments.toml. */
+/** CODEX_EXEC_SERVER_URL, which is used if there is no environments.toml. */
 import { isNone, LOCAL, localSpec } from './spec.ts'
 import type { EnvironmentSettings } from './spec.ts'
 import { trimmed } from './trim-rust.ts'
 
-/** The environment that the variable's URL makes. */
+/** The id of the variable's environment. */
 export const REMOTE = 'remote'
 
 /**
- * Nothing: this process alone. `none`, in any case: no environment. A URL: that one and, as in Codex from 0.140 on, not this
- * process beside it. The URL is not looked at before its first use.
+ * Unset or empty: this process only. `none`, in any case: no environment. A URL: that environment only, as in Codex
+ * from 0.140 on. The URL is not checked before its first use.
  */
 export function environmentsOfVariable(value: string | undefined): EnvironmentSettings {
   const url = trimmed(value ?? '')

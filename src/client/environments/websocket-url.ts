@@ -1,10 +1,10 @@
 /**
- * Which URLs the reference takes from environments.toml: those of its HTTP library, which are not the URL standard's. What passes
- * here and leads nowhere, as a port of 99999, is an error at first use, there as here.
+ * Accepts the URLs that the reference accepts in environments.toml: those of its HTTP library, which differ from the
+ * URL standard. Unusable ones that pass, such as port 99999, fail on first use, as in the reference.
  */
 import { trimmed } from './trim-rust.ts'
 
-/** The library's own bound. */
+/** The library's limit, in bytes. */
 const MAX_LENGTH = 65_534
 
 const SCHEME = /^wss?:\/\//
@@ -13,7 +13,7 @@ const BRACKETS = /^[^[\]]*(?:\[[^[\]]*\][^[\]]*)?$/
 const PATH = /^[^\0-\x20<>`]*$/
 const QUERY = /^[^\0-\x20<>"]*$/
 
-/** The URL without white space around it and without a fragment, or what is wrong with it, to follow the word `url`. */
+/** The URL, trimmed and without fragment, or what is wrong with it, as a predicate of `url`. */
 export function websocketUrl(text: string): { url: string } | { fault: string } {
   const whole = trimmed(text)
   if (whole === '') return { fault: 'must not be empty' }
@@ -27,18 +27,21 @@ export function websocketUrl(text: string): { url: string } | { fault: string } 
   return { url }
 }
 
-/** One pair of brackets at most, a host behind the user, one colon before the port, and no escapes in a name. */
+/**
+ * At most one pair of brackets, a host after the user info, one colon before the port, and no percent-escapes in the
+ * host.
+ */
 function isAuthority(authority: string): boolean {
   if (!BRACKETS.test(authority) || authority.endsWith('@')) return false
   const parts = authority.split(/[@\]]/)
   const last = parts.pop() ?? ''
   const colons = (part: string): number => part.split(':').length - 1
   if (last.includes('%') || colons(last) > 1) return false
-  // Of an address in brackets, and of users, whatever has no more colons than an address.
+  // User info and bracketed addresses may contain anything with no more colons than an IPv6 address.
   return parts.every((part) => colons(part) <= 8 && !/%[^[]*\[/.test(part))
 }
 
-/** Whether nobody on the way can read along: over TLS, or never leaving this machine. */
+/** Whether the connection cannot be eavesdropped: TLS, or this machine. */
 export function isPrivate(url: string): boolean {
   if (!URL.canParse(url)) return false
   const { protocol, hostname } = new URL(url)

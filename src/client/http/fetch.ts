@@ -3,8 +3,7 @@
  *
  * - TypeError('fetch failed') with the server's error as its cause; TypeError('terminated') for a body that breaks off;
  * - gzip and deflate bodies are decoded, unless the request sets accept-encoding itself. None is sent by default, so
- *   most bodies arrive
- *   uncompressed;
+ *   most bodies arrive uncompressed;
  * - no cookies, no cache.
  *
  * Differences: the request body is collected before it is sent; `redirect: 'manual'` returns the response with its

@@ -1,10 +1,10 @@
 /**
- * An MCP server over streamable HTTP that is asked from a devbox: the SDK's own transport, whose every request goes through there.
+ * MCP over streamable HTTP, with all requests made from a devbox. Wraps the SDK's own transport:
  *
  *     await mcp.connect(await httpTransport(client, 'http://127.0.0.1:3001/mcp'))
  *
- * Redirects are never followed. Beside what the SDK's does, `close` ends the session at the server, a call whose response was lost fails
- * at once, and the stream of the server's own messages is opened anew after a lost connection.
+ * Redirects are never followed. In addition to the SDK's behaviour, `close` ends the server's session, a call whose
+ * response was lost fails at once, and the stream of server messages is reopened after a lost connection.
  */
 import { DisconnectedError, UnsupportedError } from '../base/errors.ts'
 import { defaultClientLimits } from '../base/limits.ts'
@@ -15,25 +15,31 @@ import { within } from './shutdown.ts'
 import { clientOf } from './transport.ts'
 import type { Devbox, McpTransport } from './transport.ts'
 
+/** Options of {@link httpTransport}. */
 export type HttpTransportOptions = {
   headers?: Readonly<Record<string, string>> | undefined
   /**
-   * The name of a variable of the devbox whose value is the bearer token. It never comes here. A devbox that cannot do that is never
-   * asked: the start fails with an UnsupportedError.
+   * Environment variable of the devbox that holds the bearer token; the token never leaves the devbox. If the server
+   * does not support that, no request is made and the start fails with an UnsupportedError.
    */
   bearerTokenEnvVar?: string | undefined
-  /** How long the two requests of the start may take together. Absent: 30 s. */
+  /** Timeout for the two requests of the start together, in ms. Default: 30 s. */
   startupTimeoutMs?: number | undefined
-  /** Other bounds than the usual, see limits.ts. */
+  /** Overrides of limits; see base/limits.ts. */
   limits?: Partial<ClientLimits> | undefined
 }
 
+/** The transport, with the SDK's `terminateSession`. */
 export type HttpTransport = McpTransport & {
-  /** Ends the session at the server; `close` does so, too. */
+  /** Ends the server's session; `close` does so, too. */
   terminateSession(): Promise<void>
 }
 
-/** Throws UnsupportedError where the SDK is not installed, TypeError for what is no URL or options that contradict each other. */
+/**
+ * Creates the transport.
+ * @throws {UnsupportedError} If the SDK is not installed.
+ * @throws {TypeError} If the URL is invalid or the options conflict.
+ */
 export async function httpTransport(
   devbox: Devbox,
   url: string | URL,
@@ -52,7 +58,7 @@ export async function httpTransport(
   const fromDevbox = { redirect: 'manual' as const, headersFromEnvironment: bearer }
 
   const fetch = async (input: string | URL, init: RequestInit = {}): Promise<Response> => {
-    // The SDK would follow a redirect that stays on the server.
+    // The SDK would follow a same-origin redirect.
     if (new URL(input).href !== endpoint.href)
       throw new Error(`the MCP server redirects to ${new URL(input).href}, which is not followed`)
     const { id, method } = requestOf(init.body)
@@ -61,7 +67,7 @@ export async function httpTransport(
     return id === undefined ? response : answers.watch(id, response)
   }
 
-  /** Where nothing is changed by it, a request whose connection was lost is made again. */
+  /** Repeats an idempotent request (GET) whose connection was lost. */
   const ask = async (init: HttpInit): Promise<Response> => {
     for (;;) {
       const client = await clientOf(devbox, { signal: init.signal ?? undefined })
@@ -74,7 +80,7 @@ export async function httpTransport(
   }
 
   const requestInit = { headers: { ...headers }, redirect: 'manual' as const }
-  // Its types tell requests and answers apart, which ours do not.
+  // The SDK's message types distinguish requests from responses; ours do not.
   const transport = new StreamableHTTPClientTransport(endpoint, { fetch, requestInit }) as HttpTransport
   const answers = failLostAnswers(transport)
   return endingItsSession(transport, limits.mcpKillMs)
@@ -90,7 +96,7 @@ async function loadSdk(): Promise<typeof import('@modelcontextprotocol/sdk/clien
   }
 }
 
-/** What is left of the time for the start goes with its requests. The budget begins with the first. */
+/** Passes the remaining startup time as each request's timeout. The clock starts with the first request. */
 function startupBudget(ms: number): (method: string | undefined) => { timeoutMs?: number } {
   let end: number | undefined
   return (method) => {
@@ -103,15 +109,15 @@ function startupBudget(ms: number): (method: string | undefined) => { timeoutMs?
 }
 
 /**
- * The devbox would go on with the stream of the server's messages, as nobody can tell it to give that up; with its session the server
- * ends it.
+ * Without httpCancel the devbox would keep the stream of server messages open; the server closes it when its session
+ * ends.
  */
 function endingItsSession(transport: HttpTransport, ms: number): HttpTransport {
   const close = transport.close.bind(transport)
   let closing: Promise<void> | undefined
   transport.close = () =>
     (closing ??= (async () => {
-      // A server that is not there, or has no sessions, has nothing to be ended.
+      // Errors do not matter: the server may be gone, or have no sessions.
       await within(transport.terminateSession(), ms)
       await close()
     })())

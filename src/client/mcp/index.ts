@@ -1,6 +1,6 @@
 /**
- * MCP servers on a devbox, for the client of `@modelcontextprotocol/sdk`: `import { processTransport } from 'exec-server/client/mcp'`.
- * The SDK is an optional peer dependency, and needed for `httpTransport` only.
+ * MCP servers on a devbox, as transports for the client of `@modelcontextprotocol/sdk`: `import { processTransport }
+ * from 'exec-server/client/mcp'`. The SDK is an optional peer dependency, needed for `httpTransport` only.
  */
 export { httpTransport } from './http-transport.ts'
 export type { HttpTransport, HttpTransportOptions } from './http-transport.ts'

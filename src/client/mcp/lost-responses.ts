@@ -1,25 +1,26 @@
 /**
- * Answers that will not come. Over HTTP an answer is in the response to its request, and the SDK waits for it until the call's timeout
- * even if that response has broken off. So a call is failed as soon as its response is over without it, unless the server has numbered
- * its events: then the SDK fetches the rest.
+ * Fails calls whose response was lost. Over HTTP a result arrives in the response to its request, and the SDK waits
+ * until the call's timeout even if that response broke off. So a call fails as soon as its response ends without a
+ * result, unless the server numbers its events: the SDK then fetches the rest.
  */
 import { messageOf } from '../base/errors.ts'
 import type { McpMessage, McpTransport } from './transport.ts'
 
-/** What the SDK itself fails calls with when a connection has ended. */
+/** The code that the SDK uses for a closed connection. */
 const CONNECTION_CLOSED = -32000
 
-/** The SDK may still have to read what has come. */
+/** Time for the SDK to process what has arrived, in ms. */
 const READING_MS = 100
 
 type Id = string | number
 
+/** Watches responses for lost results. */
 export type LostAnswers = {
-  /** Gives the response to a request with this id back, watched. */
+  /** Returns an equivalent response, watched for the result of request `id`. */
   watch(id: Id, response: Response): Response
 }
 
-/** To be called before anybody else sets `onmessage`; those who do keep what they find, as the SDK does. */
+/** Installs a watcher. Call before anything else sets `onmessage`: the SDK then chains to the existing handler. */
 export function failLostAnswers(transport: Pick<McpTransport, 'onmessage'>): LostAnswers {
   const awaited = new Set<Id>()
   transport.onmessage = ({ id, method }) => {
@@ -49,7 +50,7 @@ const isEventStream = ({ ok, headers }: Response): boolean => ok && EVENT_STREAM
 
 type Bytes = Uint8Array<ArrayBuffer>
 
-/** The same stream, while `push` gets its bytes and `over` the reason of its end. */
+/** Passes the stream through; calls `push` with each chunk and `over` with the reason of its end. */
 function observed(
   stream: ReadableStream<Bytes>,
   push: (bytes: Bytes) => void,
@@ -78,7 +79,7 @@ function observed(
   )
 }
 
-/** Whether an event with an id has come by, by its line: `id: 5`. */
+/** Detects an event with an id, by a line such as `id: 5`. */
 function numberedEvents(): { push(bytes: Uint8Array): void; readonly found: boolean } {
   const decoder = new TextDecoder()
   let found = false
@@ -91,13 +92,13 @@ function numberedEvents(): { push(bytes: Uint8Array): void; readonly found: bool
       if (found) return
       const text = start + decoder.decode(bytes, { stream: true })
       found = /(^|[\r\n])id: ?[^\r\n]/.test(text)
-      // Of a line that goes on in what follows no more is needed than tells what it is.
+      // Keep only as much of an incomplete line as is needed to recognise it.
       start = text.slice(Math.max(text.lastIndexOf('\n'), text.lastIndexOf('\r')) + 1).slice(0, 'id: x'.length)
     },
   }
 }
 
-/** The id of a request, as it goes out; undefined for what is none. */
+/** The id and method of an outgoing request; empty for anything else. */
 export function requestOf(body: unknown): { id?: Id | undefined; method?: string | undefined } {
   if (typeof body !== 'string') return {}
   const message = JSON.parse(body) as McpMessage | McpMessage[]

@@ -1,16 +1,17 @@
-/** The variables that an MCP server is started with: few, as it is somebody else's program. */
+/** The environment of an MCP server: minimal, as it is third-party code. */
 import type { StartOptions } from '../base/types.ts'
 
+/** Which variables an MCP server gets. */
 export type ServerVariables = {
   /** Literal values. */
   env?: Readonly<Record<string, string>> | undefined
-  /** Names of variables of this program, to be given to the server; those that it does not have are left out. */
+  /** Names of this program's variables to pass on; unset ones are skipped. */
   envVars?: readonly string[] | undefined
-  /** Names of variables of the devbox, beyond those that every program there needs. They never come here. */
+  /** Names of the devbox's variables to pass on, beyond the basic ones. Their values never leave the devbox. */
   remoteEnvVars?: readonly string[] | undefined
 }
 
-/** What Codex 0.169 lets through beside the names that are asked for. */
+/** What Codex 0.169 passes on in addition to the requested names. */
 const BASE = [
   'HOME',
   'LOGNAME',
@@ -30,12 +31,15 @@ const BASE = [
   'LOCALAPPDATA',
 ]
 
-/** Servers read patterns: a `*` would let everything through. */
+/** Servers interpret patterns: a `*` would pass everything on. */
 const NO_NAME = /[*?=\0]|^$/
 
 type Variables = Required<Pick<StartOptions, 'env' | 'envPolicy'>>
 
-/** Throws TypeError for what is no name. */
+/**
+ * Builds `env` and `envPolicy` for the start.
+ * @throws {TypeError} If a name is invalid.
+ */
 export function serverVariables({ env = {}, envVars = [], remoteEnvVars = [] }: ServerVariables): Variables {
   for (const name of [...envVars, ...remoteEnvVars])
     if (NO_NAME.test(name)) throw new TypeError(`not the name of a variable: \`${name}\``)
@@ -52,7 +56,7 @@ export function serverVariables({ env = {}, envVars = [], remoteEnvVars = [] }: 
   }
 }
 
-/** None in a browser. */
+/** Empty in a browser. */
 function ownVariables(): Readonly<Record<string, string | undefined>> {
   const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } }
   return process?.env ?? {}

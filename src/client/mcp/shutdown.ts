@@ -1,34 +1,38 @@
 /**
- * The end of an MCP server, as the MCP specification has it: an end of file, by which it may end by itself; a request to end, where
- * the devbox can make one; and then a kill, of all that it has started.
+ * Shuts down an MCP server as the MCP specification says: closes stdin and waits, sends SIGTERM where the server
+ * supports it, then kills the process and its descendants.
  */
 import type { ClientLimits } from '../base/limits.ts'
 import type { ExecClient, RemoteProcess } from '../base/types.ts'
 
-/** What is left of a server that has exited is only waited for if it still comes in. */
+/** After the exit, wait this long for remaining output, in ms. */
 const REST_MS = 100
 
+/** Options of {@link shutDown}. */
 export type ShutdownOptions = {
   client: ExecClient
   process: RemoteProcess
-  /** Settles when the process has closed, or nothing of it can be known any more. */
+  /** Settles when the process has closed, or can no longer be observed. */
   ended: Promise<void>
-  /** Whoever is in a hurry: no more time is given. */
+  /** When aborted, skip the remaining grace periods. */
   hurry: AbortSignal
   limits: ClientLimits
 }
 
-/** Settles when it has ended, or cannot be reached: the devbox is told as soon as it is back, and ends it by itself if that never is. */
+/**
+ * Resolves when the process has ended or the devbox is unreachable. In that case the kill is sent after the recovery;
+ * without one the devbox terminates the session's processes itself.
+ */
 export async function shutDown({ client, process, ended, hurry, limits }: ShutdownOptions): Promise<void> {
   const { mcpEofMs, mcpTermMs, mcpKillMs } = limits
   if (client.extensions.has('closeStdin') && !hurry.aborted) {
-    // Where it cannot be closed, because it is already or because of the connection, what follows does as well.
+    // Errors do not matter: if stdin is closed already or the connection is down, the next steps suffice.
     process.closeStdin({ signal: hurry }).catch(() => {})
     const exited = process.wait({ signal: hurry }).then(() => within(ended, REST_MS, hurry))
     await within(Promise.race([ended, exited]), mcpEofMs, hurry)
   }
   if (client.extensions.has('graceMs') && !hurry.aborted) {
-    // Also of one that has ended, for what it has left behind. The kill that follows is the devbox's affair.
+    // Even after the exit, for descendants. The devbox follows up with the kill itself.
     const asked = process.terminate({ graceMs: mcpTermMs })
     await within(Promise.all([asked.catch(() => {}), ended]), mcpTermMs + mcpKillMs, hurry)
     if (!hurry.aborted) return
@@ -37,7 +41,7 @@ export async function shutDown({ client, process, ended, hurry, limits }: Shutdo
   await within(ended, mcpKillMs)
 }
 
-/** Whether something has settled in so many milliseconds, and before anybody is in a hurry. */
+/** Whether the promise settles within `ms`, and before `hurry` is aborted. */
 export function within(promise: Promise<unknown>, ms: number, hurry?: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
     const give = (settled: boolean) => (): void => {

@@ -1,11 +1,11 @@
 /**
- * An MCP server that runs on a devbox and talks through its stdin and stdout, as a transport for the client of
+ * MCP over the stdin and stdout of a server that runs on a devbox, as a transport for the client of
  * `@modelcontextprotocol/sdk`:
  *
  *     await mcp.connect(processTransport(client, { command: 'npx', args: ['some-server'], cwd: '/home/me' }))
  *
- * It ends with the transport, and what it has started with it. A connection to the devbox that is lost and recovered is not noticed:
- * calls that are under way are answered.
+ * Closing the transport ends the server and its descendants. A recovered connection to the devbox goes unnoticed:
+ * pending calls are answered.
  */
 import { unlessAborted } from '../session/abort.ts'
 import { DisconnectedError, messageOf, OutputLostError } from '../base/errors.ts'
@@ -20,33 +20,35 @@ import { shutDown, within } from './shutdown.ts'
 import { clientOf } from './transport.ts'
 import type { Devbox, McpMessage, McpTransport } from './transport.ts'
 
+/** Options of {@link processTransport}. Aborting `signal` kills the server at once. */
 export type ProcessTransportOptions = Abortable &
   ServerVariables & {
-    /** The program, found by the devbox's own PATH. No shell reads it. */
+    /** The program, looked up in the devbox's PATH. No shell is involved. */
     command: string
     args?: readonly string[] | undefined
-    /** Absolute path or file: URL, on the devbox. */
+    /** Absolute path or file: URL on the devbox. */
     cwd: string | URL
-    /** Gets what the server writes to stderr, line by line; absent: nobody does. */
+    /** Called with each line of the server's stderr. Default: stderr is discarded. */
     onStderr?: ((line: string) => void) | undefined
-    /** Other bounds than the usual, see limits.ts. */
+    /** Overrides of limits; see base/limits.ts. */
     limits?: Partial<ClientLimits> | undefined
   }
 
 /**
- * Starts nothing before `start`, which the SDK calls. An abort of `signal` ends the server without giving it time.
+ * Creates the transport. The server is started by `start`, which the SDK calls. Aborting `signal` ends it without a
+ * grace period.
  *
- * `start` throws TypeError for options that cannot be, RpcError for what the devbox refuses, EnvironmentUnavailableError,
- * DisconnectedError. `send` throws Error for a server that takes no more. `onerror` gets what keeps the transport from going on,
- * before `onclose`; and lines of stdout that are no messages, which are passed over.
+ * `start` rejects with TypeError for invalid options, RpcError if the devbox refuses, EnvironmentUnavailableError or
+ * DisconnectedError. `send` rejects with Error once the server accepts no more input. `onerror` gets fatal errors,
+ * before `onclose`, and lines of stdout that are not messages, which are skipped.
  */
 export function processTransport(devbox: Devbox, options: ProcessTransportOptions): McpTransport {
   return new ProcessTransport(devbox, options)
 }
 
-/** So much of a line that is no message stands in the error. */
+/** Characters of an invalid line shown in the error. */
 const SHOWN = 200
-/** The end of stderr is kept for the message that says why a server ended. */
+/** Characters of the last stderr line that are kept for the error message. */
 const LAST_WORDS = 400
 
 class ProcessTransport implements McpTransport {
@@ -57,11 +59,11 @@ class ProcessTransport implements McpTransport {
   readonly #devbox: Devbox
   readonly #options: ProcessTransportOptions
   readonly #limits: ClientLimits
-  /** Aborted when a start is not wanted any more. */
+  /** Aborted to cancel a start. */
   readonly #giveUp = new AbortController()
-  /** Aborted when the end must not wait. */
+  /** Aborted to skip grace periods. */
   readonly #hurry = new AbortController()
-  /** Nothing follows from the process. */
+  /** Settles when the process will emit no more events. */
   readonly #ended = Promise.withResolvers<void>()
   #starting: Promise<void> | undefined
   #running: { client: ExecClient; process: RemoteProcess } | undefined
@@ -86,7 +88,7 @@ class ProcessTransport implements McpTransport {
     signal?.addEventListener('abort', this.#abort, { once: true })
     this.#starting = this.#begin()
     try {
-      // What has begun is seen to its end in any case, see #begin.
+      // #begin runs to completion even if cancelled, so that it can clean up.
       await unlessAborted(this.#starting, this.#giveUp.signal)
     } catch (error) {
       void this.close()
@@ -102,7 +104,7 @@ class ProcessTransport implements McpTransport {
     const process = await client.start({ argv: [command, ...args], cwd, stdin: 'pipe', ...variables })
     this.#running = { client, process }
     void this.#follow(process)
-    // Of a start that was given up, too, nothing is to be left.
+    // The start was cancelled: end the server.
     if (this.#giveUp.signal.aborted) await this.#leave()
   }
 
@@ -121,14 +123,14 @@ class ProcessTransport implements McpTransport {
     } catch (error) {
       failure = error
     }
-    // Before whatever may still run is ended: calls that wait need not wait for that.
+    // Report the end before terminating leftovers, so that pending calls fail without delay.
     this.#over(failure)
     if (!isSettled(failure)) return this.#abandon(process)
     this.#ended.resolve()
     await this.#leave()
   }
 
-  /** Settles with why a server ended that was not asked to. */
+  /** Resolves with the error if the server ended by itself with a non-zero exit code. */
   async #listen(process: RemoteProcess): Promise<Error | undefined> {
     const { onStderr } = this.#options
     let come: string[] = []
@@ -136,7 +138,8 @@ class ProcessTransport implements McpTransport {
     const takeAll = async (): Promise<void> => {
       for (const line of come) {
         this.#take(line)
-        // The SDK puts a notification off for so long; without this turn the answer behind it would overtake it, and progress be lost.
+        // The SDK defers notifications by a microtask; without this turn the response behind would overtake them, and
+        // progress be lost.
         await Promise.resolve()
       }
       come = []
@@ -157,7 +160,7 @@ class ProcessTransport implements McpTransport {
         try {
           lines.push(event.bytes)
         } finally {
-          // Those before one that is too long, too.
+          // Deliver the lines before one that is too long, too.
           await takeAll()
         }
       } else if (event.type === 'exited') exitCode = event.exitCode
@@ -200,7 +203,7 @@ class ProcessTransport implements McpTransport {
     try {
       status = await process.write(bytes)
     } catch (error) {
-      // Of one that went in pieces some may have been taken, and all that follows would be joined to that.
+      // Part of a chunked message may have been delivered, and would corrupt whatever follows.
       if (bytes.length > this.#limits.writeChunk) this.#fail(process, error)
       throw error
     }
@@ -222,7 +225,7 @@ class ProcessTransport implements McpTransport {
     this.onclose?.()
   }
 
-  /** Ends a server that is no use any more. It may go on talking, so that only its exit tells of its end. */
+  /** Ends a server that is of no more use. It may go on writing, so wait for its exit only. */
   async #abandon(process: RemoteProcess): Promise<void> {
     await process.terminate().catch(() => {})
     await within(process.wait(), this.#limits.mcpKillMs)
@@ -242,7 +245,7 @@ class ProcessTransport implements McpTransport {
   }
 
   async #leave(): Promise<void> {
-    // One that has not come about yet is left as soon as it does.
+    // If it is still starting, #begin ends it.
     if (this.#running === undefined) return
     const ended = this.#ended.promise
     await (this.#leaving ??= shutDown({ ...this.#running, ended, hurry: this.#hurry.signal, limits: this.#limits }))
@@ -253,7 +256,7 @@ class ServerEnded extends Error {
   override name = 'ServerEnded'
 }
 
-/** Whether the process has ended, or is out of reach for good. */
+/** Whether the process has ended, or is unreachable for good. */
 function isSettled(failure: unknown): boolean {
   return failure === undefined || failure instanceof ServerEnded || failure instanceof DisconnectedError
 }

@@ -1,10 +1,10 @@
 /**
- * What a program and the MCP SDK see of a transport. Written down here, and fitting the `Transport` of `@modelcontextprotocol/sdk`,
- * so that this room needs no SDK.
+ * The transport interface, compatible with `Transport` of `@modelcontextprotocol/sdk`. Declared here so that the SDK is
+ * not needed.
  */
 import type { Abortable, ExecClient } from '../base/types.ts'
 
-/** A request, a notification or an answer. */
+/** A JSON-RPC request, notification or response. */
 export type McpMessage = {
   jsonrpc: '2.0'
   id?: string | number | undefined
@@ -14,25 +14,27 @@ export type McpMessage = {
   error?: { code: number; message: string; data?: unknown } | undefined
 }
 
+/** An MCP transport, as the SDK expects it. */
 export type McpTransport = {
-  /** Once. Throws what keeps the server from being reached. */
+  /** Connects; call once. Rejects if the server cannot be reached. */
   start(): Promise<void>
-  /** Settles when the message is on its way for good; the answer comes as a message. */
+  /** Resolves when the message has been handed over; the response arrives in `onmessage`. */
   send(message: McpMessage): Promise<void>
-  /** Settles when nothing is left. */
+  /** Closes the transport. Resolves when everything has ended. */
   close(): Promise<void>
   onmessage?: ((message: McpMessage) => void) | undefined
-  /** What went wrong, be it the end or not. */
+  /** Called with errors, fatal or not. */
   onerror?: ((error: Error) => void) | undefined
-  /** Once: nothing follows. */
+  /** Called once; no events follow. */
   onclose?: (() => void) | undefined
   sessionId?: string | undefined
   setProtocolVersion?: ((version: string) => void) | undefined
 }
 
-/** A devbox: a client, or an environment of the EnvironmentManager, which connects when it is needed. */
+/** A client, or an environment of the EnvironmentManager, which connects on demand. */
 export type Devbox = ExecClient | { client(options?: Abortable): Promise<ExecClient> }
 
+/** The devbox's client, connected if needed. */
 export async function clientOf(devbox: Devbox, abort: Abortable = {}): Promise<ExecClient> {
   return 'client' in devbox ? devbox.client(abort) : devbox
 }
