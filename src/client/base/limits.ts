@@ -52,7 +52,7 @@ export type ClientLimits = {
   httpQueuedTotal: number
   /**
    * Window of one body, where the server supports it: full throughput to a devbox some 50 ms away. Concurrent bodies
-   * share `httpWindowedTotal`, with at least `httpWindowLeast` each.
+   * share `httpQueuedTotal`, with at least `httpWindowLeast` each.
    */
   httpWindow: number
   httpWindowLeast: number

@@ -39,7 +39,7 @@ export type StartOptions = {
   id?: string | undefined
 }
 
-/** Selects the variables to inherit from the server. Patterns may contain `*` and `?`. */
+/** Which of the server's variables to inherit, and literal ones to `set`. Name patterns may contain `*` and `?`. */
 export type EnvPolicyInput = {
   inherit: 'all' | 'core' | 'none'
   ignoreDefaultExcludes?: boolean
@@ -145,7 +145,7 @@ export type RemoteProcess = AsyncDisposable &
     readonly stderr: ReadableStream<Uint8Array>
   }
 
-/** Options of file calls. `followSymlinks: false` acts on a link itself. */
+/** Options of file calls. `followSymlinks: false`: a symbolic link is not followed; where a call needs that, it fails. */
 export type FileOptions = Abortable & { sandbox?: Sandbox | undefined; followSymlinks?: boolean | undefined }
 /** An entry found by `walk`, with its absolute path. */
 export type WalkedEntry = { path: string; kind: 'file' | 'directory' }

@@ -78,7 +78,7 @@ class ProcessTransport implements McpTransport {
     this.#limits = { ...defaultClientLimits, ...options.limits }
   }
 
-  // ---- the beginning ----
+  // ---- start ----
 
   async start(): Promise<void> {
     if (this.#starting !== undefined) throw new Error('the transport has been started already')
@@ -114,7 +114,7 @@ class ProcessTransport implements McpTransport {
     void this.close()
   }
 
-  // ---- what the server says ----
+  // ---- output of the server ----
 
   async #follow(process: RemoteProcess): Promise<void> {
     let failure: unknown
@@ -192,7 +192,7 @@ class ProcessTransport implements McpTransport {
     }
   }
 
-  // ---- what it is told ----
+  // ---- input of the server ----
 
   async send(message: McpMessage): Promise<void> {
     const { process } = this.#running ?? {}
@@ -210,7 +210,7 @@ class ProcessTransport implements McpTransport {
     if (status !== 'accepted') throw new Error(`the MCP server takes no more input (${status})`)
   }
 
-  // ---- the end ----
+  // ---- shutdown ----
 
   #fail(process: RemoteProcess, error: unknown): void {
     this.#over(error)

@@ -16,7 +16,7 @@ export type LogBounds = {
   unread: { events: number; bytes: number }
 }
 
-type Entry = { event: SequencedEvent /** Bytes of output up to and with this one. */; total: number }
+type Entry = { event: SequencedEvent /** Bytes of output up to and including this event. */; total: number }
 
 /** The buffer of one process's events. */
 export class EventLog {

@@ -110,7 +110,7 @@ export class ProcessFeed {
     return this.#sequencer.last
   }
 
-  // ---- what comes ----
+  // ---- incoming events ----
 
   receive(event: SequencedEvent): void {
     if (this.isOver) return
@@ -149,7 +149,7 @@ export class ProcessFeed {
     }
   }
 
-  // ---- catching up by reads ----
+  // ---- catching up ----
 
   /**
    * Reads everything that the server has buffered.
@@ -214,7 +214,7 @@ export class ProcessFeed {
     return readResult(await this.#options.caller.call(Method.ProcessRead, params, { signal, repeatable: true }))
   }
 
-  // ---- those who read ----
+  // ---- readers ----
 
   async *events({
     afterSeq = 0,

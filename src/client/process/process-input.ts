@@ -13,6 +13,7 @@ import type { Abortable, WriteStatus } from '../base/types.ts'
 /** EOT, which a terminal takes as end of input. */
 const END_OF_TRANSMISSION = Uint8Array.of(4)
 
+/** Options of {@link ProcessInput}. */
 export type InputOptions = { id: string; caller: Caller; limits: ClientLimits; isTerminal: boolean }
 
 /** Writes to a process's stdin. */

@@ -50,7 +50,7 @@ export class Connection implements WireEvents {
     return this.#lost !== undefined
   }
 
-  // ---- what the wire tells ----
+  // ---- wire events ----
 
   message(text: string): void {
     this.#heard = true
@@ -102,7 +102,7 @@ export class Connection implements WireEvents {
     request.reject(new RpcError(code, text))
   }
 
-  // ---- what the session asks for ----
+  // ---- requests and liveness ----
 
   /** Sends a request. `params` is JSON text. */
   request(method: string, params: string, answered: Answered): void {

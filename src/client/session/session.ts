@@ -240,7 +240,7 @@ export class Session implements Caller {
     this.#send(call, connection)
   }
 
-  // ---- notifications, and what outlives a connection ----
+  // ---- notifications and recovery ----
 
   onNotification(method: string, handle: (params: unknown) => void): () => void {
     const handlers = this.#handlers.get(method) ?? new Set()

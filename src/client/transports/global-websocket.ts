@@ -7,6 +7,7 @@ import type { Connector } from './transport.ts'
 
 const NORMAL = 1000
 
+/** Connects over ws:// or wss://. */
 export function webSocketConnector(url: string): Connector {
   const { href, socketPath } = parseWebSocketUrl(url)
   const name = displayUrl(url)
