@@ -34,8 +34,7 @@ export type Environment = {
   prepare(options?: Abortable): Promise<void>
 }
 
-/** `await using` closes every client. */
-/** A set of environments. */
+/** A set of environments. `await using` closes every client. */
 export type EnvironmentManager = AsyncDisposable & {
   readonly ids: readonly string[]
   get(id: string): Environment | undefined
