@@ -15,10 +15,15 @@ import { withProcessTag } from '../process-tree/process-tag.ts'
 /** A pool of at most `helperCount` helpers. */
 export type HelperPool = {
   /**
-   * Runs `use` with a helper of the sandbox `key`; without a key with a new helper that is not kept. `start` builds the
-   * command of a new one. Waits while `helperCount` helpers are busy.
+   * Runs `use` with a helper of the sandbox that `getKey` returns; without a key with a new helper that is not kept. `start`
+   * builds the command of a new one. Waits while `helperCount` helpers are busy, and calls both only then: they may open
+   * files, and many calls may be waiting.
    */
-  lend<T>(key: string | undefined, start: () => SandboxedCommand, use: (helper: Helper) => Promise<T>): Promise<T>
+  lend<T>(
+    getKey: () => string | undefined,
+    start: () => SandboxedCommand,
+    use: (helper: Helper) => Promise<T>,
+  ): Promise<T>
 }
 
 /** One running helper, which serves one request at a time. */
@@ -73,12 +78,12 @@ export function helperPool({
   }
 
   return {
-    async lend(key, start, use) {
+    async lend(getKey, start, use) {
       while (busy >= helperCount) await new Promise<void>((resolve) => waiting.push(resolve))
       busy++
       let helper: Kept | undefined
       try {
-        helper = take(key, start)
+        helper = take(getKey(), start)
         return await use(helper)
       } finally {
         busy--

@@ -72,32 +72,38 @@ async function withHelper<T>(
     if (process.platform === 'darwin') {
       const args = [...seatbeltArguments(policy, 'restricted', { visible: helperFiles() }), ...selfCommand(), FS_HELPER]
       const start = (): SandboxedCommand => ({ file: SANDBOX_EXEC, args, descriptors: [], close: () => {} })
-      return await pool.lend(JSON.stringify(args), start, (helper) => use(asking(helper, []), helper.pid))
+      const getKey = (): string => JSON.stringify(args)
+      return await pool.lend(getKey, start, (helper) => use(asking(helper, []), helper.pid))
     }
     const bubblewrap = await sandboxes.bubblewrapFor(policy, sandbox)
     const plan = await planFor(policy, bubblewrap, { visible: helperFiles() })
     const forbidden = plan.forbidden.map(({ path }) => path)
     if (bubblewrap.abilities.proc || forbidden.length === 0) {
-      const identity = identify(bubblewrap, plan)
-      let isKept = false
+      const ours: { identity?: ReturnType<typeof identify> } = {}
+      const getKey = (): string | undefined => (ours.identity = identify(bubblewrap, plan))?.key
       const start = (): SandboxedCommand => {
         const command = helperCommand(bubblewrap, plan, false)
+        const { identity } = ours
         // From here on the helper owns the identity.
-        isKept = identity !== undefined
+        delete ours.identity
         return { ...command, ...(identity === undefined ? {} : { ended: identity.close }) }
       }
       try {
-        return await pool.lend(identity?.key, start, (helper) => use(asking(helper, forbidden), helper.pid))
+        return await pool.lend(getKey, start, (helper) => use(asking(helper, forbidden), helper.pid))
       } finally {
-        if (!isKept) identity?.close()
+        ours.identity?.close()
       }
     }
-    const points = holdMountPoints(plan.forbidden)
+    const ours: { points?: ReturnType<typeof holdMountPoints> } = {}
+    const start = (): SandboxedCommand => {
+      const { held } = (ours.points = holdMountPoints(plan.forbidden))
+      return helperCommand(bubblewrap, { ...plan, forbidden: held }, true)
+    }
+    const noKey = (): undefined => undefined
     try {
-      const start = (): SandboxedCommand => helperCommand(bubblewrap, { ...plan, forbidden: points.held }, true)
-      return await pool.lend(undefined, start, (helper) => use(asking(helper, forbidden, true), helper.pid))
+      return await pool.lend(noKey, start, (helper) => use(asking(helper, forbidden, true), helper.pid))
     } finally {
-      points.release()
+      ours.points?.release()
     }
   } catch (error) {
     if (error instanceof SandboxUnavailableError)

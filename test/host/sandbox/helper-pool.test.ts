@@ -2,6 +2,7 @@ import * as assert from 'uvu/assert'
 import { defaultLimits } from '../../../src/core/base/limits.ts'
 import type { SandboxedCommand } from '../../../src/host/process/sandboxed-command.ts'
 import { helperPool } from '../../../src/host/sandbox/helper-pool.ts'
+import { settled } from '../../support/fakes/manual-clock.ts'
 import { eventually, isAlive } from '../../support/server.ts'
 import { test } from '../../support/suite.ts'
 
@@ -11,7 +12,11 @@ const ECHO = 'while read -r line; do [ "$line" = die ] && { echo "last words" >&
 const start = (): SandboxedCommand => ({ file: '/bin/sh', args: ['-c', ECHO], descriptors: [], close: () => {} })
 const pool = (limits: object = {}) => helperPool({ ...defaultLimits, ...limits })
 const ask = (from: ReturnType<typeof pool>, key: string | undefined, line: string) =>
-  from.lend(key, start, (helper) => helper.ask(line))
+  from.lend(
+    () => key,
+    start,
+    (helper) => helper.ask(line),
+  )
 const pidOf = (answer: string): number => Number(answer.split(' ')[0])
 
 test('calls of one sandbox share a helper, those of others do not, and an idle one ends', async () => {
@@ -32,6 +37,26 @@ test('there are never more helpers than allowed, and whoever waits is served', a
   await eventually(() => [...pids].filter(isAlive).length === 0)
 })
 
+test('a call that waits for a helper opens the files of its sandbox only when its turn has come', async () => {
+  const helpers = pool({ helperCount: 1, helperIdleMs: 100 })
+  const opened: string[] = []
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const lend = (key: string, use: () => Promise<void>): Promise<void> => {
+    const getKey = (): string => {
+      opened.push(key)
+      return key
+    }
+    return helpers.lend(getKey, start, use)
+  }
+  const first = lend('first', () => promise)
+  const others = ['second', 'third'].map((key) => lend(key, async () => {}))
+  await settled()
+  assert.equal(opened, ['first'])
+  resolve()
+  await Promise.all([first, ...others])
+  assert.equal(opened, ['first', 'second', 'third'])
+})
+
 test('one without a key is for one call', async () => {
   const helpers = pool()
   const pid = pidOf(await ask(helpers, undefined, 'x'))
@@ -42,7 +67,13 @@ test('a helper that dies fails its call with its last words, lets go of what it 
   const helpers = pool({ helperIdleMs: 200 })
   let ended = 0
   const holding = (): SandboxedCommand => ({ ...start(), ended: () => ended++ })
-  const before = pidOf(await helpers.lend('a', holding, (helper) => helper.ask('x')))
+  const before = pidOf(
+    await helpers.lend(
+      () => 'a',
+      holding,
+      (helper) => helper.ask('x'),
+    ),
+  )
   const failure = await ask(helpers, 'a', 'die').catch((error: Error) => error.message)
   assert.match(failure as string, /exit status: 7: last words/)
   assert.is(ended, 1)
@@ -50,10 +81,14 @@ test('a helper that dies fails its call with its last words, lets go of what it 
 })
 
 test('a helper that has died answers no second question of the same call', async () => {
-  const answers = pool().lend('a', start, async (helper) => {
-    await helper.ask('die').catch(() => {})
-    return helper.ask('again')
-  })
+  const answers = pool().lend(
+    () => 'a',
+    start,
+    async (helper) => {
+      await helper.ask('die').catch(() => {})
+      return helper.ask('again')
+    },
+  )
   assert.match(await answers.catch((error: Error) => error.message), 'has ended')
 })
 
@@ -62,7 +97,13 @@ test('a helper that cannot be started is an error, and no slot is lost', async (
   const missing = (): SandboxedCommand => ({ ...start(), file: '/no/such/program' })
   for (let index = 0; index < 3; index++) {
     assert.match(
-      await helpers.lend('m', missing, (helper) => helper.ask('x')).catch((error: Error) => error.message),
+      await helpers
+        .lend(
+          () => 'm',
+          missing,
+          (helper) => helper.ask('x'),
+        )
+        .catch((error: Error) => error.message),
       'failed to start',
     )
   }
