@@ -4,7 +4,7 @@ import type { Sample, Samples } from './samples.ts'
 
 const MiB = 1024 * 1024
 
-/** What the steady server's anonymous memory may rise by in an hour, in MiB, and its open files. */
+/** What the steady server's memory without retained output may rise by in an hour, in MiB, and its open files. */
 const MEMORY_SLOPE = 24
 const FD_SLOPE = 8
 /** Both move to and fro, with the garbage collector and with what runs: so much tells nothing, however long it took. */
@@ -19,7 +19,7 @@ const JUDGED_ENDINGS = 10
 export function progress(
   seconds: number,
   ledger: Ledger,
-  { resident, anonymous, fds }: Sample,
+  { resident, anonymous, retained, fds }: Sample,
   processes: number,
 ): string {
   const { sent, answered, abandoned, ended, lost, wrongBytes, faults } = ledger
@@ -35,6 +35,7 @@ export function progress(
     `processes ${processes}`,
     `RSS ${resident.toFixed(0)} MiB`,
     `anonymous ${anonymous.toFixed(0)} MiB`,
+    `retained ${retained.toFixed(0)} MiB`,
     `fds ${fds}`,
   ].join('  ')
 }
@@ -53,7 +54,7 @@ export type Figures = {
 /** Returns the text, and whether everything is as it must be. */
 export function summary(ledger: Ledger, figures: Figures): { text: string; isGood: boolean } {
   const { samples, roundTripsMs, zombies, fdsBefore, fdsAfter } = figures
-  const memorySlope = samples.slope('anonymous')
+  const memorySlope = samples.slope('held')
   const fdSlope = samples.slope('fds')
   const isJudged = samples.hours >= JUDGED_HOURS
   const bound = (slope: number, noise: number): number => (isJudged ? slope + noise / samples.hours : Infinity)
@@ -72,7 +73,7 @@ export function summary(ledger: Ledger, figures: Figures): { text: string; isGoo
   const fdsLeft = Math.max(0, fdsAfter - fdsBefore)
   const requests = `sent ${sent}, answered ${answered}, abandoned by a cut ${abandoned}, ended with their server ${ended}, lost ${lost}`
   const bytes = `expected ${mib(expectedBytes)} MiB, received ${mib(receivedBytes)} MiB, not kept while away ${mib(skippedBytes)} MiB`
-  const memory = `anonymous ${signed(memorySlope)} MiB/hour in the second half (${samples.hours.toFixed(2)} h)`
+  const memory = `anonymous without retained output ${signed(memorySlope)} MiB/hour in the second half (${samples.hours.toFixed(2)} h)`
   const peaks = `peak ${samples.peak('anonymous').toFixed(0)} MiB, RSS ${samples.peak('resident').toFixed(0)} MiB`
   const lines = [
     ...counts('work done', ledger.done),

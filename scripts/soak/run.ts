@@ -107,7 +107,7 @@ async function watch(endpoint: Endpoint, samples: Samples, { ledger, isOver }: S
   const start = performance.now()
   for (let line = LINE_MS; !isOver(); ) {
     await sleep(SAMPLE_MS)
-    const sample = samples.take()
+    const sample = await samples.take()
     const elapsed = performance.now() - start
     if (elapsed < line) continue
     line += LINE_MS
@@ -146,7 +146,7 @@ async function main(): Promise<boolean> {
   const resuming = [...clients(options.clients, steady), ...clients(RESTARTED_CLIENTS, restarted)]
 
   const fdsBefore = openFds(steady.pid) + FDS_FOR_GOOD
-  const samples = new Samples(steady.pid)
+  const samples = new Samples(steady.pid, steady.url)
   const probe = startProbe(steady.url)
   await Promise.all([
     watch(steady, samples, scene),

@@ -2,33 +2,62 @@
 import { readdirSync } from 'node:fs'
 import { memory } from '../bench/proc.ts'
 
-export type Sample = { hours: number; resident: number; anonymous: number; fds: number }
+/** Memory in MiB. */
+export type Sample = {
+  hours: number
+  resident: number
+  anonymous: number
+  /** Output that is kept for reading, as the server tells. It has its own bound, and follows the pace of the run. */
+  retained: number
+  /** The anonymous memory without that. */
+  held: number
+  fds: number
+}
+
+const MiB = 1024 * 1024
+const RETAINED = /^exec_server_retained_output_bytes (\d+)$/m
 
 export const openFds = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length
 
 export class Samples {
   readonly #pid: number
+  readonly #metrics: string
   readonly #start = performance.now()
   readonly #taken: Sample[] = []
 
-  constructor(pid: number) {
+  /** `url` is where its clients connect to. */
+  constructor(pid: number, url: string) {
     this.#pid = pid
+    this.#metrics = `${url.replace(/^ws/, 'http')}/metrics`
   }
 
-  take(): Sample {
+  async take(): Promise<Sample> {
+    const retained = await this.#retained()
     const { resident, anonymous } = memory(this.#pid)
     const sample = {
       hours: (performance.now() - this.#start) / 3_600_000,
       resident,
       anonymous,
+      retained,
+      held: anonymous - retained,
       fds: openFds(this.#pid),
     }
     this.#taken.push(sample)
     return sample
   }
 
+  /** In MiB; as before where the server does not answer, and 0 where it has no metrics, as the reference's. */
+  async #retained(): Promise<number> {
+    try {
+      const page = await (await fetch(this.#metrics)).text()
+      return Number(RETAINED.exec(page)?.[1] ?? 0) / MiB
+    } catch {
+      return this.#taken.at(-1)?.retained ?? 0
+    }
+  }
+
   /** By which it rises in an hour, by the second half of the samples. */
-  slope(of: 'anonymous' | 'fds'): number {
+  slope(of: 'held' | 'fds'): number {
     return slope(lowest(this.#secondHalf.map((sample) => [sample.hours, sample[of]])))
   }
 
