@@ -1,39 +1,40 @@
-/** From a mount plan to bubblewrap's arguments. */
+/** Turns a mount plan into bubblewrap's arguments. */
 import type { Network } from '../../protocol/schemas/sandbox.ts'
 import type { MountPlan } from './mounts.ts'
 
-/** What bubblewrap can do on a machine. */
+/** What bubblewrap can do on this machine. */
 export type BubblewrapAbilities = {
-  /** Whether it makes a user namespace. Only root can do without. */
+  /** Whether it can create a user namespace. Only root can do without one. */
   userNamespace: boolean
-  /** Whether it can mount a /proc of its own. Without, there is none inside: the machine's would be a way out. */
+  /** Whether it can mount its own /proc. If not, the sandbox has none: the host's /proc would be a way out. */
   proc: boolean
 }
 
+/** One sandboxed command. */
 export type BubblewrapOptions = {
-  /** Undefined: every file may be written, only the network is restricted. */
+  /** Undefined: every file may be written and only the network is restricted. */
   plan: MountPlan | undefined
   network: Network
   abilities: BubblewrapAbilities
-  /** The descriptor that the seccomp filter is read from. */
+  /** Descriptor from which bubblewrap reads the seccomp filter. */
   seccompFd: number
   cwd: string
   env: ReadonlyMap<string, string>
-  /** Whether the paths that must not come to be were put there to be covered. */
+  /** Whether placeholders exist at the forbidden paths, so that they can be covered. */
   coverForbidden: boolean
-  /** The descriptor that holds the launcher, if the command is run by one. */
+  /** Descriptor of the launcher image, if the launcher runs the command. */
   launcherFd?: number
 }
 
-/** Where the launcher is to be found inside. Without a view of descriptors it is copied to where that would be. */
+/** The launcher's path inside the sandbox. Without a /proc, bubblewrap copies it to /proc/launcher. */
 export function launcherPath({ proc }: BubblewrapAbilities, launcherFd: number): string {
   return proc ? `/proc/self/fd/${launcherFd}` : '/proc/launcher'
 }
 
-/** What bubblewrap itself takes in all, options and their values; a bound of its own. */
+/** bubblewrap's own limit on the number of arguments, option values included. */
 export const MAX_ARGUMENTS = 9000
 
-/** Before the command. They are passed through a descriptor, so that nobody inside reads the policy in /proc/1/cmdline. */
+/** All arguments before the command. They go through a descriptor, so that /proc/1/cmdline does not show the policy. */
 export function bubblewrapArguments(options: BubblewrapOptions): string[] {
   const { network, abilities, seccompFd, cwd, env } = options
   return [
@@ -41,10 +42,10 @@ export function bubblewrapArguments(options: BubblewrapOptions): string[] {
     '--unshare-pid',
     '--unshare-ipc',
     ...(network === 'restricted' ? ['--unshare-net'] : []),
-    // The end of the server, or of bubblewrap itself, is the end of everything inside.
+    // Everything inside is killed when the server or bubblewrap dies.
     '--die-with-parent',
     ...(options.plan === undefined ? ['--dev-bind', '/', '/', ...processes(options)] : files(options.plan, options)),
-    // Before the filter is laid on; root would keep its power over mounts otherwise.
+    // Before the seccomp filter is installed; otherwise root could still change mounts.
     ...(options.plan === undefined && !abilities.userNamespace ? [] : ['--cap-drop', 'ALL']),
     '--seccomp',
     String(seccompFd),
@@ -68,7 +69,7 @@ function files(plan: MountPlan, options: BubblewrapOptions): string[] {
     ...(options.coverForbidden
       ? plan.forbidden.flatMap(({ path, isDirectory }) => (isDirectory ? coverDirectory(path) : coverFile(path)))
       : []),
-    // Only now, since mounts below them made directories in them.
+    // Last, because bubblewrap creates mount points in them for the mounts below.
     ...masks.flatMap(({ path }) => ['--remount-ro', path]),
     ...(plan.base === 'empty' ? ['--remount-ro', '/'] : []),
   ]
@@ -85,14 +86,14 @@ function base(kind: MountPlan['base']): string[] {
   }
 }
 
-/** The kernel's settings are the kernel's in every namespace: nobody inside is to change them, root least of all. */
+/** Mounts /proc. /proc/sys is read-only: most kernel settings are global, and root inside could change them. */
 function processes({ abilities, launcherFd }: BubblewrapOptions): string[] {
   if (abilities.proc) return ['--proc', '/proc', '--ro-bind-try', '/proc/sys', '/proc/sys']
   const launcher = launcherFd === undefined ? [] : ['--perms', '0555', '--file', String(launcherFd), '/proc/launcher']
   return ['--perms', '0555', '--tmpfs', '/proc', ...launcher, '--remount-ro', '/proc']
 }
 
-/** A device on a mount that allows none: it cannot be opened, by root either. */
+/** /dev/null on a nodev mount: nobody can open it, not even root. */
 const coverFile = (path: string): string[] => ['--ro-bind', '/dev/null', path]
 
 const coverDirectory = (path: string): string[] => ['--perms', '0555', '--tmpfs', path, '--remount-ro', path]

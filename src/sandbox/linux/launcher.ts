@@ -1,12 +1,12 @@
 /**
- * The program that bubblewrap starts inside, in place of a shell or a second Node: it takes a session and the
- * terminal for the command, closes what the command must not have, finds the program and becomes it. It is
- * machine code, so that it needs nothing of what is inside and costs no more than a fraction of a millisecond.
+ * The program that bubblewrap starts in the sandbox, instead of a shell or a second Node: it creates a session, takes
+ * the controlling terminal, closes inherited descriptors, tries each candidate path and execs the first that works. It
+ * is machine code, so that it needs no file in the sandbox and costs only a fraction of a millisecond.
  */
 import type { Arch } from './seccomp.ts'
 
 /**
- * As C, for both processors:
+ * In C, for both architectures:
  *
  *     int main(int argc, char **argv, char **envp) {            // [self, MODE, ARG0, CANDIDATE..., '', ARG...]
  *       char **candidate = argv + 3, **arguments = candidate;
@@ -16,22 +16,23 @@ import type { Arch } from './seccomp.ts'
  *         if (**arguments == '\0') break;
  *       }
  *       if (arguments == candidate) fail(unfit);
- *       *arguments = argv[2];                                   // in place, where the '' was
- *       setsid();                                               // fails where there is a session already
+ *       *arguments = argv[2];                                   // in place of the ''
+ *       setsid();                                               // fails if it leads a process group already
  *       if (MODE is "t") { if (ioctl(0, TIOCSCTTY, 0) < 0) fail(no_terminal); }
  *       else if (MODE is not "p") fail(unfit);
  *       if (close_range(3, ~0u, 0) != 0) for (int fd = 3; fd < 1024; fd++) close(fd);
  *       char *message = missing; int code = 127;
  *       for (; candidate != arguments; candidate++) {
- *         int error = execve(*candidate, arguments, envp);      // if it returns
+ *         int error = execve(*candidate, arguments, envp);      // returns only on failure
  *         if (error == EACCES) message = denied, code = 126;
- *         else if (error != ENOENT && error != ENOTDIR) fail(error == ENOEXEC ? format : error == E2BIG ? too_long : unfit);
+ *         else if (error != ENOENT && error != ENOTDIR)
+ *           fail(error == ENOEXEC ? format : error == E2BIG ? too_long : unfit);
  *       }
  *       report(message, code);                                  // fail(message) is report(message, 126)
  *     }
  *
- * The listings are of bytes and the assembly that they are, after which comes a comment. A distance to a label
- * is left open: as `..` on x64, as no distance in the word on arm64.
+ * Each line of a listing has the machine code, its assembly and a comment. Offsets to labels are filled in by link():
+ * they are `..` on x64 and zero bits on arm64.
  */
 const X64 = `
 start:
@@ -235,8 +236,8 @@ count:
 `
 
 /**
- * In the order in which they follow the code. A newline ends each. Clients take some words on stderr for a
- * sandbox's denial, which only the second of them is.
+ * Messages on stderr, in the order in which they follow the code. Each ends with a newline. Clients recognise certain
+ * phrases as a sandbox denial, so only `denied` contains one.
  */
 const MESSAGES = {
   missing: 'exec-server: no such program\n',
@@ -248,9 +249,9 @@ const MESSAGES = {
 }
 
 type Step = {
-  /** What stands here, if it is a label and no instruction. */
+  /** Set if the line is a label and not an instruction. */
   label?: string
-  /** x64: bytes, and `..` for those to be filled in. arm64: one word. */
+  /** x64: hex bytes, `..` for offset bytes. arm64: one 32-bit word. */
   code: string
   assembly: string
 }
@@ -269,7 +270,7 @@ function steps(arch: Arch): Step[] {
     })
 }
 
-/** What an assembler makes the same code of, for whoever does not trust the bytes. */
+/** Assembler source of the same code, so that a test can check the bytes. */
 export function launcherAssembly(arch: Arch): string {
   const messages = Object.entries(MESSAGES).map(([label, text]) => `${label}: .ascii ${JSON.stringify(text)}`)
   return [
@@ -282,19 +283,19 @@ export function launcherAssembly(arch: Arch): string {
 
 const FILE_HEADER_BYTES = 64
 const PROGRAM_HEADER_BYTES = 56
-/** Where the code begins, in the file and from the address of its first byte. */
+/** Offset of the code in bytes, in the file and in memory. */
 export const CODE_OFFSET = FILE_HEADER_BYTES + 2 * PROGRAM_HEADER_BYTES
 
-/** Above the lowest address that any system lets programs have. The code itself would run at every one. */
+/** Above every system's vm.mmap_min_addr. The code itself is position-independent. */
 const ADDRESS = 0x40_0000
-/** The largest pages that arm64 has. */
+/** The largest page size of arm64, 64 KiB. */
 const ALIGNMENT = 0x1_0000
 
 const MACHINE = { x64: 62, arm64: 183 } as const
 
 const images = new Map<Arch, Uint8Array>()
 
-/** An ELF executable: static, without sections, nothing of it writable. Always the same array, to be read only. */
+/** A static ELF executable without sections or writable segments. The array is cached: do not modify it. */
 export function launcherImage(arch: Arch): Uint8Array {
   let image = images.get(arch)
   if (image === undefined) images.set(arch, (image = wrap(link(arch), MACHINE[arch])))
@@ -334,12 +335,12 @@ function wrap(code: Uint8Array, machine: number): Uint8Array {
   }
   // PT_LOAD, readable and executable: the whole file.
   writeSegment(0, 1, 5, ADDRESS, image.length, ALIGNMENT)
-  // PT_GNU_STACK, readable and writable, since a file that says nothing of it gets an executable one.
+  // PT_GNU_STACK, readable and writable: without this header the stack would be executable.
   writeSegment(1, 0x6474_e551, 6, 0, 0, 16)
   return image
 }
 
-/** The code with its distances filled in, and the messages after it. */
+/** The code with its offsets filled in, followed by the messages. */
 function link(arch: Arch): Uint8Array {
   const listing = steps(arch)
   const instructions: (Step & { at: number; bytes: number })[] = []
@@ -359,7 +360,7 @@ function link(arch: Arch): Uint8Array {
   }
   const code = new Uint8Array(end)
   for (const { at, bytes, ...step } of instructions) {
-    // Labels come last, in brackets where they are addresses on x64.
+    // The label is the last operand; x64 puts addresses in brackets.
     const target = places.get(/\w+(?=\]?$)/.exec(step.assembly)?.[0] ?? '')
     if (arch === 'x64') writeX64(code, at, bytes, step.code, target)
     else writeArm64(code, at, step.code, target)
@@ -369,7 +370,7 @@ function link(arch: Arch): Uint8Array {
   return code
 }
 
-/** A distance is what an instruction ends in, 8 or 32 bits, and counts from the next instruction. */
+/** An x64 offset is the last 8 or 32 bits of an instruction, relative to the next instruction. */
 function writeX64(to: Uint8Array, at: number, bytes: number, code: string, target: number | undefined): void {
   to.set(Uint8Array.fromHex(code.replaceAll('..', '00').replaceAll(' ', '')), at)
   const open = code.split('..').length - 1
@@ -382,7 +383,10 @@ function writeX64(to: Uint8Array, at: number, bytes: number, code: string, targe
   else throw new Error(`too far for one byte: ${code}`)
 }
 
-/** A distance counts from the instruction itself; in words, but for addresses, which have its lowest bits elsewhere. */
+/**
+ * An arm64 offset is relative to the instruction itself. Branches count 4-byte words; ADR counts bytes and encodes the
+ * two lowest bits apart.
+ */
 function writeArm64(to: Uint8Array, at: number, code: string, target: number | undefined): void {
   const word = parseInt(code, 16)
   const distance = target === undefined ? undefined : target - at
@@ -401,20 +405,24 @@ function distanceBits(word: number, distance: number | undefined): number {
   return isJump ? (distance >> 2) & 0x3ff_ffff : ((distance >> 2) & 0x7_ffff) << 5
 }
 
+/** What the launcher runs. */
 export type LaunchedCommand = {
-  /** Whether descriptor 0 is a terminal to be the session's own. */
+  /** Whether descriptor 0 becomes the session's controlling terminal. */
   terminal: boolean
-  /** What the program is told its name is. */
+  /** The program's argv[0]. */
   arg0: string
-  /** Paths to try in turn, at least one and none of them empty, as execve takes them. */
+  /** Paths for execve, tried in order: at least one, none of them empty. */
   candidates: readonly string[]
-  /** After `arg0`. */
+  /** The arguments after argv[0]. */
   args: readonly string[]
 }
 
-/** What follows the launcher's own name. */
+/**
+ * The launcher's arguments, without its own name.
+ * @throws if there is no candidate, or an empty one
+ */
 export function launcherArguments({ terminal, arg0, candidates, args }: LaunchedCommand): string[] {
-  // An empty one would end the list, and what follows it would be arguments.
+  // An empty candidate would end the list early.
   if (candidates.length === 0 || candidates.includes(''))
     throw new Error('a command needs candidates, and none without a name')
   return [terminal ? 't' : 'p', arg0, ...candidates, '', ...args]

@@ -1,6 +1,6 @@
 /**
- * From a policy to the mounts that enforce it. Mounts are laid from the shallowest to the deepest, so that of
- * those that hold a path the deepest counts, as it does among the places.
+ * Turns a policy into the mounts that enforce it. Mounts are ordered from shallow to deep, so the deepest mount that
+ * contains a path decides, as with places.
  */
 import type { Access } from '../../protocol/schemas/sandbox.ts'
 import { depthOf, isWithin, nameOf, parentOf, PROTECTED_NAMES } from '../policy/policy.ts'
@@ -9,54 +9,59 @@ import { findPlaces } from '../policy/resolved-paths.ts'
 import type { Place, PlanNeeds, Places } from '../policy/resolved-paths.ts'
 import type { Disk } from '../policy/symlink-resolver.ts'
 
+/** One mount at an absolute path. */
 export type Mount =
-  /** What the machine has at that path. */
+  /** The host's file or directory at that path. */
   | { kind: 'bind'; path: string; writable: boolean }
-  /** Nothing: an empty directory or file that cannot be read. */
+  /** An empty, unreadable directory or file. `leadsOn`: something below it is visible, so it can be traversed. */
   | { kind: 'mask'; path: string; isDirectory: boolean; leadsOn: boolean }
 
+/** All mounts of a sandbox. */
 export type MountPlan = Pick<Places, 'forbidden' | 'links'> & {
-  /** What everything is that no mount speaks of. */
+  /** How the root is mounted: access to every path that no mount covers. */
   base: 'readable' | 'writable' | 'empty'
   mounts: Mount[]
 }
 
-/** Whether anything is to be seen at a link-free path. */
+/** Whether a path without links is visible in the sandbox. */
 export function isVisible({ base, mounts }: MountPlan, path: string): boolean {
-  // They are in order, so the last that holds it is the deepest.
+  // Ordered by depth, so the last mount that contains the path is the deepest.
   const mount = mounts.findLast((candidate) => isWithin(path, candidate.path))
   return mount === undefined ? base !== 'empty' || isPrivate(path) : mount.kind === 'bind'
 }
 
-/** A place, or a directory that is a mount only so that it stays where it is. */
+/** A place to mount. `always`: even if it inherits the same access, for example so that it cannot be renamed. */
 type MountPoint = Place & { always?: true }
 
 const SHARED_MEMORY = '/dev/shm'
 
-/** The view of processes, and the devices, are the sandbox's own, whatever a rule grants. */
+/** /proc and /dev are the sandbox's own, whatever a rule grants. */
 const isPrivate = (path: string): boolean =>
   isWithin(path, '/proc') || (isWithin(path, '/dev') && !isWithin(path, SHARED_MEMORY))
 
-/** Throws -32602 where the policy cannot be enforced. */
+/**
+ * The mounts for a policy.
+ * @throws {RpcError} -32602 where the policy cannot be enforced
+ */
 export function planMounts(policy: Policy, disk: Disk, needs: PlanNeeds = {}): MountPlan {
   const { places, forbidden, links, accessAbove } = findPlaces(policy, disk, needs)
   const points = new Map<string, MountPoint>(places)
   if (places.get('/')?.access === 'write') {
-    // Root would change the kernel's settings through it, namespaces or not.
+    // Root could change kernel settings through /sys, even in its own namespaces.
     settle('/sys', 'read')
     if (accessAbove(SHARED_MEMORY) === 'write') settle(SHARED_MEMORY, 'write')
   }
-  // The sandbox's own devices are between it and what it would be a part of.
+  // The sandbox's own /dev hides the host's /dev/shm, so that needs a mount even if it inherits its access.
   const memory = points.get(SHARED_MEMORY)
   if (memory !== undefined) points.set(SHARED_MEMORY, { ...memory, always: true })
-  // A protected name that is granted is so as it is: to be written, and not to be put aside.
+  // A granted protected directory may be written, but not renamed: make it a mount.
   for (const [path, place] of places) {
     if (place.access === 'write' && PROTECTED_NAMES.includes(nameOf(path))) points.set(path, { ...place, always: true })
   }
   for (const [path, { access }] of places) if (access !== 'write') holdInPlace(path)
   for (const { path } of forbidden) holdInPlace(path)
 
-  // Where anything is visible, links are too.
+  // In a visible directory the host's own links show; elsewhere they are created.
   const shownLinks = links.filter(({ path }) => accessAbove(path) === 'deny' && !isPrivate(path))
   const leadingOn = new Set<string>()
   const shown = [...places].filter(([, { access }]) => access !== 'deny').map(([path]) => path)
@@ -82,7 +87,7 @@ export function planMounts(policy: Policy, disk: Disk, needs: PlanNeeds = {}): M
   }
   return plan
 
-  /** Unless a rule speaks of it, and where it exists. */
+  /** Sets the access of an existing directory that no rule names. */
   function settle(path: string, access: Access): void {
     if (!points.has(path) && disk.kind(path) === 'directory') points.set(path, { access, kind: 'directory' })
   }
@@ -96,13 +101,12 @@ export function planMounts(policy: Policy, disk: Disk, needs: PlanNeeds = {}): M
   }
 
   /**
-   * A mount cannot be renamed, but the directory that holds it can: another could be put in place of what is
-   * read-only, and what is denied is where no rule looks for it in the next sandbox. So the writable directories
-   * on the way become mounts too.
+   * A mount point cannot be renamed, but its parent directory can: a read-only path could be replaced, and a denied
+   * path moved to where the next sandbox has no rule for it. So the writable directories above become mounts, too.
    */
   function holdInPlace(path: string): void {
     for (let above = parentOf(path); above !== undefined; above = parentOf(above)) {
-      // One that is a mount anyway, and those above it hold it in turn.
+      // Not writable, or a mount already: the directories above are handled with that place.
       if (accessAt(above) !== 'write' || (points.has(above) && accessAt(parentOf(above)) !== 'write')) return
       points.set(above, { access: 'write', kind: 'directory', always: true })
     }

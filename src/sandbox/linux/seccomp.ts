@@ -1,12 +1,13 @@
 /**
- * The system call filters for `bwrap --seccomp`, as classic BPF. The kernel runs one at every system call of a
- * command and of all that it starts. What a filter refuses fails with EPERM, as a denial by the system does.
+ * System call filters for `bwrap --seccomp`, as classic BPF. The kernel runs the filter at every system call of a
+ * command and its descendants. A refused call fails with EPERM, as a denial by the kernel does.
  */
 import type { Network } from '../../protocol/schemas/sandbox.ts'
 
+/** Processor architectures with a filter and a launcher, by Node's `process.arch`. */
 export type Arch = 'x64' | 'arm64'
 
-/** System call numbers, by the names and from the tables of each kernel port. */
+/** System call numbers from the kernel's table for each architecture. */
 const NUMBERS = {
   x64: {
     socket: 41,
@@ -52,27 +53,27 @@ const NUMBERS = {
 
 type Call = keyof typeof NUMBERS.x64 & keyof typeof NUMBERS.arm64
 
-/** A ring makes and uses sockets, and no filter sees what is put in it. */
+/** io_uring creates and uses sockets, and seccomp does not see its submissions. */
 const RING: readonly Call[] = ['io_uring_setup', 'io_uring_enter', 'io_uring_register']
 
 /**
- * The reference refuses getsockopt, getsockname, getpeername and shutdown as well. They reach nobody, and a Node
- * that is the child of a Node asks its standard output, a socket pair, what it is: refused, it writes nothing,
- * and ends with success.
+ * The reference also refuses getsockopt, getsockname, getpeername and shutdown. They cannot open a connection, and a
+ * Node child of Node uses them to identify its stdout, a socket pair: when they are refused, it writes nothing and
+ * exits 0.
  */
 const RESTRICTED: readonly Call[] = [
   ...(['connect', 'accept', 'accept4', 'bind', 'listen', 'setsockopt', 'sendmmsg', 'recvmmsg'] as const),
-  // The hands, and the descriptors, of a process that is not confined are as good as a network.
+  // Control over an unsandboxed process, or its descriptors, is as good as network access.
   ...(['ptrace', 'process_vm_readv', 'process_vm_writev', 'pidfd_getfd'] as const),
   ...RING,
 ]
 
 const AUDIT_ARCH = { x64: 0xc000_003e, arm64: 0xc000_00b7 } as const
 
-/** Of a number of the x32 ABI, which runs the same calls by another name. Numbers are compared without a sign. */
+/** Set in the numbers of the x32 ABI, an alias of the same calls. BPF compares numbers as unsigned. */
 const X32_BIT = 0x4000_0000
 
-/** Where Linux before 5.4 has x32's own calls, ptrace and sendmmsg among them, without that bit as well. */
+/** Linux before 5.4 also accepts x32's own calls, ptrace and sendmmsg among them, without that bit. */
 const X32_FIRST = 512
 const X32_LAST = 547
 
@@ -80,13 +81,13 @@ const AF_UNIX = 1
 const AF_VSOCK = 40
 const SOCK_STREAM = 1
 const SOCK_SEQPACKET = 5
-/** The rest are flags: SOCK_NONBLOCK and SOCK_CLOEXEC. */
+/** The other bits are flags: SOCK_NONBLOCK and SOCK_CLOEXEC. */
 const SOCK_TYPE_MASK = 0xf
 
 /** struct seccomp_data: int nr; u32 arch; u64 instruction_pointer; u64 args[6]. */
 const NR = 0
 const ARCH = 4
-/** The low half of an argument, which is all that the kernel looks at where it takes an int. */
+/** Offset of an argument's low 32 bits: all that the kernel reads of an int. */
 const argument = (index: number): number => 16 + 8 * index
 const highHalf = (index: number): number => argument(index) + 4
 
@@ -96,8 +97,8 @@ const ERRNO = 0x0005_0000
 const EPERM = 1
 
 /**
- * One instruction, or a label for the next. A jump names where it goes if its comparison holds and if not;
- * the name that is left out is the next instruction.
+ * One instruction, or a label for the next one. `then` and `else` are a jump's targets; a missing target is the next
+ * instruction.
  */
 type Line = { label: string } | { code: number; k: number; then?: string | undefined; else?: string | undefined }
 type Targets = { then?: string; else?: string }
@@ -114,14 +115,14 @@ const ifAtLeast = (value: number, targets: Targets): Line => ({ code: 0x35, k: v
 /** BPF_RET | BPF_K */
 const answer = (action: number): Line => ({ code: 0x06, k: action })
 
-/** An array of struct sock_filter, little endian, 8 bytes each. */
+/** The filter as an array of struct sock_filter: little-endian, 8 bytes each. */
 export function seccompFilter(arch: Arch, network: Network): Uint8Array {
   const numbers = NUMBERS[arch]
   const restricted = network === 'restricted'
   const refused = restricted ? RESTRICTED : RING
   return assemble([
     load(ARCH),
-    // Numbers mean other calls there, and this filter none of them.
+    // Another ABI has other numbers, which this filter does not know.
     ifEqual(AUDIT_ARCH[arch], { else: 'kill' }),
     load(NR),
     ...(arch === 'x64' ? refuseX32() : []),
@@ -151,11 +152,10 @@ function refuseX32(): Line[] {
 }
 
 /**
- * Of AF_UNIX those types that reach nobody without connect. A datagram socket does: sendmsg, which must stay since
- * it passes descriptors through socket pairs, takes an address along, and this filter cannot look into its
- * message. The ends of a datagram pair take addresses as well, and SOCK_RAW is another name for SOCK_DGRAM here;
- * hence a list of what is allowed, for both calls. It is syslog that most often asks for the rest, and that
- * goes on without.
+ * Allows only those AF_UNIX types that cannot send without connect. A datagram socket can: sendmsg takes an address,
+ * which seccomp cannot read, and sendmsg must stay allowed because it passes descriptors through socket pairs. The
+ * ends of a datagram pair take addresses, too, and SOCK_RAW is an alias of SOCK_DGRAM here; hence an allow list for
+ * both calls. Among the rest syslog is the most common caller, and it works without.
  */
 function localSocketsOnly(): Line[] {
   return [
@@ -168,7 +168,7 @@ function localSocketsOnly(): Line[] {
   ]
 }
 
-/** The C library's send, which socket pairs live by, is a sendto whose address is null. */
+/** The C library's send, which socket pairs need, is a sendto with a null address. */
 function sendWithoutAddress(): Line[] {
   return [
     label('sendto'),
@@ -179,7 +179,7 @@ function sendWithoutAddress(): Line[] {
   ]
 }
 
-/** To the host of a virtual machine, past whatever watches over the network. */
+/** Refuses vsock: it reaches the host of a virtual machine and bypasses network filters. */
 function noVsock(): Line[] {
   return [load(argument(0)), ifEqual(AF_VSOCK, { then: 'refuse' })]
 }
@@ -197,7 +197,7 @@ function assemble(lines: readonly Line[]): Uint8Array {
   for (const [index, { code, k, then, else: otherwise }] of instructions.entries()) {
     const distance = (target: string | undefined): number => {
       const skipped = target === undefined ? 0 : (places.get(target) ?? NaN) - index - 1
-      // The field is one unsigned byte.
+      // A jump offset is one unsigned byte.
       if (!(skipped >= 0 && skipped <= 255)) throw new Error(`no jump from instruction ${index} to ${target}`)
       return skipped
     }

@@ -1,7 +1,6 @@
 /**
- * From a policy to a profile for macOS's sandbox-exec. Of its rules the last that matches decides, so the
- * places are written from the shallowest to the deepest. Rules go by path and not by file: they hold for what
- * does not exist yet, too.
+ * Turns a policy into a profile for macOS's sandbox-exec. The last rule that matches decides, so places are written
+ * from shallow to deep. Rules match paths, not files, so they also apply to files that do not exist yet.
  */
 import type { Access, Network } from '../../protocol/schemas/sandbox.ts'
 import { depthOf, parentOf } from '../policy/policy.ts'
@@ -10,7 +9,7 @@ import { findPlaces } from '../policy/resolved-paths.ts'
 import type { PlanNeeds } from '../policy/resolved-paths.ts'
 import type { Disk } from '../policy/symlink-resolver.ts'
 
-/** What programs need that has nothing to do with files or the network. */
+/** What every program needs apart from files and the network. */
 const PROCESSES = `(allow process-exec)
 (allow process-fork)
 (allow signal (target same-sandbox))
@@ -32,13 +31,13 @@ const DEVICES = `(allow file-read* file-write-data (literal "/dev/null") (litera
 (allow file-read* (literal "/dev/random") (literal "/dev/urandom") (subpath "/dev/fd"))
 (allow file-write-data (literal "/dev/fd/1") (literal "/dev/fd/2") (literal "/dev/stdout") (literal "/dev/stderr"))`
 
-/** Where the loader and the C library are, which no program does without. */
+/** The dynamic loader and the system libraries, which every program needs. */
 const LIBRARIES = `(allow file-read* (subpath "/usr/lib") (subpath "/System") (subpath "/Library/Apple") (subpath "/private/var/db/dyld"))
 (allow file-read* (literal "/") (literal "/dev") (literal "/private/etc/localtime"))`
 
 /**
- * The profile for a policy; `policy` undefined means that every file may be written. Throws -32602 where the
- * policy cannot be enforced.
+ * The profile for a policy; without one, every file may be written.
+ * @throws {RpcError} -32602 where the policy cannot be enforced
  */
 export function seatbeltProfile(
   policy: Policy | undefined,
@@ -55,7 +54,7 @@ export function seatbeltProfile(
       : [LIBRARIES, ...fileRules(policy, disk, needs)]),
     DEVICES,
     TERMINALS,
-    // Nothing, unix sockets included, unless everything.
+    // All or nothing: without it, unix sockets are denied, too.
     ...(network === 'enabled' ? ['(allow network*)', '(allow system-socket)', NAME_SERVICES] : []),
     '',
   ].join('\n')
@@ -71,13 +70,13 @@ function fileRules(policy: Policy, disk: Disk, needs: PlanNeeds): string[] {
   const { places, forbidden } = findPlaces(policy, disk, needs)
   const byDepth = [...places].sort(([a], [b]) => depthOf(a) - depthOf(b) || (a < b ? -1 : 1))
   return [
-    // To come by a directory is not to look into it.
+    // A directory on the way can be traversed, but not listed.
     ...ancestors([...places].filter(([, { access }]) => access !== 'deny').map(([path]) => path)).map(
       (path) => `(allow file-read-metadata (literal ${quoted(path)}))`,
     ),
     ...byDepth.map(([path, { access }]) => fileRule(access, `(subpath ${quoted(path)})`)),
     ...forbidden.map(({ path }) => `(deny file-write* (subpath ${quoted(path)}))`),
-    // What is read-only or denied stays where it is: what holds it is not renamed.
+    // The directories above a read-only or denied path cannot be renamed.
     ...ancestors([
       ...byDepth.filter(([, { access }]) => access !== 'write').map(([path]) => path),
       ...forbidden.map(({ path }) => path),

@@ -1,39 +1,44 @@
 /**
- * Deny globs: `*` and `?` stay within one name, `**` as a whole name crosses names, `[...]` is a class, `{a,b}`
- * are alternatives, a backslash takes a character as it is. What is not closed is a character like any.
+ * Deny globs: `*` and `?` stay within one path component, a component `**` matches any number of components, `[...]`
+ * is a character class, `{a,b}` are alternatives, a backslash escapes. An unclosed `[` is a literal character.
  */
 
+/** A parsed deny glob. */
 export type Glob = {
-  /** The deepest directory that holds every match. */
+  /** The deepest directory that contains every match. */
   directory: string
-  /** The same as an extended regular expression, for a whole path. */
+  /** The glob as an extended regular expression, anchored to the whole path. */
   pattern: string
+  /** Whether an absolute, normalised path matches. */
   matches(path: string): boolean
 }
 
-/** A pattern that has no meaning. Whoever enforces it must refuse. */
+/** A malformed pattern. It cannot be enforced, so the caller must reject the request. */
 export class GlobSyntaxError extends Error {}
 
-/** Longer ones are no real patterns, and cost time. */
+/** Real patterns are far shorter; longer ones only cost time. */
 const MAX_PATTERN_CHARACTERS = 4096
 
-/** What the alternatives of a pattern may multiply to. */
+/** Upper bound on the patterns that brace expansion may produce. */
 const MAX_ALTERNATIVES = 256
 
-/** A pattern as its characters, as the eye counts them: not halves of pairs. */
+/** A pattern as code points, so that surrogate pairs are not split. */
 type Characters = readonly string[]
 
-/** A run of any characters, or one that is among some. */
+/** `run`: any number of characters. `one`: a single character that `takes` accepts. */
 type Token = { kind: 'run' } | { kind: 'one'; source: string; takes: (character: string) => boolean; literal?: string }
 
-/** A name of a path, or any number of names. */
+/** One path component, or `names` for any number of components. */
 type Segment = 'names' | Token[]
 
-/** Reads an absolute pattern. Throws {@link GlobSyntaxError}. */
+/**
+ * Parses an absolute pattern.
+ * @throws {GlobSyntaxError} if it is relative, too long or malformed
+ */
 export function parseGlob(pattern: string): Glob {
   if (!pattern.startsWith('/')) throw new GlobSyntaxError(`glob is not absolute: \`${pattern.slice(0, 100)}\``)
   if (pattern.length > MAX_PATTERN_CHARACTERS) throw new GlobSyntaxError('glob is too long')
-  // A directory is all that is below it.
+  // A trailing slash denies everything below the directory.
   const text = pattern.replace(/\/{2,}/g, '/').replace(/\/$/, '/**')
   const alternatives = expand(Array.from(text)).map((characters) => resolveDots(splitNames(characters)).map(readName))
   const sources = alternatives.map(pathSource)
@@ -50,7 +55,7 @@ export function parseGlob(pattern: string): Glob {
   }
 }
 
-/** How many characters belong together from here on: an escape, a class, or one. */
+/** Length in characters of the unit at `at`: an escape, a class, or a single character. */
 function unitLength(characters: Characters, at: number): number {
   if (characters[at] === '[') return (classEnd(characters, at) ?? at) - at + 1
   if (characters[at] !== '\\') return 1
@@ -58,10 +63,10 @@ function unitLength(characters: Characters, at: number): number {
   return 2
 }
 
-/** Where the class that begins here is closed, if it is: within its name. */
+/** Index of the bracket that closes the class, if there is one in the same path component. */
 function classEnd(characters: Characters, start: number): number | undefined {
   const first = isNegated(characters, start) ? start + 2 : start + 1
-  // A closing bracket in the first place is a member.
+  // A closing bracket in first position is a member.
   for (let at = first; at < characters.length && characters[at] !== '/'; at++)
     if (characters[at] === ']' && at > first) return at
   return undefined
@@ -72,7 +77,7 @@ const isNegated = (characters: Characters, start: number): boolean =>
 
 // ---- alternatives ----
 
-/** Every pattern without braces that a pattern with braces stands for. */
+/** Brace expansion. Throws if there would be more than MAX_ALTERNATIVES patterns. */
 function expand(characters: Characters): Characters[] {
   let results: Characters[] = [[]]
   const append = (texts: readonly Characters[]): void => {
@@ -122,7 +127,7 @@ function splitNames(characters: Characters): Characters[] {
   return names
 }
 
-/** As in paths, which come without them. */
+/** Paths are normalised before they are matched, so `.` and `..` are resolved here, too. */
 function resolveDots(names: readonly Characters[]): Characters[] {
   const resolved: Characters[] = []
   for (const name of names) {
@@ -139,7 +144,7 @@ function readName(name: Characters): Segment {
   for (let at = 0; at < name.length; ) {
     const length = unitLength(name, at)
     const character = name[at] as string
-    // Next to other characters a double star is no more than one.
+    // Within a component, consecutive stars are equal to one.
     if (character === '*') {
       if (tokens.at(-1)?.kind !== 'run') tokens.push({ kind: 'run' })
     } else if (character === '?') tokens.push({ kind: 'one', source: '[^/]', takes: () => true })
@@ -171,7 +176,7 @@ function readClass(characters: Characters): Token {
     const code = character.codePointAt(0) as number
     return ranges.some(([first, last]) => first <= code && code <= last)
   }
-  // A range may span the slash; in the expression it would match it, and more be denied.
+  // A range may include the slash. The regular expression then matches it, which only denies more.
   const member = (code: number): string => String.fromCodePoint(code).replace(/[\\\]^[-]/, '\\$&')
   const source = ranges
     .map(([first, last]) => (first === last ? member(first) : `${member(first)}-${member(last)}`))
@@ -185,7 +190,7 @@ function readClass(characters: Characters): Token {
 
 // ---- matching ----
 
-/** Goes through the names once, for all the places in the pattern that they could have come to. */
+/** Simulates an NFA: one pass over the names with the set of all reachable pattern positions. */
 function matchesPath(segments: readonly Segment[], names: readonly Characters[]): boolean {
   let states = closure(new Set([0]), segments)
   for (const name of names) {
@@ -197,11 +202,11 @@ function matchesPath(segments: readonly Segment[], names: readonly Characters[])
     }
     states = closure(next, segments)
   }
-  // A last `**` is everything below, and not the directory itself.
+  // A trailing `**` matches everything below the directory, but not the directory itself.
   return states.has(segments.length) && !(segments.at(-1) === 'names' && !matchesBelow(segments, names))
 }
 
-/** Whether the path is really below what a last `**` follows: one name at least is for it. */
+/** Whether a trailing `**` takes at least one name. */
 function matchesBelow(segments: readonly Segment[], names: readonly Characters[]): boolean {
   return names.length > 0 && matchesPath([...segments.slice(0, -1), 'names', [{ kind: 'run' }]], names)
 }
@@ -211,7 +216,7 @@ function closure(states: Set<number>, segments: readonly Segment[]): Set<number>
   return states
 }
 
-/** With one place to come back to, so that it never takes long. */
+/** Backtracks to the last `*` only, so the time is at most the product of the two lengths. */
 function matchesName(tokens: readonly Token[], name: Characters): boolean {
   let [t, n, run, mark] = [0, 0, -1, 0]
   while (n < name.length) {
@@ -225,7 +230,7 @@ function matchesName(tokens: readonly Token[], name: Characters): boolean {
   return t === tokens.length
 }
 
-// ---- the rest ----
+// ---- regular expression and directory ----
 
 function pathSource(segments: readonly Segment[]): string {
   const isLast = (index: number): boolean => index === segments.length - 1
@@ -238,7 +243,7 @@ function pathSource(segments: readonly Segment[]): string {
     .join('')
 }
 
-/** Of every alternative the literal names before its last, as far as they agree. */
+/** The longest common prefix of literal names, without each alternative's last name. */
 function commonDirectory(alternatives: readonly (readonly Segment[])[]): string {
   const all = alternatives.map((segments) => {
     const names = segments.map(literalName)

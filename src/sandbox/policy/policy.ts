@@ -1,6 +1,6 @@
 /**
- * What a sandbox means for paths, by their text alone: the entries of a profile become rules, and of the rules
- * that hold a path the deepest decides; at equal depth deny is stronger than write, and write than read.
+ * Turns the entries of a permission profile into rules on path text, without disk access. The deepest rule that
+ * contains a path decides; at equal depth deny overrides write, and write overrides read.
  */
 import { invalidParams } from '../../protocol/wire/errors.ts'
 import { normalizePath } from '../../protocol/schemas/path-uri.ts'
@@ -8,33 +8,35 @@ import type { Access, Entry, Network, Sandbox } from '../../protocol/schemas/san
 import { GlobSyntaxError, parseGlob } from './glob.ts'
 import type { Glob } from './glob.ts'
 
+/** Access for a path and everything below it. */
 export type Rule = {
   /** Absolute and normalised. */
   path: string
   access: Access
 }
 
+/** What a sandbox allows. */
 export type Policy = {
   rules: Rule[]
-  /** Whether the directories that programs need are readable, wherever no rule but one for `/` speaks of them. */
+  /** Whether MINIMAL_PATHS are readable where no rule applies, or only a denying rule for `/`. */
   minimal: boolean
-  /** Files that match are denied, whatever the rules say. */
+  /** Matching paths are denied, whatever the rules say. */
   denyGlobs: Glob[]
-  /** How many levels below a glob's directory matches are looked for. */
+  /** How many levels below a glob's directory are scanned for matches. */
   globScanMaxDepth?: number
   network: Network
 }
 
-/** What symbolic entries stand for on this machine. */
+/** Values of the symbolic entries on this machine. */
 export type Surroundings = {
-  /** Where a sandbox is that does not say. */
+  /** Default for a sandbox without a cwd. */
   cwd?: string | undefined
   home?: string | undefined
-  /** TMPDIR of whoever is confined. */
+  /** TMPDIR of the sandboxed process. */
   tmpdir?: string | undefined
 }
 
-/** What a program needs to run at all; those that exist are meant. */
+/** Directories that programs need to run at all. Missing ones are skipped. */
 export const MINIMAL_PATHS = [
   '/bin',
   '/sbin',
@@ -47,31 +49,40 @@ export const MINIMAL_PATHS = [
   '/run/current-system/sw',
 ]
 
-/** Directories in a workspace that are trusted by tools outside, so that to write them is to get out. */
+/** Directories in a workspace that tools outside trust: a command that can write them can escape the sandbox. */
 export const PROTECTED_NAMES = ['.git', '.agents', '.codex', '.aws']
 
 const STRENGTH: Record<Access, number> = { read: 0, write: 1, deny: 2 }
 
+/** The access that wins at equal depth: deny over write, write over read. */
 export const stronger = (a: Access, b: Access): Access => (STRENGTH[a] >= STRENGTH[b] ? a : b)
 
+/** Whether a normalised path is `directory` or below it. */
 export const isWithin = (path: string, directory: string): boolean =>
   directory === '/' || path === directory || (path.startsWith(directory) && path[directory.length] === '/')
 
+/** Number of path components; 0 for `/`. */
 export const depthOf = (path: string): number => (path === '/' ? 0 : path.split('/').length - 1)
 
+/** Appends one name to an absolute path, without normalising. */
 export const join = (directory: string, name: string): string =>
   directory === '/' ? `/${name}` : `${directory}/${name}`
 
+/** The last path component; empty for `/`. */
 export const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
 
+/** The containing directory; undefined for `/`. */
 export function parentOf(path: string): string | undefined {
   return path === '/' ? undefined : path.slice(0, path.lastIndexOf('/')) || '/'
 }
 
-/** Every rule is a few looks at the disk and a mount; no machine holds more. */
+/** Each rule costs a few stat calls and a mount. */
 const MAX_RULES = 4096
 
-/** Undefined if every file may be written, so that there is nothing to enforce for files. Throws -32602. */
+/**
+ * The policy of a sandbox; undefined if every file may be written, so that there is nothing to enforce for files.
+ * @throws {RpcError} -32602 for an entry that cannot be enforced, a malformed glob or too many rules
+ */
 export function resolvePolicy(
   { files, network, cwd, workspaceRoots }: Sandbox,
   surroundings: Surroundings,
@@ -109,7 +120,7 @@ function entryPaths({ at, access }: Entry, place: Place): string[] {
     }
     case 'minimal':
     case 'unknown':
-      // To grant less than was meant is safe; to deny less is not.
+      // Granting less than intended is safe; denying less is not.
       if (access === 'deny') throw invalidParams(`a sandbox entry that denies \`${at.type}\` cannot be enforced`)
       return []
     case 'glob':
@@ -141,12 +152,12 @@ function cwdOf({ cwd }: Place): string {
   return cwd
 }
 
-/** The rule that decides about a path, if one does. */
+/** The rule that decides about a path, if any contains it. */
 export function decidingRule(rules: readonly Rule[], path: string): Rule | undefined {
   let deciding: Rule | undefined
   for (const rule of rules) {
     if (!isWithin(path, rule.path)) continue
-    // Both hold the path, so the longer one is the deeper one.
+    // Both contain the path, so the longer one is the deeper one.
     const deeper = deciding === undefined || rule.path.length > deciding.path.length
     const equal = deciding !== undefined && rule.path.length === deciding.path.length
     if (deeper || (equal && STRENGTH[rule.access] > STRENGTH[(deciding as Rule).access])) deciding = rule
@@ -154,7 +165,7 @@ export function decidingRule(rules: readonly Rule[], path: string): Rule | undef
   return deciding
 }
 
-/** What may be done with a path: the meaning of a policy, which the tests hold the mounts to. */
+/** Access to a path by path text alone. The tests check the mounts against it. */
 export function accessOf(policy: Policy, path: string): Access {
   if (policy.denyGlobs.some((glob) => glob.matches(path))) return 'deny'
   const deciding = decidingRule(policy.rules, path)
@@ -163,14 +174,14 @@ export function accessOf(policy: Policy, path: string): Access {
   return deciding.access
 }
 
-/** Whether every file may be read, so that reading needs no sandbox. */
+/** Whether every file may be read, so that reads need no sandbox. */
 export function isFullRead({ rules, denyGlobs }: Policy): boolean {
   return (
     denyGlobs.length === 0 && decidingRule(rules, '/') !== undefined && rules.every(({ access }) => access !== 'deny')
   )
 }
 
-/** Whether every file may be written: `/` is, and whatever else a rule says about a path, another grants it. */
+/** Whether every file may be written: `/` is writable, and so is the path of every other rule. */
 function isFullWrite({ rules, denyGlobs }: Policy): boolean {
   if (denyGlobs.length > 0 || decidingRule(rules, '/')?.access !== 'write') return false
   const strongest = new Map<string, Access>()

@@ -1,6 +1,6 @@
 /**
- * From a policy to the places that it is about on this disk: its rules' paths free of links, what is protected
- * without a rule, and what must not come to be. Of the places that hold a path the deepest decides.
+ * Resolves a policy against the disk: the rules' paths without links, paths that are protected without a rule, and
+ * paths that must not be created. The deepest place that contains a path decides.
  */
 import { invalidParams } from '../../protocol/wire/errors.ts'
 import type { Access } from '../../protocol/schemas/sandbox.ts'
@@ -9,32 +9,38 @@ import type { Policy, Rule } from './policy.ts'
 import { routeOf } from './symlink-resolver.ts'
 import type { Disk, Route } from './symlink-resolver.ts'
 
+/** Overrides of a policy. */
 export type PlanNeeds = {
-  /** Paths that are visible whatever the policy says, because what runs inside needs them. */
+  /** Paths that are readable whatever the policy says, because the program inside needs them. */
   visible?: readonly string[]
-  /** Link-free paths that are not writable whatever the policy says. */
+  /** Paths without links that are read-only whatever the policy says. */
   protect?: readonly string[]
-  /** Link-free paths that are denied though no rule names them, such as what a glob matched. */
+  /** Paths without links that are denied though no rule names them, such as matches of a glob. */
   deny?: readonly string[]
 }
 
+/** Access to an existing path and everything below it. */
 export type Place = { access: Access; kind: 'directory' | 'other' }
 
+/** A policy resolved against the disk. */
 export type Places = {
-  /** By link-free path; all of them exist. */
+  /** By path without links; all of them exist. */
   places: Map<string, Place>
-  /** What must not come to be, though the directory that it would be in is writable. */
+  /** Missing paths in writable directories that the sandbox must not create. */
   forbidden: { path: string; isDirectory: boolean }[]
-  /** Every link on the way to a place that is not denied. */
+  /** Every link on the way to a place that is not denied, with its target text. */
   links: { path: string; text: string }[]
-  /** What the places above a path, and not one at it, say about it. */
+  /** The access that a path inherits from the places above it. */
   accessAbove(path: string): Access
 }
 
-/** A rule on this disk. One that is `idle` adds nothing: it says what others say already, or nothing is there. */
+/** A resolved rule. An idle rule is ignored: it grants access through a movable link. */
 type Placed = { rule: string; access: Access; route: Route; isProtection: boolean; isIdle: boolean }
 
-/** Throws -32602 where the policy cannot be enforced. */
+/**
+ * Resolves the paths of a policy.
+ * @throws {RpcError} -32602 where the policy cannot be enforced
+ */
 export function findPlaces(policy: Policy, disk: Disk, needs: PlanNeeds = {}): Places {
   const rules: Rule[] = [...policy.rules, ...(needs.deny ?? []).map((path): Rule => ({ path, access: 'deny' }))]
   const placed: Placed[] = rules.map(({ path, access }) => ({
@@ -45,7 +51,7 @@ export function findPlaces(policy: Policy, disk: Disk, needs: PlanNeeds = {}): P
     isIdle: false,
   }))
   const places = new Map<string, Place>()
-  /** Links that no rule names, to what is visible. */
+  /** Links to readable paths that no rule names. */
   const aliases: Places['links'] = []
 
   placeRules()
@@ -57,8 +63,8 @@ export function findPlaces(policy: Policy, disk: Disk, needs: PlanNeeds = {}): P
   return { places, forbidden: whatMustNotCome(), links: linksTaken(), accessAbove }
 
   /**
-   * A grant by way of a link that can be led elsewhere counts for nothing, and must be superfluous. Which links
-   * can be led elsewhere depends on what is granted; so until nothing changes.
+   * A write grant through a movable link is ignored, and rejected later unless another rule grants the same. Which
+   * links are movable depends on the grants, so this repeats until nothing changes.
    */
   function placeRules(): void {
     for (let changed = true; changed; ) {
@@ -78,12 +84,12 @@ export function findPlaces(policy: Policy, disk: Disk, needs: PlanNeeds = {}): P
     places.set(route.path, { access: stronger(before, access), kind: route.kind })
   }
 
-  /** Whoever may write the directory of a link can lead it elsewhere, also between our look and the mount. */
+  /** The first link in a writable directory: the sandbox can retarget it, even between our check and the mount. */
   function movableLink(route: Route): string | undefined {
     return route.links.find(({ path }) => accessAbove(path) === 'write')?.path
   }
 
-  /** Makes something read-only that is something else by the rules. */
+  /** Makes a path read-only if its access is `unless`. */
   function insist(path: string, unless: Access): void {
     const route = routeOf(path, disk)
     if (!isReal(route) || movableLink(route) !== undefined) return
@@ -103,7 +109,7 @@ export function findPlaces(policy: Policy, disk: Disk, needs: PlanNeeds = {}): P
     return places.get(path)?.access ?? accessAbove(path)
   }
 
-  /** Only where no rule speaks, or one for the root that denies. */
+  /** Makes MINIMAL_PATHS readable where no rule applies, or only a denying rule for `/`. */
   function addMinimal(): void {
     const speaking = [...places]
       .filter(([path, { access }]) => !(path === '/' && access === 'deny'))
@@ -116,7 +122,10 @@ export function findPlaces(policy: Policy, disk: Disk, needs: PlanNeeds = {}): P
     }
   }
 
-  /** The protected names of every writable directory, and what a `.git` file points to. A rule for the very path is stronger. */
+  /**
+   * Protects PROTECTED_NAMES in every writable directory, and the directory that a `.git` file points to. A write rule
+   * for exactly that path overrides it.
+   */
   function protectMetadata(): void {
     const directories = [...places]
       .filter(([, { access, kind }]) => access === 'write' && kind === 'directory')
@@ -125,7 +134,7 @@ export function findPlaces(policy: Policy, disk: Disk, needs: PlanNeeds = {}): P
       placed.filter(({ access, isIdle }) => access === 'write' && !isIdle).map(({ route }) => route.path),
     )
     for (const directory of directories) {
-      // One that is granted itself is for the tool that it belongs to, which knows none of these in it.
+      // A protected directory that is granted itself belongs to its tool, which has no such names inside.
       if (PROTECTED_NAMES.includes(nameOf(directory))) continue
       for (const name of PROTECTED_NAMES) {
         const path = join(directory, name)
@@ -135,22 +144,25 @@ export function findPlaces(policy: Policy, disk: Disk, needs: PlanNeeds = {}): P
         const pointer = name === '.git' && route.kind === 'other' ? disk.gitDirectory(route.path) : undefined
         if (pointer === undefined) continue
         const target = pointer.startsWith('/') ? pointer : `${directory}/${pointer}`
-        // Even where a rule grants it: hooks and settings in it are run by the git outside.
+        // Even where a rule grants it: the git outside runs its hooks and reads its config.
         protect(target, routeOf(target, disk))
       }
     }
   }
 
-  /** Takes the right to write, and gives none to read. */
+  /** Removes write access; never adds read access. */
   function protect(path: string, route: Route): void {
-    // By way of a link that can be led elsewhere it is refused in the end, and must not hide that it is.
+    // A path through a movable link is left writable, so that refuseUnsteady rejects it.
     if (isReal(route) && movableLink(route) === undefined && accessAt(route.path) === 'write') {
       places.set(route.path, { access: 'read', kind: route.kind })
     }
     placed.push({ rule: path, access: 'read', route, isProtection: true, isIdle: false })
   }
 
-  /** What could be led elsewhere, or be opened by its owner later, is not enforced by what is mounted now. */
+  /**
+   * Rejects rules that today's mounts cannot enforce: a link on the way can be retargeted, or the owner can make an
+   * unreachable path accessible later.
+   */
   function refuseUnsteady(): void {
     for (const { rule, access, route, isIdle } of placed) {
       const what = access === 'write' ? 'writable' : access === 'read' ? 'read-only' : 'denied'

@@ -1,30 +1,33 @@
-/** Where a path really leads, and which symbolic links it takes on the way. */
+/** Resolves symbolic links and records each link on the way. */
 import { normalizePath } from '../../protocol/schemas/path-uri.ts'
 import { join } from './policy.ts'
 
-/** A look at one path of a disk, links not followed. */
+/** Read access to one path at a time, without following a link in its last component. */
 export type Disk = {
-  /** `other` is neither directory nor link: files, devices, sockets. `unreachable` cannot even be looked at. */
+  /** `other`: a file, device or socket. `unreachable`: lstat fails, for example with EACCES. */
   kind(path: string): 'missing' | 'unreachable' | 'directory' | 'link' | 'other'
+  /** The link's target as stored (readlink). */
   linkText(path: string): string
-  /** What a `.git` file says after `gitdir:`. */
+  /** The path after `gitdir:` in a `.git` file. */
   gitDirectory(path: string): string | undefined
 }
 
+/** The result of resolving a path. */
 export type Route = {
-  /** Free of links. What does not exist is put behind what does. */
+  /** Without links. Missing components are appended to the existing ones as they are. */
   path: string
-  /** `blocked`: below what is no directory. `unreachable`: it cannot be told. */
+  /** `blocked`: below something that is not a directory. `unreachable`: lstat fails, or there are too many links. */
   kind: 'missing' | 'blocked' | 'unreachable' | 'directory' | 'other'
-  /** The first component that does not exist, for a path that could come to be. */
+  /** The first missing component, for a path that could be created later. */
   firstMissing?: string
-  /** Every link taken, by its own link-free path. */
+  /** Every link followed: its own path without links, and its target text. */
   links: { path: string; text: string }[]
 }
 
-/** The kernel's bound. */
+/** The kernel's limit (ELOOP). */
 const MAX_LINKS = 40
 
+/** Resolves an absolute path like the kernel does. Never throws: failures are in `kind`. */
 export function routeOf(path: string, disk: Disk): Route {
   const links: Route['links'] = []
   let at = '/'
