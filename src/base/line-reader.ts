@@ -1,15 +1,20 @@
-/** Cuts a byte stream into lines. A line that is too long is dropped as it comes, and told of once. */
+/** Splits a byte stream into lines. An overlong line is dropped as it arrives and reported once. */
 
+/** A line splitter for one byte stream. */
 export type LineReader = {
   push(bytes: Uint8Array): void
-  /** The stream has ended: what is left is a line too. */
+  /** Call at the end of the stream: emits an unterminated last line. */
   end(): void
 }
 
+/** The byte LF. */
 export const NEWLINE = 0x0a
 const CARRIAGE_RETURN = 0x0d
 
-/** `maxBytes` is without the newline. Lines are handed over without CR LF or LF; blank ones are left out. */
+/**
+ * Creates a line splitter. `maxBytes` excludes the newline. Lines are passed on without CR LF or LF; blank lines are
+ * skipped.
+ */
 export function lineReader(maxBytes: number, onLine: (line: Uint8Array) => void, onTooLong: () => void): LineReader {
   let pieces: Uint8Array[] = []
   let length = 0

@@ -1,8 +1,8 @@
-/** Failures of the operating system as text. */
+/** Text of operating system errors. */
 import { constants } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
 
-/** The C library's words, where libuv has its own. Clients and models know these. */
+/** The C library's texts where libuv's differ. Clients and models know these. */
 const WORDS: Record<string, string> = {
   E2BIG: 'Argument list too long',
   EAGAIN: 'Resource temporarily unavailable',
@@ -20,13 +20,13 @@ const WORDS: Record<string, string> = {
   EXDEV: 'Invalid cross-device link',
 }
 
-/** The error's code, e.g. `ENOENT`, if the operating system gave it one. */
+/** The `code` of an error, e.g. `ENOENT`, if it has one. */
 export function errorCode(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   return typeof code === 'string' ? code : undefined
 }
 
-/** "No such file or directory (os error 2)". */
+/** The text of an error code, e.g. "No such file or directory (os error 2)" for `ENOENT`. */
 export function osErrorText(code: string): string {
   const errno = (constants.errno as Record<string, number>)[code]
   const words = WORDS[code] ?? capitalized(getSystemErrorMap().get(-(errno ?? 0))?.[1] ?? code)

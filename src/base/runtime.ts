@@ -1,2 +1,2 @@
-/** Whether this runs on Deno, which knows nothing of descriptors that an addon or the C library has made. */
+/** Whether this runs on Deno, which cannot use file descriptors opened by an addon or the C library. */
 export const isDeno = 'Deno' in globalThis

@@ -1,12 +1,15 @@
-/** Secrets in files, read once at the start. What is said of wrong ones is the reference's. */
+/** Reads secrets from files at startup. The error messages are the reference's. */
 import { closeSync, openSync, readSync } from 'node:fs'
 import { errorCode, osErrorText } from './os-error-text.ts'
 import { UsageError } from './usage-error.ts'
 
-/** Far more than a secret has; a wrong path, to a device say, is not read for ever. */
+/** Far larger than any secret; keeps a wrong path, such as a device, from being read without end. */
 const MAX_BYTES = 64 * 1024
 
-/** A file's text without the white space around it, which must leave something. */
+/**
+ * The trimmed text of a file.
+ * @throws {UsageError} if it is unreadable, empty, not UTF-8 or larger than 64 KiB
+ */
 export function readSecret(path: string): string {
   const secret = readText(path).trim()
   if (secret === '') throw new UsageError(`Error: websocket auth secret ${path} must not be empty`, 1)
@@ -24,7 +27,7 @@ function readText(path: string): string {
   }
 }
 
-/** Also of a pipe, such as a shell's `<(…)`. */
+/** Also works on a pipe, such as a shell's `<(…)`. */
 function readBytes(path: string): Uint8Array {
   const fd = openSync(path, 'r')
   try {

@@ -1,4 +1,4 @@
-/** A command line that cannot be followed: one line for stderr, and the exit code. */
+/** An invalid command line: the message is one line for stderr. */
 export class UsageError extends Error {
   readonly exitCode: number
   constructor(message: string, exitCode: number) {

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs'
 
-/** One write may take less than it is given. */
+/** Writes all bytes synchronously: a single write may be partial. `write` returns how many bytes it wrote. */
 export function writeAll(fd: number, bytes: Uint8Array, write: typeof writeSome = writeSome): void {
   for (let at = 0; at < bytes.length; ) at += write(fd, bytes, at)
 }
