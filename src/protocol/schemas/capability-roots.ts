@@ -1,10 +1,10 @@
-/** capabilityRoots/discoverV1: the plugins and skills below folders that the user has chosen. */
+/** capabilityRoots/discoverV1: plugins and skills below folders that the user has chosen. */
 import * as v from 'valibot'
 import { pathToUri } from './path-uri.ts'
 import { SandboxContext } from './sandbox.ts'
 import { FOREIGN, pathOrForeign } from './schema-primitives.ts'
 
-/** A folder of another machine is that root's error, and not the call's. */
+/** A folder on another machine is an error of that root, not of the call. */
 const root = v.pipe(
   v.string('expected a path string'),
   v.rawTransform(({ dataset, addIssue, NEVER }) => {
@@ -15,56 +15,61 @@ const root = v.pipe(
   }),
 )
 
-/** What may stand in a file URI, as clients write it. */
+/** A file URI with only the characters that clients leave unescaped. */
 const USUAL = /^file:\/\/\/[\w\-.~!$&'()*+,;=:@%/[\]^|]*$/
 
-/** As it was sent, so that the client knows its own folder again, unless that was in a way that no client has. */
+/** The URI as sent, so that the client recognises its folder; spellings that no client uses are normalised. */
 function spelled(text: string, path: string): string {
   const names = (uri: string): number => uri.replace(/\/+$/, '').split('/').length
   const isUsual = path === FOREIGN || (USUAL.test(text) && names(text) === names(pathToUri(path)))
   return isUsual ? text : pathToUri(path)
 }
 
+/** Params of capabilityRoots/discoverV1. */
 export const CapabilityRootsDiscoverParams = v.object({
   roots: v.array(v.object({ id: v.string(), path: root, sandbox: SandboxContext })),
 })
 
-/** A file, whole. Its path is a URI. */
+/** A whole file. `path` is a URI. */
 export type CapabilityFile = { path: string; contents: string }
 
+/** A skill: its instructions and, if present, its metadata file. */
 export type CapabilitySkill = { instructions: CapabilityFile; metadata: CapabilityFile | null }
 
+/** A plugin: its manifest and, if present, its MCP and apps configuration. */
 export type CapabilityPlugin = {
   manifest: CapabilityFile
   mcpConfig: CapabilityFile | null
   appsConfig: CapabilityFile | null
 }
 
+/** What was found in one root. */
 export type Capabilities = {
-  /** If the root itself is one. */
+  /** Null unless the root itself is a plugin. */
   plugin: CapabilityPlugin | null
   skills: CapabilitySkill[]
-  /** Of the plugins in the root, itself included; if it is none, of the nearest one around it, too. */
+  /** Manifests of the plugins in the root, itself included, and of the nearest enclosing plugin if it is not one. */
   namespaceManifests: CapabilityFile[]
-  /** What was left out, and why. */
+  /** What was left out and why. */
   warnings: string[]
 }
 
-/** `error` says why there is nothing at all. */
+/** The result for one root. `path` is a URI; `error` is set if nothing could be read. */
 export type CapabilityRoot = Capabilities & { id: string; path: string; error: string | null }
 
-/** How far one root is looked through, and how many bytes that may give. */
+/** Limits on the walk and the bytes of one root. */
 const CapabilityBounds = v.object({
   walk: v.object({ maxDepth: v.number(), maxDirectories: v.number(), maxEntries: v.number() }),
   fileBytes: v.number(),
   rootBytes: v.number(),
-  /** Bytes of JSON that the answer still has room for: files, and warnings. */
+  /** Bytes of JSON left in the response for files and for warnings. */
   left: v.object({ files: v.number(), warnings: v.number() }),
 })
+/** Limits on the walk and the bytes of one root. */
 export type CapabilityBounds = v.InferOutput<typeof CapabilityBounds>
 
-/** What is in one root, and what room that has left in the answer. */
+/** What one root contains, and the bytes of JSON left in the response after it. */
 export type Discovery = { found: Capabilities; left: CapabilityBounds['left'] }
 
-/** What a helper in a sandbox is asked; the root is a URI. */
+/** A request to the sandboxed helper. `root` is a URI. */
 export const DiscoverInRoot = v.object({ root: v.string(), bounds: CapabilityBounds })

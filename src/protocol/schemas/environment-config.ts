@@ -1,42 +1,46 @@
-/** environmentConfig/read: what Codex's own configuration files on this machine say. */
+/** environmentConfig/read: values from Codex's own configuration files on this machine. */
 import * as v from 'valibot'
 import { path } from './schema-primitives.ts'
 
-/** Keys of TOML, each by the names that lead to it: `[["mcp_servers","x"],["model"]]`. */
+/** TOML key paths, e.g. `[["mcp_servers","x"],["model"]]`. */
 const keyPaths = v.array(
   v.pipe(v.array(v.string()), v.minLength(1, 'a path of keys names at least one')),
   'expected a list of paths of keys',
 )
 
-/** That anything is asked for at all is checked by the method: to older clients that is no matter of form. */
+/** Params of environmentConfig/read. The method itself rejects a request without any key path. */
 export const EnvironmentConfigReadParams = v.object({
-  /** Projects are looked for from here upwards. It need not exist. */
+  /** Where the search for projects starts, upwards. It need not exist. */
   cwd: path,
   configPaths: keyPaths,
   requirementsPaths: keyPaths,
 })
 
+/** Decoded params of environmentConfig/read. */
 export type EnvironmentConfigReadParams = v.InferOutput<typeof EnvironmentConfigReadParams>
 
+/** One configuration file. */
 export type ConfigLayer = {
-  /** Words for the user: what kind of file it is, and its path. */
+  /** Text for the user: the kind of file and its path. */
   source: string
-  /** URI of the directory that relative paths in the values start from. */
+  /** URI of the directory that relative paths in the values are based on. */
   baseDir: string
-  /** A document of the keys that were asked for, their values as the file has them. */
+  /** A TOML document of the requested keys, with the values from the file. */
   toml: string
 }
 
-/** Layers, of which a later one has precedence. */
+/** Configuration layers; later ones take precedence. */
 export type ConfigStack = {
   layers: ConfigLayer[]
-  /** Where among them the client puts what its account's administrators have to say. */
+  /** Index at which the client inserts the layer of its account's administrators. */
   cloudInsertionIndex: number
 }
 
+/** Result of environmentConfig/read. */
 export type EnvironmentConfig = {
-  /** URIs. */
+  /** A URI. */
   userHomeDir: string | null
+  /** A URI. */
   codexHomeDir: string
   hostname: string | null
   config: ConfigStack

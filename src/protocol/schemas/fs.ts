@@ -1,4 +1,4 @@
-/** The filesystem family. */
+/** Schemas of the fs methods. All paths are absolute paths or file URIs. */
 import * as v from 'valibot'
 import { base64, base64Text, exactU64, optional, path, pathOrForeign, u64 } from './schema-primitives.ts'
 import { SandboxContext } from './sandbox.ts'
@@ -7,7 +7,7 @@ const target = { path, sandbox: SandboxContext }
 const followSymlinks = optional(v.boolean())
 
 export const ReadFileParams = v.object({ ...target, followSymlinks })
-/** `dataBase64` is decoded by the method, because its error is -32600 and not -32602. */
+/** The method decodes `dataBase64`, because its error is -32600 and not -32602. */
 export const WriteFileParams = v.object({ ...target, dataBase64: base64Text, followSymlinks })
 export const CreateDirectoryParams = v.object({ ...target, recursive: optional(v.boolean()), followSymlinks })
 export const GetMetadataParams = v.object({ ...target, followSymlinks })
@@ -26,52 +26,59 @@ export const CopyParams = v.object({
 })
 export const CanonicalizeParams = v.object(target)
 
-/** The client's name for an open file. Its length is checked by the method, because that error is -32600. */
+/** The client's id for an open file. The method checks its length, because that error is -32600. */
 const handleId = v.string()
 
+/** `mode` is an {@link OpenMode}. */
 export const OpenParams = v.object({ handleId, ...target, mode: v.optional(v.picklist(['read', 'replace']), 'read') })
+/** `offset` and `len` are bytes. */
 export const ReadBlockParams = v.object({ handleId, offset: exactU64, len: u64 })
 export const WriteBlockParams = v.object({ handleId, offset: exactU64, chunk: base64 })
 export const CloseParams = v.object({ handleId })
 
-/** The limits are checked by the method, because their error is -32600. */
+/** The method checks the limits, because their error is -32600. */
 const WalkOptions = v.object({
   maxDepth: u64,
   maxDirectories: u64,
   maxEntries: u64,
   followDirectorySymlinks: v.boolean(),
 })
+/** Limits of a walk, and whether it follows links to directories. */
 export type WalkOptions = v.InferOutput<typeof WalkOptions>
 
 export const WalkParams = v.object({ ...target, options: WalkOptions })
 
+/** Result of fs/walk. */
 export type WalkResult = {
   /** Paths are URIs. */
   entries: { path: string; kind: 'file' | 'directory' }[]
   errors: { path: string; message: string }[]
-  /** Whether a limit cut it off. */
+  /** Whether a limit ended the walk early. */
   truncated: boolean
 }
 
-/** A `sandbox` may be there, and says nothing: whether something exists is told by the file calls, too. */
+/** A `sandbox` member is ignored: the other fs methods also reveal whether a path exists. */
 export const WatchMissingParams = v.object({
   watchId: u64,
   missing: v.array(pathOrForeign),
   present: optional(pathOrForeign),
 })
 
-/** `read` what is there; `replace` empties the file or makes it. */
+/** `read`: an existing file. `replace`: truncates or creates the file, for writing. */
 export type OpenMode = 'read' | 'replace'
 
+/** Result of fs/getMetadata. */
 export type Metadata = {
   isDirectory: boolean
   isFile: boolean
-  /** Of the path itself; the other members are of what it leads to. */
+  /** About the path itself; the other members describe the link's target. */
   isSymlink: boolean
+  /** Bytes. */
   size: number
-  /** Milliseconds since 1970; 0 where the file system keeps no birth time. */
+  /** Milliseconds since the epoch; 0 if the file system has no birth time. */
   createdAtMs: number
   modifiedAtMs: number
 }
 
+/** One entry of fs/readDirectory. */
 export type DirectoryEntry = { fileName: string; isDirectory: boolean; isFile: boolean }

@@ -1,40 +1,44 @@
-/** The http family: a request that the executor makes for the client. */
+/** Schemas of the http methods: HTTP requests that the executor makes for the client. */
 import * as v from 'valibot'
 import { base64, optional, u64 } from './schema-primitives.ts'
 
+/** One request header. */
 export const HttpRequestHeader = v.object({
   name: v.string(),
-  /** With `valueEnvVar` it is what stands before the variable's value. */
+  /** With `valueEnvVar`: a prefix to the variable's value. */
   value: v.string(),
-  /** A variable of the executor's own environment, so that a secret need not leave the machine that has it. */
+  /** A variable in the executor's environment, so that a secret need not leave its machine. */
   valueEnvVar: optional(v.string()),
 })
 
+/** Params of http/request. */
 export const HttpRequestParams = v.object({
   method: v.string(),
   url: v.string(),
-  /** In order; names may repeat. */
+  /** In order; names can repeat. */
   headers: v.optional(v.array(HttpRequestHeader), []),
   bodyBase64: optional(base64),
-  /** For the whole exchange, its body included; absent: as long as it takes. */
+  /** Timeout in ms for the whole exchange, body included. Absent: none. */
   timeoutMs: optional(u64),
   redirectPolicy: v.optional(v.picklist(['follow', 'stop']), 'follow'),
-  /** The client's name for the body's stream. Needed for buffered requests, too, though nothing comes of it. */
+  /** The client's id for the body stream. Required but unused if the body is not streamed. */
   requestId: v.string(),
-  /** Whether the body follows as http/request/bodyDelta, or comes whole in the answer. */
+  /** Whether the body is streamed as http/request/bodyDelta, or sent whole in the response. */
   streamResponse: v.optional(v.boolean(), false),
   /**
-   * Ours: bytes of a streamed body that may have been sent without having been acknowledged, beyond which the peer is held back.
-   * Absent: what the client has not been sent holds it back. Passed over where the body comes whole.
+   * Extension: flow control window of a streamed body, in unacknowledged bytes. Once it is full, the peer is not read.
+   * Absent: only unsent bytes apply backpressure. Ignored if the body is not streamed.
    */
   bodyWindow: optional(v.pipe(u64, v.integer(), v.minValue(1))),
 })
+/** Decoded params of http/request. */
 export type HttpRequestParams = v.InferOutput<typeof HttpRequestParams>
 
-/** Ours: all parts of a streamed body up to `seq` have been taken. */
+/** Extension: the client has consumed a streamed body up to and including `seq`. */
 export const HttpAcknowledgeParams = v.object({ requestId: v.string(), seq: u64 })
 
-/** Ours: nobody wants the streamed response of that id any more. Requests whose body comes whole take no id, and cannot be cancelled. */
+/** Extension: cancels a streamed response. A request whose body is not streamed cannot be cancelled. */
 export const HttpCancelParams = v.object({ requestId: v.string() })
 
+/** A response header. */
 export type HttpHeader = { name: string; value: string }

@@ -1,7 +1,6 @@
 /**
- * Clients up to 0.140 put their own sandbox program in front of a command: `codex-linux-sandbox FLAGS -- COMMAND`,
- * by a path of the client's machine. Here such a command line is read back into the command and the sandbox
- * that it asks for.
+ * Clients up to 0.140 wrap a command in their own sandbox program, at a path on the client's machine:
+ * `codex-linux-sandbox FLAGS -- COMMAND`. This parses such a command line into the command and the sandbox.
  */
 import * as v from 'valibot'
 import { invalidParams, RpcError } from '../wire/errors.ts'
@@ -23,15 +22,19 @@ const VALUES = [
 
 type ValueFlag = (typeof VALUES)[number]
 
-/** Which mechanism enforces the sandbox, and whether it has a /proc, is this side's affair. */
+/** The server itself chooses the sandbox mechanism and whether to mount /proc. */
 const IGNORED = new Set(['--use-legacy-landlock', '--no-proc'])
 
+/** A command without its wrapper. */
 export type WrappedCommand = {
   argv: string[]
   sandbox: Sandbox & { cwd: string }
 }
 
-/** The command inside, if this is such a command line. Throws -32602 for one that is not understood. */
+/**
+ * The wrapped command, or undefined if `argv` is not a codex-linux-sandbox command line.
+ * @throws {RpcError} -32602 for missing, unknown or contradictory flags
+ */
 export function unwrapLinuxSandbox(argv: readonly string[]): WrappedCommand | undefined {
   const program = argv[0]
   if (program === undefined || program.slice(program.lastIndexOf('/') + 1) !== PROGRAM) return undefined
@@ -66,7 +69,7 @@ function readFlags(args: readonly string[]): Map<ValueFlag, string> {
   return flags
 }
 
-/** The profile of 0.130 and later, or the three policies before it, of which the finer one counts for files. */
+/** The profile of 0.130 and later, or the older policies: the file system policy overrides the legacy one. */
 function permissions(flags: Map<ValueFlag, string>): Pick<Sandbox, 'files' | 'network'> {
   const decode = <S extends v.GenericSchema>(flag: ValueFlag, schema: S): v.InferOutput<S> | undefined => {
     const text = flags.get(flag)

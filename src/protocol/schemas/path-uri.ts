@@ -1,24 +1,28 @@
 /**
- * Paths on the wire. Clients up to 0.140 send plain absolute paths, newer ones file URIs; both are
- * read on every connection. Answers carry URIs, because only newer clients call the methods that return paths.
+ * Paths on the wire. Clients up to 0.140 send plain absolute paths, newer ones file URIs; both are accepted on every
+ * connection. Responses contain URIs, because only newer clients call the methods that return paths.
  *
- * Paths are normalised by their text, before anything is looked up: `a/../b` is `b` also when `a` is a symbolic link.
+ * Paths are normalised as text, without disk access: `a/../b` is `b` even if `a` is a symbolic link.
  */
 
-/** A path that could not be read; the message is the client's. */
+/** An invalid path. The message is sent to the client. */
 export class PathSyntaxError extends Error {}
 
-/** A lawful URI of a file on another machine. */
+/** A valid URI of a file on another machine. */
 export class ForeignPathError extends PathSyntaxError {}
 
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]*):/
 
-/** No operating system takes a path of a tenth of that. */
+/** More than ten times what any operating system accepts. */
 const MAX_PATH_CHARACTERS = 65_536
 
 const DRIVE = /^\/[A-Za-z]:(\/|$)/
 
-/** Reads an absolute POSIX path or file URI. Throws {@link PathSyntaxError}. */
+/**
+ * Parses an absolute POSIX path or file URI into a normalised absolute path.
+ * @throws {PathSyntaxError} if it is invalid
+ * @throws {ForeignPathError} if it names another host or a Windows drive
+ */
 export function parsePath(text: string): string {
   if (text.length > MAX_PATH_CHARACTERS) throw new PathSyntaxError('path is too long')
   const scheme = SCHEME.exec(text)?.[1]?.toLowerCase()
@@ -54,19 +58,19 @@ function pathOfUri(uri: string): string {
 const ESCAPES = /(?:%[0-9A-Fa-f]{2})+/g
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Decodes %XX; a percent sign that starts no escape stays itself. */
+/** Decodes %XX. A percent sign that starts no escape is literal. */
 function decodePercent(text: string): string {
   return text.replace(ESCAPES, (run) =>
     decodeName(Uint8Array.from(run.slice(1).split('%'), (hex) => Number.parseInt(hex, 16))),
   )
 }
 
-/** Where the bytes of names that are not UTF-8 live in a string: byte 0xNN is the lone surrogate U+DCNN. */
+/** A byte 0xNN that is not UTF-8 is represented by the lone surrogate U+DCNN. */
 const RAW_BYTE = 0xdc00
 
 /**
- * Bytes of a file name as a string. Names need not be UTF-8: a byte that is not becomes a lone surrogate,
- * which no JSON text of a client can hold, and {@link encodeName} turns it back into the byte.
+ * Decodes the bytes of a file name. Names need not be UTF-8: an invalid byte becomes a lone surrogate, which no JSON
+ * text from a client can contain. {@link encodeName} restores the byte.
  */
 export function decodeName(bytes: Uint8Array): string {
   try {
@@ -90,13 +94,13 @@ function* decodePieces(bytes: Uint8Array): Generator<string> {
   yield utf8.decode(bytes.subarray(start))
 }
 
-/** The length of the UTF-8 sequence at `at`, 0 if there is none. */
+/** Length in bytes of the UTF-8 sequence at `at`; 0 if it is invalid. */
 function sequenceLength(bytes: Uint8Array, at: number): number {
   const lead = bytes[at] as number
   if (lead < 0x80) return 1
   if (lead < 0xc2 || lead > 0xf4) return 0
   const length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4
-  // Overlong forms, surrogates and code points above U+10FFFF show in the second byte.
+  // The second byte rules out overlong forms, surrogates and code points above U+10FFFF.
   const least = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80
   const most = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf
   const second = bytes[at + 1] ?? 0
@@ -105,7 +109,7 @@ function sequenceLength(bytes: Uint8Array, at: number): number {
   return length
 }
 
-/** The bytes of a path or name made by {@link decodeName}. */
+/** The bytes of a path or name that {@link decodeName} returned. */
 export function encodeName(name: string): Uint8Array {
   const encoder = new TextEncoder()
   const bytes: number[] = []
@@ -117,7 +121,7 @@ export function encodeName(name: string): Uint8Array {
   return Uint8Array.from(bytes)
 }
 
-/** Resolves `.`, `..` and repeated or trailing slashes of an absolute path by its text. */
+/** Resolves `.`, `..` and repeated or trailing slashes of an absolute path, as text. */
 export function normalizePath(path: string): string {
   const parts: string[] = []
   for (const part of path.split('/')) {
@@ -128,11 +132,12 @@ export function normalizePath(path: string): string {
   return `/${parts.join('/')}`
 }
 
-/** What the path of a URL holds as it is, in the spelling that clients compare; every other byte is percent-encoded. */
+/** Characters that stay unescaped, as in the URIs that clients compare. Other bytes are percent-encoded. */
 const PLAIN = /[A-Za-z0-9\-._~!$&'()*+,;=:@/[\]^|]/
 
+/** The file URI of an absolute path. */
 export function pathToUri(path: string): string {
-  // A first name like `C:` would be taken for a Windows drive.
+  // A first component like `C:` would be read as a Windows drive.
   const drive = DRIVE.test(path)
   let uri = drive ? `file:///${path.charAt(1)}%3A` : 'file://'
   for (const character of drive ? path.slice(3) : path) {

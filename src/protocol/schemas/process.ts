@@ -1,9 +1,10 @@
-/** The process family. */
+/** Schemas of the process methods. */
 import * as v from 'valibot'
 import { anObject, base64, optional, path, stringMap, u64 } from './schema-primitives.ts'
 import { SandboxContext } from './sandbox.ts'
 import type { SandboxType } from './sandbox.ts'
 
+/** How a process's environment is derived from the server's. */
 export const EnvPolicy = v.object({
   inherit: v.picklist(['all', 'core', 'none']),
   ignoreDefaultExcludes: v.boolean(),
@@ -11,9 +12,10 @@ export const EnvPolicy = v.object({
   set: stringMap,
   includeOnly: v.array(v.string()),
 })
+/** Decoded environment policy. */
 export type EnvPolicy = v.InferOutput<typeof EnvPolicy>
 
-/** With hyphens or without; read into the usual form. */
+/** With or without hyphens; normalised to lower case with hyphens. */
 const uuid = v.pipe(
   v.string(),
   v.regex(/^[0-9A-Fa-f]{8}(-?)[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{12}$/, 'expected a UUID'),
@@ -25,63 +27,71 @@ const uuid = v.pipe(
   ),
 )
 
-/** Of a terminal. The kernel keeps each in 16 bits, and a terminal without any is none. */
+/** A terminal dimension. The kernel stores it in 16 bits; 0 would mean no terminal. */
 const cells = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535))
 
+/** Terminal size in character cells. */
 export const TerminalSize = v.object({ rows: cells, columns: cells })
+/** Terminal size in character cells. */
 export type TerminalSize = v.InferOutput<typeof TerminalSize>
 
+/** Params of process/start. */
 export const StartParams = v.object({
   processId: v.string(),
   argv: v.array(v.string()),
   cwd: path,
   env: stringMap,
   envPolicy: optional(EnvPolicy),
-  /** Whether the process gets a terminal. */
+  /** Whether the process runs in a pseudo-terminal. */
   tty: v.boolean(),
-  /** Ours: its size at the start, instead of 24 rows and 80 columns. Passed over without a terminal. */
+  /** Extension: initial terminal size; 24 rows and 80 columns by default. Ignored without `tty`. */
   terminalSize: optional(TerminalSize),
   /**
-   * Ours: bytes of output that may be there without having been acknowledged, beyond which the process is held back, whether
-   * its client is there or not; nothing of them is dropped. Absent: what its client has not been sent holds it back.
+   * Extension: flow control window, in unacknowledged bytes of output. Once it is full, output is not read, whether or
+   * not the client is connected, and none is dropped. Absent: only unsent bytes apply backpressure.
    */
   outputWindow: optional(v.pipe(u64, v.integer(), v.minValue(1))),
-  /** Whether stdin is a pipe that process/write feeds. Without it, and without a terminal, stdin is closed. */
+  /** Whether stdin is a pipe for process/write. Otherwise, unless `tty` is set, stdin is closed. */
   pipeStdin: v.optional(v.boolean(), false),
-  /** The child's argv[0]; the program stays argv[0] of `argv`. */
+  /** Overrides the child's argv[0]. The executable is still `argv[0]`. */
   arg0: optional(v.string()),
   sandbox: SandboxContext,
   enforceManagedNetwork: v.optional(v.boolean(), false),
-  /** What a managed network would let through; nothing, as there is none. */
+  /** Rules of a managed network. Unused: managed networks are not supported. */
   managedNetwork: optional(anObject),
   networkProxy: optional(v.custom<unknown>(() => true)),
-  /** Which conversation and which of its calls this is for. The command is told by variables. */
+  /** The conversation and the tool call that this is for. Passed to the command as environment variables. */
   metadata: optional(v.pipe(anObject, v.object({ threadId: optional(uuid), toolCallId: optional(v.string()) }))),
 })
+/** Decoded params of process/start. */
 export type StartParams = v.InferOutput<typeof StartParams>
 
+/** Params of process/read. */
 export const ReadParams = v.object({
   processId: v.string(),
-  /** Chunks after this sequence number are returned. */
+  /** Returns chunks after this sequence number. */
   afterSeq: optional(u64),
-  /** Decoded bytes; at least one chunk is returned whatever it says. */
+  /** Limit in decoded bytes. At least one chunk is returned. */
   maxBytes: optional(u64),
-  /** How long to wait for news, in milliseconds. */
+  /** Long poll: how long to wait for output or a state change, in ms. */
   waitMs: optional(u64),
 })
 
+/** Decoded params of process/read. */
 export type ReadParams = v.InferOutput<typeof ReadParams>
 
+/** Params of process/write. */
 export const WriteParams = v.object({
   processId: v.string(),
   chunk: base64,
-  /** From 0.150 on. A repeated id is accepted and writes nothing. */
+  /** From 0.150 on. Idempotency key: a repeated id is accepted and writes nothing. */
   writeId: optional(v.pipe(v.string(), v.nonEmpty('must not be empty'))),
 })
 
+/** Decoded params of process/write. */
 export type WriteParams = v.InferOutput<typeof WriteParams>
 
-/** All but the first are ours. `kill` is for the group only, where process/terminate finds whatever left it. */
+/** All but `interrupt` are extensions. `kill` reaches only the process group; process/terminate also what left it. */
 export const Signal = v.picklist([
   'interrupt',
   'terminate',
@@ -93,45 +103,51 @@ export const Signal = v.picklist([
   'continue',
   'kill',
 ])
+/** Signal names of process/signal. */
 export type Signal = v.InferOutput<typeof Signal>
 
+/** Params of process/signal. */
 export const SignalParams = v.object({
   processId: v.string(),
   signal: Signal,
 })
 
-/** Ours. */
+/** Extension: params of process/closeStdin. */
 export const CloseStdinParams = v.object({ processId: v.string() })
 
-/** Ours. */
+/** Extension: params of process/resize. */
 export const ResizeParams = v.object({ processId: v.string(), ...TerminalSize.entries })
+/** Decoded params of process/resize. */
 export type ResizeParams = v.InferOutput<typeof ResizeParams>
 
+/** Params of process/terminate. */
 export const TerminateParams = v.object({
   processId: v.string(),
-  /** Ours: SIGTERM first, and SIGKILL when so many milliseconds have passed. Absent: SIGKILL at once. */
+  /** Extension: SIGTERM first, then SIGKILL after this many ms. Absent: SIGKILL at once. */
   graceMs: optional(u64),
 })
 
-/** Ours: everything up to `seq` has been taken. */
+/** Extension: the client has consumed all output up to and including `seq`. */
 export const AcknowledgeParams = v.object({ processId: v.string(), seq: u64 })
 
-/** Ours: the process of that run under an id of this session. */
+/** Extension: attaches to the process `run` of process/list, under `processId` in this session. */
 export const AttachParams = v.object({ run: u64, processId: v.string() })
+/** Decoded params of process/attach. */
 export type AttachParams = v.InferOutput<typeof AttachParams>
 
-/** `exited`: the root has, its output goes on. `closed`: it is over, and kept for reading. */
+/** `exited`: the root process has exited, output is still open. `closed`: all done, kept for reading. */
 export type ListedState = 'starting' | 'running' | 'exited' | 'closed'
 
-/** One process of the answer to process/list. Its texts are cut, with a mark. */
+/** One process in the result of process/list. Long texts are truncated and marked as such. */
 export type ListedProcess = {
-  /** By which process/attach finds it; counts from 1 for every server. */
+  /** Id for process/attach, unique per server, counted from 1. */
   run: number
   processId: string
-  /** What the client that started it calls itself, and the beginning of its session's id. */
+  /** `clientName` of the client that started it. */
   client: string
+  /** The first characters of its session id. */
   session: string
-  /** Whether that session has a connection. */
+  /** Whether that session has a live connection. */
   attached: boolean
   argv: string[]
   cwd: string
@@ -139,11 +155,16 @@ export type ListedProcess = {
   pid: number | null
   state: ListedState
   exitCode: number | null
+  /** Milliseconds since the epoch. */
   startedAtMs: number
 }
 
+/** Result of process/attach. */
 export type AttachResult = { processId: string; argv: string[]; tty: boolean; state: ListedState }
 
+/** Where a chunk of output came from. */
 export type OutputStream = 'stdout' | 'stderr' | 'pty'
+/** Result status of process/write. */
 export type WriteStatus = 'accepted' | 'unknownProcess' | 'stdinClosed'
+/** Result of process/start. */
 export type StartResult = { processId: string; sandboxType: SandboxType }

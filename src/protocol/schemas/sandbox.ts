@@ -1,42 +1,46 @@
 /**
- * The sandbox object that requests carry, in every dialect, read into one form.
+ * Decodes the sandbox object of requests, in every protocol version, into one form.
  *
- * 0.121 and 0.123 send a legacy policy; 0.125 and later a permission profile, whose paths are native up to
- * 0.140 and file URIs from 0.150 on. What is not understood is refused, never taken for "no sandbox".
+ * 0.121 and 0.123 send a legacy policy; 0.125 and later a permission profile, with native paths up to 0.140 and file
+ * URIs from 0.150 on. Unknown forms are rejected, never treated as "no sandbox".
  */
 import * as v from 'valibot'
 import { anObject, optional, path } from './schema-primitives.ts'
 
+/** Access to a path; `write` includes reading. */
 export type Access = 'read' | 'write' | 'deny'
+/** Network access of a sandbox. */
 export type Network = 'restricted' | 'enabled'
 
-/** What an entry of a profile is about. */
+/** The path or paths of a profile entry. */
 export type EntryPath =
   | { type: 'path'; path: string }
-  /** Relative patterns are below the sandbox's cwd. */
+  /** Relative patterns are resolved against the sandbox's cwd. */
   | { type: 'glob'; pattern: string }
   | { type: 'root' | 'minimal' | 'tmpdir' | 'slash_tmp' | 'unknown' }
-  /** `subpath` is relative to every workspace root. */
+  /** `subpath` is resolved against each workspace root. */
   | { type: 'project_roots'; subpath?: string }
 
+/** One entry of a permission profile. */
 export type Entry = { at: EntryPath; access: Access }
 
-/** Which files may be touched: all of them, or what the entries say. */
+/** File access: unrestricted, or as the entries say. */
 export type FilePermissions =
   | { unrestricted: true }
   | { unrestricted: false; entries: Entry[]; globScanMaxDepth?: number }
 
-/** What enforced a command's sandbox; the protocol's words. */
+/** What enforces a command's sandbox, by the protocol's names. */
 export type SandboxType = 'none' | 'linuxSeccomp' | 'macosSeatbelt'
 
+/** A decoded sandbox object. */
 export type Sandbox = {
   files: FilePermissions
   network: Network
-  /** What relative entries are relative to. Absent: the request did not say. */
+  /** Base of relative entries. Absent if the request has none. */
   cwd?: string
-  /** The dialect (0.121) has no word for the cwd: it means a directory that this side should know. */
+  /** Protocol 0.121 has no member for the cwd: the server must infer it. */
   cwdImplied?: true
-  /** What `project_roots` stands for. Absent (clients before 0.150): the cwd. */
+  /** Value of `project_roots`. Absent (clients before 0.150): the cwd. */
   workspaceRoots?: string[]
 }
 
@@ -83,13 +87,13 @@ const entryPath = v.variant('type', [
   ),
 ])
 
-/** More than any real profile has by a factor of a hundred; each costs a few looks at the disk and a mount. */
+/** A hundred times more than any real profile has; each entry costs a few stat calls and a mount. */
 const MAX_ENTRIES = 4096
 
 const entries = v.pipe(
   v.array(
     v.pipe(
-      // What `missing_path_behavior` could ask for is done for every entry: what is missing is skipped.
+      // `missing_path_behavior` is ignored: missing paths are always skipped.
       v.object({ path: entryPath, access, missing_path_behavior: optional(v.string()) }),
       v.transform(({ path: at, access }): Entry => ({ at, access })),
     ),
@@ -123,7 +127,7 @@ const managedFiles = v.variant('type', [
   ),
 ])
 
-/** Permission profiles. Whatever else than files and network a profile may speak of is not for an executor. */
+/** Permission profiles. Members other than files and network do not concern the executor. */
 const taggedPermissions = v.variant('type', [
   v.pipe(
     v.object({ type: v.literal('managed'), file_system: managedFiles, network }),
@@ -141,9 +145,7 @@ const taggedPermissions = v.variant('type', [
 
 const paths = optional(v.pipe(v.array(path), v.maxLength(MAX_ENTRIES)))
 
-/** A list has no member that is wanted, and would pass for an object without any. */
-
-/** Grants on top of a legacy policy, and the whole of what 0.125 to 0.140 take as an untagged profile. */
+/** Grants in addition to a legacy policy; on their own, the untagged profile of 0.125 to 0.140. */
 const Grants = v.pipe(
   anObject,
   v.object({
@@ -178,6 +180,7 @@ const untaggedPermissions = v.pipe(
   ),
 )
 
+/** Schema of a permission profile, tagged or untagged. */
 export const PermissionProfile = v.lazy((input) => (hasMember(input, 'type') ? taggedPermissions : untaggedPermissions))
 
 const place = { cwd: optional(path), workspaceRoots: paths }
@@ -228,6 +231,7 @@ const networkOf = (enabled: boolean): Network => (enabled ? 'enabled' : 'restric
 
 const writeSpecial = (type: 'slash_tmp' | 'tmpdir' | 'project_roots'): Entry => ({ at: { type }, access: 'write' })
 
+/** Schema of the legacy policy of 0.121 and 0.123. */
 export const LegacyPolicy = v.variant('type', [
   v.pipe(
     v.object({ type: v.literal('danger-full-access') }),
@@ -268,7 +272,7 @@ export const LegacyPolicy = v.variant('type', [
   ),
 ])
 
-/** The finer policy that 0.123 and 0.125 have beside the legacy one, which is its projection. */
+/** The file system policy of 0.123 and 0.125. The legacy policy next to it is derived from it and less precise. */
 export const FileSystemPolicy = v.variant('kind', [
   v.pipe(v.object({ kind: v.picklist(['unrestricted', 'external-sandbox']) }), v.transform(unrestricted)),
   v.pipe(
@@ -300,7 +304,7 @@ const legacyContext = v.pipe(
   }),
 )
 
-/** Absent and null mean that nothing is to be enforced. */
+/** Schema of the sandbox member of requests. Absent and null mean no sandbox. */
 export const SandboxContext = optional(
   v.lazy((input) =>
     hasMember(input, 'sandboxPolicy') && !hasMember(input, 'permissions') ? legacyContext : profileContext,

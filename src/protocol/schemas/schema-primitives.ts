@@ -1,4 +1,4 @@
-/** The building blocks of the params schemas. */
+/** Building blocks of the params schemas. */
 import * as v from 'valibot'
 import { invalidParams } from '../wire/errors.ts'
 import { isJsonObject } from '../wire/json.ts'
@@ -8,7 +8,7 @@ import { ForeignPathError, parsePath, PathSyntaxError } from './path-uri.ts'
 
 const U64_MAX = 2n ** 64n - 1n
 
-/** An unsigned 64-bit integer, to its last digit. */
+/** An unsigned 64-bit integer without rounding: a number or a bigint. */
 export const exactU64 = v.custom<number | bigint>(
   (value) =>
     (typeof value === 'number' && value >= 0) || (typeof value === 'bigint' && value >= 0n && value <= U64_MAX),
@@ -16,34 +16,37 @@ export const exactU64 = v.custom<number | bigint>(
 )
 
 /**
- * An unsigned 64-bit integer. Values above 2^53 are rounded to doubles: they bound counts, bytes or
- * milliseconds, where "more than nine quadrillion" needs no last digit.
+ * An unsigned 64-bit integer as a number. Values above 2^53 are rounded to doubles: they limit counts, bytes or
+ * milliseconds, where the last digit does not matter.
  */
 export const u64 = v.pipe(exactU64, v.transform(Number))
 
-/** An object, whatever its members: valibot's own takes a list for one. */
+/** An object with any members. valibot's own schema also accepts arrays. */
 export const anObject = v.custom<object>((value) => isJsonObject(value as JsonValue), 'expected an object')
 
-/** Absent and null mean the same for optional members. */
+/** An optional member: absent and null are equivalent. */
 export const optional = <S extends v.GenericSchema>(schema: S) => v.nullish(schema)
 
-/** Decodes standard, padded base64; spaces, other alphabets, missing padding and stray trailing bits are refused. */
+/**
+ * Decodes standard, padded base64.
+ * @throws {SyntaxError} for white space, other alphabets, missing padding or stray trailing bits
+ */
 export function decodeBase64(text: string | Base64Text): Uint8Array {
   if (typeof text !== 'string') return text.bytes
   const bytes = Uint8Array.fromBase64(text, { alphabet: 'base64', lastChunkHandling: 'strict' })
-  // The decoder passes over white space; then there are fewer bytes than the text is long.
+  // The decoder skips white space, which shows as fewer bytes than the length implies.
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
   if (bytes.length !== (text.length / 4) * 3 - padding) throw new SyntaxError('white space in base64')
   return bytes
 }
 
-/** A string that should be base64; what is wrong with it shows when it is decoded. */
+/** A base64 string, not yet decoded or validated. */
 export const base64Text = v.custom<string | Base64Text>(
   (value) => typeof value === 'string' || value instanceof Base64Text,
   'expected a base64 string',
 )
 
-/** Bytes as base64; the error is about the params. */
+/** Base64, decoded to bytes. Invalid base64 is an error of the params (-32602). */
 export const base64 = v.pipe(
   base64Text,
   v.rawTransform(({ dataset, addIssue, NEVER }) => {
@@ -56,7 +59,7 @@ export const base64 = v.pipe(
   }),
 )
 
-/** What {@link pathOrForeign} makes of a file of another machine. */
+/** The output of {@link pathOrForeign} for a file on another machine. */
 export const FOREIGN = ''
 
 const pathUnless = (isForeign: (error: unknown) => boolean) =>
@@ -74,15 +77,15 @@ const pathUnless = (isForeign: (error: unknown) => boolean) =>
     }),
   )
 
-/** An absolute path or file URI, read into a normalised absolute path. */
+/** An absolute path or file URI, decoded to a normalised absolute path. */
 export const path = pathUnless(() => false)
 
-/** The same, for calls to which a file of another machine is no mistake: it is not here, that is all. */
+/** Like {@link path}, but a file on another machine is not an error: it gives {@link FOREIGN}. */
 export const pathOrForeign = pathUnless((error) => error instanceof ForeignPathError)
 
 /**
- * A map of strings, e.g. environment variables. Valibot's own record drops names such as `constructor`,
- * which are lawful variable names.
+ * A map of strings, e.g. environment variables. valibot's own record schema drops names such as `constructor`, which
+ * are valid variable names.
  */
 export const stringMap = v.pipe(
   v.custom<Record<string, string>>((value) => {
@@ -93,7 +96,10 @@ export const stringMap = v.pipe(
   v.transform((map) => new Map(Object.entries(map))),
 )
 
-/** Decodes params by their schema, or throws the -32602 that names the first offending member. */
+/**
+ * Decodes params with a schema.
+ * @throws {RpcError} -32602 that names the first invalid member
+ */
 export function decodeParams<S extends v.GenericSchema>(schema: S, params: JsonValue): v.InferOutput<S> {
   const parsed = v.safeParse(schema, params, { abortEarly: true })
   if (parsed.success) return parsed.output

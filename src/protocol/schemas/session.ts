@@ -1,42 +1,44 @@
-/** The session family: the handshake and what a client learns of the executor. */
+/** Schemas of the handshake and of environment/info. */
 import * as v from 'valibot'
 import { isJsonObject } from '../wire/json.ts'
 import type { JsonValue } from '../wire/json.ts'
 import { optional } from './schema-primitives.ts'
 
+/** Params of initialize. */
 export const InitializeParams = v.object({
   clientName: v.string(),
   resumeSessionId: optional(v.string()),
 })
 
-/** Methods without params take an object, whose members are ignored, or null. */
+/** Params of methods without any: null, or an object whose members are ignored. */
 export const NoParams = v.custom<unknown>(
   (params) => params === null || isJsonObject(params as JsonValue),
   'expected an object or null',
 )
 
+/** Result of environment/info. */
 export type EnvironmentInfo = {
-  /** The user's login shell. The one member that clients insist on. */
+  /** The user's login shell. The only member that clients require. */
   shell: { name: string; path: string }
-  /** URIs, as are all the paths below. */
+  /** A URI, like all the paths below. */
   cwd: string
   userHomeDir?: string
   tempDir: string
-  /** What `:tmpdir` in a permission profile stands for. */
+  /** Value of `:tmpdir` in a permission profile. */
   temporaryDirectories: string[]
   platformOs: string
   /**
-   * Promises about what the client may send. Only those that work are set; an absent one counts as false.
-   * `executorVersion` and `providerId` are left out: they name a Codex build, which this is not, and clients
-   * read an absent version as "unknown".
+   * What the client may use. Only supported capabilities are set; absent means false. `executorVersion` and
+   * `providerId` are left out: they name a Codex build, which this is not, and clients read an absent version as
+   * "unknown".
    */
   capabilities: Record<string, boolean>
 }
 
 /**
- * What a server does beyond Codex's protocol, for clients that ask before they use it: the methods process/closeStdin; process/resize,
- * with `terminalSize` in process/start; process/acknowledge, with `outputWindow` there; process/list and process/attach; more
- * names for process/signal; `graceMs` in process/terminate; http/acknowledge, with `bodyWindow` in http/request; and http/cancel.
+ * Extensions to Codex's protocol, for feature detection: process/closeStdin; process/resize and `terminalSize` in
+ * process/start; more signals in process/signal; process/acknowledge and `outputWindow` in process/start; process/list
+ * and process/attach; `graceMs` in process/terminate; http/acknowledge and `bodyWindow` in http/request; http/cancel.
  */
 export const EXTENSIONS = [
   'closeStdin',
@@ -48,6 +50,8 @@ export const EXTENSIONS = [
   'bodyWindow',
   'httpCancel',
 ] as const
+/** The name of an extension. */
 export type Extension = (typeof EXTENSIONS)[number]
 
+/** Result of initialize. */
 export type InitializeResult = { sessionId: string; environmentInfo: EnvironmentInfo; extensions: Extension[] }

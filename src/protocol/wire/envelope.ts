@@ -1,18 +1,18 @@
 /**
- * The envelope: one JSON object a WebSocket message or stdio line, JSON-RPC without the `jsonrpc` member.
- * What the members are decides the kind: method and id make a request, a method alone a notification,
- * everything else answers a request of ours.
+ * The JSON-RPC envelope, without the `jsonrpc` member: one JSON object per WebSocket message or stdio line. A `method`
+ * with an `id` is a request, a `method` alone a notification, anything else a response to a request of ours.
  */
 import { isJsonObject, JsonSyntaxError, parseJson } from './json.ts'
 import type { JsonObject, JsonValue } from './json.ts'
 import { findLongMember, LONG_BYTES } from './long-base64.ts'
 
-/** A request id as JSON text, so that 64-bit integers go back digit for digit. */
+/** A request id as JSON text, so that 64-bit integers keep every digit. */
 export type IdText = string
 
-/** The id of answers to messages whose own id could not be read. */
+/** The id of error responses to messages whose own id could not be read. */
 export const NO_ID: IdText = '-1'
 
+/** A decoded message. `answer` is a response; `detail` says what is malformed. */
 export type Message =
   | { kind: 'request'; id: IdText; method: string; params: JsonValue }
   | { kind: 'notification'; method: string }
@@ -22,9 +22,10 @@ export type Message =
 const MIN_ID = -(2n ** 63n)
 const MAX_ID = 2n ** 63n - 1n
 
-// A BOM is malformed input, so the decoder is told to hand it on instead of swallowing it.
+// ignoreBOM keeps a byte-order mark in the text, so that the parser rejects it.
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
+/** Decodes one message. Never throws: bad UTF-8, JSON or members give `malformed`. */
 export function parseMessage(bytes: Uint8Array): Message {
   let value: JsonValue
   try {
@@ -36,7 +37,7 @@ export function parseMessage(bytes: Uint8Array): Message {
   return isJsonObject(value) ? classify(value) : malformed('expected a JSON-RPC object')
 }
 
-/** Reads a message with a long base64 member in its params; undefined if it is not one, or there is something wrong with it. */
+/** Decodes a message with a long base64 member in `params`; undefined if there is none, or the message is malformed. */
 function parseAround(bytes: Uint8Array): JsonValue | undefined {
   const member = findLongMember(bytes)
   if (member === undefined) return undefined
@@ -45,7 +46,7 @@ function parseAround(bytes: Uint8Array): JsonValue | undefined {
     const before = utf8.decode(bytes.subarray(0, start))
     const message = parseJson(`${before}""${utf8.decode(bytes.subarray(end + 1))}`, { at: before.length, value })
     const params = isJsonObject(message) ? message['params'] : undefined
-    // Elsewhere, say among environment variables, it is a string like any other.
+    // Elsewhere, for example in environment variables, it is an ordinary string.
     return isJsonObject(params) && params[name] === value ? message : undefined
   } catch {
     return undefined
@@ -85,7 +86,7 @@ function isInteger(value: JsonValue | undefined): value is number | bigint {
   return typeof value === 'number' || typeof value === 'bigint'
 }
 
-/** W3C trace context that newer clients may add. It is read for its shape only. */
+/** W3C trace context from newer clients. Only its shape is checked. */
 function isTrace(trace: JsonValue | undefined): boolean {
   if (trace === undefined || trace === null) return true
   if (!isJsonObject(trace)) return false
@@ -95,12 +96,13 @@ function isTrace(trace: JsonValue | undefined): boolean {
   })
 }
 
+/** An error response as JSON text. Lone surrogates in `message` become U+FFFD. */
 export const encodeError = (id: IdText, code: number, message: string): string =>
   `{"error":{"code":${code},"message":${JSON.stringify(message.toWellFormed())}},"id":${id}}`
 
-/** `result` is JSON text already. */
+/** A response as JSON text. `result` must be JSON text. */
 export const encodeResult = (id: IdText, result: string): string => `{"id":${id},"result":${result}}`
 
-/** `params` is JSON text already. */
+/** A notification as JSON text. `params` must be JSON text. */
 export const encodeNotification = (method: string, params: string): string =>
   `{"method":"${method}","params":${params}}`

@@ -1,21 +1,20 @@
 /**
- * A strict JSON reader for the wire.
+ * A strict JSON parser for the wire.
  *
- * JSON.parse cannot serve here, because the protocol asks for three things that it hides: whether a
- * number was written as an integer (`1.0` is not an id), every digit of a 64-bit integer, and whether
- * an object named a key twice. Objects come back without a prototype, so a member called `__proto__`
- * is a member like any other.
+ * JSON.parse hides three things that the protocol needs: whether a number was written as an integer (`1.0` is not an
+ * id), every digit of a 64-bit integer, and duplicate keys. Objects have no prototype, so a member named `__proto__` is
+ * an ordinary member.
  *
- * Reads: RFC 8259, with these refusals: duplicate keys, nesting deeper than {@link MAX_DEPTH},
- * escapes that leave a lone surrogate, a byte-order mark.
+ * Accepts RFC 8259, except for duplicate keys, nesting deeper than {@link MAX_DEPTH}, escapes that leave a lone
+ * surrogate, and a byte-order mark.
  */
 
 import { Base64Text } from './long-base64.ts'
 
-/** Nesting that is still read. The reference's decoder stops at 128 levels; real messages use about 8. */
+/** Maximum nesting depth. The reference's decoder stops at 128 levels; real messages use about 8. */
 export const MAX_DEPTH = 128
 
-/** A number that was not written as a plain integer of 64 bits, e.g. `1.0`, `1e3`, `-0` or a hundred digits. */
+/** A number not written as a plain 64-bit integer, e.g. `1.0`, `1e3`, `-0` or a hundred digits. */
 export class JsonFloat {
   readonly text: string
   constructor(text: string) {
@@ -23,10 +22,15 @@ export class JsonFloat {
   }
 }
 
-/** Integers within ±2^53 are numbers, larger ones bigints; whatever has a point or an exponent is a {@link JsonFloat}. */
+/**
+ * A parsed JSON value. Integers within ±2^53 are numbers, larger ones bigints; a number with a point or an exponent is
+ * a {@link JsonFloat}.
+ */
 export type JsonValue = null | boolean | string | number | bigint | JsonFloat | Base64Text | JsonValue[] | JsonObject
+/** A parsed JSON object, without a prototype. */
 export type JsonObject = { [key: string]: JsonValue }
 
+/** Invalid JSON. The message names the position in UTF-16 code units. */
 export class JsonSyntaxError extends Error {}
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y
@@ -37,7 +41,10 @@ const LONG_STRING = 4096
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
-/** With `stand`, the empty string that begins at `stand.at` is read as its value. */
+/**
+ * Parses one JSON value. With the placeholder `stand`, the empty string at index `stand.at` is read as `stand.value`.
+ * @throws {JsonSyntaxError}
+ */
 export function parseJson(text: string, stand?: { at: number; value: JsonValue }): JsonValue {
   let at = 0
 
@@ -53,13 +60,13 @@ export function parseJson(text: string, stand?: { at: number; value: JsonValue }
     }
   }
 
-  /** Reads a string whose opening quote is at `at`. Most hold no escape and end at the next quote. */
+  /** Reads the string whose opening quote is at `at`. Most have no escape and end at the next quote. */
   const readString = (): string => {
     const start = at + 1
     let end = text.indexOf('"', start)
     if (end < 0) fail('unterminated string')
     let plain = text.slice(start, end)
-    // The engine's own reader is the fastest judge of a long string, such as a file in base64.
+    // JSON.parse is the fastest check of a long string, such as a file in base64.
     const isLong = end - start > LONG_STRING && !plain.includes('\\')
     if (!isLong && !NEEDS_CARE.test(plain)) {
       at = end + 1
@@ -86,7 +93,7 @@ export function parseJson(text: string, stand?: { at: number; value: JsonValue }
     at += literal.length
     if (match[1] !== undefined || match[2] !== undefined || literal === '-0') return new JsonFloat(literal)
     if (literal.length < 16) return Number(literal)
-    // No 64-bit integer is that long, and to convert millions of digits takes quadratic time.
+    // No 64-bit integer is that long, and converting millions of digits takes quadratic time.
     if (literal.length > MAX_INTEGER_CHARACTERS) return new JsonFloat(literal)
     const exact = BigInt(literal)
     const near = Number(exact)
@@ -166,13 +173,14 @@ export function parseJson(text: string, stand?: { at: number; value: JsonValue }
   return value
 }
 
-/** Whether the quote at `quote` belongs to the string, i.e. an odd run of backslashes stands before it. */
+/** Whether the quote at `quote` is escaped: an odd number of backslashes precedes it. */
 function isEscaped(text: string, start: number, quote: number): boolean {
   let before = quote
   while (before > start && text.charCodeAt(before - 1) === BACKSLASH) before--
   return (quote - before) % 2 === 1
 }
 
+/** Whether a parsed value is an object; not an array, a float or decoded base64. */
 export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
   return (
     typeof value === 'object' &&
@@ -183,8 +191,8 @@ export function isJsonObject(value: JsonValue | undefined): value is JsonObject 
 }
 
 /**
- * A copy of a string that does not keep the message it was read from alive. Engines cut substrings
- * as views, so a 20-character process id could otherwise hold a 60 MB message for as long as it is kept.
+ * A copy of a string that does not retain the message it was read from. Engines implement substrings as views, so a
+ * 20-character process id could otherwise keep a 60 MB message in memory.
  */
 export function detached(text: string): string {
   return JSON.parse(JSON.stringify(text)) as string

@@ -1,9 +1,9 @@
 /**
- * The long base64 member of a message, such as a block of a file, is decoded from the bytes as they came: as a string
- * it would be copied three times on its way, into memory that the runtime is slow to give back.
+ * Decodes the long base64 member of a message, such as a block of a file, straight from the received bytes. As a string
+ * it would be copied three times, into memory that the runtime is slow to release.
  */
 
-/** What stands in the place of the string. */
+/** Decoded bytes, in place of the base64 string. */
 export class Base64Text {
   readonly bytes: Uint8Array
   constructor(bytes: Uint8Array) {
@@ -11,36 +11,37 @@ export class Base64Text {
   }
 }
 
-/** Shorter strings are read like any other. */
+/** Strings up to this many bytes are parsed as ordinary JSON strings. */
 export const LONG_BYTES = 64 * 1024
 
-/** Decoded at a time; whole groups of four characters. */
+/** Bytes of base64 decoded at a time; a multiple of 4. */
 const PIECE_BYTES = 64 * 1024
 
 const QUOTE = 0x22
 
-/** The members that carry bytes, at the end of what stands before their value. */
+/** Matches the name of a base64 member at the end of the text before its value. */
 const MEMBER = /"(chunk|dataBase64|bodyBase64)"[ \t\r\n]*:[ \t\r\n]*$/
 const MEMBER_BYTES = 64
 
+/** A long base64 member of a message. */
 export type LongMember = {
   name: string
-  /** Of the opening and of the closing quote. */
+  /** Offsets in bytes of the opening and of the closing quote. */
   start: number
   end: number
   value: Base64Text
 }
 
 /**
- * Finds such a member, wherever in the message it stands. Undefined if there is none, or it is not standard, padded
- * base64: then the message is for the reader of all messages, which knows what to say.
+ * Finds and decodes the first string longer than {@link LONG_BYTES}, at any depth. Undefined if there is none, or it is
+ * not a known member with standard, padded base64; the ordinary parser then reports errors.
  */
 export function findLongMember(message: Uint8Array): LongMember | undefined {
   for (let start = message.indexOf(QUOTE); start >= 0; ) {
     const end = message.indexOf(QUOTE, start + 1)
     if (end < 0) return undefined
     if (end - start > LONG_BYTES) {
-      // A backslash is no base64, so what is decoded is all of a string, and has no escapes.
+      // A backslash is not base64, so a decoded value is a whole string without escapes.
       const name = MEMBER.exec(latin1(message.subarray(Math.max(0, start - MEMBER_BYTES), start)))?.[1]
       const bytes = name === undefined ? undefined : decode(message.subarray(start + 1, end))
       return name === undefined || bytes === undefined ? undefined : { name, start, end, value: new Base64Text(bytes) }
@@ -50,7 +51,7 @@ export function findLongMember(message: Uint8Array): LongMember | undefined {
   return undefined
 }
 
-/** Of ASCII; anything else comes out as something that is not looked for. */
+/** Only ASCII matters here; other bytes decode to characters that never match. */
 const decoder = new TextDecoder('latin1')
 const latin1 = (bytes: Uint8Array): string => decoder.decode(bytes)
 
@@ -63,7 +64,7 @@ function decode(text: Uint8Array): Uint8Array | undefined {
       const piece = text.subarray(from, from + PIECE_BYTES)
       const { written } = bytes.subarray(to).setFromBase64(latin1(piece), { lastChunkHandling: 'strict' })
       to += written
-      // White space is passed over by the decoder, and padding may only be at the very end.
+      // The decoder skips white space, so count bytes; padding is valid only at the very end.
       if (written !== (piece.length / 4) * 3 && (from + piece.length < text.length || to !== bytes.length))
         return undefined
     }

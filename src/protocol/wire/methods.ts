@@ -1,4 +1,4 @@
-/** Every name that stands in a `method` member. */
+/** All method names of requests and notifications. */
 export const Method = {
   Initialize: 'initialize',
   Initialized: 'initialized',
