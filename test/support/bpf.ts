@@ -1,10 +1,10 @@
-/** Runs a system call filter as the kernel does, from its documentation and not from what builds the filters here. */
+/** A classic BPF interpreter for seccomp filters, written from the kernel's documentation, not from our assembler. */
 
 export type CallData = {
-  /** The call's number and the processor's, as unsigned 32-bit numbers. */
+  /** System call number and AUDIT_ARCH value, as unsigned 32-bit numbers. */
   nr: number
   arch: number
-  /** Six at most, 64 bits each. */
+  /** At most six, 64 bits each. */
   args?: readonly bigint[]
 }
 
@@ -14,7 +14,7 @@ export const KILL_PROCESS = 0x80000000
 export const ALLOW = 0x7fff0000
 export const errno = (number: number): number => 0x00050000 + number
 
-/** struct sock_filter: u16 code, u8 jt, u8 jf, u32 k. */
+/** Decodes an array of struct sock_filter: u16 code, u8 jt, u8 jf, u32 k. */
 export function readProgram(bytes: Uint8Array): Instruction[] {
   if (bytes.length % 8 !== 0) throw new Error(`${bytes.length} bytes are no program`)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -26,7 +26,7 @@ export function readProgram(bytes: Uint8Array): Instruction[] {
   }))
 }
 
-/** What the filter answers. Throws for what the kernel would not load. */
+/** The filter's return value. Throws for a program that the kernel would reject. */
 export function runFilter(program: readonly Instruction[], call: CallData): number {
   const data = new DataView(new ArrayBuffer(64))
   data.setUint32(0, call.nr, true)

@@ -1,8 +1,8 @@
-/** Strings of any characters, for properties. */
+/** Arbitrary characters for property tests. */
 import fc from 'fast-check'
 
 /**
- * A unit for `fc.string`: any code point but surrogates. It says what the unit 'binary' of fast-check says, which takes
+ * A unit for `fc.string`: any code point except surrogates. Equivalent to fast-check's unit 'binary', which takes
  * several seconds to set up.
  */
 export const anyCharacter: fc.Arbitrary<string> = fc

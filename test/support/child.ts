@@ -1,21 +1,21 @@
-/** Child processes that end with the test that started them. */
+/** Kills child processes at the end of the test that started them. */
 import type { ChildProcess } from 'node:child_process'
 import { atEnd } from './scope.ts'
 
-/** For what a server does at its end: it ends its commands, which may take it a while on a busy machine. */
+/** Time for a server to kill its commands at shutdown; generous for a busy machine. */
 const GRACE_MS = 10_000
 
 const hasEnded = (child: ChildProcess): boolean =>
   child.pid === undefined || child.exitCode !== null || child.signalCode !== null
 
-/** Ends `child` when the test does, also if the child is stopped: by SIGTERM, and by SIGKILL if that does not help. */
+/** Kills `child` at the end of the test, even if it is stopped: SIGTERM, then SIGKILL after GRACE_MS. */
 export function endWithTest<Child extends ChildProcess>(child: Child, signal: NodeJS.Signals = 'SIGTERM'): Child {
   const takeBack = atEnd(() => endChild(child, signal))
   child.once('exit', takeBack)
   return child
 }
 
-/** Settles when the child is gone. */
+/** Kills a child; resolves when it has exited. */
 export function endChild(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
   return new Promise((resolve) => {
     if (hasEnded(child)) return resolve()

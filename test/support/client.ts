@@ -1,4 +1,4 @@
-/** A bare JSON-RPC client over WebSocket: it sends what it is told and keeps all it gets. */
+/** A minimal JSON-RPC client over WebSocket. It sends anything and records every message. */
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
 import { atEnd } from './scope.ts'
@@ -6,6 +6,7 @@ import { atEnd } from './scope.ts'
 export type Notification = { method: string; params: Record<string, unknown> & { processId: string; seq: number } }
 export type Answer = { id: unknown; result?: any; error?: { code: number; message: string } }
 
+/** An error response. */
 export class RpcFailure extends Error {
   readonly code: number
   constructor(code: number, message: string) {
@@ -17,7 +18,7 @@ export class RpcFailure extends Error {
 export class Client {
   readonly socket: WebSocket
   readonly notifications: Notification[] = []
-  /** Every message, as text, in arrival order. */
+  /** The text of every message, in arrival order. */
   readonly messages: string[] = []
   readonly #waiting = new Map<unknown, (answer: Answer) => void>()
   readonly #watchers = new Set<() => void>()
@@ -38,7 +39,7 @@ export class Client {
     )
   }
 
-  /** Opens a socket and no more. */
+  /** Opens a socket without the handshake. */
   static async open(url: string, options: object = {}): Promise<Client> {
     const socket = new WebSocket(url, { perMessageDeflate: false, maxPayload: 200 * 1024 * 1024, ...options })
     const client = new Client(socket)
@@ -73,7 +74,7 @@ export class Client {
     this.send(JSON.stringify({ method, params }))
   }
 
-  /** The answer, error or not. */
+  /** Sends a request and resolves with the response, error or not. */
   ask(method: string, params: unknown): Promise<Answer> {
     const id = this.#nextId++
     return new Promise((resolve) => {
@@ -82,7 +83,10 @@ export class Client {
     })
   }
 
-  /** The result; throws RpcFailure for an error. */
+  /**
+   * Sends a request and resolves with its result.
+   * @throws {RpcFailure} for an error response
+   */
   async request(method: string, params: unknown): Promise<any> {
     const { result, error } = await this.ask(method, params)
     if (error !== undefined) throw new RpcFailure(error.code, error.message)
@@ -90,8 +94,8 @@ export class Client {
   }
 
   /**
-   * Settles when `probe` gives something, which is looked for after every message. The time is only for what never comes:
-   * it is a small part of it on a machine with nothing else to do.
+   * Resolves with the first result of `probe` that is neither undefined nor false; runs it after every message. The
+   * timeout is generous: on an idle machine the wait is a small part of it.
    */
   until<T>(probe: () => T | undefined | false, ms = 30_000, what = 'a message'): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -133,7 +137,7 @@ export class Client {
     return Buffer.concat(chunks.map(({ params }) => Buffer.from(params['chunk'] as string, 'base64')))
   }
 
-  /** Settles with the exit code when `closed` has come. */
+  /** Waits for process/closed and resolves with the exit code. */
   async closed(processId: string, ms = 30_000): Promise<number> {
     await this.until(
       () => this.eventsOf(processId).some(({ method }) => method === 'process/closed'),
@@ -144,14 +148,14 @@ export class Client {
     return exit?.params['exitCode'] as number
   }
 
-  /** Starts, waits for the end, and tells output and exit code. */
+  /** Starts a command, waits for process/closed, and resolves with its exit code and output. */
   async run(processId: string, argv: readonly string[], more: object = {}): Promise<{ code: number; output: string }> {
     await this.start(processId, argv, more)
     const code = await this.closed(processId)
     return { code, output: this.outputOf(processId).toString() }
   }
 
-  /** Cuts the connection off without a word. */
+  /** Destroys the socket without a close frame. */
   async drop(): Promise<void> {
     if (this.closeCode !== undefined) return
     this.socket.terminate()

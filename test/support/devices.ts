@@ -1,4 +1,4 @@
-/** What bubblewrap's own /dev has. */
+/** Entries of bubblewrap's /dev. */
 export const DEVICES = [
   'console',
   'core',

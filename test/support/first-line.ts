@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 
-/** The first line that a program writes to its stdout. Fails if it ends, or cannot be started, before. */
+/** Resolves with the first line on a child's stdout. Rejects if it exits first or cannot be started. */
 export function firstLine(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = ''

@@ -1,7 +1,7 @@
-/** What a log has written: one JSON object a line. */
+/** Parses logs: one JSON object per line. */
 import * as assert from 'uvu/assert'
 
-/** Every line, each of which must begin with these members, the first of them the time. */
+/** All lines. Each must begin with the members `first`, of which the first is the time. */
 export function jsonLines<Line extends { time: string }>(text: string, first: readonly string[]): Line[] {
   assert.ok(text === '' || text.endsWith('\n'))
   return text

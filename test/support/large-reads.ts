@@ -1,4 +1,4 @@
-/** Large reads that are asked for at once, and what they cost a server. */
+/** Measures the memory that concurrent large reads cost a server. */
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,12 +7,15 @@ import { atEnd } from './scope.ts'
 import { startServer } from './server.ts'
 import type { RunningServer } from './server.ts'
 
-/** A figure of /proc/PID/status, in bytes. */
+/** A value of /proc/PID/status, in bytes. */
 export const memory = ({ child }: RunningServer, name: 'RssAnon' | 'VmHWM'): number =>
   Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${child.pid}/status`, 'latin1'))?.[1]) *
   1024
 
-/** Asks for a sparse file so many times before it reads an answer. Tells how much was answered, and what it cost. */
+/**
+ * Sends `count` reads of a sparse file before it reads a response. `bytes` is the total size of the responses, `growth`
+ * the growth of the server's peak memory; `size` and both are in bytes.
+ */
 export async function readAtOnce(count: number, size: number): Promise<{ bytes: number; growth: number }> {
   const folder = mkdtempSync(join(tmpdir(), 'exec-server-large-'))
   atEnd(() => rmSync(folder, { recursive: true }))

@@ -1,4 +1,4 @@
-/** A strict reader of Prometheus' text format 0.0.4, which throws at whatever the format does not allow. */
+/** A strict parser of Prometheus' text format 0.0.4. Throws for anything that the format does not allow. */
 
 export type Family = { type: string; help: string; samples: Map<string, number> }
 
@@ -6,7 +6,7 @@ const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/
 const SAMPLE =
   /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\[\\"n])*",?)*)\})? (NaN|[+-]Inf|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)$/
 
-/** Families by name; samples by their labels as they stand, without labels by the empty text. */
+/** Metric families by name. Samples are keyed by the text of their labels, '' without labels. */
 export function parseMetrics(text: string): Map<string, Family> {
   const families = new Map<string, Family>()
   if (!text.endsWith('\n')) throw new Error('the last line has no end')
@@ -42,7 +42,7 @@ export function parseMetrics(text: string): Map<string, Family> {
 
 export type Page = { (name: string, labels?: string): number; families: Map<string, Family>; text: string }
 
-/** Fetches the page of a server, and tells its numbers by name and labels. */
+/** Fetches a server's /metrics and gives values by name and labels. */
 export async function scrape(url: string, init: RequestInit = {}): Promise<Page> {
   const response = await fetch(`${url.replace(/^ws/, 'http')}/metrics`, init)
   if (response.status !== 200) throw new Error(`/metrics answered ${response.status}`)

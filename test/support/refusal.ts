@@ -1,10 +1,10 @@
-/** Why the program would not follow a command line, without a process for it. */
+/** Checks command lines without starting a process. */
 import * as assert from 'uvu/assert'
 import { parseCommand, UsageError } from '../../src/cli/serve/arguments.ts'
 
 export type Refusal = { exitCode: number; message: string }
 
-/** What the program would say to stderr, and end with. Undefined: the arguments by themselves are in order. */
+/** What the program would write to stderr, and its exit code. Undefined if the arguments are valid. */
 export function refusalOf(args: readonly string[]): Refusal | undefined {
   try {
     parseCommand(args)

@@ -1,17 +1,17 @@
-/** Tells the runner (scripts/test) of each test. A file, as it is there also after a kill or while the loop is blocked. */
+/** Reports each test to the runner (scripts/test), in a file: it survives a kill and a blocked event loop. */
 import { appendFileSync } from 'node:fs'
 import process from 'node:process'
 
 export type TestEvent =
   | { type: 'start' | 'skip' | 'full'; suite: string; title: string }
   | { type: 'pass' | 'fail'; suite: string; title: string; ms: number }
-  /** All tests of the file have run, for which it and what it started took so much processor time. */
+  /** All tests of the file have run. CPU time includes child processes. */
   | { type: 'end'; cpuSeconds: number }
-  /** What keeps the process alive after them, by the names that Node has for it. */
+  /** Resources that keep the process alive after the tests, by Node's names. */
   | { type: 'open'; resources: string[] }
 
 const file = process.env['EXEC_SERVER_TEST_REPORT']
-// What a test starts is not part of the report.
+// Child processes of a test must not report.
 delete process.env['EXEC_SERVER_TEST_REPORT']
 
 export function report(event: TestEvent): void {

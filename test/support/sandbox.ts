@@ -1,4 +1,4 @@
-/** Set-up of the escape suites: users, trees with something to protect, and sandbox objects in the newest dialect. */
+/** Fixtures of the escape suites: users, trees with files to protect, and sandbox objects of the newest protocol. */
 import { spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import {
@@ -37,13 +37,13 @@ import { suite } from './suite.ts'
 export type User = {
   name: string
   uid: number
-  /** Stands before a command that is to run as this user. */
+  /** Command prefix that runs a command as this user. */
   prefix: string[]
-  /** The server's program and its first arguments. */
+  /** The server's executable and its first arguments. */
   program: [string, string[]]
-  /** Why the server cannot be run as this user, or cannot confine anything. */
+  /** Why the server cannot run as this user, or cannot sandbox anything. */
   obstacle?: string
-  /** Why bubblewrap cannot confine anything for this user; a server itself may run. */
+  /** Why bubblewrap cannot work for this user, although the server can. */
   unconfined?: string
 }
 
@@ -51,7 +51,7 @@ const NOBODY = 65534
 const scratch: string[] = []
 process.once('exit', () => scratch.forEach((folder) => rmSync(folder, { recursive: true, force: true })))
 
-/** Root and an ordinary user where the test runs as root; else whoever runs it. */
+/** Root and an ordinary user if the test runs as root; otherwise the current user. */
 export function users(): User[] {
   const uid = process.getuid?.() ?? -1
   if (uid !== 0) return [survey({ name: 'oneself', uid, prefix: [], program: serverCommand([]) })]
@@ -92,7 +92,7 @@ function whyUnconfined(user: User): string | undefined {
   return 'this machine makes no user namespaces'
 }
 
-/** The command line as it is if this user can read it all, else the executable, copied to where the user can. */
+/** The server's command if this user can read all its files; otherwise a readable copy of the executable. */
 function reachableProgram(user: User): User['program'] | undefined {
   const [command, args] = user.program
   const files = [command, ...args.filter((argument) => argument.startsWith('/'))]
@@ -107,7 +107,7 @@ function reachableProgram(user: User): User['program'] | undefined {
   return [join(folder, 'exec-server'), []]
 }
 
-/** The executable under test, if there is one that is not older than the sources. */
+/** The built executable, if there is one that is not older than the sources. */
 export const builtExecutable: string | undefined = findExecutable()
 
 function findExecutable(): string | undefined {
@@ -176,15 +176,15 @@ export function managed(
 
 // ---- trees ------------------------------------------------------------------------------------------------------
 
-/** What only the denied files say, and what only the server's environment says. Neither may ever come out. */
+/** SECRET is only in denied files, TOKEN only in the server's environment. Neither may ever leak. */
 export const SECRET = 'TOP-SECRET-CONTENT'
 export const TOKEN = 'xyz-of-the-servers-environment'
 export const PROTECTED = ['.git', '.agents', '.codex', '.aws']
 
 /**
- * A folder with a workspace, and beside it what must stay as it is.
+ * A folder with workspaces, and next to them files that must not change.
  *
- *     ws      a workspace with .git         bare    one without         out     to be read only
+ *     ws      a workspace with .git         bare    one without         out     read-only
  *     secret, secret.txt    denied
  */
 export class Tree {
@@ -193,9 +193,9 @@ export class Tree {
   readonly bare = this.in('bare')
   readonly out = this.in('out')
   readonly secret = this.in('secret')
-  /** The changes a row expects, as `changes` names them. */
+  /** The changes that a test expects, in the form of `changes()`. */
   expected: string[] = []
-  /** What changes below these is the row's own affair. */
+  /** Changes below these paths are not checked. */
   ignored: string[] = []
   readonly #uid: number
   #before: Map<string, string> | undefined
@@ -219,7 +219,7 @@ export class Tree {
     return join(this.root, ...names)
   }
 
-  /** Everything belongs to the user, so that nothing but the sandbox stands in the way. */
+  /** Makes the user the owner, so that only the sandbox can deny access. */
   #own(path: string): void {
     if (this.#before !== undefined) throw new Error('the tree is in use')
     lchownSync(path, this.#uid, this.#uid)
@@ -264,7 +264,7 @@ export class Tree {
 
   repository(name: string): void {
     spawnSync('git', ['init', '-q', '--template=', this.dir(name)])
-    // Where there is no git its directory does as well.
+    // Works without git installed: a minimal .git directory is enough.
     this.file(`${name}/.git/HEAD`, 'ref: refs/heads/main\n')
     this.file(`${name}/.git/config`, '[core]\n\tbare = false\n')
     this.file(`${name}/.git/hooks/sample`, '#!/bin/sh\n', 0o755)
@@ -273,12 +273,12 @@ export class Tree {
     this.#own(this.in(name, '.git'))
   }
 
-  /** From here on every change counts. The first request of a row calls it. */
+  /** Takes the snapshot that changes() compares with. The first request of a test calls it. */
   freeze(): void {
     this.#before ??= photograph(this.root)
   }
 
-  /** Names of what was added, removed or altered since then. */
+  /** Names of files added, removed or modified since freeze(). */
   changes(): string[] {
     const before = this.#before ?? new Map<string, string>()
     const after = photograph(this.root)
@@ -292,7 +292,7 @@ export class Tree {
       .sort()
   }
 
-  /** Fails unless there are the expected changes and no others. What the server tidies up may take it 2 s. */
+  /** Fails unless exactly the expected changes happened. The server has 2 s to clean up. */
   async verify(): Promise<void> {
     const deadline = Date.now() + 2000
     let changes = this.changes()
@@ -304,22 +304,22 @@ export class Tree {
     for (const name of this.ignored) assert.not.match(this.textOf(name), SECRET, `${name} has got the secret`)
   }
 
-  /** All text of all files below a folder, for looking whether a secret got there. */
+  /** The text of all files below a folder, to search for a leaked secret. */
   textOf(name: string): string {
     if (!existsSync(this.in(name))) return ''
     return [...photograph(this.in(name)).values()].join('\n')
   }
 
   delete(): void {
-    // A mask that was copied is a folder that nobody may open.
+    // A copied mask is a directory without any permissions.
     spawnSync('chmod', ['-R', 'u+rwX', this.root])
     rmSync(this.root, { recursive: true, force: true })
   }
 }
 
 /**
- * What there is below a folder. A stand for a name that does not exist may be removed while this looks, by another server
- * or by what clears up after a killed one: it is then not in the picture, as it would not be a moment later.
+ * A snapshot of everything below a folder. Placeholders for missing names may be removed meanwhile, by another server
+ * or by the clean-up after a killed one, so ENOENT is ignored.
  */
 function photograph(folder: string): Map<string, string> {
   const picture = new Map<string, string>()
@@ -359,7 +359,7 @@ export type Served = {
   stop(signal?: NodeJS.Signals): Promise<void>
 }
 
-/** The server as this user, with a token in its environment that nobody in a sandbox may see. */
+/** Starts the server as this user, with TOKEN in its environment, which no sandboxed command may see. */
 export async function serveAs(user: User, env: NodeJS.ProcessEnv = {}, program = user.program): Promise<Served> {
   const [command, ...args] = [...user.prefix, program[0], ...program[1]]
   const home = realpathSync(mkdtempSync(join(tmpdir(), 'exec-server-home-')))
@@ -390,7 +390,7 @@ export async function serveAs(user: User, env: NodeJS.ProcessEnv = {}, program =
 
 // ---- rows -------------------------------------------------------------------------------------------------------
 
-/** What a row gets: a tree of its own, and a server of its user to try things on. */
+/** Context of one test: its own tree, and a server that runs as the test's user. */
 export class Attempt {
   readonly tree: Tree
   readonly user: User
@@ -405,13 +405,13 @@ export class Attempt {
     this.client = client
   }
 
-  /** Everything can be read, the workspaces written, the secrets neither. */
+  /** The standard sandbox: reads everywhere, writes in the workspaces, no access to the secrets. */
   standard(network: 'restricted' | 'enabled' = 'restricted'): Sandbox {
     const { ws, bare, secret } = this.tree
     return managed([ws, bare], [READ_ALL, WRITE_ROOTS, at(secret, 'deny'), at(`${secret}.txt`, 'deny')], network)
   }
 
-  /** One file call. Paths go out as URIs. */
+  /** One fs request. Paths are sent as URIs. */
   async fs(method: string, params: Record<string, unknown>, sandbox: Sandbox = this.standard()): Promise<Answer> {
     this.tree.freeze()
     const paths = ['path', 'sourcePath', 'destinationPath'].filter((key) => typeof params[key] === 'string')
@@ -421,14 +421,14 @@ export class Attempt {
     return answer
   }
 
-  /** One file call that must succeed. */
+  /** One fs request that must succeed. */
   async ok(method: string, params: Record<string, unknown>, sandbox?: Sandbox): Promise<any> {
     const { result, error } = await this.fs(method, params, sandbox)
     assert.is(error, undefined, `${method} ${JSON.stringify(params)}: ${error?.message}`)
     return result
   }
 
-  /** One file call that must be refused, and as the operating system refuses, not for want of a sandbox. */
+  /** One fs request that must fail with an operating system error, not because the sandbox is unavailable. */
   async refused(
     method: string,
     params: Record<string, unknown>,
@@ -442,7 +442,7 @@ export class Attempt {
     return error
   }
 
-  /** Calls that must all be refused, one after the other: side by side they would each start a helper. */
+  /** Requests that must all be refused. Sequential, because concurrent ones would each start a helper. */
   async allRefused(calls: readonly Call[], sandbox?: Sandbox): Promise<void> {
     for (const [method, params] of calls) await this.refused(method, params, sandbox)
   }
@@ -460,7 +460,7 @@ export class Attempt {
     return id
   }
 
-  /** The end of a command: what it wrote, and what its exit notification said. */
+  /** Waits for the end of a command: its output, and the exit code and denial of process/exited. */
   async end(id: string): Promise<{ code: number; output: string; denied: unknown }> {
     const code = await this.client.closed(id, 45_000)
     const exit = this.client.eventsOf(id).find(({ method }) => method === 'process/exited')
@@ -476,7 +476,7 @@ export class Attempt {
     return await this.end(await this.start(argv, more))
   }
 
-  /** A script with the words `try`, `put` and `see` (below); it must get to its end, and nothing in it may get out. */
+  /** Runs a script with the functions `try`, `put` and `see` (below). It must reach its end without an escape. */
   async sh(script: string, more: Circumstances = {}): Promise<string> {
     const { output } = await this.run(['/bin/sh', '-c', `${WORDS}\n${script}\necho END`], more)
     assert.match(output, /END\s*$/, `the script did not get to its end: ${output}`)
@@ -499,12 +499,12 @@ export class Attempt {
   }
 }
 
-/** How a command is started, where not in the workspace, on pipes and in the standard sandbox. */
+/** Overrides for a command: by default it runs in the workspace, on pipes, in the standard sandbox. */
 export type Circumstances = { env?: object; sandbox?: Sandbox | null; tty?: boolean; pipeStdin?: boolean; cwd?: string }
 
 export type Call = [method: string, params: Record<string, unknown>]
 
-/** How the operating system refuses. */
+/** Matches the operating system's denial messages. */
 const REFUSAL = new RegExp(
   [
     'Read-only file system|ermission denied|not permitted|No such file|[Rr]esource busy|Text file is busy',
@@ -513,8 +513,8 @@ const REFUSAL = new RegExp(
 )
 
 /**
- * For scripts: `try` runs what must fail, `put` writes where nothing may be written, `see` shows what must not be
- * shown (the secret in the output betrays it).
+ * Shell functions for scripts: `try` runs a command that must fail, `put` writes a file that must not be writable,
+ * `see` prints a file that must not be readable (a leak shows as the secret in the output).
  */
 const WORDS = `
 try() { if ( "$@" ) > /dev/null 2>&1; then echo "ESCAPED: $*"; fi; }
@@ -522,7 +522,7 @@ put() { if ( echo put >> "$1" ) 2> /dev/null; then echo "ESCAPED: > $1"; fi; }
 see() { cat "$1" 2> /dev/null; }
 `
 
-/** An answer with its base64 read, so that a secret is found in it. */
+/** A response as text with its base64 decoded, to search for secrets. */
 function decoded(answer: Answer): string {
   const data = answer.result?.dataBase64
   return JSON.stringify(answer) + (typeof data === 'string' ? Buffer.from(data, 'base64').toString('latin1') : '')
@@ -532,13 +532,13 @@ export type Row = (attempt: Attempt) => Promise<void>
 
 type DefineRow = (title: string, body: Row, obstacle?: string) => void
 
-/** Each row starts a few sandboxes, and there are a hundred of them. */
+/** The quick tier runs one `row` in this many: there are about a hundred, and each starts a few sandboxes. */
 const QUICK_SAMPLE = 4
 
 /**
- * A suite for each user, with one server for all its rows; what cannot be shown on this machine is skipped by name. Of
- * two users the second, the ordinary one, is the rule; what is no different as root is in the full tier for root, but for
- * rows that say `row.asRoot`; `row.full` is there for everybody. The quick tier has every fourth of the other rows.
+ * Defines a suite per user, with one server for all its tests; tests that cannot run on this machine are skipped by
+ * name. The quick tier runs every `row.asRoot` for every user, and every fourth `row` for the last user only (the
+ * ordinary one if there are two). The full tier runs everything, `row.full` included.
  */
 export function forEachUser(
   name: string,
@@ -585,7 +585,7 @@ export function forEachUser(
   }
 }
 
-/** One test for each user, of a server that finds no bubblewrap. */
+/** Defines one test per user, with a server that finds no bubblewrap. */
 export function withoutBubblewrap(name: string, title: string, body: Row): void {
   for (const user of users()) {
     const test = suite(`${name} without bubblewrap, as ${user.name}`)

@@ -1,6 +1,6 @@
 /**
- * What a test opens ends with the test, whatever happens to it. A fixture registers how it ends; the scope of the running
- * test, or of the suite when a `before` hook runs, calls that last come, first ended.
+ * Disposes fixtures at the end of a test, even if it fails. A fixture registers a callback with the scope of the
+ * running test, or of the suite in a `before` hook; callbacks run in reverse order.
  */
 import process from 'node:process'
 
@@ -17,7 +17,7 @@ export class Scope {
     this.#disposals.delete(dispose)
   }
 
-  /** Ends everything, also when some of it fails to. Gives the failures. */
+  /** Runs all callbacks, even if some fail, and resolves with the errors. */
   async end(): Promise<unknown[]> {
     const errors: unknown[] = []
     for (const dispose of [...this.#disposals].reverse()) {
@@ -32,16 +32,16 @@ export class Scope {
   }
 }
 
-/** What a file opens while it loads, outside of any test, ends with the process. */
+/** For fixtures opened while a test file loads, outside of any test: disposed at process exit. */
 const fileScope = new Scope()
 let current = fileScope
 const open = new Set([fileScope])
-// Also when the process ends in the middle of a test: then only what needs no waiting.
+// If the process exits in the middle of a test, only the synchronous part of the callbacks runs.
 process.once('exit', () => {
   for (const scope of open) void scope.end()
 })
 
-/** Makes `scope` the one that fixtures register with, until what is returned is called. */
+/** Makes `scope` the current scope; the returned function restores the previous one. */
 export function enterScope(scope: Scope): () => void {
   const outer = current
   current = scope
@@ -49,14 +49,14 @@ export function enterScope(scope: Scope): () => void {
   return () => void (current = outer)
 }
 
-/** Throws the first of the failures. */
+/** Disposes a scope and throws its first error. */
 export async function endScope(scope: Scope): Promise<void> {
   const [first] = await scope.end()
   open.delete(scope)
   if (first !== undefined) throw first
 }
 
-/** Has `dispose` called when the running test ends. Returns what takes that back, for fixtures that have ended before. */
+/** Calls `dispose` at the end of the running test. The returned function unregisters it. */
 export function atEnd(dispose: Dispose): () => void {
   const scope = current
   scope.add(dispose)

@@ -1,4 +1,4 @@
-/** Starts the real server, from source under the runtime that runs the test. */
+/** Starts the real server, from source, with the runtime of the test. */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,12 +9,12 @@ import { endWithTest } from './child.ts'
 import { firstLine } from './first-line.ts'
 
 export const root = dirname(dirname(import.meta.dirname))
-// The test runner forces colours; where the user forbids them, Node remarks on that to stderr.
+// The test runner sets FORCE_COLOR; if NO_COLOR is set, too, Node warns on stderr.
 delete process.env['FORCE_COLOR']
 
 export const isDeno = 'Deno' in globalThis
 
-/** The command that runs the server from source, or the executable that EXEC_SERVER_BINARY names. */
+/** The command for the server from source, or the executable that EXEC_SERVER_BINARY names. */
 export function serverCommand(args: readonly string[]): [string, string[]] {
   const binary = process.env['EXEC_SERVER_BINARY']
   if (binary !== undefined) return [binary, [...args]]
@@ -26,7 +26,7 @@ export type RunningServer = {
   url: string
   child: ChildProcess
   stderr(): string
-  /** SIGTERM, and the exit code or signal that followed. */
+  /** Sends SIGTERM and resolves with the exit code or signal. */
   stop(): Promise<number | string | null>
 }
 
@@ -52,7 +52,7 @@ export async function startServer(
   }
 }
 
-/** Whether a process runs. One that is dead and waits for its parent, or for a slow init, does not. */
+/** Whether a process is running; a zombie is not. */
 export function isAlive(pid: number): boolean {
   const state = statFields(pid)?.[0]
   return state !== undefined && state !== 'Z' && state !== 'X'
@@ -60,7 +60,7 @@ export function isAlive(pid: number): boolean {
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** Waits until `probe` holds, or fails after `ms`, which are for what never comes and not for what takes its time. */
+/** Polls until `probe` is true; throws after `ms`. The timeout is generous, for machines under load. */
 export async function eventually(
   probe: () => boolean | Promise<boolean>,
   ms = 30_000,

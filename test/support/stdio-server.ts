@@ -1,4 +1,4 @@
-/** Starts the real server on stdio, and collects the lines that it says. */
+/** Starts the real server on stdio and collects its output lines. */
 import { spawn } from 'node:child_process'
 import type { ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
@@ -11,7 +11,7 @@ export type StdioServer = {
   child: ChildProcessByStdio<Writable, Readable, Readable>
   lines: string[]
   stderr: () => string
-  /** The exit code or signal, once all output has been read. */
+  /** The exit code or signal, after all output has been read. */
   exit: Promise<number | string | null>
 }
 

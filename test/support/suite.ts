@@ -1,6 +1,6 @@
 /**
- * uvu's suites, with what uvu lacks: a time limit for each test, fixtures that end with the test (scope.ts), hooks whose
- * failure fails the tests (uvu passes over it), tests of the full tier, and a report to the runner.
+ * uvu's suites with additions: a timeout per test, fixtures that are disposed with the test (scope.ts), hooks whose
+ * failure fails the tests (uvu ignores it), tests of the full tier only, and a report to the runner.
  */
 import process from 'node:process'
 import * as uvu from 'uvu'
@@ -19,22 +19,22 @@ type Define = (title: string, body: Body) => void
 export type Suite = Define & {
   only: Define
   skip(title: string, body?: Body): void
-  /** Only in the full tier: `npm run test:full`. */
+  /** Defines a test that runs only in the full tier: `npm run test:full`. */
   full: Define
   before: Hook
   after: Hook
   run(): void
 }
 
-/** A test that takes longer has failed. Well below the runner's limit for a whole file. */
+/** Default timeout of one test. Well below the runner's timeout for a whole file. */
 const TEST_LIMIT_MS = 60_000
 
-/** Set by the runner; uvu alone runs everything. */
+/** Set by the runner; without it all tests run. */
 const tier = process.env['EXEC_SERVER_TEST_TIER'] ?? 'full'
 
 class Skipped extends Error {}
 
-/** Ends the running test as skipped: for what shows only while it runs that it cannot be shown on this machine. */
+/** Skips the running test, for requirements that can only be checked at run time. */
 export function skip(reason: string): never {
   throw new Skipped(reason)
 }
@@ -57,7 +57,7 @@ const noHooks = (): Hooks => ({
   failure: undefined,
 })
 
-/** Suites that have tests and have not been run: uvu says nothing of them. */
+/** Suites with tests whose run() was never called. uvu does not report them. */
 const unrun = new Map<object, string>()
 
 process.once('exit', () => {
@@ -68,6 +68,7 @@ process.once('exit', () => {
   }
 })
 
+/** Creates a suite. `limitMs` is the timeout of each test and hook. */
 export function suite(name = '', { limitMs = TEST_LIMIT_MS }: { limitMs?: number } = {}): Suite {
   const inner = uvu.suite(name)
   let hooks = noHooks()
@@ -117,6 +118,7 @@ export function suite(name = '', { limitMs = TEST_LIMIT_MS }: { limitMs?: number
   })
 }
 
+/** The unnamed suite of a file. */
 export const test = suite()
 
 async function beginSuite(hooks: Hooks, limitMs: number): Promise<void> {
@@ -133,7 +135,7 @@ async function endSuite(hooks: Hooks, name: string, limitMs: number): Promise<vo
     if (failure === undefined) continue
     console.error(`after the tests of ${name}: ${failure.stack}`)
     report({ type: 'fail', suite: name, title: 'after the tests', ms: 0 })
-    // uvu sets the exit code when all is over, without a look at this.
+    // uvu sets the exit code at the end and ignores failures in `after` hooks.
     process.once('exit', () => void (process.exitCode ||= 1))
   }
 }
@@ -156,7 +158,7 @@ async function runTest(hooks: Hooks, title: string, body: Body, limitMs: number)
   return first
 }
 
-/** What `body` fails with, also when it takes too long; a body that does so is left alone. */
+/** The error of `body`, a timeout included. A body that times out is abandoned, not cancelled. */
 async function failureOf(what: string, limitMs: number, body: Body): Promise<Error | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, reject) => {

@@ -1,4 +1,4 @@
-/** Folders that are gone when the running test is over. */
+/** Temporary folders that are removed at the end of the running test. */
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** Servers that end with the test's body, also when that fails: one left behind would keep the runner from its end. */
+/** Servers that are stopped after the test body, even if it fails: a leftover server would keep the runner alive. */
 import * as assert from 'uvu/assert'
 import process from 'node:process'
 import { startServer } from './server.ts'
@@ -6,7 +6,7 @@ import type { RunningServer } from './server.ts'
 
 type Body = (server: RunningServer & { port: number }) => Promise<void>
 
-/** Gives `body` a server of these arguments, and expects that it has nothing to say and ends well. */
+/** Runs `body` with a server; asserts that the server writes nothing to stderr and exits cleanly. */
 export async function withServer(args: readonly string[], body: Body, env = process.env): Promise<void> {
   const server = await startServer(args, env)
   try {

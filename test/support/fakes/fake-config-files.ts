@@ -1,9 +1,9 @@
-/** A disk that holds Codex's configuration: texts by their paths; the directories on the way are there. */
+/** A fake disk with Codex's configuration: file texts by path. Parent directories exist implicitly. */
 import type { ConfigFiles } from '../../../src/core/codex-config/config-files.ts'
 
 export type FakeDisk = {
   texts?: Record<string, string>
-  /** Where a path leads. */
+  /** Symbolic links: target by path. */
   links?: Record<string, string>
   codexHome?: string
 }

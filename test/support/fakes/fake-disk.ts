@@ -1,26 +1,26 @@
-/** Disks made of a literal, and random ones, with policies that speak of what is on them. */
+/** Fake disks from a literal, and generators of random disks with policies about their paths. */
 import fc from 'fast-check'
 import type { Access } from '../../../src/protocol/schemas/sandbox.ts'
 import type { Policy, Rule } from '../../../src/sandbox/policy/policy.ts'
 import type { Disk } from '../../../src/sandbox/policy/symlink-resolver.ts'
 
-/** A directory is an object, a file its text, and a link an arrow with what it leads to: `-> ../x`. */
+/** A directory is an object, a file its text, a link an arrow and its target: `-> ../x`. */
 export type Tree = { [name: string]: Tree | string }
 
-/** Where a path leads, found otherwise than the planner finds it. */
+/** A resolved path, by another algorithm than the planner's. */
 export type Place = {
   path: string
   exists: boolean
-  /** Absent also where links lead in a circle, or a path goes on below a file. */
+  /** Also absent for a loop of links, or a path below a file. */
   firstMissing?: string
-  /** The links on the way, each where it really is. */
+  /** The links on the way, by their own real paths. */
   crossed: string[]
 }
 
 export type FakeDisk = Disk & {
-  /** Directories and files by the one path that takes no link, the root first. */
+  /** Real paths of all directories and files, the root first. */
   realPaths: string[]
-  /** Every path that a walk over the tree meets, links included. */
+  /** All paths in the tree, links included. */
   allPaths: string[]
   isDirectory(path: string): boolean
   resolve(path: string): Place
@@ -31,7 +31,7 @@ const MAX_LINKS = 40
 
 const isLink = (node: Tree | string | undefined): node is string => typeof node === 'string' && node.startsWith(ARROW)
 
-/** Below `locked` directories nothing can be looked at. */
+/** Makes a disk from a tree. Everything below a `locked` directory is unreachable. */
 export function fakeDisk(tree: Tree, locked: readonly string[] = []): FakeDisk {
   const nodes = new Map<string, Tree | string>()
   const walk = (path: string, here: Tree | string): void => {
@@ -49,7 +49,7 @@ export function fakeDisk(tree: Tree, locked: readonly string[] = []): FakeDisk {
     if (node !== undefined) return isLink(node) ? 'link' : typeof node === 'string' ? 'other' : 'directory'
     for (let above = parentOf(path); ; above = parentOf(above)) {
       const found = nodes.get(above)
-      // The kernel would follow it; whoever looks through this interface has followed it already.
+      // The kernel would follow it, but callers of this interface must have resolved it already.
       if (isLink(found)) throw new Error(`${path} was looked at across a link`)
       if (found !== undefined) return typeof found === 'string' ? 'unreachable' : 'missing'
     }
@@ -61,7 +61,7 @@ export function fakeDisk(tree: Tree, locked: readonly string[] = []): FakeDisk {
     return link.slice(ARROW.length)
   }
 
-  /** By rewriting the path from its beginning until there is nothing left to rewrite. */
+  /** Rewrites the path from the start until no link is left. */
   const resolve = (path: string): Place => {
     const crossed: string[] = []
     let names = namesOf(path)
@@ -123,15 +123,15 @@ export function parentOf(path: string): string {
   return `/${namesOf(path).slice(0, -1).join('/')}`
 }
 
-/** Whether a path is a directory or below it, component by component. */
+/** Whether `path` is `directory` or below it, compared by component. */
 export function holds(directory: string, path: string): boolean {
   const names = namesOf(path)
   return namesOf(directory).every((name, at) => names[at] === name)
 }
 
-// ---- random ones ----
+// ---- generators ----
 
-/** Few names, so that rules, links and files meet. */
+/** Few names, so that rules, links and files overlap. */
 const name = fc.constantFrom('a', 'b', 'c', '.git', '.codex')
 const target = fc.constantFrom(
   'a',
@@ -192,10 +192,10 @@ const seed: fc.Arbitrary<RuleSeed> = fc.record({
   access: fc.constantFrom<Access[]>('read', 'write', 'write', 'deny'),
 })
 
-/** The disk is to be made of the tree, so that a failing scene can be printed. */
+/** Holds the tree rather than the disk, so that a failing scene can be printed. */
 export type Scene = { tree: Tree; policy: Policy }
 
-/** A disk and rules about paths of it, by all of their names. */
+/** A tree, and rules about its paths by any of their names. */
 export const anyScene: fc.Arbitrary<Scene> = fc
   .record({
     tree: anyTree,
@@ -212,7 +212,7 @@ export const anyScene: fc.Arbitrary<Scene> = fc
     if (root !== undefined) rules.push({ path: '/', access: root })
     return { tree, policy: { rules, minimal, denyGlobs: [], network: 'restricted' } }
   })
-  // Such a policy never gets as far as a plan.
+  // Leave out policies that allow every write: they are never planned.
   .filter(
     ({ policy }) =>
       policy.rules.some(({ access }) => access !== 'write') || !policy.rules.some(({ path }) => path === '/'),

@@ -1,9 +1,9 @@
-/** Open files that note what is done to them, and opens that end when the test says so. */
+/** Open files that record calls, and opens that the test settles. */
 import type { OpenFile } from '../../../src/core/base/host.ts'
 
 export class FakeFile implements OpenFile {
   closes = 0
-  /** How many bytes a read gives at most. */
+  /** Maximum number of bytes per read. */
   length = Infinity
   readonly reads: number[] = []
   readonly writes: string[] = []
@@ -25,7 +25,7 @@ export class FakeFile implements OpenFile {
   }
 }
 
-/** An open that is under way until the test ends it. */
+/** A pending open that the test resolves or rejects. */
 export function opening() {
   const { promise, resolve, reject } = Promise.withResolvers<OpenFile>()
   const file = new FakeFile()

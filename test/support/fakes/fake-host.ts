@@ -1,4 +1,4 @@
-/** A host whose children do what the test says, and nothing else. */
+/** A fake host whose child processes are scripted by the test. */
 import type {
   Child,
   ChildEvents,
@@ -28,9 +28,9 @@ export class FakeChild implements Child {
   abandoned = false
   forgotten = false
   readonly #events: ChildEvents
-  /** What the child has written and nobody has read yet. */
+  /** Output that the child has written; the first `#taken` pieces have been read. */
   #pipe: { stream: OutputStream; bytes: Uint8Array }[] = []
-  /** How many of `#pipe` have been read. To shift a long array takes time for all of it. */
+  /** Number of pieces of `#pipe` that were read. An index, because shifting a long array is O(n). */
   #taken = 0
   #exited = false
   #ending = false
@@ -44,15 +44,15 @@ export class FakeChild implements Child {
     this.#stdinOpen = spec.stdin !== 'closed'
   }
 
-  // ---- what the test says ----
+  // ---- called by the test ----
 
-  /** The child writes; the server reads it at once unless it has paused the child. */
+  /** The child writes; the server reads it at once unless it has paused reading. */
   output(stream: OutputStream, bytes: Uint8Array | string): void {
     this.#pipe.push({ stream, bytes: typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes })
     this.flow()
   }
 
-  /** The server reads what the child has written, until it pauses the child. A real host does this by itself once resumed. */
+  /** Delivers pending output until the server pauses reading. A real host does this by itself after a resume. */
   flow(): void {
     while (!this.paused) {
       const piece = this.#pipe[this.#taken]
@@ -64,18 +64,18 @@ export class FakeChild implements Child {
       this.#pipe = []
       this.#taken = 0
     }
-    // The end is read like everything before it.
+    // The end of the output is delivered like output: not while paused.
     if (this.paused || !this.#ending || this.#ended) return
     this.#ended = true
     this.#events.ended()
   }
 
-  /** Bytes that the child has written and the server has not read. */
+  /** Bytes written by the child that the server has not read. */
   get unread(): number {
     return this.#pipe.slice(this.#taken).reduce((sum, { bytes }) => sum + bytes.length, 0)
   }
 
-  /** The child's root exits. */
+  /** The root process exits. */
   exit(code: number): void {
     if (this.#exited) throw new Error('exited twice')
     this.#exited = true
@@ -83,13 +83,13 @@ export class FakeChild implements Child {
     this.#events.exited(code)
   }
 
-  /** Nobody holds the child's output any more: it ends once it has been read. */
+  /** All writers close the output: it ends once everything has been read. */
   end(): void {
     this.#ending = true
     this.flow()
   }
 
-  /** The child reads so many bytes of its stdin. */
+  /** The child reads this many bytes of its stdin. */
   reads(bytes = Infinity): void {
     this.#stdinQueued = Math.max(0, this.#stdinQueued - bytes)
     this.#events.stdinMoved()
@@ -104,7 +104,7 @@ export class FakeChild implements Child {
     return this.written.map((bytes) => new TextDecoder().decode(bytes)).join('')
   }
 
-  // ---- what the server does ----
+  // ---- called by the server ----
 
   write(bytes: Uint8Array): void {
     if (!this.#stdinOpen) throw new Error('written to while stdin was closed')
@@ -133,12 +133,12 @@ export class FakeChild implements Child {
     return this.spec.stdin === 'terminal' ? (size) => void (this.size = size) : undefined
   }
 
-  /** And only pipes have an end. */
+  /** Only pipes can be closed. */
   get endStdin(): (() => void) | undefined {
     return this.spec.stdin === 'terminal' ? undefined : () => this.#end()
   }
 
-  /** How often the server has ended stdin. */
+  /** How often the server has closed stdin. */
   stdinEnds = 0
 
   #end(): void {
@@ -174,24 +174,24 @@ export class FakeChild implements Child {
 type FileMethod = keyof Files
 
 export class FakeHost implements Host {
-  /** Every child, in the order started. */
+  /** All children, in start order. */
   readonly children: FakeChild[] = []
   readonly faults: unknown[] = []
-  /** Set, it is what `spawn` fails with. */
+  /** If set, `spawn` fails with it. */
   spawnError: Error | undefined
   variables: ReadonlyMap<string, string> = new Map()
-  /** How file calls are answered. */
+  /** Handler of file calls. */
   serveFile: (method: FileMethod, args: any[]) => Promise<any> = async (method) => {
     throw new Error(`${method} is not scripted`)
   }
-  /** How HTTP requests are answered. */
+  /** Handler of HTTP requests. */
   serveHttp: (request: HttpRequest, signal: AbortSignal) => Promise<HttpResponse> = async () => {
     throw new Error('no HTTP is scripted')
   }
   #gate: Promise<void> | undefined
   #uuids = 0
 
-  /** Lets no spawn finish until the returned function is called. */
+  /** Blocks all spawns until the returned function is called. */
   holdSpawns(): () => void {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#gate = promise
@@ -209,7 +209,7 @@ export class FakeHost implements Host {
     return child
   }
 
-  /** The watch that runs now. */
+  /** The active watch. */
   watched: { missing: readonly string[]; present: string | undefined; changed: () => void } | undefined
 
   watchMissing(missing: readonly string[], present: string | undefined, changed: () => void): () => void {
@@ -224,14 +224,14 @@ export class FakeHost implements Host {
     return this.serveHttp(request, signal)
   }
 
-  /** The child started last. */
+  /** The most recent child. */
   get child(): FakeChild {
     const child = this.children.at(-1)
     if (child === undefined) throw new Error('no child was started')
     return child
   }
 
-  /** The sandboxes of the file calls so far. */
+  /** The sandboxes of all file calls so far. */
   readonly sandboxes: (Sandbox | undefined)[] = []
   readonly sandboxType = 'linuxSeccomp'
   isConfining = false
@@ -280,7 +280,7 @@ export class FakeHost implements Host {
   }
 }
 
-/** A whole server on a fake host and a manual clock. */
+/** A server on a fake host and a manual clock. */
 export function fakeServer(limits: Partial<Limits> = {}) {
   const [host, clock] = [new FakeHost(), new ManualClock()]
   return { host, clock, server: createExecServer({ host, clock, limits: { ...defaultLimits, ...limits } }) }

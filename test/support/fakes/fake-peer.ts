@@ -1,4 +1,4 @@
-/** HTTP requests whose peers do what the test says. */
+/** Fake peers of HTTP requests, scripted by the test. */
 import type { HttpRequest, HttpResponse } from '../../../src/core/base/host.ts'
 import { fakeServer } from './fake-host.ts'
 import { MemoryClient } from './memory-transport.ts'
@@ -11,7 +11,7 @@ export class Peer implements HttpResponse {
   status = 200
   headers: { name: string; value: string }[] = []
   isCancelled = false
-  /** Pieces that were taken. */
+  /** Number of pieces that the server has read. */
   taken = 0
   readonly #pieces: (Uint8Array | Error | undefined)[] = []
   #wanted: { resolve: (piece: Uint8Array | undefined) => void; reject: (error: unknown) => void } | undefined
@@ -32,7 +32,7 @@ export class Peer implements HttpResponse {
     return this.#answered.promise
   }
 
-  /** The head of the response. */
+  /** Sends the head of the response. */
   answer(status = 200, ...headers: [string, string][]): this {
     this.status = status
     this.headers = headers.map(([name, value]) => ({ name, value }))
@@ -44,7 +44,7 @@ export class Peer implements HttpResponse {
     this.#answered.reject(error)
   }
 
-  /** Pieces of the body; an error breaks it off, undefined is its end. */
+  /** Sends pieces of the body. An error aborts it, undefined ends it. */
   send(...pieces: (Uint8Array | string | Error | undefined)[]): this {
     this.#pieces.push(...pieces.map((piece) => (typeof piece === 'string' ? new TextEncoder().encode(piece) : piece)))
     this.#flow()
@@ -83,7 +83,7 @@ export type Delta = { requestId: string; seq: number; deltaBase64: string; done:
 
 export const LEAST = { method: 'GET', url: 'http://here.test/', requestId: 'r' }
 
-/** A whole server, a client of it, and the web servers that are asked. */
+/** A fake server, a client of it, and the peers of its HTTP requests. */
 export async function setup(limits: object = {}) {
   const fake = fakeServer(limits)
   const peers: Peer[] = []

@@ -1,4 +1,4 @@
-/** Time that passes only when a test says so. */
+/** A clock that only the test advances. */
 import { setImmediate } from 'node:timers'
 import type { Clock } from '../../../src/core/base/clock.ts'
 
@@ -7,7 +7,7 @@ type Timer = { due: number; call: () => void }
 export class ManualClock implements Clock {
   #now = 0
   #soon: (() => void)[] = []
-  /** In the order in which they were set, which decides between equal times. */
+  /** In insertion order, which breaks ties between equal times. */
   readonly #timers = new Set<Timer>()
 
   now(): number {
@@ -24,17 +24,17 @@ export class ManualClock implements Clock {
     this.#soon.push(call)
   }
 
-  /** How many timers are set. */
+  /** Number of pending timers. */
   get timers(): number {
     return this.#timers.size
   }
 
-  /** One turn of the loop: what was put off until now runs, what those calls put off waits for the next turn. */
+  /** Runs one turn of the event loop: deferred calls run, and what they defer waits for the next turn. */
   turn(): void {
     for (const call of this.#soon.splice(0)) call()
   }
 
-  /** Lets time pass. Whatever is due on the way runs when it is due, behind the turns that are still to be run. */
+  /** Advances the time by `ms`. Timers run when they are due, after the pending turns. */
   advance(ms: number): void {
     const until = this.#now + ms
     for (;;) {
@@ -55,5 +55,5 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Settles once every promise that can settle by itself has done so. */
+/** Resolves after all pending microtasks have run. */
 export const settled = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))

@@ -1,4 +1,4 @@
-/** A transport without a wire, and a client at its other end. */
+/** An in-memory transport, and a client for it. */
 import type { Connection } from '../../../src/core/rpc/connection.ts'
 import { RawJson } from '../../../src/core/base/json-fragments.ts'
 import type { ExecServer } from '../../../src/core/rpc/server.ts'
@@ -8,14 +8,14 @@ import { settled } from './manual-clock.ts'
 export class MemoryTransport implements Transport {
   readonly source = 'JSON-RPC message from exec-server memory'
   readonly peer = 'memory'
-  /** Every message, in the order sent. */
+  /** All messages, in the order sent. */
   readonly messages: string[] = []
-  /** A slow client takes nothing until {@link drain}. */
+  /** While set, messages stay queued until {@link drain}. */
   slow = false
   inputPaused = false
   closed: { code: CloseCode; reason: string } | undefined
   onResume: () => void = () => {}
-  /** The most bytes that were ever queued. */
+  /** The maximum number of queued bytes so far. */
   mostQueued = 0
   #queued = 0
 
@@ -32,7 +32,7 @@ export class MemoryTransport implements Transport {
     return this.#queued
   }
 
-  /** The client takes all that is queued. Whoever waits for room must be told, as a door does. */
+  /** Empties the queue. The caller must notify the connection, as a real transport does. */
   drain(): void {
     this.#queued = 0
   }
@@ -71,11 +71,11 @@ export class MemoryClient {
 
   constructor(server: ExecServer) {
     this.connection = server.connect(this.transport)
-    // A door goes on with what it holds in a turn of its own.
+    // Like a real transport, deliver held-back messages in a later turn.
     this.transport.onResume = () => queueMicrotask(() => this.#flush())
   }
 
-  /** A client that has completed the handshake, and its session. */
+  /** A client after the handshake, with its session. */
   static async ready(
     server: ExecServer,
     resumeSessionId: string | null = null,
@@ -87,7 +87,7 @@ export class MemoryClient {
     return Object.assign(client, { sessionId: result.sessionId as string })
   }
 
-  /** Sends one message: text as it is, anything else as JSON. Waits while the server does not read. */
+  /** Sends one message: text as it is, anything else as JSON. Queues it while the server pauses input. */
   say(message: unknown): void {
     this.#backlog.push(typeof message === 'string' ? message : JSON.stringify(message))
     this.#flush()
@@ -101,14 +101,14 @@ export class MemoryClient {
     }
   }
 
-  /** Sends a request. Its answer is looked up by the id that this returns. */
+  /** Sends a request and returns its id, which identifies the response. */
   begin(method: string, params?: unknown): number {
     const id = this.#nextId++
     this.say({ id, method, params })
     return id
   }
 
-  /** Sends a request that the server can answer by itself, and tells the answer. */
+  /** Sends a request that needs no action by the test, and resolves with the response. */
   async ask(method: string, params?: unknown): Promise<Answer> {
     const id = this.begin(method, params)
     await settled()
@@ -117,7 +117,7 @@ export class MemoryClient {
     return answer
   }
 
-  /** All that the server has sent, in order. */
+  /** All messages from the server, in order. */
   get received(): readonly (Answer | Event)[] {
     const { messages } = this.transport
     while (this.#parsed.length < messages.length) {
@@ -144,14 +144,14 @@ export class MemoryClient {
     return this.received.filter((message) => 'params' in message).filter(({ params }) => params.processId === processId)
   }
 
-  /** What a process has written, as far as the client has been sent it. */
+  /** The output of a process that the client has received so far. */
   output(processId: string): string {
     return this.events(processId)
       .map(({ params }) => atob(params.chunk ?? ''))
       .join('')
   }
 
-  /** Takes all that is queued, again and again, until nothing comes any more. */
+  /** Drains the queue repeatedly until no more messages arrive. */
   async drain(): Promise<void> {
     for (let seen = -1; seen < this.transport.messages.length; ) {
       seen = this.transport.messages.length
@@ -165,7 +165,7 @@ export class MemoryClient {
     return this.ask('process/start', startParams(processId, more))
   }
 
-  /** The wire breaks without a word. */
+  /** The connection is lost without a close frame. */
   drop(): void {
     this.connection.gone()
   }

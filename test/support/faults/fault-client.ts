@@ -1,6 +1,6 @@
 /**
- * A client that is a program of its own, so that it can be stopped, or be in another network: starts a command, and
- * tells a line each of its session, of what the command says, of every ping, and of the end of the connection.
+ * A client in its own process, so that it can be stopped, or run in another network namespace. It starts a command and
+ * prints one line each for the session, the command's output, every ping, and the end of the connection.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
@@ -15,12 +15,12 @@ export type ClientProgram = {
   sessionId: string
   said(): string
   output: string
-  /** How often it was pinged, and has answered. */
+  /** Number of pings that it has received and answered. */
   pings(): number
   kill(): void
 }
 
-/** Returns once the command has said something. `prefix` replaces itself by the program. */
+/** Starts the client and waits for the command's first output. `prefix` must exec the client. */
 export async function startClient(url: string, script: string, prefix: readonly string[] = []): Promise<ClientProgram> {
   const [command, ...args] = [
     ...prefix,

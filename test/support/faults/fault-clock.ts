@@ -1,6 +1,6 @@
 /**
- * A library that stands between a program and the C library: the wall clock is off by so many seconds as a file says,
- * also while the program runs. Clocks that only go forward are left as they are, as they are when a clock is set.
+ * Source of an LD_PRELOAD library that shifts the wall clock by the number of seconds in a file, which can change while
+ * the program runs. Monotonic clocks are unaffected, as when a real clock is set.
  */
 export const CLOCK_SHIM = `
 #define _GNU_SOURCE

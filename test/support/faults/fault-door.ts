@@ -1,6 +1,6 @@
 /**
- * The network door on the real host, with limits and a clock that no option sets. As a program it tells its URL and
- * serves with the limits that its argument gives, so that it has a process of its own.
+ * The WebSocket transport on the real host, with limits and a clock that no command line option can set. Run as a
+ * program, it serves in its own process with the limits of its JSON argument, and prints its URL.
  */
 import { writeSync } from 'node:fs'
 import process from 'node:process'
@@ -36,7 +36,7 @@ export async function openFaultDoor(given: Partial<Limits>, clock: Clock = syste
   }
 }
 
-/** What runs the door in a process of its own. */
+/** The command that runs this file in its own process. */
 export function doorCommand(limits: Partial<Limits>): string[] {
   return [process.execPath, ...(isDeno ? ['run', '-A'] : []), import.meta.filename, JSON.stringify(limits)]
 }

@@ -1,26 +1,26 @@
-/** What Linux tells of a running server: what it holds, and what it has started. */
+/** Reads from /proc which resources a running server holds and which processes it has started. */
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { statFields } from '../../../src/host/process-tree/proc-stat.ts'
 import { eventually, isAlive } from '../server.ts'
 
-/** Open descriptors, by what they lead to. */
+/** Targets of the open file descriptors. */
 export function descriptorsOf(pid: number): string[] {
   const names: string[] = []
   for (const fd of readdirSync(`/proc/${pid}/fd`)) {
     try {
       names.push(readlinkSync(`/proc/${pid}/fd/${fd}`))
     } catch {
-      // Closed since it was listed.
+      // Closed since readdir.
     }
   }
   return names.sort()
 }
 
-/** The highest number among its descriptors. */
+/** The highest file descriptor number. */
 export const highestDescriptor = (pid: number): number => Math.max(...readdirSync(`/proc/${pid}/fd`).map(Number))
 
-/** The processes whose parent it is, those that have ended and wait for it included. */
+/** Child processes, zombies included. */
 export function childrenOf(parent: number): { pid: number; state: string }[] {
   const children: { pid: number; state: string }[] = []
   for (const name of readdirSync('/proc')) {
@@ -31,10 +31,10 @@ export function childrenOf(parent: number): { pid: number; state: string }[] {
   return children
 }
 
-/** The unit of times in /proc, the same on every Linux that we know. */
+/** Unit of times in /proc (USER_HZ), the same on every known Linux. */
 const TICKS_PER_SECOND = 100
 
-/** User and system time of all threads of a process; its children are not in it. */
+/** User and system time in seconds of all threads of a process, without its children. */
 export function cpuSeconds(pid: number): number {
   const fields = statFields(pid) ?? []
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
@@ -42,11 +42,11 @@ export function cpuSeconds(pid: number): number {
 
 export const threadsOf = (pid: number): number => readdirSync(`/proc/${pid}/task`).length
 
-/** Every process of a user that has not ended. */
+/** All processes of a user, without zombies. */
 export const processesOf = (uid: number): number[] =>
   everyProcess().filter((pid) => userOf(pid) === uid && isAlive(pid))
 
-/** All that counts against how many processes a user may have: every thread, and what has ended and was not waited for. */
+/** Number of tasks that count against a user's RLIMIT_NPROC: all threads, zombies included. */
 export function tasksOf(uid: number): number {
   return everyProcess()
     .filter((pid) => userOf(pid) === uid)
@@ -63,7 +63,7 @@ function userOf(pid: number): number | undefined {
   }
 }
 
-/** What is gone meanwhile has nothing in it. */
+/** Directory entries; empty if the directory has disappeared. */
 function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder)
@@ -72,14 +72,14 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** Memory that nothing but the process has, in bytes. */
+/** Anonymous memory of a process, in bytes. */
 export function anonymousBytes(pid: number): number {
   const kibibytes = /^Anonymous:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1]
   if (kibibytes === undefined) throw new Error('no Anonymous in smaps_rollup')
   return Number(kibibytes) * 1024
 }
 
-/** Sets a soft limit of a running process. Only its user, as whom `prefix` runs a command, may do that for certain. */
+/** Sets a soft limit of a running process. `prefix` should run prlimit as the user of that process. */
 export function setLimit(
   pid: number,
   resource: 'nofile' | 'nproc',
@@ -96,7 +96,7 @@ export function limitOf(pid: number, name: 'Max open files' | 'Max processes'): 
   return value === 'unlimited' ? Infinity : Number(value)
 }
 
-/** What a server holds at a time: to compare with what it holds later. */
+/** Resources that a server holds, for comparison with a later time. */
 export type Holdings = { descriptors: string[]; children: number }
 
 export const holdingsOf = (pid: number): Holdings => ({
@@ -104,7 +104,7 @@ export const holdingsOf = (pid: number): Holdings => ({
   children: childrenOf(pid).length,
 })
 
-/** Waits until a server holds no more than it held then; says what is too much. */
+/** Waits until a server holds no more than `before`; throws with a list of what is left. */
 export async function settled(pid: number, before: Holdings, ms = 30_000): Promise<void> {
   const isSettled = (): boolean =>
     descriptorsOf(pid).length <= before.descriptors.length && childrenOf(pid).length <= before.children

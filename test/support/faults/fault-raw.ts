@@ -1,4 +1,4 @@
-/** A WebSocket client by hand: so that a test can stop in the middle of anything, and vanish in two manners. */
+/** A WebSocket client on a raw socket, so that a test can stop at any byte and disconnect in two ways. */
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
@@ -8,7 +8,7 @@ export const UPGRADE = [...UPGRADE_REQUEST, '', ''].join('\r\n')
 
 const OPCODE_TEXT = 1
 
-/** A frame as clients send them. The mask is zero, so the payload is there as it is. */
+/** A client frame. The mask is zero, so the payload is sent as it is. */
 export function frame(payload: string | Buffer, { opcode = OPCODE_TEXT, fin = true } = {}): Buffer {
   const bytes = Buffer.from(payload)
   const first = (fin ? 0x80 : 0) | opcode
@@ -27,7 +27,7 @@ export function frame(payload: string | Buffer, { opcode = OPCODE_TEXT, fin = tr
 
 export class RawClient {
   readonly socket: Socket
-  /** Everything that came, as it came. */
+  /** Everything received. */
   text = ''
 
   private constructor(socket: Socket) {
@@ -43,12 +43,12 @@ export class RawClient {
     return client
   }
 
-  /** Writes, and waits until the kernel has it. */
+  /** Writes, and waits until the kernel has accepted it. */
   write(bytes: string | Buffer): Promise<void> {
     return new Promise((resolve) => this.socket.write(bytes, () => resolve()))
   }
 
-  /** Messages, one in a frame each. */
+  /** Sends messages, one per frame. */
   send(...messages: object[]): Promise<void> {
     return this.write(Buffer.concat(messages.map((message) => frame(JSON.stringify(message)))))
   }
@@ -63,7 +63,7 @@ export class RawClient {
     }
   }
 
-  /** Through the upgrade and the handshake; returns the session. */
+  /** Completes the upgrade and the handshake; resolves with the session id. */
   async begin(): Promise<string> {
     await this.write(UPGRADE)
     await this.until(/^HTTP\/1\.1 101 .*\r\n\r\n/s)
@@ -73,7 +73,7 @@ export class RawClient {
     return sessionId as string
   }
 
-  /** `end`: the kernel says goodbye, after everything written. `reset`: it does not, and what was not read is thrown away. */
+  /** Disconnects without a close frame. `end`: FIN after all written data. `reset`: RST, unread data is discarded. */
   async vanish(manner: Manner): Promise<void> {
     const closed = new Promise((resolve) => this.socket.once('close', resolve))
     if (manner === 'reset') this.socket.resetAndDestroy()

@@ -1,4 +1,4 @@
-/** Servers for the fault suites: started under another program, and told apart by their pid. */
+/** Servers for the fault suites: started through another program, and identified by their pid. */
 import { spawn, spawnSync } from 'node:child_process'
 import process from 'node:process'
 import { endWithTest } from '../child.ts'
@@ -11,12 +11,12 @@ export type FaultServer = RunningServer & { pid: number; port: number }
 
 export type Circumstances = {
   args?: readonly string[]
-  /** A program that replaces itself by the server, with its arguments: what it sets holds for the server from the first moment. */
+  /** Command prefix that execs the server, so that its settings apply to the server from the start. */
   under?: readonly string[]
   env?: NodeJS.ProcessEnv
 }
 
-/** The real server. With `under` it is still the server that the pid names. */
+/** Starts the real server. With `under`, the pid is still the server's. */
 export async function startFaultServer({
   args = [],
   under = [],
@@ -26,7 +26,7 @@ export async function startFaultServer({
   return follow([...under, command, ...commandArgs], env)
 }
 
-/** A program that tells a server's URL in its first line, as the server does. */
+/** Starts a program that prints a server's URL as its first line, as the server does. */
 export async function follow(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<FaultServer> {
   const [command, ...args] = argv as [string, ...string[]]
   const child = endWithTest(spawn(command, args, { env, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'] }))
@@ -45,14 +45,14 @@ export async function follow(argv: readonly string[], env: NodeJS.ProcessEnv = p
     port: Number(new URL(url.replace(/^ws/, 'http')).port),
     stderr: () => stderr,
     stop: () => {
-      // Deno tells of a child that its own `kill` was used on as ended by that signal, whatever its exit code was.
+      // After child.kill(), Deno reports that signal whatever the exit code is, so use process.kill.
       if (isAlive(child.pid as number)) process.kill(child.pid as number, 'SIGTERM')
       return gone
     },
   }
 }
 
-/** A row that is shown where it can be, and is passed over by name where it cannot. */
+/** Defines a test; skips it by name if there is an obstacle on this machine. */
 export function shownUnless(
   obstacle: string | undefined,
   test: typeof plainTest,
@@ -61,7 +61,7 @@ export function shownUnless(
     void (obstacle === undefined ? test(title, body) : test.skip(`${title} [not shown here: ${obstacle}]`))
 }
 
-/** The same for a row of the full tier. */
+/** Like {@link shownUnless}, for a test of the full tier. */
 export function shownInFull(
   obstacle: string | undefined,
   test: typeof plainTest,
@@ -75,23 +75,23 @@ export const isRoot = process.getuid?.() === 0
 
 export const needsLinux = isLinux ? undefined : 'it looks into /proc'
 
-/** Whether a program can be run with these arguments, and ends well. */
+/** Whether a command runs and exits with 0. */
 export const works = (argv: readonly string[]): boolean =>
   isLinux && spawnSync(argv[0] as string, argv.slice(1), { stdio: 'ignore', cwd: '/' }).status === 0
 
 const CONFINED = ['bwrap', '--ro-bind', '/', '/', '--unshare-user', '--unshare-pid', '--proc', '/proc', 'true']
 
-/** Why a server that is started under these words can confine nothing. */
+/** Why a server started with this prefix cannot sandbox anything. */
 export const whyNoSandbox = (under: readonly string[] = []): string | undefined =>
   works([...under, ...CONFINED]) ? undefined : 'no sandbox on this machine'
 
-/** A user of our own: how many processes one may have is counted over all of that user's, other tests' included. */
+/** A uid for this test only: RLIMIT_NPROC counts all processes of a user, those of other tests included. */
 export const ownUser = 200_000 + (process.pid % 100_000)
 
-/** What makes a command run as a user whose processes are all ours. */
+/** Command prefix that runs a command as {@link ownUser}. */
 export const asOwnUser = ['setpriv', `--reuid=${ownUser}`, `--regid=${ownUser}`, '--clear-groups']
 
-/** Why nobody else can serve: only root becomes another user, who must be able to read the program. */
+/** Why the server cannot run as another user: that needs root, and files that the other user can read. */
 export function whyNoOwnUser(): string | undefined {
   if (!isRoot) return 'only root can become a user of its own'
   return works([...asOwnUser, ...serverCommand(['--version']).flat()])
@@ -99,12 +99,12 @@ export function whyNoOwnUser(): string | undefined {
     : 'other users cannot read the program'
 }
 
-/** Fails with what the server said of itself, if it said anything. */
+/** Fails if the server wrote anything to stderr. */
 export function assertSilent(server: FaultServer): void {
   if (server.stderr() !== '') throw new Error(`the server said: ${server.stderr()}`)
 }
 
-/** Ends a server without a word to it, and waits until it is gone. */
+/** Sends SIGKILL and waits until the server is gone. */
 export async function killHard(server: FaultServer): Promise<void> {
   process.kill(server.pid, 'SIGKILL')
   await eventually(() => !isAlive(server.pid), 30_000, 'the end of a killed server')

@@ -1,23 +1,23 @@
 /**
- * How work grows with its input, told by processor time: unlike the time on a clock it leaves out what other programs do
- * meanwhile. It is no count, so what compares it belongs to the full tier.
+ * Measures how work grows with input size, in CPU time, which excludes other programs, unlike wall time. It is still
+ * noisy, so tests that compare it belong to the full tier.
  */
 import process from 'node:process'
 import * as assert from 'uvu/assert'
 
 const TRIES = 3
-/** A square would take sixteen times as long for four times the input. */
+/** Maximum factor for four times the input. Quadratic work would take 16 times as long. */
 const GROWTH = 10
-/** For what does not grow, such as a collection of garbage. */
+/** Allowance for constant costs, such as garbage collection. */
 const SLACK_MS = 20
 
-/** The processor time of this thread where the runtime tells it (Node 23.9 on), else that of the process. */
+/** CPU time in ms of this thread (Node 23.9 or later), otherwise of the process. */
 function usedMs(): number {
   const { user, system } = (process.threadCpuUsage ?? process.cpuUsage)()
   return (user + system) / 1000
 }
 
-/** The least processor time that `run` takes in some tries. */
+/** The minimum CPU time in ms of several runs. */
 export function cpuMs(run: () => unknown, tries = TRIES): number {
   let least = Infinity
   for (let count = 0; count < tries; count++) {
@@ -28,7 +28,7 @@ export function cpuMs(run: () => unknown, tries = TRIES): number {
   return least
 }
 
-/** Fails if four times the input takes much more than four times the work. `prepare` is not counted. */
+/** Fails if four times the input takes more than GROWTH times the CPU time. `prepare` is not measured. */
 export function assertLinear(what: string, size: number, prepare: (size: number) => () => unknown): void {
   const [small, large] = [prepare(size), prepare(4 * size)]
   cpuMs(small)

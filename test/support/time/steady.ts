@@ -3,7 +3,7 @@ import { sleep } from '../server.ts'
 const LOOKS = 10
 const BETWEEN_MS = 20
 
-/** Waits until `probe` has given the same so many times in a row: until whatever it shows has come to rest. */
+/** Polls until `probe` has returned the same value LOOKS more times in a row. */
 export async function untilSteady(probe: () => unknown): Promise<void> {
   let [last, same] = [await probe(), 0]
   while (same < LOOKS) {

@@ -1,7 +1,7 @@
-/** Lower bounds of time, where time is what is tested. There are no upper ones: a machine may have other things to do. */
+/** Lower bounds for tests of timing. There are no upper bounds: the machine may be busy. */
 
 /**
- * Whether so much time has passed as a timer was set to. It may be a little short: a loop counts from when its turn began,
- * which is some milliseconds ago if there is much to do.
+ * Whether a timer's delay has elapsed. Allows 5 % less: the event loop counts from the start of its turn, which is some
+ * milliseconds earlier on a busy loop.
  */
 export const isTimerOver = (elapsedMs: number, setMs: number): boolean => elapsedMs >= setMs * 0.95

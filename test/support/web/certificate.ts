@@ -1,5 +1,5 @@
-/** A certificate for the tests, and the authority that signed it. Both are good until 2120, and for nothing else. */
-/** For localhost, somewhere.test, proxy.test, 127.0.0.1 and 203.0.113.5. */
+/** A certificate for the tests and the CA that signed it. Both are valid until 2120. */
+/** Valid for localhost, somewhere.test, proxy.test, 127.0.0.1 and 203.0.113.5. */
 export const certificate = {
   key: `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgdOqWIKaJHwC5XQYq

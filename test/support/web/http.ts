@@ -1,4 +1,4 @@
-/** What the tests of http/request share: a real server, real web servers, and what is asked of them. */
+/** Fixtures of the http/request tests: a real server, real web servers, and requests to them. */
 import { readdirSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 import * as assert from 'uvu/assert'
@@ -18,7 +18,7 @@ export type Delta = { requestId: string; seq: number; deltaBase64: string; done:
 
 let requests = 0
 
-/** Asks for a URL. Fails rather than to wait for ever. */
+/** Sends http/request for a URL. Fails after `ms`. */
 export async function ask(client: Client, url: string, more: object = {}, ms = 50_000): Promise<Answer> {
   const answer = client.ask('http/request', { method: 'GET', url, requestId: `r${++requests}`, ...more })
   const { promise, reject } = Promise.withResolvers<never>()
@@ -46,7 +46,7 @@ export const deltasOf = (client: Client, requestId: string): Delta[] =>
 export const bodyOf = (client: Client, requestId: string): Buffer =>
   Buffer.concat(deltasOf(client, requestId).map(({ deltaBase64 }) => Buffer.from(deltaBase64, 'base64')))
 
-/** The end of a stream. */
+/** Waits for the last delta of a stream. */
 export const endOf = (client: Client, requestId: string): Promise<Delta> =>
   client.until(() => deltasOf(client, requestId).find(({ done }) => done), 50_000, `the end of ${requestId}`)
 
@@ -57,7 +57,7 @@ export const openFiles = (server: RunningServer): number => readdirSync(`/proc/$
 export const resident = (server: RunningServer): number =>
   Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${server.child.pid}/status`, 'latin1'))?.[1]) * 1024
 
-/** A server of one's own, with a client, for as long as `use` takes. */
+/** Runs `use` with its own server and client. */
 export async function withServer(
   args: readonly string[],
   env: Record<string, string>,
@@ -90,10 +90,10 @@ export function startStdio() {
   }
 }
 
-/** So many looks in a row must find the same. */
+/** Number of equal readings in a row that count as stable. */
 const STABLE_SCANS = 30
 
-/** Settles when a count that has begun does not grow any more, and tells it. Between two looks `roundTrip` comes and goes. */
+/** Waits until a non-zero count is stable, and resolves with it. `roundTrip` runs between two readings. */
 export async function standstill(
   count: () => number,
   roundTrip: () => Promise<unknown> = () => sleep(5),
@@ -108,7 +108,7 @@ export async function standstill(
   return seen
 }
 
-/** Settles when the other end of a connection of this machine has read all that was written here. */
+/** Waits until the peer of a local connection has read everything written to `socket`. */
 export async function readByPeer(socket: Socket): Promise<void> {
   if (process.platform !== 'linux') return sleep(200)
   const port = (number = 0): string => `:${number.toString(16).toUpperCase().padStart(4, '0')}`
@@ -117,14 +117,14 @@ export async function readByPeer(socket: Socket): Promise<void> {
     const rows = readFileSync('/proc/net/tcp', 'latin1')
       .split('\n')
       .map((line) => line.trim().split(/\s+/))
-    // Columns: local address, remote address, state, and what is not acknowledged and what is not read.
+    // Columns: sl, local address, remote address, state, tx_queue:rx_queue (unacknowledged and unread bytes).
     const queues = (local: string, remote: string): string[] =>
       rows.find(([, from, to]) => from?.endsWith(local) && to?.endsWith(remote))?.[4]?.split(':') ?? []
     return Number(`0x${queues(here, there)[0]}`) === 0 && Number(`0x${queues(there, here)[1]}`) === 0
   })
 }
 
-/** A suite with one server, one client and one web server, and its tests. */
+/** A suite with one server, one client and one web server for all its tests. */
 export function household(title: string, env: Record<string, string> = {}, options: { limitMs?: number } = {}) {
   const test = suite(title, options)
   const house = { test } as {

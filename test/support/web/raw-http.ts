@@ -1,12 +1,12 @@
-/** HTTP requests written by hand, so that nothing between the test and the server mends them. */
+/** HTTP requests on a raw socket, so that no HTTP library normalises them. */
 import { spawnSync } from 'node:child_process'
 import { connect } from 'node:net'
 import { serverCommand } from '../server.ts'
 
-/** `text` is everything; `body` what follows the header lines. */
+/** `text` is the whole response, `body` the part after the headers. */
 export type RawAnswer = { status: number; body: string; text: string }
 
-/** The lines of an upgrade after its first, without a Host. */
+/** Header lines of a WebSocket upgrade, without Host. */
 export const UPGRADE = [
   'Connection: Upgrade',
   'Upgrade: websocket',
@@ -14,10 +14,10 @@ export const UPGRADE = [
   'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
 ]
 
-/** A whole upgrade, line by line. */
+/** The lines of a complete WebSocket upgrade request. */
 export const UPGRADE_REQUEST = ['GET / HTTP/1.1', 'Host: 127.0.0.1', ...UPGRADE]
 
-/** Sends lines to a port of this machine or a unix socket, and gives the answer when it is whole, or the connection ends. */
+/** Sends lines to a local port or unix socket; resolves when the response is complete or the connection ends. */
 export function ask(where: number | string, lines: readonly string[], more = ''): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     const socket = typeof where === 'number' ? connect(where, '127.0.0.1') : connect(where)
@@ -41,15 +41,15 @@ export function ask(where: number | string, lines: readonly string[], more = '')
   })
 }
 
-/** An upgrade at a path, with more header lines. */
+/** Sends an upgrade request to a path, with additional header lines. */
 export const upgrade = (where: number | string, path = '/', headers: readonly string[] = []): Promise<RawAnswer> =>
   ask(where, [`GET ${path} HTTP/1.1`, 'Host: 127.0.0.1', ...UPGRADE, ...headers])
 
-/** A plain GET, answered with the connection's end. */
+/** Sends a plain GET with `Connection: close`. */
 export const get = (where: number | string, path: string, headers: readonly string[] = []): Promise<RawAnswer> =>
   ask(where, [`GET ${path} HTTP/1.1`, 'Host: 127.0.0.1', 'Connection: close', ...headers])
 
-/** Calls the server with arguments that it should not serve with. */
+/** Runs the server with arguments with which it should exit instead of serving. */
 export function call(args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
   const [command, commandArgs] = serverCommand(args)
   return spawnSync(command, commandArgs, { encoding: 'utf8', timeout: 50_000 })

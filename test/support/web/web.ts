@@ -1,4 +1,4 @@
-/** Local web servers and proxies, on raw sockets, so that a test sees and says every byte. */
+/** Local web servers and proxies on raw sockets, so that a test sees and controls every byte. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer as createTcpServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
@@ -9,11 +9,11 @@ import { createServer as createTlsServer } from 'node:tls'
 import { authority, certificate } from './certificate.ts'
 import { atEnd } from '../scope.ts'
 
-/** A request as it came. */
+/** A request as received. */
 export type Asked = {
   method: string
   target: string
-  /** In order, as written, each character a byte. */
+  /** Header lines in order, unmodified, decoded as latin1. */
   lines: [name: string, value: string][]
   body: Buffer
   socket: Socket
@@ -27,15 +27,15 @@ function splitLine(line: string): [name: string, value: string] {
   return [line.slice(0, colon), line.slice(colon + 1).replace(/^ /, '')]
 }
 
-/** Writes the answer, or part of it. The connection is kept for the next request unless it is ended. */
+/** Writes the response, or part of it. The connection stays open for the next request unless it is ended. */
 export type Serve = (asked: Asked, socket: Socket) => void
 
 export class Web {
   readonly asked: Asked[] = []
   readonly sockets = new Set<Socket>()
-  /** How many connections there have been. */
+  /** Total number of connections accepted. */
   connections = 0
-  /** How many of them have been closed. */
+  /** Number of those that are closed. */
   closed = 0
   serve: Serve
   readonly #server: Server
@@ -47,7 +47,7 @@ export class Web {
     this.#server = secure
       ? createTlsServer(certificate, (socket) => this.#receive(socket))
       : createTcpServer((socket) => this.#receive(socket))
-    // Handshakes that fail are the other side's affair.
+    // The client reports failed handshakes.
     this.#server.on('tlsClientError', () => {})
     this.#server.on('connection', (socket: Socket) => {
       this.connections++
@@ -77,12 +77,12 @@ export class Web {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** The URL of a path here, under any name. */
+  /** The URL of a path on this server, with any host name. */
   url(path = '/', host = '127.0.0.1'): string {
     return `${this.isSecure ? 'https' : 'http'}://${host}:${this.port}${path}`
   }
 
-  /** Bytes given to the sockets that are there now, whether or not the kernel has taken them. */
+  /** Bytes written to the open sockets, including bytes not yet accepted by the kernel. */
   get written(): number {
     return [...this.sockets].reduce((sum, { bytesWritten }) => sum + bytesWritten, 0)
   }
@@ -101,7 +101,7 @@ export class Web {
 
   #receive(socket: Socket): void {
     let held = Buffer.alloc(0)
-    /** What has come after it, to be joined once the request can be whole. */
+    /** Data received after it; concatenated once the request can be complete. */
     let pieces: Buffer[] = []
     let missing = 0
     socket.on('error', () => {})
@@ -132,12 +132,12 @@ export class Web {
   }
 }
 
-/** The head of a response, its body not included. */
+/** The head of a response, without the body. */
 export function head(status: number, headers: readonly (readonly [string, string | number])[] = []): string {
   return `HTTP/1.1 ${status} x\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`
 }
 
-/** A whole response. */
+/** A complete response. */
 export function reply(
   body: string | Buffer = '',
   headers: readonly (readonly [string, string | number])[] = [],
@@ -149,7 +149,7 @@ export function reply(
 
 export const redirect = (location: string, status = 302): Buffer => reply('moved', [['location', location]], status)
 
-/** A proxy. Whatever is asked for in absolute form it answers itself; tunnels all lead to `port` here. */
+/** Starts a proxy. It answers absolute-form requests itself; all CONNECT tunnels lead to the local `port`. */
 export function startProxy(
   port: number,
   serve: Serve = (_, socket) => socket.write(reply('by proxy')),
@@ -171,7 +171,7 @@ export function startProxy(
   )
 }
 
-/** Writes so many bytes of a pattern as fast as they are taken, and ends. Returns how many have been written by now. */
+/** Writes `total` bytes of a pattern with backpressure, then ends. The returned function gives the bytes written. */
 export function pour(socket: Socket, total: number, block: Buffer): () => number {
   let written = 0
   const on = (): void => {
@@ -185,11 +185,11 @@ export function pour(socket: Socket, total: number, block: Buffer): () => number
   return () => written
 }
 
-/** The environment without whatever would lead requests or trust elsewhere, and with this. */
+/** The environment without variables that affect proxies or trusted certificates, plus `more`. */
 export function plainEnvironment(more: Record<string, string> = {}): NodeJS.ProcessEnv {
   const names =
     /^((https?|all|no)_proxy|REQUEST_METHOD|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS|CODEX_CA_CERTIFICATE|DENO_CERT|DENO_TLS_CA_STORE)$/i
-  // Deno asks its maker for updates, by proxy as well.
+  // Disable Deno's update check, which would also use the proxy.
   return {
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !names.test(name))),
     DENO_NO_UPDATE_CHECK: '1',
@@ -197,7 +197,7 @@ export function plainEnvironment(more: Record<string, string> = {}): NodeJS.Proc
   }
 }
 
-/** The path of a file with the authority that signed our certificate. */
+/** The path of a file with the CA certificate. */
 export function authorityFile(): string {
   const folder = mkdtempSync(join(tmpdir(), 'authority-'))
   atEnd(() => rmSync(folder, { recursive: true, force: true }))
