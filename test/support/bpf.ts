@@ -1,5 +1,6 @@
 /** A classic BPF interpreter for seccomp filters, written from the kernel's documentation, not from our assembler. */
 
+/** A system call, as struct seccomp_data. */
 export type CallData = {
   /** System call number and AUDIT_ARCH value, as unsigned 32-bit numbers. */
   nr: number
@@ -8,10 +9,12 @@ export type CallData = {
   args?: readonly bigint[]
 }
 
+/** One BPF instruction, as struct sock_filter. */
 export type Instruction = { code: number; jt: number; jf: number; k: number }
 
 export const KILL_PROCESS = 0x80000000
 export const ALLOW = 0x7fff0000
+/** The return value for SECCOMP_RET_ERRNO. */
 export const errno = (number: number): number => 0x00050000 + number
 
 /** Decodes an array of struct sock_filter: u16 code, u8 jt, u8 jf, u32 k. */

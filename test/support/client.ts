@@ -3,7 +3,9 @@ import { once } from 'node:events'
 import { WebSocket } from 'ws'
 import { atEnd } from './scope.ts'
 
+/** A notification; most are about a process. */
 export type Notification = { method: string; params: Record<string, unknown> & { processId: string; seq: number } }
+/** A response, error or not. */
 export type Answer = { id: unknown; result?: any; error?: { code: number; message: string } }
 
 /** An error response. */
@@ -15,6 +17,7 @@ export class RpcFailure extends Error {
   }
 }
 
+/** A WebSocket client that is disposed with the test. */
 export class Client {
   readonly socket: WebSocket
   readonly notifications: Notification[] = []

@@ -1,5 +1,6 @@
 /** A strict parser of Prometheus' text format 0.0.4. Throws for anything that the format does not allow. */
 
+/** A metric family. */
 export type Family = { type: string; help: string; samples: Map<string, number> }
 
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/
@@ -40,6 +41,7 @@ export function parseMetrics(text: string): Map<string, Family> {
   return families
 }
 
+/** A parsed /metrics page: call it for a value; throws if there is no such sample. */
 export type Page = { (name: string, labels?: string): number; families: Map<string, Family>; text: string }
 
 /** Fetches a server's /metrics and gives values by name and labels. */

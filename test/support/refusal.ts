@@ -2,6 +2,7 @@
 import * as assert from 'uvu/assert'
 import { parseCommand, UsageError } from '../../src/cli/serve/arguments.ts'
 
+/** The exit code, and the message on stderr. */
 export type Refusal = { exitCode: number; message: string }
 
 /** What the program would write to stderr, and its exit code. Undefined if the arguments are valid. */

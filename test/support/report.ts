@@ -2,6 +2,7 @@
 import { appendFileSync } from 'node:fs'
 import process from 'node:process'
 
+/** One line of the report. */
 export type TestEvent =
   | { type: 'start' | 'skip' | 'full'; suite: string; title: string }
   | { type: 'pass' | 'fail'; suite: string; title: string; ms: number }
@@ -14,6 +15,7 @@ const file = process.env['EXEC_SERVER_TEST_REPORT']
 // Child processes of a test must not report.
 delete process.env['EXEC_SERVER_TEST_REPORT']
 
+/** Appends an event to the report, if the runner wants one. */
 export function report(event: TestEvent): void {
   if (file !== undefined) appendFileSync(file, `${JSON.stringify(event)}\n`)
 }

@@ -34,6 +34,7 @@ import { suite } from './suite.ts'
 
 // ---- users ------------------------------------------------------------------------------------------------------
 
+/** A user that the server runs as. */
 export type User = {
   name: string
   uid: number
@@ -122,6 +123,7 @@ function findExecutable(): string | undefined {
   return statSync(built).mtimeMs < newest ? undefined : built
 }
 
+/** The path of an executable in PATH, if there is one. */
 export function onPath(program: string): string | undefined {
   return (process.env['PATH'] ?? '')
     .split(delimiter)
@@ -144,15 +146,21 @@ const runs = (user: User, argv: readonly string[]): boolean => {
 // ---- sandbox objects --------------------------------------------------------------------------------------------
 
 export type Access = 'read' | 'write' | 'deny'
+/** An entry of a permission profile. */
 export type Entry = { path: object; access: Access }
+/** The sandbox member of a request. */
 export type Sandbox = { permissions: object; cwd: string; workspaceRoots: string[] }
 
+/** The file URI of an absolute path. */
 export const uri = (path: string): string => `file://${path.split('/').map(encodeURIComponent).join('/')}`
+/** An entry for a symbolic path. */
 export const special = (kind: string, access: Access, subpath?: string): Entry => ({
   path: { type: 'special', value: { kind, ...(subpath === undefined ? {} : { subpath }) } },
   access,
 })
+/** An entry for an absolute path. */
 export const at = (path: string, access: Access): Entry => ({ path: { type: 'path', path: uri(path) }, access })
+/** An entry for a glob. */
 export const glob = (pattern: string, access: Access = 'deny'): Entry => ({
   path: { type: 'glob_pattern', pattern },
   access,
@@ -161,6 +169,7 @@ export const glob = (pattern: string, access: Access = 'deny'): Entry => ({
 export const READ_ALL = special('root', 'read')
 export const WRITE_ROOTS = special('project_roots', 'write')
 
+/** A sandbox with a managed permission profile; the first root is the cwd. */
 export function managed(
   roots: readonly string[],
   entries: readonly Entry[],
@@ -179,6 +188,7 @@ export function managed(
 /** SECRET is only in denied files, TOKEN only in the server's environment. Neither may ever leak. */
 export const SECRET = 'TOP-SECRET-CONTENT'
 export const TOKEN = 'xyz-of-the-servers-environment'
+/** Names that are protected in every writable directory. */
 export const PROTECTED = ['.git', '.agents', '.codex', '.aws']
 
 /**
@@ -351,6 +361,7 @@ export const base64 = (text: string): string => Buffer.from(text).toString('base
 
 // ---- servers ----------------------------------------------------------------------------------------------------
 
+/** A running server and its pid. */
 export type Served = {
   url: string
   child: ChildProcess
@@ -502,6 +513,7 @@ export class Attempt {
 /** Overrides for a command: by default it runs in the workspace, on pipes, in the standard sandbox. */
 export type Circumstances = { env?: object; sandbox?: Sandbox | null; tty?: boolean; pipeStdin?: boolean; cwd?: string }
 
+/** A request: method and params. */
 export type Call = [method: string, params: Record<string, unknown>]
 
 /** Matches the operating system's denial messages. */
@@ -528,6 +540,7 @@ function decoded(answer: Answer): string {
   return JSON.stringify(answer) + (typeof data === 'string' ? Buffer.from(data, 'base64').toString('latin1') : '')
 }
 
+/** The body of a test. */
 export type Row = (attempt: Attempt) => Promise<void>
 
 type DefineRow = (title: string, body: Row, obstacle?: string) => void

@@ -6,6 +6,7 @@ import process from 'node:process'
 
 type Dispose = () => unknown
 
+/** A list of callbacks to run at the end of a test. */
 export class Scope {
   readonly #disposals = new Set<Dispose>()
 

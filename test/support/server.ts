@@ -8,10 +8,12 @@ import { statFields } from '../../src/host/process-tree/proc-stat.ts'
 import { endWithTest } from './child.ts'
 import { firstLine } from './first-line.ts'
 
+/** The root of the repository. */
 export const root = dirname(dirname(import.meta.dirname))
 // The test runner sets FORCE_COLOR; if NO_COLOR is set, too, Node warns on stderr.
 delete process.env['FORCE_COLOR']
 
+/** Whether the test runs on Deno. */
 export const isDeno = 'Deno' in globalThis
 
 /** The command for the server from source, or the executable that EXEC_SERVER_BINARY names. */
@@ -22,6 +24,7 @@ export function serverCommand(args: readonly string[]): [string, string[]] {
   return [process.execPath, [...(isDeno ? ['run', '-A'] : []), main, ...args]]
 }
 
+/** A running server. */
 export type RunningServer = {
   url: string
   child: ChildProcess
@@ -30,6 +33,7 @@ export type RunningServer = {
   stop(): Promise<number | string | null>
 }
 
+/** Starts the server and waits for its URL. */
 export async function startServer(
   args: readonly string[] = [],
   env: NodeJS.ProcessEnv = process.env,
@@ -58,6 +62,7 @@ export function isAlive(pid: number): boolean {
   return state !== undefined && state !== 'Z' && state !== 'X'
 }
 
+/** Resolves after `ms`. */
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Polls until `probe` is true; throws after `ms`. The timeout is generous, for machines under load. */

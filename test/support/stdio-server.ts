@@ -7,6 +7,7 @@ import type { Readable, Writable } from 'node:stream'
 import { endWithTest } from './child.ts'
 import { serverCommand } from './server.ts'
 
+/** A server on stdio and its complete output lines so far. */
 export type StdioServer = {
   child: ChildProcessByStdio<Writable, Readable, Readable>
   lines: string[]
@@ -15,6 +16,7 @@ export type StdioServer = {
   exit: Promise<number | string | null>
 }
 
+/** Starts a server with `--listen listen`. */
 export function startStdioServer(
   listen = 'stdio',
   env: NodeJS.ProcessEnv = process.env,

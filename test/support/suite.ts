@@ -7,6 +7,7 @@ import * as uvu from 'uvu'
 import { report } from './report.ts'
 import { endScope, enterScope, Scope } from './scope.ts'
 
+/** The body of a test or hook. */
 export type Body = () => unknown
 
 type Hook = {
@@ -16,6 +17,7 @@ type Hook = {
 
 type Define = (title: string, body: Body) => void
 
+/** Defines tests and hooks. Call run() after the last definition. */
 export type Suite = Define & {
   only: Define
   skip(title: string, body?: Body): void

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { atEnd } from './scope.ts'
 
+/** Creates a temporary folder and returns its real path. */
 export function temporaryFolder(prefix = 'exec-server-test-'): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), prefix)))
   atEnd(() => rmSync(folder, { recursive: true, force: true }))

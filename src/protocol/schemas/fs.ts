@@ -6,24 +6,31 @@ import { SandboxContext } from './sandbox.ts'
 const target = { path, sandbox: SandboxContext }
 const followSymlinks = optional(v.boolean())
 
+/** Params of fs/readFile. */
 export const ReadFileParams = v.object({ ...target, followSymlinks })
 /** The method decodes `dataBase64`, because its error is -32600 and not -32602. */
 export const WriteFileParams = v.object({ ...target, dataBase64: base64Text, followSymlinks })
+/** Params of fs/createDirectory. */
 export const CreateDirectoryParams = v.object({ ...target, recursive: optional(v.boolean()), followSymlinks })
+/** Params of fs/getMetadata. */
 export const GetMetadataParams = v.object({ ...target, followSymlinks })
+/** Params of fs/readDirectory. */
 export const ReadDirectoryParams = v.object(target)
+/** Params of fs/remove. */
 export const RemoveParams = v.object({
   ...target,
   recursive: optional(v.boolean()),
   force: optional(v.boolean()),
   followSymlinks,
 })
+/** Params of fs/copy. */
 export const CopyParams = v.object({
   sourcePath: path,
   destinationPath: path,
   recursive: v.boolean(),
   sandbox: SandboxContext,
 })
+/** Params of fs/canonicalize. */
 export const CanonicalizeParams = v.object(target)
 
 /** The client's id for an open file. The method checks its length, because that error is -32600. */
@@ -33,7 +40,9 @@ const handleId = v.string()
 export const OpenParams = v.object({ handleId, ...target, mode: v.optional(v.picklist(['read', 'replace']), 'read') })
 /** `offset` and `len` are bytes. */
 export const ReadBlockParams = v.object({ handleId, offset: exactU64, len: u64 })
+/** Params of fs/writeBlock. `offset` is in bytes. */
 export const WriteBlockParams = v.object({ handleId, offset: exactU64, chunk: base64 })
+/** Params of fs/close. */
 export const CloseParams = v.object({ handleId })
 
 /** The method checks the limits, because their error is -32600. */
@@ -46,6 +55,7 @@ const WalkOptions = v.object({
 /** Limits of a walk, and whether it follows links to directories. */
 export type WalkOptions = v.InferOutput<typeof WalkOptions>
 
+/** Params of fs/walk. */
 export const WalkParams = v.object({ ...target, options: WalkOptions })
 
 /** Result of fs/walk. */

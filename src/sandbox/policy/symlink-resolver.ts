@@ -27,7 +27,7 @@ export type Route = {
 /** The kernel's limit (ELOOP). */
 const MAX_LINKS = 40
 
-/** Resolves an absolute path like the kernel does. Never throws: failures are in `kind`. */
+/** Resolves an absolute path as the kernel does. A path that cannot be resolved is reported in `kind`. */
 export function routeOf(path: string, disk: Disk): Route {
   const links: Route['links'] = []
   let at = '/'

@@ -1,6 +1,7 @@
 /** A fake disk with Codex's configuration: file texts by path. Parent directories exist implicitly. */
 import type { ConfigFiles } from '../../../src/core/codex-config/config-files.ts'
 
+/** Contents of the fake disk. */
 export type FakeDisk = {
   texts?: Record<string, string>
   /** Symbolic links: target by path. */
@@ -8,6 +9,7 @@ export type FakeDisk = {
   codexHome?: string
 }
 
+/** Configuration files on a fake disk. */
 export function fakeConfigFiles({
   texts = {},
   links = {},

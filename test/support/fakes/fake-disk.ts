@@ -17,6 +17,7 @@ export type Place = {
   crossed: string[]
 }
 
+/** A disk from a tree, with all its paths. */
 export type FakeDisk = Disk & {
   /** Real paths of all directories and files, the root first. */
   realPaths: string[]
@@ -115,10 +116,12 @@ function lexical(names: readonly string[]): string {
   return `/${kept.join('/')}`
 }
 
+/** The components of a path. */
 export function namesOf(path: string): string[] {
   return path.split('/').filter((name) => name !== '')
 }
 
+/** The containing directory; `/` for `/`. */
 export function parentOf(path: string): string {
   return `/${namesOf(path).slice(0, -1).join('/')}`
 }
@@ -167,6 +170,7 @@ const treeOf = (depth: number): fc.Arbitrary<Tree> =>
     },
   )
 
+/** Generates trees with the directories that the planner treats specially. */
 export const anyTree: fc.Arbitrary<Tree> = fc.record(
   {
     a: fc.oneof(treeOf(2), leaf),
@@ -181,6 +185,7 @@ export const anyTree: fc.Arbitrary<Tree> = fc.record(
   { requiredKeys: ['w'] },
 )
 
+/** Random choices from which a rule is made. */
 export type RuleSeed = { pick: number; more: string[]; access: Access }
 
 const seed: fc.Arbitrary<RuleSeed> = fc.record({

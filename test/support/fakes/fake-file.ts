@@ -1,6 +1,7 @@
 /** Open files that record calls, and opens that the test settles. */
 import type { OpenFile } from '../../../src/core/base/host.ts'
 
+/** An open file that records reads and writes. */
 export class FakeFile implements OpenFile {
   closes = 0
   /** Maximum number of bytes per read. */

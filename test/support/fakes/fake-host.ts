@@ -17,6 +17,7 @@ import type { EnvironmentInfo } from '../../../src/protocol/schemas/session.ts'
 import { fakeConfigFiles } from './fake-config-files.ts'
 import { ManualClock } from './manual-clock.ts'
 
+/** A child process whose output, exit and stdin the test controls. */
 export class FakeChild implements Child {
   readonly spec: SpawnSpec
   readonly written: Uint8Array[] = []
@@ -173,6 +174,7 @@ export class FakeChild implements Child {
 
 type FileMethod = keyof Files
 
+/** A host that records what the server starts and asks for. */
 export class FakeHost implements Host {
   /** All children, in start order. */
   readonly children: FakeChild[] = []

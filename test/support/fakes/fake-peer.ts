@@ -79,8 +79,10 @@ export class Peer implements HttpResponse {
   }
 }
 
+/** Params of http/request/bodyDelta. */
 export type Delta = { requestId: string; seq: number; deltaBase64: string; done: boolean; error: string | null }
 
+/** The minimal params of http/request. */
 export const LEAST = { method: 'GET', url: 'http://here.test/', requestId: 'r' }
 
 /** A fake server, a client of it, and the peers of its HTTP requests. */
@@ -108,15 +110,18 @@ export async function setup(limits: object = {}) {
   }
 }
 
+/** All deltas of a streamed body so far. */
 export const deltas = (client: MemoryClient, requestId: string): Delta[] =>
   client.received
     .filter((message) => 'method' in message && message.method === 'http/request/bodyDelta')
     .map((message) => (message as unknown as { params: Delta }).params)
     .filter((delta) => delta.requestId === requestId)
 
+/** The streamed body so far. */
 export const bodyOf = (client: MemoryClient, requestId: string): Buffer =>
   Buffer.concat(deltas(client, requestId).map(({ deltaBase64 }) => Buffer.from(deltaBase64, 'base64')))
 
+/** The response to a request; throws if there is none yet. */
 export const answered = (client: MemoryClient, id: number): Answer => {
   const answer = client.answer(id)
   if (answer === undefined) throw new Error(`request ${id} is not answered`)

@@ -4,6 +4,7 @@ import type { Clock } from '../../../src/core/base/clock.ts'
 
 type Timer = { due: number; call: () => void }
 
+/** A clock whose time and event loop turns the test controls. */
 export class ManualClock implements Clock {
   #now = 0
   #soon: (() => void)[] = []

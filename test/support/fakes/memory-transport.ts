@@ -5,6 +5,7 @@ import type { ExecServer } from '../../../src/core/rpc/server.ts'
 import type { CloseCode, Transport } from '../../../src/core/base/transport.ts'
 import { settled } from './manual-clock.ts'
 
+/** A transport that keeps all messages in memory. */
 export class MemoryTransport implements Transport {
   readonly source = 'JSON-RPC message from exec-server memory'
   readonly peer = 'memory'
@@ -52,7 +53,9 @@ export class MemoryTransport implements Transport {
   }
 }
 
+/** A response, error or not. */
 export type Answer = { id: unknown; result?: any; error?: { code: number; message: string } }
+/** A notification about a process. */
 export type Event = {
   method: string
   params: { processId: string; seq: number; stream?: string; chunk?: string; exitCode?: number }
@@ -60,6 +63,7 @@ export type Event = {
 
 const encoder = new TextEncoder()
 
+/** A client of a server in the same process. */
 export class MemoryClient {
   readonly transport = new MemoryTransport()
   readonly connection: Connection
@@ -171,6 +175,7 @@ export class MemoryClient {
   }
 }
 
+/** Minimal params of process/start. */
 export const startParams = (processId: string, more: object = {}) => ({
   processId,
   argv: ['fake'],

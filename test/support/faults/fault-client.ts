@@ -9,6 +9,7 @@ import { endWithTest } from '../child.ts'
 import { Client } from '../client.ts'
 import { eventually, isDeno } from '../server.ts'
 
+/** A running client process. */
 export type ClientProgram = {
   child: ChildProcess
   pid: number

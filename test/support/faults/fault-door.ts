@@ -16,12 +16,14 @@ import { openListener } from '../../../src/server/http/listener.ts'
 import { openWebSocketDoor } from '../../../src/server/transports/websocket.ts'
 import { isDeno } from '../server.ts'
 
+/** A listening WebSocket transport. */
 export type FaultDoor = { url: string; close(): void }
 
 function report(fault: unknown): void {
   process.stderr.write(`fault: ${fault instanceof Error ? fault.stack : String(fault)}\n`)
 }
 
+/** Listens on a free local port, with `given` instead of the default limits. */
 export async function openFaultDoor(given: Partial<Limits>, clock: Clock = systemClock): Promise<FaultDoor> {
   const limits = { ...defaultLimits, ...given }
   const server = createExecServer({ host: createHost({ sandbox: { required: false }, limits, report }), clock, limits })

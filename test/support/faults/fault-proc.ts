@@ -40,6 +40,7 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
 }
 
+/** Number of threads of a process. */
 export const threadsOf = (pid: number): number => readdirSync(`/proc/${pid}/task`).length
 
 /** All processes of a user, without zombies. */
@@ -91,6 +92,7 @@ export function setLimit(
   if (status !== 0) throw new Error(`prlimit: ${stderr}`)
 }
 
+/** A soft limit of a running process. */
 export function limitOf(pid: number, name: 'Max open files' | 'Max processes'): number {
   const value = new RegExp(`^${name}\\s+(\\d+|unlimited)`, 'm').exec(readFileSync(`/proc/${pid}/limits`, 'latin1'))?.[1]
   return value === 'unlimited' ? Infinity : Number(value)
@@ -99,6 +101,7 @@ export function limitOf(pid: number, name: 'Max open files' | 'Max processes'): 
 /** Resources that a server holds, for comparison with a later time. */
 export type Holdings = { descriptors: string[]; children: number }
 
+/** The resources that a server holds now. */
 export const holdingsOf = (pid: number): Holdings => ({
   descriptors: descriptorsOf(pid),
   children: childrenOf(pid).length,

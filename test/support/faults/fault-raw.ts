@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { UPGRADE_REQUEST } from '../web/raw-http.ts'
 
+/** A complete WebSocket upgrade request. */
 export const UPGRADE = [...UPGRADE_REQUEST, '', ''].join('\r\n')
 
 const OPCODE_TEXT = 1
@@ -25,6 +26,7 @@ export function frame(payload: string | Buffer, { opcode = OPCODE_TEXT, fin = tr
   return Buffer.concat([head, Buffer.alloc(4), bytes])
 }
 
+/** A WebSocket client on a raw socket. */
 export class RawClient {
   readonly socket: Socket
   /** Everything received. */
@@ -82,5 +84,6 @@ export class RawClient {
   }
 }
 
+/** The ways to disconnect, see {@link RawClient.vanish}. */
 export const MANNERS = ['end', 'reset'] as const
 export type Manner = (typeof MANNERS)[number]

@@ -7,8 +7,10 @@ import { eventually, isAlive, serverCommand } from '../server.ts'
 import type { RunningServer } from '../server.ts'
 import type { test as plainTest } from '../suite.ts'
 
+/** A running server with its pid and port. */
 export type FaultServer = RunningServer & { pid: number; port: number }
 
+/** How to start a server. */
 export type Circumstances = {
   args?: readonly string[]
   /** Command prefix that execs the server, so that its settings apply to the server from the start. */
@@ -73,6 +75,7 @@ export function shownInFull(
 export const isLinux = process.platform === 'linux'
 export const isRoot = process.getuid?.() === 0
 
+/** The obstacle for tests that read /proc; undefined on Linux. */
 export const needsLinux = isLinux ? undefined : 'it looks into /proc'
 
 /** Whether a command runs and exits with 0. */

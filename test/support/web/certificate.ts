@@ -20,6 +20,7 @@ AYcEywBxBTAKBggqhkjOPQQDAgNHADBEAiASHRTSvsiSv8zUo+vy83lvC0w2sTny
 -----END CERTIFICATE-----`,
 }
 
+/** The CA certificate. */
 export const authority = `-----BEGIN CERTIFICATE-----
 MIIBbDCCARKgAwIBAgIBATAKBggqhkjOPQQDAjAeMRwwGgYDVQQDDBNleGVjLXNl
 cnZlciB0ZXN0IENBMCAXDTIwMDEwMTAwMDAwMFoYDzIxMjAwMTAxMDAwMDAwWjAe

@@ -14,6 +14,7 @@ import type { Socket } from 'node:net'
 
 export const MiB = 1024 * 1024
 
+/** Params of http/request/bodyDelta. */
 export type Delta = { requestId: string; seq: number; deltaBase64: string; done: boolean; error: string | null }
 
 let requests = 0
@@ -29,20 +30,24 @@ export async function ask(client: Client, url: string, more: object = {}, ms = 5
   return Promise.race([answer, promise]).finally(() => clearTimeout(timer))
 }
 
+/** The body of a response as text; throws for an error. */
 export const textOf = ({ result, error }: Answer): string => {
   if (error !== undefined) throw new Error(error.message)
   return Buffer.from(result.bodyBase64, 'base64').toString()
 }
 
+/** All values of a response header. */
 export const headersOf = ({ result }: Answer, name: string): string[] =>
   (result.headers as { name: string; value: string }[]).filter((each) => each.name === name).map(({ value }) => value)
 
+/** All deltas of a streamed body so far. */
 export const deltasOf = (client: Client, requestId: string): Delta[] =>
   client.notifications
     .filter(({ method }) => method === 'http/request/bodyDelta')
     .map(({ params }) => params as unknown as Delta)
     .filter((delta) => delta.requestId === requestId)
 
+/** The streamed body so far. */
 export const bodyOf = (client: Client, requestId: string): Buffer =>
   Buffer.concat(deltasOf(client, requestId).map(({ deltaBase64 }) => Buffer.from(deltaBase64, 'base64')))
 
@@ -50,10 +55,13 @@ export const bodyOf = (client: Client, requestId: string): Buffer =>
 export const endOf = (client: Client, requestId: string): Promise<Delta> =>
   client.until(() => deltasOf(client, requestId).find(({ done }) => done), 50_000, `the end of ${requestId}`)
 
+/** Sends http/request with a streamed response. */
 export const stream = (client: Client, requestId: string, url: string, more: object = {}): Promise<Answer> =>
   ask(client, url, { requestId, streamResponse: true, ...more })
 
+/** Number of open file descriptors of a server. */
 export const openFiles = (server: RunningServer): number => readdirSync(`/proc/${server.child.pid}/fd`).length
+/** Anonymous resident memory of a server, in bytes. */
 export const resident = (server: RunningServer): number =>
   Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${server.child.pid}/status`, 'latin1'))?.[1]) * 1024
 
@@ -74,10 +82,13 @@ export async function withServer(
   }
 }
 
+/** The handshake as stdio lines. */
 export const HANDSHAKE = '{"id":1,"method":"initialize","params":{"clientName":"x"}}\n{"method":"initialized"}\n'
+/** An http/request as a stdio line. */
 export const request = (id: number, url: string, more: object = {}): string =>
   `${JSON.stringify({ id, method: 'http/request', params: { method: 'GET', url, requestId: `r${id}`, ...more } })}\n`
 
+/** Starts a server on stdio and parses its output. */
 export function startStdio() {
   const server = startStdioServer('stdio', plainEnvironment())
   const messages = (): { id?: number; result?: { bodyBase64: string }; error?: { code: number }; params?: Delta }[] =>

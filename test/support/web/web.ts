@@ -19,6 +19,7 @@ export type Asked = {
   socket: Socket
 }
 
+/** The first value of a request header. `name` is lower case. */
 export const valueOf = ({ lines }: Asked, name: string): string | undefined =>
   lines.find(([each]) => each.toLowerCase() === name)?.[1]
 
@@ -30,6 +31,7 @@ function splitLine(line: string): [name: string, value: string] {
 /** Writes the response, or part of it. The connection stays open for the next request unless it is ended. */
 export type Serve = (asked: Asked, socket: Socket) => void
 
+/** A local web server that records requests. */
 export class Web {
   readonly asked: Asked[] = []
   readonly sockets = new Set<Socket>()
@@ -147,6 +149,7 @@ export function reply(
   return Buffer.concat([Buffer.from(head(status, [...headers, ['content-length', bytes.length]]), 'latin1'), bytes])
 }
 
+/** A redirect response. */
 export const redirect = (location: string, status = 302): Buffer => reply('moved', [['location', location]], status)
 
 /** Starts a proxy. It answers absolute-form requests itself; all CONNECT tunnels lead to the local `port`. */
