@@ -28,6 +28,12 @@ const STEPS: readonly Step[] = [
   { name: 'soak', command: ['node', 'scripts/soak/run.ts', '--minutes', '0.5'], seconds: 50, limitSeconds: minutes(5) },
   { name: 'browser', command: ['node', 'test/browser/run.ts'], seconds: 30, limitSeconds: minutes(5) },
   { name: 'browser-client', command: ['node', 'test/browser/client.ts'], seconds: 30, limitSeconds: minutes(5) },
+  {
+    name: 'long-suites',
+    command: ['node', RUNNER, '--full', '\\.full\\.test\\.ts$'],
+    seconds: 300,
+    limitSeconds: minutes(30),
+  },
   { name: 'deno', command: ['deno', 'run', '-A', RUNNER], seconds: 240, limitSeconds: minutes(20) },
   {
     name: 'client-references',

@@ -8,7 +8,7 @@ import type { Place } from './place.ts'
 import { restored, saved, savedBatches } from './saved.ts'
 
 /** Of all families together. */
-const QUICK_INPUTS = 2000
+const QUICK_INPUTS = 1000
 const FULL_INPUTS = 20_000
 const SEED = 20_251_121
 

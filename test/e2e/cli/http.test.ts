@@ -15,7 +15,7 @@ import { begin, call } from './call.ts'
 
 const test = suite('exec-server http')
 /** More than what may wait for a reader. */
-const LARGE = pattern(20_000_000)
+const LARGE = pattern(5_000_000)
 const VERY_LARGE = pattern(60_000_000)
 let server: RunningServer
 let web: Server

@@ -253,10 +253,12 @@ test('a full disk is an error of one line, and ends the command', async () => {
 })
 
 test('a terminal without one here has the usual size, gets what is piped, and Ctrl-D at the end of it', async () => {
-  const { code, stdout } = await call(
-    ['run', '--url', server.url, '-t', '--', 'sh', '-c', 'stty -echo; stty size; cat; exit 6'],
-    { input: 'one\ntwo' },
-  )
+  const script = 'stty -echo; stty size; cat; exit 6'
+  const run = begin([...runPrefix(server.url, ['-t']), 'sh', '-c', script])
+  // Only then is the echo off.
+  await eventually(() => run.stdout().includes('24 80'))
+  run.child.stdin.end('one\ntwo')
+  const { code, stdout } = await run.ended
   assert.is(code, 6)
   assert.is(stdout.replaceAll('two', '').replace(/\^D\x08\x08/g, ''), '24 80\r\none\r\n')
   assert.match(stdout, /two/)
