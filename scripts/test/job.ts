@@ -38,7 +38,7 @@ export type Circumstances = {
 /** For what ends by itself, such as a socket that is being closed. */
 const CLOSING_MS = 3000
 const LINGER_MS = 2000
-/** For the rest of the output, once nobody is known who could hold it. */
+/** Wait for the rest of the output once no process that may hold the pipe is known. */
 const OUTPUT_MS = 1000
 
 let count = 0

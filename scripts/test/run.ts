@@ -66,7 +66,7 @@ async function runAll(files: readonly string[], options: Options, folder: string
     EXEC_SERVER_TEST_TIER: options.isFull ? 'full' : 'quick',
     EXEC_SERVER_TEST_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'exec-server-test'),
   }
-  // A colour for each dot of uvu helps nobody.
+  // The output is kept and searched: no colours.
   delete env['FORCE_COLOR']
   const executable = testExecutable(root, options)
   if (executable !== undefined) env['EXEC_SERVER_BINARY'] = executable
