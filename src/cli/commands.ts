@@ -3,7 +3,7 @@ import process from 'node:process'
 import { UsageError } from '../base/usage-error.ts'
 import { messageOf } from '../client/base/errors.ts'
 import { CommandError, OWN_FAILURE } from './devbox/base/command-error.ts'
-import { say, sayRaw } from './devbox/io/stderr.ts'
+import { printStderr, writeStderr } from './devbox/io/stderr.ts'
 import type { ClientWord } from './command-names.ts'
 
 /** Runs a command and resolves with its exit code. */
@@ -21,7 +21,7 @@ const commands: Record<ClientWord, () => Promise<Command>> = {
 /** Runs a client command, then exits with its exit code. Errors are printed to stderr. */
 export async function runClientCommand(word: ClientWord, args: readonly string[]): Promise<never> {
   if (process.platform === 'win32') {
-    say('it does not run on Windows; run it inside WSL')
+    printStderr('it does not run on Windows; run it inside WSL')
     process.exit(1)
   }
   // Exit explicitly: an open stdin would keep the event loop alive.
@@ -32,8 +32,8 @@ async function exitCodeOf(word: ClientWord, args: readonly string[]): Promise<nu
   try {
     return await (await commands[word]())(args)
   } catch (error) {
-    if (error instanceof UsageError) sayRaw(`${error.message}\n`)
-    else say(messageOf(error))
+    if (error instanceof UsageError) writeStderr(`${error.message}\n`)
+    else printStderr(messageOf(error))
     return error instanceof UsageError || error instanceof CommandError ? error.exitCode : OWN_FAILURE
   }
 }

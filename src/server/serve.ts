@@ -14,10 +14,10 @@ import type { Listener } from './http/listener.ts'
 import type { LogLevel } from '../base/log-level.ts'
 import type { Log } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
-import { observe } from './telemetry/telemetry.ts'
+import { createTelemetry } from './telemetry/telemetry.ts'
 import { serveStdio, stdioStreams } from './transports/stdio.ts'
-import { openWebSocketDoor } from './transports/websocket.ts'
-import type { DoorOptions } from './transports/websocket.ts'
+import { serveWebSockets } from './transports/websocket.ts'
+import type { WebSocketServerOptions } from './transports/websocket.ts'
 
 /** How long clients have to receive the close frame before the process exits. */
 const CLOSE_GRACE_MS = 250
@@ -36,7 +36,7 @@ function createServer({ limits: given, sandbox, httpPolicy, logLevel, auditFile 
   log: Log
 } {
   const limits = { ...defaultLimits, ...given }
-  const { log, observer, stop } = observe(logLevel, auditFile, limits)
+  const { log, observer, stop } = createTelemetry(logLevel, auditFile, limits)
   // A contained internal error is logged and never ends the server.
   const report = (fault: unknown): void =>
     log.write('error', 'internalError', { fault: fault instanceof Error ? fault.stack : String(fault) })
@@ -92,10 +92,13 @@ export function serveParent(options: ServeOptions): () => void {
 }
 
 /** Serves the clients of a listener. Returns the handler for stop signals; a second signal ends without draining. */
-export function serveNetwork(listener: Listener, options: ServeOptions & Omit<DoorOptions, 'metrics'>): () => void {
+export function serveNetwork(
+  listener: Listener,
+  options: ServeOptions & Omit<WebSocketServerOptions, 'metrics'>,
+): () => void {
   const { server, log } = createServer(options)
   log.write('info', 'listening', { url: listener.url })
-  const door = openWebSocketDoor(server, listener, { ...options, metrics: createMetrics(server, log.dropped) })
+  const door = serveWebSockets(server, listener, { ...options, metrics: createMetrics(server, log.dropped) })
   const end = once(() => {
     log.write('info', 'stopping')
     listener.close()

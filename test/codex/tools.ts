@@ -46,7 +46,7 @@ export function callMcp(namespace: string, name: string, args: object): ToolCall
 export function readMcp({ whole }: ToolOutput): string {
   const [, said] = /^Wall time: [\d.]+ seconds\nOutput:\n?([^]*)$/.exec(whole) ?? []
   if (said === undefined) throw new Error(`no result of a tool: ${whole}`)
-  return said.startsWith('[{"type":"text"') ? plainText(JSON.parse(said)) : said
+  return said.startsWith('[{"type":"text"') ? escapeControlChars(JSON.parse(said)) : said
 }
 
 export type ToolOutput = {
@@ -61,7 +61,7 @@ export type ToolOutput = {
 }
 
 export function readOutput(output: unknown): ToolOutput {
-  const whole = plainText(output)
+  const whole = escapeControlChars(output)
   const [head = '', ...rest] = whole.split(/^Output:\n/m)
   const number = (pattern: RegExp): number | undefined => {
     const found = pattern.exec(head)?.[1]
@@ -76,7 +76,7 @@ export function readOutput(output: unknown): ToolOutput {
 }
 
 /** A tool's output is a string, or a list of pieces of content. */
-function plainText(output: unknown): string {
+function escapeControlChars(output: unknown): string {
   if (typeof output === 'string') return output
   if (!Array.isArray(output)) return JSON.stringify(output)
   return output.map((piece: { text?: string }) => piece.text ?? '').join('')

@@ -1,6 +1,6 @@
 /** Reports a lost and a restored connection on stderr. */
 import type { ExecClient } from '../../client/base/types.ts'
-import { say } from './io/stderr.ts'
+import { printStderr } from './io/stderr.ts'
 
 /** Poll interval: faster than people read messages. */
 const LOOK_MS = 100
@@ -11,8 +11,8 @@ export function watchConnection(client: ExecClient): () => void {
   const timer = setInterval(() => {
     const { state } = client
     if (state === known) return
-    if (state === 'recovering') say('connection lost, reconnecting…')
-    if (state === 'connected') say('reconnected')
+    if (state === 'recovering') printStderr('connection lost, reconnecting…')
+    if (state === 'connected') printStderr('reconnected')
     known = state
   }, LOOK_MS)
   timer.unref()

@@ -9,7 +9,7 @@ import { limitHelp, limitOptions, readLimits } from './limit-arguments.ts'
 import { parseListenUrl } from '../../server/http/listen-url.ts'
 import type { Listen } from '../../server/http/listen-url.ts'
 import type { LogLevel } from '../../base/log-level.ts'
-import { OBSERVE_HELP, observeOptions, observing } from './telemetry-arguments.ts'
+import { TELEMETRY_HELP, telemetryOptions, parseTelemetry } from './telemetry-arguments.ts'
 import { UsageError } from '../../base/usage-error.ts'
 
 export { UsageError }
@@ -56,7 +56,7 @@ ${AUTH_HELP}  --bwrap PATH                 the bubblewrap that confines commands
   --http-policy RULES          whom http/request may talk to: {"allow":[…],"deny":[…]} of host names, *.NAME, IP addresses
                                and ranges, or the absolute path of a JSON file with that (default: anybody)
 ${limitHelp}
-${OBSERVE_HELP}  --help                       show this text
+${TELEMETRY_HELP}  --help                       show this text
   --version                    show the version
 
 Point Codex at the printed URL: CODEX_EXEC_SERVER_URL=ws://127.0.0.1:PORT codex
@@ -66,7 +66,7 @@ const options = {
   listen: { type: 'string' },
   ...authOptions,
   ...limitOptions,
-  ...observeOptions,
+  ...telemetryOptions,
   bwrap: { type: 'string' },
   'require-sandbox': { type: 'boolean' },
   'http-policy': { type: 'string' },
@@ -96,7 +96,7 @@ export function parseCommand(args: readonly string[]): Command {
     sandbox,
     httpPolicy: values['http-policy'],
     limits: readLimits(values),
-    ...observing(values),
+    ...parseTelemetry(values),
   }
 }
 

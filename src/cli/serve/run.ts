@@ -9,8 +9,8 @@ import type { AuditFile } from '../../server/telemetry/audit-file.ts'
 import { HELP, parseCommand, UsageError } from './arguments.ts'
 import type { Command } from './arguments.ts'
 import type { AuthenticationOptions } from '../../server/auth/authentication-options.ts'
-import { openGate } from '../../server/auth/authenticator.ts'
-import type { Gate } from '../../server/auth/authenticator.ts'
+import { allowAll } from '../../server/auth/authenticator.ts'
+import type { Authenticator } from '../../server/auth/authenticator.ts'
 import { anyHost, hostCheck } from '../../server/http/host-check.ts'
 import type { HostCheck } from '../../server/http/host-check.ts'
 import type { Listen } from '../../server/http/listen-url.ts'
@@ -55,11 +55,11 @@ async function follow(command: Command): Promise<void> {
         stop = (await import('../../server/serve.ts')).serveParent(options)
         return
       }
-      const { gate, path } = await makeGate(command.authentication)
+      const { authenticator, path } = await createAuthenticator(command.authentication)
       const { listener, checkHost } = await listen(command.listen, command.hosts)
       // Clients expect `unix:SOCKET:PATH`, with a colon between the socket's path and the URL's.
       writeSync(1, `${listener.url}${command.listen.kind === 'unix' && path !== '' ? ':' : ''}${path}\n`)
-      stop = (await import('../../server/serve.ts')).serveNetwork(listener, { ...options, gate, checkHost })
+      stop = (await import('../../server/serve.ts')).serveNetwork(listener, { ...options, authenticator, checkHost })
     }
   }
 }
@@ -96,9 +96,11 @@ async function httpPolicy(value: string | undefined): Promise<HttpPolicy | undef
  * Secrets, too, are read and validated before the listener opens.
  * @throws {UsageError}
  */
-async function makeGate(authentication: AuthenticationOptions): Promise<{ gate: Gate; path: string }> {
-  if (authentication.kind === 'none') return { gate: openGate, path: '' }
-  return (await import('../../server/auth/authentication.ts')).makeGate(authentication)
+async function createAuthenticator(
+  authentication: AuthenticationOptions,
+): Promise<{ authenticator: Authenticator; path: string }> {
+  if (authentication.kind === 'none') return { authenticator: allowAll, path: '' }
+  return (await import('../../server/auth/authentication.ts')).createAuthenticator(authentication)
 }
 
 type Open = { listener: Listener; checkHost: HostCheck }

@@ -3,14 +3,14 @@ import { DEFAULT_LOG_LEVEL, logLevels } from '../../base/log-level.ts'
 import type { LogLevel } from '../../base/log-level.ts'
 import { UsageError } from '../../base/usage-error.ts'
 
-export type Observing = { logLevel: LogLevel; auditLog: string | undefined }
+export type TelemetryOptions = { logLevel: LogLevel; auditLog: string | undefined }
 
-export const observeOptions = {
+export const telemetryOptions = {
   'log-level': { type: 'string' },
   'audit-log': { type: 'string' },
 } as const
 
-export const OBSERVE_HELP = `  --log-level LEVEL            what is logged on stderr, as JSON lines: ${logLevels.join(', ')} (default ${DEFAULT_LOG_LEVEL})
+export const TELEMETRY_HELP = `  --log-level LEVEL            what is logged on stderr, as JSON lines: ${logLevels.join(', ')} (default ${DEFAULT_LOG_LEVEL})
   --audit-log FILE             append to this file who started what, and how it ended
 `
 
@@ -18,7 +18,10 @@ export const OBSERVE_HELP = `  --log-level LEVEL            what is logged on st
  * Parses the log level and the path of the audit log.
  * @throws {UsageError}
  */
-export function observing(values: { 'log-level'?: string | undefined; 'audit-log'?: string | undefined }): Observing {
+export function parseTelemetry(values: {
+  'log-level'?: string | undefined
+  'audit-log'?: string | undefined
+}): TelemetryOptions {
   const { 'log-level': level = DEFAULT_LOG_LEVEL, 'audit-log': auditLog } = values
   const logLevel = logLevels.find((each) => each === level)
   if (logLevel === undefined)

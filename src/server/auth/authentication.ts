@@ -5,7 +5,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import process from 'node:process'
 import type { AuthenticationOptions, TokenSource } from './authentication-options.ts'
-import type { Credentials, Gate, AuthResult } from './authenticator.ts'
+import type { Credentials, Authenticator, AuthResult } from './authenticator.ts'
 import { readSecret } from '../../base/secret-file.ts'
 import { UsageError } from '../../base/usage-error.ts'
 
@@ -26,29 +26,29 @@ const URL_SAFE = /^[A-Za-z0-9_-]+$/
  * Removes environment variables that contain the secret.
  * @throws {UsageError} if a secret cannot be read or is too short
  */
-export function makeGate(authentication: Exclude<AuthenticationOptions, { kind: 'none' }>): {
-  gate: Gate
+export function createAuthenticator(authentication: Exclude<AuthenticationOptions, { kind: 'none' }>): {
+  authenticator: Authenticator
   path: string
 } {
   switch (authentication.kind) {
     case 'capability-url':
       return capabilityUrlGate(authentication.tokenFile)
     case 'capability-token':
-      return { gate: capabilityTokenGate(authentication.token), path: '' }
+      return { authenticator: capabilityTokenGate(authentication.token), path: '' }
     case 'signed-bearer-token':
-      return { gate: signedBearerGate(authentication), path: '' }
+      return { authenticator: signedBearerGate(authentication), path: '' }
   }
 }
 
-function capabilityUrlGate(tokenFile: string | undefined): { gate: Gate; path: string } {
+function capabilityUrlGate(tokenFile: string | undefined): { authenticator: Authenticator; path: string } {
   const token = tokenFile === undefined ? randomBytes(TOKEN_BYTES).toString('base64url') : readUrlToken(tokenFile)
   scrubSecretsFromEnv(token)
   const matches = isToken(digestOf(token))
-  const judge = ({ token: given }: Credentials): AuthResult => {
+  const authenticate = ({ token: given }: Credentials): AuthResult => {
     if (given === undefined) return 'missing capability: connect to the URL that the server printed'
     return matches(given) ? undefined : 'invalid capability: connect to the URL that the server printed'
   }
-  return { gate: { prefix: '/c/:token', judge }, path: `/c/${token}` }
+  return { authenticator: { prefix: '/c/:token', authenticate }, path: `/c/${token}` }
 }
 
 function readUrlToken(file: string): string {
@@ -60,7 +60,7 @@ function readUrlToken(file: string): string {
   )
 }
 
-function capabilityTokenGate(source: TokenSource): Gate {
+function capabilityTokenGate(source: TokenSource): Authenticator {
   const matches = isToken(tokenDigest(source))
   return bearerGate((token) => (matches(token) ? undefined : 'invalid websocket bearer token'))
 }
@@ -72,7 +72,7 @@ function tokenDigest(source: TokenSource): Buffer {
   return digestOf(token)
 }
 
-function signedBearerGate(options: Extract<AuthenticationOptions, { kind: 'signed-bearer-token' }>): Gate {
+function signedBearerGate(options: Extract<AuthenticationOptions, { kind: 'signed-bearer-token' }>): Authenticator {
   const secret = readSecret(options.secretFile)
   if (Buffer.byteLength(secret) < MIN_SHARED_SECRET_BYTES) {
     throw new UsageError(
@@ -82,17 +82,17 @@ function signedBearerGate(options: Extract<AuthenticationOptions, { kind: 'signe
   }
   scrubSecretsFromEnv(secret)
   // Load the JWT library with the first token.
-  let judge: Promise<(token: string) => Promise<AuthResult>> | undefined
+  let authenticate: Promise<(token: string) => Promise<AuthResult>> | undefined
   return bearerGate(async (token) => {
-    judge ??= import('./bearer-jwt.ts').then(({ jwtJudge }) => jwtJudge(Buffer.from(secret), options))
-    return (await judge)(token)
+    authenticate ??= import('./bearer-jwt.ts').then(({ jwtVerifier }) => jwtVerifier(Buffer.from(secret), options))
+    return (await authenticate)(token)
   })
 }
 
-function bearerGate(judgeToken: (token: string) => AuthResult | Promise<AuthResult>): Gate {
+function bearerGate(judgeToken: (token: string) => AuthResult | Promise<AuthResult>): Authenticator {
   return {
     prefix: '',
-    judge: ({ authorization }) => {
+    authenticate: ({ authorization }) => {
       if (authorization === undefined) return 'missing websocket bearer token'
       const space = authorization.indexOf(' ')
       const token = authorization.slice(space + 1).trim()

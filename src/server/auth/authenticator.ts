@@ -12,11 +12,11 @@ export type Credentials = {
 export type AuthResult = string | undefined
 
 /** An authenticator, and where in the URL's path it expects a token, if anywhere. */
-export type Gate = {
+export type Authenticator = {
   /** Path prefix of the protected routes, as a Hono pattern; `/readyz` and `/healthz` need no authentication. */
   prefix: '' | '/c/:token'
-  judge(credentials: Credentials): AuthResult | Promise<AuthResult>
+  authenticate(credentials: Credentials): AuthResult | Promise<AuthResult>
 }
 
 /** Lets every client in. */
-export const openGate: Gate = { prefix: '', judge: () => undefined }
+export const allowAll: Authenticator = { prefix: '', authenticate: () => undefined }

@@ -13,7 +13,7 @@ const INVALID = 'invalid websocket jwt'
 const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 
 /** Returns a verifier of tokens: resolves with why a token is rejected, or undefined if it is valid. Never rejects. */
-export function jwtJudge(secret: Uint8Array, options: Options): (token: string) => Promise<AuthResult> {
+export function jwtVerifier(secret: Uint8Array, options: Options): (token: string) => Promise<AuthResult> {
   return async (token) => {
     if (!COMPACT.test(token)) return INVALID
     try {

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Hono } from 'hono'
 import type { Context, MiddlewareHandler } from 'hono'
-import type { Gate } from '../auth/authenticator.ts'
+import type { Authenticator } from '../auth/authenticator.ts'
 import { METRICS_TYPE } from '../telemetry/metrics.ts'
 
 /** The last handler of the WebSocket route: performs the upgrade. */
@@ -12,12 +12,12 @@ export type Upgrade = MiddlewareHandler
 const KEY = /^[+/0-9A-Za-z]{22}==$/
 
 /** What the app is assembled from. `isReady` decides between 200 and 503 at `/readyz`. */
-export type AppParts = { upgrade: Upgrade; gate: Gate; metrics: () => string; isReady: () => boolean }
+export type AppParts = { upgrade: Upgrade; authenticator: Authenticator; metrics: () => string; isReady: () => boolean }
 
 /** Creates the Hono app: `/readyz`, `/healthz`, `/metrics` and the WebSocket at `/` or the authenticator's prefix. */
-export function createApp({ upgrade, gate, metrics, isReady }: AppParts): Hono {
+export function createApp({ upgrade, authenticator, metrics, isReady }: AppParts): Hono {
   const app = new Hono()
-  const authorize = authorizeWith(gate)
+  const authorize = authorizeWith(authenticator)
 
   app.get('/readyz', (context) => (isReady() ? context.body(null, 200) : context.text('draining', 503)))
   app.get('/healthz', (context) => context.body(null, 200))
@@ -25,13 +25,13 @@ export function createApp({ upgrade, gate, metrics, isReady }: AppParts): Hono {
     app.all(path, (context) => context.body(null, 405, { allow: 'GET,HEAD' }))
   }
 
-  for (const prefix of new Set(['', gate.prefix])) {
+  for (const prefix of new Set(['', authenticator.prefix])) {
     app.get(`${prefix}/metrics`, authorize, (context) => context.body(metrics(), 200, { 'content-type': METRICS_TYPE }))
     app.all(`${prefix}/metrics`, (context) => context.body(null, 405, { allow: 'GET,HEAD' }))
   }
 
   // With a token in the path, `/` remains so that it can answer 401 with the reason.
-  for (const path of new Set(['/', gate.prefix || '/'])) {
+  for (const path of new Set(['/', authenticator.prefix || '/'])) {
     app.get(path, refuseOtherThanUpgrade, authorize, upgrade)
     app.all(path, (context) => context.text('Request method must be GET', 405, { allow: 'GET' }))
   }
@@ -40,11 +40,11 @@ export function createApp({ upgrade, gate, metrics, isReady }: AppParts): Hono {
 }
 
 /** Middleware that answers 401 to unauthenticated requests. */
-function authorizeWith(gate: Gate): MiddlewareHandler {
+function authorizeWith(authenticator: Authenticator): MiddlewareHandler {
   return async (context, next) => {
     // Read from the Node request: the adapters drop empty headers.
     const { authorization } = (context.env as { incoming: IncomingMessage }).incoming.headers
-    const refusal = await gate.judge({ authorization, token: context.req.param('token') })
+    const refusal = await authenticator.authenticate({ authorization, token: context.req.param('token') })
     if (refusal !== undefined) return context.text(refusal, 401)
     await next()
     return undefined

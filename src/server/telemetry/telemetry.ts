@@ -9,7 +9,7 @@ import { createLog, stderrSink } from './log.ts'
 import type { Log } from './log.ts'
 
 /** The observer, and the log behind it. */
-export type Observation = {
+export type Telemetry = {
   log: Log
   observer: Observer
   /** Completes the audit log. Call it when the process exits. */
@@ -17,7 +17,7 @@ export type Observation = {
 }
 
 /** Creates the observer. Events that `logLevel` excludes cost nothing. Without `auditFile` there is no audit log. */
-export function observe(logLevel: LogLevel, auditFile: AuditFile | undefined, limits: Limits): Observation {
+export function createTelemetry(logLevel: LogLevel, auditFile: AuditFile | undefined, limits: Limits): Telemetry {
   const log = createLog(logLevel, stderrSink(limits.logQueue), limits)
   const audit = auditFile === undefined ? undefined : createAudit(auditFile, log, limits)
   const request = both(log.has('debug') ? logRequests(log) : undefined, audit?.request)

@@ -5,6 +5,6 @@ import type { Socket } from 'node:net'
  * completed writes. Always 0 on Deno, which has no such counter; there a peer that reads a large write slowly can
  * be mistaken for a dead one.
  */
-export function untaken(socket: Socket): number {
+export function pendingWriteBytes(socket: Socket): number {
   return (socket as { _handle?: { writeQueueSize?: number } })._handle?.writeQueueSize ?? 0
 }

@@ -5,7 +5,7 @@
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import type { WebSocket } from 'ws'
 import type { Socket } from 'node:net'
-import { untaken } from './pending-write-bytes.ts'
+import { pendingWriteBytes } from './pending-write-bytes.ts'
 
 /**
  * Returns a function that pings the peer and calls `dead` if nothing is received, and no queued output accepted,
@@ -18,13 +18,13 @@ export function prober(websocket: WebSocket, socket: Socket, ms: number, dead: (
     // While input is paused, pongs are not read either.
     if (timer !== undefined || websocket.readyState !== websocket.OPEN || websocket.isPaused) return
     const before = socket.bytesRead
-    const queuedBefore = untaken(socket)
+    const queuedBefore = pendingWriteBytes(socket)
     websocket.ping()
     timer = setTimeout(() => {
       // Let the event loop first read what arrived while it was busy.
       setImmediate(() => {
         timer = undefined
-        const isAlive = socket.bytesRead > before || untaken(socket) < queuedBefore || websocket.isPaused
+        const isAlive = socket.bytesRead > before || pendingWriteBytes(socket) < queuedBefore || websocket.isPaused
         if (!isAlive && websocket.readyState === websocket.OPEN) dead()
       })
     }, ms)

@@ -8,11 +8,11 @@ import type { ExecServer } from '../../core/rpc/server.ts'
 import { CloseCode } from '../../core/base/transport.ts'
 import { noteBytes } from '../../host/ffi/memory-pressure.ts'
 import { createApp } from '../http/app.ts'
-import type { Gate } from '../auth/authenticator.ts'
+import type { Authenticator } from '../auth/authenticator.ts'
 import type { HostCheck } from '../http/host-check.ts'
 import type { Listener } from '../http/listener.ts'
 import { limitSockets } from '../http/socket-limits.ts'
-import { untaken } from './pending-write-bytes.ts'
+import { pendingWriteBytes } from './pending-write-bytes.ts'
 import { watchFaults } from './websocket-faults.ts'
 import { prober } from './websocket-probe.ts'
 import { websocketTransport } from './websocket-transport.ts'
@@ -25,7 +25,7 @@ const MISSED_PINGS = 2
 const LOST = 1006
 
 /** A running WebSocket server. */
-export type Door = {
+export type WebSocketServer = {
   /** Number of open WebSocket connections. */
   connections(): number
   /** Ends keep-alive and closes idle HTTP connections. WebSockets stay open. */
@@ -33,8 +33,8 @@ export type Door = {
 }
 
 /** Who may connect, and the text of `/metrics`. */
-export type DoorOptions = {
-  gate: Gate
+export type WebSocketServerOptions = {
+  authenticator: Authenticator
   checkHost: HostCheck
   /** Origins of web pages that may open a WebSocket. Default: none. */
   origins?: readonly string[]
@@ -42,18 +42,18 @@ export type DoorOptions = {
 }
 
 /** Serves HTTP and WebSocket connections from `listener` within `server.limits`. Returns immediately. */
-export function openWebSocketDoor(
+export function serveWebSockets(
   server: ExecServer,
   listener: Listener,
-  { gate, checkHost, origins = [], metrics }: DoorOptions,
-): Door {
+  { authenticator, checkHost, origins = [], metrics }: WebSocketServerOptions,
+): WebSocketServer {
   let connections = 0
   const sockets = limitSockets(server.limits)
   const http = createUpgradeServer({
     limits: server.limits,
     checkHost,
     origins: new Set(origins),
-    makeApp: (upgrade) => createApp({ upgrade, gate, metrics, isReady: () => !server.isDraining }),
+    makeApp: (upgrade) => createApp({ upgrade, authenticator, metrics, isReady: () => !server.isDraining }),
     onSocket: (websocket, socket) => {
       connections++
       sockets.upgraded(socket)
@@ -118,7 +118,7 @@ function keepAlive(websocket: WebSocket, socket: Socket, intervalMs: number, los
   const timer = setInterval(() => {
     // While input is paused, pongs are not read either.
     if (websocket.isPaused) return
-    const queued = untaken(socket)
+    const queued = pendingWriteBytes(socket)
     if (queued < queuedBefore) missed = 0
     queuedBefore = queued
     if (missed >= MISSED_PINGS) return lost('it left pings unanswered')

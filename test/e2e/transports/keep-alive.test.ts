@@ -6,10 +6,10 @@ import { defaultLimits } from '../../../src/core/base/limits.ts'
 import { createExecServer } from '../../../src/core/rpc/server.ts'
 import { systemClock } from '../../../src/host/clock.ts'
 import { createHost } from '../../../src/host/index.ts'
-import { openGate } from '../../../src/server/auth/authenticator.ts'
+import { allowAll } from '../../../src/server/auth/authenticator.ts'
 import { anyHost } from '../../../src/server/http/host-check.ts'
 import { openListener } from '../../../src/server/http/listener.ts'
-import { openWebSocketDoor } from '../../../src/server/transports/websocket.ts'
+import { serveWebSockets } from '../../../src/server/transports/websocket.ts'
 import { Client } from '../../support/client.ts'
 import { atEnd } from '../../support/scope.ts'
 import { test } from '../../support/suite.ts'
@@ -27,7 +27,7 @@ test('a peer that misses two pings is gone, and its session is free', async () =
     server.shutdown()
   })
   const { url } = listener
-  openWebSocketDoor(server, listener, { gate: openGate, checkHost: anyHost, metrics: () => '' })
+  serveWebSockets(server, listener, { authenticator: allowAll, checkHost: anyHost, metrics: () => '' })
 
   const lively = await Client.connect(url)
   const dead = new WebSocket(url, { autoPong: false })

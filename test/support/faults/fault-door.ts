@@ -10,10 +10,10 @@ import type { Limits } from '../../../src/core/base/limits.ts'
 import { createExecServer } from '../../../src/core/rpc/server.ts'
 import { systemClock } from '../../../src/host/clock.ts'
 import { createHost } from '../../../src/host/index.ts'
-import { openGate } from '../../../src/server/auth/authenticator.ts'
+import { allowAll } from '../../../src/server/auth/authenticator.ts'
 import { anyHost } from '../../../src/server/http/host-check.ts'
 import { openListener } from '../../../src/server/http/listener.ts'
-import { openWebSocketDoor } from '../../../src/server/transports/websocket.ts'
+import { serveWebSockets } from '../../../src/server/transports/websocket.ts'
 import { isDeno } from '../server.ts'
 
 /** A listening WebSocket transport. */
@@ -28,7 +28,7 @@ export async function openFaultDoor(given: Partial<Limits>, clock: Clock = syste
   const limits = { ...defaultLimits, ...given }
   const server = createExecServer({ host: createHost({ sandbox: { required: false }, limits, report }), clock, limits })
   const listener = await openListener('127.0.0.1', 0)
-  openWebSocketDoor(server, listener, { gate: openGate, checkHost: anyHost, metrics: () => '' })
+  serveWebSockets(server, listener, { authenticator: allowAll, checkHost: anyHost, metrics: () => '' })
   return {
     url: listener.url,
     close: () => {

@@ -1,5 +1,5 @@
 /** Copies the bytes of one file. */
-import type { FilePlace, Sink } from './file-system-adapter.ts'
+import type { FileSystemAdapter, Sink } from './file-system-adapter.ts'
 
 /** Receives the number of bytes after each write. */
 export type Meter = { add(bytes: number): void }
@@ -11,7 +11,7 @@ export type Meter = { add(bytes: number): void }
  */
 export async function copyStream(
   source: AsyncIterable<Uint8Array>,
-  to: FilePlace,
+  to: FileSystemAdapter,
   path: string,
   { add }: Meter,
   signal?: AbortSignal,
@@ -31,7 +31,7 @@ export async function copyStream(
   }
 }
 
-async function giveUp(sink: Sink, to: FilePlace, path: string): Promise<void> {
+async function giveUp(sink: Sink, to: FileSystemAdapter, path: string): Promise<void> {
   await sink.abort()
   // Do not remove devices and other special files.
   if ((await to.find(path))?.kind === 'file') await to.remove(path)

@@ -3,13 +3,13 @@ import { basename, posix } from 'node:path'
 import { messageOf, UnsupportedError } from '../../../client/base/errors.ts'
 import { CommandError } from '../base/command-error.ts'
 import { copyStream } from './copy-stream.ts'
-import type { FilePlace, Found } from './file-system-adapter.ts'
+import type { FileSystemAdapter, Found } from './file-system-adapter.ts'
 import type { Progress } from './progress.ts'
 
 /** Options of a copy: source and destination file systems, and where to report. */
 export type TreeCopy = {
-  from: FilePlace
-  to: FilePlace
+  from: FileSystemAdapter
+  to: FileSystemAdapter
   isRecursive: boolean
   progress: Progress
   signal: AbortSignal
@@ -23,7 +23,7 @@ export type TreeCopy = {
  * Looks up the source.
  * @throws {CommandError} if it is missing, or a directory without `isRecursive`
  */
-export async function findSource(files: FilePlace, source: string, isRecursive: boolean): Promise<Found> {
+export async function findSource(files: FileSystemAdapter, source: string, isRecursive: boolean): Promise<Found> {
   const found = await files.find(source)
   if (found === undefined) throw new CommandError(`${source}: No such file or directory`, 1)
   if (found.kind === 'directory' && !isRecursive) throw new CommandError(`${source} is a directory; -r copies it`, 1)

@@ -5,13 +5,13 @@ import type { ExecClient } from '../../../client/base/types.ts'
 import { CommandError, OWN_FAILURE } from '../base/command-error.ts'
 import { copyTree, findSource } from './copy-tree.ts'
 import { devboxFiles } from './devbox-files.ts'
-import type { FilePlace } from './file-system-adapter.ts'
+import type { FileSystemAdapter } from './file-system-adapter.ts'
 import { interruptible } from './interruptible.ts'
 import { localFiles } from './local-files.ts'
 import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from '../options.ts'
 import { createProgress } from './progress.ts'
 import type { Progress } from './progress.ts'
-import { say } from '../io/stderr.ts'
+import { printStderr } from '../io/stderr.ts'
 import { openDevbox } from '../target.ts'
 import { writeOut } from '../io/write-out.ts'
 
@@ -87,7 +87,7 @@ async function copyAll(
   let exitCode = 0
   const warn = (message: string): void => {
     progress.clear()
-    say(message)
+    printStderr(message)
   }
   const failed = (message: string): void => {
     exitCode = 1
@@ -119,7 +119,7 @@ function refused(error: unknown): never {
 /** Copies on the devbox itself, without transferring the contents. */
 async function copyThere(
   client: ExecClient,
-  files: FilePlace,
+  files: FileSystemAdapter,
   source: string,
   destination: string,
   isRecursive: boolean,

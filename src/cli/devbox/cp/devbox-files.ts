@@ -1,7 +1,7 @@
 /** The file system of the devbox. */
 import { ErrorCode, messageOf, RpcError, UnsupportedError } from '../../../client/base/errors.ts'
 import type { ExecClient } from '../../../client/base/types.ts'
-import type { FilePlace } from './file-system-adapter.ts'
+import type { FileSystemAdapter } from './file-system-adapter.ts'
 
 /** Paths per command: stays far below every system's argument limit, even with the longest names. */
 const PATHS_AT_ONCE = 25
@@ -10,7 +10,7 @@ const PATHS_AT_ONCE = 25
 const TELL = 'for f; do if [ -x "$f" ]; then printf 1; else printf 0; fi; done'
 
 /** Adapts the client's file methods; permissions are read and set by `sh` on the devbox. */
-export function devboxFiles(client: ExecClient): FilePlace {
+export function devboxFiles(client: ExecClient): FileSystemAdapter {
   const { fs } = client
 
   /**

@@ -5,7 +5,7 @@ export type Kind = 'file' | 'directory' | 'other'
 export type Found = { kind: Kind; size: number }
 
 /** A file system. Methods reject with its errors unless stated otherwise. */
-export type FilePlace = {
+export type FileSystemAdapter = {
   /** Resolves a path, following symlinks; undefined if nothing is there. */
   find(path: string): Promise<Found | undefined>
   names(directory: string): Promise<string[]>

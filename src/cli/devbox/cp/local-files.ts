@@ -3,10 +3,10 @@ import { access, chmod, constants, mkdir, open, readdir, realpath, rm, stat } fr
 import process from 'node:process'
 import { writeAll } from '../io/write-all.ts'
 import { FILE_PIECE } from '../base/limits.ts'
-import type { FilePlace } from './file-system-adapter.ts'
+import type { FileSystemAdapter } from './file-system-adapter.ts'
 
 /** Local files, with the errors of `node:fs`. `makeExecutable` respects the umask. */
-export const localFiles: FilePlace = {
+export const localFiles: FileSystemAdapter = {
   async find(path) {
     try {
       const found = await stat(path)

@@ -1,8 +1,8 @@
 /** Shows the progress of a copy on stderr, if that is a terminal and the copy takes longer than half a second. */
 import process from 'node:process'
 import { isatty } from 'node:tty'
-import { plainText } from '../io/escape-control-chars.ts'
-import { sayRaw } from '../io/stderr.ts'
+import { escapeControlChars } from '../io/escape-control-chars.ts'
+import { writeStderr } from '../io/stderr.ts'
 
 const FIRST_MS = 500
 const EACH_MS = 200
@@ -26,7 +26,7 @@ export function createProgress(): Progress {
   const began = Date.now()
   const marks: { at: number; total: number }[] = [{ at: began, total: 0 }]
   const clear = (): void => {
-    if (isShown) sayRaw('\r\x1b[K')
+    if (isShown) writeStderr('\r\x1b[K')
     isShown = false
   }
   const timer = setInterval(() => {
@@ -36,7 +36,7 @@ export function createProgress(): Progress {
     if (now - began < FIRST_MS) return
     const first = marks[0] as { at: number; total: number }
     const rate = ((total - first.total) * 1000) / Math.max(1, now - first.at)
-    sayRaw(`\r${progressLine({ name, size, done, total, rate }, process.stderr.columns ?? 80)}\x1b[K`)
+    writeStderr(`\r${progressLine({ name, size, done, total, rate }, process.stderr.columns ?? 80)}\x1b[K`)
     isShown = true
   }, EACH_MS)
   timer.unref()
@@ -63,7 +63,7 @@ export function progressLine({ name, size, done, total, rate }: Standing, width:
   const percent = size > 0 ? `${Math.min(100, Math.floor((done * 100) / size))}%` : ''
   const figures = `${percent.padStart(4)}  ${amount(total).padStart(9)}  ${amount(rate)}/s`
   const room = Math.max(0, width - figures.length - 3)
-  const plain = plainText(name)
+  const plain = escapeControlChars(name)
   return `${plain.length > room ? `…${plain.slice(plain.length - room + 1)}` : plain}  ${figures}`
 }
 

@@ -7,8 +7,8 @@ import { CommandError, OWN_FAILURE } from '../base/command-error.ts'
 import { Interrupted, interruptible } from '../cp/interruptible.ts'
 import { HTTP_WAITING, OUTPUT_ROOM } from '../base/limits.ts'
 import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from '../options.ts'
-import { BROKEN_PIPE, OutletError, outlet } from '../io/fd-writer.ts'
-import type { Outlet } from '../io/fd-writer.ts'
+import { BROKEN_PIPE, FdWriteError, fdWriter } from '../io/fd-writer.ts'
+import type { FdWriter } from '../io/fd-writer.ts'
 import { openDevbox } from '../target.ts'
 import { writeOut } from '../io/write-out.ts'
 
@@ -81,7 +81,7 @@ async function exchange(
   init: HttpInit,
   { include, fail, output }: Showing,
 ): Promise<number> {
-  const stdout = outlet(1, 'stdout', OUTPUT_ROOM)
+  const stdout = fdWriter(1, 'stdout', OUTPUT_ROOM)
   try {
     const response = await client.fetch(url, init)
     if (include) await put(stdout, new TextEncoder().encode(headText(response)))
@@ -94,7 +94,7 @@ async function exchange(
       throw new CommandError(`the answer was ${response.status} ${response.statusText}`.trim(), FAILED_STATUS)
     return 0
   } catch (error) {
-    if (error instanceof OutletError && error.isGone) return BROKEN_PIPE
+    if (error instanceof FdWriteError && error.isGone) return BROKEN_PIPE
     if (error instanceof CommandError || error instanceof Interrupted) throw error
     const reason = error instanceof TypeError && error.cause !== undefined ? error.cause : error
     const isOurs = reason instanceof DisconnectedError || reason instanceof UnsupportedError
@@ -102,7 +102,7 @@ async function exchange(
   }
 }
 
-async function put(stdout: Outlet, bytes: Uint8Array): Promise<void> {
+async function put(stdout: FdWriter, bytes: Uint8Array): Promise<void> {
   await stdout.push(bytes)
 }
 

@@ -9,12 +9,12 @@ function escaped(text: string): string {
 }
 
 /** Makes control characters visible: an ESC becomes the four characters `\x1b`. */
-export function plainText(text: string): string {
+export function escapeControlChars(text: string): string {
   return escaped(text)
 }
 
 /** Quotes an argument for a shell, if it needs quotes. */
-export function shellWord(text: string): string {
+export function quoteForShell(text: string): string {
   if (/^[\p{L}\p{N}_@%+=:,./…-]+$/u.test(text)) return text
   const plain = escaped(text)
   return plain === text ? `'${text.replaceAll("'", `'\\''`)}'` : `$'${escaped(text.replace(/[\\']/g, '\\$&'))}'`

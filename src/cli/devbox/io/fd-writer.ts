@@ -16,8 +16,8 @@ const BUSY_MS = 2
 export const BROKEN_PIPE = 141
 
 /** A failed write to one of our outputs. */
-export class OutletError extends Error {
-  override name = 'OutletError'
+export class FdWriteError extends Error {
+  override name = 'FdWriteError'
   /** Whether the reader has closed its end. */
   readonly isGone: boolean
   constructor(name: string, cause: NodeJS.ErrnoException) {
@@ -27,29 +27,29 @@ export class OutletError extends Error {
 }
 
 /** A buffered output. */
-export type Outlet = {
+export type FdWriter = {
   /**
    * Queues the bytes. When full, returns a promise that resolves when there is room again.
-   * @throws {OutletError}
+   * @throws {FdWriteError}
    */
   push(bytes: Uint8Array): Promise<void> | undefined
   /**
    * Resolves when everything is written.
-   * @throws {OutletError}
+   * @throws {FdWriteError}
    */
   flush(): Promise<void>
 }
 
 /** Creates an output on `fd` that queues up to `room` bytes. Calls `failed` as soon as a write fails. */
-export function outlet(
+export function fdWriter(
   fd: number,
   name: string,
   room: number,
-  failed: (error: OutletError) => void = () => {},
-): Outlet {
+  failed: (error: FdWriteError) => void = () => {},
+): FdWriter {
   let queue: Uint8Array[] = []
   let queued = 0
-  let failure: OutletError | undefined
+  let failure: FdWriteError | undefined
   let writing: Promise<void> | undefined
   let wake: PromiseWithResolvers<void> | undefined
 
@@ -63,7 +63,7 @@ export function outlet(
         if (queued <= room) wakeUp()
       }
     } catch (error) {
-      failure = new OutletError(name, error as NodeJS.ErrnoException)
+      failure = new FdWriteError(name, error as NodeJS.ErrnoException)
       queue = []
       failed(failure)
     }

@@ -3,10 +3,10 @@ import { fstatSync } from 'node:fs'
 import { OutputLostError } from '../../../client/base/errors.ts'
 import type { ExecClient, ProcessEvent, RemoteProcess } from '../../../client/base/types.ts'
 import { OUTPUT_ROOM, OUTPUT_ROOM_WITHOUT_WINDOW, QUIET_MS } from '../base/limits.ts'
-import { outlet } from './fd-writer.ts'
-import type { OutletError } from './fd-writer.ts'
+import { fdWriter } from './fd-writer.ts'
+import type { FdWriteError } from './fd-writer.ts'
 
-export type CarryOptions = {
+export type PipeOutputOptions = {
   client: ExecClient
   process: RemoteProcess
   /** Called when output was lost; without it, that is an OutputLostError. */
@@ -19,16 +19,16 @@ export type CarryOptions = {
 
 /**
  * Resolves with the exit code when all output is written; -1 if the process closed without one.
- * @throws {OutletError} as soon as one of our outputs fails
+ * @throws {FdWriteError} as soon as one of our outputs fails
  * @throws {OutputLostError | DisconnectedError} or the signal's reason
  */
-export async function carryOutput({ client, process, onLost, leave, signal }: CarryOptions): Promise<number> {
+export async function pipeOutput({ client, process, onLost, leave, signal }: PipeOutputOptions): Promise<number> {
   const failure = new AbortController()
-  const failed = (error: OutletError): void => failure.abort(error)
+  const failed = (error: FdWriteError): void => failure.abort(error)
   const room = client.extensions.has('outputWindow') ? OUTPUT_ROOM : OUTPUT_ROOM_WITHOUT_WINDOW
-  const stdout = outlet(1, 'stdout', room, failed)
+  const stdout = fdWriter(1, 'stdout', room, failed)
   // If both are the same file, one queue preserves the order.
-  const stderr = areSame(1, 2) ? stdout : outlet(2, 'stderr', room, failed)
+  const stderr = areSame(1, 2) ? stdout : fdWriter(2, 'stderr', room, failed)
   let exitCode: number | undefined
   const quiet = new AbortController()
   let timer: ReturnType<typeof setTimeout> | undefined

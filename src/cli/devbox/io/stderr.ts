@@ -2,12 +2,12 @@
 import { writeSync } from 'node:fs'
 
 /** Writes one line with the prefix `exec-server: `. */
-export function say(message: string): void {
-  sayRaw(`exec-server: ${message}\n`)
+export function printStderr(message: string): void {
+  writeStderr(`exec-server: ${message}\n`)
 }
 
 /** Writes text as it is. Ignores errors: stderr may have no reader. */
-export function sayRaw(text: string): void {
+export function writeStderr(text: string): void {
   try {
     writeSync(2, text)
   } catch {}

@@ -5,7 +5,7 @@ import { isatty } from 'node:tty'
 import { messageOf, UnsupportedError } from '../../../client/base/errors.ts'
 import type { RemoteProcess } from '../../../client/base/types.ts'
 import { STDIN_END_MS, TELL_OF_END_MS } from '../base/limits.ts'
-import { say } from './stderr.ts'
+import { printStderr } from './stderr.ts'
 
 export type FeedOptions = {
   process: RemoteProcess
@@ -45,7 +45,7 @@ export async function feedStdin({ process: remote, isTerminal, filter, passesEnd
 const NEW_LINE = 10
 
 function tellOfEnd(): void {
-  say('stdin has ended, which this server cannot tell the command: it may wait for more')
+  printStderr('stdin has ended, which this server cannot tell the command: it may wait for more')
 }
 
 async function* inputPieces(): AsyncGenerator<Uint8Array, void, undefined> {
@@ -53,7 +53,7 @@ async function* inputPieces(): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const bytes of process.stdin) yield bytes as Uint8Array
   } catch (error) {
     // A terminal that is gone is no news; report anything else, such as a directory.
-    if (!isatty(0)) say(`cannot read stdin: ${messageOf(error)}`)
+    if (!isatty(0)) printStderr(`cannot read stdin: ${messageOf(error)}`)
   }
 }
 

@@ -3,13 +3,13 @@ import process from 'node:process'
 import { constants } from 'node:os'
 import { isatty } from 'node:tty'
 import type { ExecClient, ListedProcess } from '../../../client/base/types.ts'
-import { carryOutput } from '../io/pipe-output.ts'
+import { pipeOutput } from '../io/pipe-output.ts'
 import { OWN_FAILURE } from '../base/command-error.ts'
 import { detachKeys } from './detach-keys.ts'
 import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from '../options.ts'
-import { BROKEN_PIPE, OutletError } from '../io/fd-writer.ts'
+import { BROKEN_PIPE, FdWriteError } from '../io/fd-writer.ts'
 import { findRun, runNumber } from './run-number.ts'
-import { say } from '../io/stderr.ts'
+import { printStderr } from '../io/stderr.ts'
 import { feedStdin } from '../io/stdin.ts'
 import { openDevbox } from '../target.ts'
 import { onResize, rawMode, terminalSize } from '../io/terminal.ts'
@@ -71,18 +71,18 @@ async function join(client: ExecClient, { run, tty: isTerminal }: ListedProcess)
     void feedStdin({ process: handle, isTerminal, filter, passesEnd: false })
     let isTold = raw !== undefined || !isatty(2)
     const onLost = (): void => {
-      if (!isTold) say('its earlier output is no longer kept')
+      if (!isTold) printStderr('its earlier output is no longer kept')
       isTold = true
     }
     const leave = isTerminal ? AbortSignal.abort() : undefined
-    const exitCode = await carryOutput({ client, process: handle, leave, signal: ending.signal, onLost })
+    const exitCode = await pipeOutput({ client, process: handle, leave, signal: ending.signal, onLost })
     return exitCode < 0 ? OWN_FAILURE : exitCode
   } catch (error) {
     raw?.leave()
     if (typeof error === 'number') return error
-    if (error instanceof OutletError && error.isGone) return BROKEN_PIPE
+    if (error instanceof FdWriteError && error.isGone) return BROKEN_PIPE
     if (!(error instanceof Detached)) throw error
-    if (isatty(2)) say(`left run ${run}, which goes on`)
+    if (isatty(2)) printStderr(`left run ${run}, which goes on`)
     return 0
   } finally {
     for (const clean of cleanups) clean()

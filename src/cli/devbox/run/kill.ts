@@ -5,7 +5,7 @@ import { CommandError } from '../base/command-error.ts'
 import { KILL_MARGIN_MS } from '../base/limits.ts'
 import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from '../options.ts'
 import { findRun, runNumber } from './run-number.ts'
-import { say } from '../io/stderr.ts'
+import { printStderr } from '../io/stderr.ts'
 import { signalNamed } from './signal-names.ts'
 import { openDevbox } from '../target.ts'
 import { writeOut } from '../io/write-out.ts'
@@ -74,7 +74,7 @@ async function endOne(
     return true
   } catch (error) {
     if (!(error instanceof CommandError) && !(error instanceof RpcError)) throw error
-    say(messageOf(error))
+    printStderr(messageOf(error))
     return false
   }
 }

@@ -2,7 +2,7 @@
 import process from 'node:process'
 import type { ListedProcess } from '../../../client/base/types.ts'
 import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from '../options.ts'
-import { plainText, shellWord } from '../io/escape-control-chars.ts'
+import { escapeControlChars, quoteForShell } from '../io/escape-control-chars.ts'
 import { openDevbox } from '../target.ts'
 import { writeOut } from '../io/write-out.ts'
 
@@ -55,7 +55,7 @@ function rowOf(
   now: number,
 ): string[] {
   const shown = state === 'exited' ? `${exitCode}+` : state === 'closed' ? `${exitCode}` : state
-  const who = `${plainText(client) || '-'}${attached ? '' : ' (gone)'}`
+  const who = `${escapeControlChars(client) || '-'}${attached ? '' : ' (gone)'}`
   return [
     String(run),
     shown,
@@ -63,7 +63,7 @@ function rowOf(
     tty ? 'yes' : 'no',
     who,
     ageOf(now - startedAtMs),
-    argv.map(shellWord).join(' '),
+    argv.map(quoteForShell).join(' '),
   ]
 }
 

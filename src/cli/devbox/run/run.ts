@@ -3,16 +3,16 @@ import { constants } from 'node:os'
 import process from 'node:process'
 import { isatty } from 'node:tty'
 import type { ExecClient, RemoteProcess, StartOptions } from '../../../client/base/types.ts'
-import { carryOutput } from '../io/pipe-output.ts'
+import { pipeOutput } from '../io/pipe-output.ts'
 import { OWN_FAILURE } from '../base/command-error.ts'
-import { dieOf } from '../io/exit-by-signal.ts'
+import { exitBySignal } from '../io/exit-by-signal.ts'
 import { interruptCounter } from './interrupts.ts'
 import { DYING_MS, HANGUP_GRACE_MS } from '../base/limits.ts'
-import { BROKEN_PIPE, OutletError } from '../io/fd-writer.ts'
+import { BROKEN_PIPE, FdWriteError } from '../io/fd-writer.ts'
 import { parseRun, RUN_HELP } from './run-arguments.ts'
 import type { RunArguments } from './run-arguments.ts'
-import { passSignalsOn } from './signals.ts'
-import type { PassedOn } from './signals.ts'
+import { forwardSignals } from './signals.ts'
+import type { ForwardedSignal } from './signals.ts'
 import { startProcess } from './start.ts'
 import { feedStdin, isStdinEmpty } from '../io/stdin.ts'
 import { openDevbox } from '../target.ts'
@@ -33,19 +33,19 @@ export async function run(args: readonly string[]): Promise<number> {
   const options = parseRun(args)
   if (options === undefined) return writeOut(RUN_HELP)
   const devbox = await openDevbox(options.target)
-  const signals = new Set<PassedOn>()
+  const signals = new Set<ForwardedSignal>()
   let exitCode: number
   try {
     exitCode = await conduct(devbox.client, options, signals)
   } finally {
     await devbox.close().catch(() => {})
   }
-  if (exitCode === INTERRUPTED && signals.has('SIGINT') && isatty(2)) dieOf('SIGINT')
+  if (exitCode === INTERRUPTED && signals.has('SIGINT') && isatty(2)) exitBySignal('SIGINT')
   return exitCode < 0 ? OWN_FAILURE : exitCode
 }
 
 /** Runs the remote command and resolves with its exit code. Adds the signals received to `signals`. */
-async function conduct(client: ExecClient, options: RunArguments, signals: Set<PassedOn>): Promise<number> {
+async function conduct(client: ExecClient, options: RunArguments, signals: Set<ForwardedSignal>): Promise<number> {
   const { isTerminal } = options
   const started = Promise.withResolvers<RemoteProcess>()
   started.promise.catch(() => {})
@@ -57,7 +57,7 @@ async function conduct(client: ExecClient, options: RunArguments, signals: Set<P
     leaving.abort()
     setTimeout(() => {
       raw?.leave()
-      dieOf(signal)
+      exitBySignal(signal)
     }, DYING_MS)
   }
   const endWith = (reason: unknown): void => ending.abort(reason)
@@ -69,7 +69,7 @@ async function conduct(client: ExecClient, options: RunArguments, signals: Set<P
   const raw = isTerminal && isatty(0) ? rawMode() : undefined
   const cleanups: (() => void)[] = [() => raw?.leave()]
   cleanups.push(
-    passSignalsOn({
+    forwardSignals({
       client,
       process: started.promise,
       stopsProcess: !isTerminal,
@@ -107,11 +107,11 @@ async function conduct(client: ExecClient, options: RunArguments, signals: Set<P
     raw?.enter()
     const filter = raw === undefined ? undefined : interrupts.look
     if (isTerminal || start.stdin === 'pipe') void feedStdin({ process: handle, isTerminal, filter })
-    return await carryOutput({ client, process: handle, leave: leaving.signal, signal: ending.signal })
+    return await pipeOutput({ client, process: handle, leave: leaving.signal, signal: ending.signal })
   } catch (error) {
     started.reject(error)
     if (typeof error === 'number') return error
-    if (error instanceof OutletError && error.isGone) return BROKEN_PIPE
+    if (error instanceof FdWriteError && error.isGone) return BROKEN_PIPE
     throw error
   } finally {
     for (const clean of cleanups) clean()

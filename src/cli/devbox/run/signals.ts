@@ -13,7 +13,7 @@ const PASSED_ON = {
 } as const satisfies Partial<Record<NodeJS.Signals, SignalName>>
 
 /** A signal that is forwarded. */
-export type PassedOn = keyof typeof PASSED_ON
+export type ForwardedSignal = keyof typeof PASSED_ON
 
 export type SignalOptions = {
   client: ExecClient
@@ -25,11 +25,11 @@ export type SignalOptions = {
   /** Whether the remote process stops and continues with us. */
   stopsProcess: boolean
   /** Called before each signal is forwarded; return true to suppress it. */
-  onSignal?: (name: PassedOn) => boolean
+  onSignal?: (name: ForwardedSignal) => boolean
 }
 
 /** Starts forwarding. Returns a function that removes the handlers. */
-export function passSignalsOn({
+export function forwardSignals({
   client,
   process: remote,
   onStop,
@@ -50,9 +50,9 @@ export function passSignalsOn({
   const pass = (name: SignalName): Promise<unknown> => (sending = sending.then(() => send(name)).catch(() => {}))
 
   const handlers: [NodeJS.Signals, () => void][] = Object.entries(PASSED_ON).map(([signal, name]) => [
-    signal as PassedOn,
+    signal as ForwardedSignal,
     () => {
-      if (onSignal?.(signal as PassedOn) !== true) void pass(name)
+      if (onSignal?.(signal as ForwardedSignal) !== true) void pass(name)
     },
   ])
   handlers.push([

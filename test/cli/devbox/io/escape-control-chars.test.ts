@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import * as assert from 'uvu/assert'
-import { plainText, shellWord } from '../../../../src/cli/devbox/io/escape-control-chars.ts'
+import { escapeControlChars, quoteForShell } from '../../../../src/cli/devbox/io/escape-control-chars.ts'
 import { test } from '../../../support/suite.ts'
 
 const words = [
@@ -25,7 +25,7 @@ const words = [
 test('a shell reads back what is shown of an argument', () => {
   for (const word of words)
     assert.is(
-      execFileSync('bash', ['--norc', '-c', `printf %s ${shellWord(word)}`], {
+      execFileSync('bash', ['--norc', '-c', `printf %s ${quoteForShell(word)}`], {
         encoding: 'utf8',
         env: { LC_ALL: 'C.UTF-8' },
       }),
@@ -36,14 +36,14 @@ test('a shell reads back what is shown of an argument', () => {
 
 test('nothing that is shown moves a cursor or turns the direction of text', () => {
   for (const text of [...words, '\u202egnp.exe', '\u2066x', '\x9b2J', '\r', '\0']) {
-    assert.not.match(shellWord(text), /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u)
-    assert.not.match(plainText(text), /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u)
+    assert.not.match(quoteForShell(text), /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u)
+    assert.not.match(escapeControlChars(text), /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u)
   }
 })
 
 test('words that need no quotes have none', () => {
-  assert.is(shellWord('src/main.ts'), 'src/main.ts')
-  assert.is(shellWord('grüße'), 'grüße')
+  assert.is(quoteForShell('src/main.ts'), 'src/main.ts')
+  assert.is(quoteForShell('grüße'), 'grüße')
 })
 
 test.run()
