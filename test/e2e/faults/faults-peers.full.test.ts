@@ -10,7 +10,7 @@ import * as assert from 'uvu/assert'
 import { Client } from '../../support/client.ts'
 import type { Notification } from '../../support/client.ts'
 import { startClient } from '../../support/faults/fault-client.ts'
-import { doorCommand } from '../../support/faults/fault-door.ts'
+import { listenerCommand } from '../../support/faults/fault-listener.ts'
 import { anonymousBytes, holdingsOf, settled } from '../../support/faults/fault-proc.ts'
 import {
   assertSilent,
@@ -35,25 +35,25 @@ const MiB = 1024 * 1024
 const PING_MS = 400
 /** More than a peer that is gone is given. */
 const MANY_PINGS = 4
-let door: FaultServer
+let listener: FaultServer
 
 test.before(async () => {
   if (!isLinux) return
-  door = await follow(doorCommand({ pingIntervalMs: PING_MS }))
+  listener = await follow(listenerCommand({ pingIntervalMs: PING_MS }))
   // What is started with the first command, and stays, is there before anything is counted.
-  const client = await Client.connect(door.url)
+  const client = await Client.connect(listener.url)
   await client.run('warm', ['/bin/true'])
   await client.drop()
 })
 test.after(async () => {
-  await door?.stop()
+  await listener?.stop()
 })
 
 const sh = (script: string): string[] => ['/bin/sh', '-c', script]
 
 /** A session is held for its peer until `cut`, and free when the peer is found to be gone, with its processes. */
 async function mustBecomeFree(sessionId: string, cut: () => unknown): Promise<Client> {
-  const heir = await Client.open(door.url)
+  const heir = await Client.open(listener.url)
   const resume = async (): Promise<number | undefined> =>
     (await heir.ask('initialize', { clientName: 'heir', resumeSessionId: sessionId })).error?.code
   assert.is(await resume(), -32010, 'the session is held')
@@ -63,11 +63,11 @@ async function mustBecomeFree(sessionId: string, cut: () => unknown): Promise<Cl
   return heir
 }
 
-/** A way between a client and the door that can be cut without either end being told. */
+/** A way between a client and the listener that can be cut without either end being told. */
 async function openRelay(): Promise<{ port: number; cut(): void; close(): void }> {
   const sockets: Socket[] = []
   const relay = createServer((near) => {
-    const far = connect(door.port, '127.0.0.1')
+    const far = connect(listener.port, '127.0.0.1')
     near.pipe(far).pipe(near)
     // A row that fails leaves them behind, and is not to be kept from its end.
     for (const socket of [near, far]) socket.on('error', () => {}).unref()
@@ -92,7 +92,7 @@ for (const [title, script] of [
   shown(
     `a peer whose network is cut while it ${title} is found to be gone, and its session is free with its processes`,
     async () => {
-      const before = holdingsOf(door.pid)
+      const before = holdingsOf(listener.pid)
       const relay = await openRelay()
       const client = await Client.connect(`ws://127.0.0.1:${relay.port}`)
       const heir = await mustBecomeFree(client.sessionId, async () => {
@@ -103,14 +103,14 @@ for (const [title, script] of [
       await heir.drop()
       relay.close()
       await client.drop()
-      await settled(door.pid, before)
+      await settled(listener.pid, before)
     },
   )
 }
 
 shown('a peer that is frozen is found to be gone, and may come back to its session when it thaws', async () => {
   // Its kernel still takes what is sent, and nobody reads it.
-  const client = await startClient(door.url, 'echo here; exec sleep 60')
+  const client = await startClient(listener.url, 'echo here; exec sleep 60')
   // It answers pings as long as it runs.
   await eventually(() => client.pings() > MANY_PINGS, 30_000, 'pings')
   assert.not(client.said().includes('closed'))
@@ -134,7 +134,7 @@ const shownAlone = shownUnless(needsLinux ?? needsNetwork, test)
 shownAlone(
   'a peer that is lost with its link is found to be gone: nothing comes from it, no end and no error',
   async () => {
-    const command = doorCommand({ pingIntervalMs: PING_MS, sessionTtlMs: 1000 })
+    const command = listenerCommand({ pingIntervalMs: PING_MS, sessionTtlMs: 1000 })
     const server = await follow([...ALONE, 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh', ...command])
     const within = ['nsenter', `--net=/proc/${server.pid}/ns/net`]
     const client = await startClient(server.url, 'echo $$; exec sleep 60', within)
@@ -283,7 +283,7 @@ seesProgress('a reader that is slow but goes on is not taken for one that is gon
   const folder = mkdtempSync(join(tmpdir(), 'exec-server-slow-'))
   atEnd(() => rmSync(folder, { recursive: true }))
   writeFileSync(join(folder, 'large'), Buffer.alloc(MiB, 'z'))
-  const patient = await follow(doorCommand({ pingIntervalMs: SLOW_PING_MS }))
+  const patient = await follow(listenerCommand({ pingIntervalMs: SLOW_PING_MS }))
   const client = await Client.connect(patient.url)
   const answers = Array.from({ length: 96 }, () => client.ask('fs/readFile', { path: join(folder, 'large') }))
   let closed = false

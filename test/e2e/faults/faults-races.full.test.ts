@@ -10,7 +10,7 @@ import * as assert from 'uvu/assert'
 import type { Clock } from '../../../src/core/base/clock.ts'
 import { systemClock } from '../../../src/host/clock.ts'
 import { Client } from '../../support/client.ts'
-import { openFaultDoor } from '../../support/faults/fault-door.ts'
+import { openFaultListener } from '../../support/faults/fault-listener.ts'
 import { holdingsOf, settled, threadsOf } from '../../support/faults/fault-proc.ts'
 import type { Holdings } from '../../support/faults/fault-proc.ts'
 import { assertSilent, isLinux, needsLinux, shownUnless, startFaultServer } from '../../support/faults/fault-server.ts'
@@ -157,10 +157,10 @@ function countingClock(): { clock: Clock; waiting: () => number } {
 
 test('no timer is left of processes, waiting reads and sessions once their time is up', async () => {
   const { clock, waiting } = countingClock()
-  const door = await openFaultDoor({ retainEndedMs: 300, sessionTtlMs: 300 }, clock)
+  const listener = await openFaultListener({ retainEndedMs: 300, sessionTtlMs: 300 }, clock)
   try {
     const idle = waiting()
-    const client = await Client.connect(door.url)
+    const client = await Client.connect(listener.url)
     const ids = Array.from({ length: 60 }, (_, index) => `t${index}`)
     await Promise.all(
       ids.map(async (id, index) => {
@@ -174,7 +174,7 @@ test('no timer is left of processes, waiting reads and sessions once their time 
     await client.drop()
     await eventually(() => waiting() <= idle, 30_000, `the end of all timers (${waiting()} are left)`)
   } finally {
-    door.close()
+    listener.close()
   }
 })
 

@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert'
 import { Client } from '../../support/client.ts'
 import type { Answer } from '../../support/client.ts'
 import { CLOCK_SHIM } from '../../support/faults/fault-clock.ts'
-import { doorCommand } from '../../support/faults/fault-door.ts'
+import { listenerCommand } from '../../support/faults/fault-listener.ts'
 import { holdingsOf, settled } from '../../support/faults/fault-proc.ts'
 import {
   assertSilent,
@@ -263,15 +263,15 @@ const PING_MS = 400
 shown(
   'a server that was stopped for many pings and goes on cuts nobody off, and has all output of that time',
   async () => {
-    const door = await follow(doorCommand({ pingIntervalMs: PING_MS }))
-    const client = await Client.connect(door.url)
+    const listener = await follow(listenerCommand({ pingIntervalMs: PING_MS }))
+    const client = await Client.connect(listener.url)
     await client.start('p', sh('for i in $(seq 1 20); do echo $i; sleep 0.1; done; exit 3'))
     const read = client.ask('process/read', { processId: 'p', afterSeq: 1000, waitMs: 1000 })
     await client.until(() => client.outputOf('p').toString().includes('2\n'))
-    process.kill(door.pid, 'SIGSTOP')
+    process.kill(listener.pid, 'SIGSTOP')
     // While it is stopped nothing happens that could be waited for.
     await sleep(4 * PING_MS)
-    process.kill(door.pid, 'SIGCONT')
+    process.kill(listener.pid, 'SIGCONT')
     assert.is(await client.closed('p'), 3)
     assert.is(client.outputOf('p').toString(), Array.from({ length: 20 }, (_, index) => `${index + 1}\n`).join(''))
     assert.equal((await read).result.chunks, [])
@@ -281,8 +281,8 @@ shown(
     assert.is(client.closeCode, undefined)
     assert.equal(await client.request('environment/status', null), { status: 'ready' })
     await client.close()
-    await door.stop()
-    assertSilent(door)
+    await listener.stop()
+    assertSilent(listener)
   },
 )
 

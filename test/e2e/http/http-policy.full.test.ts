@@ -18,7 +18,7 @@ async function refused(client: Client, url: string, more: object = {}): Promise<
   assert.match(error?.message ?? '', /not allowed.*--http-policy/)
 }
 
-test('a policy that cannot be read ends the server before it opens its door', () => {
+test('a policy that cannot be read ends the server before it listens', () => {
   for (const value of [
     '',
     'nonsense',

@@ -123,7 +123,7 @@ test('the URL has an IPv6 address in brackets', async () => {
   assert.is(await six.stop(), 0)
 })
 
-test('SIGTERM and SIGINT kill every group, close the doors with a close frame, and exit 0', async () => {
+test('SIGTERM and SIGINT kill every group, close connections with a close frame, and exit 0', async () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const server = await startServer()
     const client = await Client.connect(server.url)

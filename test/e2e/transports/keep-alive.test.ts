@@ -1,4 +1,4 @@
-/** Peers that have gone without a word. The door runs in here, with a shorter interval. */
+/** Peers that have gone without a word. The server runs in this process, with a shorter interval. */
 import { once } from 'node:events'
 import * as assert from 'uvu/assert'
 import { WebSocket } from 'ws'

@@ -5,8 +5,8 @@ import { once } from 'node:events'
 import * as assert from 'uvu/assert'
 import { ErrorCode } from '../../../src/protocol/wire/errors.ts'
 import { Client } from '../../support/client.ts'
-import { openFaultDoor } from '../../support/faults/fault-door.ts'
-import type { FaultDoor } from '../../support/faults/fault-door.ts'
+import { openFaultListener } from '../../support/faults/fault-listener.ts'
+import type { FaultListener } from '../../support/faults/fault-listener.ts'
 import { sleep } from '../../support/server.ts'
 import { test } from '../../support/suite.ts'
 
@@ -63,14 +63,14 @@ async function comeBack(url: string, sessionId: string): Promise<{ client: Clien
   }
 }
 
-async function withDoor(use: (door: FaultDoor, relay: Relay) => Promise<void>): Promise<void> {
-  const door = await openFaultDoor({ probeMs: PROBE_MS })
-  const relay = await startRelay(door.url)
+async function withListener(use: (listener: FaultListener, relay: Relay) => Promise<void>): Promise<void> {
+  const listener = await openFaultListener({ probeMs: PROBE_MS })
+  const relay = await startRelay(listener.url)
   try {
-    await use(door, relay)
+    await use(listener, relay)
   } finally {
     relay.close()
-    door.close()
+    listener.close()
   }
 }
 
@@ -80,7 +80,7 @@ for (const [what, script] of [
   ['floods', 'yes'],
 ] as const) {
   test(`a client that was cut off without a word is let in soon, while its process ${what}`, () =>
-    withDoor(async ({ url }, relay) => {
+    withListener(async ({ url }, relay) => {
       const lost = await Client.connect(relay.url)
       await lost.start('p', ['/bin/sh', '-c', script])
       await lost.until(() => lost.outputOf('p').length > 0)
@@ -95,7 +95,7 @@ for (const [what, script] of [
 }
 
 test('who is there keeps the session, however often others ask for it', () =>
-  withDoor(async ({ url }, relay) => {
+  withListener(async ({ url }, relay) => {
     const holder = await Client.connect(relay.url)
     let pings = 0
     holder.socket.on('ping', () => pings++)
@@ -114,7 +114,7 @@ test('who is there keeps the session, however often others ask for it', () =>
   }))
 
 test('whatever the holder sends is a sign of life, also without pongs', () =>
-  withDoor(async ({ url }) => {
+  withListener(async ({ url }) => {
     const holder = await Client.open(url, { autoPong: false })
     const { sessionId } = await holder.request('initialize', { clientName: 'mute' })
     holder.notify('initialized', {})

@@ -162,7 +162,7 @@ const odd: fc.Arbitrary<Input> = fc
   )
   .map((text) => ({ bytes: new TextEncoder().encode(text), binary: false }))
 
-/** Processes, and what stays open, are for the other door: one session holds all of this. */
+/** Processes, and what stays open, are for the WebSocket family: one session holds all of this. */
 const UNWANTED = [Method.ProcessStart, Method.Initialize, Method.FsOpen, Method.FsWatchMissing]
 
 function input(place: Place): fc.Arbitrary<Input> {

@@ -1,4 +1,4 @@
-/** The stdio door of a real server. */
+/** The stdio transport of a real server. */
 import { readFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import { eventually, isAlive } from '../../support/server.ts'

@@ -1,4 +1,4 @@
-/** The WebSocket door: what it lets in, its bounds, and how it closes. */
+/** The WebSocket listener: what it lets in, its bounds, and how it closes. */
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
@@ -11,7 +11,7 @@ import type { RunningServer } from '../../support/server.ts'
 import { untilSteady } from '../../support/time/steady.ts'
 import { suite } from '../../support/suite.ts'
 
-const test = suite('websocket door')
+const test = suite('websocket listener')
 const MiB = 1024 * 1024
 let server: RunningServer
 let http: string

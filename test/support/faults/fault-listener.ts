@@ -17,14 +17,14 @@ import { serveWebSockets } from '../../../src/server/transports/websocket.ts'
 import { isDeno } from '../server.ts'
 
 /** A listening WebSocket transport. */
-export type FaultDoor = { url: string; close(): void }
+export type FaultListener = { url: string; close(): void }
 
 function report(fault: unknown): void {
   process.stderr.write(`fault: ${fault instanceof Error ? fault.stack : String(fault)}\n`)
 }
 
 /** Listens on a free local port, with `given` instead of the default limits. */
-export async function openFaultDoor(given: Partial<Limits>, clock: Clock = systemClock): Promise<FaultDoor> {
+export async function openFaultListener(given: Partial<Limits>, clock: Clock = systemClock): Promise<FaultListener> {
   const limits = { ...defaultLimits, ...given }
   const server = createExecServer({ host: createHost({ sandbox: { required: false }, limits, report }), clock, limits })
   const listener = await openListener('127.0.0.1', 0)
@@ -39,12 +39,12 @@ export async function openFaultDoor(given: Partial<Limits>, clock: Clock = syste
 }
 
 /** The command that runs this file in its own process. */
-export function doorCommand(limits: Partial<Limits>): string[] {
+export function listenerCommand(limits: Partial<Limits>): string[] {
   return [process.execPath, ...(isDeno ? ['run', '-A'] : []), import.meta.filename, JSON.stringify(limits)]
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const { url, close } = await openFaultDoor(JSON.parse(process.argv[2] ?? '{}') as Partial<Limits>)
+  const { url, close } = await openFaultListener(JSON.parse(process.argv[2] ?? '{}') as Partial<Limits>)
   writeSync(1, `${url}\n`)
   process.on('SIGTERM', () => {
     close()
