@@ -61,7 +61,7 @@ export function createHost({ sandbox, limits, httpPolicy = openPolicy, report }:
     watchMissing: (missing, present, changed) =>
       sandboxes.required ? undefined : watchMissing(missing, present, changed),
     configFiles: configFiles(limits.configFile),
-    isConfining: sandboxes.required,
+    requiresSandbox: sandboxes.required,
     sandboxType,
     environmentInfo: () => {
       sandboxes.prepare()

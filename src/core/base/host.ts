@@ -156,7 +156,7 @@ export type Host = {
   /** Access to Codex's configuration files. */
   configFiles: ConfigFiles
   /** Whether every client must use a sandbox; clients then cannot see each other's processes. */
-  readonly isConfining: boolean
+  readonly requiresSandbox: boolean
   /** The sandbox that commands run in here. */
   sandboxType: SandboxType
   /** What `initialize` and environment/info report of this machine. */

@@ -68,7 +68,7 @@ export type Start = {
 }
 
 /** Receives the lifecycle of one start; ends with either `failed` or, once, `ended`. */
-export type Run = {
+export type ProcessObserver = {
   started(pid: number | undefined): void
   failed(error: unknown): void
   /** The root has exited; output may still follow. */
@@ -97,7 +97,7 @@ export type Observer = {
     originOf: (processId: string) => Origin | undefined,
   ): ((outcome: Outcome) => void) | undefined
   /** Called right before the spawn. An error that it throws refuses the start. */
-  starting?(start: Start): Run | undefined
+  starting?(start: Start): ProcessObserver | undefined
 }
 
 /** An observer that only counts. */

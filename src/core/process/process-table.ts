@@ -4,7 +4,7 @@ import { detached } from '../../protocol/wire/json.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Host, SpawnSpec } from '../base/host.ts'
 import type { Limits } from '../base/limits.ts'
-import type { Observer, Origin, Peer, Run } from '../base/observer.ts'
+import type { Observer, Origin, Peer, ProcessObserver } from '../base/observer.ts'
 import { Process } from './process.ts'
 import type { Listener } from './process.ts'
 import type { RetainedBudget } from './retained-budget.ts'
@@ -28,7 +28,7 @@ export type TableOptions = {
 /** How to start one process. */
 export type StartOptions = {
   peer: Peer
-  isConfined: boolean
+  isSandboxed: boolean
   /** Awaited before the spawn: earlier file mutations of the same connection. Undefined: none. */
   ready: Promise<void> | undefined
   /** Flow-control window in bytes; see {@link ProcessOptions}. */
@@ -74,7 +74,7 @@ export class ProcessTable {
   async start(
     processId: string,
     spec: () => SpawnSpec,
-    { peer, isConfined, ready, outputWindow }: StartOptions,
+    { peer, isSandboxed, ready, outputWindow }: StartOptions,
   ): Promise<{ announce: () => void }> {
     this.#checkFree(processId)
     this.#checkRoom()
@@ -87,7 +87,7 @@ export class ProcessTable {
       limits,
       budget,
       stdin: this.#stdin,
-      isConfined,
+      isSandboxed,
       outputWindow,
       totals,
       onClosed,
@@ -96,24 +96,24 @@ export class ProcessTable {
     this.#entries.set(id, entry)
     const { promise, resolve } = Promise.withResolvers<void>()
     entry.starting = promise
-    let run: Run | undefined
+    let processObserver: ProcessObserver | undefined
     try {
       if (ready !== undefined) await ready
       if (entry.cancelled) throw invalidRequest(`process ${id.slice(0, 100)} was terminated before it started`)
       const command = spec()
       entry.run = runs.add(process, command, owner, peer, promise)
-      const sandboxType = isConfined ? host.sandboxType : 'none'
-      run = observer.starting?.({ run: entry.run.number, peer, processId: id, spec: command, sandboxType })
+      const sandboxType = isSandboxed ? host.sandboxType : 'none'
+      processObserver = observer.starting?.({ run: entry.run.number, peer, processId: id, spec: command, sandboxType })
       const child = await host.spawn(command, process)
-      process.started(child, run)
+      process.started(child, processObserver)
       observer.totals.starts++
-      run?.started(child.pid)
+      processObserver?.started(child.pid)
       if (this.#disposed) this.#dispose(entry)
       else if (entry.cancelled) process.terminate()
     } catch (error) {
       this.#entries.delete(id)
       this.#dispose(entry)
-      run?.failed(error)
+      processObserver?.failed(error)
       throw error
     } finally {
       delete entry.starting
@@ -245,7 +245,7 @@ export class ProcessTable {
   }
 
   /** Adds this session's counts to a snapshot. */
-  tally(snapshot: Snapshot): void {
+  collect(snapshot: Snapshot): void {
     for (const { process, starting } of this.#entries.values()) {
       snapshot.processes[starting === undefined ? process.state : 'starting']++
       snapshot.stdinBytes += process.stdinBytes

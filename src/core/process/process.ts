@@ -14,8 +14,8 @@ import { processFrames, readResult } from '../base/json-fragments.ts'
 import type { RawJson } from '../base/json-fragments.ts'
 import type { Child, ChildEvents } from '../base/host.ts'
 import type { Limits } from '../base/limits.ts'
-import type { Run, Totals } from '../base/observer.ts'
-import type { Holder, RetainedBudget } from './retained-budget.ts'
+import type { ProcessObserver, Totals } from '../base/observer.ts'
+import type { Evictable, RetainedBudget } from './retained-budget.ts'
 import { OutputRing } from './output-ring.ts'
 import { wasSandboxDenied } from './sandbox-denied.ts'
 import type { ProcessState } from '../base/snapshot.ts'
@@ -35,7 +35,7 @@ export type ProcessOptions = {
   budget: RetainedBudget
   stdin: StdinBudget
   /** Whether a sandbox was requested: a non-zero exit may then be a sandbox denial. */
-  isConfined: boolean
+  isSandboxed: boolean
   /** Flow-control window: bytes of unacknowledged output above which the child is paused. Absent: no window. */
   outputWindow?: number | undefined
   totals: Totals
@@ -49,13 +49,13 @@ const CHUNK_FRAME_BYTES = 64
 /**
  * A started or starting process: numbers and retains its events, applies back-pressure, and handles the requests on it.
  */
-export class Process implements Holder, ChildEvents {
+export class Process implements Evictable, ChildEvents {
   readonly id: string
   readonly #options: ProcessOptions
   readonly #frames: ReturnType<typeof processFrames>
   readonly #retention: OutputRing
   #child: Child | undefined
-  #run: Run | undefined
+  #observer: ProcessObserver | undefined
   #stdin: StdinQueue | undefined
 
   /** Pieces of one stream that were read in this turn of the event loop. They are joined into one chunk at its end. */
@@ -105,10 +105,10 @@ export class Process implements Holder, ChildEvents {
     options.budget.add(this)
   }
 
-  /** Attaches the spawned child. `run` receives the lifecycle events of this start. */
-  started(child: Child, run?: Run): void {
+  /** Attaches the spawned child. `observer` receives the lifecycle events of this start. */
+  started(child: Child, observer?: ProcessObserver): void {
     this.#child = child
-    this.#run = run
+    this.#observer = observer
     this.#stdin = new StdinQueue(child, this.#options.limits, this.#options.totals, this.#options.stdin)
   }
 
@@ -169,12 +169,12 @@ export class Process implements Holder, ChildEvents {
   exited(code: number): void {
     if (this.#disposed) return
     this.#exitCode = code
-    this.#run?.exited(code)
+    this.#observer?.exited(code)
     if (this.#terminated) this.#watchStrays()
     if (this.#streamsEnded) return this.#finish()
-    const { clock, isConfined, limits } = this.#options
+    const { clock, isSandboxed, limits } = this.#options
     // Nothing outlives a sandbox, so the remaining output follows shortly and may contain the denial's message.
-    if (isConfined && code !== 0) clock.after(limits.strayQuietMs, () => this.#numberExit())
+    if (isSandboxed && code !== 0) clock.after(limits.strayQuietMs, () => this.#numberExit())
     // Output written before the exit is often still unread in this turn of the event loop and the next.
     else clock.soon(() => clock.soon(() => this.#numberExit()))
   }
@@ -203,16 +203,16 @@ export class Process implements Holder, ChildEvents {
   }
 
   #tellEnd(killed: boolean): void {
-    this.#run?.ended({ exitCode: this.#exitCode, outputBytes: this.#outputBytes, killed })
-    this.#run = undefined
+    this.#observer?.ended({ exitCode: this.#exitCode, outputBytes: this.#outputBytes, killed })
+    this.#observer = undefined
   }
 
   #numberExit(): void {
     if (this.#exitSeq !== undefined || this.#disposed) return
     this.#seal()
-    const { isConfined } = this.#options
+    const { isSandboxed } = this.#options
     this.#sandboxDenied =
-      isConfined && wasSandboxDenied(this.#exitCode as number, () => this.#retention.read(0, Infinity))
+      isSandboxed && wasSandboxDenied(this.#exitCode as number, () => this.#retention.read(0, Infinity))
     this.#exitSeq = this.#nextSeq++
     this.#tell()
   }

@@ -5,7 +5,7 @@
  */
 
 /** Something that retains output and can drop it, i.e. a process. */
-export type Holder = {
+export type Evictable = {
   /** Drops the oldest chunk if it has been sent and acknowledged. Returns the bytes freed, 0 if none may be dropped. */
   dropOldest(): number
   /** Like `dropOldest`, but also drops an unacknowledged chunk. */
@@ -18,8 +18,8 @@ export type Holder = {
 export class RetainedBudget {
   readonly #bound: number
   #total = 0
-  readonly #running = new Set<Holder>()
-  readonly #ended = new Set<Holder>()
+  readonly #running = new Set<Evictable>()
+  readonly #ended = new Set<Evictable>()
 
   constructor(bound: number) {
     this.#bound = bound
@@ -35,20 +35,20 @@ export class RetainedBudget {
   }
 
   /** Registers a running process. */
-  add(holder: Holder): void {
-    this.#running.add(holder)
+  add(evictable: Evictable): void {
+    this.#running.add(evictable)
   }
 
   /** Marks a process as ended: its output is evicted before that of running ones. */
-  ended(holder: Holder): void {
-    if (this.#running.delete(holder)) this.#ended.add(holder)
+  ended(evictable: Evictable): void {
+    if (this.#running.delete(evictable)) this.#ended.add(evictable)
   }
 
-  /** Drops everything the holder retains and removes it. */
-  remove(holder: Holder): void {
-    this.#total -= holder.dropAll()
-    this.#running.delete(holder)
-    this.#ended.delete(holder)
+  /** Drops everything the evictable retains and removes it. */
+  remove(evictable: Evictable): void {
+    this.#total -= evictable.dropAll()
+    this.#running.delete(evictable)
+    this.#ended.delete(evictable)
   }
 
   /** Adds `delta` bytes to the total, and evicts if that exceeds the bound. */
@@ -58,31 +58,31 @@ export class RetainedBudget {
   }
 
   #makeRoom(): void {
-    if (this.#dropEnded((holder) => holder.dropOldest())) return
+    if (this.#dropEnded((evictable) => evictable.dropOldest())) return
     this.#dropRunning()
-    this.#dropEnded((holder) => holder.dropUnacknowledged())
+    this.#dropEnded((evictable) => evictable.dropUnacknowledged())
   }
 
   /** Returns whether the total is within the bound again. */
-  #dropEnded(drop: (holder: Holder) => number): boolean {
-    for (const holder of this.#ended) {
-      for (let freed = 1; freed > 0 && this.#total > this.#bound; ) this.#total -= freed = drop(holder)
+  #dropEnded(drop: (evictable: Evictable) => number): boolean {
+    for (const evictable of this.#ended) {
+      for (let freed = 1; freed > 0 && this.#total > this.#bound; ) this.#total -= freed = drop(evictable)
       if (this.#total <= this.#bound) return true
     }
     return false
   }
 
   #dropRunning(): void {
-    let fruitless = 0
-    while (this.#total > this.#bound && fruitless < this.#running.size) {
-      const [holder] = this.#running
-      if (holder === undefined) return
+    let misses = 0
+    while (this.#total > this.#bound && misses < this.#running.size) {
+      const [evictable] = this.#running
+      if (evictable === undefined) return
       // Moves to the back of the queue, so that the next chunk comes from another process.
-      this.#running.delete(holder)
-      this.#running.add(holder)
-      const freed = holder.dropOldest()
+      this.#running.delete(evictable)
+      this.#running.add(evictable)
+      const freed = evictable.dropOldest()
       this.#total -= freed
-      fruitless = freed > 0 ? 0 : fruitless + 1
+      misses = freed > 0 ? 0 : misses + 1
     }
   }
 }

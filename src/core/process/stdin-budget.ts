@@ -4,7 +4,7 @@
  */
 
 /** A process's stdin queue, as the budget sees it. */
-export type StdinHolder = {
+export type PendingStdin = {
   /** Cost of what waits for the child now: bytes, plus the overhead of held writes. */
   waiting(): number
 }
@@ -13,7 +13,7 @@ export type StdinHolder = {
 export class StdinBudget {
   readonly #bound: number
   /** Queues that were not empty when last checked. */
-  readonly #holders = new Set<StdinHolder>()
+  readonly #queues = new Set<PendingStdin>()
 
   constructor(bound: number) {
     this.#bound = bound
@@ -21,9 +21,9 @@ export class StdinBudget {
 
   get total(): number {
     let total = 0
-    for (const holder of this.#holders) {
-      const waiting = holder.waiting()
-      if (waiting === 0) this.#holders.delete(holder)
+    for (const queue of this.#queues) {
+      const waiting = queue.waiting()
+      if (waiting === 0) this.#queues.delete(queue)
       total += waiting
     }
     return total
@@ -36,7 +36,7 @@ export class StdinBudget {
   }
 
   /** Includes a queue in the total until it is found empty. */
-  add(holder: StdinHolder): void {
-    this.#holders.add(holder)
+  add(queue: PendingStdin): void {
+    this.#queues.add(queue)
   }
 }

@@ -9,12 +9,12 @@ import type { WriteStatus } from '../../protocol/schemas/process.ts'
 import type { Child } from '../base/host.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Totals } from '../base/observer.ts'
-import type { StdinBudget, StdinHolder } from './stdin-budget.ts'
+import type { StdinBudget, PendingStdin } from './stdin-budget.ts'
 
 type Held = { bytes: Uint8Array; settle: (status: WriteStatus) => void }
 
 /** Stdin of one process, with back-pressure and de-duplication by write id. */
-export class StdinQueue implements StdinHolder {
+export class StdinQueue implements PendingStdin {
   readonly #child: Child
   readonly #limits: Limits
   readonly #totals: Pick<Totals, 'stdinWritten'>

@@ -171,7 +171,7 @@ export class Connection {
   }
 
   /** Adds this connection's counts to a snapshot. */
-  tally(snapshot: Snapshot): void {
+  collect(snapshot: Snapshot): void {
     snapshot.connections++
     snapshot.requests += this.#requests
     snapshot.httpRequests += this.#http.size
@@ -303,7 +303,7 @@ export class Connection {
     return {
       sessionId: session.id,
       environmentInfo,
-      extensions: EXTENSIONS.filter((name) => name !== 'processList' || !host.isConfining),
+      extensions: EXTENSIONS.filter((name) => name !== 'processList' || !host.requiresSandbox),
     }
   }
 

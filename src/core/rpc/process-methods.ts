@@ -26,18 +26,18 @@ async function start(params: StartParams, context: Context): Promise<StartResult
   if (params.argv.length === 0) throw invalidParams('argv must not be empty')
   refuseManagedNetwork(params)
   const unwrapped = unwrap(params, context.session)
-  const isConfined = isSomething(unwrapped.sandbox)
+  const isSandboxed = isSomething(unwrapped.sandbox)
   const spec = (): SpawnSpec => spawnSpec(unwrapped, context.host)
   const { peer, files, session } = context
   const outputWindow = params.outputWindow ?? undefined
   const { announce } = await session.processes.start(params.processId, spec, {
     peer,
-    isConfined,
+    isSandboxed,
     ready: files.settled(),
     outputWindow,
   })
   context.afterAnswer(announce)
-  return { processId: params.processId, sandboxType: isConfined ? context.host.sandboxType : 'none' }
+  return { processId: params.processId, sandboxType: isSandboxed ? context.host.sandboxType : 'none' }
 }
 
 /** Refuses rather than run with the full network where a filtered one was requested. */
@@ -177,7 +177,7 @@ async function attach({ run, processId }: AttachParams, { host, runs, session }:
 }
 
 function checkMayLook(host: Host): void {
-  if (host.isConfining) throw invalidRequest('this executor shows no client what others run (--require-sandbox)')
+  if (host.requiresSandbox) throw invalidRequest('this executor shows no client what others run (--require-sandbox)')
 }
 
 /** The process methods, by name. */

@@ -60,8 +60,8 @@ export function createExecServer({ host, clock, limits, observer = silentObserve
     },
     snapshot() {
       const snapshot = emptySnapshot()
-      for (const connection of connections) connection.tally(snapshot)
-      sessions.tally(snapshot)
+      for (const connection of connections) connection.collect(snapshot)
+      sessions.collect(snapshot)
       snapshot.retainedBytes = budget.total
       return snapshot
     },

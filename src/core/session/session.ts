@@ -108,11 +108,11 @@ export class SessionRegistry {
   }
 
   /** Adds the counts of all sessions to a snapshot. */
-  tally(snapshot: Snapshot): void {
+  collect(snapshot: Snapshot): void {
     for (const { attached, processes } of this.#sessions.values()) {
       if (attached) snapshot.attachedSessions++
       else snapshot.detachedSessions++
-      processes.tally(snapshot)
+      processes.collect(snapshot)
     }
   }
 

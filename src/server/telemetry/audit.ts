@@ -10,7 +10,7 @@ import { isJsonObject } from '../../protocol/wire/json.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import type { Limits } from '../../core/base/limits.ts'
 import { shortName } from '../../core/base/observer.ts'
-import type { Observer, Origin, Peer, Run, Start } from '../../core/base/observer.ts'
+import type { Observer, Origin, Peer, ProcessObserver, Start } from '../../core/base/observer.ts'
 import { errorCode, osErrorText } from '../../base/os-error-text.ts'
 import type { AuditFile } from './audit-file.ts'
 import type { Log } from './log.ts'
@@ -35,7 +35,7 @@ export function createAudit(file: AuditFile, log: Log, { auditText }: Pick<Limit
   /** Errors already recorded in the `refused` line of a run. */
   const told = new WeakSet<object>()
 
-  const starting = ({ run, peer, processId, spec, sandboxType }: Start): Run => {
+  const starting = ({ run, peer, processId, spec, sandboxType }: Start): ProcessObserver => {
     const known = { run, session: peer.session, process: shortName(processId) }
     try {
       lines.must({
@@ -58,7 +58,7 @@ export function createAudit(file: AuditFile, log: Log, { auditText }: Pick<Limit
     const end = (line: Line): void => {
       if (open.delete(known.run)) lines.will(line)
     }
-    const ended: Run['ended'] = ({ exitCode, outputBytes, killed }) => {
+    const ended: ProcessObserver['ended'] = ({ exitCode, outputBytes, killed }) => {
       const ms = Math.round((exit?.at ?? performance.now()) - since)
       end({
         event: 'end',

@@ -33,7 +33,7 @@ class Windowed {
       clock: this.clock,
       limits: { ...defaultLimits, ...limits },
       budget,
-      isConfined: false,
+      isSandboxed: false,
       totals: silentObserver().totals,
     }
     this.process = new Process('p', { ...options, stdin: new StdinBudget(1), onClosed: () => {}, outputWindow })

@@ -230,7 +230,7 @@ test('no session attaches to more processes than it may have', async () => {
 test('where clients get nothing but sandboxes they see and reach nobody else', async () => {
   const { owner, guest, host, server, attach } = await setup()
   await owner.start('p')
-  host.isConfining = true
+  host.requiresSandbox = true
   assert.is((await guest.ask('process/list', null)).error?.code, ErrorCode.InvalidRequest)
   assert.is((await attach(1)).error?.code, ErrorCode.InvalidRequest)
   const { result } = await new MemoryClient(server).ask('initialize', { clientName: 'x' })

@@ -30,7 +30,7 @@ function setup(changes: Partial<Limits> = {}) {
   const start = async (id: string, ready?: Promise<void>): Promise<void> => {
     const { announce } = await table.start(id, spec, {
       peer: { connection: 1, address: 'memory' },
-      isConfined: false,
+      isSandboxed: false,
       ready,
     })
     announce()

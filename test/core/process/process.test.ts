@@ -85,7 +85,7 @@ class Setup {
       clock: this.clock,
       limits: this.limits,
       budget,
-      isConfined: confined,
+      isSandboxed: confined,
       totals: silentObserver().totals,
       stdin: new StdinBudget(this.limits.stdinTotal),
       onClosed: () => this.closings++,

@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import { RetainedBudget } from '../../../src/core/process/retained-budget.ts'
-import type { Holder } from '../../../src/core/process/retained-budget.ts'
+import type { Evictable } from '../../../src/core/process/retained-budget.ts'
 import { test } from '../../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
 
-/** A holder of chunks, of which the first `sent` may go. */
-class FakeHolder implements Holder {
+/** An evictable of chunks, of which the first `sent` may go. */
+class FakeEvictable implements Evictable {
   readonly chunks: number[] = []
   sent = 0
   /** How many chunks it was made to give up. */
@@ -62,44 +62,44 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ who: fc.nat(4), act: fc.constant('remove' as const) }) },
 )
 
-test('the total is what the holders hold, stays below the bound while anything may go, and goes in the promised order', () => {
+test('the total is what the evictables hold, stays below the bound while anything may go, and goes in the promised order', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 150 }), fc.array(step, { maxLength: 100, size: 'max' }), (bound, steps) => {
       const budget = new RetainedBudget(bound)
-      const running: FakeHolder[] = []
-      let ended: FakeHolder[] = []
-      const slots = Array.from({ length: 5 }, () => new FakeHolder())
-      for (const holder of slots) {
-        budget.add(holder)
-        running.push(holder)
+      const running: FakeEvictable[] = []
+      let ended: FakeEvictable[] = []
+      const slots = Array.from({ length: 5 }, () => new FakeEvictable())
+      for (const evictable of slots) {
+        budget.add(evictable)
+        running.push(evictable)
       }
       for (const step of steps) {
-        const holder = slots[step.who] as FakeHolder
+        const evictable = slots[step.who] as FakeEvictable
         const before = new Map(slots.map((each) => [each, each.dropped]))
         if (step.act === 'hold') {
-          holder.chunks.push(step.cost)
+          evictable.chunks.push(step.cost)
           // Only the head of the queue can have been sent.
-          if (step.sent) holder.sent = holder.chunks.length
+          if (step.sent) evictable.sent = evictable.chunks.length
           budget.charge(step.cost)
         } else if (step.act === 'send') {
-          holder.sent = holder.chunks.length
+          evictable.sent = evictable.chunks.length
           budget.charge(0)
         } else if (step.act === 'shrink') {
           // Its own ring was full.
-          if (holder.sent > 0) budget.charge(-holder.dropOldest())
-          before.set(holder, holder.dropped)
+          if (evictable.sent > 0) budget.charge(-evictable.dropOldest())
+          before.set(evictable, evictable.dropped)
         } else if (step.act === 'end') {
-          budget.ended(holder)
-          if (!ended.includes(holder)) ended.push(holder)
-          running.splice(0, running.length, ...running.filter((each) => each !== holder))
+          budget.ended(evictable)
+          if (!ended.includes(evictable)) ended.push(evictable)
+          running.splice(0, running.length, ...running.filter((each) => each !== evictable))
         } else {
-          budget.remove(holder)
-          assert.is(holder.held, 0)
-          ended = ended.filter((each) => each !== holder)
-          running.splice(0, running.length, ...running.filter((each) => each !== holder))
-          slots[step.who] = new FakeHolder()
-          budget.add(slots[step.who] as FakeHolder)
-          running.push(slots[step.who] as FakeHolder)
+          budget.remove(evictable)
+          assert.is(evictable.held, 0)
+          ended = ended.filter((each) => each !== evictable)
+          running.splice(0, running.length, ...running.filter((each) => each !== evictable))
+          slots[step.who] = new FakeEvictable()
+          budget.add(slots[step.who] as FakeEvictable)
+          running.push(slots[step.who] as FakeEvictable)
         }
         assert.is(
           budget.total,
@@ -108,7 +108,7 @@ test('the total is what the holders hold, stays below the bound while anything m
         assert.is(budget.exhausted, budget.total > bound)
         if (step.act === 'hold' || step.act === 'send')
           assert.ok(budget.total <= bound || !slots.some(({ mayDrop }) => mayDrop), `${budget.total} of ${bound}`)
-        const gave = (each: FakeHolder): boolean => each.dropped > (before.get(each) ?? each.dropped)
+        const gave = (each: FakeEvictable): boolean => each.dropped > (before.get(each) ?? each.dropped)
         // Whoever gave up something did so because those before it had nothing left to give.
         if (running.some(gave)) assert.not(ended.some(({ mayDrop }) => mayDrop))
         ended.forEach((each, index) => gave(each) && assert.not(ended.slice(0, index).some(({ mayDrop }) => mayDrop)))
@@ -118,52 +118,52 @@ test('the total is what the holders hold, stays below the bound while anything m
   )
 })
 
-function holderOf(budget: RetainedBudget, chunks: readonly number[], sent: number): FakeHolder {
-  const holder = new FakeHolder()
-  budget.add(holder)
-  holder.chunks.push(...chunks)
-  holder.sent = sent
-  budget.charge(holder.held)
-  return holder
+function evictableOf(budget: RetainedBudget, chunks: readonly number[], sent: number): FakeEvictable {
+  const evictable = new FakeEvictable()
+  budget.add(evictable)
+  evictable.chunks.push(...chunks)
+  evictable.sent = sent
+  budget.charge(evictable.held)
+  return evictable
 }
 
 test('nothing is dropped below the bound, and no more than brings the total back to it', () => {
   const budget = new RetainedBudget(30)
-  const holder = holderOf(budget, [10, 10, 10], 3)
-  assert.is(holder.dropped, 0)
-  holderOf(budget, [1], 0)
-  assert.is(holder.dropped, 1)
+  const evictable = evictableOf(budget, [10, 10, 10], 3)
+  assert.is(evictable.dropped, 0)
+  evictableOf(budget, [1], 0)
+  assert.is(evictable.dropped, 1)
   assert.is(budget.total, 21)
 })
 
 test('the one that ended first gives up everything before the next gives up anything', () => {
   const budget = new RetainedBudget(60)
   const [late, early, running] = [
-    holderOf(budget, [10, 10], 2),
-    holderOf(budget, [10, 10], 2),
-    holderOf(budget, [10, 10], 2),
+    evictableOf(budget, [10, 10], 2),
+    evictableOf(budget, [10, 10], 2),
+    evictableOf(budget, [10, 10], 2),
   ]
   budget.ended(early)
   budget.ended(late)
-  holderOf(budget, [25], 1)
+  evictableOf(budget, [25], 1)
   assert.equal([early.dropped, late.dropped, running.dropped], [2, 1, 0])
 })
 
 test('running ones give up in turn, so that one does not lose all', () => {
   const budget = new RetainedBudget(120)
-  const holders = [1, 2, 3].map(() => holderOf(budget, [10, 10, 10, 10], 4))
-  holderOf(budget, [60], 0)
+  const evictables = [1, 2, 3].map(() => evictableOf(budget, [10, 10, 10, 10], 4))
+  evictableOf(budget, [60], 0)
   assert.equal(
-    holders.map(({ dropped }) => dropped),
+    evictables.map(({ dropped }) => dropped),
     [2, 2, 2],
   )
 })
 
 test('what has not been sent is kept, even above the bound', () => {
   const budget = new RetainedBudget(10)
-  const [one, other] = [holderOf(budget, [10, 10], 0), holderOf(budget, [20], 0)]
+  const [one, other] = [evictableOf(budget, [10, 10], 0), evictableOf(budget, [20], 0)]
   budget.ended(one)
-  holderOf(budget, [5], 0)
+  evictableOf(budget, [5], 0)
   assert.equal([one.dropped, other.dropped], [0, 0])
   assert.is(budget.total, 45)
   assert.ok(budget.exhausted)
@@ -172,14 +172,14 @@ test('what has not been sent is kept, even above the bound', () => {
   assert.is(one.dropped, 2)
 })
 
-test('a holder that ends twice or was never added changes nothing', () => {
+test('a evictable that ends twice or was never added changes nothing', () => {
   const budget = new RetainedBudget(10)
-  const holder = holderOf(budget, [5], 1)
-  budget.ended(new FakeHolder())
-  budget.ended(holder)
-  budget.ended(holder)
-  budget.remove(holder)
-  budget.ended(holder)
+  const evictable = evictableOf(budget, [5], 1)
+  budget.ended(new FakeEvictable())
+  budget.ended(evictable)
+  budget.ended(evictable)
+  budget.remove(evictable)
+  budget.ended(evictable)
   assert.is(budget.total, 0)
 })
 

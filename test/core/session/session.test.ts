@@ -66,7 +66,7 @@ test('an id that is unknown, empty or a name of the language is refused', () => 
     )
 })
 
-const open = { peer: { connection: 1, address: 'memory' }, isConfined: false, ready: undefined }
+const open = { peer: { connection: 1, address: 'memory' }, isSandboxed: false, ready: undefined }
 
 test('a detached session can be resumed for 80 seconds, and is gone at that very moment', async () => {
   const { sessions, clock, host } = setup()

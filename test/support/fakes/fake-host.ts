@@ -236,7 +236,7 @@ export class FakeHost implements Host {
   /** The sandboxes of all file calls so far. */
   readonly sandboxes: (Sandbox | undefined)[] = []
   readonly sandboxType = 'linuxSeccomp'
-  isConfining = false
+  requiresSandbox = false
   configFiles = fakeConfigFiles()
 
   files(sandbox: Sandbox | undefined): Files {
