@@ -8,7 +8,7 @@ const src = join(dirname(import.meta.dirname), 'src')
 
 /**
  * The rooms and their folders, in an order in which each uses only itself and those before it. A file that stands for
- * itself joins what its room has: it comes after the room's folders.
+ * itself has a rank of its own: it joins what its room has, or all of the room uses it.
  */
 const FOLDERS = [
   'base',
@@ -33,6 +33,7 @@ const FOLDERS = [
   'host/process',
   'host/sandbox',
   'host/index.ts',
+  'server/limits.ts',
   'server/auth',
   'server/telemetry',
   'server/http',

@@ -4,13 +4,14 @@ import { defaultLimits } from '../core/base/limits.ts'
 import { createExecServer } from '../core/rpc/server.ts'
 import { systemClock } from '../host/clock.ts'
 import { createHost, killAllProcesses } from '../host/index.ts'
+import { defaultHostLimits } from '../host/limits.ts'
 import { atExit } from './base/at-exit.ts'
 import { inProcessConnector } from './transports/in-process.ts'
 import type { Connector } from './transports/transport.ts'
 
 /** Creates a separate server for each client, so that shutting one down leaves the others alone. */
 export function localConnector(): Connector {
-  const limits = defaultLimits
+  const limits = { ...defaultLimits, ...defaultHostLimits }
   // An internal error that was contained: report it, but do not crash the program.
   const report = (fault: unknown): void => process.emitWarning(fault instanceof Error ? fault : String(fault))
   const host = createHost({ sandbox: { required: false }, limits, report })

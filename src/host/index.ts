@@ -13,6 +13,7 @@ import { openPolicy } from './http/http-policy.ts'
 import type { HttpPolicy } from './http/http-policy.ts'
 import { closeInheritedOnExec } from './ffi/libc.ts'
 import { reapOrphans } from './process-tree/zombie-reaper.ts'
+import type { HostLimits } from './limits.ts'
 import { spawnError } from './os-error.ts'
 import { startConfinedPiped, startPiped } from './process/pipe-process.ts'
 import { createSandboxes, sandboxType } from './sandbox/sandboxes.ts'
@@ -24,7 +25,7 @@ import { startConfinedOnTerminal, startOnTerminal, terminalEnvironment } from '.
 /** What the host needs to know. */
 export type HostOptions = {
   sandbox: SandboxOptions
-  limits: Limits
+  limits: HostLimits & Pick<Limits, 'configFile' | 'messageBytes'>
   /** The destinations of http/request; absent: all. */
   httpPolicy?: HttpPolicy | undefined
   /** Called with an error that was handled but not expected. */

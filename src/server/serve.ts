@@ -1,17 +1,18 @@
 /** The server behind a listener that is already open; loaded after the URL is printed. */
 import { stat } from 'node:fs'
 import process from 'node:process'
-import { defaultLimits } from '../core/base/limits.ts'
 import type { Limits } from '../core/base/limits.ts'
 import { createExecServer } from '../core/rpc/server.ts'
 import type { ExecServer } from '../core/rpc/server.ts'
 import { systemClock } from '../host/clock.ts'
 import type { HttpPolicy } from '../host/http/http-policy.ts'
 import { createHost, killAllProcesses } from '../host/index.ts'
+import type { HostLimits } from '../host/limits.ts'
 import type { SandboxOptions } from '../host/sandbox/sandboxes.ts'
 import type { AuditFile } from './telemetry/audit-file.ts'
 import type { Listener } from './http/listener.ts'
 import type { LogLevel } from '../base/log-level.ts'
+import type { ServerLimits } from './limits.ts'
 import type { Log } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { createTelemetry } from './telemetry/telemetry.ts'
@@ -22,20 +23,22 @@ import type { WebSocketServerOptions } from './transports/websocket.ts'
 /** How long clients have to receive the close frame before the process exits. */
 const CLOSE_GRACE_MS = 250
 
-/** What the command line configures, for every transport. `limits` override the defaults. */
+/** The limits of all parts of a server. */
+export type ServeLimits = Limits & HostLimits & ServerLimits
+
+/** What the command line configures, for every transport. */
 export type ServeOptions = {
-  limits: Partial<Limits>
+  limits: ServeLimits
   sandbox: SandboxOptions
   httpPolicy: HttpPolicy | undefined
   logLevel: LogLevel
   auditFile: AuditFile | undefined
 }
 
-function createServer({ limits: given, sandbox, httpPolicy, logLevel, auditFile }: ServeOptions): {
+function createServer({ limits, sandbox, httpPolicy, logLevel, auditFile }: ServeOptions): {
   server: ExecServer
   log: Log
 } {
-  const limits = { ...defaultLimits, ...given }
   const { log, observer, stop } = createTelemetry(logLevel, auditFile, limits)
   // A contained internal error is logged and never ends the server.
   const report = (fault: unknown): void =>

@@ -1,13 +1,14 @@
 /** Parses the server's command line. */
 import { parseArgs } from 'node:util'
-import type { Limits } from '../../core/base/limits.ts'
 import type { SandboxOptions } from '../../host/sandbox/sandboxes.ts'
 import { AUTH_HELP, authOptions, parseAuthentication } from './auth-arguments.ts'
 import type { AuthenticationOptions } from '../../server/auth/authentication-options.ts'
 import { isHostPattern } from '../../server/http/host-check.ts'
 import { limitHelp, limitOptions, readLimits } from './limit-arguments.ts'
+import { defaultServeLimits } from './limits.ts'
 import { parseListenUrl } from '../../server/http/listen-url.ts'
 import type { Listen } from '../../server/http/listen-url.ts'
+import type { ServeLimits } from '../../server/serve.ts'
 import type { LogLevel } from '../../base/log-level.ts'
 import { TELEMETRY_HELP, telemetryOptions, parseTelemetry } from './telemetry-arguments.ts'
 import { UsageError } from '../../base/usage-error.ts'
@@ -22,7 +23,7 @@ export type Command =
       authentication: AuthenticationOptions
       hosts: readonly string[]
       origins: readonly string[]
-      limits: Partial<Limits>
+      limits: ServeLimits
       sandbox: SandboxOptions
       httpPolicy: string | undefined
       logLevel: LogLevel
@@ -95,7 +96,7 @@ export function parseCommand(args: readonly string[]): Command {
     origins: pageOrigins(values['allow-origin']),
     sandbox,
     httpPolicy: values['http-policy'],
-    limits: readLimits(values),
+    limits: { ...defaultServeLimits, ...readLimits(values) },
     ...parseTelemetry(values),
   }
 }

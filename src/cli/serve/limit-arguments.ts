@@ -1,11 +1,11 @@
 /** The options that change limits. */
-import { defaultLimits } from '../../core/base/limits.ts'
-import type { Limits } from '../../core/base/limits.ts'
+import { defaultServeLimits } from './limits.ts'
+import type { ServeLimits } from '../../server/serve.ts'
 import { UsageError } from '../../base/usage-error.ts'
 
 type LimitOption = {
   flag: string
-  limit: keyof Limits
+  limit: keyof ServeLimits
   /** The flag's unit in the limit's unit: 1000 for seconds of a limit in ms. */
   unit: number
   min: number
@@ -120,7 +120,7 @@ const FLAG_WIDTH = 29
 export const limitHelp: string = table
   .map(
     ({ flag, limit, unit, help }) =>
-      `  ${`--${flag} N`.padEnd(FLAG_WIDTH)}${help} (default ${defaultLimits[limit] / unit})`,
+      `  ${`--${flag} N`.padEnd(FLAG_WIDTH)}${help} (default ${defaultServeLimits[limit] / unit})`,
   )
   .join('\n')
 
@@ -128,8 +128,8 @@ export const limitHelp: string = table
  * Returns the given limits, in bytes, ms or counts.
  * @throws {UsageError} if a value is not a number in its range
  */
-export function readLimits(values: Partial<Record<Flag, string>>): Partial<Limits> {
-  const limits: Partial<Limits> = {}
+export function readLimits(values: Partial<Record<Flag, string>>): Partial<ServeLimits> {
+  const limits: Partial<ServeLimits> = {}
   for (const { flag, limit, unit, min, max } of table) {
     const value = values[flag]
     if (value === undefined) continue

@@ -1,18 +1,10 @@
-/** Every limit of the server, in one place, with its reason. Sizes are in bytes, times in milliseconds. */
+/**
+ * Every limit of the core, with its reason; those of the transports are in server/limits.ts, of the host in
+ * host/limits.ts. Sizes are in bytes, times in milliseconds.
+ */
 
-/** The limits that the server applies; see {@link defaultLimits} for the values. */
+/** The limits that the core applies; see {@link defaultLimits} for the values. */
 export type Limits = {
-  /**
-   * Sockets, upgraded or not. Each costs a descriptor and up to 100 KiB when idle; the agents of one machine need a
-   * few.
-   */
-  connections: number
-  /** Sockets above that limit that get a 503 response at a time; further ones are closed at once. */
-  refusedConnections: number
-  /** Time for such a socket to read its 503. */
-  refusalMs: number
-  /** Time from connecting to the upgrade, or between HTTP requests. A handshake is one round trip. */
-  handshakeMs: number
   /** Sessions, including detached ones. Usually one per connection. */
   sessions: number
   /** Processes of one session that have not closed, including those starting. Each takes a few descriptors here. */
@@ -41,11 +33,6 @@ export type Limits = {
    * last response.
    */
   drainQuietMs: number
-  /**
-   * One inbound WebSocket frame. The reference has the same limit, so every client stays below it. Outbound frames stay
-   * below it too, because clients drop the connection otherwise.
-   */
-  frameBytes: number
   /** One message, of any number of frames, or one stdio line. All clients and the reference have this limit. */
   messageBytes: number
   /**
@@ -112,26 +99,6 @@ export type Limits = {
   strayQuietMs: number
   /** Longest time that such a stream is read. */
   strayTotalMs: number
-  /** Interval of WebSocket pings; a peer that leaves two unanswered is disconnected. Same as the reference. */
-  pingIntervalMs: number
-  /**
-   * How long a peer has to respond to a probe when another client asks for its session. A client whose network dropped
-   * the connection silently retries for 25 to 45 s.
-   */
-  probeMs: number
-  /**
-   * Pings from a peer whose pongs are still queued behind everything else: 2 MiB. Beyond it the peer is disconnected.
-   */
-  pendingPongs: number
-  /** How long a peer may take to answer our close frame. */
-  closeTimeoutMs: number
-  /**
-   * Helper processes for sandboxed file calls, some 45 MB each: that many calls run concurrently, and that many
-   * different sandboxes are kept ready.
-   */
-  helperCount: number
-  /** How long an idle helper is kept: an agent's next patch comes within that time, or much later. */
-  helperIdleMs: number
   /** Open files of one connection. Same as the reference. */
   fileHandles: number
   /** Bytes of one fs/readBlock or fs/writeBlock. Defined by the protocol. */
@@ -177,25 +144,12 @@ export type Limits = {
    * How long a request without streamResponse may continue while its connection is closing: time for a quick response.
    */
   httpClosingMs: number
-  /** Log lines queued for stderr. Some thousand lines; further ones are dropped and counted. */
-  logQueue: number
-  /** Characters of one text in the log: enough for a stack trace. */
-  logText: number
-  /**
-   * Characters of a command's arguments together in the audit log, and of its variables' names: enough for nearly all
-   * commands.
-   */
-  auditText: number
 }
 
 const MiB = 1024 * 1024
 
 /** The limits unless options override them. */
 export const defaultLimits: Readonly<Limits> = {
-  connections: 1024,
-  refusedConnections: 64,
-  refusalMs: 1000,
-  handshakeMs: 10_000,
   sessions: 1024,
   processes: 1024,
   endedProcesses: 8192,
@@ -204,7 +158,6 @@ export const defaultLimits: Readonly<Limits> = {
   runningRequests: 1024,
   drainMs: 0,
   drainQuietMs: 500,
-  frameBytes: 16 * MiB,
   messageBytes: 64 * MiB,
   retainedPerProcess: MiB,
   chunksPerProcess: 50_000,
@@ -227,12 +180,6 @@ export const defaultLimits: Readonly<Limits> = {
   graceMs: 80_000,
   strayQuietMs: 100,
   strayTotalMs: 1000,
-  pingIntervalMs: 30_000,
-  probeMs: 3000,
-  pendingPongs: 16_384,
-  closeTimeoutMs: 2000,
-  helperCount: 4,
-  helperIdleMs: 20_000,
   fileHandles: 128,
   fileBlock: MiB,
   readFileBytes: 47 * MiB,
@@ -256,7 +203,4 @@ export const defaultLimits: Readonly<Limits> = {
   httpBufferedTotal: 94 * MiB,
   httpRedirects: 10,
   httpClosingMs: 5000,
-  logQueue: MiB,
-  logText: 8192,
-  auditText: 64 * 1024,
 }

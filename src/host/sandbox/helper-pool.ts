@@ -7,10 +7,14 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { clearTimeout, setTimeout } from 'node:timers'
 import type { Limits } from '../../core/base/limits.ts'
+import type { HostLimits } from '../limits.ts'
 import { internalError } from '../../protocol/wire/errors.ts'
 import type { SandboxedCommand } from '../process/sandboxed-command.ts'
 import { lineReader } from '../../base/line-reader.ts'
 import { withProcessTag } from '../process-tree/process-tag.ts'
+
+/** The limits that a pool applies. */
+export type PoolLimits = HostLimits & Pick<Limits, 'messageBytes'>
 
 /** A pool of at most `helperCount` helpers. */
 export type HelperPool = {
@@ -45,11 +49,7 @@ type Kept = Helper & {
 }
 
 /** Creates a pool. Idle helpers are killed after `helperIdleMs`; responses are limited to `messageBytes`. */
-export function helperPool({
-  helperCount,
-  helperIdleMs,
-  messageBytes,
-}: Pick<Limits, 'helperCount' | 'helperIdleMs' | 'messageBytes'>): HelperPool {
+export function helperPool({ helperCount, helperIdleMs, messageBytes }: PoolLimits): HelperPool {
   /** Least recently used first. */
   const idle: Kept[] = []
   const waiting: (() => void)[] = []

@@ -2,7 +2,6 @@
 import { open } from 'node:fs/promises'
 import process from 'node:process'
 import type { Files, OpenFile } from '../../core/base/host.ts'
-import type { Limits } from '../../core/base/limits.ts'
 import { invalidRequest, RpcError } from '../../protocol/wire/errors.ts'
 import type { Discovery } from '../../protocol/schemas/capability-roots.ts'
 import type { DirectoryEntry, Metadata, OpenMode, WalkResult } from '../../protocol/schemas/fs.ts'
@@ -18,7 +17,7 @@ import { helperCommand, helperFiles, identify } from './helper-command.ts'
 import { selfCommand } from '../self-exec.ts'
 import { FS_HELPER } from './helper-mode.ts'
 import { helperPool } from './helper-pool.ts'
-import type { Helper, HelperPool } from './helper-pool.ts'
+import type { Helper, HelperPool, PoolLimits } from './helper-pool.ts'
 import { holdMountPoints } from './mount-points.ts'
 import { checked, openFile, openFlags } from '../fs/open-file.ts'
 import { fileError } from '../os-error.ts'
@@ -30,7 +29,7 @@ import type { Sandboxes } from './sandboxes.ts'
  * Returns the file calls for a sandbox, or for none.
  * @throws RpcError (invalid request) without a sandbox under --require-sandbox
  */
-export function confinedFiles(sandboxes: Sandboxes, limits: Limits): (sandbox: Sandbox | undefined) => Files {
+export function confinedFiles(sandboxes: Sandboxes, limits: PoolLimits): (sandbox: Sandbox | undefined) => Files {
   const pool = helperPool(limits)
   return (sandbox) => {
     const policy = sandbox && policyOf(sandbox, { tmpdir: process.env['TMPDIR'] })

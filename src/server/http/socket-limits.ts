@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net'
 import { clearTimeout, setTimeout } from 'node:timers'
-import type { Limits } from '../../core/base/limits.ts'
+import type { ServerLimits } from '../limits.ts'
 
 /** Call `admit` for each new socket, then `heard` for each HTTP request and `upgraded` at its upgrade. */
 export type SocketLimits = {
@@ -17,7 +17,7 @@ export type SocketLimits = {
 }
 
 /** Allows `connections` sockets at a time, and destroys one that takes longer than `handshakeMs`. */
-export function limitSockets({ connections, refusedConnections, refusalMs, handshakeMs }: Limits): SocketLimits {
+export function limitSockets({ connections, refusedConnections, refusalMs, handshakeMs }: ServerLimits): SocketLimits {
   const open = new Map<Socket, NodeJS.Timeout>()
   const refused = new Set<Socket>()
 

@@ -8,7 +8,7 @@ import { setTimeout } from 'node:timers'
 import { internalError, messageOf } from '../../protocol/wire/errors.ts'
 import { isJsonObject } from '../../protocol/wire/json.ts'
 import { Method } from '../../protocol/wire/methods.ts'
-import type { Limits } from '../../core/base/limits.ts'
+import type { ServerLimits } from '../limits.ts'
 import { shortName } from '../../core/base/observer.ts'
 import type { Observer, Origin, Peer, ProcessObserver, Start } from '../../core/base/observer.ts'
 import { errorCode, osErrorText } from '../../base/os-error-text.ts'
@@ -28,7 +28,7 @@ export type Audit = Required<Pick<Observer, 'starting' | 'request'>> & {
 type Line = Readonly<Record<string, unknown>>
 
 /** Writes the audit log to `file`; failures to write are reported in `log`. Texts are cut at `auditText` characters. */
-export function createAudit(file: AuditFile, log: Log, { auditText }: Pick<Limits, 'auditText'>): Audit {
+export function createAudit(file: AuditFile, log: Log, { auditText }: Pick<ServerLimits, 'auditText'>): Audit {
   const lines = reliableLines(file, log)
   /** Runs without an `end` line, each with the function that writes it. */
   const open = new Map<number, () => void>()

@@ -6,7 +6,7 @@ import { fstatSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import process from 'node:process'
 import type { Writable } from 'node:stream'
-import type { Limits } from '../../core/base/limits.ts'
+import type { ServerLimits } from '../limits.ts'
 import { logLevels } from '../../base/log-level.ts'
 import type { LogLevel } from '../../base/log-level.ts'
 
@@ -23,7 +23,7 @@ export type Log = {
 export type Sink = (line: string) => boolean
 
 /** Creates a log of lines up to `level`. Strings are cut at `logText` characters. */
-export function createLog(level: LogLevel, sink: Sink, { logText }: Pick<Limits, 'logText'>): Log {
+export function createLog(level: LogLevel, sink: Sink, { logText }: Pick<ServerLimits, 'logText'>): Log {
   const most = logLevels.indexOf(level)
   const has = (of: LogLevel): boolean => logLevels.indexOf(of) <= most
   let dropped = 0

@@ -1,5 +1,5 @@
 /** Combines the log, the audit log and the counters for the metrics into the core's observer. */
-import type { Limits } from '../../core/base/limits.ts'
+import type { ServerLimits } from '../limits.ts'
 import { silentObserver } from '../../core/base/observer.ts'
 import type { Observer } from '../../core/base/observer.ts'
 import { createAudit } from './audit.ts'
@@ -17,7 +17,7 @@ export type Telemetry = {
 }
 
 /** Creates the observer. Events that `logLevel` excludes cost nothing. Without `auditFile` there is no audit log. */
-export function createTelemetry(logLevel: LogLevel, auditFile: AuditFile | undefined, limits: Limits): Telemetry {
+export function createTelemetry(logLevel: LogLevel, auditFile: AuditFile | undefined, limits: ServerLimits): Telemetry {
   const log = createLog(logLevel, stderrSink(limits.logQueue), limits)
   const audit = auditFile === undefined ? undefined : createAudit(auditFile, log, limits)
   const request = both(log.has('debug') ? logRequests(log) : undefined, audit?.request)

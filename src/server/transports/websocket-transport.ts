@@ -1,7 +1,7 @@
 /** Adapts a WebSocket to the core's Transport interface. */
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
-import type { Limits } from '../../core/base/limits.ts'
+import type { ServerLimits } from '../limits.ts'
 import type { Totals } from '../../core/base/observer.ts'
 import type { Transport } from '../../core/base/transport.ts'
 import { noteBytes } from '../../host/ffi/memory-pressure.ts'
@@ -12,7 +12,12 @@ import { encodeMessage } from './websocket-frames.ts'
  * Returns a Transport that writes frames straight to `socket`, past `ws`. Adds the bytes of each message sent
  * to `totals`.
  */
-export function websocketTransport(websocket: WebSocket, socket: Socket, limits: Limits, totals: Totals): Transport {
+export function websocketTransport(
+  websocket: WebSocket,
+  socket: Socket,
+  limits: ServerLimits,
+  totals: Totals,
+): Transport {
   // Clients drop the connection at a frame of more than 16 MiB, but accept a fragmented message of 64 MiB.
   const maxPayload = limits.frameBytes / 2
   // The peer of a unix socket has no address.

@@ -11,6 +11,7 @@ import { createNodeWebSocket } from '@hono/node-ws'
 import type { Hono } from 'hono'
 import type { WebSocket } from 'ws'
 import type { Limits } from '../../core/base/limits.ts'
+import type { ServerLimits } from '../limits.ts'
 import type { Upgrade } from '../http/app.ts'
 import { originForm } from '../http/host-check.ts'
 import type { HostCheck, Refusal } from '../http/host-check.ts'
@@ -29,7 +30,7 @@ class NotUpgraded extends Error {
 
 /** Parts of the upgrade server. `onSocket` receives each upgraded WebSocket with its TCP or unix socket. */
 export type UpgradeServerOptions = {
-  limits: Limits
+  limits: ServerLimits & Pick<Limits, 'messageBytes'>
   checkHost: HostCheck
   /** Origins of web pages that may open a WebSocket. */
   origins: ReadonlySet<string>

@@ -12,6 +12,7 @@ import type { Authenticator } from '../auth/authenticator.ts'
 import type { HostCheck } from '../http/host-check.ts'
 import type { Listener } from '../http/listener.ts'
 import { limitSockets } from '../http/socket-limits.ts'
+import type { ServerLimits } from '../limits.ts'
 import { pendingWriteBytes } from './pending-write-bytes.ts'
 import { watchFaults } from './websocket-faults.ts'
 import { prober } from './websocket-probe.ts'
@@ -32,8 +33,9 @@ export type WebSocketServer = {
   closeIdle(): void
 }
 
-/** Who may connect, and the text of `/metrics`. */
+/** Who may connect, within which limits, and the text of `/metrics`. */
 export type WebSocketServerOptions = {
+  limits: ServerLimits
   authenticator: Authenticator
   checkHost: HostCheck
   /** Origins of web pages that may open a WebSocket. Default: none. */
@@ -41,16 +43,16 @@ export type WebSocketServerOptions = {
   metrics: () => string
 }
 
-/** Serves HTTP and WebSocket connections from `listener` within `server.limits`. Returns immediately. */
+/** Serves HTTP and WebSocket connections from `listener` within `limits`. Returns immediately. */
 export function serveWebSockets(
   server: ExecServer,
   listener: Listener,
-  { authenticator, checkHost, origins = [], metrics }: WebSocketServerOptions,
+  { limits, authenticator, checkHost, origins = [], metrics }: WebSocketServerOptions,
 ): WebSocketServer {
   let connections = 0
-  const sockets = limitSockets(server.limits)
+  const sockets = limitSockets(limits)
   const http = createUpgradeServer({
-    limits: server.limits,
+    limits: { ...limits, messageBytes: server.limits.messageBytes },
     checkHost,
     origins: new Set(origins),
     makeApp: (upgrade) => createApp({ upgrade, authenticator, metrics, isReady: () => !server.isDraining }),
@@ -58,12 +60,12 @@ export function serveWebSockets(
       connections++
       sockets.upgraded(socket)
       websocket.on('close', () => connections--)
-      serveWebSocket(server, websocket, socket)
+      serveWebSocket(server, limits, websocket, socket)
     },
   })
   // The HTTP server does not listen itself; this event starts its check for slow and idle connections.
   http.emit('listening')
-  http.keepAliveTimeout = Math.min(http.keepAliveTimeout, server.limits.handshakeMs)
+  http.keepAliveTimeout = Math.min(http.keepAliveTimeout, limits.handshakeMs)
   http.on('request', ({ socket }) => sockets.heard(socket))
   listener.accept((socket) => {
     if (!sockets.admit(socket)) return
@@ -79,9 +81,8 @@ export function serveWebSockets(
   }
 }
 
-function serveWebSocket(server: ExecServer, websocket: WebSocket, socket: Socket): void {
-  const { limits, observer } = server
-  const { totals } = observer
+function serveWebSocket(server: ExecServer, limits: ServerLimits, websocket: WebSocket, socket: Socket): void {
+  const { totals } = server.observer
   const lost = (why: string): void => {
     connection.gone(why)
     websocket.terminate()
@@ -91,7 +92,8 @@ function serveWebSocket(server: ExecServer, websocket: WebSocket, socket: Socket
   )
   const connection: Connection = server.connect({ ...websocketTransport(websocket, socket, limits, totals), probe })
   watchFaults(websocket, limits.frameBytes, ({ status, message }) => {
-    if (status === CloseCode.TooBig) connection.refuse(`${message}; a message may have ${limits.messageBytes} bytes`)
+    if (status === CloseCode.TooBig)
+      connection.refuse(`${message}; a message may have ${server.limits.messageBytes} bytes`)
     connection.close(status === CloseCode.TooBig ? CloseCode.TooBig : CloseCode.ProtocolError, message)
   })
   websocket.on('message', (data: Buffer) => {

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { defaultLimits } from '../../../src/core/base/limits.ts'
+import { defaultServeLimits } from '../../../src/cli/serve/limits.ts'
 import { HELP } from '../../../src/cli/serve/arguments.ts'
 import { limitHelp, limitOptions, readLimits } from '../../../src/cli/serve/limit-arguments.ts'
 import { UsageError } from '../../../src/base/usage-error.ts'
@@ -22,7 +22,7 @@ test('every flag sets one limit, a different one each, and none is set that was 
   assert.equal(readLimits({}), {})
   const set = flags.flatMap((flag) => Object.keys(readLimits({ [flag]: '7' })))
   assert.is(new Set(set).size, flags.length)
-  assert.ok(set.every((name) => Object.hasOwn(defaultLimits, name)))
+  assert.ok(set.every((name) => Object.hasOwn(defaultServeLimits, name)))
 })
 
 test('seconds become milliseconds, and MiB bytes', () => {
@@ -56,7 +56,7 @@ test('what is no whole number, or out of bounds, is refused with the bounds', ()
     assert.is(refusal(flag, max), '')
     assert.is(refusal(flag, String(Number(max) + 1)) === '', false)
     // A timer of more than that would ring at once.
-    const [limit] = Object.entries(readLimits({ [flag]: max }))[0] as [keyof typeof defaultLimits, number]
+    const [limit] = Object.entries(readLimits({ [flag]: max }))[0] as [keyof typeof defaultServeLimits, number]
     if (limit.endsWith('Ms')) assert.ok((readLimits({ [flag]: max })[limit] as number) < 2 ** 31)
     // Only the drain may be none at all.
     assert.is(refusal(flag, '0') === '', flag === 'drain-seconds')

@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import * as assert from 'uvu/assert'
-import { defaultLimits } from '../../../src/core/base/limits.ts'
+import { defaultServerLimits } from '../../../src/server/limits.ts'
 import { endWithTest } from '../../support/child.ts'
 import { Client } from '../../support/client.ts'
 import { jsonLines } from '../../support/json-lines.ts'
@@ -276,7 +276,7 @@ test('what a client names at length is cut, with a mark', async () => {
   const path = newPath()
   const server = await startServer(['--audit-log', path])
   const client = await Client.connect(server.url)
-  const { auditText } = defaultLimits
+  const { auditText } = defaultServerLimits
   // Linux takes no single argument beyond 128 KiB.
   const long = 'a'.repeat(auditText + 1000)
   const id = 'i'.repeat(100_000)

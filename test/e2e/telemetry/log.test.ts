@@ -6,7 +6,7 @@ import { openSync, closeSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import * as assert from 'uvu/assert'
-import { defaultLimits } from '../../../src/core/base/limits.ts'
+import { defaultServerLimits } from '../../../src/server/limits.ts'
 import { logLevels } from '../../../src/base/log-level.ts'
 import { createLog } from '../../../src/server/telemetry/log.ts'
 import { endWithTest } from '../../support/child.ts'
@@ -207,7 +207,11 @@ test('a stderr that nobody reads holds nobody up; lines beyond the bound are dro
 
   let text = ''
   child.stderr?.on('data', (bytes: Buffer) => (text += bytes.toString()))
-  await eventually(() => text.length > defaultLimits.logQueue / 2 && text.endsWith('\n'), 20_000, 'what was queued')
+  await eventually(
+    () => text.length > defaultServerLimits.logQueue / 2 && text.endsWith('\n'),
+    20_000,
+    'what was queued',
+  )
   // A short line may find room where the one before it did not, so it may be told in parts.
   const whole = (): Line[] => linesOf(text.slice(0, text.lastIndexOf('\n') + 1))
   const toldOf = (): number =>
@@ -289,7 +293,7 @@ provoking('a fault of our own is a line with its stack, at every level, and the 
   assert.equal([line?.level, line?.event], ['error', 'internalError'])
   const fault = line?.['fault'] as string
   assert.match(fault, /^Error: provoked x/)
-  assert.ok(fault.length < defaultLimits.logText + 100)
+  assert.ok(fault.length < defaultServerLimits.logText + 100)
   assert.match(fault, /… \(\d+ characters\)$/)
   await client.close()
   await server.stop()
@@ -298,7 +302,7 @@ provoking('a fault of our own is a line with its stack, at every level, and the 
 test('levels: each has its own lines and those of the graver ones', () => {
   for (const [index, level] of logLevels.entries()) {
     const taken: string[] = []
-    const log = createLog(level, (line) => taken.push(line) > 0, defaultLimits)
+    const log = createLog(level, (line) => taken.push(line) > 0, defaultServerLimits)
     for (const each of logLevels) log.write(each, each)
     assert.equal(
       taken.map((line) => (JSON.parse(line) as Line).event),

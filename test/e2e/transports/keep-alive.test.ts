@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import * as assert from 'uvu/assert'
 import { WebSocket } from 'ws'
-import { defaultLimits } from '../../../src/core/base/limits.ts'
+import { defaultServeLimits } from '../../../src/cli/serve/limits.ts'
 import { createExecServer } from '../../../src/core/rpc/server.ts'
 import { systemClock } from '../../../src/host/clock.ts'
 import { createHost } from '../../../src/host/index.ts'
@@ -15,7 +15,7 @@ import { atEnd } from '../../support/scope.ts'
 import { test } from '../../support/suite.ts'
 
 test('a peer that misses two pings is gone, and its session is free', async () => {
-  const limits = { ...defaultLimits, pingIntervalMs: 100 }
+  const limits = { ...defaultServeLimits, pingIntervalMs: 100 }
   const server = createExecServer({
     host: createHost({ sandbox: { required: false }, limits, report: (fault) => assert.unreachable(String(fault)) }),
     clock: systemClock,
@@ -27,7 +27,7 @@ test('a peer that misses two pings is gone, and its session is free', async () =
     server.shutdown()
   })
   const { url } = listener
-  serveWebSockets(server, listener, { authenticator: allowAll, checkHost: anyHost, metrics: () => '' })
+  serveWebSockets(server, listener, { limits, authenticator: allowAll, checkHost: anyHost, metrics: () => '' })
 
   const lively = await Client.connect(url)
   const dead = new WebSocket(url, { autoPong: false })

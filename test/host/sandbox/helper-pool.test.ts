@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert'
 import { defaultLimits } from '../../../src/core/base/limits.ts'
+import { defaultHostLimits } from '../../../src/host/limits.ts'
 import type { SandboxedCommand } from '../../../src/host/process/sandboxed-command.ts'
 import { helperPool } from '../../../src/host/sandbox/helper-pool.ts'
 import { settled } from '../../support/fakes/manual-clock.ts'
@@ -10,7 +11,7 @@ import { test } from '../../support/suite.ts'
 const ECHO = 'while read -r line; do [ "$line" = die ] && { echo "last words" >&2; exit 7; }; echo "$$ $line"; done'
 
 const start = (): SandboxedCommand => ({ file: '/bin/sh', args: ['-c', ECHO], descriptors: [], close: () => {} })
-const pool = (limits: object = {}) => helperPool({ ...defaultLimits, ...limits })
+const pool = (limits: object = {}) => helperPool({ ...defaultLimits, ...defaultHostLimits, ...limits })
 const ask = (from: ReturnType<typeof pool>, key: string | undefined, line: string) =>
   from.lend(
     () => key,

@@ -5,14 +5,14 @@
 import { writeSync } from 'node:fs'
 import process from 'node:process'
 import type { Clock } from '../../../src/core/base/clock.ts'
-import { defaultLimits } from '../../../src/core/base/limits.ts'
-import type { Limits } from '../../../src/core/base/limits.ts'
+import { defaultServeLimits } from '../../../src/cli/serve/limits.ts'
 import { createExecServer } from '../../../src/core/rpc/server.ts'
 import { systemClock } from '../../../src/host/clock.ts'
 import { createHost } from '../../../src/host/index.ts'
 import { allowAll } from '../../../src/server/auth/authenticator.ts'
 import { anyHost } from '../../../src/server/http/host-check.ts'
 import { openListener } from '../../../src/server/http/listener.ts'
+import type { ServeLimits } from '../../../src/server/serve.ts'
 import { serveWebSockets } from '../../../src/server/transports/websocket.ts'
 import { isDeno } from '../server.ts'
 
@@ -24,11 +24,14 @@ function report(fault: unknown): void {
 }
 
 /** Listens on a free local port, with `given` instead of the default limits. */
-export async function openFaultListener(given: Partial<Limits>, clock: Clock = systemClock): Promise<FaultListener> {
-  const limits = { ...defaultLimits, ...given }
+export async function openFaultListener(
+  given: Partial<ServeLimits>,
+  clock: Clock = systemClock,
+): Promise<FaultListener> {
+  const limits = { ...defaultServeLimits, ...given }
   const server = createExecServer({ host: createHost({ sandbox: { required: false }, limits, report }), clock, limits })
   const listener = await openListener('127.0.0.1', 0)
-  serveWebSockets(server, listener, { authenticator: allowAll, checkHost: anyHost, metrics: () => '' })
+  serveWebSockets(server, listener, { limits, authenticator: allowAll, checkHost: anyHost, metrics: () => '' })
   return {
     url: listener.url,
     close: () => {
@@ -39,12 +42,12 @@ export async function openFaultListener(given: Partial<Limits>, clock: Clock = s
 }
 
 /** The command that runs this file in its own process. */
-export function listenerCommand(limits: Partial<Limits>): string[] {
+export function listenerCommand(limits: Partial<ServeLimits>): string[] {
   return [process.execPath, ...(isDeno ? ['run', '-A'] : []), import.meta.filename, JSON.stringify(limits)]
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const { url, close } = await openFaultListener(JSON.parse(process.argv[2] ?? '{}') as Partial<Limits>)
+  const { url, close } = await openFaultListener(JSON.parse(process.argv[2] ?? '{}') as Partial<ServeLimits>)
   writeSync(1, `${url}\n`)
   process.on('SIGTERM', () => {
     close()
