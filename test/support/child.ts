@@ -1,5 +1,6 @@
 /** Kills child processes at the end of the test that started them. */
 import type { ChildProcess } from 'node:child_process'
+import process from 'node:process'
 import { atEnd } from './scope.ts'
 
 /** Time for a server to kill its commands at shutdown; generous for a busy machine. */
@@ -19,12 +20,22 @@ export function endWithTest<Child extends ChildProcess>(child: Child, signal: No
 export function endChild(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
   return new Promise((resolve) => {
     if (hasEnded(child)) return resolve()
-    const timer = setTimeout(() => child.kill('SIGKILL'), GRACE_MS)
+    const timer = setTimeout(() => sendSignal(child, 'SIGKILL'), GRACE_MS)
     child.once('exit', () => {
       clearTimeout(timer)
       resolve()
     })
-    child.kill('SIGCONT')
-    child.kill(signal)
+    sendSignal(child, 'SIGCONT')
+    sendSignal(child, signal)
   })
+}
+
+/** Not `child.kill`: on Deno it sends the first signal only, and closes the pipes. */
+function sendSignal(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined || hasEnded(child)) return
+  try {
+    process.kill(child.pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
 }
