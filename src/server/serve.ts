@@ -101,15 +101,15 @@ export function serveNetwork(
 ): () => void {
   const { server, log } = createServer(options)
   log.write('info', 'listening', { url: listener.url })
-  const door = serveWebSockets(server, listener, { ...options, metrics: createMetrics(server, log.dropped) })
+  const webSockets = serveWebSockets(server, listener, { ...options, metrics: createMetrics(server, log.dropped) })
   const end = once(() => {
     log.write('info', 'stopping')
     listener.close()
-    door.closeIdle()
+    webSockets.closeIdle()
     server.shutdown()
     killAllProcesses()
     setTimeout(() => process.exit(0), CLOSE_GRACE_MS)
-    setInterval(() => door.connections() === 0 && process.exit(0), 5)
+    setInterval(() => webSockets.connections() === 0 && process.exit(0), 5)
   })
   return drainThenEnd(server, log, end)
 }

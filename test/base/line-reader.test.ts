@@ -38,7 +38,7 @@ test('lines are the same however the stream is cut; blank ones are passed over, 
   )
 })
 
-test('a line that is too long is told of once and left out, and the next ones are read', () => {
+test('an overlong line is reported once and dropped, and the next ones are read', () => {
   fc.assert(
     fc.property(pieces, fc.integer({ min: 1, max: 8 }), (cut, maxBytes) => {
       const all = Buffer.concat(cut).toString('latin1').split('\n')

@@ -3,7 +3,7 @@ import type { ExecClient } from '../../client/base/types.ts'
 import { printStderr } from './io/stderr.ts'
 
 /** Poll interval: faster than people read messages. */
-const LOOK_MS = 100
+const POLL_MS = 100
 
 /** Starts watching. Returns a function that stops it. */
 export function watchConnection(client: ExecClient): () => void {
@@ -14,7 +14,7 @@ export function watchConnection(client: ExecClient): () => void {
     if (state === 'recovering') printStderr('connection lost, reconnecting…')
     if (state === 'connected') printStderr('reconnected')
     known = state
-  }, LOOK_MS)
+  }, POLL_MS)
   timer.unref()
   return () => clearInterval(timer)
 }

@@ -82,7 +82,7 @@ function refuseOnStdio(values: AuthValues): AuthenticationOptions {
 function capabilityUrl(values: AuthValues): AuthenticationOptions {
   const other = BEARER_FLAGS.find((name) => values[name] !== undefined && name !== 'ws-token-file')
   if (other !== undefined) throw new UsageError(`error: --capability-url cannot be used with --${other}`, 2)
-  return { kind: 'capability-url', tokenFile: given(values, 'ws-token-file') }
+  return { kind: 'capability-url', tokenFile: nonEmpty(values, 'ws-token-file') }
 }
 
 function bearer(values: AuthValues): AuthenticationOptions {
@@ -109,8 +109,8 @@ function tokenSource(values: AuthValues): TokenSource {
       '`--ws-shared-secret-file`, `--ws-issuer`, `--ws-audience`, and `--ws-max-clock-skew-seconds` require `--ws-auth signed-bearer-token`',
     )
   }
-  const file = given(values, 'ws-token-file')
-  const sha256 = given(values, 'ws-token-sha256')
+  const file = nonEmpty(values, 'ws-token-file')
+  const sha256 = nonEmpty(values, 'ws-token-sha256')
   if (file !== undefined && sha256 !== undefined)
     throw failure('`--ws-token-file` and `--ws-token-sha256` are mutually exclusive')
   if (file !== undefined) return { file }
@@ -126,14 +126,14 @@ function signedBearer(values: AuthValues): AuthenticationOptions {
       '`--ws-token-file` and `--ws-token-sha256` require `--ws-auth capability-token`, not `signed-bearer-token`',
     )
   }
-  const secretFile = given(values, 'ws-shared-secret-file')
+  const secretFile = nonEmpty(values, 'ws-shared-secret-file')
   if (secretFile === undefined)
     throw failure('`--ws-shared-secret-file` is required when `--ws-auth signed-bearer-token` is set')
   return {
     kind: 'signed-bearer-token',
     secretFile,
-    issuer: unlessBlank(values['ws-issuer']),
-    audience: unlessBlank(values['ws-audience']),
+    issuer: trimmed(values['ws-issuer']),
+    audience: trimmed(values['ws-audience']),
     skewSeconds: skewSeconds(values['ws-max-clock-skew-seconds']),
   }
 }
@@ -151,7 +151,7 @@ function skewSeconds(value: string | undefined): number {
  * An optional value that must not be empty.
  * @throws {UsageError}
  */
-function given(
+function nonEmpty(
   values: AuthValues,
   name: 'ws-token-file' | 'ws-token-sha256' | 'ws-shared-secret-file',
 ): string | undefined {
@@ -159,6 +159,6 @@ function given(
   return values[name]
 }
 
-const unlessBlank = (value: string | undefined): string | undefined => value?.trim() || undefined
+const trimmed = (value: string | undefined): string | undefined => value?.trim() || undefined
 
 const failure = (message: string): UsageError => new UsageError(`Error: ${message}`, 1)

@@ -7,12 +7,12 @@ import type { SandboxOptions } from '../../host/sandbox/sandboxes.ts'
 
 /** Prints its findings. Resolves with the exit code: 0 if commands and file calls can be sandboxed here, else 1. */
 export async function runDoctor({ bubblewrap }: SandboxOptions): Promise<number> {
-  const say = (what: string, is: string): void => void process.stdout.write(`${what.padEnd(20)}${is}\n`)
-  say('platform', `${process.platform} ${process.arch}`)
+  const print = (what: string, is: string): void => void process.stdout.write(`${what.padEnd(20)}${is}\n`)
+  print('platform', `${process.platform} ${process.arch}`)
   const canConfine =
     process.platform === 'linux'
-      ? await examineLinux(bubblewrap, say)
-      : process.platform === 'darwin' && examineMac(say)
+      ? await examineLinux(bubblewrap, print)
+      : process.platform === 'darwin' && examineMac(print)
   process.stdout.write(
     canConfine
       ? '\nSandboxes can be enforced here.\n'
@@ -21,31 +21,31 @@ export async function runDoctor({ bubblewrap }: SandboxOptions): Promise<number>
   return canConfine ? 0 : 1
 }
 
-function examineMac(say: (what: string, is: string) => void): boolean {
+function examineMac(print: (what: string, is: string) => void): boolean {
   const isThere = existsSync(SANDBOX_EXEC)
-  say('sandbox-exec', isThere ? SANDBOX_EXEC : `${SANDBOX_EXEC} is missing, which is part of macOS`)
+  print('sandbox-exec', isThere ? SANDBOX_EXEC : `${SANDBOX_EXEC} is missing, which is part of macOS`)
   return isThere
 }
 
-async function examineLinux(named: string | undefined, say: (what: string, is: string) => void): Promise<boolean> {
+async function examineLinux(named: string | undefined, print: (what: string, is: string) => void): Promise<boolean> {
   const paths = bubblewrapPaths(named)
-  if (paths.length === 0) say('bubblewrap', noBubblewrap(named))
+  if (paths.length === 0) print('bubblewrap', noBubblewrap(named))
   for (const path of paths) {
-    say('bubblewrap', path)
+    print('bubblewrap', path)
     const result = await probeBubblewrap(path)
     if ('failure' in result) {
-      say('', `does not work here: ${result.failure}`)
-      say('', `to mend it, ${remedyFor(result.failure)}`)
+      print('', `does not work here: ${result.failure}`)
+      print('', `to mend it, ${remedyFor(result.failure)}`)
       continue
     }
     const { userNamespace, proc } = result.abilities
-    say('user namespace', userNamespace ? 'yes' : 'no; as root it works without')
-    say(
+    print('user namespace', userNamespace ? 'yes' : 'no; as root it works without')
+    print(
       'own /proc',
       proc ? 'yes' : 'no: commands see none. In a container, run it with --security-opt systempaths=unconfined',
     )
-    say('network namespace', 'yes')
-    say('system call filter', 'yes')
+    print('network namespace', 'yes')
+    print('system call filter', 'yes')
     return true
   }
   return false

@@ -18,9 +18,9 @@ const SECOND = 1000
 const MiB = 1024 * 1024
 const DAY_SECONDS = 86_400
 /** 64 GiB. */
-const MOST_MIB = 65_536
+const MAX_MIB = 65_536
 /** About the default maximum of file descriptors of a process on Linux (fs.nr_open). */
-const MOST_DESCRIPTORS = 1_000_000
+const MAX_DESCRIPTORS = 1_000_000
 
 const table = [
   {
@@ -36,7 +36,7 @@ const table = [
     limit: 'retainedTotal',
     unit: MiB,
     min: 1,
-    max: MOST_MIB,
+    max: MAX_MIB,
     help: 'how much output of all processes together is kept for reading',
   },
   {
@@ -44,7 +44,7 @@ const table = [
     limit: 'stdinTotal',
     unit: MiB,
     min: 1,
-    max: MOST_MIB,
+    max: MAX_MIB,
     help: 'how much stdin may wait for the processes of a session',
   },
   {
@@ -52,7 +52,7 @@ const table = [
     limit: 'connections',
     unit: 1,
     min: 1,
-    max: MOST_DESCRIPTORS,
+    max: MAX_DESCRIPTORS,
     help: 'sockets; one more gets 503',
   },
   {
@@ -63,13 +63,13 @@ const table = [
     max: 3600,
     help: 'how long a socket may take to its upgrade or next HTTP request',
   },
-  { flag: 'max-sessions', limit: 'sessions', unit: 1, min: 1, max: MOST_DESCRIPTORS, help: 'sessions' },
+  { flag: 'max-sessions', limit: 'sessions', unit: 1, min: 1, max: MAX_DESCRIPTORS, help: 'sessions' },
   {
     flag: 'max-processes',
     limit: 'processes',
     unit: 1,
     min: 1,
-    max: MOST_DESCRIPTORS,
+    max: MAX_DESCRIPTORS,
     help: 'processes of a session that have not closed',
   },
   {
@@ -77,7 +77,7 @@ const table = [
     limit: 'fileHandles',
     unit: 1,
     min: 1,
-    max: MOST_DESCRIPTORS,
+    max: MAX_DESCRIPTORS,
     help: 'files that a connection holds open',
   },
   {
@@ -85,7 +85,7 @@ const table = [
     limit: 'httpRequests',
     unit: 1,
     min: 1,
-    max: MOST_DESCRIPTORS,
+    max: MAX_DESCRIPTORS,
     help: 'HTTP requests of a connection under way, streams included',
   },
   {
@@ -93,7 +93,7 @@ const table = [
     limit: 'waitingRequests',
     unit: 1,
     min: 1,
-    max: MOST_DESCRIPTORS,
+    max: MAX_DESCRIPTORS,
     help: 'requests of a connection that wait for output or an HTTP peer',
   },
   {

@@ -22,7 +22,7 @@ import { version } from '../../base/version.ts'
 export async function run(args: readonly string[]): Promise<void> {
   if (process.platform === 'win32') return fail('exec-server does not run on Windows; run it inside WSL', 1)
   try {
-    await follow(parseCommand(args))
+    await execute(parseCommand(args))
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     fail(error.message, error.exitCode)
@@ -34,7 +34,7 @@ function fail(message: string, exitCode: number): void {
   process.exitCode = exitCode
 }
 
-async function follow(command: Command): Promise<void> {
+async function execute(command: Command): Promise<void> {
   switch (command.kind) {
     case 'help':
       return void process.stdout.write(HELP)

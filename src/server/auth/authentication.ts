@@ -32,15 +32,15 @@ export function createAuthenticator(authentication: Exclude<AuthenticationOption
 } {
   switch (authentication.kind) {
     case 'capability-url':
-      return capabilityUrlGate(authentication.tokenFile)
+      return capabilityUrlAuthenticator(authentication.tokenFile)
     case 'capability-token':
-      return { authenticator: capabilityTokenGate(authentication.token), path: '' }
+      return { authenticator: capabilityTokenAuthenticator(authentication.token), path: '' }
     case 'signed-bearer-token':
-      return { authenticator: signedBearerGate(authentication), path: '' }
+      return { authenticator: signedBearerAuthenticator(authentication), path: '' }
   }
 }
 
-function capabilityUrlGate(tokenFile: string | undefined): { authenticator: Authenticator; path: string } {
+function capabilityUrlAuthenticator(tokenFile: string | undefined): { authenticator: Authenticator; path: string } {
   const token = tokenFile === undefined ? randomBytes(TOKEN_BYTES).toString('base64url') : readUrlToken(tokenFile)
   scrubSecretsFromEnv(token)
   const matches = isToken(digestOf(token))
@@ -60,9 +60,9 @@ function readUrlToken(file: string): string {
   )
 }
 
-function capabilityTokenGate(source: TokenSource): Authenticator {
+function capabilityTokenAuthenticator(source: TokenSource): Authenticator {
   const matches = isToken(tokenDigest(source))
-  return bearerGate((token) => (matches(token) ? undefined : 'invalid websocket bearer token'))
+  return bearerAuthenticator((token) => (matches(token) ? undefined : 'invalid websocket bearer token'))
 }
 
 function tokenDigest(source: TokenSource): Buffer {
@@ -72,7 +72,9 @@ function tokenDigest(source: TokenSource): Buffer {
   return digestOf(token)
 }
 
-function signedBearerGate(options: Extract<AuthenticationOptions, { kind: 'signed-bearer-token' }>): Authenticator {
+function signedBearerAuthenticator(
+  options: Extract<AuthenticationOptions, { kind: 'signed-bearer-token' }>,
+): Authenticator {
   const secret = readSecret(options.secretFile)
   if (Buffer.byteLength(secret) < MIN_SHARED_SECRET_BYTES) {
     throw new UsageError(
@@ -82,14 +84,14 @@ function signedBearerGate(options: Extract<AuthenticationOptions, { kind: 'signe
   }
   scrubSecretsFromEnv(secret)
   // Load the JWT library with the first token.
-  let authenticate: Promise<(token: string) => Promise<AuthResult>> | undefined
-  return bearerGate(async (token) => {
-    authenticate ??= import('./bearer-jwt.ts').then(({ jwtVerifier }) => jwtVerifier(Buffer.from(secret), options))
-    return (await authenticate)(token)
+  let verify: Promise<(token: string) => Promise<AuthResult>> | undefined
+  return bearerAuthenticator(async (token) => {
+    verify ??= import('./bearer-jwt.ts').then(({ jwtVerifier }) => jwtVerifier(Buffer.from(secret), options))
+    return (await verify)(token)
   })
 }
 
-function bearerGate(judgeToken: (token: string) => AuthResult | Promise<AuthResult>): Authenticator {
+function bearerAuthenticator(verifyToken: (token: string) => AuthResult | Promise<AuthResult>): Authenticator {
   return {
     prefix: '',
     authenticate: ({ authorization }) => {
@@ -98,7 +100,7 @@ function bearerGate(judgeToken: (token: string) => AuthResult | Promise<AuthResu
       const token = authorization.slice(space + 1).trim()
       if (authorization.slice(0, space).toLowerCase() !== 'bearer' || !PRINTABLE.test(token))
         return 'invalid authorization header'
-      return judgeToken(token)
+      return verifyToken(token)
     },
   }
 }

@@ -19,7 +19,7 @@ export function jwtVerifier(secret: Uint8Array, options: Options): (token: strin
     try {
       const { payload } = await compactVerify(token, secret, { algorithms: ['HS256'] })
       const claims = readClaims(parseJson(new TextDecoder('utf-8', { fatal: true }).decode(payload)) as JsonObject)
-      return judgeClaims(claims, options, Math.floor(Date.now() / 1000))
+      return checkClaims(claims, options, Math.floor(Date.now() / 1000))
     } catch {
       // Do not reveal to the sender what failed.
       return INVALID
@@ -27,7 +27,7 @@ export function jwtVerifier(secret: Uint8Array, options: Options): (token: strin
   }
 }
 
-function judgeClaims({ expires, notBefore, issuer, audience }: Claims, options: Options, now: number): AuthResult {
+function checkClaims({ expires, notBefore, issuer, audience }: Claims, options: Options, now: number): AuthResult {
   if (now > expires + options.skewSeconds) return 'expired websocket jwt'
   if (notBefore !== undefined && now < notBefore - options.skewSeconds) return 'websocket jwt is not valid yet'
   if (options.issuer !== undefined && issuer !== options.issuer) return 'websocket jwt issuer mismatch'

@@ -30,7 +30,7 @@ export async function openUnixListener(path: string): Promise<Listener> {
   process.once('exit', remove)
   return {
     url: `unix:${path}`,
-    accept: (take) => accept((socket) => (mayConnect(socket) ? take(socket) : turnAway(socket))),
+    accept: (take) => accept((socket) => (mayConnect(socket) ? take(socket) : reject(socket))),
     close: () => {
       remove()
       accept((socket) => socket.destroy())
@@ -95,7 +95,7 @@ function mayConnect(socket: Socket): boolean {
   return user === undefined || user === 0 || user === process.geteuid?.()
 }
 
-function turnAway(socket: Socket): void {
+function reject(socket: Socket): void {
   socket.on('error', () => {})
   socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
   socket.resume()

@@ -33,12 +33,12 @@ export function createAudit(file: AuditFile, log: Log, { auditText }: Pick<Serve
   /** Runs without an `end` line, each with the function that writes it. */
   const open = new Map<number, () => void>()
   /** Errors already recorded in the `refused` line of a run. */
-  const told = new WeakSet<object>()
+  const reported = new WeakSet<object>()
 
   const starting = ({ run, peer, processId, spec, sandboxType }: Start): ProcessObserver => {
     const known = { run, session: peer.session, process: shortName(processId) }
     try {
-      lines.must({
+      lines.writeOrThrow({
         event: 'start',
         ...known,
         connection: connectionOf(peer),
@@ -56,7 +56,7 @@ export function createAudit(file: AuditFile, log: Log, { auditText }: Pick<Serve
     let pid: number | undefined
     let exit: { code: number; at: number } | undefined
     const end = (line: Line): void => {
-      if (open.delete(known.run)) lines.will(line)
+      if (open.delete(known.run)) lines.writeEventually(line)
     }
     const ended: ProcessObserver['ended'] = ({ exitCode, outputBytes, killed }) => {
       const ms = Math.round((exit?.at ?? performance.now()) - since)
@@ -72,11 +72,11 @@ export function createAudit(file: AuditFile, log: Log, { auditText }: Pick<Serve
     }
     open.set(known.run, () => ended({ exitCode: undefined, outputBytes: 0, killed: true }))
     return {
-      started: (of) => lines.will({ event: 'started', ...known, pid: (pid = of) ?? null }),
+      started: (of) => lines.writeEventually({ event: 'started', ...known, pid: (pid = of) ?? null }),
       exited: (code) => void (exit = { code, at: performance.now() }),
       ended,
       failed: (error) => {
-        if (error instanceof Error) told.add(error)
+        if (error instanceof Error) reported.add(error)
         end({ event: 'refused', ...known, reason: cut([messageOf(error)], auditText)[0] })
       },
     }
@@ -89,7 +89,7 @@ export function createAudit(file: AuditFile, log: Log, { auditText }: Pick<Serve
     const origin = typeof processId === 'string' && method !== Method.ProcessAttach ? originOf(processId) : undefined
     const own = { session: peer.session ?? null, process: typeof processId === 'string' ? shortName(processId) : null }
     const known = {
-      ...(origin === undefined ? own : whose(origin)),
+      ...(origin === undefined ? own : idsOf(origin)),
       connection: connectionOf(peer),
     }
     return (outcome) => {
@@ -97,16 +97,21 @@ export function createAudit(file: AuditFile, log: Log, { auditText }: Pick<Serve
       const { running } = ('result' in outcome ? outcome.result : {}) as { running?: boolean }
       const refusal = error === undefined ? {} : { reason: cut([error.message], auditText)[0] }
       if (method === Method.ProcessAttach) {
-        return lines.may({ event: 'attach', run: typeof run === 'number' ? run : null, ...known, ...refusal })
+        return lines.writeBestEffort({
+          event: 'attach',
+          run: typeof run === 'number' ? run : null,
+          ...known,
+          ...refusal,
+        })
       }
       if (method !== Method.ProcessStart) {
         const event = method === Method.ProcessSignal ? 'signal' : 'terminate'
         const how =
           event === 'terminate' ? { ...(typeof graceMs === 'number' ? { graceMs } : {}), running } : nameOf(signal)
-        return lines.may({ event, ...known, ...how, ...refusal })
+        return lines.writeBestEffort({ event, ...known, ...how, ...refusal })
       }
-      if (error === undefined || (error.cause instanceof Error && told.has(error.cause))) return
-      lines.may({
+      if (error === undefined || (error.cause instanceof Error && reported.has(error.cause))) return
+      lines.writeBestEffort({
         event: 'refused',
         run: null,
         ...known,
@@ -116,13 +121,13 @@ export function createAudit(file: AuditFile, log: Log, { auditText }: Pick<Serve
     }
   }
 
-  lines.may({ event: 'serverStarted', pid: process.pid, version })
+  lines.writeBestEffort({ event: 'serverStarted', pid: process.pid, version })
   return {
     starting,
     request,
     stop() {
       for (const end of [...open.values()]) end()
-      lines.may({ event: 'serverStopped', pid: process.pid })
+      lines.writeBestEffort({ event: 'serverStopped', pid: process.pid })
     },
   }
 }
@@ -130,7 +135,7 @@ export function createAudit(file: AuditFile, log: Log, { auditText }: Pick<Serve
 /** Methods logged besides `process/start`. */
 const FOLLOWED: ReadonlySet<string> = new Set([Method.ProcessSignal, Method.ProcessTerminate, Method.ProcessAttach])
 
-const whose = ({ run, session, processId }: Origin): Line => ({ run, session, process: shortName(processId) })
+const idsOf = ({ run, session, processId }: Origin): Line => ({ run, session, process: shortName(processId) })
 
 /** Omits the name of an interrupt, the only signal that Codex sends. */
 const nameOf = (signal: unknown): Line =>
@@ -162,9 +167,9 @@ function reasonOf(error: unknown): string {
 }
 
 /**
- * Three levels of durability. `must` throws if the line cannot be written. `will` queues the line and writes it before
- * all later ones; there are two per run, so the number of runs bounds the queue. `may` drops the line and counts
- * it: a client can cause any number of these.
+ * Three levels of durability. `writeOrThrow` throws if the line cannot be written. `writeEventually` queues the line
+ * and writes it before all later ones; there are two per run, so the number of runs bounds the queue.
+ * `writeBestEffort` drops the line and counts it: a client can cause any number of these.
  */
 function reliableLines(file: AuditFile, log: Log) {
   const waiting: string[] = []
@@ -194,7 +199,7 @@ function reliableLines(file: AuditFile, log: Log) {
     isFailing = false
   }
 
-  const tries = (line?: string): boolean => {
+  const tryWrite = (line?: string): boolean => {
     try {
       write(line)
       return true
@@ -203,16 +208,16 @@ function reliableLines(file: AuditFile, log: Log) {
     }
   }
 
-  const retry = (): void => void setTimeout(() => void (isFailing && !tries() && retry()), RETRY_MS).unref()
+  const retry = (): void => void setTimeout(() => void (isFailing && !tryWrite() && retry()), RETRY_MS).unref()
 
   return {
-    must: (line: Line): void => write(text(line)),
-    will: (line: Line): void => {
+    writeOrThrow: (line: Line): void => write(text(line)),
+    writeEventually: (line: Line): void => {
       const written = text(line)
-      if (!tries(written)) waiting.push(written)
+      if (!tryWrite(written)) waiting.push(written)
     },
-    may: (line: Line): void => {
-      if (!tries(text(line))) lost++
+    writeBestEffort: (line: Line): void => {
+      if (!tryWrite(text(line))) lost++
     },
   }
 }

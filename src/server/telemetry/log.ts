@@ -27,7 +27,7 @@ export function createLog(level: LogLevel, sink: Sink, { logText }: Pick<ServerL
   const most = logLevels.indexOf(level)
   const has = (of: LogLevel): boolean => logLevels.indexOf(of) <= most
   let dropped = 0
-  let untold = 0
+  let unreported = 0
 
   const shortened = (_: string, value: unknown): unknown =>
     typeof value === 'string' && value.length > logText
@@ -41,10 +41,10 @@ export function createLog(level: LogLevel, sink: Sink, { logText }: Pick<ServerL
     write(of, event, fields = {}) {
       if (!has(of)) return
       // When the sink accepts lines again, first report how many were lost.
-      if (untold > 0 && sink(line('warn', 'linesDropped', { lines: untold }))) untold = 0
-      if (untold === 0 && sink(line(of, event, fields))) return
+      if (unreported > 0 && sink(line('warn', 'linesDropped', { lines: unreported }))) unreported = 0
+      if (unreported === 0 && sink(line(of, event, fields))) return
       dropped++
-      untold++
+      unreported++
     },
     dropped: () => dropped,
   }

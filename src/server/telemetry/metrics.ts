@@ -31,10 +31,10 @@ export function createMetrics(server: ExecServer, droppedLines: () => number): (
     const now = server.snapshot()
     const loop = delay()
     const lines: string[] = []
-    const family = (type: 'counter' | 'gauge', name: string, help: string, told: number | readonly Sample[]): void => {
+    const family = (type: 'counter' | 'gauge', name: string, help: string, value: number | readonly Sample[]): void => {
       lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`)
-      const samples: readonly Sample[] = typeof told === 'number' ? [[{}, told]] : told
-      for (const [labels, value] of samples) lines.push(`${name}${labelText(labels)} ${value}`)
+      const samples: readonly Sample[] = typeof value === 'number' ? [[{}, value]] : value
+      for (const [labels, number] of samples) lines.push(`${name}${labelText(labels)} ${number}`)
     }
     const by = <T>(label: string, values: readonly T[], value: (of: T) => number): Sample[] =>
       values.map((of) => [{ [label]: String(of) }, value(of)])

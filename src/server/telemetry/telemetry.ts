@@ -20,12 +20,12 @@ export type Telemetry = {
 export function createTelemetry(logLevel: LogLevel, auditFile: AuditFile | undefined, limits: ServerLimits): Telemetry {
   const log = createLog(logLevel, stderrSink(limits.logQueue), limits)
   const audit = auditFile === undefined ? undefined : createAudit(auditFile, log, limits)
-  const request = both(log.has('debug') ? logRequests(log) : undefined, audit?.request)
+  const request = combined(log.has('debug') ? logRequests(log) : undefined, audit?.request)
   return {
     log,
     observer: {
       ...silentObserver(),
-      ...(log.has('info') ? logLives(log) : {}),
+      ...(log.has('info') ? logLifecycle(log) : {}),
       ...(request === undefined ? {} : { request }),
       ...(audit === undefined ? {} : { starting: audit.starting }),
     },
@@ -33,7 +33,7 @@ export function createTelemetry(logLevel: LogLevel, auditFile: AuditFile | undef
   }
 }
 
-function logLives(log: Log): Pick<Observer, 'opened' | 'closed' | 'session'> {
+function logLifecycle(log: Log): Pick<Observer, 'opened' | 'closed' | 'session'> {
   return {
     opened: ({ connection, address }) => log.write('info', 'connectionOpened', { connection, peer: address }),
     closed: ({ connection, address, client, session }, why) =>
@@ -66,10 +66,10 @@ function logRequests(log: Log): NonNullable<Observer['request']> {
   }
 }
 
-function both(one: Observer['request'], other: Observer['request']): Observer['request'] {
+function combined(one: Observer['request'], other: Observer['request']): Observer['request'] {
   if (one === undefined || other === undefined) return one ?? other
   return (...request) => {
-    const told = [one(...request), other(...request)]
-    return (outcome) => told.forEach((tell) => tell?.(outcome))
+    const callbacks = [one(...request), other(...request)]
+    return (outcome) => callbacks.forEach((call) => call?.(outcome))
   }
 }

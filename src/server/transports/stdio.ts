@@ -12,7 +12,7 @@ import { lineReader, NEWLINE } from '../../base/line-reader.ts'
 import { payloadLength, writePayload } from './message-encoding.ts'
 
 /** How long a parent that has closed our stdin may take to read the last responses. */
-const LAST_WORDS_MS = 5000
+const CLOSE_GRACE_MS = 5000
 
 /** Serves one client on `input` and `output`. Resolves when its last response is written, or it stops reading. */
 export function serveStdio(server: ExecServer, input: Readable, output: Writable): Promise<void> {
@@ -31,7 +31,7 @@ export function serveStdio(server: ExecServer, input: Readable, output: Writable
       resumeInput: () => void input.resume(),
       close: () => {
         output.end(finished)
-        setTimeout(finished, LAST_WORDS_MS)
+        setTimeout(finished, CLOSE_GRACE_MS)
       },
     }
     const connection = server.connect(transport)

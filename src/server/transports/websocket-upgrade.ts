@@ -70,11 +70,11 @@ export function createUpgradeServer({ limits, checkHost, origins, makeApp, onSoc
   const server = createServer((request, response) => {
     const refusal = refusalOf(request, checkHost, NO_ORIGINS)
     if (refusal !== undefined) return refuseRequest(response, refusal)
-    simplify(request)
+    normalizeRequestForHono(request)
     void listener(request, response)
   })
   injectWebSocket({
-    on: (_: 'upgrade', listener: UpgradeListener) => server.on('upgrade', guarded(listener, checkHost, origins)),
+    on: (_: 'upgrade', listener: UpgradeListener) => server.on('upgrade', withChecks(listener, checkHost, origins)),
   } as unknown as Server)
   return server
 }
@@ -90,20 +90,20 @@ function refusalOf(request: IncomingMessage, checkHost: HostCheck, origins: Read
   return checkHost(request)
 }
 
-/** Normalizes what the adapters cannot parse: invalid Host values, and absolute-form or empty request targets. */
-function simplify(request: IncomingMessage): void {
+/** Rewrites what the Hono adapters cannot parse: invalid Host values, and absolute-form or empty request targets. */
+function normalizeRequestForHono(request: IncomingMessage): void {
   const target = originForm(request.url ?? '')
   request.url = target.startsWith('/') ? target : `/${target}`
   request.headers.host = 'localhost'
 }
 
 /** Wraps the adapter's upgrade listener with the checks, normalization and error responses that it lacks. */
-function guarded(listener: UpgradeListener, checkHost: HostCheck, origins: ReadonlySet<string>) {
+function withChecks(listener: UpgradeListener, checkHost: HostCheck, origins: ReadonlySet<string>) {
   return (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', () => socket.destroy())
     const refusal = refusalOf(request, checkHost, origins)
     if (refusal !== undefined) return refuseUpgrade(socket, request, refusal)
-    simplify(request)
+    normalizeRequestForHono(request)
     // A target that starts with `//` would be parsed as an authority.
     request.url = `http://localhost${request.url}`
     // Ignore offered subprotocols, as with extensions.

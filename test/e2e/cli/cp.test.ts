@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import * as assert from 'uvu/assert'
-import { placeOf } from '../../../src/cli/devbox/cp/cp.ts'
+import { parsePath } from '../../../src/cli/devbox/cp/cp.ts'
 import { eventually, isDeno, serverCommand, startServer } from '../../support/server.ts'
 import type { RunningServer } from '../../support/server.ts'
 import { skip, suite } from '../../support/suite.ts'
@@ -42,9 +42,9 @@ const there = (...names: string[]): string => `:${at(...names)}`
 const fine = { code: 0, stdout: '', stderr: '' }
 
 test('paths with a colon before them are on the devbox', () => {
-  assert.equal(placeOf(':/a'), { isRemote: true, path: '/a' })
-  assert.equal(placeOf('/a:b'), { isRemote: false, path: '/a:b' })
-  assert.equal(placeOf('./:/a'), { isRemote: false, path: './:/a' })
+  assert.equal(parsePath(':/a'), { isRemote: true, path: '/a' })
+  assert.equal(parsePath('/a:b'), { isRemote: false, path: '/a:b' })
+  assert.equal(parsePath('./:/a'), { isRemote: false, path: './:/a' })
 })
 
 test('arguments that cannot be followed exit 2 with one line on stderr', async () => {

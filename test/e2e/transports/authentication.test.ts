@@ -98,7 +98,7 @@ test('a token file is read once', async () => {
   })
 })
 
-test('the Origin, the Host, the route and the upgrade are judged before the token; health needs none, metrics do', async () => {
+test('the Origin, the Host, the route and the upgrade are checked before the token; health needs none, metrics do', async () => {
   await withServer(['--ws-auth', 'capability-token', '--ws-token-file', tokenFile], async ({ port }) => {
     assert.is((await upgrade(port, '/', ['Origin: https://evil.example'])).status, 403)
     assert.is((await ask(port, ['GET / HTTP/1.1', 'Host: evil.example', ...UPGRADE])).status, 403)
@@ -150,7 +150,7 @@ const now = (seconds: number): number => Math.floor(Date.now() / 1000) + seconds
 /** A token whose time is short is made when it is its turn. */
 type Row = readonly [name: string, token: string | (() => string), answer: string]
 
-async function judges(port: number, rows: readonly Row[]): Promise<void> {
+async function checkTokens(port: number, rows: readonly Row[]): Promise<void> {
   for (const [name, given, answer] of rows) {
     const token = typeof given === 'string' ? given : given()
     const { status, body } = await upgrade(port, '/', [`Authorization: Bearer ${token}`])
@@ -158,7 +158,7 @@ async function judges(port: number, rows: readonly Row[]): Promise<void> {
   }
 }
 
-test('a signed token is judged by its signature, its times, its issuer and its audience, in this order', async () => {
+test('a signed token is checked for its signature, its times, its issuer and its audience, in this order', async () => {
   const args = [
     '--ws-auth',
     'signed-bearer-token',
@@ -173,7 +173,7 @@ test('a signed token is judged by its signature, its times, its issuer and its a
     const good = { exp: now(300), iss: 'me', aud: 'us' }
     const invalid = 'invalid websocket jwt'
     const unsigned = `${encode({ alg: 'none' })}.${encode(good)}`
-    await judges(port, [
+    await checkTokens(port, [
       ['good', jwt(good), ''],
       ['no typ', jwt(good, { alg: 'HS256' }), ''],
       ['wrong key', jwt(good, undefined, 'x'.repeat(40)), invalid],
@@ -239,7 +239,7 @@ test('a blank issuer or audience is none, and the skew can be set', async () => 
     '',
   ]
   await withServer([...args, '--ws-max-clock-skew-seconds', '0'], ({ port }) =>
-    judges(port, [
+    checkTokens(port, [
       ['no names', jwt({ exp: now(300) }), ''],
       ['other names', jwt({ exp: now(300), iss: 'anybody', aud: ['anybody'] }), ''],
       ['expired', jwt({ exp: now(-2) }), 'expired websocket jwt'],
@@ -247,7 +247,7 @@ test('a blank issuer or audience is none, and the skew can be set', async () => 
     ]),
   )
   await withServer([...args, '--ws-max-clock-skew-seconds', '600'], ({ port }) =>
-    judges(port, [
+    checkTokens(port, [
       ['expired', jwt({ exp: now(-300) }), ''],
       ['long expired', jwt({ exp: now(-700) }), 'expired websocket jwt'],
     ]),

@@ -216,25 +216,25 @@ function strange(length: number): (() => unknown)[] {
   ]
 }
 
-test('the longest headers that are taken are judged, however strange they are', () => {
+test('the longest headers that are accepted are checked, however strange they are', () => {
   // Whatever tries all ways to read these does not come back.
-  for (const judge of strange(16_000)) judge()
+  for (const check of strange(16_000)) check()
 })
 
-test.full('what it takes to judge a strange header grows with its length, and not with its square', () => {
-  const quickest = (judge: () => unknown): number => {
+test.full('checking a strange header takes time linear in its length', () => {
+  const quickest = (check: () => unknown): number => {
     // So often that it is undisturbed for once.
     const times = Array.from({ length: 200 }, () => {
       const since = performance.now()
-      judge()
+      check()
       return performance.now() - since
     })
     return Math.min(...times)
   }
   const [short, long] = [strange(16_000), strange(256_000)]
-  for (const [index, judge] of short.entries()) {
+  for (const [index, check] of short.entries()) {
     // Sixteen times, and 256 times if it were the square.
-    const ratio = quickest(long[index] as () => unknown) / Math.max(quickest(judge), 0.005)
+    const ratio = quickest(long[index] as () => unknown) / Math.max(quickest(check), 0.005)
     assert.ok(ratio < 100, `the time of ${index} is multiplied by ${ratio}`)
   }
 })

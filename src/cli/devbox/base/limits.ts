@@ -17,7 +17,7 @@ export const FILE_PIECE = MiB
 export const QUIET_MS = 300
 
 /** After a signal that arrives when the command has exited: time to write its last output before we exit as well. */
-export const DYING_MS = 600
+export const EXIT_GRACE_MS = 600
 
 /** How long a command has to exit by itself once its terminal is gone. */
 export const HANGUP_GRACE_MS = 2000
@@ -26,7 +26,7 @@ export const HANGUP_GRACE_MS = 2000
 export const STDIN_END_MS = 30
 
 /** Delay of the warning that the server cannot close stdin: a command that needs no more has exited by then. */
-export const TELL_OF_END_MS = 1000
+export const STDIN_END_WARNING_MS = 1000
 
 /** How long `kill` waits for the process to close after its grace period. */
 export const KILL_MARGIN_MS = 5000

@@ -26,12 +26,12 @@ export async function copyStream(
     signal?.throwIfAborted()
     await sink.close()
   } catch (error) {
-    await giveUp(sink, to, path).catch(() => {})
+    await discardIncomplete(sink, to, path).catch(() => {})
     throw error
   }
 }
 
-async function giveUp(sink: Sink, to: FileSystemAdapter, path: string): Promise<void> {
+async function discardIncomplete(sink: Sink, to: FileSystemAdapter, path: string): Promise<void> {
   await sink.abort()
   // Do not remove devices and other special files.
   if ((await to.find(path))?.kind === 'file') await to.remove(path)

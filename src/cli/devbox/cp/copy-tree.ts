@@ -43,7 +43,7 @@ export async function copyTree(copy: TreeCopy, source: string, destination: stri
     if (found.kind === 'directory') await copyDirectory(copy, source, destination, [], copied)
     else await copyFile(copy, source, found, destination, copied)
   } finally {
-    if (!copy.signal.aborted) await carryModes(copy, copied)
+    if (!copy.signal.aborted) await copyModes(copy, copied)
   }
 }
 
@@ -95,7 +95,7 @@ async function copyDirectory(
 const isForAll = (error: unknown): boolean =>
   error instanceof Error && ['DisconnectedError', 'UnsupportedError'].includes(error.name)
 
-async function carryModes({ from, to, warn }: TreeCopy, copied: readonly Copied[]): Promise<void> {
+async function copyModes({ from, to, warn }: TreeCopy, copied: readonly Copied[]): Promise<void> {
   try {
     const executable = new Set(await from.executablesOf(copied.map(({ source }) => source)))
     const destinations = copied.filter(({ source }) => executable.has(source)).map(({ destination }) => destination)

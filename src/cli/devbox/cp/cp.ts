@@ -30,13 +30,13 @@ carried over, for which the devbox needs a shell; owners and times are not. Exit
 
 const options = { ...targetOptions, recursive: { type: 'boolean', short: 'r' } } as const
 
-export type Place = { isRemote: boolean; path: string }
+export type CopyPath = { isRemote: boolean; path: string }
 
 /**
  * Parses a path: `:/PATH` is on the devbox, anything else is local.
  * @throws {UsageError}
  */
-export function placeOf(text: string): Place {
+export function parsePath(text: string): CopyPath {
   if (text === '') throw usageError('a path is empty')
   if (!text.startsWith(':')) return { isRemote: false, path: text }
   if (!text.startsWith(':/')) throw usageError(`a path on the devbox is absolute, as in :/PATH, not '${text}'`)
@@ -54,17 +54,17 @@ export async function cp(args: readonly string[]): Promise<number> {
   )
   if (values.help === true) return writeOut(HELP)
   checkTarget(values)
-  const places = positionals.map(placeOf)
-  const destination = places.pop()
-  if (destination === undefined || places.length === 0) throw usageError('cp takes a SOURCE and a DESTINATION')
-  if (!destination.isRemote && places.some(({ isRemote }) => !isRemote)) {
+  const paths = positionals.map(parsePath)
+  const destination = paths.pop()
+  if (destination === undefined || paths.length === 0) throw usageError('cp takes a SOURCE and a DESTINATION')
+  if (!destination.isRemote && paths.some(({ isRemote }) => !isRemote)) {
     throw usageError('neither path is on the devbox; there they begin with :/')
   }
   const devbox = await openDevbox(values)
   const progress = createProgress()
   try {
     const copying = { client: devbox.client, isRecursive: values.recursive === true, progress }
-    return await interruptible((signal) => copyAll(places, destination, { ...copying, signal }))
+    return await interruptible((signal) => copyAll(paths, destination, { ...copying, signal }))
   } finally {
     progress.end()
     await devbox.close().catch(() => {})
@@ -74,8 +74,8 @@ export async function cp(args: readonly string[]): Promise<number> {
 type Copying = { client: ExecClient; isRecursive: boolean; progress: Progress; signal: AbortSignal }
 
 async function copyAll(
-  sources: readonly Place[],
-  destination: Place,
+  sources: readonly CopyPath[],
+  destination: CopyPath,
   { client, isRecursive, progress, signal }: Copying,
 ): Promise<number> {
   const remote = devboxFiles(client)
@@ -96,7 +96,7 @@ async function copyAll(
   for (const { isRemote, path } of sources) {
     const target = isDirectory ? posix.join(destination.path, nameOf(path)) : destination.path
     try {
-      if (isRemote && destination.isRemote) await copyThere(client, remote, path, target, isRecursive)
+      if (isRemote && destination.isRemote) await copyOnDevbox(client, remote, path, target, isRecursive)
       else
         await copyTree(
           { from: isRemote ? remote : localFiles, to, isRecursive, progress, signal, failed, warn },
@@ -117,7 +117,7 @@ function refused(error: unknown): never {
 }
 
 /** Copies on the devbox itself, without transferring the contents. */
-async function copyThere(
+async function copyOnDevbox(
   client: ExecClient,
   files: FileSystemAdapter,
   source: string,

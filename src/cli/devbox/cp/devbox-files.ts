@@ -7,7 +7,7 @@ import type { FileSystemAdapter } from './file-system-adapter.ts'
 const PATHS_AT_ONCE = 25
 
 /** Prints 1 or 0 for each of its arguments. */
-const TELL = 'for f; do if [ -x "$f" ]; then printf 1; else printf 0; fi; done'
+const PRINT_EXECUTABLE = 'for f; do if [ -x "$f" ]; then printf 1; else printf 0; fi; done'
 
 /** Adapts the client's file methods; permissions are read and set by `sh` on the devbox. */
 export function devboxFiles(client: ExecClient): FileSystemAdapter {
@@ -56,8 +56,8 @@ export function devboxFiles(client: ExecClient): FileSystemAdapter {
       const found: string[] = []
       for (let at = 0; at < paths.length; at += PATHS_AT_ONCE) {
         const some = paths.slice(at, at + PATHS_AT_ONCE)
-        const marks = await shell(TELL, some)
-        found.push(...some.filter((_, index) => marks[index] === '1'))
+        const flags = await shell(PRINT_EXECUTABLE, some)
+        found.push(...some.filter((_, index) => flags[index] === '1'))
       }
       return found
     },

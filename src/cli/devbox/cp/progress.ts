@@ -24,17 +24,17 @@ export function createProgress(): Progress {
   let [name, size, done, total] = ['', 0, 0, 0]
   let isShown = false
   const began = Date.now()
-  const marks: { at: number; total: number }[] = [{ at: began, total: 0 }]
+  const samples: { at: number; total: number }[] = [{ at: began, total: 0 }]
   const clear = (): void => {
     if (isShown) writeStderr('\r\x1b[K')
     isShown = false
   }
   const timer = setInterval(() => {
     const now = Date.now()
-    marks.push({ at: now, total })
-    while (marks.length > 2 && now - (marks[0] as { at: number }).at > RATE_MS) marks.shift()
+    samples.push({ at: now, total })
+    while (samples.length > 2 && now - (samples[0] as { at: number }).at > RATE_MS) samples.shift()
     if (now - began < FIRST_MS) return
-    const first = marks[0] as { at: number; total: number }
+    const first = samples[0] as { at: number; total: number }
     const rate = ((total - first.total) * 1000) / Math.max(1, now - first.at)
     writeStderr(`\r${progressLine({ name, size, done, total, rate }, process.stderr.columns ?? 80)}\x1b[K`)
     isShown = true
@@ -56,12 +56,18 @@ export function createProgress(): Progress {
   }
 }
 
-export type Standing = { name: string; size: number; done: number; total: number /** Bytes a second. */; rate: number }
+export type ProgressState = {
+  name: string
+  size: number
+  done: number
+  total: number /** Bytes a second. */
+  rate: number
+}
 
 /** Formats the progress line for `width` columns; a long name is cut at its start. */
-export function progressLine({ name, size, done, total, rate }: Standing, width: number): string {
+export function progressLine({ name, size, done, total, rate }: ProgressState, width: number): string {
   const percent = size > 0 ? `${Math.min(100, Math.floor((done * 100) / size))}%` : ''
-  const figures = `${percent.padStart(4)}  ${amount(total).padStart(9)}  ${amount(rate)}/s`
+  const figures = `${percent.padStart(4)}  ${formatBytes(total).padStart(9)}  ${formatBytes(rate)}/s`
   const room = Math.max(0, width - figures.length - 3)
   const plain = escapeControlChars(name)
   return `${plain.length > room ? `…${plain.slice(plain.length - room + 1)}` : plain}  ${figures}`
@@ -69,7 +75,7 @@ export function progressLine({ name, size, done, total, rate }: Standing, width:
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB']
 
-function amount(bytes: number): string {
+function formatBytes(bytes: number): string {
   let [value, unit] = [bytes, 0]
   while (value >= 999.5 && unit < UNITS.length - 1) [value, unit] = [value / 1000, unit + 1]
   return `${unit === 0 ? Math.round(value) : value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0)} ${UNITS[unit]}`

@@ -73,13 +73,13 @@ export async function http(args: readonly string[]): Promise<number> {
   }
 }
 
-type Showing = { include: boolean; fail: boolean; output: string | undefined }
+type OutputOptions = { include: boolean; fail: boolean; output: string | undefined }
 
 async function exchange(
   client: ExecClient,
   url: string,
   init: HttpInit,
-  { include, fail, output }: Showing,
+  { include, fail, output }: OutputOptions,
 ): Promise<number> {
   const stdout = fdWriter(1, 'stdout', OUTPUT_ROOM)
   try {

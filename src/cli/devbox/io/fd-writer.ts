@@ -104,10 +104,10 @@ const sizeOf = (pieces: readonly Uint8Array[]): number => pieces.reduce((sum, { 
 
 async function writePieces(fd: number, pieces: Uint8Array[]): Promise<void> {
   let left = pieces
-  while (left.length > 0) left = without(left, await writeSome(fd, left))
+  while (left.length > 0) left = afterWrite(left, await writeSome(fd, left))
 }
 
-function without(pieces: Uint8Array[], written: number): Uint8Array[] {
+function afterWrite(pieces: Uint8Array[], written: number): Uint8Array[] {
   let [at, rest] = [0, written]
   while (at < pieces.length && rest >= (pieces[at] as Uint8Array).length) rest -= (pieces[at++] as Uint8Array).length
   const left = pieces.slice(at)

@@ -4,7 +4,7 @@ import process from 'node:process'
 import { isatty } from 'node:tty'
 import { messageOf, UnsupportedError } from '../../../client/base/errors.ts'
 import type { RemoteProcess } from '../../../client/base/types.ts'
-import { STDIN_END_MS, TELL_OF_END_MS } from '../base/limits.ts'
+import { STDIN_END_MS, STDIN_END_WARNING_MS } from '../base/limits.ts'
 import { printStderr } from './stderr.ts'
 
 export type FeedOptions = {
@@ -30,7 +30,7 @@ export async function feedStdin({ process: remote, isTerminal, filter, passesEnd
       await writer.write(piece)
     }
   } catch {
-    return letGo()
+    return closeOwnStdin()
   }
   if (!passesEnd) return
   try {
@@ -38,13 +38,13 @@ export async function feedStdin({ process: remote, isTerminal, filter, passesEnd
     if (isTerminal && last !== undefined && last !== NEW_LINE) await remote.closeStdin()
     await writer.close()
   } catch (error) {
-    if (error instanceof UnsupportedError && last !== undefined) setTimeout(tellOfEnd, TELL_OF_END_MS).unref()
+    if (error instanceof UnsupportedError && last !== undefined) setTimeout(warnOfEnd, STDIN_END_WARNING_MS).unref()
   }
 }
 
 const NEW_LINE = 10
 
-function tellOfEnd(): void {
+function warnOfEnd(): void {
   printStderr('stdin has ended, which this server cannot tell the command: it may wait for more')
 }
 
@@ -58,7 +58,7 @@ async function* inputPieces(): AsyncGenerator<Uint8Array, void, undefined> {
 }
 
 /** Closes our stdin, so that its writer gets EPIPE as if the command ran here and had closed it. */
-function letGo(): void {
+function closeOwnStdin(): void {
   process.stdin.destroy()
   const kind = fstatSync(0)
   if (!kind.isFIFO() && !kind.isSocket()) return

@@ -23,12 +23,12 @@ export function terminalSize(): TerminalSize | undefined {
 
 /** Calls `resized` at every change of the terminal's size. Returns a function that stops it. */
 export function onResize(resized: (size: TerminalSize) => void): () => void {
-  const look = (): void => {
+  const report = (): void => {
     const size = terminalSize()
     if (size !== undefined) resized(size)
   }
-  process.on('SIGWINCH', look)
-  return () => process.off('SIGWINCH', look)
+  process.on('SIGWINCH', report)
+  return () => process.off('SIGWINCH', report)
 }
 
 /** Switches raw mode on and off; both can be called repeatedly. */

@@ -38,7 +38,7 @@ export async function attach(args: readonly string[]): Promise<number> {
   const run = runNumber(positionals[0] as string)
   const devbox = await openDevbox(values)
   try {
-    return await join(devbox.client, await findRun(devbox.client, run, OWN_FAILURE))
+    return await attachTo(devbox.client, await findRun(devbox.client, run, OWN_FAILURE))
   } finally {
     await devbox.close().catch(() => {})
   }
@@ -46,7 +46,7 @@ export async function attach(args: readonly string[]): Promise<number> {
 
 class Detached {}
 
-async function join(client: ExecClient, { run, tty: isTerminal }: ListedProcess): Promise<number> {
+async function attachTo(client: ExecClient, { run, tty: isTerminal }: ListedProcess): Promise<number> {
   const ending = new AbortController()
   const raw = isTerminal && isatty(0) ? rawMode() : undefined
   const cleanups: (() => void)[] = [() => raw?.leave()]
@@ -69,10 +69,10 @@ async function join(client: ExecClient, { run, tty: isTerminal }: ListedProcess)
     raw?.enter()
     const filter = raw === undefined ? undefined : detachKeys(() => ending.abort(new Detached()))
     void feedStdin({ process: handle, isTerminal, filter, passesEnd: false })
-    let isTold = raw !== undefined || !isatty(2)
+    let isWarned = raw !== undefined || !isatty(2)
     const onLost = (): void => {
-      if (!isTold) printStderr('its earlier output is no longer kept')
-      isTold = true
+      if (!isWarned) printStderr('its earlier output is no longer kept')
+      isWarned = true
     }
     const leave = isTerminal ? AbortSignal.abort() : undefined
     const exitCode = await pipeOutput({ client, process: handle, leave, signal: ending.signal, onLost })

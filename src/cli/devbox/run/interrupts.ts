@@ -4,14 +4,14 @@ import type { ExecClient } from '../../../client/base/types.ts'
 const CTRL_C = 3
 
 /** A longer chunk is pasted text, not key presses. */
-const MOST_KEYS = 64
+const MAX_KEYS = 64
 
 /** Counts interrupts, from signals or from the keys of a raw terminal. */
 export type Interrupts = {
   /** Counts one interrupt; true if it called `giveUp`. */
   count(): boolean
   /** Stdin filter that counts each Ctrl-C; forwards everything. */
-  look(bytes: Uint8Array): Uint8Array
+  countKeys(bytes: Uint8Array): Uint8Array
 }
 
 /** Calls `giveUp` at the second interrupt in a row while the connection recovers or `isWaiting()` is true. */
@@ -28,8 +28,8 @@ export function interruptCounter(client: ExecClient, isWaiting: () => boolean, g
   }
   return {
     count,
-    look(bytes) {
-      for (const byte of bytes.length > MOST_KEYS ? [] : bytes) if (byte === CTRL_C) count()
+    countKeys(bytes) {
+      for (const byte of bytes.length > MAX_KEYS ? [] : bytes) if (byte === CTRL_C) count()
       return bytes
     },
   }

@@ -7,7 +7,7 @@ import { pipeOutput } from '../io/pipe-output.ts'
 import { OWN_FAILURE } from '../base/command-error.ts'
 import { exitBySignal } from '../io/exit-by-signal.ts'
 import { interruptCounter } from './interrupts.ts'
-import { DYING_MS, HANGUP_GRACE_MS } from '../base/limits.ts'
+import { EXIT_GRACE_MS, HANGUP_GRACE_MS } from '../base/limits.ts'
 import { BROKEN_PIPE, FdWriteError } from '../io/fd-writer.ts'
 import { parseRun, RUN_HELP } from './run-arguments.ts'
 import type { RunArguments } from './run-arguments.ts'
@@ -36,7 +36,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const signals = new Set<ForwardedSignal>()
   let exitCode: number
   try {
-    exitCode = await conduct(devbox.client, options, signals)
+    exitCode = await runRemote(devbox.client, options, signals)
   } finally {
     await devbox.close().catch(() => {})
   }
@@ -45,7 +45,7 @@ export async function run(args: readonly string[]): Promise<number> {
 }
 
 /** Runs the remote command and resolves with its exit code. Adds the signals received to `signals`. */
-async function conduct(client: ExecClient, options: RunArguments, signals: Set<ForwardedSignal>): Promise<number> {
+async function runRemote(client: ExecClient, options: RunArguments, signals: Set<ForwardedSignal>): Promise<number> {
   const { isTerminal } = options
   const started = Promise.withResolvers<RemoteProcess>()
   started.promise.catch(() => {})
@@ -53,12 +53,12 @@ async function conduct(client: ExecClient, options: RunArguments, signals: Set<F
   let phase: 'starting' | 'running' | 'exited' = 'starting'
   const ending = new AbortController()
   const leaving = new AbortController()
-  const dieSoon = (signal: NodeJS.Signals): void => {
+  const exitSoon = (signal: NodeJS.Signals): void => {
     leaving.abort()
     setTimeout(() => {
       raw?.leave()
       exitBySignal(signal)
-    }, DYING_MS)
+    }, EXIT_GRACE_MS)
   }
   const endWith = (reason: unknown): void => ending.abort(reason)
   const interrupts = interruptCounter(
@@ -77,7 +77,7 @@ async function conduct(client: ExecClient, options: RunArguments, signals: Set<F
       onContinue: () => phase === 'running' && raw?.enter(),
       onSignal: (name) => {
         signals.add(name)
-        if (phase === 'exited') dieSoon(name)
+        if (phase === 'exited') exitSoon(name)
         // Before the start there is no process to forward the signal to: give up.
         if (phase === 'starting' && (name === 'SIGTERM' || name === 'SIGHUP'))
           endWith(BY_SIGNAL + constants.signals[name])
@@ -105,7 +105,7 @@ async function conduct(client: ExecClient, options: RunArguments, signals: Set<F
     })
     exited.catch(() => {})
     raw?.enter()
-    const filter = raw === undefined ? undefined : interrupts.look
+    const filter = raw === undefined ? undefined : interrupts.countKeys
     if (isTerminal || start.stdin === 'pipe') void feedStdin({ process: handle, isTerminal, filter })
     return await pipeOutput({ client, process: handle, leave: leaving.signal, signal: ending.signal })
   } catch (error) {
