@@ -31,7 +31,7 @@ export function lineReader(maxBytes: number, onLine: (line: Uint8Array) => void,
   }
 
   const finish = (): void => {
-    const line = pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces, overflowed ? 0 : length)
+    const line = pieces.length === 1 ? (pieces[0] as Uint8Array) : joined(pieces, overflowed ? 0 : length)
     pieces = []
     length = 0
     if (!overflowed) handOver(line)
@@ -60,4 +60,15 @@ export function lineReader(maxBytes: number, onLine: (line: Uint8Array) => void,
       if (length > 0) finish()
     },
   }
+}
+
+/** Concatenates pieces of `length` bytes altogether. Browsers, for which this must work, have no Buffer. */
+function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
+  const whole = new Uint8Array(length)
+  let at = 0
+  for (const piece of pieces) {
+    whole.set(piece, at)
+    at += piece.length
+  }
+  return whole
 }

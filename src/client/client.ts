@@ -30,7 +30,7 @@ const DEFAULT_NAME = 'exec-server-client'
 /**
  * How long `close` waits for the server to terminate the client's processes. The server does so itself a little later.
  */
-const FAREWELL_MS = 1000
+const CLOSE_GRACE_MS = 1000
 
 /** The default limits with the options' overrides. */
 export function clientLimits({
@@ -66,7 +66,7 @@ export async function openClient(
   })
   const processes = createProcesses(session, limits)
   let closing: Promise<void> | undefined
-  const close = (): Promise<void> => (closing ??= farewell(session, () => processes.terminateAll()))
+  const close = (): Promise<void> => (closing ??= shutdown(session, () => processes.terminateAll()))
   const client: ExecClient = {
     get sessionId() {
       return session.sessionId
@@ -97,9 +97,9 @@ export async function openClient(
   return client
 }
 
-async function farewell(session: Session, terminate: () => Promise<void>): Promise<void> {
+async function shutdown(session: Session, terminate: () => Promise<void>): Promise<void> {
   if (session.state === 'connected') {
-    const { signal, done } = deadline(FAREWELL_MS, () => new Error('the server took too long'))
+    const { signal, done } = deadline(CLOSE_GRACE_MS, () => new Error('the server took too long'))
     await Promise.race([terminate(), new Promise((resolve) => signal.addEventListener('abort', resolve))])
     done()
   }

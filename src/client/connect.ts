@@ -1,10 +1,11 @@
 /** Connects over any transport. For Node and Deno; browsers use browser.ts. */
 import { isAbsolute } from 'node:path'
+import { isLoopback } from '../base/loopback.ts'
 import { clientLimits, openClient } from './client.ts'
 import type { ClientOptions } from './client.ts'
 import { ConnectError } from './base/errors.ts'
 import type { ClientLimits } from './base/limits.ts'
-import { isLoopback, parseWebSocketUrl } from './transports/target-url.ts'
+import { parseWebSocketUrl } from './transports/target-url.ts'
 import { stdioConnector } from './transports/stdio.ts'
 import type { StdioCommand } from './transports/stdio.ts'
 import { streamsConnector } from './transports/streams.ts'
@@ -41,7 +42,7 @@ async function connectorFor(target: Target, limits: ClientLimits): Promise<Conne
   if ('url' in target) {
     const url = String(target.url)
     const headers = target.headers ?? {}
-    refuseToGiveAway(url, headers)
+    rejectExposedHeaders(url, headers)
     return webSocketConnector(url, headers, limits)
   }
   if ('command' in target) {
@@ -56,11 +57,15 @@ async function connectorFor(target: Target, limits: ClientLimits): Promise<Conne
   return localConnector()
 }
 
-/** Headers carry tokens, which plain ws:// would expose on the network. */
-function refuseToGiveAway(url: string, headers: Readonly<Record<string, string>>): void {
+/**
+ * Headers carry tokens, which plain ws:// would expose on the network.
+ * @throws {ConnectError} If it would.
+ */
+function rejectExposedHeaders(url: string, headers: Readonly<Record<string, string>>): void {
   if (Object.keys(headers).length === 0) return
   const { href, socketPath } = parseWebSocketUrl(url)
   const { protocol, hostname } = new URL(href)
-  const isOpen = socketPath === undefined && protocol === 'ws:' && !isLoopback(hostname)
-  if (isOpen) throw new ConnectError('headers are sent over wss:// or to this machine only')
+  // Resolvers map names below localhost to this machine, too.
+  const isLocal = socketPath !== undefined || isLoopback(hostname) || hostname.endsWith('.localhost')
+  if (protocol === 'ws:' && !isLocal) throw new ConnectError('headers are sent over wss:// or to this machine only')
 }

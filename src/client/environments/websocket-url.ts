@@ -2,6 +2,7 @@
  * Accepts the URLs that the reference accepts in environments.toml: those of its HTTP library, which differ from the
  * URL standard. Unusable ones that pass, such as port 99999, fail on first use, as in the reference.
  */
+import { isLoopback } from '../../base/loopback.ts'
 import { trimmed } from './trim-rust.ts'
 
 /** The library's limit, in bytes. */
@@ -45,5 +46,5 @@ function isAuthority(authority: string): boolean {
 export function isPrivate(url: string): boolean {
   if (!URL.canParse(url)) return false
   const { protocol, hostname } = new URL(url)
-  return protocol === 'wss:' || hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d+){3}$/.test(hostname)
+  return protocol === 'wss:' || isLoopback(hostname)
 }

@@ -70,7 +70,7 @@ export async function writeBlocks(
   const way = new AbortController()
   const signal = AbortSignal.any([stop, way.signal])
   /** Writes in flight. They never reject: the first failure is recorded. */
-  const underWay = new Set<Promise<void>>()
+  const inFlight = new Set<Promise<void>>()
   let failure: { reason: unknown } | undefined
   /** Buffers small chunks while a write is in flight. */
   const held = new Uint8Array(fileBlock)
@@ -88,15 +88,15 @@ export async function writeBlocks(
   const send = (bytes: Uint8Array): void => {
     const write: Promise<void> = file.write(offset, bytes, signal).then(
       () => {
-        underWay.delete(write)
-        if (underWay.size === 0 && failure === undefined) flush()
+        inFlight.delete(write)
+        if (inFlight.size === 0 && failure === undefined) flush()
       },
       (reason: unknown) => {
-        underWay.delete(write)
+        inFlight.delete(write)
         failure ??= { reason }
       },
     )
-    underWay.add(write)
+    inFlight.add(write)
     offset += bytes.length
   }
   const flush = (): void => {
@@ -104,7 +104,7 @@ export async function writeBlocks(
     heldBytes = 0
   }
   const room = async (): Promise<void> => {
-    while (underWay.size >= fileBlocksAhead) await Promise.race(underWay)
+    while (inFlight.size >= fileBlocksAhead) await Promise.race(inFlight)
     check()
   }
 
@@ -122,7 +122,7 @@ export async function writeBlocks(
         else {
           held.set(piece, heldBytes)
           heldBytes += piece.length
-          if (heldBytes === fileBlock || underWay.size === 0) flush()
+          if (heldBytes === fileBlock || inFlight.size === 0) flush()
         }
         await room()
       }
@@ -130,7 +130,7 @@ export async function writeBlocks(
     close: async () => {
       try {
         flush()
-        while (underWay.size > 0) await Promise.race(underWay)
+        while (inFlight.size > 0) await Promise.race(inFlight)
         check()
       } catch (error) {
         abort()

@@ -1,6 +1,6 @@
 /** File calls with feature detection. Servers support different subsets, and only the newest report theirs. */
 import { Method } from '../../protocol/wire/methods.ts'
-import type { Caller, CallOptions, Params, Paths } from '../session/rpc-client.ts'
+import type { RpcClient, CallOptions, Params, PathEncoder } from '../session/rpc-client.ts'
 import { UnsupportedError } from '../base/errors.ts'
 import type { ClientLimits } from '../base/limits.ts'
 import { toSandboxContext } from '../session/sandbox-context.ts'
@@ -9,13 +9,13 @@ import { isMissingMethod, unsupported } from '../session/unsupported.ts'
 
 /** The file methods of one session. */
 export type FileCalls = {
-  readonly caller: Caller
+  readonly rpc: RpcClient
   readonly limits: ClientLimits
   /**
    * Calls a method. A missing method is remembered and not tried again.
    * @throws {UnsupportedError} If the server lacks it.
    */
-  call<T>(method: string, params: (paths: Paths) => Params, options?: CallOptions): Promise<T>
+  call<T>(method: string, params: (paths: PathEncoder) => Params, options?: CallOptions): Promise<T>
   /** Whether to try blocks with these options; false once the server turned out to lack them. */
   hasBlocks(mode: 'read' | 'replace', options: FileOptions): boolean
   /** A handle id that is unique within this client, at most 32 bytes. */
@@ -26,17 +26,17 @@ export type FileCalls = {
 const FOLLOW_ALWAYS: ReadonlySet<string> = new Set([Method.FsReadDirectory, Method.FsCanonicalize, Method.FsWalk])
 
 /** Creates the file calls of a session. */
-export function createFileCalls(caller: Caller, limits: ClientLimits): FileCalls {
+export function createFileCalls(rpc: RpcClient, limits: ClientLimits): FileCalls {
   const missing = new Set<string>()
   let handles = 0
-  const can = (capability: string): boolean => caller.environmentInfo?.capabilities?.[capability] === true
+  const can = (capability: string): boolean => rpc.environmentInfo?.capabilities?.[capability] === true
   return {
-    caller,
+    rpc,
     limits,
     call: async (method, params, options) => {
       if (missing.has(method)) throw unsupported(method)
       try {
-        return await caller.call(method, params, options)
+        return await rpc.call(method, params, options)
       } catch (error) {
         if (!isMissingMethod(error)) throw error
         missing.add(method)
@@ -69,11 +69,11 @@ export function lackedBlocks(
  * Checks that the server respects `followSymlinks: false`.
  * @throws {UnsupportedError} If it would follow links.
  */
-export function checkLinks({ caller }: FileCalls, method: string, { followSymlinks }: FileOptions): void {
+export function checkLinks({ rpc }: FileCalls, method: string, { followSymlinks }: FileOptions): void {
   if (followSymlinks !== false) return
   if (FOLLOW_ALWAYS.has(method)) throw new UnsupportedError(`${method} follows symbolic links`)
   // Introduced with 0.150, like environmentInfo; older servers ignore it.
-  if (caller.environmentInfo === undefined)
+  if (rpc.environmentInfo === undefined)
     throw new UnsupportedError('the server cannot be told not to follow symbolic links')
 }
 
@@ -82,9 +82,9 @@ export function about(
   path: string | URL,
   { sandbox, followSymlinks }: FileOptions,
   more: object = {},
-): (paths: Paths) => object {
+): (paths: PathEncoder) => object {
   return (paths) => ({
-    path: paths.toWire(path),
+    path: paths.encode(path),
     ...more,
     ...(sandbox === undefined ? {} : { sandbox: toSandboxContext(sandbox, paths) }),
     ...(followSymlinks === undefined ? {} : { followSymlinks }),

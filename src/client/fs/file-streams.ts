@@ -25,9 +25,9 @@ export function readStream(
   if (!Number.isSafeInteger(offset) || offset < 0) throw new RangeError('offset must be a whole number of bytes')
   const stop = new AbortController()
   const pieces = piecesOf(calls, path, options, offset, stop.signal)
-  let letGo = (): void => {}
+  let removeAbortListener = (): void => {}
   const leave = (reason: unknown): void => {
-    letGo()
+    removeAbortListener()
     stop.abort(reason ?? new Error('the stream was cancelled'))
     // Do not await: a file that is being opened is closed once the server has answered.
     pieces.return().catch(() => {})
@@ -35,17 +35,17 @@ export function readStream(
   return new ReadableStream(
     {
       start: (controller) => {
-        letGo = failOnAbort(signal, controller, leave)
+        removeAbortListener = failOnAbort(signal, controller, leave)
       },
       pull: async (controller) => {
         try {
           const { done, value } = await pieces.next()
           if (stop.signal.aborted) return
           if (done !== true) return controller.enqueue(value)
-          letGo()
+          removeAbortListener()
           controller.close()
         } catch (error) {
-          letGo()
+          removeAbortListener()
           throw error
         }
       },
@@ -97,10 +97,10 @@ export function writeStream(calls: FileCalls, path: Path, options: FileOptions =
   const { signal } = options
   const stop = new AbortController()
   let opening: Promise<Sink> | undefined
-  let letGo = (): void => {}
+  let removeAbortListener = (): void => {}
   const open = (): Promise<Sink> => (opening ??= openSink(calls, path, options, stop.signal))
   const giveUp = (reason: unknown): void => {
-    letGo()
+    removeAbortListener()
     stop.abort(reason ?? new Error('the stream was aborted'))
     opening?.then(
       (sink) => sink.abort(),
@@ -109,7 +109,7 @@ export function writeStream(calls: FileCalls, path: Path, options: FileOptions =
   }
   return new WritableStream({
     start: (controller) => {
-      letGo = failOnAbort(signal, controller, giveUp)
+      removeAbortListener = failOnAbort(signal, controller, giveUp)
       // Fires at once, whereas the sink's `abort` waits for the pending write.
       controller.signal.addEventListener('abort', () => giveUp(controller.signal.reason), { once: true })
     },
@@ -126,7 +126,7 @@ export function writeStream(calls: FileCalls, path: Path, options: FileOptions =
       try {
         await (await open()).close()
       } finally {
-        letGo()
+        removeAbortListener()
       }
     },
     abort: giveUp,

@@ -4,8 +4,8 @@
  */
 import { ErrorCode, invalidRequest, RpcError } from '../../protocol/wire/errors.ts'
 import { Method } from '../../protocol/wire/methods.ts'
-import type { Caller } from '../session/rpc-client.ts'
-import { absolutePath, fromWire } from '../session/path-codec.ts'
+import type { RpcClient } from '../session/rpc-client.ts'
+import { absolutePath, decodePath } from '../session/path-codec.ts'
 import { ProtocolError, UnsupportedError } from '../base/errors.ts'
 import { about, checkLinks, createFileCalls } from './file-calls.ts'
 import { readStream, writeStream } from './file-streams.ts'
@@ -31,8 +31,8 @@ const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
  * @throws {TypeError} If a path is not absolute.
  * @throws {UnsupportedError} If the server cannot do it.
  */
-export function createFiles(caller: Caller, limits: ClientLimits): RemoteFiles {
-  const calls = createFileCalls(caller, limits)
+export function createFiles(rpc: RpcClient, limits: ClientLimits): RemoteFiles {
+  const calls = createFileCalls(rpc, limits)
 
   const look = <T>(method: string, path: Path, options: FileOptions, more?: object): Promise<T> => {
     checkLinks(calls, method, options)
@@ -90,8 +90,8 @@ export function createFiles(caller: Caller, limits: ClientLimits): RemoteFiles {
       await calls.call(
         Method.FsCopy,
         (paths) => ({
-          sourcePath: paths.toWire(source),
-          destinationPath: paths.toWire(destination),
+          sourcePath: paths.encode(source),
+          destinationPath: paths.encode(destination),
           recursive,
           ...(sandbox === undefined ? {} : { sandbox: toSandboxContext(sandbox, paths) }),
         }),
@@ -100,7 +100,7 @@ export function createFiles(caller: Caller, limits: ClientLimits): RemoteFiles {
     },
     canonicalize: async (path, options = {}) => {
       const answer = await look<Answer<{ path: string }>>(Method.FsCanonicalize, path, options)
-      return fromWire(answer?.path)
+      return decodePath(answer?.path)
     },
     walk: async (path, options = {}) => {
       const { walkDepth, walkDirectories, walkEntries } = limits
@@ -121,8 +121,8 @@ export function createFiles(caller: Caller, limits: ClientLimits): RemoteFiles {
         return walkFallback({ getMetadata, readDirectory }, absolutePath(path), bounds, rest)
       }
       return {
-        entries: listOf(answer?.entries, Method.FsWalk).map(({ path, kind }) => ({ path: fromWire(path), kind })),
-        errors: listOf(answer?.errors, Method.FsWalk).map(({ path, message }) => ({ path: fromWire(path), message })),
+        entries: listOf(answer?.entries, Method.FsWalk).map(({ path, kind }) => ({ path: decodePath(path), kind })),
+        errors: listOf(answer?.errors, Method.FsWalk).map(({ path, message }) => ({ path: decodePath(path), message })),
         truncated: answer?.truncated === true,
       }
     },

@@ -33,11 +33,11 @@ export async function openFile(
   mode: OpenMode,
   sandbox: Sandbox | undefined,
 ): Promise<OpenFile> {
-  const { caller } = calls
-  const { connection } = caller
+  const { rpc } = calls
+  const { connection } = rpc
   const handleId = calls.nextHandle()
   let lost: DisconnectedError | undefined
-  const forget = caller.onLost((error) => {
+  const forget = rpc.onLost((error) => {
     lost ??= error
     forget()
   })

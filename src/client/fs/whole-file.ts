@@ -21,10 +21,10 @@ const AROUND_BYTES = 1024 * 1024
  */
 export async function readFile(calls: FileCalls, path: string | URL, options: FileOptions): Promise<Uint8Array> {
   checkLinks(calls, Method.FsReadFile, options)
-  const { caller, limits } = calls
+  const { rpc, limits } = calls
   // Codex's servers send files of up to 512 MiB in one message, and one above this client's limit would end the
   // connection.
-  if (caller.extensions.size === 0) {
+  if (rpc.extensions.size === 0) {
     const size = await sizeOf(calls, path, options)
     if (size > limits.fileInOneMessage) return readLarge(calls, path, options, size)
   }

@@ -7,7 +7,7 @@ import type { HttpInit } from '../base/types.ts'
 export type HeaderLine = { name: string; value: string; valueEnvVar?: string }
 
 /** A validated request. */
-export type AskedRequest = {
+export type FetchRequest = {
   method: string
   /** An http: or https: URL. */
   url: string
@@ -31,7 +31,7 @@ export async function readRequest(
   input: string | URL | Request,
   init: HttpInit,
   maxBody: number,
-): Promise<AskedRequest> {
+): Promise<FetchRequest> {
   const request = input instanceof Request ? input : undefined
   const url = new URL(request?.url ?? String(input))
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
@@ -46,7 +46,7 @@ export async function readRequest(
   if (given !== undefined && (method === 'GET' || method === 'HEAD'))
     throw new TypeError(`a ${method} request has no body`)
   const { body, type } = given === undefined ? {} : await readBody(given, maxBody, signal)
-  if (type !== undefined && !has(headers, 'content-type')) headers.push({ name: 'content-type', value: type })
+  if (type !== undefined && !hasHeader(headers, 'content-type')) headers.push({ name: 'content-type', value: type })
   return {
     method,
     url: url.href,
@@ -64,7 +64,7 @@ function methodOf(text: string): string {
 }
 
 /** Whether the list has this header. `name` is in lower case. */
-export const has = (headers: readonly HeaderLine[], name: string): boolean =>
+export const hasHeader = (headers: readonly HeaderLine[], name: string): boolean =>
   headers.some((header) => header.name === name)
 
 /**
@@ -88,7 +88,8 @@ function fromEnvironment(
   return given.map(({ name, prefix = '', variable }) => {
     new Headers([[name, prefix]])
     const line = { name: name.toLowerCase(), value: prefix, valueEnvVar: variable }
-    if (has(others, line.name)) throw new TypeError(`the header ${line.name} is given twice, once from the environment`)
+    if (hasHeader(others, line.name))
+      throw new TypeError(`the header ${line.name} is given twice, once from the environment`)
     return line
   })
 }

@@ -19,17 +19,17 @@ import { RpcError } from '../../protocol/wire/errors.ts'
 import type { HttpHeader } from '../../protocol/schemas/http.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import { ParamsText } from '../session/rpc-client.ts'
-import type { Caller } from '../session/rpc-client.ts'
+import type { RpcClient } from '../session/rpc-client.ts'
 import { ProtocolError, UnsupportedError } from '../base/errors.ts'
-import { has, readRequest } from './fetch-request.ts'
-import type { AskedRequest } from './fetch-request.ts'
-import { createBodies } from './http-body.ts'
+import { hasHeader, readRequest } from './fetch-request.ts'
+import type { FetchRequest } from './fetch-request.ts'
+import { createBodies } from './http-bodies.ts'
 import type { HttpBody } from './http-body.ts'
 import type { ClientLimits } from '../base/limits.ts'
 import type { RemoteFetch } from '../base/types.ts'
 import { isMissingMethod, unsupported } from '../session/unsupported.ts'
 
-type Answer = { status?: unknown; headers?: unknown } | null
+type HttpResult = { status?: unknown; headers?: unknown } | null
 
 /** Responses with these statuses have no body. */
 const NULL_BODY_STATUSES = new Set([101, 103, 204, 205, 304])
@@ -39,24 +39,24 @@ const REDIRECT_STATUSES = new Set([301, 302, 303, 307, 308])
 const CODINGS: Record<string, 'gzip' | 'deflate'> = { gzip: 'gzip', 'x-gzip': 'gzip', deflate: 'deflate' }
 
 /** Creates the session's `fetch`. */
-export function createFetch(caller: Caller, limits: ClientLimits): RemoteFetch {
-  const bodies = createBodies(caller, limits)
+export function createFetch(rpc: RpcClient, limits: ClientLimits): RemoteFetch {
+  const bodies = createBodies(rpc, limits)
   return async (input, init = {}) => {
-    const asked = await readRequest(input, init, limits.httpRequestBody)
-    checkAbilities(asked, caller)
-    const { signal } = asked
-    let body: HttpBody | undefined
+    const request = await readRequest(input, init, limits.httpRequestBody)
+    checkCapabilities(request, rpc)
+    const { signal } = request
+    const opened: { body?: HttpBody } = {}
     // Opened when the request is sent: a body is tied to its connection, and deltas may arrive before the response is
     // processed.
-    const params = (): ParamsText => requestParams(asked, (body ??= bodies.open()))
+    const params = (): ParamsText => requestParams(request, (opened.body ??= bodies.open()))
     try {
-      const answer = await caller.call<Answer>(Method.HttpRequest, params, { signal })
+      const result = await rpc.call<HttpResult>(Method.HttpRequest, params, { signal })
       signal?.throwIfAborted()
-      return respond(asked, answer, withSignal(body as unknown as HttpBody, signal))
+      return responseOf(request, result, abortWith(opened.body as HttpBody, signal))
     } catch (error) {
       // A rejected request needs no cancelling.
-      if (error instanceof RpcError) body?.end(error)
-      else body?.abort(error)
+      if (error instanceof RpcError) opened.body?.end(error)
+      else opened.body?.abort(error)
       if (!(error instanceof RpcError)) throw error
       if (isMissingMethod(error)) throw unsupported(Method.HttpRequest)
       throw new TypeError('fetch failed', { cause: error })
@@ -64,7 +64,7 @@ export function createFetch(caller: Caller, limits: ClientLimits): RemoteFetch {
   }
 }
 
-function withSignal(body: HttpBody, signal: AbortSignal | undefined): HttpBody {
+function abortWith(body: HttpBody, signal: AbortSignal | undefined): HttpBody {
   const abort = (): void => body.abort(signal?.reason)
   signal?.addEventListener('abort', abort)
   body.onDone = () => signal?.removeEventListener('abort', abort)
@@ -75,7 +75,7 @@ function withSignal(body: HttpBody, signal: AbortSignal | undefined): HttpBody {
  * Servers ignore members that they do not know: redirects would be followed and secrets left out. Servers up to 0.140,
  * which do not report their environment, know neither.
  */
-function checkAbilities({ redirect, headers }: AskedRequest, { environmentInfo }: Caller): void {
+function checkCapabilities({ redirect, headers }: FetchRequest, { environmentInfo }: RpcClient): void {
   if (redirect !== 'follow' && environmentInfo === undefined)
     throw new UnsupportedError('the server follows all redirects')
   const hasSecret = headers.some(({ valueEnvVar }) => valueEnvVar !== undefined)
@@ -85,7 +85,7 @@ function checkAbilities({ redirect, headers }: AskedRequest, { environmentInfo }
 }
 
 function requestParams(
-  { method, url, headers, body, redirect, timeoutMs }: AskedRequest,
+  { method, url, headers, body, redirect, timeoutMs }: FetchRequest,
   { id, window }: HttpBody,
 ): ParamsText {
   const rest = {
@@ -102,24 +102,24 @@ function requestParams(
   return new ParamsText(body === undefined ? text : `${text.slice(0, -1)},"bodyBase64":"${body.toBase64()}"}`)
 }
 
-function respond(asked: AskedRequest, answer: Answer, body: HttpBody): Response {
-  const { status } = answer ?? {}
+function responseOf(request: FetchRequest, result: HttpResult, body: HttpBody): Response {
+  const { status } = result ?? {}
   if (typeof status !== 'number' || !Number.isInteger(status))
     throw new ProtocolError('http/request was answered without a status')
-  const headers = headersOf(answer?.headers)
-  if (asked.redirect === 'error' && REDIRECT_STATUSES.has(status) && headers.has('location')) {
+  const headers = headersOf(result?.headers)
+  if (request.redirect === 'error' && REDIRECT_STATUSES.has(status) && headers.has('location')) {
     throw new TypeError('fetch failed', { cause: new Error('unexpected redirect') })
   }
-  const isNull = asked.method === 'HEAD' || NULL_BODY_STATUSES.has(status)
+  const isNull = request.method === 'HEAD' || NULL_BODY_STATUSES.has(status)
   if (isNull) body.drop()
   // `Response` rejects other statuses, but servers may send them.
-  const isLawful = status >= 200 && status <= 599
-  const response = new Response(isNull ? null : decoded(body.stream(), asked, headers), {
-    status: isLawful ? status : 200,
+  const isConstructible = status >= 200 && status <= 599
+  const response = new Response(isNull ? null : decodeBody(body.stream(), request, headers), {
+    status: isConstructible ? status : 200,
     headers,
   })
-  if (!isLawful) Object.defineProperties(response, { status: { value: status }, ok: { value: false } })
-  if (asked.redirect !== 'follow') Object.defineProperty(response, 'url', { value: asked.url.replace(/#.*$/, '') })
+  if (!isConstructible) Object.defineProperties(response, { status: { value: status }, ok: { value: false } })
+  if (request.redirect !== 'follow') Object.defineProperty(response, 'url', { value: request.url.replace(/#.*$/, '') })
   return response
 }
 
@@ -131,9 +131,9 @@ function headersOf(list: unknown): Headers {
 
 type ByteStream = ReadableStream<Uint8Array<ArrayBuffer>>
 
-function decoded(stream: ByteStream, asked: AskedRequest, headers: Headers): ByteStream {
+function decodeBody(stream: ByteStream, request: FetchRequest, headers: Headers): ByteStream {
   const coding = CODINGS[headers.get('content-encoding')?.trim().toLowerCase() ?? '']
-  if (coding === undefined || has(asked.headers, 'accept-encoding') || headers.get('content-length') === '0')
+  if (coding === undefined || hasHeader(request.headers, 'accept-encoding') || headers.get('content-length') === '0')
     return stream
   return stream.pipeThrough(new DecompressionStream(coding))
 }

@@ -3,60 +3,51 @@
  * connection.
  */
 import { Method } from '../../protocol/wire/methods.ts'
-import type { Caller } from '../session/rpc-client.ts'
 import type { ClientLimits } from '../base/limits.ts'
+import { Acknowledger } from '../session/acknowledger.ts'
+import type { Consumed } from '../session/acknowledger.ts'
+import type { RpcClient } from '../session/rpc-client.ts'
 
-/** The state of a body, in bytes and sequence numbers. */
-export type Progress = {
+/** The state of a body: what was read of it, and what is queued. */
+export type Progress = Consumed & {
   /** Bytes queued for the reader. */
   queued: number
-  /** The last delta that was read, and the bytes read so far. */
-  seq: number
-  taken: number
   /** Whether no more data will come. */
   isOver: boolean
 }
 
 /** Call after data arrived or was read, and at the end. */
-export type Pace = (progress: Progress) => void
+export type FlowControl = (progress: Progress) => void
 
-/** Acknowledge after this many deltas, however small: the server limits their number, too. */
-const ACKNOWLEDGED_PARTS = 128
-
-/** Sends acknowledgements. At most one is in flight, so as not to flood the server. */
-export function acknowledging(caller: Caller, requestId: string, window: number): Pace {
-  const { connection } = caller
-  let told: Pick<Progress, 'seq' | 'taken'> = { seq: 0, taken: 0 }
-  let isTelling = false
-  let latest: Progress
-  return function pace(progress) {
+/** Acknowledges what was read. `window`: bytes that the server may send ahead. */
+export function acknowledging(rpc: RpcClient, requestId: string, window: number): FlowControl {
+  const { connection } = rpc
+  let latest: Progress | undefined
+  const acknowledger = new Acknowledger({
+    window,
+    consumed: () => (latest?.isOver === true ? undefined : latest),
+    send: (seq) => rpc.call(Method.HttpAcknowledge, { requestId, seq }, { urgent: true, connection }).catch(() => {}),
+  })
+  return (progress) => {
     latest = progress
-    const { seq, taken, isOver } = progress
-    if (isOver || isTelling || (taken - told.taken < window / 4 && seq - told.seq < ACKNOWLEDGED_PARTS)) return
-    told = { seq, taken }
-    isTelling = true
-    const done = (): void => {
-      isTelling = false
-      pace(latest)
-    }
-    caller.call(Method.HttpAcknowledge, { requestId, seq }, { urgent: true, connection }).then(done, done)
+    acknowledger.update()
   }
 }
 
 /**
  * Pauses the connection instead. A body is behind at a quarter of its share of the queue limit, and has caught up at an
- * eighth.
+ * eighth. `openBodies`: how many bodies share the limit.
  */
-export function holding(caller: Caller, { httpQueuedTotal }: ClientLimits, bodies: () => number): Pace {
-  const holder = {}
+export function throttling(rpc: RpcClient, { httpQueuedTotal }: ClientLimits, openBodies: () => number): FlowControl {
+  const reader = {}
   let isBehind = false
-  let takenBefore = 0
-  return ({ queued, taken, isOver }) => {
-    const share = httpQueuedTotal / Math.max(1, bodies())
+  let bytesBefore = 0
+  return ({ queued, bytes, isOver }) => {
+    const share = httpQueuedTotal / Math.max(1, openBodies())
     const wasBehind = isBehind
     isBehind = !isOver && queued > (wasBehind ? share / 8 : share / 4)
     // Only reading counts as progress; data that still arrives must not reset the timeout.
-    if (isBehind ? !wasBehind || taken > takenBefore : wasBehind) caller.holdInput(holder, isBehind)
-    takenBefore = taken
+    if (isBehind ? !wasBehind || bytes > bytesBefore : wasBehind) rpc.throttleReads(reader, isBehind)
+    bytesBefore = bytes
   }
 }

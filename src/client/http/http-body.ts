@@ -1,100 +1,31 @@
-/**
- * Streamed bodies of HTTP responses. They arrive as notifications, read or not. Servers with the extensions wait for
- * acknowledgements and cancel unwanted bodies; for others the connection is paused as far as possible. Data is queued
- * here, up to a limit.
- */
-import { Method } from '../../protocol/wire/methods.ts'
+/** The streamed body of one HTTP response. Data is queued until it is read, up to a limit. */
 import { bytesOf } from '../base/base64.ts'
-import type { Caller } from '../session/rpc-client.ts'
 import { ProtocolError } from '../base/errors.ts'
-import { acknowledging, holding } from './flow-control.ts'
-import type { Pace } from './flow-control.ts'
 import type { ClientLimits } from '../base/limits.ts'
+import type { Consumed } from '../session/acknowledger.ts'
+import { ChunkQueue } from './chunk-queue.ts'
+import type { FlowControl } from './flow-control.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
 
-type Delta = { requestId?: unknown; seq?: unknown; deltaBase64?: unknown; done?: unknown; error?: unknown }
+/** A part of a body, as received. */
+export type BodyDelta = { seq?: unknown; deltaBase64?: unknown; done?: unknown; error?: unknown }
 
-/** The response bodies of one session. */
-export type HttpBodies = {
-  /**
-   * Opens the body of a request that is about to be sent on the current connection. Its id is unique within this
-   * client.
-   */
-  open(): HttpBody
-}
-
-/** Creates the body table and subscribes to the server's notifications. */
-export function createBodies(caller: Caller, limits: ClientLimits): HttpBodies {
-  const bodies = new Map<string, HttpBody>()
-  const queue = { bytes: 0, windows: 0 }
-  // Drop the body of a response that is garbage-collected unread: it would use up the shared limit and stall the peer.
-  const forgotten = new FinalizationRegistry<HttpBody>((body) => body.drop())
-  let opened = 0
-  caller.onNotification(Method.HttpBodyDelta, (params) => {
-    const delta = (params ?? {}) as Delta
-    if (typeof delta.requestId === 'string') bodies.get(delta.requestId)?.receive(delta)
-  })
-  caller.onLost((error) => {
-    for (const body of [...bodies.values()]) body.end(error)
-  })
-
-  /** An eighth of the remaining shared limit, so that later bodies get a share. */
-  function nextWindow(): number {
-    const { httpQueuedTotal, httpWindow, httpWindowLeast } = limits
-    return Math.max(
-      httpWindowLeast,
-      Math.min(httpWindow, Math.floor((httpQueuedTotal - queue.windows - queue.bytes) / 8)),
-    )
-  }
-
-  return {
-    open: () => {
-      const id = `http-${++opened}`
-      const { connection, extensions } = caller
-      const window = extensions.has('bodyWindow') ? nextWindow() : undefined
-      queue.windows += window ?? 0
-      const body = new HttpBody(id, window, {
-        limits,
-        queue,
-        forgotten,
-        pace: window === undefined ? holding(caller, limits, () => bodies.size) : acknowledging(caller, id, window),
-        leave: () => {
-          if (bodies.delete(id)) queue.windows -= window ?? 0
-        },
-        // Without the extension the server goes on sending, and the data is ignored.
-        cancel: () => {
-          if (extensions.has('httpCancel'))
-            caller.call(Method.HttpCancel, { requestId: id }, { urgent: true, connection }).catch(() => {})
-        },
-      })
-      bodies.set(id, body)
-      return body
-    },
-  }
-}
-
-type Surroundings = {
+/** What a body shares with the others of its session, and how it reaches the server. */
+export type BodyContext = {
   limits: ClientLimits
-  /** Shared by all bodies: bytes queued, and the windows of open bodies. */
-  queue: { bytes: number; windows: number }
-  forgotten: FinalizationRegistry<HttpBody>
-  pace: Pace
+  /** Bytes queued by all bodies. */
+  shared: { queuedBytes: number }
+  /** Drops the body of a stream that is garbage-collected unread. */
+  abandoned: FinalizationRegistry<HttpBody>
+  control: FlowControl
   /** Unsubscribes from further deltas. */
-  leave: () => void
+  unregister: () => void
   /** Tells the server to stop sending. */
   cancel: () => void
 }
 
-type Piece = {
-  bytes: Bytes
-  /** Bytes used; the rest of `bytes` is free. */
-  length: number
-  /** Sequence number of the last delta in it. */
-  seq: number
-}
-
-type Waiting = { resolve: (bytes: Bytes | undefined) => void; reject: (reason: unknown) => void }
+type PendingRead = { resolve: (bytes: Bytes | undefined) => void; reject: (reason: unknown) => void }
 
 /**
  * One response body. Holds no reference to its stream other than a pending read, so that an abandoned stream can be
@@ -106,21 +37,24 @@ export class HttpBody {
   readonly window: number | undefined
   /** Called once: at end of stream, on failure, or when dropped. */
   onDone: () => void = () => {}
-  readonly #surroundings: Surroundings
-  readonly #pieces: Piece[] = []
+  readonly #context: BodyContext
+  readonly #queue: ChunkQueue
+  /** Sequence number of the last delta. */
   #seq = 0
-  #queued = 0
-  #taken = { seq: 0, bytes: 0 }
+  #consumed: Consumed = { seq: 0, bytes: 0 }
   #end: { error: unknown } | undefined
-  #waiting: Waiting | undefined
+  #pendingRead: PendingRead | undefined
 
-  constructor(id: string, window: number | undefined, surroundings: Surroundings) {
+  constructor(id: string, window: number | undefined, context: BodyContext) {
     this.id = id
     this.window = window
-    this.#surroundings = surroundings
+    this.#context = context
+    this.#queue = new ChunkQueue(context.limits.httpJoined)
   }
 
-  receive({ seq, deltaBase64, done, error }: Delta): void {
+  // ---- incoming data ----
+
+  receive({ seq, deltaBase64, done, error }: BodyDelta): void {
     if (this.#end !== undefined) return
     if (seq !== ++this.#seq)
       return this.#fail(new ProtocolError(`response body ${this.id}: part ${seq} came instead of ${this.#seq}`))
@@ -134,82 +68,66 @@ export class HttpBody {
   }
 
   #push(bytes: Bytes): void {
-    const last = this.#pieces.at(-1)
-    if (this.#waiting !== undefined && bytes.length > 0) {
-      this.#waiting.resolve(bytes)
-      this.#waiting = undefined
-      return this.#took(this.#seq, bytes.length)
+    if (this.#pendingRead !== undefined && bytes.length > 0) {
+      this.#pendingRead.resolve(bytes)
+      this.#pendingRead = undefined
+      return this.#onRead(this.#seq, bytes.length)
     }
-    if (bytes.length === 0 && last === undefined) return this.#took(this.#seq, 0)
-    const { limits, queue } = this.#surroundings
+    if (bytes.length === 0 && this.#queue.length === 0) return this.#onRead(this.#seq, 0)
+    const { limits, shared } = this.#context
     const bound = this.window === undefined ? limits.httpQueuedTotal : limits.httpWindowedTotal
-    if (queue.bytes + bytes.length > bound) throw this.#tooSlow(`more than ${bound} bytes of responses wait to be read`)
-    if (last !== undefined && this.#join(last, bytes)) last.seq = this.#seq
-    else if (this.#pieces.length === limits.httpDeltas)
-      throw this.#tooSlow(`${limits.httpDeltas} parts wait to be read`)
-    else this.#pieces.push({ bytes, length: bytes.length, seq: this.#seq })
-    this.#queue(bytes.length)
-    this.#progress()
-  }
-
-  #queue(change: number): void {
-    this.#queued += change
-    this.#surroundings.queue.bytes += change
-  }
-
-  #took(seq: number, bytes: number): void {
-    this.#taken = { seq, bytes: this.#taken.bytes + bytes }
-    this.#progress()
-  }
-
-  #progress(): void {
-    const { seq, bytes } = this.#taken
-    this.#surroundings.pace({ queued: this.#queued, seq, taken: bytes, isOver: this.#end !== undefined })
+    if (shared.queuedBytes + bytes.length > bound)
+      throw this.#tooSlow(`more than ${bound} bytes of responses wait to be read`)
+    // Many small chunks can arrive before the reader runs.
+    if (!this.#queue.merge(bytes, this.#seq)) {
+      if (this.#queue.length === limits.httpDeltas) throw this.#tooSlow(`${limits.httpDeltas} parts wait to be read`)
+      this.#queue.push(bytes, this.#seq)
+    }
+    shared.queuedBytes += bytes.length
+    this.#report()
   }
 
   #tooSlow(why: string): Error {
     return new Error(`response body ${this.id} was not read fast enough: ${why}`)
   }
 
-  /** Merges small chunks: many can arrive before the reader runs. */
-  #join(piece: Piece, bytes: Bytes): boolean {
-    const { httpJoined } = this.#surroundings.limits
-    if (bytes.length > 0 && piece.length + bytes.length > httpJoined) return false
-    if (bytes.length > 0 && piece.bytes.length < httpJoined) {
-      const room = new Uint8Array(httpJoined)
-      room.set(piece.bytes)
-      piece.bytes = room
-    }
-    piece.bytes.set(bytes, piece.length)
-    piece.length += bytes.length
-    return true
+  #onRead(seq: number, bytes: number): void {
+    this.#consumed = { seq, bytes: this.#consumed.bytes + bytes }
+    this.#report()
   }
+
+  #report(): void {
+    const { seq, bytes } = this.#consumed
+    this.#context.control({ seq, bytes, queued: this.#queue.bytes, isOver: this.#end !== undefined })
+  }
+
+  // ---- end ----
 
   /** No more data will come. Queued data can still be read, then `error` is thrown, if any. */
   end(error: unknown): void {
     if (this.#end !== undefined) return
     this.#end = { error }
-    this.#surroundings.leave()
-    this.#progress()
-    const waiting = this.#waiting
-    this.#waiting = undefined
-    if (waiting === undefined) return
+    this.#context.unregister()
+    this.#report()
+    const read = this.#pendingRead
+    this.#pendingRead = undefined
+    if (read === undefined) return
     this.#done()
-    if (error === undefined) waiting.resolve(undefined)
-    else waiting.reject(error)
+    if (error === undefined) read.resolve(undefined)
+    else read.reject(error)
   }
 
   /** Fails the body and cancels it on the server. */
   #fail(error: unknown): void {
     if (this.#end !== undefined) return
-    this.#surroundings.cancel()
+    this.#context.cancel()
     this.end(error)
   }
 
   /** Fails the stream at once and discards queued data. */
   abort(reason: unknown): void {
-    this.#pieces.length = 0
-    this.#queue(-this.#queued)
+    this.#context.shared.queuedBytes -= this.#queue.bytes
+    this.#queue.clear()
     if (this.#end !== undefined) this.#end = { error: reason }
     else this.#fail(reason)
     this.#done()
@@ -225,6 +143,8 @@ export class HttpBody {
     this.onDone = () => {}
   }
 
+  // ---- reading ----
+
   /** The body as a stream. Call once. */
   stream(): ReadableStream<Bytes> {
     const stream = new ReadableStream<Bytes>(
@@ -238,18 +158,18 @@ export class HttpBody {
       },
       { highWaterMark: 0 },
     )
-    this.#surroundings.forgotten.register(stream, this)
+    this.#context.abandoned.register(stream, this)
     return stream
   }
 
   #read(): Promise<Bytes | undefined> {
-    const piece = this.#pieces.shift()
-    if (piece !== undefined) {
-      this.#queue(-piece.length)
-      this.#took(piece.seq, piece.length)
-      return Promise.resolve(piece.bytes.subarray(0, piece.length))
+    const chunk = this.#queue.shift()
+    if (chunk !== undefined) {
+      this.#context.shared.queuedBytes -= chunk.bytes.length
+      this.#onRead(chunk.seq, chunk.bytes.length)
+      return Promise.resolve(chunk.bytes)
     }
-    if (this.#end === undefined) return new Promise((resolve, reject) => (this.#waiting = { resolve, reject }))
+    if (this.#end === undefined) return new Promise((resolve, reject) => (this.#pendingRead = { resolve, reject }))
     this.#done()
     return this.#end.error === undefined ? Promise.resolve(undefined) : Promise.reject(this.#end.error)
   }

@@ -10,7 +10,7 @@ import { DisconnectedError, UnsupportedError } from '../base/errors.ts'
 import { defaultClientLimits } from '../base/limits.ts'
 import type { ClientLimits } from '../base/limits.ts'
 import type { HttpInit } from '../base/types.ts'
-import { failLostAnswers, requestOf } from './lost-responses.ts'
+import { failLostResponses, requestOf } from './lost-responses.ts'
 import { within } from './shutdown.ts'
 import { clientOf } from './transport.ts'
 import type { Devbox, McpTransport } from './transport.ts'
@@ -82,7 +82,7 @@ export async function httpTransport(
   const requestInit = { headers: { ...headers }, redirect: 'manual' as const }
   // The SDK's message types distinguish requests from responses; ours do not.
   const transport = new StreamableHTTPClientTransport(endpoint, { fetch, requestInit }) as HttpTransport
-  const answers = failLostAnswers(transport)
+  const answers = failLostResponses(transport)
   return endingItsSession(transport, limits.mcpKillMs)
 }
 

@@ -15,13 +15,13 @@ const READING_MS = 100
 type Id = string | number
 
 /** Watches responses for lost results. */
-export type LostAnswers = {
+export type LostResponses = {
   /** Returns an equivalent response, watched for the result of request `id`. */
   watch(id: Id, response: Response): Response
 }
 
 /** Installs a watcher. Call before anything else sets `onmessage`: the SDK then chains to the existing handler. */
-export function failLostAnswers(transport: Pick<McpTransport, 'onmessage'>): LostAnswers {
+export function failLostResponses(transport: Pick<McpTransport, 'onmessage'>): LostResponses {
   const awaited = new Set<Id>()
   transport.onmessage = ({ id, method }) => {
     if (method === undefined && id !== undefined) awaited.delete(id)
@@ -40,7 +40,7 @@ export function failLostAnswers(transport: Pick<McpTransport, 'onmessage'>): Los
         setTimeout(() => fail(id, why), READING_MS)
       }
       const { status, headers } = response
-      return new Response(observed(response.body, numbers.push, over), { status, headers })
+      return new Response(tapped(response.body, numbers.push, over), { status, headers })
     },
   }
 }
@@ -51,7 +51,7 @@ const isEventStream = ({ ok, headers }: Response): boolean => ok && EVENT_STREAM
 type Bytes = Uint8Array<ArrayBuffer>
 
 /** Passes the stream through; calls `push` with each chunk and `over` with the reason of its end. */
-function observed(
+function tapped(
   stream: ReadableStream<Bytes>,
   push: (bytes: Bytes) => void,
   over: (why: string) => void,

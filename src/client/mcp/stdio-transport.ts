@@ -11,7 +11,7 @@ import { unlessAborted } from '../session/abort.ts'
 import { DisconnectedError, messageOf, OutputLostError } from '../base/errors.ts'
 import { defaultClientLimits } from '../base/limits.ts'
 import type { ClientLimits } from '../base/limits.ts'
-import { lineSplitter } from '../transports/lines.ts'
+import { textLines } from '../transports/lines.ts'
 import { stderrLines } from '../transports/stderr-lines.ts'
 import type { Abortable, ExecClient, RemoteProcess } from '../base/types.ts'
 import { serverVariables } from './server-variables.ts'
@@ -49,7 +49,7 @@ export function processTransport(devbox: Devbox, options: ProcessTransportOption
 /** Characters of an invalid line shown in the error. */
 const SHOWN = 200
 /** Characters of the last stderr line that are kept for the error message. */
-const LAST_WORDS = 400
+const LAST_STDERR_CHARS = 400
 
 class ProcessTransport implements McpTransport {
   onmessage?: ((message: McpMessage) => void) | undefined
@@ -70,7 +70,7 @@ class ProcessTransport implements McpTransport {
   #closing: Promise<void> | undefined
   #leaving: Promise<void> | undefined
   #isOver = false
-  #lastWords = ''
+  #lastStderr = ''
 
   constructor(devbox: Devbox, options: ProcessTransportOptions) {
     this.#devbox = devbox
@@ -134,7 +134,7 @@ class ProcessTransport implements McpTransport {
   async #listen(process: RemoteProcess): Promise<Error | undefined> {
     const { onStderr } = this.#options
     let come: string[] = []
-    const lines = lineSplitter(this.#limits.mcpLineBytes, (line) => come.push(line))
+    const lines = textLines(this.#limits.mcpLineBytes, (line) => come.push(line))
     const takeAll = async (): Promise<void> => {
       for (const line of come) {
         this.#take(line)
@@ -145,7 +145,7 @@ class ProcessTransport implements McpTransport {
       come = []
     }
     const stderr = stderrLines(this.#limits.stderrLine, (line) => {
-      if (line.trim() !== '') this.#lastWords = line.slice(-LAST_WORDS)
+      if (line.trim() !== '') this.#lastStderr = line.slice(-LAST_STDERR_CHARS)
       try {
         onStderr?.(line)
       } catch (error) {
@@ -171,7 +171,7 @@ class ProcessTransport implements McpTransport {
     await takeAll()
     stderr.end()
     if (exitCode === 0 || this.#closing !== undefined) return undefined
-    const why = this.#lastWords === '' ? '' : `: ${this.#lastWords}`
+    const why = this.#lastStderr === '' ? '' : `: ${this.#lastStderr}`
     return new ServerEnded(`the MCP server ${this.#options.command} ended with exit code ${exitCode}${why}`)
   }
 

@@ -4,6 +4,7 @@
  */
 import type { SequencedEvent } from './sequencer.ts'
 import type { ClosedEvent, ExitedEvent } from '../base/types.ts'
+import type { Consumed } from '../session/acknowledger.ts'
 
 /** A reader and its position. */
 export type Reader = { afterSeq: number; wake: () => void }
@@ -50,7 +51,7 @@ export class EventLog {
   /** Evicts events beyond the bounds. */
   trim(): void {
     const { replay, unread } = this.#bounds
-    while (this.#exceeds(replay) && (this.#exceeds(unread) || this.#isTaken())) this.#evict()
+    while (this.#exceeds(replay) && (this.#exceeds(unread) || this.#isRead())) this.#evict()
   }
 
   #exceeds({ events, bytes }: { events: number; bytes: number }): boolean {
@@ -58,7 +59,7 @@ export class EventLog {
   }
 
   /** Whether every reader has read the oldest event. */
-  #isTaken(): boolean {
+  #isRead(): boolean {
     const { seq } = (this.#entries[this.#first] as Entry).event
     for (const { afterSeq } of this.#readers) if (afterSeq < seq) return false
     return true
@@ -115,14 +116,14 @@ export class EventLog {
     return this.#total
   }
 
-  /** What every reader has read: last sequence number, and bytes of output up to it. Without readers: everything. */
-  get taken(): { seq: number; total: number } {
+  /** What every reader has read. Without readers: everything. */
+  get consumed(): Consumed {
     let seq = this.#lastSeq
     for (const { afterSeq } of this.#readers) seq = Math.min(seq, afterSeq)
-    if (seq === this.#lastSeq) return { seq, total: this.#total }
+    if (seq === this.#lastSeq) return { seq, bytes: this.#total }
     // For a reader behind the buffer: it has read at most what precedes the first buffered event.
     const next = this.#entryAfter(seq)
-    return { seq, total: next === undefined ? this.#total : next.total - sizeOf(next.event) }
+    return { seq, bytes: next === undefined ? this.#total : next.total - sizeOf(next.event) }
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { Method } from '../../protocol/wire/methods.ts'
 import { ParamsText } from '../session/rpc-client.ts'
-import type { Caller } from '../session/rpc-client.ts'
+import type { RpcClient } from '../session/rpc-client.ts'
 import { UnsupportedError } from '../base/errors.ts'
 import type { ClientLimits } from '../base/limits.ts'
 import { call } from '../session/unsupported.ts'
@@ -14,7 +14,7 @@ import type { Abortable, WriteStatus } from '../base/types.ts'
 const END_OF_TRANSMISSION = Uint8Array.of(4)
 
 /** Options of {@link ProcessInput}. */
-export type InputOptions = { id: string; caller: Caller; limits: ClientLimits; isTerminal: boolean }
+export type InputOptions = { id: string; rpc: RpcClient; limits: ClientLimits; isTerminal: boolean }
 
 /** Writes to a process's stdin. */
 export class ProcessInput {
@@ -43,7 +43,7 @@ export class ProcessInput {
 
   async #writePiece(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<WriteStatus> {
     const params = new ParamsText(`${this.#head}${++this.#count}","chunk":"${bytes.toBase64()}"}`)
-    const { status } = await this.#options.caller.call<{ status: WriteStatus }>(Method.ProcessWrite, params, {
+    const { status } = await this.#options.rpc.call<{ status: WriteStatus }>(Method.ProcessWrite, params, {
       signal,
       repeatable: true,
     })
@@ -51,17 +51,16 @@ export class ProcessInput {
   }
 
   async end({ signal }: Abortable = {}): Promise<void> {
-    const { caller, id, isTerminal } = this.#options
+    const { rpc, id, isTerminal } = this.#options
     if (isTerminal) return void (await this.write(END_OF_TRANSMISSION, { signal }))
-    if (!caller.extensions.has('closeStdin'))
-      throw new UnsupportedError('this server cannot close the stdin of a process')
-    await call(caller, Method.ProcessCloseStdin, { processId: id }, { signal, repeatable: true })
+    if (!rpc.extensions.has('closeStdin')) throw new UnsupportedError('this server cannot close the stdin of a process')
+    await call(rpc, Method.ProcessCloseStdin, { processId: id }, { signal, repeatable: true })
   }
 
   /** Stdin as a stream. A few chunks are in flight at a time; a process that does not read applies backpressure. */
   stream(): WritableStream<Uint8Array> {
     const { limits } = this.#options
-    const underWay = new Set<Promise<void>>()
+    const inFlight = new Set<Promise<void>>()
     let failure: Error | undefined
     const piece = async (bytes: Uint8Array): Promise<void> => {
       const status = await this.write(bytes)
@@ -71,9 +70,9 @@ export class ProcessInput {
       if (failure !== undefined) throw failure
       const written: Promise<void> = piece(bytes)
         .catch((error: Error) => void (failure ??= error))
-        .finally(() => underWay.delete(written))
-      underWay.add(written)
-      if (underWay.size >= limits.writesInFlight) await Promise.race(underWay)
+        .finally(() => inFlight.delete(written))
+      inFlight.add(written)
+      if (inFlight.size >= limits.writesInFlight) await Promise.race(inFlight)
     }
     return new WritableStream<Uint8Array>({
       async write(chunk) {
@@ -81,7 +80,7 @@ export class ProcessInput {
           await put(chunk.subarray(at, at + limits.writeChunk))
       },
       close: async () => {
-        await Promise.all(underWay)
+        await Promise.all(inFlight)
         if (failure !== undefined) throw failure
         await this.end()
       },

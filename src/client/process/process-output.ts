@@ -6,10 +6,10 @@ import type { Abortable, Exit, Output, OutputStream, ProcessEvent, RemoteProcess
 type Source = Pick<RemoteProcess, 'id' | 'events' | 'wait'>
 
 /**
- * The events without harmless lags.
- * @throws {OutputLostError} For a lag that lost output.
+ * The events without lags that lost nothing.
+ * @throws {OutputLostError} If a lag lost output.
  */
-async function* whole(
+async function* completeEvents(
   process: Source,
   abort: Abortable,
 ): AsyncGenerator<Exclude<ProcessEvent, { type: 'lag' }>, void, undefined> {
@@ -23,12 +23,15 @@ async function* whole(
  * Collects output until the process has closed. Keeps the first `maxBytes` bytes of stdout and stderr together.
  * @throws {OutputLostError} If some output is gone.
  */
-export async function gather(process: Source, { signal, maxBytes }: Abortable & { maxBytes: number }): Promise<Output> {
+export async function collectOutput(
+  process: Source,
+  { signal, maxBytes }: Abortable & { maxBytes: number },
+): Promise<Output> {
   const pieces: { stream: OutputStream; bytes: Uint8Array }[] = []
   let room = maxBytes
   let isTruncated = false
   let exit: Exit = { exitCode: -1, sandboxDenied: false }
-  for await (const event of whole(process, { signal })) {
+  for await (const event of completeEvents(process, { signal })) {
     if (event.type === 'exited') exit = { exitCode: event.exitCode, sandboxDenied: event.sandboxDenied }
     if (event.type !== 'output') continue
     const bytes = event.bytes.length > room ? event.bytes.slice(0, room) : event.bytes
@@ -36,14 +39,20 @@ export async function gather(process: Source, { signal, maxBytes }: Abortable & 
     room -= bytes.length
     if (bytes.length > 0) pieces.push({ stream: event.stream, bytes })
   }
-  const of = (...streams: OutputStream[]): Uint8Array => {
+  const bytesOf = (...streams: OutputStream[]): Uint8Array => {
     const wanted = pieces.filter(({ stream }) => streams.includes(stream)).map(({ bytes }) => bytes)
     return joined(
       wanted,
       wanted.reduce((sum, { length }) => sum + length, 0),
     )
   }
-  return { ...exit, stdout: of('stdout', 'pty'), stderr: of('stderr'), all: of('stdout', 'stderr', 'pty'), isTruncated }
+  return {
+    ...exit,
+    stdout: bytesOf('stdout', 'pty'),
+    stderr: bytesOf('stderr'),
+    all: bytesOf('stdout', 'stderr', 'pty'),
+    isTruncated,
+  }
 }
 
 /** stdout and stderr as streams. */
@@ -53,26 +62,26 @@ type Side = { queue: Uint8Array[]; bytes: number; isRead: boolean; lost: OutputL
 
 /**
  * Splits the output into two streams, each from the first byte. Nothing is read before one of them is. Data for the
- * other is buffered, up to `maxWaiting` bytes. Beyond that the process is throttled if the other stream has a reader;
+ * other is buffered, up to `maxBuffered` bytes. Beyond that the process is throttled if the other stream has a reader;
  * if it never had one, its data is dropped and a later read fails with OutputLostError.
  */
-export function outputStreams(process: Source, maxWaiting: number): OutputStreams {
-  const giveUp = new AbortController()
+export function outputStreams(process: Source, maxBuffered: number): OutputStreams {
+  const cancelled = new AbortController()
   const out = side()
   const err = side()
-  const events = whole(process, { signal: giveUp.signal })
+  const events = completeEvents(process, { signal: cancelled.signal })
   let step: Promise<boolean> | undefined
   let wake = Promise.withResolvers<void>()
 
   /** Reads one event. Resolves to false at the end. */
-  const take = async (): Promise<boolean> => {
+  const readOne = async (): Promise<boolean> => {
     const { value, done } = await events.next()
     if (done === true) return false
     if (value.type !== 'output') return true
     const target = value.stream === 'stderr' ? err : out
     target.queue.push(value.bytes)
     target.bytes += value.bytes.length
-    if (target.bytes > maxWaiting && !target.isRead) {
+    if (target.bytes > maxBuffered && !target.isRead) {
       target.lost ??= new OutputLostError(process.id, 0, value.seq)
       discard(target)
     }
@@ -91,11 +100,11 @@ export function outputStreams(process: Source, maxWaiting: number): OutputStream
               wake.resolve()
               return controller.enqueue(bytes)
             }
-            while (other.isRead && other.bytes > maxWaiting) {
+            while (other.isRead && other.bytes > maxBuffered) {
               wake = Promise.withResolvers()
               await wake.promise
             }
-            step ??= take().finally(() => (step = undefined))
+            step ??= readOne().finally(() => (step = undefined))
             if (!(await step) && own.queue.length === 0) return controller.close()
           }
         },
@@ -104,7 +113,7 @@ export function outputStreams(process: Source, maxWaiting: number): OutputStream
           discard(own)
           wake.resolve()
           if (other.isRead) return
-          giveUp.abort(new Error('the stream was cancelled'))
+          cancelled.abort(new Error('the stream was cancelled'))
           await events.return().catch(() => {})
         },
       },

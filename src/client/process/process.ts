@@ -1,12 +1,12 @@
 /** The handle of a process. */
 import { Method } from '../../protocol/wire/methods.ts'
 import { unlessAborted } from '../session/abort.ts'
-import type { Caller } from '../session/rpc-client.ts'
+import type { RpcClient } from '../session/rpc-client.ts'
 import { UnsupportedError } from '../base/errors.ts'
 import type { ClientLimits } from '../base/limits.ts'
-import type { ProcessFeed } from './process-events.ts'
+import type { ProcessEvents } from './process-events.ts'
 import { ProcessInput } from './process-input.ts'
-import { gather, outputStreams } from './process-output.ts'
+import { collectOutput, outputStreams } from './process-output.ts'
 import type { OutputStreams } from './process-output.ts'
 import type { Abortable, ProcessEvent, RemoteProcess, SignalName, TerminalSize } from '../base/types.ts'
 import { call } from '../session/unsupported.ts'
@@ -14,23 +14,23 @@ import { call } from '../session/unsupported.ts'
 /** Options of {@link processHandle}. */
 export type HandleOptions = {
   id: string
-  caller: Caller
+  rpc: RpcClient
   limits: ClientLimits
-  feed: ProcessFeed
+  events: ProcessEvents
   isTerminal: boolean
   sandboxType: string | undefined
 }
 
 /** Creates the public handle of a process. */
-export function processHandle({ id, caller, limits, feed, isTerminal, sandboxType }: HandleOptions): RemoteProcess {
-  const input = new ProcessInput({ id, caller, limits, isTerminal })
+export function processHandle({ id, rpc, limits, events, isTerminal, sandboxType }: HandleOptions): RemoteProcess {
+  const input = new ProcessInput({ id, rpc, limits, isTerminal })
   let stdin: WritableStream<Uint8Array> | undefined
   let outputs: OutputStreams | undefined
   const streams = (): OutputStreams => (outputs ??= outputStreams(handle, limits.replayBytes))
 
   const terminate = async ({ signal, graceMs }: Abortable & { graceMs?: number } = {}): Promise<boolean> => {
     const params = { processId: id, ...(graceMs === undefined ? {} : { graceMs }) }
-    const { running } = await caller.call<{ running: boolean }>(Method.ProcessTerminate, params, {
+    const { running } = await rpc.call<{ running: boolean }>(Method.ProcessTerminate, params, {
       signal,
       repeatable: true,
       urgent: true,
@@ -40,23 +40,23 @@ export function processHandle({ id, caller, limits, feed, isTerminal, sandboxTyp
   const handle: RemoteProcess = {
     id,
     sandboxType,
-    events: (options) => feed.events(options) as AsyncIterableIterator<ProcessEvent>,
-    [Symbol.asyncIterator]: () => feed.events() as AsyncIterableIterator<ProcessEvent>,
-    read: (options) => feed.read(options),
+    events: (options) => events.iterate(options) as AsyncIterableIterator<ProcessEvent>,
+    [Symbol.asyncIterator]: () => events.iterate() as AsyncIterableIterator<ProcessEvent>,
+    read: (options) => events.read(options),
     write: (bytes, options) => input.write(bytes, options),
     closeStdin: (options) => input.end(options),
     resize: async ({ rows, columns }: TerminalSize, { signal } = {}) => {
-      if (!caller.extensions.has('resize')) throw new UnsupportedError('this server cannot resize a terminal')
-      await caller.call(Method.ProcessResize, { processId: id, rows, columns }, { signal, repeatable: true })
+      if (!rpc.extensions.has('resize')) throw new UnsupportedError('this server cannot resize a terminal')
+      await rpc.call(Method.ProcessResize, { processId: id, rows, columns }, { signal, repeatable: true })
     },
     signal: async (name: SignalName = 'interrupt', { signal } = {}) => {
-      if (name !== 'interrupt' && !caller.extensions.has('signals'))
+      if (name !== 'interrupt' && !rpc.extensions.has('signals'))
         throw new UnsupportedError(`this server cannot send the signal \`${name}\``)
-      await call(caller, Method.ProcessSignal, { processId: id, signal: name }, { signal })
+      await call(rpc, Method.ProcessSignal, { processId: id, signal: name }, { signal })
     },
     terminate,
-    wait: ({ signal } = {}) => unlessAborted(feed.wait(), signal),
-    output: ({ signal, maxBytes = limits.gatheredOutput } = {}) => gather(handle, { signal, maxBytes }),
+    wait: ({ signal } = {}) => unlessAborted(events.wait(), signal),
+    output: ({ signal, maxBytes = limits.gatheredOutput } = {}) => collectOutput(handle, { signal, maxBytes }),
     get stdin() {
       return (stdin ??= input.stream())
     },
@@ -68,7 +68,7 @@ export function processHandle({ id, caller, limits, feed, isTerminal, sandboxTyp
     },
     [Symbol.asyncDispose]: async () => {
       // If the connection is gone for good, the server terminates the session's processes itself.
-      if (!feed.isOver) await terminate().catch(() => {})
+      if (!events.isOver) await terminate().catch(() => {})
     },
   }
   return handle

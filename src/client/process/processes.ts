@@ -1,10 +1,10 @@
 /** The processes of one client, by id. */
 import { messageOf, RpcError } from '../../protocol/wire/errors.ts'
 import { Method } from '../../protocol/wire/methods.ts'
-import type { Caller, Paths } from '../session/rpc-client.ts'
+import type { RpcClient, PathEncoder } from '../session/rpc-client.ts'
 import { DisconnectedError, ProtocolError, UnsupportedError } from '../base/errors.ts'
 import type { ClientLimits } from '../base/limits.ts'
-import { ProcessFeed } from './process-events.ts'
+import { ProcessEvents } from './process-events.ts'
 import { closedEvent, exitedEvent, outputEvent, processIdOf } from './process-codec.ts'
 import { processHandle } from './process.ts'
 import { toSandboxContext } from '../session/sandbox-context.ts'
@@ -27,40 +27,42 @@ export type Processes = {
 
 /** Creates the process methods of a session. */
 export function createProcesses(session: Session, limits: ClientLimits): Processes {
-  const feeds = new Map<string, ProcessFeed>()
+  const eventsById = new Map<string, ProcessEvents>()
   const nonce = crypto.randomUUID()
   let count = 0
 
-  const notified = (method: string, decode: (params: unknown) => SequencedEvent): void => {
+  const handleNotification = (method: string, decode: (params: unknown) => SequencedEvent): void => {
     session.onNotification(method, (params) => {
       const id = processIdOf(params)
-      const feed = feeds.get(id)
-      if (feed === undefined) return
-      feed.receive(decode(params))
-      if (feed.isOver) feeds.delete(id)
+      const events = eventsById.get(id)
+      if (events === undefined) return
+      events.receive(decode(params))
+      if (events.isOver) eventsById.delete(id)
     })
   }
-  notified(Method.ProcessOutput, outputEvent)
-  notified(Method.ProcessExited, exitedEvent)
-  notified(Method.ProcessClosed, closedEvent)
+  handleNotification(Method.ProcessOutput, outputEvent)
+  handleNotification(Method.ProcessExited, exitedEvent)
+  handleNotification(Method.ProcessClosed, closedEvent)
 
-  session.onResumed(async (callNow) => {
-    await Promise.all([...feeds].map(([id, feed]) => feed.isStarted && !feed.isForeign && recover(id, feed, callNow)))
+  session.onResumed(async (callDirectly) => {
+    await Promise.all(
+      [...eventsById].map(([id, events]) => events.isStarted && !events.isForeign && recover(id, events, callDirectly)),
+    )
   })
   void session.closed.then((error) => {
-    for (const feed of feeds.values()) feed.fail(error ?? new DisconnectedError('the client was closed'))
-    feeds.clear()
+    for (const events of eventsById.values()) events.fail(error ?? new DisconnectedError('the client was closed'))
+    eventsById.clear()
   })
 
   /** Catches up with a process; if that fails, fails and terminates it. */
-  async function recover(id: string, feed: ProcessFeed, callNow: Caller['call']): Promise<void> {
+  async function recover(id: string, events: ProcessEvents, callDirectly: RpcClient['call']): Promise<void> {
     try {
-      await feed.catchUp(callNow)
-      if (feed.isOver) feeds.delete(id)
+      await events.catchUp(callDirectly)
+      if (events.isOver) eventsById.delete(id)
     } catch (error) {
       if (!(error instanceof RpcError) && !(error instanceof ProtocolError)) throw error
-      feeds.delete(id)
-      feed.fail(new DisconnectedError(`process ${id} could not be recovered: ${messageOf(error)}`))
+      eventsById.delete(id)
+      events.fail(new DisconnectedError(`process ${id} could not be recovered: ${messageOf(error)}`))
       terminate(id)
     }
   }
@@ -70,25 +72,25 @@ export function createProcesses(session: Session, limits: ClientLimits): Process
     return session.call(Method.ProcessTerminate, { processId: id }, { repeatable: true, urgent: true }).catch(() => {})
   }
 
-  function open(id: string, mayMiss = false): ProcessFeed {
-    if (feeds.has(id)) throw new Error(`this client has a process ${id} already`)
-    const isWindowed = !mayMiss && session.extensions.has('outputWindow')
-    return new ProcessFeed({ id, caller: session, limits, isWindowed, mayMiss })
+  function open(id: string, isForeign = false): ProcessEvents {
+    if (eventsById.has(id)) throw new Error(`this client has a process ${id} already`)
+    const isWindowed = !isForeign && session.extensions.has('outputWindow')
+    return new ProcessEvents({ id, rpc: session, limits, isWindowed, isForeign })
   }
 
   async function start(options: StartOptions, { signal }: Abortable = {}): Promise<RemoteProcess> {
     const id = options.id ?? `${++count}-${nonce}`
-    const feed = open(id)
+    const events = open(id)
     // Before the request: the first event may arrive before the response.
-    feeds.set(id, feed)
+    eventsById.set(id, events)
     try {
-      const params = (paths: Paths): object => startParams(id, options, session, paths, limits)
+      const params = (paths: PathEncoder): object => startParams(id, options, session, paths, limits)
       const { sandboxType } = await session.call<{ sandboxType?: string }>(Method.ProcessStart, params, { signal })
-      feed.started()
-      return processHandle({ id, caller: session, limits, feed, isTerminal: isTerminal(options), sandboxType })
+      events.started()
+      return processHandle({ id, rpc: session, limits, events, isTerminal: isTerminal(options), sandboxType })
     } catch (error) {
-      feeds.delete(id)
-      feed.fail(error as Error)
+      eventsById.delete(id)
+      events.fail(error as Error)
       // The process may have started anyway, unless the server itself refused.
       if (!(error instanceof RpcError)) void terminate(id)
       throw error
@@ -98,20 +100,20 @@ export function createProcesses(session: Session, limits: ClientLimits): Process
   async function attach(run: number, { signal }: Abortable = {}): Promise<RemoteProcess> {
     const id = `run-${run}-${++count}-${nonce}`
     const { tty } = await call<{ tty: boolean }>(session, Method.ProcessAttach, { run, processId: id }, { signal })
-    const feed = open(id, true)
-    feeds.set(id, feed)
-    void poll(id, feed)
-    return processHandle({ id, caller: session, limits, feed, isTerminal: tty, sandboxType: undefined })
+    const events = open(id, true)
+    eventsById.set(id, events)
+    void poll(id, events)
+    return processHandle({ id, rpc: session, limits, events, isTerminal: tty, sandboxType: undefined })
   }
 
   /** The server sends no notifications about another client's process, so poll it. */
-  async function poll(id: string, feed: ProcessFeed): Promise<void> {
+  async function poll(id: string, events: ProcessEvents): Promise<void> {
     try {
-      while (!feed.isOver) feed.merge(await feed.read({ afterSeq: feed.lastSeq, waitMs: POLL_MS }))
+      while (!events.isOver) events.merge(await events.read({ afterSeq: events.lastSeq, waitMs: POLL_MS }))
     } catch (error) {
-      feed.fail(error as Error)
+      events.fail(error as Error)
     }
-    feeds.delete(id)
+    eventsById.delete(id)
   }
 
   return {
@@ -125,7 +127,7 @@ export function createProcesses(session: Session, limits: ClientLimits): Process
       return processes
     },
     terminateAll: async () => {
-      await Promise.all([...feeds].filter(([, feed]) => !feed.isForeign).map(([id]) => terminate(id)))
+      await Promise.all([...eventsById].filter(([, events]) => !events.isForeign).map(([id]) => terminate(id)))
     },
   }
 }
@@ -133,22 +135,28 @@ export function createProcesses(session: Session, limits: ClientLimits): Process
 const isTerminal = ({ tty = false }: StartOptions): boolean => tty !== false
 
 /** Default environment policy: inherit all of the server's variables. */
-const EVERYTHING: EnvPolicyInput = { inherit: 'all', ignoreDefaultExcludes: true }
+const INHERIT_ALL: EnvPolicyInput = { inherit: 'all', ignoreDefaultExcludes: true }
 
-function startParams(id: string, options: StartOptions, session: Session, paths: Paths, limits: ClientLimits): object {
-  const { argv, cwd, env = {}, envPolicy = EVERYTHING, tty = false, stdin = 'closed', arg0, sandbox } = options
+function startParams(
+  id: string,
+  options: StartOptions,
+  session: Session,
+  paths: PathEncoder,
+  limits: ClientLimits,
+): object {
+  const { argv, cwd, env = {}, envPolicy = INHERIT_ALL, tty = false, stdin = 'closed', arg0, sandbox } = options
   const { environmentInfo, extensions } = session
   return {
     processId: id,
     argv,
-    cwd: paths.toWire(cwd ?? environmentInfo?.cwd ?? '/'),
+    cwd: paths.encode(cwd ?? environmentInfo?.cwd ?? '/'),
     env,
     envPolicy:
       envPolicy === null ? null : { ignoreDefaultExcludes: false, exclude: [], set: {}, includeOnly: [], ...envPolicy },
     tty: isTerminal(options),
     pipeStdin: stdin === 'pipe',
     arg0: arg0 ?? null,
-    ...(sandbox === undefined ? {} : { sandbox: confinement(sandbox, session, paths) }),
+    ...(sandbox === undefined ? {} : { sandbox: sandboxContext(sandbox, session, paths) }),
     ...(typeof tty === 'object' ? { terminalSize: tty } : {}),
     ...(extensions.has('outputWindow') ? { outputWindow: limits.outputWindow } : {}),
   }
@@ -158,7 +166,7 @@ function startParams(id: string, options: StartOptions, session: Session, paths:
  * Servers up to 0.140, which do not report their environment, ignore a sandbox and run the command without one, so
  * refuse here.
  */
-function confinement(sandbox: Sandbox, { environmentInfo }: Session, paths: Paths): object {
+function sandboxContext(sandbox: Sandbox, { environmentInfo }: Session, paths: PathEncoder): object {
   if (environmentInfo === undefined) throw new UnsupportedError('this server runs no command in a sandbox')
   return toSandboxContext(sandbox, paths)
 }

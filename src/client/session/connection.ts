@@ -2,13 +2,13 @@
 import { ErrorCode, RpcError } from '../../protocol/wire/errors.ts'
 import { ProtocolError, messageOf } from '../base/errors.ts'
 import type { ClientLimits } from '../base/limits.ts'
-import type { Wire, WireEvents } from '../transports/transport.ts'
+import type { Transport, TransportEvents } from '../transports/transport.ts'
 
 /** The server's code for "my own connection is gone": ends this connection instead of failing one request. */
 const TRANSPORT_CLOSED = -32000
 
 /** Grace after a ping timeout: the event loop may have been busy while a reply was waiting in the socket. */
-const SECOND_LOOK_MS = 100
+const PING_GRACE_MS = 100
 
 /** Callbacks of a connection. */
 export type ConnectionEvents = {
@@ -18,18 +18,18 @@ export type ConnectionEvents = {
 }
 
 /** Callbacks of a request; exactly one is called. */
-export type Answered = {
+export type ResponseHandlers = {
   resolve: (result: unknown) => void
   reject: (error: RpcError) => void
   lost: (reason: string) => void
 }
 
-/** A JSON-RPC connection on top of a wire. */
-export class Connection implements WireEvents {
+/** A JSON-RPC connection on top of a transport. */
+export class Connection implements TransportEvents {
   readonly #limits: ClientLimits
   readonly #events: ConnectionEvents
-  readonly #requests = new Map<number, Answered>()
-  #wire: Wire | undefined
+  readonly #requests = new Map<number, ResponseHandlers>()
+  #transport: Transport | undefined
   #nextId = 1
   #lost: string | undefined
   #heard = false
@@ -41,16 +41,16 @@ export class Connection implements WireEvents {
     this.#events = events
   }
 
-  /** Attaches the open wire. */
-  opened(wire: Wire): void {
-    this.#wire = wire
+  /** Attaches the open transport. */
+  opened(transport: Transport): void {
+    this.#transport = transport
   }
 
   get isLost(): boolean {
     return this.#lost !== undefined
   }
 
-  // ---- wire events ----
+  // ---- transport events ----
 
   message(text: string): void {
     this.#heard = true
@@ -82,7 +82,7 @@ export class Connection implements WireEvents {
     if (typeof method === 'string') {
       if (id === undefined) return this.#events.notification(method, params)
       // Servers send requests only to clients that advertise support for them.
-      return this.#wire?.send(
+      return this.#transport?.send(
         `{"error":{"code":${ErrorCode.MethodNotFound},"message":"this client answers no requests"},"id":${JSON.stringify(id)}}`,
       )
     }
@@ -105,47 +105,48 @@ export class Connection implements WireEvents {
   // ---- requests and liveness ----
 
   /** Sends a request. `params` is JSON text. */
-  request(method: string, params: string, answered: Answered): void {
-    if (this.#lost !== undefined || this.#wire === undefined)
-      return answered.lost(this.#lost ?? 'the connection is not open')
+  request(method: string, params: string, handlers: ResponseHandlers): void {
+    if (this.#lost !== undefined || this.#transport === undefined)
+      return handlers.lost(this.#lost ?? 'the connection is not open')
     const id = this.#nextId++
-    this.#requests.set(id, answered)
-    this.#wire.send(`{"id":${id},"method":"${method}","params":${params}}`)
+    this.#requests.set(id, handlers)
+    this.#transport.send(`{"id":${id},"method":"${method}","params":${params}}`)
   }
 
   notify(method: string, params: string): void {
-    if (this.#lost === undefined) this.#wire?.send(`{"method":"${method}","params":${params}}`)
+    if (this.#lost === undefined) this.#transport?.send(`{"method":"${method}","params":${params}}`)
   }
 
-  /** Pauses or resumes reading, if the wire supports it. */
+  /** Pauses or resumes reading, if the transport supports it. */
   setPaused(isPaused: boolean): void {
     if (
       this.#lost !== undefined ||
       isPaused === this.#isPaused ||
-      this.#wire?.pause === undefined ||
-      this.#wire.resume === undefined
+      this.#transport?.pause === undefined ||
+      this.#transport.resume === undefined
     )
       return
     this.#isPaused = isPaused
-    if (isPaused) this.#wire.pause()
-    else this.#wire.resume()
+    if (isPaused) this.#transport.pause()
+    else this.#transport.resume()
   }
 
   /**
-   * Detects a dead peer: after `pingIntervalMs` of silence sends a ping, or calls `ask` if the wire has none, and ends
-   * the connection if nothing arrives within `pingTimeoutMs`.
+   * Detects a dead peer: after `pingIntervalMs` of silence sends a ping, or calls `ask` if the transport has none, and
+   * ends the connection if nothing arrives within `pingTimeoutMs`.
    */
   watch(ask: () => void): void {
     const { pingIntervalMs, pingTimeoutMs } = this.#limits
     const silence = (): void => {
       if (this.#takeHeard()) return schedule(silence, pingIntervalMs)
-      if (this.#wire?.ping !== undefined) this.#wire.ping()
+      if (this.#transport?.ping !== undefined) this.#transport.ping()
       else ask()
-      schedule(deadline, pingTimeoutMs)
+      schedule(timeout, pingTimeoutMs)
     }
-    const deadline = (): void => (this.#isAlive ? silence() : schedule(lastLook, SECOND_LOOK_MS))
+    const timeout = (): void => (this.#isAlive ? silence() : schedule(graceOver, PING_GRACE_MS))
     const seconds = (pingIntervalMs + pingTimeoutMs) / 1000
-    const lastLook = (): void => (this.#isAlive ? silence() : this.end(`it has given no sign of life for ${seconds} s`))
+    const graceOver = (): void =>
+      this.#isAlive ? silence() : this.end(`it has given no sign of life for ${seconds} s`)
     const schedule = (step: () => void, ms: number): void => {
       if (this.#lost === undefined) this.#timer = setTimeout(step, ms)
     }
@@ -169,11 +170,11 @@ export class Connection implements WireEvents {
     void this.close()
   }
 
-  /** Resolves when the wire is fully closed. */
+  /** Resolves when the transport is fully closed. */
   async close(): Promise<void> {
     clearTimeout(this.#timer)
     // Resume reading, so that the peer's close frame arrives.
-    if (this.#isPaused) this.#wire?.resume?.()
-    await this.#wire?.close()
+    if (this.#isPaused) this.#transport?.resume?.()
+    await this.#transport?.close()
   }
 }

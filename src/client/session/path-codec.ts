@@ -1,30 +1,18 @@
 /** Path encoding: servers up to 0.140 expect absolute paths, newer ones file URIs. Their answers may be either. */
 import { parsePath, pathToUri } from '../../protocol/schemas/path-uri.ts'
-import type { Paths } from './rpc-client.ts'
+import type { PathEncoder } from './rpc-client.ts'
 import { messageOf, ProtocolError } from '../base/errors.ts'
 
-/** Encodes paths for one server, and decodes its answers. */
-export type Dialect = Paths & {
-  readonly uris: boolean
-  /**
-   * Decodes a path of an answer.
-   * @throws {ProtocolError} If it is not one.
-   */
-  fromWire(text: string): string
-}
-
-/** Creates the codec: with file URIs, or with plain paths. */
-export function createPaths(uris: boolean): Dialect {
+/** Creates the encoder of a server: to file URIs, or to plain paths. */
+export function createPathEncoder(uris: boolean): PathEncoder {
   return {
-    uris,
-    toWire: (path) => {
+    encode: (path) => {
       const native = absolutePath(path)
       if (uris) return pathToUri(native)
       // JSON strings cannot carry arbitrary bytes: names that are not UTF-8 need a URI.
       if (!native.isWellFormed()) throw new TypeError('the server takes no path with a name that is not UTF-8')
       return native
     },
-    fromWire,
   }
 }
 
@@ -44,7 +32,7 @@ export function absolutePath(path: string | URL): string {
  * Decodes a path of an answer.
  * @throws {ProtocolError} If it is not one.
  */
-export function fromWire(text: unknown): string {
+export function decodePath(text: unknown): string {
   if (typeof text !== 'string') throw new ProtocolError('the server has answered without a path')
   try {
     return parsePath(text)

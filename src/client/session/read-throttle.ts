@@ -3,37 +3,40 @@
  * Applies only while no call awaits its response, and for a limited time per reader that makes no progress, so that
  * other traffic is not blocked for good. Such a reader then gets a lag event instead.
  */
-export type InputHold = {
-  /** Call when the holder makes progress, falls behind or catches up. */
-  update(holder: object, isBehind: boolean): void
-  readonly isHeld: boolean
+export type ReadThrottle = {
+  /** Call when `reader` makes progress, falls behind or catches up. */
+  update(reader: object, isBehind: boolean): void
+  readonly isThrottled: boolean
 }
 
 type Timer = ReturnType<typeof setTimeout>
 
-/** `changed` is called when `isHeld` may have changed; a holder is given up after `patienceMs` without an update. */
-export function createInputHold(patienceMs: number, changed: () => void): InputHold {
-  const holders = new Map<object, Timer>()
-  /** Holders that timed out, until they catch up. */
-  const givenUp = new WeakSet<object>()
+/**
+ * Creates a throttle. `onChange` is called when `isThrottled` may have changed; a reader no longer counts after
+ * `timeoutMs` without an update.
+ */
+export function createReadThrottle(timeoutMs: number, onChange: () => void): ReadThrottle {
+  const behind = new Map<object, Timer>()
+  /** Readers that timed out, until they catch up. */
+  const timedOut = new WeakSet<object>()
   return {
-    get isHeld() {
-      return holders.size > 0
+    get isThrottled() {
+      return behind.size > 0
     },
-    update(holder, isBehind) {
-      const before = holders.size
-      clearTimeout(holders.get(holder))
-      holders.delete(holder)
-      if (!isBehind) givenUp.delete(holder)
-      else if (!givenUp.has(holder)) {
-        const giveUp = (): void => {
-          holders.delete(holder)
-          givenUp.add(holder)
-          changed()
+    update(reader, isBehind) {
+      const before = behind.size
+      clearTimeout(behind.get(reader))
+      behind.delete(reader)
+      if (!isBehind) timedOut.delete(reader)
+      else if (!timedOut.has(reader)) {
+        const expire = (): void => {
+          behind.delete(reader)
+          timedOut.add(reader)
+          onChange()
         }
-        holders.set(holder, setTimeout(giveUp, patienceMs))
+        behind.set(reader, setTimeout(expire, timeoutMs))
       }
-      if (before > 0 !== holders.size > 0) changed()
+      if (before > 0 !== behind.size > 0) onChange()
     },
   }
 }

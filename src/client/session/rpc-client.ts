@@ -5,16 +5,16 @@
 import type { EnvironmentInfo } from '../../protocol/schemas/session.ts'
 import type { DisconnectedError } from '../base/errors.ts'
 
-/** Encodes paths as the server expects them. See path-codec.ts. */
-export type Paths = {
+/** Encodes paths for one server. See path-codec.ts. */
+export type PathEncoder = {
   /**
    * Encodes an absolute path or file: URL.
    * @throws {TypeError} For anything else.
    */
-  toWire(path: string | URL): string
+  encode(path: string | URL): string
 }
 
-/** Options of {@link Caller.call}. */
+/** Options of {@link RpcClient.call}. */
 export type CallOptions = {
   /** Cancels the call: it rejects with the signal's reason. The server may still carry it out. */
   signal?: AbortSignal | undefined
@@ -26,7 +26,7 @@ export type CallOptions = {
   /** Goes ahead of queued calls: what frees resources must not wait behind other work. */
   urgent?: boolean
   /**
-   * Send only on the connection with this number (`Caller.connection`). If it is lost, the call fails with a
+   * Send only on the connection with this number (`RpcClient.connection`). If it is lost, the call fails with a
    * DisconnectedError.
    */
   connection?: number
@@ -43,15 +43,23 @@ export class ParamsText {
 /** The params of a call. */
 export type Params = object | ParamsText | null
 
+/** Params, or a function that builds them with the server's path encoding when the call is sent. */
+export type ParamsSource = Params | ((paths: PathEncoder) => Params)
+
+/** The JSON text of the params. */
+export function paramsText(source: ParamsSource, paths: PathEncoder): string {
+  const params = typeof source === 'function' ? source(paths) : source
+  return params instanceof ParamsText ? params.text : JSON.stringify(params)
+}
+
 /** What a session offers to the method families. */
-export type Caller = {
+export type RpcClient = {
   /**
-   * Sends a request and resolves with its result. Params given as a function are built when sent, with the server's
-   * path encoding.
+   * Sends a request and resolves with its result.
    * @throws {RpcError} If the server refuses the call.
    * @throws {DisconnectedError} If the connection is lost.
    */
-  call<T>(method: string, params: Params | ((paths: Paths) => Params), options?: CallOptions): Promise<T>
+  call<T>(method: string, params: ParamsSource, options?: CallOptions): Promise<T>
   /** Calls `handle` with the params of each notification of `method`. Returns a function that unregisters it. */
   onNotification(method: string, handle: (params: unknown) => void): () => void
   /** Calls `handle` whenever the connection is lost, recovered or not. Returns a function that unregisters it. */
@@ -60,7 +68,7 @@ export type Caller = {
    * Reports whether a reader is behind; if so, reading from the connection is paused. Only for streams that the server
    * cannot throttle itself. See read-throttle.ts.
    */
-  holdInput(holder: object, isBehind: boolean): void
+  throttleReads(holder: object, isBehind: boolean): void
   /** Number of the connection: 1, plus one per recovery. The server's per-connection state is lost with it. */
   readonly connection: number
   /** The server's description of its environment; undefined from servers up to 0.140. */

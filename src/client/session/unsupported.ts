@@ -1,20 +1,15 @@
 /** Calls of methods that not every server has. */
 import { ErrorCode, RpcError } from '../../protocol/wire/errors.ts'
-import type { Caller, CallOptions, Params, Paths } from './rpc-client.ts'
+import type { RpcClient, CallOptions, ParamsSource } from './rpc-client.ts'
 import { UnsupportedError } from '../base/errors.ts'
 
 /**
  * Calls a method.
  * @throws {UnsupportedError} If the server lacks it.
  */
-export async function call<T>(
-  caller: Caller,
-  method: string,
-  params: Params | ((paths: Paths) => Params),
-  options?: CallOptions,
-): Promise<T> {
+export async function call<T>(rpc: RpcClient, method: string, params: ParamsSource, options?: CallOptions): Promise<T> {
   try {
-    return await caller.call<T>(method, params, options)
+    return await rpc.call<T>(method, params, options)
   } catch (error) {
     throw isMissingMethod(error) ? unsupported(method) : error
   }

@@ -8,10 +8,10 @@ import process from 'node:process'
 import type { Readable, Writable } from 'node:stream'
 import { atExit } from '../base/at-exit.ts'
 import { ConnectError, messageOf } from '../base/errors.ts'
-import { lineSplitter } from './lines.ts'
+import { textLines } from './lines.ts'
 import type { ClientLimits } from '../base/limits.ts'
 import { stderrLines } from './stderr-lines.ts'
-import type { Connector, WireEvents } from './transport.ts'
+import type { Connector, TransportEvents } from './transport.ts'
 
 /** A command that runs a server on its stdin and stdout. */
 export type StdioCommand = {
@@ -27,7 +27,7 @@ export type StdioCommand = {
 type Child = ChildProcessByStdio<Writable, Readable, Readable>
 
 /** Characters of the last stderr line that are kept for the error message. */
-const LAST_WORDS = 400
+const LAST_STDERR_CHARS = 400
 
 /** Connects by spawning a server. A lost connection cannot be recovered. */
 export function stdioConnector(options: StdioCommand, limits: ClientLimits): Connector {
@@ -66,13 +66,18 @@ export function stdioConnector(options: StdioCommand, limits: ClientLimits): Con
 }
 
 /** Forwards the child's output. Resolves when the child has exited and its group was killed. */
-function follow(child: Child, events: WireEvents, { onStderr }: StdioCommand, limits: ClientLimits): Promise<void> {
+function follow(
+  child: Child,
+  events: TransportEvents,
+  { onStderr }: StdioCommand,
+  limits: ClientLimits,
+): Promise<void> {
   // Kill the server when this program exits. After a SIGKILL of this program, the server reads end of file.
   const leave = atExit(() => killGroup(child))
-  let lastWords = ''
-  const lines = lineSplitter(limits.messageBytes, (line) => events.message(line))
+  let lastStderr = ''
+  const lines = textLines(limits.messageBytes, (line) => events.message(line))
   const stderr = stderrLines(limits.stderrLine, (line) => {
-    lastWords = line.slice(-LAST_WORDS)
+    lastStderr = line.slice(-LAST_STDERR_CHARS)
     onStderr?.(line)
   })
   child.stdout.on('data', (bytes: Uint8Array) => {
@@ -87,7 +92,7 @@ function follow(child: Child, events: WireEvents, { onStderr }: StdioCommand, li
   child.stdin.on('error', () => {})
   const reason = (): string => {
     const how = child.signalCode === null ? `exited with ${child.exitCode ?? '?'}` : `was ended by ${child.signalCode}`
-    return `the server ${how}${lastWords === '' ? '' : `: ${lastWords}`}`
+    return `the server ${how}${lastStderr === '' ? '' : `: ${lastStderr}`}`
   }
   return new Promise((resolve) => {
     child.once('exit', () => {

@@ -1,6 +1,6 @@
 /** Transport on a pair of byte streams: one JSON message per line. */
 import { messageOf } from '../base/errors.ts'
-import { lineSplitter } from './lines.ts'
+import { textLines } from './lines.ts'
 import type { ClientLimits } from '../base/limits.ts'
 import type { Connector } from './transport.ts'
 
@@ -17,7 +17,7 @@ export function streamsConnector({ readable, writable }: StreamPair, limits: Cli
       const writer = writable.getWriter()
       const reader = readable.getReader()
       const encoder = new TextEncoder()
-      const lines = lineSplitter(limits.messageBytes, (line) => events.message(line))
+      const lines = textLines(limits.messageBytes, (line) => events.message(line))
       const read = async (): Promise<void> => {
         for (;;) {
           const { value, done } = await reader.read()

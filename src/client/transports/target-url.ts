@@ -40,13 +40,3 @@ export function displayUrl(text: string): string {
     .replace(/^([a-z]+:\/\/)[^/]*@/i, '$1')
     .replace(/\/c\/[^/]+/, '/c/…')
 }
-
-/** Whether the hostname is a loopback address. */
-export function isLoopback(hostname: string): boolean {
-  return (
-    hostname === 'localhost' ||
-    hostname.endsWith('.localhost') ||
-    /^127(\.\d+){3}$/.test(hostname) ||
-    hostname === '[::1]'
-  )
-}

@@ -1,17 +1,17 @@
 /** The transport interface: what carries messages to a server and back. Implementations are in this folder. */
 
-/** Events of a wire. Nothing follows `closed`. */
-export type WireEvents = {
+/** Events of a transport. Nothing follows `closed`. */
+export type TransportEvents = {
   /** A message arrived. */
   message(text: string): void
   /** Anything arrived, even a pong. */
   alive(): void
-  /** Called once when the wire is gone, with the reason. */
+  /** Called once when the transport is gone, with the reason. */
   closed(reason: string): void
 }
 
 /** An open transport. */
-export type Wire = {
+export type Transport = {
   /** Queues a message. */
   send(text: string): void
   /**
@@ -28,7 +28,7 @@ export type Wire = {
   close(): Promise<void>
 }
 
-/** Opens wires to one server. */
+/** Opens transports to one server. */
 export type Connector = {
   /** Name for messages, without secrets: `ws://127.0.0.1:4600`. */
   readonly name: string
@@ -37,8 +37,8 @@ export type Connector = {
   /** Whether the peer can vanish unnoticed, so that it must be pinged. */
   readonly canVanish: boolean
   /**
-   * Opens a wire. `signal` cancels it and leaves nothing behind.
+   * Opens a transport. `signal` cancels it and leaves nothing behind.
    * @throws {ConnectError} If that fails.
    */
-  open(events: WireEvents, signal: AbortSignal): Promise<Wire>
+  open(events: TransportEvents, signal: AbortSignal): Promise<Transport>
 }

@@ -5,7 +5,7 @@ import type { RawData } from 'ws'
 import { ConnectError, messageOf } from '../base/errors.ts'
 import type { ClientLimits } from '../base/limits.ts'
 import { displayUrl, parseWebSocketUrl } from './target-url.ts'
-import type { Connector, Wire, WireEvents } from './transport.ts'
+import type { Connector, Transport, TransportEvents } from './transport.ts'
 
 /** `ws` reports this code if no close frame arrived. */
 const LOST = 1006
@@ -72,14 +72,14 @@ export function webSocketConnector(
         )
         socket.once('open', () => {
           signal.removeEventListener('abort', abort)
-          resolve(wire(socket, events, limits))
+          resolve(transport(socket, events, limits))
         })
         listen(socket, events)
       }),
   }
 }
 
-function listen(socket: WebSocket, events: WireEvents): void {
+function listen(socket: WebSocket, events: TransportEvents): void {
   socket.on('message', (data: RawData) => events.message(data.toString()))
   socket.on('ping', () => events.alive())
   socket.on('pong', () => events.alive())
@@ -91,7 +91,7 @@ function listen(socket: WebSocket, events: WireEvents): void {
   })
 }
 
-function wire(socket: WebSocket, events: WireEvents, { frameBytes }: ClientLimits): Wire {
+function transport(socket: WebSocket, events: TransportEvents, { frameBytes }: ClientLimits): Transport {
   const maxPayload = frameBytes / 2
   return {
     send: (text) => {

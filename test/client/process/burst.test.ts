@@ -4,7 +4,7 @@ import { defaultClientLimits } from '../../../src/client/base/limits.ts'
 import type { ClientLimits } from '../../../src/client/base/limits.ts'
 import { createProcesses } from '../../../src/client/process/processes.ts'
 import { Session } from '../../../src/client/session/session.ts'
-import type { Connector, WireEvents } from '../../../src/client/transports/transport.ts'
+import type { Connector, TransportEvents } from '../../../src/client/transports/transport.ts'
 import { test } from '../../support/suite.ts'
 import { manualTimers } from '../../e2e/client/support/manual-timers.ts'
 
@@ -13,7 +13,7 @@ const CHUNK = new Uint8Array(8192).toBase64()
 /** Of a process it says `chunks` chunks right behind the answer to its start, and that it has closed. Other calls it answers with nothing kept. */
 function talkative(chunks: number): Connector {
   const answer = (
-    events: WireEvents,
+    events: TransportEvents,
     { id, method, params }: { id: number; method: string; params: { processId: string } },
   ): void => {
     const result =

@@ -83,16 +83,16 @@ test('what a reader has yet to take is kept longer, and not without end', () => 
 test('what is taken is what the slowest reader has taken, and all of it with nobody to read', () => {
   const log = new EventLog(bounds)
   for (let seq = 1; seq <= 3; seq++) log.append(output(seq, 10))
-  assert.equal(log.taken, { seq: 3, total: 30 })
+  assert.equal(log.consumed, { seq: 3, bytes: 30 })
   const [slow, fast] = [
     { afterSeq: 1, wake: () => {} },
     { afterSeq: 2, wake: () => {} },
   ]
   const leave = log.join(slow)
   log.join(fast)
-  assert.equal(log.taken, { seq: 1, total: 10 })
+  assert.equal(log.consumed, { seq: 1, bytes: 10 })
   leave()
-  assert.equal(log.taken, { seq: 2, total: 20 })
+  assert.equal(log.consumed, { seq: 2, bytes: 20 })
 })
 
 test('any event that is kept is found by the number before it', () => {

@@ -1,32 +1,32 @@
 import * as assert from 'uvu/assert'
-import { createPaths, fromWire } from '../../../src/client/session/path-codec.ts'
+import { createPathEncoder, decodePath } from '../../../src/client/session/path-codec.ts'
 import { ProtocolError } from '../../../src/client/base/errors.ts'
 import { test } from '../../support/suite.ts'
 
-const native = createPaths(false)
-const uris = createPaths(true)
+const native = createPathEncoder(false)
+const uris = createPathEncoder(true)
 
 test('a path, and the file: URL of it, are spelled as the server reads them', () => {
   for (const path of ['/a b/ä%20', new URL('file:///a%20b/%C3%A4%2520')]) {
-    assert.is(native.toWire(path), '/a b/ä%20')
-    assert.is(uris.toWire(path), 'file:///a%20b/%C3%A4%2520')
+    assert.is(native.encode(path), '/a b/ä%20')
+    assert.is(uris.encode(path), 'file:///a%20b/%C3%A4%2520')
   }
-  assert.is(uris.toWire('/'), 'file:///')
-  assert.is(native.toWire('/a/../b//c/'), '/b/c')
+  assert.is(uris.encode('/'), 'file:///')
+  assert.is(native.encode('/a/../b//c/'), '/b/c')
 })
 
 test('what comes back is a path, in whichever spelling the server answers', () => {
-  for (const path of ['/', '/a b/ä', '/C:/x', '/bad\udcff']) assert.is(fromWire(uris.toWire(path)), path)
-  assert.is(fromWire('/plain'), '/plain')
+  for (const path of ['/', '/a b/ä', '/C:/x', '/bad\udcff']) assert.is(decodePath(uris.encode(path)), path)
+  assert.is(decodePath('/plain'), '/plain')
 })
 
 test('a path that is not absolute, of another scheme, host or system is a TypeError', () => {
   const paths = ['', 'a', './a', '~/a', 'C:\\x', '/a\0b']
   const urls = ['http://x/y', new URL('http://x/y'), 'file:a', 'file:///C:/x', 'file://host/x', 'file:///a?b']
   for (const each of [...paths, ...urls]) {
-    for (const { toWire } of [native, uris])
+    for (const { encode } of [native, uris])
       assert.throws(
-        () => toWire(each),
+        () => encode(each),
         (error: Error) => error instanceof TypeError,
         String(each),
       )
@@ -34,9 +34,9 @@ test('a path that is not absolute, of another scheme, host or system is a TypeEr
 })
 
 test('a name that is not UTF-8 is not sent where there is no spelling for it', () => {
-  assert.is(uris.toWire('/bad\udcff'), 'file:///bad%FF')
+  assert.is(uris.encode('/bad\udcff'), 'file:///bad%FF')
   assert.throws(
-    () => native.toWire('/bad\udcff'),
+    () => native.encode('/bad\udcff'),
     (error: Error) => error instanceof TypeError,
   )
 })
@@ -44,7 +44,7 @@ test('a name that is not UTF-8 is not sent where there is no spelling for it', (
 test('an answer that is no path is the fault of the server', () => {
   for (const each of ['a', 'http://x', undefined, 5])
     assert.throws(
-      () => fromWire(each),
+      () => decodePath(each),
       (error: Error) => error instanceof ProtocolError,
     )
 })

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
 import { parse } from 'valibot'
-import { createPaths } from '../../../src/client/session/path-codec.ts'
+import { createPathEncoder } from '../../../src/client/session/path-codec.ts'
 import { toSandboxContext } from '../../../src/client/session/sandbox-context.ts'
 import { SandboxContext } from '../../../src/protocol/schemas/sandbox.ts'
 import type { Sandbox } from '../../../src/protocol/schemas/sandbox.ts'
@@ -28,7 +28,7 @@ const full: Sandbox = {
 
 /** As a server reads it. */
 const read = (sandbox: Sandbox, uris: boolean): unknown => {
-  const text = JSON.stringify(toSandboxContext(sandbox, createPaths(uris)))
+  const text = JSON.stringify(toSandboxContext(sandbox, createPathEncoder(uris)))
   return parse(SandboxContext, JSON.parse(text))
 }
 
@@ -55,7 +55,7 @@ test('without workspace roots the cwd is the only one, for every server', () => 
 
 test('a denial is spelled as the oldest servers know it', () => {
   assert.match(
-    JSON.stringify(toSandboxContext(full, createPaths(false))),
+    JSON.stringify(toSandboxContext(full, createPathEncoder(false))),
     '"path":{"type":"path","path":"/x y"},"access":"none"',
   )
 })
