@@ -2,10 +2,12 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import * as assert from 'uvu/assert'
+import { Elf } from '../../scripts/build/elf.ts'
+import { packagedAddon } from '../../src/host/process/pty-addon.ts'
 import { endWithTest } from '../support/child.ts'
 import { Client } from '../support/client.ts'
 import { atEnd } from '../support/scope.ts'
@@ -63,6 +65,38 @@ async function checkTerminal(server: ChildProcess): Promise<void> {
 }
 
 test('it serves and runs a terminal without Node, HOME or a word on stderr', () => checkTerminal(start([])))
+
+const isLinux = process.platform === 'linux'
+
+/** What every Linux with the GNU C library has. */
+const USUAL_LIBRARIES = /^(?:libc|libm|libdl|libpthread|librt|libutil|libstdc\+\+|libgcc_s|ld-linux-[\w-]+)\.so\.\d$/
+/** Those of Debian 10 and RHEL 8. */
+const NEWEST = { GLIBC: [2, 28], GLIBCXX: [3, 4, 22] }
+
+if (isLinux) {
+  test('it and its addon need only the C library, libstdc++ and libgcc_s, in versions from 2018', () => {
+    for (const file of [binary, packagedAddon()]) {
+      const elf = new Elf(readFileSync(file))
+      assert.equal(
+        elf.needed().filter((library) => !USUAL_LIBRARIES.test(library)),
+        [],
+        file,
+      )
+      const versions = elf.versionNeeds().flatMap((need) => need.versions.map(({ name }) => name))
+      assert.ok(versions.length > 0)
+      assert.equal(versions.filter(isTooNew), [], file)
+    }
+  })
+} else test.skip('it needs only usual libraries (not shown here: ELF files are of Linux)')
+
+function isTooNew(name: string): boolean {
+  const [family, version] = name.split('_') as [string, string | undefined]
+  const newest = NEWEST[family as keyof typeof NEWEST]
+  if (newest === undefined || version === undefined) return false
+  const parts = version.split('.').map(Number)
+  const at = newest.findIndex((part, index) => part !== (parts[index] ?? 0))
+  return at >= 0 ? (parts[at] ?? 0) > (newest[at] as number) : parts.length > newest.length
+}
 
 /** A mount namespace of its own, where the machine lets us make one: as root, else in a user namespace. */
 const unshare = [['-m'], ['-rm']].find((flags) => spawnSync('unshare', [...flags, 'true']).status === 0)
