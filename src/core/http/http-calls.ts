@@ -93,7 +93,7 @@ export class HttpCalls {
     const exchange = this.#begin(params.timeoutMs ?? undefined, streamId)
     try {
       const response = await this.#send(request, params.redirectPolicy, exchange.signal)
-      if (streamId === undefined) return await this.#whole(response, exchange, surroundings)
+      if (streamId === undefined) return await this.#buffer(response, exchange, surroundings)
       surroundings.afterAnswer(() => this.#stream(streamId, response, exchange, params.bodyWindow ?? undefined))
       return responseResult(response, undefined)
     } catch (error) {
@@ -112,7 +112,7 @@ export class HttpCalls {
         ? undefined
         : clock.after(timeoutMs, () => abort(new Error(`timed out after ${timeoutMs} ms`)))
     if (timeoutMs === 0) abort(new Error('timed out after 0 ms'))
-    const letGo = hold()
+    const release = hold()
     const exchange: Exchange = {
       signal: controller.signal,
       isStreamed: streamId !== undefined,
@@ -123,7 +123,7 @@ export class HttpCalls {
         cancelTimer?.()
         if (streamId !== undefined) this.#streams.delete(streamId)
         if (this.#exchanges.size === 0) this.#cancelClosing?.()
-        letGo()
+        release()
       },
     }
     this.#exchanges.add(exchange)
@@ -167,7 +167,7 @@ export class HttpCalls {
   }
 
   /** Buffers the body and returns it in the response. */
-  async #whole(
+  async #buffer(
     response: HttpResponse,
     { signal, finish }: Exchange,
     { afterAnswer, reserve }: Surroundings,

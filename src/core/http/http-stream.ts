@@ -3,6 +3,7 @@
  * throttled meanwhile. Without a window the client's socket sets the pace, with one its acknowledgements do.
  */
 import { messageOf } from '../../protocol/wire/errors.ts'
+import { FlowWindow } from '../base/flow-window.ts'
 import { bodyFrames } from '../base/json-fragments.ts'
 import type { HttpResponse } from '../base/host.ts'
 import type { Limits } from '../base/limits.ts'
@@ -37,19 +38,17 @@ export function streamBody(
   { window, signal, limits, pump, totals, finish }: BodyStreamOptions,
 ): BodyStream {
   const frames = bodyFrames(requestId)
+  // It is full at the limit of deltas already: each may add one.
+  const flow = window === undefined ? undefined : new FlowWindow(window, limits.httpUnacknowledged - 1)
   /** Lengths of the sent, unacknowledged deltas. */
   const unacknowledged: number[] = []
-  let unacknowledgedBytes = 0
   let seq = 0
   let piece: Uint8Array | undefined
   let end: { error: string | undefined } | undefined
   let isReading = false
   let isStopped = false
 
-  const isHeld = (): boolean =>
-    window !== undefined &&
-    !signal.aborted &&
-    (unacknowledgedBytes > window || unacknowledged.length >= limits.httpUnacknowledged)
+  const isHeld = (): boolean => flow !== undefined && !signal.aborted && flow.isFull()
 
   const source: EventSource = {
     takeEvent: () => {
@@ -65,9 +64,9 @@ export function streamBody(
   function delta(kept: Uint8Array) {
     const bytes = kept.subarray(0, limits.httpDelta)
     piece = kept.length > limits.httpDelta ? kept.subarray(limits.httpDelta) : undefined
-    if (window !== undefined) {
+    if (flow !== undefined) {
       unacknowledged.push(bytes.length)
-      unacknowledgedBytes += bytes.length
+      flow.charge(bytes.length)
     }
     if (piece === undefined) read()
     return frames.delta(++seq, bytes)
@@ -93,19 +92,19 @@ export function streamBody(
   }
 
   /** Resumes if the window is open again. */
-  function goOn(): void {
+  function resume(): void {
     if (isStopped || isHeld()) return
     if (piece === undefined && end === undefined) read()
     else pump.eventsReady(source)
   }
 
-  if (window !== undefined) signal.addEventListener('abort', goOn)
+  if (flow !== undefined) signal.addEventListener('abort', resume)
   read()
   return {
     acknowledge: (upTo) => {
-      const taken = unacknowledged.splice(0, upTo - (seq - unacknowledged.length))
-      for (const length of taken) unacknowledgedBytes -= length
-      goOn()
+      const acknowledged = unacknowledged.splice(0, upTo - (seq - unacknowledged.length))
+      for (const length of acknowledged) flow?.acknowledge(length)
+      resume()
     },
     stop: () => void (isStopped = true),
   }
