@@ -23,8 +23,6 @@ export type ProcessRun = {
   readonly owner: Owner
   readonly argv: readonly string[]
   readonly tty: boolean
-  /** Settles once it runs or has failed to start; absent from then on. */
-  starting?: Promise<void>
 }
 
 type Shown = { readonly client: string; readonly cwd: string; readonly startedAtMs: number }
@@ -41,20 +39,13 @@ export class ProcessRegistry {
   }
 
   /** Registers a start under the next number. Command and directory are cut for display. */
-  add(
-    process: Process,
-    { argv, cwd, stdin }: SpawnSpec,
-    owner: Owner,
-    peer: Peer,
-    starting: Promise<void>,
-  ): ProcessRun {
+  add(process: Process, { argv, cwd, stdin }: SpawnSpec, owner: Owner, peer: Peer): ProcessRun {
     const run = {
       number: ++this.#count,
       process,
       owner,
       argv: shownArguments(argv),
       tty: stdin === 'terminal',
-      starting,
       client: peer.client ?? '',
       cwd: shown(cwd, SHOWN_TEXT),
       startedAtMs: Date.now(),
@@ -72,7 +63,7 @@ export class ProcessRegistry {
    * @throws -32600 if there is none, or it has been removed.
    */
   async find(number: number): Promise<ProcessRun> {
-    await this.#runs.get(number)?.starting
+    await this.#runs.get(number)?.process.startup
     const run = this.#runs.get(number)
     if (run === undefined) throw invalidRequest(`unknown run ${number}`)
     return run
@@ -89,17 +80,7 @@ export class ProcessRegistry {
   }
 }
 
-function listed({
-  number,
-  process,
-  owner,
-  argv,
-  tty,
-  starting,
-  client,
-  cwd,
-  startedAtMs,
-}: ProcessRun & Shown): ListedProcess {
+function listed({ number, process, owner, argv, tty, client, cwd, startedAtMs }: ProcessRun & Shown): ListedProcess {
   const { id, pid, state, exitCode } = process
   return {
     run: number,
@@ -111,7 +92,7 @@ function listed({
     cwd,
     tty,
     pid: pid ?? null,
-    state: starting === undefined ? state : 'starting',
+    state,
     exitCode: exitCode ?? null,
     startedAtMs,
   }

@@ -6,7 +6,7 @@ import type { Host, SpawnSpec } from '../base/host.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Observer, Origin, Peer, ProcessObserver } from '../base/observer.ts'
 import { Process } from './process.ts'
-import type { Listener } from './process.ts'
+import type { Listener } from './process-events.ts'
 import type { RetainedBudget } from './retained-budget.ts'
 import type { Owner, ProcessRun, ProcessRegistry } from './process-registry.ts'
 import type { Snapshot } from '../base/snapshot.ts'
@@ -36,10 +36,7 @@ export type StartOptions = {
 }
 
 type Entry = {
-  process: Process
-  /** Settles once the child runs or has failed to start; absent from then on. Never rejects. */
-  starting?: Promise<void>
-  cancelled: boolean
+  readonly process: Process
   /** Entry in the registry of all sessions; set right before the spawn. */
   run?: ProcessRun
 }
@@ -92,16 +89,14 @@ export class ProcessTable {
       totals,
       onClosed,
     })
-    const entry: Entry = { process, cancelled: false }
+    const entry: Entry = { process }
     this.#entries.set(id, entry)
-    const { promise, resolve } = Promise.withResolvers<void>()
-    entry.starting = promise
     let processObserver: ProcessObserver | undefined
     try {
       if (ready !== undefined) await ready
-      if (entry.cancelled) throw invalidRequest(`process ${id.slice(0, 100)} was terminated before it started`)
+      if (process.cancelled) throw invalidRequest(`process ${id.slice(0, 100)} was terminated before it started`)
       const command = spec()
-      entry.run = runs.add(process, command, owner, peer, promise)
+      entry.run = runs.add(process, command, owner, peer)
       const sandboxType = isSandboxed ? host.sandboxType : 'none'
       processObserver = observer.starting?.({ run: entry.run.number, peer, processId: id, spec: command, sandboxType })
       const child = await host.spawn(command, process)
@@ -109,18 +104,14 @@ export class ProcessTable {
       observer.totals.starts++
       processObserver?.started(child.pid)
       if (this.#disposed) this.#dispose(entry)
-      else if (entry.cancelled) process.terminate()
+      else if (process.cancelled) process.terminate()
     } catch (error) {
       this.#entries.delete(id)
       this.#dispose(entry)
       processObserver?.failed(error)
       throw error
-    } finally {
-      delete entry.starting
-      delete entry.run?.starting
-      resolve()
     }
-    return { announce: () => process.announce(this.#listener) }
+    return { announce: () => process.events.announce(this.#listener) }
   }
 
   #checkFree(processId: string): void {
@@ -140,22 +131,20 @@ export class ProcessTable {
   /** Finds a process, waiting for it to start. Undefined if there is none or it failed to start. */
   async find(processId: string): Promise<Process | undefined> {
     const entry = this.#entries.get(processId)
-    if (entry?.starting === undefined) return this.findStarted(processId)
-    await entry.starting
+    if (entry?.process.state !== 'starting') return this.findStarted(processId)
+    await entry.process.startup
     return this.#entries.get(processId) === entry ? entry.process : undefined
   }
 
   /** Finds a process that has already started, for callers that must not yield to the event loop. */
   findStarted(processId: string): Process | undefined {
-    const entry = this.#entries.get(processId)
-    if (entry === undefined) return this.#attachedRun(processId)?.process
-    return entry.starting === undefined ? entry.process : undefined
+    return this.#entries.has(processId) ? this.findOwn(processId) : this.#attachedRun(processId)?.process
   }
 
   /** Like {@link findStarted}, but without the processes that this session has attached to. */
   findOwn(processId: string): Process | undefined {
-    const entry = this.#entries.get(processId)
-    return entry?.starting === undefined ? entry?.process : undefined
+    const process = this.#entries.get(processId)?.process
+    return process?.state === 'starting' ? undefined : process
   }
 
   /**
@@ -187,7 +176,7 @@ export class ProcessTable {
 
   /** Whether the process has not been spawned yet. */
   isStarting(processId: string): boolean {
-    return this.#entries.get(processId)?.starting !== undefined
+    return this.#entries.get(processId)?.process.state === 'starting'
   }
 
   /**
@@ -195,11 +184,8 @@ export class ProcessTable {
    * for an immediate SIGKILL. Returns whether it was running.
    */
   terminate(processId: string, graceMs = 0): boolean {
-    const entry = this.#entries.get(processId)
-    if (entry === undefined) return this.#attachedRun(processId)?.process.terminate(graceMs) ?? false
-    if (entry.starting === undefined) return entry.process.terminate(graceMs)
-    entry.cancelled = true
-    return true
+    const { process } = this.#entries.get(processId) ?? this.#attachedRun(processId) ?? {}
+    return process?.terminate(graceMs) ?? false
   }
 
   /**
@@ -208,14 +194,14 @@ export class ProcessTable {
    */
   #retireLater(entry: Entry): void {
     const { clock, limits } = this.#options
-    const retire = (): void => (entry.process.delivered ? this.#retire(entry) : this.#retireLater(entry))
+    const retire = (): void => (entry.process.events.areDelivered ? this.#retire(entry) : this.#retireLater(entry))
     this.#closed.set(entry, clock.after(limits.retainEndedMs, retire))
     this.#retireOldest()
   }
 
   #retireOldest(): void {
     for (const oldest of this.#closed.keys()) {
-      if (this.#closed.size <= this.#options.limits.endedProcesses || !oldest.process.delivered) return
+      if (this.#closed.size <= this.#options.limits.endedProcesses || !oldest.process.events.areDelivered) return
       this.#retire(oldest)
     }
   }
@@ -235,19 +221,19 @@ export class ProcessTable {
   /** Sends later events of every process to `listener`. */
   attach(listener: Listener): void {
     this.#listener = listener
-    for (const { process, starting } of this.#entries.values()) if (starting === undefined) process.attach(listener)
+    for (const { process } of this.#entries.values()) if (process.state !== 'starting') process.events.attach(listener)
   }
 
   /** Removes the listener from every process. */
   detach(): void {
     this.#listener = undefined
-    for (const { process } of this.#entries.values()) process.detach()
+    for (const { process } of this.#entries.values()) process.events.detach()
   }
 
   /** Adds this session's counts to a snapshot. */
   collect(snapshot: Snapshot): void {
-    for (const { process, starting } of this.#entries.values()) {
-      snapshot.processes[starting === undefined ? process.state : 'starting']++
+    for (const { process } of this.#entries.values()) {
+      snapshot.processes[process.state]++
       snapshot.stdinBytes += process.stdinBytes
     }
   }
@@ -257,9 +243,9 @@ export class ProcessTable {
     this.#disposed = true
     this.#listener = undefined
     for (const entry of this.#entries.values()) {
-      entry.cancelled = true
       // A starting process has no child yet; `start` kills it once it has one.
-      if (entry.starting === undefined) this.#dispose(entry)
+      if (entry.process.state === 'starting') entry.process.terminate()
+      else this.#dispose(entry)
     }
     this.#entries.clear()
     this.#attached.clear()

@@ -84,14 +84,14 @@ async function read(params: ReadParams, context: Context): Promise<RawJson> {
   const process = (finding instanceof Promise ? await finding : finding) ?? unknownProcess(params.processId)
   const afterSeq = params.afterSeq ?? 0
   const waitMs = params.waitMs ?? 0
-  if (waitMs > 0 && !process.hasNewsAfter(afterSeq)) {
+  if (waitMs > 0 && !process.events.hasNewsAfter(afterSeq)) {
     context.waits()
     await news(process, afterSeq, waitMs, context)
   }
-  await context.reserve(process.readBytes(afterSeq))
+  await context.reserve(process.events.readBytes(afterSeq))
   // It may have been retired in the meantime.
   if (process.disposed) unknownProcess(params.processId)
-  return process.read(afterSeq, params.maxBytes ?? undefined)
+  return process.events.read(afterSeq, params.maxBytes ?? undefined)
 }
 
 /** Settles when there is an event after `afterSeq`, on timeout, or when the connection ends. */
@@ -103,13 +103,13 @@ function news(process: Process, afterSeq: number, waitMs: number, context: Conte
       cancelRelease()
       resolve()
     }
-    const unwatch = process.watch(() => {
-      if (process.disposed || process.hasNewsAfter(afterSeq)) stop()
+    const unwatch = process.events.watch(() => {
+      if (process.disposed || process.events.hasNewsAfter(afterSeq)) stop()
     })
     const cancelTimer = context.clock.after(waitMs, stop)
     const cancelRelease = context.onRelease(stop)
     // `watch` turned the pieces read in this turn into a chunk.
-    if (process.hasNewsAfter(afterSeq)) stop()
+    if (process.events.hasNewsAfter(afterSeq)) stop()
   })
 }
 
@@ -160,7 +160,7 @@ async function acknowledge(
     throw invalidRequest('output is acknowledged by the session that has started the process')
   if (processes.isStarting(processId)) await processes.find(processId)
   const process = processes.findOwn(processId) ?? unknownProcess(processId)
-  process.acknowledge(seq)
+  process.events.acknowledge(seq)
   return {}
 }
 

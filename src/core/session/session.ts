@@ -3,7 +3,7 @@ import { ErrorCode, invalidRequest, overloaded, RpcError } from '../../protocol/
 import type { SessionEvent } from '../base/observer.ts'
 import { ProcessTable } from '../process/process-table.ts'
 import type { TableOptions } from '../process/process-table.ts'
-import type { Listener } from '../process/process.ts'
+import type { Listener } from '../process/process-events.ts'
 import { ProcessRegistry } from '../process/process-registry.ts'
 import type { Snapshot } from '../base/snapshot.ts'
 import type { Workspace } from './legacy-workspace.ts'

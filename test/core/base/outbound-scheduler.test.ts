@@ -1,13 +1,15 @@
 import * as assert from 'uvu/assert'
 import { OutboundScheduler } from '../../../src/core/base/outbound-scheduler.ts'
-import type { Process } from '../../../src/core/process/process.ts'
+import type { EventSource } from '../../../src/core/base/outbound-scheduler.ts'
 import { settled } from '../../support/fakes/manual-clock.ts'
 import { MemoryTransport } from '../../support/fakes/memory-transport.ts'
 import { test } from '../../support/suite.ts'
 
 /** Events under a name, as the pump sees a process. */
-const source = (...events: string[]): Process & { left: string[] } =>
-  ({ left: events, takeEvent: () => events.shift() }) as never
+const source = (...events: string[]): EventSource & { left: string[] } => ({
+  left: events,
+  takeEvent: () => events.shift(),
+})
 
 test('each process sends one event in turn', async () => {
   const transport = new MemoryTransport()

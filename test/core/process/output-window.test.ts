@@ -39,7 +39,7 @@ class Windowed {
     this.process = new Process('p', { ...options, stdin: new StdinBudget(1), onClosed: () => {}, outputWindow })
     this.child = new FakeChild({ argv: ['p'], cwd: '/', env: new Map(), stdin: 'closed' }, this.process)
     this.process.started(this.child)
-    this.process.announce(undefined)
+    this.process.events.announce(undefined)
   }
 
   get written(): number {
@@ -48,16 +48,16 @@ class Windowed {
 
   listen(): void {
     this.#isTaking = true
-    this.process.attach({ eventsReady: () => this.#isTaking && queueMicrotask(() => this.#take()) })
+    this.process.events.attach({ eventsReady: () => this.#isTaking && queueMicrotask(() => this.#take()) })
   }
 
   unlisten(): void {
     this.#isTaking = false
-    this.process.detach()
+    this.process.events.detach()
   }
 
   #take(): void {
-    while (this.#isTaking && this.process.takeEvent() !== undefined);
+    while (this.#isTaking && this.process.events.takeEvent() !== undefined);
   }
 
   /** The child writes; each piece in a turn of its own. Bytes are numbered, so that a gap shows. */
@@ -77,7 +77,7 @@ class Windowed {
   }
 
   read(afterSeq = 0): { bytes: Uint8Array; seqs: number[]; lastSeq: number } {
-    const { head, body, tail } = this.process.read(afterSeq, undefined)
+    const { head, body, tail } = this.process.events.read(afterSeq, undefined)
     const { chunks, nextSeq } = JSON.parse(head + body + tail) as {
       chunks: { seq: number; chunk: string }[]
       nextSeq: number
@@ -95,18 +95,18 @@ test('a child is held back once more is there than its window, and goes on when 
   assert.ok(one.child.paused)
   one.write(100)
   assert.is(one.child.unread, 100)
-  one.process.acknowledge(0)
+  one.process.events.acknowledge(0)
   assert.ok(one.child.paused)
-  one.process.acknowledge(1)
+  one.process.events.acknowledge(1)
   assert.not(one.child.paused)
   one.flow()
   assert.ok(one.child.paused)
   // Beyond what there is, it is all there is.
-  one.process.acknowledge(1e9)
+  one.process.events.acknowledge(1e9)
   assert.not(one.child.paused)
   one.write(11)
   assert.ok(one.child.paused)
-  one.process.acknowledge(2)
+  one.process.events.acknowledge(2)
   assert.ok(one.child.paused, 'an older number takes nothing back')
 })
 
@@ -114,14 +114,14 @@ test('without a window nobody who listens is no reason to hold a child back, and
   const one = new Windowed(undefined)
   for (let round = 0; round < 100; round++) one.write(64 * KiB)
   assert.not(one.child.paused)
-  one.process.acknowledge(3)
+  one.process.events.acknowledge(3)
   assert.is(one.read().bytes.length, 1024 * KiB)
 })
 
 test('what is not acknowledged is kept whatever its size and number; what is, is kept as long as there is room', () => {
   const one = new Windowed(100, { limits: { retainedPerProcess: 100, chunksPerProcess: 3 } })
   one.write(60)
-  one.process.acknowledge(1)
+  one.process.events.acknowledge(1)
   for (let round = 0; round < 20; round++) one.write(5)
   const { bytes, seqs } = one.read()
   assert.is(bytes.length, 100, 'what was acknowledged made room')
@@ -129,7 +129,7 @@ test('what is not acknowledged is kept whatever its size and number; what is, is
     seqs,
     Array.from({ length: 20 }, (_, index) => index + 2),
   )
-  one.process.acknowledge(21)
+  one.process.events.acknowledge(21)
   one.write(1)
   assert.equal(one.read().seqs, [20, 21, 22])
 })
@@ -149,7 +149,7 @@ test('many tiny chunks hold a child back by their number', () => {
   // Chunks are counted when they are made, which is after the read.
   for (let round = 0; round < 3; round++) one.write(1)
   assert.equal([one.child.paused, one.child.unread], [true, 1])
-  one.process.acknowledge(5)
+  one.process.events.acknowledge(5)
   assert.not(one.child.paused)
 })
 
@@ -168,7 +168,7 @@ test('where all retained output together is too much, others make room, and a wi
   // The bound is passed by what nobody may drop, as the next read shows.
   third.write(1)
   assert.ok(third.child.paused)
-  third.process.acknowledge(1)
+  third.process.events.acknowledge(1)
   assert.not(third.child.paused)
   third.write(1)
   assert.equal([one.read().bytes.length, third.read().bytes.length], [6000, 2])
@@ -199,7 +199,7 @@ test('one that is held back can be ended, and what it wrote before comes when it
   one.child.end()
   one.clock.advance(5000)
   assert.equal([one.process.state, one.child.abandoned, one.child.unread], ['exited', false, 7])
-  one.process.acknowledge(1)
+  one.process.events.acknowledge(1)
   one.flow()
   assert.is(one.process.state, 'closed')
   assert.is(one.read().bytes.length, 18)
@@ -211,7 +211,7 @@ test('background children that write on after the exit are held back, too', () =
   one.write(11)
   one.clock.advance(1)
   assert.ok(one.child.paused)
-  one.process.acknowledge(one.read().lastSeq)
+  one.process.events.acknowledge(one.read().lastSeq)
   assert.not(one.child.paused)
 })
 
@@ -241,7 +241,7 @@ test('through any number of cuts a client that reads and acknowledges gets every
           )
           got.push(bytes)
           seq = lastSeq
-          one.process.acknowledge(seq)
+          one.process.events.acknowledge(seq)
           one.flow()
         }
         for (const step of steps) {

@@ -2,8 +2,8 @@ import * as assert from 'uvu/assert'
 import type { SpawnSpec } from '../../../src/core/base/host.ts'
 import { defaultLimits } from '../../../src/core/base/limits.ts'
 import type { Limits } from '../../../src/core/base/limits.ts'
+import type { EventSource } from '../../../src/core/base/outbound-scheduler.ts'
 import { silentObserver } from '../../../src/core/base/observer.ts'
-import type { Process } from '../../../src/core/process/process.ts'
 import { ProcessTable } from '../../../src/core/process/process-table.ts'
 import { RetainedBudget } from '../../../src/core/process/retained-budget.ts'
 import { ProcessRegistry } from '../../../src/core/process/process-registry.ts'
@@ -232,8 +232,8 @@ test('of closed processes only so many are kept, the youngest, and no timer of t
 test('a closed process is kept until its client has been told, however long and however many; meanwhile none more is started', async () => {
   const { host, clock, table, start } = setup({ endedProcesses: 2 })
   /** A client that takes an event only when the test does. */
-  const behind = new Set<Process>()
-  table.attach({ eventsReady: (process) => behind.add(process) })
+  const behind = new Set<EventSource>()
+  table.attach({ eventsReady: (source) => behind.add(source) })
   for (const id of ['a', 'b', 'c']) {
     await start(id)
     host.child.output('stdout', 'x')
@@ -244,9 +244,9 @@ test('a closed process is kept until its client has been told, however long and 
   clock.advance(1_000_000)
   assert.ok(['a', 'b', 'c'].every((id) => table.findStarted(id) !== undefined))
   assert.is(await codeOf(start('d')), ErrorCode.Overloaded)
-  for (const process of behind) {
+  for (const source of behind) {
     let events = 0
-    while (process.takeEvent() !== undefined) events++
+    while (source.takeEvent() !== undefined) events++
     assert.is(events, 3)
   }
   await start('d')

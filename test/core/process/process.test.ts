@@ -4,9 +4,10 @@ import * as assert from 'uvu/assert'
 import { RawJson } from '../../../src/core/base/json-fragments.ts'
 import { defaultLimits } from '../../../src/core/base/limits.ts'
 import type { Limits } from '../../../src/core/base/limits.ts'
+import type { EventSource } from '../../../src/core/base/outbound-scheduler.ts'
 import { silentObserver } from '../../../src/core/base/observer.ts'
 import { Process } from '../../../src/core/process/process.ts'
-import type { Listener } from '../../../src/core/process/process.ts'
+import type { Listener } from '../../../src/core/process/process-events.ts'
 import { RetainedBudget } from '../../../src/core/process/retained-budget.ts'
 import { StdinBudget } from '../../../src/core/process/stdin-budget.ts'
 import { ErrorCode } from '../../../src/protocol/wire/errors.ts'
@@ -37,10 +38,10 @@ const isOutput = ({ method }: Event): boolean => method === 'process/output'
 /** A client that takes events only when the test says so. */
 class FakeClient implements Listener {
   readonly events: Event[] = []
-  #ready: Process | undefined
+  #ready: EventSource | undefined
 
-  eventsReady(process: Process): void {
-    this.#ready = process
+  eventsReady(source: EventSource): void {
+    this.#ready = source
   }
 
   /** Takes as many events as there are, or that many. Without having been told of any it takes none. */
@@ -92,11 +93,11 @@ class Setup {
     })
     this.child = new FakeChild({ argv: ['p'], cwd: '/', env: new Map(), stdin }, this.process)
     this.process.started(this.child)
-    if (announced) this.process.announce(alone ? undefined : this.client)
+    if (announced) this.process.events.announce(alone ? undefined : this.client)
   }
 
   read(afterSeq = 0, maxBytes?: number): Read {
-    const { head, body, tail } = this.process.read(afterSeq, maxBytes)
+    const { head, body, tail } = this.process.events.read(afterSeq, maxBytes)
     return JSON.parse(head + body + tail)
   }
 
@@ -178,15 +179,15 @@ test('whatever happens, a client gets each event once, in order, with every byte
           stay = { client: new FakeClient(), from: 1, cut: false }
           stays.push(stay)
           if (announced) {
-            process.attach(stay.client)
+            process.events.attach(stay.client)
             stay.from = setup.read().nextSeq
             before = handed()
-          } else process.announce(stay.client)
+          } else process.events.announce(stay.client)
           announced = true
         },
         detach() {
-          if (!announced) process.announce(undefined)
-          else process.detach()
+          if (!announced) process.events.announce(undefined)
+          else process.events.detach()
           announced = true
           if (stay !== undefined) stay.cut = true
           stay = undefined
@@ -215,7 +216,7 @@ test('whatever happens, a client gets each event once, in order, with every byte
             maxBytes === undefined || fitting.length === 0 ? all.nextSeq : (fitting.at(-1)?.seq ?? 0) + 1,
           )
           const hasNews = all.closed || expected.length > 0 || (all.exited && afterSeq < all.nextSeq - 1)
-          assert.is(process.hasNewsAfter(afterSeq), hasNews)
+          assert.is(process.events.hasNewsAfter(afterSeq), hasNews)
         },
       }
 
@@ -322,11 +323,11 @@ test('processes that share a small budget lose nothing that is unsent, and hold 
         else if (what === 'take') each.client?.take(1)
         else if (what === 'takeAll') each.client?.take()
         else if (what === 'detach' && !each.disposed) {
-          setup.process.detach()
+          setup.process.events.detach()
           each.client = undefined
         } else if (what === 'attach' && !each.disposed && each.client === undefined) {
           each.client = new FakeClient()
-          setup.process.attach(each.client)
+          setup.process.events.attach(each.client)
         } else if (what === 'close' && !each.closed && !each.disposed) {
           each.closed = true
           setup.child.exit(0)
@@ -423,7 +424,7 @@ test('a few bytes of a large read buffer do not keep the buffer', () => {
   buffer.fill(0x62)
   client.take()
   assert.is(client.output, 'aaa')
-  assert.ok(process.readBytes(0) < 1000)
+  assert.ok(process.events.readBytes(0) < 1000)
 })
 
 test('a read takes what has come in this very turn', () => {
@@ -431,9 +432,9 @@ test('a read takes what has come in this very turn', () => {
   setup.child.output('stdout', 'now')
   assert.is(atob(setup.read().chunks[0]?.chunk ?? ''), 'now')
   setup.child.output('stdout', 'then')
-  assert.not(setup.process.hasNewsAfter(1))
-  const cancel = setup.process.watch(() => {})
-  assert.ok(setup.process.hasNewsAfter(1))
+  assert.not(setup.process.events.hasNewsAfter(1))
+  const cancel = setup.process.events.watch(() => {})
+  assert.ok(setup.process.events.hasNewsAfter(1))
   cancel()
 })
 
@@ -538,7 +539,7 @@ test('a child is held back before its start is answered, too, and goes on when n
     clock.turn()
   }
   assert.ok(child.paused)
-  process.announce(undefined)
+  process.events.announce(undefined)
   assert.not(child.paused)
 })
 
@@ -573,7 +574,7 @@ test('when its client goes, a paused child goes on', () => {
   const { process, child } = new Setup()
   child.output('stdout', new Uint8Array(300_000))
   assert.ok(child.paused)
-  process.detach()
+  process.events.detach()
   assert.not(child.paused)
 })
 
@@ -583,7 +584,7 @@ test('what was written while nobody listened is for reads, and events go on behi
   setup.clock.turn()
   const client = new FakeClient()
   setup.child.output('stdout', 'also missed')
-  setup.process.attach(client)
+  setup.process.events.attach(client)
   setup.child.output('stdout', 'heard')
   setup.clock.turn()
   client.take()
@@ -605,7 +606,7 @@ test('what a process writes before its start is answered goes out behind the ans
   setup.child.exit(0)
   setup.child.end()
   assert.equal(setup.client.events, [])
-  setup.process.announce(setup.client)
+  setup.process.events.announce(setup.client)
   setup.client.take()
   assert.equal(setup.client.seqs, [1, 2, 3])
 })
@@ -798,22 +799,22 @@ test('a sandboxed failure that is disposed of while its exit waits is never told
 test('a waiting read has news when the exit or the close lies behind what it has seen, and not before', () => {
   const { process, child, clock } = new Setup()
   let woken = 0
-  const cancel = process.watch(() => woken++)
+  const cancel = process.events.watch(() => woken++)
   child.output('stdout', 'x')
   clock.turn()
   assert.is(woken, 1)
-  assert.ok(process.hasNewsAfter(0))
-  assert.not(process.hasNewsAfter(1))
+  assert.ok(process.events.hasNewsAfter(0))
+  assert.not(process.events.hasNewsAfter(1))
   child.exit(0)
   clock.turn()
   clock.turn()
   assert.is(woken, 2)
-  assert.ok(process.hasNewsAfter(1))
+  assert.ok(process.events.hasNewsAfter(1))
   // Exited with its output still open: a client that has seen all that waits.
-  assert.not(process.hasNewsAfter(2))
+  assert.not(process.events.hasNewsAfter(2))
   child.end()
   assert.is(woken, 3)
-  assert.ok(process.hasNewsAfter(3) && process.hasNewsAfter(1000))
+  assert.ok(process.events.hasNewsAfter(3) && process.events.hasNewsAfter(1000))
   cancel()
 })
 
@@ -1033,7 +1034,7 @@ test('a process that is disposed of is killed, unless it is over, and lets go of
   running.child.output('stdout', 'x')
   running.clock.turn()
   let woken = 0
-  running.process.watch(() => woken++)
+  running.process.events.watch(() => woken++)
   running.process.dispose()
   running.process.dispose()
   assert.equal([running.child.kills, running.child.abandoned, running.child.forgotten, woken], [1, true, true, 1])

@@ -1,0 +1,259 @@
+/**
+ * The events of one process as its clients see them: output chunks, the exit and the close, numbered in one sequence.
+ *
+ * The ring of retained chunks is also the send queue: events up to `#sent` have been sent, or were skipped because no
+ * listener was attached. The process pauses its child while `shouldPause`, so unsent chunks are never dropped.
+ */
+import type { OutputStream } from '../../protocol/schemas/process.ts'
+import type { Chunk } from '../base/chunk.ts'
+import type { Clock } from '../base/clock.ts'
+import { FlowWindow } from '../base/flow-window.ts'
+import { processFrames, readResult } from '../base/json-fragments.ts'
+import type { RawJson } from '../base/json-fragments.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Totals } from '../base/observer.ts'
+import { ChunkBuilder } from './chunk-builder.ts'
+import { OutputRing } from './output-ring.ts'
+import type { Evictable, RetainedBudget } from './retained-budget.ts'
+
+/** Dependencies and settings of one {@link OutputLog}. */
+export type OutputLogOptions = {
+  clock: Clock
+  limits: Limits
+  budget: RetainedBudget
+  totals: Pick<Totals, 'outputRead' | 'outputSent'>
+  /** Flow-control window: bytes of unacknowledged output above which the child is paused. Absent: no window. */
+  outputWindow?: number | undefined
+}
+
+/** Upper bound, in bytes, of the JSON around one chunk's base64 in a read result. */
+const CHUNK_FRAME_BYTES = 64
+
+/** Numbers, retains and encodes the events of one process, and tells when its client is behind. */
+export class OutputLog implements Evictable {
+  readonly #processId: string
+  readonly #options: OutputLogOptions
+  readonly #onChunk: () => void
+  readonly #frames: ReturnType<typeof processFrames>
+  readonly #ring: OutputRing
+
+  /** Output read in this turn of the event loop, which is not a chunk yet. */
+  readonly #pending = new ChunkBuilder()
+  #isSealScheduled = false
+
+  #nextSeq = 1
+  #sent = 0
+  #unsentBytes = 0
+  readonly #window: FlowWindow | undefined
+  /** Highest acknowledged sequence number; `Infinity` without a window, so that every chunk counts as acknowledged. */
+  #acknowledged: number
+  #outputBytes = 0
+
+  #exit: { seq: number; code: number; sandboxDenied: boolean } | undefined
+  #closedSeq: number | undefined
+
+  /** `onChunk` is called for every new chunk. */
+  constructor(processId: string, options: OutputLogOptions, onChunk: () => void) {
+    this.#processId = processId
+    this.#options = options
+    this.#onChunk = onChunk
+    this.#frames = processFrames(processId)
+    const { outputWindow, limits } = options
+    const { retainedPerProcess, chunksPerProcess, chunkOverhead, unacknowledgedChunks } = limits
+    this.#ring = new OutputRing({ bytes: retainedPerProcess, chunks: chunksPerProcess, chunkOverhead })
+    if (outputWindow !== undefined)
+      this.#window = new FlowWindow(Math.min(outputWindow, retainedPerProcess), unacknowledgedChunks)
+    this.#acknowledged = outputWindow === undefined ? Infinity : 0
+    options.budget.add(this)
+  }
+
+  /** Bytes of all output so far. */
+  get outputBytes(): number {
+    return this.#outputBytes
+  }
+
+  get hasExit(): boolean {
+    return this.#exit !== undefined
+  }
+
+  get isClosed(): boolean {
+    return this.#closedSeq !== undefined
+  }
+
+  /** Whether every event has been sent, or skipped for want of a listener. */
+  get isSent(): boolean {
+    return this.#sent === this.#nextSeq - 1
+  }
+
+  /** All retained chunks, oldest first. */
+  retained(): Chunk[] {
+    this.seal()
+    return this.#ring.read(0, Infinity)
+  }
+
+  // ---- new events ----
+
+  /** Appends output; it becomes a chunk by the end of this turn of the event loop. */
+  append(stream: OutputStream, bytes: Uint8Array): void {
+    this.#outputBytes += bytes.length
+    this.#options.totals.outputRead += bytes.length
+    const { chunkBytes } = this.#options.limits
+    const pending = this.#pending
+    if (pending.length > 0 && (stream !== pending.stream || pending.length + bytes.length > chunkBytes)) this.seal()
+    for (let at = 0; at < bytes.length; at += chunkBytes) {
+      const piece = bytes.length <= chunkBytes ? bytes : bytes.subarray(at, at + chunkBytes)
+      pending.add(stream, piece)
+      if (pending.length >= chunkBytes) this.seal()
+    }
+    this.#scheduleSeal()
+  }
+
+  #scheduleSeal(): void {
+    if (this.#isSealScheduled || this.#pending.length === 0) return
+    this.#isSealScheduled = true
+    this.#options.clock.soon(() => {
+      this.#isSealScheduled = false
+      this.seal()
+    })
+  }
+
+  /** Makes a chunk of the output read so far. */
+  seal(): void {
+    if (this.#pending.length === 0) return
+    const { stream } = this.#pending
+    const bytes = this.#pending.take()
+    const before = this.#ring.cost
+    // A chunk that was acknowledged after process/read but is still to be sent must stay.
+    const droppable = Math.min(this.#acknowledged, this.#sent)
+    this.#ring.append({ seq: this.#nextSeq++, stream, bytes }, droppable)
+    this.#unsentBytes += bytes.length
+    this.#window?.charge(bytes.length)
+    this.#onChunk()
+    this.#options.budget.charge(this.#ring.cost - before)
+  }
+
+  /** Numbers the exit, after all output so far. */
+  addExit(code: number, sandboxDenied: boolean): void {
+    this.seal()
+    this.#exit = { seq: this.#nextSeq++, code, sandboxDenied }
+  }
+
+  /** Numbers the close, the last event. */
+  addClose(): void {
+    this.seal()
+    this.#closedSeq = this.#nextSeq++
+    this.#options.budget.ended(this)
+  }
+
+  // ---- sending ----
+
+  /** Takes the next unsent event as a notification; undefined if there is none. Output is a {@link RawJson}. */
+  takeEvent(): RawJson | string | undefined {
+    const seq = this.#sent + 1
+    if (seq >= this.#nextSeq) return undefined
+    this.#sent = seq
+    if (seq === this.#exit?.seq) return this.#frames.exited(seq, this.#exit.code, this.#exit.sandboxDenied)
+    if (seq === this.#closedSeq) return this.#frames.closed(seq)
+    const chunk = this.#ring.after(seq - 1)
+    if (chunk?.seq !== seq) throw new Error(`process ${this.#processId}: unsent chunk ${seq} is gone`)
+    this.#unsentBytes -= chunk.bytes.length
+    this.#options.totals.outputSent += chunk.bytes.length
+    return this.#frames.output(chunk)
+  }
+
+  /** Counts all events so far as sent; process/read still returns them. */
+  skipUnsent(): void {
+    this.#sent = this.#nextSeq - 1
+    this.#unsentBytes = 0
+  }
+
+  /** Records that the client has processed everything up to and including `seq`. Does nothing without a window. */
+  acknowledge(seq: number): void {
+    if (this.#window === undefined) return
+    const upTo = Math.min(seq, this.#nextSeq - 1)
+    let at = this.#acknowledged
+    for (let chunk = this.#ring.after(at); chunk !== undefined && chunk.seq <= upTo; chunk = this.#ring.after(at)) {
+      at = chunk.seq
+      this.#window.acknowledge(chunk.bytes.length)
+    }
+    this.#acknowledged = Math.max(this.#acknowledged, upTo)
+  }
+
+  /**
+   * Whether the client is too far behind to read more output. `isAwaited`: unsent events will be sent.
+   *
+   * Unacknowledged output cannot be dropped to make room, so a full window counts with and without a listener. When the
+   * shared budget is exhausted the window is halved: a client that acknowledges every quarter never stalls.
+   */
+  shouldPause(isAwaited: boolean): boolean {
+    if (isAwaited && this.#isSendingBehind) return true
+    return this.#window?.isFull(this.#pending.length, this.#options.budget.exhausted ? 0.5 : 1) ?? false
+  }
+
+  get #isSendingBehind(): boolean {
+    const unsent = this.#unsentBytes + this.#pending.length
+    const { budget, limits } = this.#options
+    return (
+      unsent > 0 &&
+      (unsent > limits.unsentPerProcess || this.#nextSeq - this.#sent > limits.unsentChunks || budget.exhausted)
+    )
+  }
+
+  // ---- process/read ----
+
+  /** Whether a read after `seq` returns at once: there is output, an exit or a close after it. */
+  hasNewsAfter(seq: number): boolean {
+    if (this.isClosed || this.#ring.after(seq) !== undefined) return true
+    return this.#exit !== undefined && seq < this.#nextSeq - 1
+  }
+
+  /** Approximate upper bound, in bytes, of the result of a read. */
+  readBytes(afterSeq: number): number {
+    if (this.#ring.after(afterSeq) === undefined) return 0
+    return Math.ceil((this.#ring.bytes * 4) / 3) + this.#ring.length * CHUNK_FRAME_BYTES
+  }
+
+  /**
+   * Builds the result of process/read: the chunks after `afterSeq`, up to `maxBytes` bytes of output (at least one
+   * chunk).
+   */
+  read(afterSeq: number, maxBytes: number | undefined): RawJson {
+    this.seal()
+    const chunks = this.#ring.read(afterSeq, maxBytes ?? Infinity)
+    const last = chunks.at(-1)
+    return readResult(chunks, {
+      nextSeq: maxBytes === undefined || last === undefined ? this.#nextSeq : last.seq + 1,
+      exited: this.#exit !== undefined,
+      exitCode: this.#exit?.code ?? null,
+      closed: this.isClosed,
+      sandboxDenied: this.#exit?.sandboxDenied ?? false,
+    })
+  }
+
+  // ---- retained budget ----
+
+  /** Drops all output. Nothing may be appended from then on. */
+  dispose(): void {
+    this.#pending.clear()
+    this.#options.budget.remove(this)
+  }
+
+  dropOldest(): number {
+    const chunk = this.#ring.oldest
+    return chunk === undefined || chunk.seq > this.#acknowledged ? 0 : this.dropUnacknowledged()
+  }
+
+  dropUnacknowledged(): number {
+    const chunk = this.#ring.oldest
+    if (chunk === undefined || chunk.seq > this.#sent) return 0
+    const before = this.#ring.cost
+    this.#ring.dropOldest()
+    return before - this.#ring.cost
+  }
+
+  dropAll(): number {
+    const before = this.#ring.cost
+    this.#ring.clear()
+    return before
+  }
+}
