@@ -3,16 +3,13 @@
  * when one of them has left something open, which is a failure of its own.
  */
 import { readFileSync } from 'node:fs'
-import * as module from 'node:module'
 import process from 'node:process'
 import { run } from 'uvu/run'
 import { report } from '../../test/support/report.ts'
 
 const [file, closingMs] = process.argv.slice(2) as [string, string]
-const cache = process.env['EXEC_SERVER_TEST_COMPILE_CACHE']
-// By a call and not by Node's variable, which the servers that a test starts would follow too.
-// Deno has no such call.
-if (cache !== undefined) module.enableCompileCache?.(cache)
+// Node has read it: from here on it would only apply to the servers that a test starts.
+delete process.env['NODE_COMPILE_CACHE']
 
 const resources = (): string[] => process.getActiveResourcesInfo?.() ?? []
 // Standard output and error are resources, too, once they are used.

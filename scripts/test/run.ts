@@ -64,7 +64,8 @@ async function runAll(files: readonly string[], options: Options, folder: string
   const env: NodeJS.ProcessEnv = {
     ...process.env,
     EXEC_SERVER_TEST_TIER: options.isFull ? 'full' : 'quick',
-    EXEC_SERVER_TEST_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'exec-server-test'),
+    // Saves half of the start of a test file: it covers the sources without their types, too, from the first file on.
+    NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'exec-server-test'),
   }
   // The output is kept and searched: no colours.
   delete env['FORCE_COLOR']
