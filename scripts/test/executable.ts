@@ -1,12 +1,24 @@
 /** The executable that the suites start: made once, and again only when what it is made of has changed. */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 
-/** Another checkout that shares node_modules may still use one of these; each is 120 MB. */
+/** How many are kept in any case; each is 120 MB. */
 const KEPT = 8
+/** Another checkout that shares node_modules may still run with one that it has asked for so recently. */
+const IN_USE_MS = 30 * 60_000
 
 /** Its path; undefined where servers are to be started from source: on Deno, or because it is asked for. */
 export function testExecutable(root: string, { fromSource }: { fromSource: boolean }): string | undefined {
@@ -16,7 +28,11 @@ export function testExecutable(root: string, { fromSource }: { fromSource: boole
   const cache = join(root, 'node_modules', '.cache', 'exec-server-test-executable')
   const folder = join(cache, digest(root))
   const executable = join(folder, 'exec-server')
-  if (existsSync(executable)) return executable
+  if (existsSync(executable)) {
+    const now = new Date()
+    utimesSync(folder, now, now)
+    return executable
+  }
   removeOld(cache)
   console.log('building the executable that the tests start')
   const partial = `${folder}.partial-${process.pid}`
@@ -39,7 +55,8 @@ function removeOld(cache: string): void {
   const byAge = readdirSync(cache)
     .map((name) => ({ path: join(cache, name), time: statSync(join(cache, name)).mtimeMs }))
     .sort((a, b) => b.time - a.time)
-  for (const { path } of byAge.slice(KEPT)) rmSync(path, { recursive: true, force: true })
+  const unused = byAge.slice(KEPT).filter(({ time }) => Date.now() - time > IN_USE_MS)
+  for (const { path } of unused) rmSync(path, { recursive: true, force: true })
 }
 
 function digest(root: string): string {

@@ -9,7 +9,7 @@ import type { RunningServer } from '../../support/server.ts'
 import { skip, suite } from '../../support/suite.ts'
 import { begin, call, REST, runPrefix } from './call.ts'
 import type { Started } from './call.ts'
-import { endScreens, hasProgram, openScreen } from './screen.ts'
+import { hasProgram, openScreen } from './screen.ts'
 
 const test = suite('ps, attach and kill')
 let server: RunningServer
@@ -17,7 +17,6 @@ let server: RunningServer
 test.before.each(async () => {
   server = await startServer()
 })
-test.after(endScreens)
 
 /** Begins a command on the devbox, and waits for its first line. */
 async function begun(argv: readonly string[], options: readonly string[] = []): Promise<Started> {

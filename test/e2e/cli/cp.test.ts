@@ -20,23 +20,25 @@ import { eventually, isDeno, serverCommand, startServer } from '../../support/se
 import type { RunningServer } from '../../support/server.ts'
 import { skip, suite } from '../../support/suite.ts'
 import { isSame, pattern } from '../client/support/with-client.ts'
-import { begin, call } from './call.ts'
-import { endScreens, hasProgram, openScreen } from './screen.ts'
+import { begin, call, commandRunner } from './call.ts'
+import type { CommandRunner } from './call.ts'
+import { hasProgram, openScreen } from './screen.ts'
 
 const test = suite('exec-server cp')
 let server: RunningServer
 let folder: string
+let command: CommandRunner
 
 test.before(async () => {
   server = await startServer()
+  command = commandRunner()
 })
 test.before.each(() => {
   folder = mkdtempSync(join(tmpdir(), 'cp-'))
 })
 test.after.each(() => rmSync(folder, { recursive: true }))
-test.after(endScreens)
 
-const cp = (...args: string[]) => call(['cp', '--url', server.url, ...args])
+const cp = (...args: string[]) => command(['cp', '--url', server.url, ...args])
 const at = (...names: string[]): string => join(folder, ...names)
 const there = (...names: string[]): string => `:${at(...names)}`
 const fine = { code: 0, stdout: '', stderr: '' }
@@ -49,7 +51,7 @@ test('paths with a colon before them are on the devbox', () => {
 
 test('arguments that cannot be followed exit 2 with one line on stderr', async () => {
   const bad = [[], ['a'], [':/a'], ['a', 'b'], ['a', 'b', ':/c', 'd'], ['a', ':b'], ['a', ''], ['--bogus', 'a', ':/b']]
-  const outcomes = await Promise.all(bad.map(async (args) => ({ args, ...(await call(['cp', ...args])) })))
+  const outcomes = await Promise.all(bad.map(async (args) => ({ args, ...(await command(['cp', ...args])) })))
   for (const { args, code, stdout, stderr } of outcomes) {
     assert.is(code, 2, args.join(' '))
     assert.is(stdout, '')
@@ -76,7 +78,7 @@ test.full('a file goes there and back, empty, small and of many blocks', thereAn
 test('what is longer is cut to what replaces it', async () => {
   writeFileSync(at('a'), 'short')
   for (const name of ['b', 'c']) writeFileSync(at(name), 'something longer')
-  assert.equal(await cp(at('a'), there('b')), fine)
+  assert.equal(await call(['cp', '--url', server.url, at('a'), there('b')]), fine)
   assert.equal(await cp(there('a'), at('c')), fine)
   assert.is(readFileSync(at('b'), 'utf8') + readFileSync(at('c'), 'utf8'), 'shortshort')
 })
@@ -183,10 +185,10 @@ test('without a shell on the devbox the files are copied, and it is said what is
   const bare = await startServer([], { ...process.env, PATH: '/nowhere' })
   try {
     for (const name of ['a', 'b']) writeFileSync(at(name), name, { mode: 0o755 })
-    const { code, stdout, stderr } = await call(['cp', '--url', bare.url, at('a'), there('up')])
+    const { code, stdout, stderr } = await command(['cp', '--url', bare.url, at('a'), there('up')])
     assert.equal([code, stdout, readFileSync(at('up'), 'utf8')], [0, '', 'a'])
     assert.match(stderr, /^exec-server: which files may be executed was not carried over: [^\n]+\n$/)
-    assert.is((await call(['cp', '--url', bare.url, there('b'), at('down')])).code, 0)
+    assert.is((await command(['cp', '--url', bare.url, there('b'), at('down')])).code, 0)
     assert.is(readFileSync(at('down'), 'utf8'), 'b')
   } finally {
     await bare.stop()
@@ -202,7 +204,7 @@ test('a server that refuses is quoted in one line', async () => {
       [there('a'), at('b')],
       [there('a'), there('b')],
     ]) {
-      const { code, stderr } = await call(['cp', '--url', strict.url, ...args])
+      const { code, stderr } = await command(['cp', '--url', strict.url, ...args])
       assert.is(code, 1)
       assert.match(stderr, /^exec-server: [^\n]*sandbox[^\n]*\n$/)
     }

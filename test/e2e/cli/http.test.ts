@@ -11,7 +11,8 @@ import { serverCommand, startServer } from '../../support/server.ts'
 import type { RunningServer } from '../../support/server.ts'
 import { suite } from '../../support/suite.ts'
 import { isSame, pattern } from '../client/support/with-client.ts'
-import { begin, call } from './call.ts'
+import { begin, call, commandRunner } from './call.ts'
+import type { CommandRunner } from './call.ts'
 
 const test = suite('exec-server http')
 /** More than what may wait for a reader. */
@@ -21,9 +22,11 @@ let server: RunningServer
 let web: Server
 let origin: string
 let folder: string
+let command: CommandRunner
 
 test.before(async () => {
   server = await startServer()
+  command = commandRunner()
   folder = mkdtempSync(join(tmpdir(), 'http-'))
   web = createServer((request, response) => {
     const { method, url, headers } = request
@@ -60,7 +63,7 @@ test.after(() => {
   rmSync(folder, { recursive: true })
 })
 
-const http = (...args: string[]) => call(['http', '--url', server.url, ...args])
+const http = (...args: string[]) => command(['http', '--url', server.url, ...args])
 const asked = async (...args: string[]) => JSON.parse((await http(...args)).stdout) as unknown
 
 test('the body of the answer is on stdout, and any status is fine', async () => {
@@ -154,7 +157,7 @@ test('a request that fails exits 1 with one line, and leaves no half of a file',
 })
 
 test('a devbox that cannot be reached exits 255', async () => {
-  const { code, stderr } = await call(['http', '--url', 'ws://127.0.0.1:1', `${origin}/`])
+  const { code, stderr } = await command(['http', '--url', 'ws://127.0.0.1:1', `${origin}/`])
   assert.is(code, 255)
   assert.match(stderr, /^exec-server: [^\n]+\n$/)
 })
@@ -171,7 +174,7 @@ test('arguments that cannot be followed exit 2 with one line on stderr', async (
     ['-L', '--no-follow', 'http://x'],
     ['--bogus', 'http://x'],
   ]
-  const outcomes = await Promise.all(bad.map(async (args) => ({ args, ...(await call(['http', ...args])) })))
+  const outcomes = await Promise.all(bad.map(async (args) => ({ args, ...(await command(['http', ...args])) })))
   for (const { args, code, stdout, stderr } of outcomes) {
     assert.is(code, 2, args.join(' '))
     assert.is(stdout, '')

@@ -10,20 +10,21 @@ import { skip, suite } from '../../support/suite.ts'
 import { startProxy } from '../client/support/proxy.ts'
 import type { Proxy } from '../client/support/proxy.ts'
 import { subjects } from '../client/support/subject.ts'
-import { begin, call, runPrefix } from './call.ts'
-import type { Started } from './call.ts'
-import { endScreens, hasProgram, openScreen } from './screen.ts'
+import { begin, call, commandRunner, runPrefix } from './call.ts'
+import type { CommandRunner, Started } from './call.ts'
+import { hasProgram, openScreen } from './screen.ts'
 
 const test = suite('exec-server run')
 let server: RunningServer
 let folder: string
+let command: CommandRunner
 
 test.before(async () => {
   server = await startServer()
+  command = commandRunner()
   folder = mkdtempSync(join(tmpdir(), 'run-'))
 })
 test.after(() => {
-  endScreens()
   rmSync(folder, { recursive: true })
 })
 
@@ -58,7 +59,7 @@ test('arguments that cannot be followed exit 2 with one line on stderr', async (
     ['--env-var', '=x', 'ls'],
     ['-t', '-t', 'ls'],
   ]
-  const outcomes = await Promise.all(bad.map(async (args) => ({ args, ...(await call(['run', ...args])) })))
+  const outcomes = await Promise.all(bad.map(async (args) => ({ args, ...(await command(['run', ...args])) })))
   for (const { args, code, stdout, stderr } of outcomes) {
     assert.is(code, 2, args.join(' '))
     assert.is(stdout, '')
@@ -87,8 +88,10 @@ test('a devbox that cannot be had exits 255 with one line on stderr, and runs no
     [['--url', server.url, '--bearer-token-file', join(folder, 'missing')], {}],
   ]
   for (const [options, env] of cases) {
-    const { code, stdout, stderr } = await call(['run', ...options, '--', 'touch', mark], {
-      env: { ...process.env, CODEX_HOME: home, ...env },
+    const { code, stdout, stderr } = await command(['run', ...options, '--', 'touch', mark], {
+      ...process.env,
+      CODEX_HOME: home,
+      ...env,
     })
     assert.is(code, 255, options.join(' '))
     assert.is(stdout, '')
@@ -97,23 +100,26 @@ test('a devbox that cannot be had exits 255 with one line on stderr, and runs no
   assert.throws(() => readFileSync(mark))
 })
 
-test('what cannot be started exits as in a shell, with one line on stderr', async () => {
-  const cases: [number, RegExp, string[]][] = [
-    [127, /no-such-program: No such file/, ['no-such-program']],
-    [126, /\/etc\/passwd: Permission denied/, ['/etc/passwd']],
-    [126, /\/nowhere: No such file/, ['--cwd', '/nowhere', 'ls']],
-    [126, /\/etc\/passwd: Not a directory/, ['--cwd', '/etc/passwd', 'ls']],
-  ]
-  for (const tty of [[], ['-t']]) {
-    for (const [expected, says, args] of cases) {
-      const { code, stdout, stderr } = await call(['run', '--url', server.url, ...tty, ...args])
+const NOT_STARTED: readonly (readonly [code: number, says: RegExp, args: readonly string[]])[] = [
+  [127, /no-such-program: No such file/, ['no-such-program']],
+  [126, /\/etc\/passwd: Permission denied/, ['/etc/passwd']],
+  [126, /\/nowhere: No such file/, ['--cwd', '/nowhere', 'ls']],
+  [126, /\/etc\/passwd: Not a directory/, ['--cwd', '/etc/passwd', 'ls']],
+]
+const exitsAsInAShell =
+  (rows: typeof NOT_STARTED, ...options: string[]) =>
+  async (): Promise<void> => {
+    for (const [expected, says, args] of rows) {
+      const { code, stdout, stderr } = await call(['run', '--url', server.url, ...options, ...args])
       assert.is(code, expected, args.join(' '))
       assert.is(stdout, '')
       assert.match(stderr, says)
       assert.match(stderr, /^exec-server: [^\n]+\n$/)
     }
   }
-})
+test('what cannot be started exits as in a shell, with one line on stderr', exitsAsInAShell(NOT_STARTED))
+test('the same on a terminal', exitsAsInAShell(NOT_STARTED.slice(0, 1), '-t'))
+test.full('the same on a terminal, whatever the reason', exitsAsInAShell(NOT_STARTED, '-t'))
 
 test('a token is sent to the server that asks for it', async () => {
   const token = join(folder, 'token')

@@ -4,24 +4,39 @@ import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
+import { atEnd } from '../../support/scope.ts'
 import { sleep } from '../../support/server.ts'
 
 const socket = join(tmpdir(), `exec-server-test-${process.pid}.tmux`)
 let count = 0
+let isServing = false
 
-export const hasProgram = (name: string): boolean =>
-  spawnSync('sh', ['-c', `command -v ${name}`], { stdio: 'ignore' }).status === 0
+/** The path of a program, or ''. */
+const pathOf = (name: string): string =>
+  spawnSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).stdout?.trim() ?? ''
+
+export const hasProgram = (name: string): boolean => pathOf(name) !== ''
+
+// With its path: there are hundreds of calls, and PATH may have many directories.
+const program = pathOf('tmux')
 
 function tmux(...args: string[]): string {
-  return execFileSync('tmux', ['-S', socket, '-f', '/dev/null', ...args], {
+  return execFileSync(program, ['-S', socket, '-f', '/dev/null', ...args], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
   })
 }
 
-export function endScreens(): void {
-  spawnSync('tmux', ['-S', socket, 'kill-server'], { stdio: 'ignore' })
-  rmSync(socket, { force: true })
+/** For the test that asks for the first screen, or its suite. */
+function startServer(): void {
+  isServing = true
+  atEnd(() => {
+    isServing = false
+    spawnSync(program, ['-S', socket, 'kill-server'], { stdio: 'ignore' })
+    rmSync(socket, { force: true })
+  })
+  // Without one the server would end with each.
+  tmux('new-session', '-d', '-s', 'keep', 'exec cat')
 }
 
 export type Screen = {
@@ -41,7 +56,7 @@ export type Screen = {
 
 /** Looks in a row that must show the same: each runs a program, so that they are the further apart the busier the machine is. */
 const STEADY_LOOKS = 5
-const BETWEEN_LOOKS_MS = 20
+const BETWEEN_LOOKS_MS = 50
 /** For a busy machine. */
 const LIMIT_MS = 40_000
 
@@ -52,11 +67,7 @@ echo "[exit code $code]"
 stty -isig -icanon; exec cat >/dev/null`
 
 export function openScreen(command: readonly string[], env: Readonly<Record<string, string>> = {}): Screen {
-  if (count === 0) {
-    process.once('exit', endScreens)
-    // Without one the server would end with each.
-    tmux('new-session', '-d', '-s', 'keep', 'exec cat')
-  }
+  if (!isServing) startServer()
   const name = `s${++count}`
   const variables = Object.entries({ LC_ALL: 'C.UTF-8', ...env }).flatMap(([key, value]) => ['-e', `${key}=${value}`])
   tmux(
@@ -93,7 +104,7 @@ export function openScreen(command: readonly string[], env: Readonly<Record<stri
     keys: (...names) => void tmux('send-keys', '-t', name, ...names),
     type: (typed) => void tmux('send-keys', '-t', name, '-l', typed),
     paste(pasted) {
-      execFileSync('tmux', ['-S', socket, 'load-buffer', '-b', name, '-'], {
+      execFileSync(program, ['-S', socket, 'load-buffer', '-b', name, '-'], {
         input: pasted,
         stdio: ['pipe', 'ignore', 'pipe'],
       })
@@ -103,6 +114,6 @@ export function openScreen(command: readonly string[], env: Readonly<Record<stri
     text,
     until: (shows, ms = LIMIT_MS) => look(shows, 1, ms),
     untilSteady: (shows, ms = LIMIT_MS) => look(shows, STEADY_LOOKS, ms),
-    end: () => void spawnSync('tmux', ['-S', socket, 'kill-session', '-t', name], { stdio: 'ignore' }),
+    end: () => void spawnSync(program, ['-S', socket, 'kill-session', '-t', name], { stdio: 'ignore' }),
   }
 }

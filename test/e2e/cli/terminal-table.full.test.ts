@@ -7,7 +7,7 @@ import { isDeno, startServer } from '../../support/server.ts'
 import type { RunningServer } from '../../support/server.ts'
 import { skip, suite } from '../../support/suite.ts'
 import { runPrefix } from './call.ts'
-import { endScreens, hasProgram, openScreen } from './screen.ts'
+import { hasProgram, openScreen } from './screen.ts'
 import type { Screen } from './screen.ts'
 
 const test = suite('the table of terminals')
@@ -19,7 +19,6 @@ test.before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'table-'))
 })
 test.after(() => {
-  endScreens()
   rmSync(folder, { recursive: true })
 })
 

@@ -9,6 +9,7 @@ import { processTransport } from '../../../../src/client/mcp/index.ts'
 import type { McpTransport } from '../../../../src/client/mcp/index.ts'
 import type { ExecClient } from '../../../../src/client/base/types.ts'
 import { eventually, isAlive, isDeno, root } from '../../../support/server.ts'
+import { sourceEnv } from '../../../support/source-env.ts'
 import { test } from '../../../support/suite.ts'
 import { script } from './mcp-servers.ts'
 
@@ -87,7 +88,7 @@ for (const [name, { what, code }] of Object.entries(fates)) {
     const args = isDeno
       ? ['eval', '--ext=ts', program.replace('WHAT', what)]
       : ['--input-type=module', '-e', program.replace('WHAT', what)]
-    const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, args, { cwd: root, env: sourceEnv(), stdio: ['ignore', 'pipe', 'pipe'] })
     let [stdout, stderr] = ['', '']
     child.stdout.on('data', (bytes: Buffer) => (stdout += bytes.toString()))
     child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()))
