@@ -29,14 +29,14 @@ export type HttpCallsOptions = {
   limits: Limits
   observer: Observer
   pump: { eventsReady(source: EventSource): void }
-  /** Keeps a closing connection open. Returns a function that releases it. */
-  hold: () => () => void
+  /** Called when the last request has ended. */
+  onIdle: () => void
 }
 
 /** What a request needs from its connection. */
 type Surroundings = {
   /** Calls `call` once the response of this request has been queued. */
-  afterAnswer(call: () => void): void
+  afterResponse(call: () => void): void
   /** Reserves memory for a response of about `bytes` bytes. Undefined: available at once. */
   reserve(bytes: number): Promise<void> | undefined
   /**
@@ -94,7 +94,7 @@ export class HttpCalls {
     try {
       const response = await this.#send(request, params.redirectPolicy, exchange.signal)
       if (streamId === undefined) return await this.#buffer(response, exchange, surroundings)
-      surroundings.afterAnswer(() => this.#stream(streamId, response, exchange, params.bodyWindow ?? undefined))
+      surroundings.afterResponse(() => this.#stream(streamId, response, exchange, params.bodyWindow ?? undefined))
       return responseResult(response, undefined)
     } catch (error) {
       exchange.finish()
@@ -104,7 +104,7 @@ export class HttpCalls {
 
   #begin(timeoutMs: number | undefined, streamId: string | undefined): Exchange {
     if (this.#isGone) throw internalError('http/request failed: the connection is gone')
-    const { clock, hold } = this.#options
+    const { clock, onIdle } = this.#options
     const controller = new AbortController()
     const abort = (reason: Error): void => controller.abort(reason)
     const cancelTimer =
@@ -112,7 +112,6 @@ export class HttpCalls {
         ? undefined
         : clock.after(timeoutMs, () => abort(new Error(`timed out after ${timeoutMs} ms`)))
     if (timeoutMs === 0) abort(new Error('timed out after 0 ms'))
-    const release = hold()
     const exchange: Exchange = {
       signal: controller.signal,
       isStreamed: streamId !== undefined,
@@ -122,8 +121,9 @@ export class HttpCalls {
         if (!this.#exchanges.delete(exchange)) return
         cancelTimer?.()
         if (streamId !== undefined) this.#streams.delete(streamId)
-        if (this.#exchanges.size === 0) this.#cancelClosing?.()
-        release()
+        if (this.#exchanges.size > 0) return
+        this.#cancelClosing?.()
+        onIdle()
       },
     }
     this.#exchanges.add(exchange)
@@ -167,11 +167,7 @@ export class HttpCalls {
   }
 
   /** Buffers the body and returns it in the response. */
-  async #buffer(
-    response: HttpResponse,
-    { signal, finish }: Exchange,
-    { afterAnswer, reserve }: Surroundings,
-  ): Promise<RawJson> {
+  async #buffer(response: HttpResponse, { signal, finish }: Exchange, surroundings: Surroundings): Promise<RawJson> {
     const { httpBuffered } = this.#options.limits
     const pieces: Uint8Array[] = []
     let total = 0
@@ -192,7 +188,7 @@ export class HttpCalls {
         const bytes = Math.max(total, Math.min(declaredLength(response), httpBuffered))
         const room = this.#bodies.reserve(bytes) ?? Promise.resolve()
         // Released even if the request fails first: the reservation is granted in its turn all the same.
-        afterAnswer(() => void room.then(() => this.#bodies.release(bytes)))
+        surroundings.afterResponse(() => void room.then(() => this.#bodies.release(bytes)))
         await Promise.race([room, aborted(signal)])
       }
     } catch (error) {
@@ -201,8 +197,8 @@ export class HttpCalls {
         `failed to read http/request response body: error decoding response body: ${messageOf(error)}`,
       )
     }
-    afterAnswer(finish)
-    await reserve(base64Length(total))
+    surroundings.afterResponse(finish)
+    await surroundings.reserve(base64Length(total))
     return responseResult(response, joined(pieces, total))
   }
 

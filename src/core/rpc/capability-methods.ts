@@ -14,7 +14,7 @@ export const capabilityMethods = {
   [Method.CapabilityRootsDiscover]: method(
     'capability discovery',
     CapabilityRootsDiscoverParams,
-    ({ roots }, { session, host, files, limits, reserve }) => {
+    ({ roots }, { session, host, files, limits }, ticket) => {
       const { capabilityRoots, capabilityRootBytes: rootBytes, capabilityAnswerBytes: answerBytes } = limits
       if (roots.length > capabilityRoots)
         throw invalidRequest(`at most ${capabilityRoots} capability roots are looked through at once`)
@@ -28,7 +28,7 @@ export const capabilityMethods = {
         rootBytes,
       }
       return files.read(async () => {
-        await reserve(Math.min(roots.length * rootBytes, answerBytes))
+        await ticket.reserve(Math.min(roots.length * rootBytes, answerBytes))
         let left = { files: answerBytes, warnings: limits.capabilityWarningBytes }
         const answer: CapabilityRoot[] = []
         // Sequentially, so that the roots left out for want of room are always the last ones requested.

@@ -20,7 +20,7 @@ const isBeyondFiles = (offset: number | bigint): offset is bigint =>
   typeof offset === 'bigint' || !Number.isSafeInteger(offset + 2 ** 30)
 
 /** The file handle methods, by name. */
-export const streamMethods = {
+export const fileHandleMethods = {
   [Method.FsOpen]: method(FAMILY, OpenParams, ({ handleId, path, mode, sandbox }, { handles, host, files }) => {
     const order = mode === 'replace' ? 'mutate' : 'read'
     return files[order](async () => {
@@ -31,11 +31,11 @@ export const streamMethods = {
   [Method.FsReadBlock]: method(
     FAMILY,
     ReadBlockParams,
-    ({ handleId, offset, len }, { handles, files, limits, reserve }) =>
+    ({ handleId, offset, len }, { handles, files, limits }, ticket) =>
       files.read(async () => {
         if (len < 1 || len > limits.fileBlock)
           throw invalidRequest(`file read block length must be between 1 and ${limits.fileBlock}`)
-        await reserve(base64Length(len))
+        await ticket.reserve(base64Length(len))
         const bytes = await handles.use(handleId, 'read', async (file) => {
           if (isBeyondOffsets(offset, len)) throw invalidRequest('Invalid argument (os error 22)')
           return isBeyondFiles(offset) ? new Uint8Array() : file.read(offset, len)

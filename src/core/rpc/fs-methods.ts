@@ -23,8 +23,12 @@ import { fileResult } from '../base/json-fragments.ts'
 import type { Files } from '../base/host.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Result } from '../base/json-fragments.ts'
-import type { Context, MethodDefinition } from './method.ts'
+import { method } from './method.ts'
+import type { MethodDefinition } from './method.ts'
+import type { Ticket } from './ticket.ts'
 import { noteLookUp, placed } from '../session/legacy-workspace.ts'
+
+const FAMILY = 'filesystem'
 
 /** Bytes reserved for a small read's response until it is sent: allows thousands at once, not millions. */
 const LOOK_UP_BYTES = 64 * 1024
@@ -33,22 +37,17 @@ const LOOK_UP_BYTES = 64 * 1024
 const WALK_ENTRY_BYTES = 400
 
 type FileParams = { path?: string; sandbox?: Sandbox | null | undefined }
-type Surroundings = Pick<Context, 'limits' | 'reserve'>
+/** What an operation needs beside its files: the limits, and memory for its response. */
+type Surroundings = { limits: Limits; memory: Pick<Ticket, 'reserve'> }
 type Run<P, R> = (params: P, files: Files, surroundings: Surroundings) => Promise<R>
 
-/** One file operation, independent of a connection: the helper process in a sandbox runs the same ones. */
-type FileOperation = {
-  /** Reads run concurrently between mutations; mutations run alone, in arrival order. */
-  order: 'read' | 'mutate'
+/** One file operation: a method of a connection, and what the helper process in a sandbox runs without one. */
+type FileOperation = MethodDefinition & {
   /**
-   * Decodes the params.
-   * @throws -32602
+   * Runs it on `files`, ignoring the sandbox in its params.
+   * @throws RpcError
    */
-  prepare(params: JsonValue): {
-    path: string | undefined
-    sandbox: Sandbox | undefined
-    run: (files: Files, surroundings: Surroundings) => Promise<Result>
-  }
+  runOn(params: JsonValue, files: Files, surroundings: Surroundings): Promise<Result>
 }
 
 function reads<S extends GenericSchema<unknown, FileParams>>(
@@ -64,7 +63,7 @@ function looksUp<S extends GenericSchema<unknown, FileParams>>(
   run: Run<InferOutput<S>, Result>,
 ): FileOperation {
   return operation('read', schema, async (params, files, surroundings) => {
-    await surroundings.reserve(LOOK_UP_BYTES)
+    await surroundings.memory.reserve(LOOK_UP_BYTES)
     return run(params, files, surroundings)
   })
 }
@@ -80,18 +79,23 @@ function mutates<S extends GenericSchema<unknown, FileParams>>(
   })
 }
 
+/** Reads run concurrently between mutations; mutations run alone, in arrival order. */
 function operation<S extends GenericSchema<unknown, FileParams>>(
-  order: FileOperation['order'],
+  order: 'read' | 'mutate',
   schema: S,
   run: Run<InferOutput<S>, Result>,
 ): FileOperation {
+  const { family, call } = method(FAMILY, schema, (params, { session, host, limits, files }, ticket) => {
+    const { path, sandbox } = params
+    if (!sandbox && path !== undefined) noteLookUp(session.workspace, path)
+    return files[order](() =>
+      run(params, host.files(sandbox ? placed(sandbox, session.workspace) : undefined), { limits, memory: ticket }),
+    )
+  })
   return {
-    order,
-    prepare: (params) => {
-      const decoded = decodeParams(schema, params)
-      const { path, sandbox } = decoded
-      return { path, sandbox: sandbox ?? undefined, run: (files, surroundings) => run(decoded, files, surroundings) }
-    },
+    family,
+    call,
+    runOn: (params, files, surroundings) => run(decodeParams(schema, params), files, surroundings),
   }
 }
 
@@ -109,7 +113,8 @@ function decodeData(dataBase64: string | Base64Text): Uint8Array {
 }
 
 const operations: Record<string, FileOperation> = {
-  [Method.FsReadFile]: reads(ReadFileParams, async ({ path, followSymlinks }, files, { limits, reserve }) => {
+  [Method.FsReadFile]: reads(ReadFileParams, async ({ path, followSymlinks }, files, { limits, memory }) => {
+    const reserve = (bytes: number): Promise<void> | undefined => memory.reserve(bytes)
     const options = { ...follows(followSymlinks), maxBytes: limits.readFileBytes, reserve }
     return fileResult(await files.readFile(path, options))
   }),
@@ -133,7 +138,7 @@ const operations: Record<string, FileOperation> = {
   [Method.FsCopy]: mutates(CopyParams, ({ sourcePath, destinationPath, recursive }, files) =>
     files.copy(sourcePath, destinationPath, { recursive }),
   ),
-  [Method.FsWalk]: reads(WalkParams, async ({ path, options }, files, { limits, reserve }) => {
+  [Method.FsWalk]: reads(WalkParams, async ({ path, options }, files, { limits, memory }) => {
     const { maxDepth, maxDirectories, maxEntries } = options
     const { walkDepth, walkDirectories, walkEntries } = limits
     if (maxDirectories === 0 || maxEntries === 0)
@@ -142,7 +147,7 @@ const operations: Record<string, FileOperation> = {
       const maximums = `depth=${walkDepth}, directories=${walkDirectories}, entries=${walkEntries}`
       throw invalidRequest(`filesystem walk limits exceed maximums: ${maximums}`)
     }
-    await reserve(maxEntries * WALK_ENTRY_BYTES)
+    await memory.reserve(maxEntries * WALK_ENTRY_BYTES)
     return files.walk(path, options)
   }),
   [Method.FsCanonicalize]: looksUp(CanonicalizeParams, async ({ path }, files) => ({
@@ -151,22 +156,7 @@ const operations: Record<string, FileOperation> = {
 }
 
 /** The file operations as methods of a connection, by name. */
-export const fsMethods: Record<string, MethodDefinition> = Object.fromEntries(
-  Object.entries(operations).map(([name, { order, prepare }]) => [
-    name,
-    {
-      family: 'filesystem',
-      prepare: (params: JsonValue) => {
-        const { path, sandbox, run } = prepare(params)
-        return (context: Context) => {
-          const { workspace } = context.session
-          if (sandbox === undefined && path !== undefined) noteLookUp(workspace, path)
-          return context.files[order](() => run(context.host.files(sandbox && placed(sandbox, workspace)), context))
-        }
-      },
-    },
-  ]),
-)
+export const fsMethods: Record<string, MethodDefinition> = operations
 
 /**
  * Runs an operation by its method name on `files`, ignoring the sandbox in its params.
@@ -175,5 +165,5 @@ export const fsMethods: Record<string, MethodDefinition> = Object.fromEntries(
 export async function runFileOperation(name: string, params: JsonValue, files: Files, limits: Limits): Promise<Result> {
   const operation = Object.hasOwn(operations, name) ? operations[name] : undefined
   if (operation === undefined) throw invalidRequest(`unknown file operation ${name.slice(0, 100)}`)
-  return operation.prepare(params).run(files, { limits, reserve: () => undefined })
+  return operation.runOn(params, files, { limits, memory: { reserve: () => undefined } })
 }

@@ -7,7 +7,7 @@ const FAMILY = 'http'
 
 /** The HTTP methods, by name. */
 export const httpMethods = {
-  [Method.HttpRequest]: method(FAMILY, HttpRequestParams, (params, context) => context.http.request(params, context)),
+  [Method.HttpRequest]: method(FAMILY, HttpRequestParams, (params, { http }, ticket) => http.request(params, ticket)),
   // An unknown request id is ignored: the request may have ended just before.
   [Method.HttpAcknowledge]: method(FAMILY, HttpAcknowledgeParams, ({ requestId, seq }, { http }) => {
     http.acknowledge(requestId, seq)

@@ -13,70 +13,55 @@ import type { MissingWatch } from '../fs/missing-watch.ts'
 import type { Peer } from '../base/observer.ts'
 import type { ProcessRegistry } from '../process/process-registry.ts'
 import type { Session } from '../session/session.ts'
+import type { Ticket } from './ticket.ts'
 
-/** What a handler can use: the session, the host and the state of its connection. */
-export type Context = {
-  session: Session
+/** What the handlers of a connection share, from `initialize` on: the session, the host and the connection's state. */
+export type Services = {
+  readonly session: Session
   /** The processes of all sessions. */
-  runs: ProcessRegistry
+  readonly runs: ProcessRegistry
   /** The requesting client. */
-  peer: Peer
-  host: Host
-  clock: Clock
-  limits: Limits
-  files: FileOrder
+  readonly peer: Peer
+  readonly host: Host
+  readonly clock: Clock
+  readonly limits: Limits
+  readonly files: FileOrder
   /** Open file handles of this connection. */
-  handles: FileHandles
+  readonly handles: FileHandles
   /** HTTP requests of this connection. */
-  http: HttpCalls
+  readonly http: HttpCalls
   /** The fs/watchMissing watch of this connection. */
-  watch: MissingWatch
-  /**
-   * Calls `call` once when the connection closes or is about to: a waiting request must then respond. Returns a
-   * function that unsubscribes.
-   */
-  onRelease(call: () => void): () => void
-  /**
-   * This request may wait indefinitely from now on.
-   * @throws -32001 if too many of this connection do.
-   */
-  waits(): void
-  /** Stops counting this request as running, because another limit applies to it. */
-  excludeFromLimit(): void
-  /** Calls `call` once the response of this request has been queued. */
-  afterAnswer(call: () => void): void
-  /**
-   * Reserves memory for a response of about `bytes` bytes, once per request; released when the response has been
-   * queued. Undefined: available at once.
-   */
-  reserve(bytes: number): Promise<void> | undefined
+  readonly watch: MissingWatch
 }
 
-/** A request with decoded params, ready to run. */
-export type Call = (context: Context) => Result | Promise<Result>
+/**
+ * Returns the services for a request of a method of `family`.
+ * @throws -32600 before the handshake is complete, -32001 for new work while the server drains
+ */
+export type Admit = (family: string, ticket: Ticket) => Services
 
 /** An entry of the method table. */
 export type MethodDefinition = {
   /** Name used in error messages before the handshake is complete. */
-  family: string
+  readonly family: string
   /**
-   * Decodes the params.
-   * @throws -32602
+   * Decodes the params, then asks for admission, then runs.
+   * @throws -32602 for invalid params, and what `admit` throws
    */
-  prepare(params: JsonValue): Call
+  call(params: JsonValue, admit: Admit, ticket: Ticket): Result | Promise<Result>
 }
 
 /** Declares a method: decodes its params by `schema`, then calls `run`. */
 export function method<S extends GenericSchema>(
   family: string,
   schema: S,
-  run: (params: InferOutput<S>, context: Context) => Result | Promise<Result>,
+  run: (params: InferOutput<S>, services: Services, ticket: Ticket) => Result | Promise<Result>,
 ): MethodDefinition {
   return {
     family,
-    prepare: (params) => {
+    call: (params, admit, ticket) => {
       const decoded = decodeParams(schema, params)
-      return (context) => run(decoded, context)
+      return run(decoded, admit(family, ticket), ticket)
     },
   }
 }

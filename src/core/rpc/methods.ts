@@ -6,7 +6,7 @@ import { watchMethods } from './watch-methods.ts'
 import type { MethodDefinition } from './method.ts'
 import { processMethods } from './process-methods.ts'
 import { sessionMethods } from './session-methods.ts'
-import { streamMethods } from './file-handle-methods.ts'
+import { fileHandleMethods } from './file-handle-methods.ts'
 
 /** Definitions by method name. */
 export const methods: ReadonlyMap<string, MethodDefinition> = new Map(
@@ -14,7 +14,7 @@ export const methods: ReadonlyMap<string, MethodDefinition> = new Map(
     ...sessionMethods,
     ...processMethods,
     ...fsMethods,
-    ...streamMethods,
+    ...fileHandleMethods,
     ...watchMethods,
     ...capabilityMethods,
     ...httpMethods,

@@ -14,21 +14,23 @@ import { NoParams } from '../../protocol/schemas/session.ts'
 import { unwrapLinuxSandbox } from '../../protocol/schemas/linux-sandbox.ts'
 import { childEnvironment } from '../process/env-policy.ts'
 import type { RawJson } from '../base/json-fragments.ts'
+import type { Clock } from '../base/clock.ts'
 import type { Host, SpawnSpec } from '../base/host.ts'
 import { method } from './method.ts'
-import type { Context } from './method.ts'
+import type { Services } from './method.ts'
+import type { Ticket } from './ticket.ts'
 import type { Process } from '../process/process.ts'
 import type { Session } from '../session/session.ts'
 
 const FAMILY = 'exec'
 
-async function start(params: StartParams, context: Context): Promise<StartResult> {
+async function start(params: StartParams, services: Services, ticket: Ticket): Promise<StartResult> {
+  const { peer, host, files, session } = services
   if (params.argv.length === 0) throw invalidParams('argv must not be empty')
   refuseManagedNetwork(params)
-  const unwrapped = unwrap(params, context.session)
+  const unwrapped = unwrap(params, session)
   const isSandboxed = isSomething(unwrapped.sandbox)
-  const spec = (): SpawnSpec => spawnSpec(unwrapped, context.host)
-  const { peer, files, session } = context
+  const spec = (): SpawnSpec => spawnSpec(unwrapped, host)
   const outputWindow = params.outputWindow ?? undefined
   const { announce } = await session.processes.start(params.processId, spec, {
     peer,
@@ -36,8 +38,8 @@ async function start(params: StartParams, context: Context): Promise<StartResult
     ready: files.settled(),
     outputWindow,
   })
-  context.afterAnswer(announce)
-  return { processId: params.processId, sandboxType: isSandboxed ? context.host.sandboxType : 'none' }
+  ticket.afterResponse(announce)
+  return { processId: params.processId, sandboxType: isSandboxed ? host.sandboxType : 'none' }
 }
 
 /** Refuses rather than run with the full network where a filtered one was requested. */
@@ -79,35 +81,38 @@ function environment({ envPolicy, env, metadata }: StartParams, host: Host): Map
   return variables
 }
 
-async function read(params: ReadParams, context: Context): Promise<RawJson> {
-  const finding = find(params, context.session)
+async function read(params: ReadParams, { session, clock }: Services, ticket: Ticket): Promise<RawJson> {
+  const finding = find(params, session)
   const process = (finding instanceof Promise ? await finding : finding) ?? unknownProcess(params.processId)
   const afterSeq = params.afterSeq ?? 0
   const waitMs = params.waitMs ?? 0
   if (waitMs > 0 && !process.events.hasNewsAfter(afterSeq)) {
-    context.waits()
-    await news(process, afterSeq, waitMs, context)
+    ticket.waits()
+    await news(process, afterSeq, { waitMs, clock, ticket })
   }
-  await context.reserve(process.events.readBytes(afterSeq))
+  await ticket.reserve(process.events.readBytes(afterSeq))
   // It may have been retired in the meantime.
   if (process.disposed) unknownProcess(params.processId)
   return process.events.read(afterSeq, params.maxBytes ?? undefined)
 }
 
 /** Settles when there is an event after `afterSeq`, on timeout, or when the connection ends. */
-function news(process: Process, afterSeq: number, waitMs: number, context: Context): Promise<void> {
+function news(
+  process: Process,
+  afterSeq: number,
+  { waitMs, clock, ticket }: { waitMs: number; clock: Clock; ticket: Ticket },
+): Promise<void> {
   return new Promise((resolve) => {
     const stop = (): void => {
       unwatch()
       cancelTimer()
-      cancelRelease()
       resolve()
     }
     const unwatch = process.events.watch(() => {
       if (process.disposed || process.events.hasNewsAfter(afterSeq)) stop()
     })
-    const cancelTimer = context.clock.after(waitMs, stop)
-    const cancelRelease = context.onRelease(stop)
+    const cancelTimer = clock.after(waitMs, stop)
+    ticket.onRelease(stop)
     // `watch` turned the pieces read in this turn into a chunk.
     if (process.events.hasNewsAfter(afterSeq)) stop()
   })
@@ -125,11 +130,12 @@ function find(
   return processes.isStarting(processId) ? processes.find(processId) : processes.findStarted(processId)
 }
 
-async function write(params: WriteParams, context: Context): Promise<{ status: WriteStatus }> {
-  const finding = find(params, context.session)
+async function write(params: WriteParams, { session }: Services, ticket: Ticket): Promise<{ status: WriteStatus }> {
+  const finding = find(params, session)
   const process = finding instanceof Promise ? await finding : finding
   if (process === undefined) return { status: 'unknownProcess' }
-  return { status: await process.write(params.chunk, writeIdOf(params, context.session), context.excludeFromLimit) }
+  const status = await process.write(params.chunk, writeIdOf(params, session), () => ticket.excludeFromLimit())
+  return { status }
 }
 
 /** Prefixes the write id of an attached process with the session's: ids are unique only within a session. */
@@ -137,13 +143,13 @@ function writeIdOf({ processId, writeId }: WriteParams, { id, processes }: Sessi
   return writeId && processes.originOf(processId) !== undefined ? `${id} ${writeId}` : writeId
 }
 
-async function closeStdin(params: { processId: string }, { session }: Context): Promise<{ status: WriteStatus }> {
+async function closeStdin(params: { processId: string }, { session }: Services): Promise<{ status: WriteStatus }> {
   const finding = find(params, session)
   const process = finding instanceof Promise ? await finding : finding
   return { status: process?.closeStdin() ?? 'unknownProcess' }
 }
 
-async function resize({ processId, rows, columns }: ResizeParams, { session }: Context): Promise<object> {
+async function resize({ processId, rows, columns }: ResizeParams, { session }: Services): Promise<object> {
   const finding = find({ processId }, session)
   const process = (finding instanceof Promise ? await finding : finding) ?? unknownProcess(processId)
   process.resize({ rows, columns })
@@ -152,7 +158,7 @@ async function resize({ processId, rows, columns }: ResizeParams, { session }: C
 
 async function acknowledge(
   { processId, seq }: { processId: string; seq: number },
-  { session }: Context,
+  { session }: Services,
 ): Promise<object> {
   const { processes } = session
   // The starting session's client may still need it.
@@ -164,12 +170,12 @@ async function acknowledge(
   return {}
 }
 
-function list(_: unknown, { host, runs }: Context): { processes: ListedProcess[] } {
+function list(_: unknown, { host, runs }: Services): { processes: ListedProcess[] } {
   checkMayLook(host)
   return { processes: runs.list() }
 }
 
-async function attach({ run, processId }: AttachParams, { host, runs, session }: Context): Promise<AttachResult> {
+async function attach({ run, processId }: AttachParams, { host, runs, session }: Services): Promise<AttachResult> {
   checkMayLook(host)
   const found = await runs.find(run)
   session.processes.attachTo(found, processId)

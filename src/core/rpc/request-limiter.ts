@@ -6,26 +6,76 @@
 import { overloaded } from '../../protocol/wire/errors.ts'
 import type { Limits } from '../base/limits.ts'
 
-/** The accounting of one request. */
-export type RequestTicket = {
+/** Requests of one connection, and the bytes of their messages. */
+type Counts = { running: number; runningBytes: number; waiting: number; waitingBytes: number }
+
+/** What one request counts for. */
+export class LimiterShare {
+  readonly #limits: Limits
+  readonly #counts: Counts
+  readonly #bytes: number
+  #state: 'running' | 'waiting' | 'excluded' | 'ended' = 'running'
+
+  /** Counts a request whose message has `bytes` bytes as running. */
+  constructor(limits: Limits, counts: Counts, bytes: number) {
+    this.#limits = limits
+    this.#counts = counts
+    this.#bytes = bytes
+    counts.running++
+    counts.runningBytes += bytes
+  }
+
   /**
    * This request may wait indefinitely from now on.
    * @throws -32001, without any change, if too many do.
    */
-  waits(): void
+  waits(): void {
+    if (this.#state === 'waiting') return
+    this.#checkRoom()
+    this.#leave('waiting')
+    this.#counts.waiting++
+    this.#counts.waitingBytes += this.#bytes
+  }
+
   /** Stops counting this request, because another limit applies to it. */
-  excludeFromLimit(): void
+  exclude(): void {
+    this.#leave('excluded')
+  }
+
   /** The request has been answered. */
-  end(): void
+  end(): void {
+    this.#leave('ended')
+  }
+
+  #checkRoom(): void {
+    const { waitingRequests, waitingBytes } = this.#limits
+    const counts = this.#counts
+    if (counts.waiting >= waitingRequests)
+      throw overloaded(`too many requests wait on this connection: ${waitingRequests} (--max-requests)`)
+    // A single request of any size may wait if no other does.
+    if (counts.waiting === 0 || counts.waitingBytes + this.#bytes <= waitingBytes) return
+    throw overloaded(
+      `the requests that wait on this connection are too large: together they may have ${waitingBytes} bytes`,
+    )
+  }
+
+  #leave(next: 'waiting' | 'excluded' | 'ended'): void {
+    const counts = this.#counts
+    if (this.#state === 'running') {
+      counts.running--
+      counts.runningBytes -= this.#bytes
+    } else if (this.#state === 'waiting') {
+      counts.waiting--
+      counts.waitingBytes -= this.#bytes
+    }
+    this.#state = next
+  }
 }
 
 /** Counts running and waiting requests, and the bytes of their messages. */
 export class RequestLimiter {
   readonly #limits: Limits
-  #running = 0
-  #runningBytes = 0
-  #waiting = 0
-  #waitingBytes = 0
+  readonly #counts: Counts = { running: 0, runningBytes: 0, waiting: 0, waitingBytes: 0 }
 
   constructor(limits: Limits) {
     this.#limits = limits
@@ -34,48 +84,11 @@ export class RequestLimiter {
   /** Whether the connection should not be read for now. */
   get isFull(): boolean {
     const { runningRequests, messageBytes } = this.#limits
-    return this.#running >= runningRequests || this.#runningBytes > 2 * messageBytes
+    return this.#counts.running >= runningRequests || this.#counts.runningBytes > 2 * messageBytes
   }
 
   /** Counts a request whose message has `bytes` bytes as running. */
-  begin(bytes: number): RequestTicket {
-    let state: 'running' | 'waiting' | 'aside' | 'ended' = 'running'
-    this.#run(1, bytes)
-    const leave = (next: typeof state): void => {
-      if (state === 'running') this.#run(-1, -bytes)
-      else if (state === 'waiting') this.#wait(-1, -bytes)
-      state = next
-    }
-    return {
-      waits: () => {
-        if (state === 'waiting') return
-        this.#checkRoom(bytes)
-        leave('waiting')
-        this.#wait(1, bytes)
-      },
-      excludeFromLimit: () => leave('aside'),
-      end: () => leave('ended'),
-    }
-  }
-
-  #checkRoom(bytes: number): void {
-    const { waitingRequests, waitingBytes } = this.#limits
-    if (this.#waiting >= waitingRequests)
-      throw overloaded(`too many requests wait on this connection: ${waitingRequests} (--max-requests)`)
-    // A single request of any size may wait if no other does.
-    if (this.#waiting === 0 || this.#waitingBytes + bytes <= waitingBytes) return
-    throw overloaded(
-      `the requests that wait on this connection are too large: together they may have ${waitingBytes} bytes`,
-    )
-  }
-
-  #run(requests: number, bytes: number): void {
-    this.#running += requests
-    this.#runningBytes += bytes
-  }
-
-  #wait(requests: number, bytes: number): void {
-    this.#waiting += requests
-    this.#waitingBytes += bytes
+  begin(bytes: number): LimiterShare {
+    return new LimiterShare(this.#limits, this.#counts, bytes)
   }
 }

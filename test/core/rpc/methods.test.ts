@@ -2,6 +2,8 @@ import * as assert from 'uvu/assert'
 import { methods } from '../../../src/core/rpc/methods.ts'
 import { RpcError } from '../../../src/protocol/wire/errors.ts'
 import { Method } from '../../../src/protocol/wire/methods.ts'
+import type { JsonValue } from '../../../src/protocol/wire/json.ts'
+import { openTicket } from '../../support/fakes/open-ticket.ts'
 import { test } from '../../support/suite.ts'
 
 const events = ['process/output', 'process/exited', 'process/closed', 'fs/missingChanged', 'http/request/bodyDelta']
@@ -25,16 +27,25 @@ test('every method is named as clients of the reference know it in refusals', ()
 })
 
 test('no params make a handler fail with anything but an error of params', () => {
-  for (const [name, { prepare }] of methods) {
-    for (const params of [null, true, 5, 'x', [], [null], Object.create(null)]) {
-      try {
-        prepare(params)
-      } catch (error) {
-        assert.instance(error, RpcError, name)
-        assert.is((error as RpcError).code, -32602)
-      }
+  const decoded = new Error('the params are decoded')
+  const admit = (): never => {
+    throw decoded
+  }
+  const call = (name: string, params: JsonValue): unknown => {
+    try {
+      return methods.get(name)?.call(params, admit, openTicket().ticket)
+    } catch (error) {
+      return error
     }
-    assert.throws(() => prepare('x'), name)
+  }
+  for (const name of methods.keys()) {
+    for (const params of [null, true, 5, 'x', [], [null], Object.create(null)]) {
+      const error = call(name, params)
+      if (error === decoded) continue
+      assert.instance(error, RpcError, name)
+      assert.is((error as RpcError).code, -32602)
+    }
+    assert.is.not(call(name, 'x'), decoded, name)
   }
 })
 

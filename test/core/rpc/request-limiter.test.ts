@@ -231,10 +231,10 @@ test('requests that run stop the reading by their number, and beyond two of the 
 test('a request that steps aside counts nowhere, and its end changes nothing', () => {
   const requests = load({ runningRequests: 2, waitingRequests: 1, messageBytes: 100 })
   const [aside, waiting] = [requests.begin(500), requests.begin(500)]
-  aside.excludeFromLimit()
+  aside.exclude()
   waiting.waits()
   assert.not(requests.isFull)
-  waiting.excludeFromLimit()
+  waiting.exclude()
   requests.begin(1).waits()
   requests.begin(200)
   for (const ticket of [aside, waiting, aside]) ticket.end()

@@ -1,0 +1,28 @@
+import * as assert from 'uvu/assert'
+import { settled } from '../../support/fakes/manual-clock.ts'
+import { openTicket } from '../../support/fakes/open-ticket.ts'
+import { test } from '../../support/suite.ts'
+
+test('a connection is idle when its last request has ended, whatever the order', () => {
+  const { ticket, requests, idle } = openTicket()
+  const second = requests.begin({ id: '2', method: 'x', onOutcome: undefined }, 1)
+  ticket.end()
+  assert.equal([requests.size, idle()], [1, 0])
+  second.end()
+  assert.equal([requests.size, idle()], [0, 1])
+})
+
+test('a connection that is gone grants the memory that its requests wait for', async () => {
+  const { ticket, requests } = openTicket({ outboundTotal: 1000 })
+  ticket.reserve(900)
+  let granted = false
+  void ticket.reserve(900)?.then(() => (granted = true))
+  requests.close()
+  await settled()
+  assert.not(granted)
+  requests.dispose()
+  await settled()
+  assert.ok(granted)
+})
+
+test.run()
