@@ -25,6 +25,7 @@ const FOLDERS = [
   'sandbox/policy',
   'sandbox/linux',
   'sandbox/macos',
+  'host/node-internals.ts',
   'host/ffi',
   'host/process-tree',
   'host',

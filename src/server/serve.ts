@@ -16,6 +16,7 @@ import type { ServerLimits } from './limits.ts'
 import type { Log } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { createTelemetry } from './telemetry/telemetry.ts'
+import { missingInternals, warnOfMissing } from './runtime-check.ts'
 import { serveStdio, stdioStreams } from './transports/stdio.ts'
 import { serveWebSockets } from './transports/websocket.ts'
 import type { WebSocketServerOptions } from './transports/websocket.ts'
@@ -38,6 +39,7 @@ export type ServeOptions = {
 function createServer({ limits, sandbox, httpPolicy, logLevel, auditFile }: ServeOptions): {
   server: ExecServer
   log: Log
+  report: (fault: unknown) => void
 } {
   const { log, observer, stop } = createTelemetry(logLevel, auditFile, limits)
   // A contained internal error is logged and never ends the server.
@@ -57,7 +59,7 @@ function createServer({ limits, sandbox, httpPolicy, logLevel, auditFile }: Serv
   // Stderr may have no reader, and such an error cannot be reported on stderr.
   process.stderr.on('error', () => {})
   process.on('exit', stop)
-  return { server, log }
+  return { server, log, report }
 }
 
 /** The first call drains: running work may finish by itself. The second ends at once. */
@@ -83,6 +85,7 @@ function once(call: () => void): () => void {
 export function serveParent(options: ServeOptions): () => void {
   const { server, log } = createServer(options)
   log.write('info', 'listening', { url: 'stdio' })
+  warnOfMissing(log, missingInternals())
   const end = once(() => {
     log.write('info', 'stopping')
     server.shutdown()
@@ -97,11 +100,16 @@ export function serveParent(options: ServeOptions): () => void {
 /** Serves the clients of a listener. Returns the handler for stop signals; a second signal ends without draining. */
 export function serveNetwork(
   listener: Listener,
-  options: ServeOptions & Omit<WebSocketServerOptions, 'metrics'>,
+  options: ServeOptions & Omit<WebSocketServerOptions, 'metrics' | 'report'>,
 ): () => void {
-  const { server, log } = createServer(options)
+  const { server, log, report } = createServer(options)
   log.write('info', 'listening', { url: listener.url })
-  const webSockets = serveWebSockets(server, listener, { ...options, metrics: createMetrics(server, log.dropped) })
+  warnOfMissing(log, missingInternals(listener.server))
+  const webSockets = serveWebSockets(server, listener, {
+    ...options,
+    metrics: createMetrics(server, log.dropped),
+    report,
+  })
   const end = once(() => {
     log.write('info', 'stopping')
     listener.close()

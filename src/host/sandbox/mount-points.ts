@@ -23,7 +23,7 @@ import process from 'node:process'
 import type { Writable } from 'node:stream'
 import { internalError } from '../../protocol/wire/errors.ts'
 import type { MountPlan } from '../../sandbox/linux/mounts.ts'
-import { Lock, lockFile } from '../ffi/libc.ts'
+import { canLock, Lock, lockFile } from '../ffi/libc.ts'
 import { nativePath } from '../fs/native-path.ts'
 import { errorCode } from '../../base/os-error-text.ts'
 
@@ -49,9 +49,16 @@ export function isMountPoint(path: string): boolean {
 /**
  * Creates the mount points, or shares existing ones. Paths that this user may not create are left out: a command
  * running as the same user cannot create them either. Call `release` exactly once.
- * @throws an errno error (EEXIST) if something else was created there; RpcError (internal) if it keeps being removed
+ * @throws an errno error (EEXIST) if something else was created there; RpcError (internal) if it keeps being removed, or
+ * if there are no locks (`isLocking`) to keep other servers from removing it
  */
-export function holdMountPoints(wanted: MountPlan['forbidden']): { held: MountPlan['forbidden']; release: () => void } {
+export function holdMountPoints(
+  wanted: MountPlan['forbidden'],
+  isLocking = canLock(),
+): { held: MountPlan['forbidden']; release: () => void } {
+  const [first] = wanted
+  if (first !== undefined && !isLocking)
+    throw internalError(`cannot prepare ${first.path} for the sandbox: file locks are not available here`)
   const held: MountPlan['forbidden'] = []
   const release = (): void => held.forEach(({ path, isDirectory }) => give(path, isDirectory))
   try {

@@ -2,32 +2,34 @@
  * The listening socket alone. It is opened, and its URL printed, before the rest of the server is loaded;
  * connections that arrive in between are queued.
  */
-import { createServer } from 'node:net'
+import net, { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { listenUrl } from './listen-url.ts'
 
 /** A listening socket that queues connections until `accept` is called. Sockets are delivered paused. */
 export type Listener = {
   url: string
+  /** For checks of the runtime; see `accept` for its connections. */
+  server: Server
   /** Passes queued and future connections to `take`. */
   accept(take: (socket: Socket) => void): void
   /** Stops accepting connections. */
   close(): void
 }
 
-/** Node's internal step of `listen` after address resolution. */
-type Bindable = { _listen2?: (address: string, port: number, family: 4 | 6, backlog: number) => void }
-
 /** Length of the kernel's accept queue: Node's default. */
 const BACKLOG = 511
 
+/** Not in Node 25, nor on Deno. */
+const { BoundSocket }: Partial<Pick<typeof net, 'BoundSocket'>> = net
+
 /**
- * Listens on a literal address. `server.listen` would resolve it as a name, which costs 10 of the 40 ms until the
- * URL is printed: it loads the resolver and compiles a large regular expression for IPv6.
+ * Listens on a literal address. Given an address, `server.listen` would resolve it as a name, which costs 10 of the 40
+ * ms until the URL is printed: it loads the resolver. A socket that is already bound needs none.
  */
-function bind(server: Server & Bindable, address: string, port: number): void {
-  if (server._listen2 === undefined || address.includes(':')) server.listen(port, address)
-  else server._listen2(address, port, 4, BACKLOG)
+function bind(server: Server, address: string, port: number): void {
+  if (BoundSocket === undefined) server.listen(port, address, BACKLOG)
+  else server.listen({ handle: new BoundSocket({ host: address, port }), backlog: BACKLOG })
 }
 
 /**
@@ -36,7 +38,8 @@ function bind(server: Server & Bindable, address: string, port: number): void {
  */
 export async function openListener(address: string, port: number): Promise<Listener> {
   const { server, accept } = await openServer((server) => bind(server, address, port))
-  return { url: listenUrl(address, (server.address() as AddressInfo).port), accept, close: () => void server.close() }
+  const { port: bound } = server.address() as AddressInfo
+  return { url: listenUrl(address, bound), server, accept, close: () => void server.close() }
 }
 
 /**

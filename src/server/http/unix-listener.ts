@@ -8,6 +8,7 @@ import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import process from 'node:process'
 import { peerUser } from '../../host/ffi/libc.ts'
+import { descriptorOf } from '../../host/node-internals.ts'
 import { errorCode } from '../../base/os-error-text.ts'
 import { openServer } from './listener.ts'
 import type { Listener } from './listener.ts'
@@ -30,6 +31,7 @@ export async function openUnixListener(path: string): Promise<Listener> {
   process.once('exit', remove)
   return {
     url: `unix:${path}`,
+    server,
     accept: (take) => accept((socket) => (mayConnect(socket) ? take(socket) : reject(socket))),
     close: () => {
       remove()
@@ -88,11 +90,15 @@ function hasListener(path: string): Promise<boolean> {
   })
 }
 
-/** Where the platform does not report the peer, the socket's mode alone keeps other users out. */
-function mayConnect(socket: Socket): boolean {
-  const fd = (socket as { _handle?: { fd?: number } })._handle?.fd
+/**
+ * Whether the peer is the server's own user or root. Off Linux no peer is reported, and the socket's mode alone keeps
+ * other users out; on Linux, a peer that is not known is rejected.
+ */
+export function mayConnect(socket: object): boolean {
+  if (process.platform !== 'linux') return true
+  const fd = descriptorOf(socket)
   const user = fd === undefined ? undefined : peerUser(fd)
-  return user === undefined || user === 0 || user === process.geteuid?.()
+  return user !== undefined && (user === 0 || user === process.geteuid?.())
 }
 
 function reject(socket: Socket): void {

@@ -6,6 +6,7 @@ import { fstatSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import process from 'node:process'
 import type { Writable } from 'node:stream'
+import { setBlocking } from '../../host/node-internals.ts'
 import type { ServerLimits } from '../limits.ts'
 import { logLevels } from '../../base/log-level.ts'
 import type { LogLevel } from '../../base/log-level.ts'
@@ -79,8 +80,7 @@ function openStderr(bound: number): Sink {
 
 /** Makes a terminal non-blocking: one stopped with Ctrl-S would block the write. */
 function unblocked(terminal: Writable): Writable {
-  const { _handle } = terminal as { _handle?: { setBlocking?: (on: boolean) => void } }
-  _handle?.setBlocking?.(false)
+  setBlocking(terminal, false)
   return terminal
 }
 

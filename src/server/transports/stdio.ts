@@ -7,7 +7,7 @@ import type { RawJson } from '../../core/base/json-fragments.ts'
 import type { ExecServer } from '../../core/rpc/server.ts'
 import { CloseCode } from '../../core/base/transport.ts'
 import type { Transport } from '../../core/base/transport.ts'
-import { noteBytes } from '../../host/ffi/memory-pressure.ts'
+import { noteBytes } from '../../host/memory-pressure.ts'
 import { lineReader, NEWLINE } from '../../base/line-reader.ts'
 import { payloadLength, writePayload } from './message-encoding.ts'
 

@@ -4,14 +4,7 @@
  * of single frames, which `ws` does not have.
  */
 import type { WebSocket } from 'ws'
-
-/** Internals of `ws` that only this file relies on. */
-type Receiver = {
-  _payloadLength: number
-  _opcode: number
-  haveLength(done: (error?: Error) => void): void
-  createError(kind: ErrorConstructor, message: string, prefix: boolean, status: number, code: string): Error
-}
+import { receiverOf } from '../../host/node-internals.ts'
 
 /** Opcodes from here on are control frames, which have their own limit (RFC 6455, section 5.5). */
 const FIRST_CONTROL_OPCODE = 8
@@ -21,10 +14,12 @@ export type Fault = { status: number; message: string }
 
 /**
  * Calls `onFault` once at the peer's first protocol violation, or first frame of more than `frameBytes` bytes, in
- * place of the close frame that `ws` would send. `onFault` must close the connection.
+ * place of the close frame that `ws` would send. `onFault` must close the connection. With a version of `ws` that has
+ * another parser, faults are left to `ws`.
  */
 export function watchFaults(websocket: WebSocket, frameBytes: number, onFault: (fault: Fault) => void): void {
-  const receiver = (websocket as unknown as { _receiver: Receiver })._receiver
+  const receiver = receiverOf(websocket)
+  if (receiver === undefined) return
   let fault: Fault | undefined
 
   const createError = receiver.createError

@@ -5,7 +5,7 @@
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import type { WebSocket } from 'ws'
 import type { Socket } from 'node:net'
-import { pendingWriteBytes } from './pending-write-bytes.ts'
+import { pendingWriteBytes } from '../../host/node-internals.ts'
 
 /**
  * Returns a function that pings the peer and calls `dead` if nothing is received, and no queued output accepted,

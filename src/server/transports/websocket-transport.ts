@@ -4,7 +4,7 @@ import type { WebSocket } from 'ws'
 import type { ServerLimits } from '../limits.ts'
 import type { Totals } from '../../core/base/observer.ts'
 import type { Transport } from '../../core/base/transport.ts'
-import { noteBytes } from '../../host/ffi/memory-pressure.ts'
+import { noteBytes } from '../../host/memory-pressure.ts'
 import { payloadLength } from './message-encoding.ts'
 import { encodeMessage } from './websocket-frames.ts'
 

@@ -6,14 +6,14 @@ import type { Connection } from '../../core/rpc/connection.ts'
 import { release } from '../../core/base/bytes.ts'
 import type { ExecServer } from '../../core/rpc/server.ts'
 import { CloseCode } from '../../core/base/transport.ts'
-import { noteBytes } from '../../host/ffi/memory-pressure.ts'
+import { noteBytes } from '../../host/memory-pressure.ts'
 import { createApp } from '../http/app.ts'
 import type { Authenticator } from '../auth/authenticator.ts'
 import type { HostCheck } from '../http/host-check.ts'
 import type { Listener } from '../http/listener.ts'
 import { limitSockets } from '../http/socket-limits.ts'
 import type { ServerLimits } from '../limits.ts'
-import { pendingWriteBytes } from './pending-write-bytes.ts'
+import { pendingWriteBytes, startConnectionChecks } from '../../host/node-internals.ts'
 import { watchFaults } from './websocket-faults.ts'
 import { prober } from './websocket-probe.ts'
 import { websocketTransport } from './websocket-transport.ts'
@@ -24,6 +24,9 @@ const MISSED_PINGS = 2
 
 /** The close code that `ws` reports when no close frame was received. */
 const LOST = 1006
+
+/** Closes a WebSocket that could not be set up (RFC 6455, section 7.4.1). */
+const INTERNAL_ERROR = 1011
 
 /** A running WebSocket server. */
 export type WebSocketServer = {
@@ -41,13 +44,15 @@ export type WebSocketServerOptions = {
   /** Origins of web pages that may open a WebSocket. Default: none. */
   origins?: readonly string[]
   metrics: () => string
+  /** Called with an error that kept an upgraded WebSocket from being served. */
+  report?: (fault: unknown) => void
 }
 
 /** Serves HTTP and WebSocket connections from `listener` within `limits`. Returns immediately. */
 export function serveWebSockets(
   server: ExecServer,
   listener: Listener,
-  { limits, authenticator, checkHost, origins = [], metrics }: WebSocketServerOptions,
+  { limits, authenticator, checkHost, origins = [], metrics, report = () => {} }: WebSocketServerOptions,
 ): WebSocketServer {
   let connections = 0
   const sockets = limitSockets(limits)
@@ -60,11 +65,17 @@ export function serveWebSockets(
       connections++
       sockets.upgraded(socket)
       websocket.on('close', () => connections--)
-      serveWebSocket(server, limits, websocket, socket)
+      websocket.on('error', () => {})
+      try {
+        serveWebSocket(server, limits, websocket, socket)
+      } catch (fault) {
+        // Left open it would stay silent for good.
+        websocket.close(INTERNAL_ERROR, 'internal error')
+        report(fault)
+      }
     },
   })
-  // The HTTP server does not listen itself; this event starts its check for slow and idle connections.
-  http.emit('listening')
+  startConnectionChecks(http)
   http.keepAliveTimeout = Math.min(http.keepAliveTimeout, limits.handshakeMs)
   http.on('request', ({ socket }) => sockets.heard(socket))
   listener.accept((socket) => {
@@ -91,6 +102,10 @@ function serveWebSocket(server: ExecServer, limits: ServerLimits, websocket: Web
     lost('it gave no sign of life when its session was asked for'),
   )
   const connection: Connection = server.connect({ ...websocketTransport(websocket, socket, limits, totals), probe })
+  // First of all, so that the connection is known to be gone even if something below throws.
+  websocket.on('close', (code) =>
+    connection.gone(code === LOST ? 'the connection was lost' : `the client closed it with ${code}`),
+  )
   watchFaults(websocket, limits.frameBytes, ({ status, message }) => {
     if (status === CloseCode.TooBig)
       connection.refuse(`${message}; a message may have ${server.limits.messageBytes} bytes`)
@@ -104,10 +119,6 @@ function serveWebSocket(server: ExecServer, limits: ServerLimits, websocket: Web
   })
   socket.on('drain', () => connection.drained())
   keepAlive(websocket, socket, limits.pingIntervalMs, lost)
-  websocket.on('close', (code) =>
-    connection.gone(code === LOST ? 'the connection was lost' : `the client closed it with ${code}`),
-  )
-  websocket.on('error', () => {})
 }
 
 /**

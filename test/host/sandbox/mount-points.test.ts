@@ -47,6 +47,12 @@ test('what someone begins to use meanwhile is left to them', () => {
   assert.equal(readdirSync(folder), ['.git'])
 })
 
+test('without locks nothing is held, as another server could remove it', () => {
+  assert.throws(() => holdMountPoints(wanted(), false), /\.git.*file locks are not available/)
+  assert.equal(readdirSync(folder), [])
+  assert.equal(holdMountPoints([], false).held, [])
+})
+
 test('what cannot be made is left out', () => {
   const { held, release } = holdMountPoints([{ path: at('no/such/directory'), isDirectory: true }, ...wanted()])
   assert.equal(held, wanted())

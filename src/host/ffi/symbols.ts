@@ -1,0 +1,122 @@
+/**
+ * The functions of the C library that this program calls, each looked up by itself: one that is missing takes only what
+ * depends on it.
+ */
+import process from 'node:process'
+import { isDeno } from '../../base/runtime.ts'
+import type { Internal } from '../node-internals.ts'
+
+/** The functions. Each is optional: callers fall back or, where it guards something, refuse. */
+export type Functions = {
+  pipe?: (fds: Int32Array) => number
+  ioctl?: (fd: number, request: bigint) => number
+  fcntl?: (fd: number, command: number, argument: number) => number
+  memfd_create?: (name: Uint8Array, flags: number) => number
+  close?: (fd: number) => number
+  flock?: (fd: number, operation: number) => number
+  signal?: (signal: number, handler: bigint) => unknown
+  getrlimit?: (resource: number, limit: BigUint64Array) => number
+  setrlimit?: (resource: number, limit: BigUint64Array) => number
+  waitpid?: (pid: number, status: Int32Array, options: number) => number
+  sigprocmask?: (how: number, set: BigUint64Array, before: BigUint64Array) => number
+  malloc_trim?: (keep: bigint) => number
+  getsockopt?: (fd: number, level: number, option: number, value: Int32Array, length: Int32Array) => number
+}
+
+/** Types of C, by Node's names. */
+export type CType = 'i32' | 'u32' | 'u64' | 'pointer'
+
+/** The type of a function. */
+export type Signature = { arguments: CType[]; return: CType }
+
+/** Looks up one function. Undefined, or an exception, if the library does not have it. */
+export type Lookup = (name: string, signature: Signature) => unknown
+
+type Entry = Signature & {
+  /** Where it is used, if not everywhere. Deno's file calls reject foreign descriptors; signals it passes on itself. */
+  only?: 'linux' | 'node' | 'linux node'
+  /** What is lost without it; absent if it is only faster or smaller with it. */
+  lost?: string
+}
+
+const UNTAGGED = 'processes that leave their group may be left behind, above all if this server is killed'
+
+const SYMBOLS: Readonly<Record<keyof Functions, Entry>> = {
+  pipe: {
+    ...takes('pointer'),
+    only: 'node',
+    lost: 'commands cannot reopen their output by name (/dev/stderr)',
+  },
+  ioctl: {
+    ...takes('i32', 'u64'),
+    lost: 'commands inherit descriptors, and cannot reopen their output by name (/dev/stderr)',
+  },
+  fcntl: { ...takes('i32', 'i32', 'i32'), only: 'linux node' },
+  memfd_create: {
+    ...takes('pointer', 'u32'),
+    only: 'linux',
+    lost: 'sandboxes and terminals need a temporary directory that can be written',
+  },
+  close: { ...takes('i32'), lost: 'descriptors of terminals may stay open' },
+  flock: {
+    ...takes('i32', 'i32'),
+    only: 'linux',
+    lost: 'sandboxes that keep a path from being created are refused, as other servers cannot be told of it',
+  },
+  signal: {
+    ...takes('i32', 'u64'),
+    return: 'u64',
+    lost: 'on a terminal, commands with an argv[0] of their own ignore SIGPIPE',
+  },
+  getrlimit: { ...takes('i32', 'pointer'), only: 'linux', lost: UNTAGGED },
+  setrlimit: { ...takes('i32', 'pointer'), only: 'linux', lost: UNTAGGED },
+  waitpid: {
+    ...takes('i32', 'pointer', 'i32'),
+    only: 'linux',
+    lost: 'as PID 1, this server leaves zombies of processes whose parents have exited',
+  },
+  sigprocmask: {
+    ...takes('i32', 'pointer', 'pointer'),
+    only: 'linux node',
+    lost: '`exec-server run` does not pass SIGUSR1 on',
+  },
+  // glibc only.
+  malloc_trim: { ...takes('u64'), only: 'linux' },
+  getsockopt: {
+    ...takes('i32', 'i32', 'i32', 'pointer', 'pointer'),
+    only: 'linux',
+    lost: 'a unix socket refuses every client, as its user is not known',
+  },
+}
+
+function takes(...types: CType[]): Signature {
+  return { arguments: types, return: 'i32' }
+}
+
+/** Looks up every function that is used here, one by one. */
+export function resolveSymbols(lookup: Lookup): Functions {
+  const found: Record<string, unknown> = {}
+  for (const [name, { arguments: types, return: result }] of used()) {
+    try {
+      found[name] = lookup(name, { arguments: types, return: result }) ?? undefined
+    } catch {
+      // Left out: see checkSymbols.
+    }
+  }
+  return found as Functions
+}
+
+/** Tells of each function with consequences whether it was found. */
+export function checkSymbols(functions: Functions): Internal[] {
+  return used().flatMap(([name, { lost }]) =>
+    lost === undefined ? [] : [{ name: `libc ${name}`, isPresent: functions[name] !== undefined, lost }],
+  )
+}
+
+function used(): [keyof Functions, Entry][] {
+  const all = Object.entries(SYMBOLS) as [keyof Functions, Entry][]
+  return all.filter(([, { only = '' }]) => {
+    if (only.includes('linux') && process.platform !== 'linux') return false
+    return !(only.includes('node') && isDeno)
+  })
+}

@@ -1,0 +1,153 @@
+/**
+ * Every use of what Node and `ws` do not document. Each may disappear with an update: it is looked up where it is used,
+ * checked at start-up, and what it served is lost without it, nothing else.
+ */
+import type { EventEmitter } from 'node:events'
+import process from 'node:process'
+import v8 from 'node:v8'
+import vm from 'node:vm'
+import { isDeno } from '../base/runtime.ts'
+
+/** Something undocumented that this program uses: whether it is there, and what is lost without it. */
+export type Internal = { name: string; isPresent: boolean; lost: string }
+
+function handleOf(stream: object): object | undefined {
+  const handle: unknown = Reflect.get(stream, '_handle')
+  return typeof handle === 'object' && handle !== null ? handle : undefined
+}
+
+function numberOf(stream: object, member: string): number | undefined {
+  const handle = handleOf(stream)
+  const value: unknown = handle === undefined ? undefined : Reflect.get(handle, member)
+  return typeof value === 'number' ? value : undefined
+}
+
+/**
+ * Bytes that the operating system has not accepted yet, from libuv's write queue: the stream itself reports only
+ * completed writes. Always 0 on Deno, which has no such counter; there a peer that reads a large write slowly can
+ * be mistaken for a dead one.
+ */
+export function pendingWriteBytes(socket: object): number {
+  return numberOf(socket, 'writeQueueSize') ?? 0
+}
+
+/** The file descriptor of a socket; undefined if it is closed, or the runtime does not tell. */
+export function descriptorOf(socket: object): number | undefined {
+  const fd = numberOf(socket, 'fd')
+  return fd === undefined || fd < 0 ? undefined : fd
+}
+
+/** Makes writes to a pipe or terminal wait for its reader, or not. Returns whether the runtime can. */
+export function setBlocking(stream: object, isBlocking: boolean): boolean {
+  const handle = handleOf(stream)
+  const set: unknown = handle === undefined ? undefined : Reflect.get(handle, 'setBlocking')
+  if (handle === undefined || typeof set !== 'function') return false
+  Reflect.apply(set, handle, [isBlocking])
+  return true
+}
+
+/**
+ * Checks what is used of a socket's handle, on a socket or server that is open. On Deno a socket has a write queue but
+ * no counter of it, and only the handles of unix sockets have a descriptor.
+ */
+export function checkHandle(open: object): Internal[] {
+  if (isDeno) return []
+  return [
+    {
+      name: '_handle.writeQueueSize',
+      isPresent: numberOf(open, 'writeQueueSize') !== undefined,
+      lost: 'a peer that reads a large message slowly may be taken for a dead one',
+    },
+    {
+      name: '_handle.fd',
+      isPresent: process.platform !== 'linux' || numberOf(open, 'fd') !== undefined,
+      lost: 'a unix socket refuses every client, as its user is not known',
+    },
+  ]
+}
+
+/** Checks what keeps a stopped terminal from blocking this process. */
+export function checkSetBlocking(terminal: object): Internal[] {
+  if (isDeno) return []
+  const handle = handleOf(terminal)
+  const isPresent = handle !== undefined && typeof Reflect.get(handle, 'setBlocking') === 'function'
+  return [{ name: '_handle.setBlocking', isPresent, lost: 'a stopped terminal (Ctrl-S) blocks what writes to it' }]
+}
+
+/** The parser of a WebSocket's frames, as far as it is used. */
+export type FrameReceiver = {
+  _payloadLength: number
+  _opcode: number
+  haveLength(done: (error?: Error) => void): void
+  createError(kind: ErrorConstructor, message: string, prefix: boolean, status: number, code: string): Error
+}
+
+function isReceiver(value: unknown): value is FrameReceiver {
+  if (typeof value !== 'object' || value === null) return false
+  const typeOf = (member: string): string => typeof Reflect.get(value, member)
+  return (
+    typeOf('_payloadLength') === 'number' &&
+    typeOf('_opcode') === 'number' &&
+    typeOf('haveLength') === 'function' &&
+    typeOf('createError') === 'function'
+  )
+}
+
+/** The frame parser of an open WebSocket of `ws`; undefined if this version has another. */
+export function receiverOf(websocket: object): FrameReceiver | undefined {
+  const receiver: unknown = Reflect.get(websocket, '_receiver')
+  return isReceiver(receiver) ? receiver : undefined
+}
+
+/** Checks the frame parser. Takes the module `ws`, which exports it without documenting it. */
+export function checkReceiver(ws: object): Internal[] {
+  const Receiver: unknown = Reflect.get(ws, 'Receiver')
+  const isPresent = typeof Receiver === 'function' && isReceiver(Reflect.construct(Receiver, []))
+  const lost = 'after a fault of its peer a WebSocket closes with requests unanswered; single frames have no limit'
+  return [{ name: 'ws _receiver', isPresent, lost }]
+}
+
+/**
+ * Starts an HTTP server's checks for slow and idle connections, for one that does not listen itself but is given its
+ * connections: Node starts them at this event.
+ */
+export function startConnectionChecks(http: EventEmitter): void {
+  http.emit('listening')
+}
+
+/** Checks that an HTTP server which has not started yet waits for the event. */
+export function checkConnectionChecks(http: EventEmitter): Internal[] {
+  const isPresent = http.listenerCount('listening') > 0
+  return [
+    { name: "http 'listening'", isPresent, lost: 'idle HTTP connections are closed later, or by their peer only' },
+  ]
+}
+
+/**
+ * Returns a function that runs a garbage collection of young objects; undefined if there is none, and the runtime
+ * collects on its own schedule. `exposed` returns a global that a flag of V8 adds.
+ */
+export function minorCollection(exposed: (name: string) => unknown = exposedGlobal): (() => void) | undefined {
+  try {
+    const collect = exposed('gc')
+    if (typeof collect !== 'function') return undefined
+    return () => void Reflect.apply(collect, undefined, [{ type: 'minor' }])
+  } catch {
+    return undefined
+  }
+}
+
+/** Contexts created while the flag is set have `gc`. */
+function exposedGlobal(name: string): unknown {
+  v8.setFlagsFromString('--expose-gc')
+  try {
+    return vm.runInNewContext(name)
+  } finally {
+    v8.setFlagsFromString('--no-expose-gc')
+  }
+}
+
+/** Checks the result of {@link minorCollection}. */
+export function checkMinorCollection(collect: (() => void) | null = minorCollection() ?? null): Internal[] {
+  return [{ name: '--expose-gc', isPresent: collect !== null, lost: 'memory grows during large transfers' }]
+}

@@ -1,0 +1,123 @@
+/** What Node and ws do not document: that it is there in this version, and what is done without it. */
+import { EventEmitter, once } from 'node:events'
+import { createServer as createHttpServer } from 'node:http'
+import { connect, createServer } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import * as assert from 'uvu/assert'
+import * as ws from 'ws'
+import {
+  checkConnectionChecks,
+  checkHandle,
+  checkMinorCollection,
+  checkReceiver,
+  checkSetBlocking,
+  descriptorOf,
+  minorCollection,
+  pendingWriteBytes,
+  receiverOf,
+  setBlocking,
+  startConnectionChecks,
+} from '../../src/host/node-internals.ts'
+import type { Internal } from '../../src/host/node-internals.ts'
+import { isDeno } from '../support/server.ts'
+import { test } from '../support/suite.ts'
+
+const missing = (internals: Internal[]): string[] => internals.flatMap((one) => (one.isPresent ? [] : one.name))
+const runsOnNode = isDeno ? test.skip : test
+
+test('nothing is missing in the runtime that the tests run on', async () => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const found = [
+    ...checkHandle(server),
+    ...checkReceiver(ws),
+    ...checkConnectionChecks(createHttpServer()),
+    ...checkMinorCollection(),
+  ]
+  server.close()
+  assert.equal(missing(found), [])
+  for (const { lost } of found) assert.ok(lost.length > 20)
+})
+
+runsOnNode(
+  'a socket tells of its descriptor and of what its peer has not taken, and can be told to block',
+  async () => {
+    const accepted: Socket[] = []
+    const server = createServer((socket) => void accepted.push(socket.pause())).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+    await once(socket, 'connect')
+    const fd = descriptorOf(socket)
+    assert.ok(fd !== undefined && fd > 2)
+    assert.is(pendingWriteBytes(socket), 0)
+    const block = Buffer.alloc(64 * 1024 * 1024)
+    socket.write(block)
+    const pending = pendingWriteBytes(socket)
+    assert.ok(pending > 0 && pending <= block.length, `${pending}`)
+    assert.equal(checkSetBlocking(socket)[0]?.isPresent, true)
+    assert.is(setBlocking(socket, false), true)
+    socket.destroy()
+    assert.is(descriptorOf(socket), undefined)
+    for (const one of accepted) one.destroy()
+    server.close()
+  },
+)
+
+test('without a handle, or with one that tells nothing, nothing is known of a socket', () => {
+  for (const socket of [{}, { _handle: null }, { _handle: {} }, { _handle: { fd: '3', writeQueueSize: null } }]) {
+    assert.is(pendingWriteBytes(socket), 0)
+    assert.is(descriptorOf(socket), undefined)
+    assert.is(setBlocking(socket, true), false)
+  }
+  assert.is(descriptorOf({ _handle: { fd: -1 } }), undefined)
+})
+
+runsOnNode('the checks name what a handle lacks', () => {
+  const names = ['_handle.writeQueueSize', ...(process.platform === 'linux' ? ['_handle.fd'] : [])]
+  assert.equal(missing(checkHandle({})), names)
+  assert.equal(missing(checkHandle({ _handle: { fd: 3 } })), names.slice(0, 1))
+  assert.equal(missing(checkHandle({ _handle: { fd: 3, writeQueueSize: 0 } })), [])
+  assert.equal(missing(checkSetBlocking({ _handle: {} })), ['_handle.setBlocking'])
+})
+
+test('a receiver without a member that is used is none', () => {
+  const whole = { _payloadLength: 0, _opcode: 0, haveLength: () => {}, createError: () => {} }
+  assert.is(receiverOf({ _receiver: whole }), whole)
+  assert.is(receiverOf({}), undefined)
+  assert.is(receiverOf({ _receiver: null }), undefined)
+  for (const name of Object.keys(whole)) {
+    const part = { ...whole, [name]: undefined }
+    assert.is(receiverOf({ _receiver: part }), undefined, name)
+    const Receiver = function (this: object): void {
+      Object.assign(this, part)
+    }
+    assert.equal(missing(checkReceiver({ Receiver })), ['ws _receiver'])
+  }
+  assert.equal(missing(checkReceiver({})), ['ws _receiver'])
+})
+
+test('an HTTP server that is told to starts its checks, and one that does not wait for it is named', () => {
+  const http = createHttpServer()
+  let started = 0
+  http.on('listening', () => started++)
+  startConnectionChecks(http)
+  http.close()
+  assert.is(started, 1)
+  assert.equal(missing(checkConnectionChecks(new EventEmitter())), ["http 'listening'"])
+})
+
+test('young objects are collected on request, unless the runtime does not let us', () => {
+  const asked: unknown[] = []
+  minorCollection(() => (how: unknown) => asked.push(how))?.()
+  assert.equal(asked, [{ type: 'minor' }])
+  minorCollection()?.()
+  const refuse = (): never => {
+    throw new Error('no such flag')
+  }
+  for (const none of [minorCollection(() => undefined), minorCollection(refuse)]) {
+    assert.is(none, undefined)
+    assert.equal(missing(checkMinorCollection(none ?? null)), ['--expose-gc'])
+  }
+})
+
+test.run()
