@@ -7,6 +7,7 @@ import type { Limits } from '../../../src/core/base/limits.ts'
 import type { EventSource } from '../../../src/core/base/outbound-scheduler.ts'
 import { silentObserver } from '../../../src/core/base/observer.ts'
 import { Process } from '../../../src/core/process/process.ts'
+import type { ProcessOptions } from '../../../src/core/process/process.ts'
 import type { Listener } from '../../../src/core/process/process-events.ts'
 import { RetainedBudget } from '../../../src/core/process/retained-budget.ts'
 import { StdinBudget } from '../../../src/core/process/stdin-budget.ts'
@@ -66,6 +67,7 @@ class Setup {
   readonly clock = new ManualClock()
   readonly limits: Limits
   readonly budget: RetainedBudget
+  readonly options: ProcessOptions
   readonly process: Process
   readonly child: FakeChild
   readonly client = new FakeClient()
@@ -82,15 +84,16 @@ class Setup {
   } = {}) {
     this.limits = { ...defaultLimits, ...limits }
     this.budget = budget
-    this.process = new Process('p', {
+    this.options = {
       clock: this.clock,
       limits: this.limits,
       budget,
       isSandboxed: confined,
       totals: silentObserver().totals,
       stdin: new StdinBudget(this.limits.stdinTotal),
-      onClosed: () => this.closings++,
-    })
+      onClosed: () => void this.closings++,
+    }
+    this.process = new Process('p', this.options)
     this.child = new FakeChild({ argv: ['p'], cwd: '/', env: new Map(), stdin }, this.process)
     this.process.started(this.child)
     if (announced) this.process.events.announce(alone ? undefined : this.client)
@@ -833,6 +836,42 @@ test('nextSeq without maxBytes is the next number to be given, with it the one b
 })
 
 // ---- terminate, interrupt, dispose ----
+
+test('a process starts, runs, exits and closes', async () => {
+  const setup = new Setup()
+  const { process, child } = setup
+  const unstarted = new Process('q', setup.options)
+  assert.equal([unstarted.state, unstarted.cancelled, process.state], ['starting', false, 'running'])
+  assert.equal([unstarted.closed, unstarted.disposed], [false, false])
+  assert.ok(unstarted.terminate(1000))
+  assert.equal([unstarted.cancelled, process.cancelled], [true, false])
+  unstarted.started(child)
+  await unstarted.startup
+  assert.is(unstarted.state, 'running')
+  child.exit(0)
+  assert.is(process.state, 'exited')
+  child.end()
+  assert.is(process.state, 'closed')
+})
+
+test('whoever waits for a start that fails need not wait longer', async () => {
+  const process = new Process('q', new Setup().options)
+  let isSettled = false
+  void process.startup.then(() => (isSettled = true))
+  await settled()
+  assert.not(isSettled)
+  process.dispose()
+  await settled()
+  assert.ok(isSettled)
+})
+
+test('stdin before the start is closed, and nothing can be resized or ended', () => {
+  const process = new Process('q', new Setup().options)
+  assert.is(process.write(new Uint8Array(1), null), 'stdinClosed')
+  assert.is(process.stdinBytes, 0)
+  assert.throws(() => process.closeStdin())
+  assert.throws(() => process.resize({ rows: 1, columns: 1 }))
+})
 
 test('terminate kills, and says whether the root was running', () => {
   const { process, child } = new Setup()
