@@ -1,8 +1,21 @@
+/** Writes that are complete: a single write may be partial. */
 import { writeSync } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
 
-/** Writes all bytes synchronously: a single write may be partial. `write` returns how many bytes it wrote. */
+/** Writes all bytes synchronously. `write` returns how many bytes it wrote. */
 export function writeAll(fd: number, bytes: Uint8Array, write: typeof writeSome = writeSome): void {
   for (let at = 0; at < bytes.length; ) at += write(fd, bytes, at)
 }
 
 const writeSome = (fd: number, bytes: Uint8Array, at: number): number => writeSync(fd, bytes, at)
+
+/**
+ * Writes all bytes to an open file, from byte offset `position`, or from the file's current position.
+ * @throws the operating system's error
+ */
+export async function writeAllTo(file: FileHandle, bytes: Uint8Array, position?: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    const to = position === undefined ? null : position + at
+    at += (await file.write(bytes, at, bytes.length - at, to)).bytesWritten
+  }
+}

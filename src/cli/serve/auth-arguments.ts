@@ -1,7 +1,7 @@
 /** The authentication options. Modes, flags and error messages match the reference. */
 import type { AuthenticationOptions, TokenSource } from '../../server/auth/authentication-options.ts'
 import type { Listen } from '../../server/http/listen-url.ts'
-import { isLoopbackListen } from '../../server/http/listen-url.ts'
+import { isLoopbackAddress } from '../../base/loopback.ts'
 import { UsageError } from '../../base/usage-error.ts'
 
 /** Tolerated clock difference when a token's times are checked. The default of the reference. */
@@ -62,7 +62,7 @@ export function parseAuthentication(values: AuthValues, listen: Listen): Authent
   if (listen.kind === 'stdio') return refuseOnStdio(values)
   const authentication = values['capability-url'] === true ? capabilityUrl(values) : bearer(values)
   const isOpen = authentication.kind === 'none' && values['allow-unauthenticated'] !== true
-  if (isOpen && listen.kind === 'websocket' && !isLoopbackListen(listen.address)) {
+  if (isOpen && listen.kind === 'websocket' && !isLoopbackAddress(listen.address)) {
     throw failure(
       `${listen.address} can be reached by others, who could run commands here: use --capability-url or --ws-auth, ` +
         'or listen on 127.0.0.1, or give --allow-unauthenticated to let in whoever comes',

@@ -6,6 +6,7 @@ import type { OpenFile } from '../../core/base/host.ts'
 import { invalidRequest } from '../../protocol/wire/errors.ts'
 import type { OpenMode } from '../../protocol/schemas/fs.ts'
 import { fileError } from '../os-error.ts'
+import { writeAllTo } from '../../base/write-all.ts'
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_NONBLOCK } = constants
 
@@ -43,7 +44,7 @@ export async function checked(file: FileHandle, shown: string, mode: OpenMode): 
 export function openFile(file: FileHandle): OpenFile {
   return {
     read: (offset, length) => answering(() => readAll(file, offset, length)),
-    write: (offset, bytes) => answering(() => writeAll(file, offset, bytes)),
+    write: (offset, bytes) => answering(() => writeAllTo(file, bytes, offset)),
     close: () => file.close(),
   }
 }
@@ -57,12 +58,6 @@ async function readAll(file: FileHandle, offset: number, length: number): Promis
     end += bytesRead
   }
   return bytes.subarray(0, end)
-}
-
-async function writeAll(file: FileHandle, offset: number, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    at += (await file.write(bytes, at, bytes.length - at, offset + at)).bytesWritten
-  }
 }
 
 async function answering<T>(call: () => Promise<T>): Promise<T> {

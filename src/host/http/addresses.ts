@@ -1,5 +1,6 @@
 /** IP address lists, independent of how an address is written. */
 import { BlockList, isIP } from 'node:net'
+import { isLoopbackAddress } from '../../base/loopback.ts'
 
 /** The host of a URL, without IPv6 brackets. */
 export const bareHost = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, '$1')
@@ -42,7 +43,7 @@ const LOOPBACK_OF: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '::1
 /** Whether connecting to an address reaches this machine: loopback or unspecified, in any notation. */
 export function isLoopback(address: string): boolean {
   const plain = plainAddress(address)
-  return plain in LOOPBACK_OF || plain === '::1' || (isIP(plain) === 4 && plain.startsWith('127.'))
+  return plain in LOOPBACK_OF || isLoopbackAddress(plain)
 }
 
 type Range = { address: string; bits: number; version: 4 | 6 }

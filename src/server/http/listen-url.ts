@@ -53,15 +53,3 @@ function unixPath(value: string): string {
 export function listenUrl(address: string, port: number): string {
   return `ws://${isIP(address) === 6 ? `[${address}]` : address}:${port}`
 }
-
-/** 127.0.0.0/8 as IPv4-mapped IPv6 addresses, in the spelling of the URL parser. */
-const MAPPED_LOOPBACK = /^\[::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}\]$/
-
-/** Whether an address is a loopback address, which only this machine can reach. */
-export function isLoopbackListen(address: string): boolean {
-  if (isIP(address) === 4) return address.startsWith('127.')
-  // The URL parser rejects zone identifiers, and loopback addresses do not need one.
-  if (address.includes('%')) return false
-  const { hostname } = new URL(`http://[${address}]`)
-  return hostname === '[::1]' || MAPPED_LOOPBACK.test(hostname)
-}

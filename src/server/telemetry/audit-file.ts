@@ -3,8 +3,7 @@
  * the next one, so that readers lose only that line.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs'
-
-const NEWLINE = 10
+import { NEWLINE } from '../../base/line-reader.ts'
 
 /** An open audit log. */
 export type AuditFile = {

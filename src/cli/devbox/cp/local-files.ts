@@ -1,7 +1,7 @@
 /** The local file system. */
 import { access, chmod, constants, mkdir, open, readdir, realpath, rm, stat } from 'node:fs/promises'
 import process from 'node:process'
-import { writeAll } from '../io/write-all.ts'
+import { writeAllTo } from '../../../base/write-all.ts'
 import { FILE_PIECE } from '../base/limits.ts'
 import type { FileSystemAdapter } from './file-system-adapter.ts'
 
@@ -31,7 +31,7 @@ export const localFiles: FileSystemAdapter = {
   },
   async write(path) {
     const file = await open(path, 'w')
-    return { write: (bytes) => writeAll(file, bytes), close: () => file.close(), abort: () => file.close() }
+    return { write: (bytes) => writeAllTo(file, bytes), close: () => file.close(), abort: () => file.close() }
   },
   remove: (path) => rm(path, { force: true }),
   realPath: (path) => realpath(path),

@@ -2,6 +2,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import process from 'node:process'
 import { isatty } from 'node:tty'
+import { NEWLINE } from '../../../base/line-reader.ts'
 import { messageOf, UnsupportedError } from '../../../client/base/errors.ts'
 import type { RemoteProcess } from '../../../client/base/types.ts'
 import { STDIN_END_MS, STDIN_END_WARNING_MS } from '../base/limits.ts'
@@ -35,14 +36,12 @@ export async function feedStdin({ process: remote, isTerminal, filter, passesEnd
   if (!passesEnd) return
   try {
     // In the middle of a line, the first end-of-file character only flushes that line; the second is the end.
-    if (isTerminal && last !== undefined && last !== NEW_LINE) await remote.closeStdin()
+    if (isTerminal && last !== undefined && last !== NEWLINE) await remote.closeStdin()
     await writer.close()
   } catch (error) {
     if (error instanceof UnsupportedError && last !== undefined) setTimeout(warnOfEnd, STDIN_END_WARNING_MS).unref()
   }
 }
-
-const NEW_LINE = 10
 
 function warnOfEnd(): void {
   printStderr('stdin has ended, which this server cannot tell the command: it may wait for more')
