@@ -1,39 +1,89 @@
-/** Dispatches the client commands. Each is loaded on demand, so that none pays for the imports of another. */
-import process from 'node:process'
-import { UsageError } from '../base/usage-error.ts'
-import { messageOf } from '../client/base/errors.ts'
-import { CommandError, OWN_FAILURE } from './devbox/base/command-error.ts'
-import { printStderr, writeStderr } from './devbox/io/stderr.ts'
-import type { ClientWord } from './command-names.ts'
+/**
+ * The commands. Dispatch, `exec-server --help`, the hint at an unknown command and the lists of the READMEs (by a test)
+ * come from this table. It loads each command on demand: neither a server nor a command pays for another's imports.
+ */
+import type { DevboxCommand } from './devbox/run-command.ts'
+import type { CommandSummary } from './serve/help.ts'
 
-/** Runs a command and resolves with its exit code. */
-export type Command = (args: readonly string[]) => Promise<number>
-
-const commands: Record<ClientWord, () => Promise<Command>> = {
-  run: async () => (await import('./devbox/run/run.ts')).run,
-  ps: async () => (await import('./devbox/run/ps.ts')).ps,
-  attach: async () => (await import('./devbox/run/attach.ts')).attach,
-  kill: async () => (await import('./devbox/run/kill.ts')).kill,
-  cp: async () => (await import('./devbox/cp/cp.ts')).cp,
-  http: async () => (await import('./devbox/http/http.ts')).http,
+/** A command of the executable. Without a command it serves. */
+export type Command = CommandSummary & {
+  /** Runs it. Prints usage errors, and sets the exit code or exits. */
+  run(args: readonly string[]): Promise<void>
 }
 
-/** Runs a client command, then exits with its exit code. Errors are printed to stderr. */
-export async function runClientCommand(word: ClientWord, args: readonly string[]): Promise<never> {
-  if (process.platform === 'win32') {
-    printStderr('it does not run on Windows; run it inside WSL')
-    process.exit(1)
-  }
-  // Exit explicitly: an open stdin would keep the event loop alive.
-  process.exit(await exitCodeOf(word, args))
+const devbox = (load: () => Promise<DevboxCommand>): Pick<Command, 'usesDevbox' | 'run'> => ({
+  usesDevbox: true,
+  run: async (args) => (await import('./devbox/run-command.ts')).runDevboxCommand(load, args),
+})
+
+/** All commands, in the order of the help. */
+export const commands: readonly Command[] = [
+  {
+    name: 'doctor',
+    usage: '[--bwrap PATH]',
+    summary: 'what sandboxes this machine can enforce, and why not',
+    usesDevbox: false,
+    run: async (args) => (await import('./serve/run.ts')).doctor(args, commands),
+  },
+  {
+    name: 'fs-helper',
+    usage: '',
+    summary: 'answers file calls on stdin, for use in a sandbox',
+    usesDevbox: false,
+    run: async (args) => (await import('./serve/fs-helper.ts')).fsHelper(args),
+  },
+  {
+    name: 'run',
+    usage: '[-t] COMMAND…',
+    summary: 'runs a command there as if it ran here',
+    ...devbox(async () => (await import('./devbox/run/run.ts')).run),
+  },
+  {
+    name: 'ps',
+    usage: '',
+    summary: 'what runs there',
+    ...devbox(async () => (await import('./devbox/run/ps.ts')).ps),
+  },
+  {
+    name: 'attach',
+    usage: 'RUN',
+    summary: 'joins one of these',
+    ...devbox(async () => (await import('./devbox/run/attach.ts')).attach),
+  },
+  {
+    name: 'kill',
+    usage: 'RUN…',
+    summary: 'ends them',
+    ...devbox(async () => (await import('./devbox/run/kill.ts')).kill),
+  },
+  {
+    name: 'cp',
+    usage: 'SOURCE… DESTINATION',
+    summary: 'copies files; those there are :/PATH',
+    ...devbox(async () => (await import('./devbox/cp/cp.ts')).cp),
+  },
+  {
+    name: 'http',
+    usage: 'URL',
+    summary: 'makes an HTTP request from there',
+    ...devbox(async () => (await import('./devbox/http/http.ts')).http),
+  },
+]
+
+/** Runs the command that the arguments begin with, or serves. Ignores a leading `exec-server`, as in `codex exec-server`. */
+export async function runCommand(args: readonly string[]): Promise<void> {
+  const own = args[0] === 'exec-server' ? args.slice(1) : args
+  const command = commands.find(({ name }) => name === own[0])
+  if (command !== undefined) return command.run(own.slice(1))
+  if (own[0] !== undefined && !own[0].startsWith('-')) return refuse(own[0])
+  return (await import('./serve/run.ts')).serve(own, commands)
 }
 
-async function exitCodeOf(word: ClientWord, args: readonly string[]): Promise<number> {
-  try {
-    return await (await commands[word]())(args)
-  } catch (error) {
-    if (error instanceof UsageError) writeStderr(`${error.message}\n`)
-    else printStderr(messageOf(error))
-    return error instanceof UsageError || error instanceof CommandError ? error.exitCode : OWN_FAILURE
-  }
+async function refuse(unknown: string): Promise<void> {
+  const { reportingUsage } = await import('./serve/reporting-usage.ts')
+  const { UsageError } = await import('../base/usage-error.ts')
+  const names = commands.map(({ name }) => name).join(', ')
+  return reportingUsage(async () => {
+    throw new UsageError(`error: there is no command '${unknown.split('\n', 1)[0]}'; there are: ${names}`, 2)
+  })
 }

@@ -1,67 +1,40 @@
 /** Parses the server's command line. */
 import { parseArgs } from 'node:util'
 import type { SandboxOptions } from '../../host/sandbox/sandboxes.ts'
-import { AUTH_HELP, authOptions, parseAuthentication } from './auth-arguments.ts'
+import { authOptions, parseAuthentication } from './auth-arguments.ts'
 import type { AuthenticationOptions } from '../../server/auth/authentication-options.ts'
 import { isHostPattern } from '../../server/http/host-check.ts'
-import { limitHelp, limitOptions, readLimits } from './limit-arguments.ts'
+import { limitOptions, readLimits } from './limit-arguments.ts'
 import { defaultServeLimits } from './limits.ts'
 import { parseListenUrl } from '../../server/http/listen-url.ts'
 import type { Listen } from '../../server/http/listen-url.ts'
 import type { ServeLimits } from '../../server/serve.ts'
 import type { LogLevel } from '../../base/log-level.ts'
-import { TELEMETRY_HELP, telemetryOptions, parseTelemetry } from './telemetry-arguments.ts'
+import { parseTelemetry, telemetryOptions } from './telemetry-arguments.ts'
 import { UsageError } from '../../base/usage-error.ts'
 
-export { UsageError }
+/** The parsed options of the server. Paths and URLs are syntactically valid; nothing has been opened or read. */
+export type ServeCommand = {
+  kind: 'serve'
+  listen: Listen
+  authentication: AuthenticationOptions
+  hosts: readonly string[]
+  origins: readonly string[]
+  limits: ServeLimits
+  sandbox: SandboxOptions
+  httpPolicy: string | undefined
+  logLevel: LogLevel
+  auditLog: string | undefined
+}
 
-/** A parsed command line. Paths and URLs are syntactically valid; nothing has been opened or read. */
-export type Command =
-  | {
-      kind: 'serve'
-      listen: Listen
-      authentication: AuthenticationOptions
-      hosts: readonly string[]
-      origins: readonly string[]
-      limits: ServeLimits
-      sandbox: SandboxOptions
-      httpPolicy: string | undefined
-      logLevel: LogLevel
-      auditLog: string | undefined
-    }
-  | { kind: 'doctor'; sandbox: SandboxOptions }
-  | { kind: 'help' }
-  | { kind: 'version' }
+/** The parsed options of `doctor`. */
+export type DoctorCommand = { kind: 'doctor'; sandbox: SandboxOptions }
 
-const DEFAULT_LISTEN = 'ws://127.0.0.1:0'
+/** A request for the help or the version. */
+export type InfoCommand = { kind: 'help' | 'version' }
 
-export const HELP = `exec-server: lets a coding agent work on this machine
-
-Usage: exec-server [options]
-       exec-server doctor [--bwrap PATH]   what sandboxes this machine can enforce, and why not
-       exec-server fs-helper               answers file calls on stdin, for use in a sandbox
-
-To use a devbox (each with --help):
-       exec-server run [-t] COMMAND…       runs a command there as if it ran here
-       exec-server ps                      what runs there
-       exec-server attach RUN              joins one of these
-       exec-server kill RUN…               ends them
-       exec-server cp SOURCE… DESTINATION  copies files; those there are :/PATH
-       exec-server http URL                makes an HTTP request from there
-
-Options:
-  --listen URL                 where to listen: ws://IP:PORT, unix:/PATH, stdio or stdio:// (default ${DEFAULT_LISTEN});
-                               the URL with the real port is the only line on stdout
-${AUTH_HELP}  --bwrap PATH                 the bubblewrap that confines commands (default: the first on PATH)
-  --require-sandbox            refuse every command and file call that comes without a sandbox
-  --http-policy RULES          whom http/request may talk to: {"allow":[…],"deny":[…]} of host names, *.NAME, IP addresses
-                               and ranges, or the absolute path of a JSON file with that (default: anybody)
-${limitHelp}
-${TELEMETRY_HELP}  --help                       show this text
-  --version                    show the version
-
-Point Codex at the printed URL: CODEX_EXEC_SERVER_URL=ws://127.0.0.1:PORT codex
-`
+/** A free port on loopback. */
+export const DEFAULT_LISTEN = 'ws://127.0.0.1:0'
 
 const options = {
   listen: { type: 'string' },
@@ -76,17 +49,14 @@ const options = {
 } as const
 
 /**
- * Parses the arguments. Ignores a leading `exec-server`, so that this can replace `codex` in `codex exec-server`.
+ * Parses the arguments of the server.
  * @throws {UsageError}
  */
-export function parseCommand(args: readonly string[]): Command {
-  const rest = args[0] === 'exec-server' ? args.slice(1) : args
-  const isDoctor = rest[0] === 'doctor'
-  const values = parseOptions(isDoctor ? rest.slice(1) : rest)
+export function parseServe(args: readonly string[]): ServeCommand | InfoCommand {
+  const values = parseOptions(args)
   if (values.help === true) return { kind: 'help' }
   if (values.version === true) return { kind: 'version' }
   const sandbox = sandboxOptions(values.bwrap, values['require-sandbox'])
-  if (isDoctor) return { kind: 'doctor', sandbox }
   const listen = parseListen(values.listen ?? DEFAULT_LISTEN)
   return {
     kind: 'serve',
@@ -99,6 +69,17 @@ export function parseCommand(args: readonly string[]): Command {
     limits: { ...defaultServeLimits, ...readLimits(values) },
     ...parseTelemetry(values),
   }
+}
+
+/**
+ * Parses the arguments of `doctor`. Accepts the server's options, of which it uses those for the sandbox.
+ * @throws {UsageError}
+ */
+export function parseDoctor(args: readonly string[]): DoctorCommand | InfoCommand {
+  const values = parseOptions(args)
+  if (values.help === true) return { kind: 'help' }
+  if (values.version === true) return { kind: 'version' }
+  return { kind: 'doctor', sandbox: sandboxOptions(values.bwrap, values['require-sandbox']) }
 }
 
 function parseOptions(args: readonly string[]) {

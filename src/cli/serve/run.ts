@@ -1,13 +1,13 @@
 /**
- * Runs a server command. Imports only what is needed until the URL is printed, to print it early; everything else is
- * loaded when the listener is open.
+ * Starts a server, or `doctor`. Imports only what is needed until the URL is printed, to print it early; everything
+ * else is loaded when the listener is open.
  */
 import { writeSync } from 'node:fs'
 import process from 'node:process'
 import type { HttpPolicy } from '../../host/http/http-policy.ts'
 import type { AuditFile } from '../../server/telemetry/audit-file.ts'
-import { HELP, parseCommand, UsageError } from './arguments.ts'
-import type { Command } from './arguments.ts'
+import { parseDoctor, parseServe } from './arguments.ts'
+import type { InfoCommand, ServeCommand } from './arguments.ts'
 import type { AuthenticationOptions } from '../../server/auth/authentication-options.ts'
 import { allowAll } from '../../server/auth/authenticator.ts'
 import type { Authenticator } from '../../server/auth/authenticator.ts'
@@ -16,52 +16,50 @@ import type { HostCheck } from '../../server/http/host-check.ts'
 import type { Listen } from '../../server/http/listen-url.ts'
 import { openListener } from '../../server/http/listener.ts'
 import type { Listener } from '../../server/http/listener.ts'
+import type { CommandSummary } from './help.ts'
+import { reportingUsage } from './reporting-usage.ts'
+import { UsageError } from '../../base/usage-error.ts'
 import { version } from '../../base/version.ts'
 
-/** Runs the command that the arguments name. Usage errors set the exit code; other errors are thrown. */
-export async function run(args: readonly string[]): Promise<void> {
-  if (process.platform === 'win32') return fail('exec-server does not run on Windows; run it inside WSL', 1)
-  try {
-    await execute(parseCommand(args))
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    fail(error.message, error.exitCode)
-  }
+/** Serves, or prints the help with these commands, or the version. Usage errors set the exit code; other errors are thrown. */
+export function serve(args: readonly string[], commands: readonly CommandSummary[]): Promise<void> {
+  return reportingUsage(async () => {
+    const command = parseServe(args)
+    if (command.kind === 'serve') return startServer(command)
+    return printInfo(command, commands)
+  })
 }
 
-function fail(message: string, exitCode: number): void {
-  process.stderr.write(`${message}\n`)
-  process.exitCode = exitCode
+/** Says which sandboxes this machine can enforce. Sets the exit code. */
+export function doctor(args: readonly string[], commands: readonly CommandSummary[]): Promise<void> {
+  return reportingUsage(async () => {
+    const command = parseDoctor(args)
+    if (command.kind !== 'doctor') return printInfo(command, commands)
+    process.exitCode = await (await import('./doctor.ts')).runDoctor(command.sandbox)
+  })
 }
 
-async function execute(command: Command): Promise<void> {
-  switch (command.kind) {
-    case 'help':
-      return void process.stdout.write(HELP)
-    case 'version':
-      return void process.stdout.write(`exec-server ${version}\n`)
-    case 'doctor':
-      process.exitCode = await (await import('./doctor.ts')).runDoctor(command.sandbox)
-      return
-    case 'serve': {
-      let stop = (): void => process.exit(0)
-      onStopSignal(() => stop())
-      const options = {
-        ...command,
-        httpPolicy: await httpPolicy(command.httpPolicy),
-        auditFile: await auditFile(command.auditLog),
-      }
-      if (command.listen.kind === 'stdio') {
-        stop = (await import('../../server/serve.ts')).serveParent(options)
-        return
-      }
-      const { authenticator, path } = await createAuthenticator(command.authentication)
-      const { listener, checkHost } = await listen(command.listen, command.hosts)
-      // Clients expect `unix:SOCKET:PATH`, with a colon between the socket's path and the URL's.
-      writeSync(1, `${listener.url}${command.listen.kind === 'unix' && path !== '' ? ':' : ''}${path}\n`)
-      stop = (await import('../../server/serve.ts')).serveNetwork(listener, { ...options, authenticator, checkHost })
-    }
+async function printInfo({ kind }: InfoCommand, commands: readonly CommandSummary[]): Promise<void> {
+  process.stdout.write(kind === 'help' ? (await import('./help.ts')).help(commands) : `exec-server ${version}\n`)
+}
+
+async function startServer(command: ServeCommand): Promise<void> {
+  let stop = (): void => process.exit(0)
+  onStopSignal(() => stop())
+  const options = {
+    ...command,
+    httpPolicy: await httpPolicy(command.httpPolicy),
+    auditFile: await auditFile(command.auditLog),
   }
+  if (command.listen.kind === 'stdio') {
+    stop = (await import('../../server/serve.ts')).serveParent(options)
+    return
+  }
+  const { authenticator, path } = await createAuthenticator(command.authentication)
+  const { listener, checkHost } = await listen(command.listen, command.hosts)
+  // Clients expect `unix:SOCKET:PATH`, with a colon between the socket's path and the URL's.
+  writeSync(1, `${listener.url}${command.listen.kind === 'unix' && path !== '' ? ':' : ''}${path}\n`)
+  stop = (await import('../../server/serve.ts')).serveNetwork(listener, { ...options, authenticator, checkHost })
 }
 
 /**

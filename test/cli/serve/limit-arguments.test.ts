@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
 import { defaultServeLimits } from '../../../src/cli/serve/limits.ts'
-import { HELP } from '../../../src/cli/serve/arguments.ts'
+import { help } from '../../../src/cli/serve/help.ts'
 import { limitHelp, limitOptions, readLimits } from '../../../src/cli/serve/limit-arguments.ts'
 import { UsageError } from '../../../src/base/usage-error.ts'
 import { test } from '../../support/suite.ts'
@@ -64,7 +64,7 @@ test('what is no whole number, or out of bounds, is refused with the bounds', ()
 })
 
 test('the help has a line for each flag, with the default that is in force', () => {
-  assert.ok(HELP.includes(limitHelp))
+  assert.ok(help([]).includes(limitHelp))
   const lines = limitHelp.split('\n')
   assert.is(lines.length, flags.length)
   for (const [index, flag] of flags.entries()) {

@@ -1,7 +1,7 @@
 /** --allow-origin: pages that may open a WebSocket. */
 import * as assert from 'uvu/assert'
 import { Client } from '../../support/client.ts'
-import { parseCommand } from '../../../src/cli/serve/arguments.ts'
+import { parseServe } from '../../../src/cli/serve/arguments.ts'
 import { ask, call, UPGRADE } from '../../support/web/raw-http.ts'
 import { test } from '../../support/suite.ts'
 import { withServer } from '../../support/with-server.ts'
@@ -83,8 +83,8 @@ test('what is no origin cannot be allowed', () => {
     assert.equal([status, stdout], [2, ''], origin)
     assert.match(stderr, /^error: --allow-origin takes an origin/)
   }
-  for (const origin of wrong) assert.throws(() => parseCommand(['--allow-origin', origin]), /--allow-origin/, origin)
-  assert.throws(() => parseCommand(['--listen', 'stdio', '--allow-origin', OWN]), /stdio/)
+  for (const origin of wrong) assert.throws(() => parseServe(['--allow-origin', origin]), /--allow-origin/, origin)
+  assert.throws(() => parseServe(['--listen', 'stdio', '--allow-origin', OWN]), /stdio/)
 })
 
 test.run()

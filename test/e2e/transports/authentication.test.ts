@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import * as assert from 'uvu/assert'
-import { parseCommand } from '../../../src/cli/serve/arguments.ts'
+import { parseServe } from '../../../src/cli/serve/arguments.ts'
 import { Client } from '../../support/client.ts'
 import { frame } from '../../support/faults/fault-raw.ts'
 import { ask, call, get, upgrade, UPGRADE } from '../../support/web/raw-http.ts'
@@ -548,16 +548,13 @@ test('an address that others can reach is refused without authentication, unless
   for (const address of refused) {
     const listen = ['--listen', `ws://${address}:0`]
     assert.throws(
-      () => parseCommand(listen),
+      () => parseServe(listen),
       /^Error: .* can be reached by others.*--capability-url or --ws-auth.*127\.0\.0\.1.*--allow-unauthenticated/,
       address,
     )
-    assert.is(parseCommand([...listen, '--allow-unauthenticated']).kind, 'serve')
-    assert.is(parseCommand([...listen, '--capability-url']).kind, 'serve')
-    assert.is(
-      parseCommand([...listen, '--ws-auth', 'capability-token', '--ws-token-sha256', sha256('x')]).kind,
-      'serve',
-    )
+    assert.is(parseServe([...listen, '--allow-unauthenticated']).kind, 'serve')
+    assert.is(parseServe([...listen, '--capability-url']).kind, 'serve')
+    assert.is(parseServe([...listen, '--ws-auth', 'capability-token', '--ws-token-sha256', sha256('x')]).kind, 'serve')
   }
   for (const address of [
     '127.0.0.1',
@@ -567,7 +564,7 @@ test('an address that others can reach is refused without authentication, unless
     '[::ffff:127.0.0.1]',
     '[::ffff:7fff:1]',
   ]) {
-    assert.is(parseCommand(['--listen', `ws://${address}:0`]).kind, 'serve', address)
+    assert.is(parseServe(['--listen', `ws://${address}:0`]).kind, 'serve', address)
   }
   const { status, stdout, stderr } = call(['--listen', 'ws://0.0.0.0:0'])
   assert.equal([status, stdout], [1, ''])

@@ -54,6 +54,11 @@ test('a usage error exits 2 with one line on stderr and nothing on stdout', () =
   }
 })
 
+test('an unknown command names those that there are', () => {
+  isUsageError(['stray'])
+  assert.match(call('stray').stderr, /^error: there is no command 'stray'; there are: doctor, .*\brun, ps\b/)
+})
+
 test.full('usage errors exit 2 with one line on stderr and nothing on stdout', () => {
   for (const args of USAGE_ERRORS) isUsageError(args)
 })

@@ -1,0 +1,19 @@
+/** Reports the usage errors of the server and the commands about this machine. */
+import process from 'node:process'
+import { UsageError } from '../../base/usage-error.ts'
+
+/** Runs `work`. Prints a UsageError to stderr and sets the exit code; other errors are thrown. */
+export async function reportingUsage(work: () => Promise<void>): Promise<void> {
+  if (process.platform === 'win32') return fail('exec-server does not run on Windows; run it inside WSL', 1)
+  try {
+    await work()
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    fail(error.message, error.exitCode)
+  }
+}
+
+function fail(message: string, exitCode: number): void {
+  process.stderr.write(`${message}\n`)
+  process.exitCode = exitCode
+}
