@@ -4,8 +4,7 @@
  */
 import { writeSync } from 'node:fs'
 import process from 'node:process'
-import { clientCommand } from '../../../src/cli/command-names.ts'
-import { runClientCommand } from '../../../src/cli/commands.ts'
+import { runCommand } from '../../../src/cli/commands.ts'
 
 /** What follows the output of a command. */
 export const END_MARK = '\0end of the command\0'
@@ -16,7 +15,7 @@ if (import.meta.main) {
   process.exit = ((code: number) => (exitCode = code)) as typeof process.exit
   process.on('message', async ({ args, env }: { args: string[]; env: NodeJS.ProcessEnv }) => {
     process.env = env
-    await runClientCommand(...(clientCommand(args) as NonNullable<ReturnType<typeof clientCommand>>))
+    await runCommand(args)
     for (const fd of [1, 2]) writeSync(fd, END_MARK)
     process.send?.(exitCode)
   })
