@@ -1,7 +1,7 @@
 /** capabilityRoots/discoverV1: plugins and skills below folders that the user has chosen. */
 import * as v from 'valibot'
 import { pathToUri } from './path-uri.ts'
-import { SandboxContext } from './sandbox.ts'
+import { SandboxContext } from './sandbox-context.ts'
 import { FOREIGN, pathOrForeign } from './schema-primitives.ts'
 
 /** A folder on another machine is an error of that root, not of the call. */

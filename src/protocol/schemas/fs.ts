@@ -1,7 +1,7 @@
 /** Schemas of the fs methods. All paths are absolute paths or file URIs. */
 import * as v from 'valibot'
 import { base64, base64Text, exactU64, optional, path, pathOrForeign, u64 } from './schema-primitives.ts'
-import { SandboxContext } from './sandbox.ts'
+import { SandboxContext } from './sandbox-context.ts'
 
 const target = { path, sandbox: SandboxContext }
 const followSymlinks = optional(v.boolean())

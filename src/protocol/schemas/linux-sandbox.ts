@@ -5,7 +5,8 @@
 import * as v from 'valibot'
 import { invalidParams, RpcError } from '../wire/errors.ts'
 import { JsonSyntaxError, parseJson } from '../wire/json.ts'
-import { FileSystemPolicy, LegacyPolicy, PermissionProfile } from './sandbox.ts'
+import { FileSystemPolicy, LegacyPolicy } from './legacy-policy.ts'
+import { PermissionProfile } from './permission-profile.ts'
 import type { Sandbox } from './sandbox.ts'
 import { decodeParams, path } from './schema-primitives.ts'
 

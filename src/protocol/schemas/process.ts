@@ -1,7 +1,7 @@
 /** Schemas of the process methods. */
 import * as v from 'valibot'
 import { anObject, base64, optional, path, stringMap, u64 } from './schema-primitives.ts'
-import { SandboxContext } from './sandbox.ts'
+import { SandboxContext } from './sandbox-context.ts'
 import type { SandboxType } from './sandbox.ts'
 
 /** How a process's environment is derived from the server's. */

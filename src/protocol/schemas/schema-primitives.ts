@@ -107,3 +107,13 @@ export function decodeParams<S extends v.GenericSchema>(schema: S, params: JsonV
   const at = v.getDotPath(issue)
   throw invalidParams(at === null ? issue.message : `${at}: ${issue.message}`)
 }
+
+/** Whether `value` is an object with a member of that name. */
+export function hasMember(value: unknown, name: string): boolean {
+  return typeof value === 'object' && value !== null && name in value
+}
+
+/** Whether an optional value is absent or null. */
+export function isNothing(value: unknown): value is null | undefined {
+  return value === null || value === undefined
+}

@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert'
 import { parse } from 'valibot'
 import { createPathEncoder } from '../../../src/client/session/path-codec.ts'
 import { toSandboxContext } from '../../../src/client/session/sandbox-context.ts'
-import { SandboxContext } from '../../../src/protocol/schemas/sandbox.ts'
+import { SandboxContext } from '../../../src/protocol/schemas/sandbox-context.ts'
 import type { Sandbox } from '../../../src/protocol/schemas/sandbox.ts'
 import { test } from '../../support/suite.ts'
 

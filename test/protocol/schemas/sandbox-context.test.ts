@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import * as v from 'valibot'
 import { RpcError } from '../../../src/protocol/wire/errors.ts'
 import { parseJson } from '../../../src/protocol/wire/json.ts'
-import { SandboxContext } from '../../../src/protocol/schemas/sandbox.ts'
+import { SandboxContext } from '../../../src/protocol/schemas/sandbox-context.ts'
 import type {
   Access,
   Entry,

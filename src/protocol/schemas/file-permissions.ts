@@ -1,0 +1,101 @@
+/** The parts that permission profiles and legacy policies have in common: entries, lists of paths, network access. */
+import * as v from 'valibot'
+import type { Access, Entry, EntryPath, FilePermissions, Network } from './sandbox.ts'
+import { isNothing, optional, path } from './schema-primitives.ts'
+
+const access = v.pipe(
+  v.picklist(['read', 'write', 'deny', 'none']),
+  v.transform((word): Access => (word === 'none' ? 'deny' : word)),
+)
+
+const subpath = optional(
+  v.pipe(
+    v.string(),
+    v.check(
+      (text) => !text.startsWith('/') && !text.split('/').includes('..') && !text.includes('\0'),
+      'expected a path below a workspace root',
+    ),
+  ),
+)
+
+const special = v.variant('kind', [
+  v.pipe(
+    v.object({ kind: v.picklist(['root', 'minimal', 'tmpdir', 'slash_tmp', 'unknown']) }),
+    v.transform(({ kind }): EntryPath => ({ type: kind })),
+  ),
+  v.pipe(
+    v.object({ kind: v.picklist(['project_roots', 'current_working_directory']), subpath }),
+    v.transform(({ subpath }): EntryPath => ({ type: 'project_roots', ...(isNothing(subpath) ? {} : { subpath }) })),
+  ),
+])
+
+const pattern = v.pipe(
+  v.string(),
+  v.check((text) => !text.includes('\0'), 'pattern contains a NUL byte'),
+)
+
+const entryPath = v.variant('type', [
+  v.object({ type: v.literal('path'), path }),
+  v.pipe(
+    v.object({ type: v.literal('glob_pattern'), pattern }),
+    v.transform(({ pattern }): EntryPath => ({ type: 'glob', pattern })),
+  ),
+  v.pipe(
+    v.object({ type: v.literal('special'), value: special }),
+    v.transform(({ value }) => value),
+  ),
+])
+
+/** A hundred times more than any real profile has; each entry costs a few stat calls and a mount. */
+const MAX_ENTRIES = 4096
+
+/** Schema of the entries of a profile or policy. */
+export const entries = v.pipe(
+  v.array(
+    v.pipe(
+      // `missing_path_behavior` is ignored: missing paths are always skipped.
+      v.object({ path: entryPath, access, missing_path_behavior: optional(v.string()) }),
+      v.transform(({ path: at, access }): Entry => ({ at, access })),
+    ),
+  ),
+  v.maxLength(MAX_ENTRIES),
+)
+
+/** Schema of a glob scan depth. */
+export const depth = optional(
+  v.custom<number>(
+    (value) => typeof value === 'number' && Number.isInteger(value) && value >= 1,
+    'expected a nonzero integer',
+  ),
+)
+
+/** File access by entries only. */
+export function restrictTo(files: {
+  entries: Entry[]
+  glob_scan_max_depth?: number | null | undefined
+}): FilePermissions {
+  const { entries, glob_scan_max_depth: depth } = files
+  return { unrestricted: false, entries, ...(isNothing(depth) ? {} : { globScanMaxDepth: depth }) }
+}
+
+/** Schema of the network access. */
+export const network = v.picklist(['restricted', 'enabled'])
+
+/** What a profile or policy grants. */
+export type Permissions = { files: FilePermissions; network: Network }
+
+/** Access to all files. */
+export const unrestricted = (): FilePermissions => ({ unrestricted: true })
+
+/** Schema of a list of paths. */
+export const paths = optional(v.pipe(v.array(path), v.maxLength(MAX_ENTRIES)))
+
+type Paths = readonly string[] | null | undefined
+
+/** The entries of paths that may be read or written. */
+export function entriesOf({ read, write }: { read?: Paths; write?: Paths }): Entry[] {
+  const literal =
+    (access: Access) =>
+    (path: string): Entry => ({ at: { type: 'path', path }, access })
+  return [...(read ?? []).map(literal('read')), ...(write ?? []).map(literal('write'))]
+}
