@@ -7,9 +7,13 @@ import type { ExecClient } from './base/types.ts'
 export type { ClientOptions }
 
 /**
- * Opens a session.
- * @throws {ConnectError} Without a reason, as browsers give none.
+ * Opens a session at a ws:// or wss:// URL. Also rejects with the signal's reason.
+ * @throws {ConnectError} If the URL is invalid, or the server is unreachable or refuses the connection; browsers do not
+ * reveal which.
  * @throws {RpcError} If the server refuses the handshake.
+ * @example
+ * await using client = await connect('wss://devbox.example/')
+ * const { exitCode } = await client.run({ argv: ['true'] })
  */
 export async function connect(url: string | URL, options: ClientOptions = {}): Promise<ExecClient> {
   return openClient(webSocketConnector(String(url)), options, clientLimits(options))

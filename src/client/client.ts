@@ -13,13 +13,15 @@ import type { Abortable, ExecClient, Output, StartOptions } from './base/types.t
 import { call } from './session/unsupported.ts'
 import type { Connector } from './transports/transport.ts'
 
-/** Options of `connect`. `signal` cancels connecting. Times in ms. */
+/** Options of `connect`. Times in ms. An abort of `signal` cancels connecting; it does not end an open session. */
 export type ClientOptions = Abortable & {
-  /** The client's name in the handshake. */
+  /** The client's name in the handshake, as `listProcesses` shows it. Default: exec-server-client. */
   clientName?: string | undefined
+  /** Time limit for opening the socket. Default: 10 s. */
   connectTimeoutMs?: number | undefined
+  /** Time limit for the handshake. Default: 10 s. */
   initializeTimeoutMs?: number | undefined
-  /** How long to retry a lost connection. 0 disables recovery. */
+  /** How long to retry a lost connection. Default: 45 s. 0 disables recovery. */
   recoveryTimeoutMs?: number | undefined
   /** Overrides of other limits; see base/limits.ts. */
   limits?: Partial<ClientLimits> | undefined

@@ -17,6 +17,11 @@ import type { Connector } from './transports/transport.ts'
 /**
  * Where to connect: a URL (ws://, wss://, unix:/PATH, or a capability URL), a URL with headers, a command that runs a
  * server on its stdin and stdout, a pair of streams, or `{ local: true }` for this machine without a server.
+ * @example
+ * 'ws://127.0.0.1:4600'
+ * 'unix:/run/exec-server.sock'
+ * { url: 'wss://devbox.example', headers: { authorization: 'Bearer …' } }
+ * { command: ['ssh', 'devbox', 'exec-server', '--listen', 'stdio'] }
  */
 export type Target = string | URL | UrlWithHeaders | StdioCommand | StreamPair | { local: true }
 /** A URL and the headers of its upgrade request. Headers require wss://, a unix socket or a loopback address. */
@@ -25,8 +30,8 @@ export type UrlWithHeaders = { url: string | URL; headers?: Readonly<Record<stri
 export type { ClientOptions, StdioCommand, StreamPair }
 
 /**
- * Opens a session.
- * @throws {ConnectError} If the server is unreachable or does not answer in time.
+ * Opens a session. Also rejects with the signal's reason.
+ * @throws {ConnectError} If the target is invalid, or the server is unreachable or does not answer in time.
  * @throws {RpcError} If the server refuses the handshake.
  * @example
  * await using client = await connect('ws://127.0.0.1:4600')

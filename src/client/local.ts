@@ -17,9 +17,9 @@ export function localConnector(): Connector {
   const host = createHost({ sandbox: { required: false }, limits, report })
   const server = createExecServer({ host, clock: systemClock, limits })
   // Kills the processes of all local servers; later calls find none.
-  const leave = atExit(() => killAllProcesses())
+  const unregister = atExit(() => killAllProcesses())
   return inProcessConnector(server, () => {
-    leave()
+    unregister()
     server.shutdown()
   })
 }

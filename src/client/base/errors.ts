@@ -1,4 +1,4 @@
-/** Errors raised by the client. What the server refuses is an {@link RpcError}. */
+/** Errors raised by the client. What the server refuses is an RpcError. */
 
 export { ErrorCode, messageOf, RpcError } from '../../protocol/wire/errors.ts'
 

@@ -26,12 +26,14 @@ export type ClientLimits = {
   callsWaiting: number
   /** Events buffered per process for late or slow readers. Same as Codex. */
   replayEvents: number
+  /** Bytes of output in these events. Same as Codex. */
   replayBytes: number
   /**
    * Events buffered per process while a reader has not read them: a fast connection can deliver more than the above at
    * once. From a quarter of it the client pauses reading from the connection if the server cannot throttle the process.
    */
   unreadEvents: number
+  /** Bytes of output in these events. */
   unreadBytes: number
   /** How long a new process counts as having a reader. Programs start reading at once, or never. */
   firstReaderMs: number
@@ -47,17 +49,19 @@ export type ClientLimits = {
   writeChunk: number
   /** Concurrent writes per process. The server answers a write once it has room for it. */
   writesInFlight: number
-  /** Unread chunks of one streamed HTTP body, and unread bytes of all bodies. Same as Codex. */
+  /** Unread chunks of one streamed HTTP body. Same as Codex. */
   httpDeltas: number
+  /** Unread bytes of all bodies of a session. Same as Codex. */
   httpQueuedTotal: number
   /**
    * Window of one body, where the server supports it: full throughput to a devbox some 50 ms away. Concurrent bodies
    * share `httpQueuedTotal`, with at least `httpWindowLeast` each.
    */
   httpWindow: number
+  /** Smallest window of a body. */
   httpWindowLeast: number
   /**
-   * Unread bytes of all bodies in that case: as many as a server streams at a time, plus unread bodies that have ended.
+   * Unread bytes of all bodies where the server supports windows: as many as a server streams at a time, plus unread bodies that have ended.
    */
   httpWindowedTotal: number
   /** Bytes per fs/readBlock and fs/writeBlock. Set by the protocol. */
@@ -76,9 +80,11 @@ export type ClientLimits = {
   fileInOneMessage: number
   /** The largest file that `readFile` returns; use `readStream` beyond that. Same as the reference. */
   readFileBytes: number
-  /** Maximum, and default, for one walk. Same as the reference. */
+  /** Maximum, and default, depth of one walk. Same as the reference; so are the next two. */
   walkDepth: number
+  /** Maximum, and default, number of directories read in one walk. */
   walkDirectories: number
+  /** Maximum, and default, number of entries examined in one walk. */
   walkEntries: number
   /** Small unread chunks of a body are merged up to this size, so that counting chunks is meaningful. */
   httpJoined: number
@@ -94,8 +100,9 @@ export type ClientLimits = {
   stdioGraceMs: number
   /** Largest message (one line) of an MCP server: enough for images and whole files. */
   mcpLineBytes: number
-  /** How long an MCP server may take to exit after end of file, and after SIGTERM. Same as the MCP SDK. */
+  /** How long an MCP server may take to exit after end of file. Same as the MCP SDK. */
   mcpEofMs: number
+  /** How long it may then take to exit after SIGTERM. Same as the MCP SDK. */
   mcpTermMs: number
   /** How long the devbox may take to report the exit. */
   mcpKillMs: number

@@ -52,6 +52,9 @@ export type LoadOptions = EnvironmentSource & Pick<EnvironmentManagerOptions, 'c
 /**
  * Creates a manager of the environments that Codex itself would use here, without connecting.
  * @throws {EnvironmentConfigError} If the file is unreadable or invalid.
+ * @example
+ * await using environments = await loadEnvironmentManager()
+ * const client = await environments.get('devbox')?.client()
  */
 export async function loadEnvironmentManager({ client, ...source }: LoadOptions = {}): Promise<EnvironmentManager> {
   return createEnvironmentManager({ ...(await readEnvironmentSettings(source)), connect, client })

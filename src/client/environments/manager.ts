@@ -7,16 +7,19 @@ import type { EnvironmentStatus, SharedClient } from './shared-client.ts'
 import { checkSpec } from './spec.ts'
 import type { CommandTarget, EnvironmentSettings, EnvironmentSpec, LocalTarget, WebSocketTarget } from './spec.ts'
 
-/** Opens a client; see connect.ts. */
+/** Opens a client, like `connect`. Must leave nothing behind when `options.signal` is aborted. */
 export type Connect = (
   target: LocalTarget | WebSocketTarget | CommandTarget,
   options: ClientOptions,
 ) => Promise<ExecClient>
 
-/** A named place to run work. */
+/** A named place to run work: this process's machine or a devbox. */
 export type Environment = {
+  /** Its name in the configuration. */
   readonly id: string
+  /** `local`: this process's machine. */
   readonly kind: 'local' | 'remote'
+  /** Whether it is the one that `EnvironmentManager.default` returns. */
   readonly isDefault: boolean
   /** Also `connected` while a lost connection is being recovered. */
   readonly status: EnvironmentStatus
@@ -30,13 +33,23 @@ export type Environment = {
    * @throws {EnvironmentUnavailableError} If it cannot connect. There is no fallback to another environment.
    */
   client(options?: Abortable): Promise<ExecClient>
-  /** Connects ahead of the first use. */
+  /**
+   * Connects ahead of the first use.
+   * @throws {EnvironmentUnavailableError} If it cannot connect.
+   */
   prepare(options?: Abortable): Promise<void>
 }
 
-/** A set of environments. `await using` closes every client. */
+/**
+ * A set of environments. `await using` closes every client.
+ * @example
+ * await using environments = await loadEnvironmentManager()
+ * const client = await environments.default()?.client()
+ */
 export type EnvironmentManager = AsyncDisposable & {
+  /** The ids of all environments, in the order of the configuration. */
   readonly ids: readonly string[]
+  /** The environment with this id; undefined if there is none. */
   get(id: string): Environment | undefined
   /**
    * The default environment; undefined if there is none, so that one must be chosen by id.
@@ -54,6 +67,7 @@ export type EnvironmentManager = AsyncDisposable & {
   add(spec: EnvironmentSpec): Environment
   /** Removes an environment and closes its client. Resolves to whether it existed. */
   remove(id: string): Promise<boolean>
+  /** Closes every client; later `client` calls reject. Resolves when all have ended. */
   close(): Promise<void>
 }
 
@@ -69,6 +83,9 @@ type Entry = { environment: Environment; shared: SharedClient }
 /**
  * Creates a manager without connecting.
  * @throws {EnvironmentConfigError} If the settings are invalid.
+ * @example
+ * const environments = [{ id: 'devbox', url: 'ws://127.0.0.1:4600' }]
+ * await using manager = createEnvironmentManager({ environments, defaultId: 'devbox', connect })
  */
 export function createEnvironmentManager({
   environments,

@@ -2,7 +2,10 @@
 import { unlessAborted } from '../session/abort.ts'
 import type { ExecClient } from '../base/types.ts'
 
-/** `failed`: the last attempt failed, or the last session ended with an error. */
+/**
+ * The state of an environment. `idle`: not connected yet, or its client was closed. `failed`: the last attempt failed,
+ * or the last session ended with an error; the next use connects again.
+ */
 export type EnvironmentStatus = 'idle' | 'connecting' | 'connected' | 'failed'
 
 /** A lazily opened client. */

@@ -21,16 +21,24 @@ export type CommandTarget = {
   env?: Readonly<Record<string, string>> | undefined
 }
 
-/** An environment: id, target and timeouts in ms. */
+/**
+ * An environment: id, target and timeouts in ms.
+ * @example
+ * { id: 'devbox', url: 'wss://devbox.example', headers: { authorization: 'Bearer …' } }
+ * { id: 'container', command: ['docker', 'exec', '-i', 'box', 'exec-server', '--listen', 'stdio'] }
+ */
 export type EnvironmentSpec = {
   /** `local` for this process only; otherwise 1 to 64 characters of `A-Za-z0-9_-`, and not `none`. */
   id: string
+  /** Time limit for opening the socket, in ms. Default: that of the manager's `client` options. */
   connectTimeoutMs?: number | undefined
+  /** Time limit for the handshake, in ms. Default: likewise. */
   initializeTimeoutMs?: number | undefined
 } & (LocalTarget | WebSocketTarget | CommandTarget)
 
 /** A set of environments and its default. */
 export type EnvironmentSettings = {
+  /** Ids must be unique. */
   environments: readonly EnvironmentSpec[]
   /** Absent if an environment must always be chosen by id. */
   defaultId?: string | undefined

@@ -9,7 +9,7 @@ import { isPrivate, websocketUrl } from './websocket-url.ts'
 import { trimmed } from './trim-rust.ts'
 
 /** Characters of a URL shown in an error. */
-const SHOWN = 200
+const SHOWN_CHARS = 200
 
 type Kind<T> = { expected: string; is: (value: unknown) => value is T }
 type Shape = Readonly<Record<string, Kind<unknown>>>
@@ -60,6 +60,7 @@ type Entry = Values<typeof ENTRY> & { id: string }
 /**
  * Parses environments.toml. `codexHome` is the base of a relative `cwd`, and its directory in error messages. An empty
  * text means this process only.
+ *
  * @throws {EnvironmentConfigError} If it is invalid. The message names the file, the environment and the key.
  */
 export async function parseEnvironments(text: string, codexHome: string): Promise<EnvironmentSettings> {
@@ -96,8 +97,8 @@ function readTable<S extends Shape>(value: unknown, shape: S, where: string): Va
 }
 
 function readEntry(value: unknown, index: number, file: string): Entry {
-  const stated = isTable(value) ? value['id'] : undefined
-  const where = `${file}: ${isString(stated) ? `environment \`${stated}\`` : `number ${index + 1} of [[environments]]`}`
+  const given = isTable(value) ? value['id'] : undefined
+  const where = `${file}: ${isString(given) ? `environment \`${given}\`` : `number ${index + 1} of [[environments]]`}`
   const { id, ...others } = readTable(value, ENTRY, where)
   if (id === undefined) throw new EnvironmentConfigError(`${where}: \`id\` is missing`)
   return { id, ...others }
@@ -121,7 +122,7 @@ function readSpec(entry: Entry, codexHome: string): EnvironmentSpec {
   }
   if (url !== undefined) {
     const read = websocketUrl(url)
-    if ('fault' in read) return fail(`\`url\` ${read.fault}: \`${displayUrl(trimmed(url)).slice(0, SHOWN)}\``)
+    if ('fault' in read) return fail(`\`url\` ${read.fault}: \`${displayUrl(trimmed(url)).slice(0, SHOWN_CHARS)}\``)
     if (token === undefined) return { id, url: read.url, ...timeouts }
     if (!isPrivate(read.url))
       fail('`auth_bearer_token` is for a `url` with wss://, a loopback address or localhost: others could read it')
@@ -139,9 +140,9 @@ function readSpec(entry: Entry, codexHome: string): EnvironmentSpec {
   }
 }
 
-function readDefault(stated: string | undefined, ids: readonly string[]): string | undefined {
-  if (stated === undefined) return ids.includes(LOCAL) ? LOCAL : undefined
-  const id = trimmed(stated)
+function readDefault(given: string | undefined, ids: readonly string[]): string | undefined {
+  if (given === undefined) return ids.includes(LOCAL) ? LOCAL : undefined
+  const id = trimmed(given)
   if (id === '') throw new EnvironmentConfigError('`default` must not be empty; `none` stands for no default')
   if (isNone(id)) return undefined
   if (!ids.includes(id)) {

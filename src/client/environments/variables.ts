@@ -7,7 +7,7 @@ import { trimmed } from './trim-rust.ts'
 export const REMOTE = 'remote'
 
 /**
- * Unset or empty: this process only. `none`, in any case: no environment. A URL: that environment only, as in Codex
+ * The environments that a value of CODEX_EXEC_SERVER_URL stands for. Unset or empty: this process only. `none`, in any case: no environment. A URL: that environment only, as in Codex
  * from 0.140 on. The URL is not checked before its first use.
  */
 export function environmentsOfVariable(value: string | undefined): EnvironmentSettings {

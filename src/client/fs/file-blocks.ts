@@ -19,28 +19,28 @@ export async function* readBlocks(
   const { fileBlock, fileBlocksAhead } = calls.limits
   const file = await openFile(calls, path, 'read', sandbox)
   // Aborted on exit, to withdraw the calls that are still queued.
-  const way = new AbortController()
-  const signal = AbortSignal.any([stop, way.signal])
-  const ahead: Promise<Uint8Array>[] = []
+  const exit = new AbortController()
+  const signal = AbortSignal.any([stop, exit.signal])
+  const requested: Promise<Uint8Array>[] = []
   let next = offset
   // Start with a single block, as most files are small; read ahead after a full one.
   let window = 1
   try {
     for (;;) {
       stop.throwIfAborted()
-      while (ahead.length < window) {
+      while (requested.length < window) {
         const block = file.read(next, fileBlock, signal)
         block.catch(ignore)
-        ahead.push(block)
+        requested.push(block)
         next += fileBlock
       }
-      const bytes = await (ahead.shift() as Promise<Uint8Array>)
+      const bytes = await (requested.shift() as Promise<Uint8Array>)
       if (bytes.length > 0) yield bytes
       if (bytes.length < fileBlock) return
       window = Math.min(window + 1, fileBlocksAhead)
     }
   } finally {
-    way.abort()
+    exit.abort()
     file.close().catch(ignore)
   }
 }
@@ -67,18 +67,18 @@ export async function writeBlocks(
 ): Promise<Sink> {
   const { fileBlock, fileBlocksAhead } = calls.limits
   const file = await openFile(calls, path, 'replace', sandbox)
-  const way = new AbortController()
-  const signal = AbortSignal.any([stop, way.signal])
+  const exit = new AbortController()
+  const signal = AbortSignal.any([stop, exit.signal])
   /** Writes in flight. They never reject: the first failure is recorded. */
   const inFlight = new Set<Promise<void>>()
   let failure: { reason: unknown } | undefined
   /** Buffers small chunks while a write is in flight. */
-  const held = new Uint8Array(fileBlock)
-  let heldBytes = 0
+  const buffer = new Uint8Array(fileBlock)
+  let bufferedBytes = 0
   let offset = 0
 
   const abort = (): void => {
-    way.abort()
+    exit.abort()
     file.close().catch(ignore)
   }
   const check = (): void => {
@@ -100,8 +100,8 @@ export async function writeBlocks(
     offset += bytes.length
   }
   const flush = (): void => {
-    if (heldBytes > 0) send(held.subarray(0, heldBytes))
-    heldBytes = 0
+    if (bufferedBytes > 0) send(buffer.subarray(0, bufferedBytes))
+    bufferedBytes = 0
   }
   const room = async (): Promise<void> => {
     while (inFlight.size >= fileBlocksAhead) await Promise.race(inFlight)
@@ -116,13 +116,13 @@ export async function writeBlocks(
     write: async (bytes) => {
       check()
       for (let at = 0; at < bytes.length; ) {
-        const piece = bytes.subarray(at, at + fileBlock - heldBytes)
+        const piece = bytes.subarray(at, at + fileBlock - bufferedBytes)
         at += piece.length
         if (piece.length === fileBlock) send(piece)
         else {
-          held.set(piece, heldBytes)
-          heldBytes += piece.length
-          if (heldBytes === fileBlock || inFlight.size === 0) flush()
+          buffer.set(piece, bufferedBytes)
+          bufferedBytes += piece.length
+          if (bufferedBytes === fileBlock || inFlight.size === 0) flush()
         }
         await room()
       }

@@ -29,7 +29,7 @@ const FOLLOW_ALWAYS: ReadonlySet<string> = new Set([Method.FsReadDirectory, Meth
 export function createFileCalls(rpc: RpcClient, limits: ClientLimits): FileCalls {
   const missing = new Set<string>()
   let handles = 0
-  const can = (capability: string): boolean => rpc.environmentInfo?.capabilities?.[capability] === true
+  const hasCapability = (capability: string): boolean => rpc.environmentInfo?.capabilities?.[capability] === true
   return {
     rpc,
     limits,
@@ -47,8 +47,8 @@ export function createFileCalls(rpc: RpcClient, limits: ClientLimits): FileCalls
     hasBlocks: (mode, { sandbox, followSymlinks }) =>
       !missing.has(Method.FsOpen) &&
       followSymlinks !== false &&
-      (mode === 'read' || can('fileWriteStreaming')) &&
-      (sandbox === undefined || can('sandboxedFileStreaming')),
+      (mode === 'read' || hasCapability('fileWriteStreaming')) &&
+      (sandbox === undefined || hasCapability('sandboxedFileStreaming')),
     nextHandle: () => `file-${++handles}`,
   }
 }
@@ -56,7 +56,7 @@ export function createFileCalls(rpc: RpcClient, limits: ClientLimits): FileCalls
 /**
  * Whether opening failed because the server lacks blocks. Nothing was done then, so the whole file can be sent instead.
  */
-export function lackedBlocks(
+export function isBlocksUnsupported(
   error: unknown,
   calls: FileCalls,
   mode: 'read' | 'replace',
@@ -69,7 +69,7 @@ export function lackedBlocks(
  * Checks that the server respects `followSymlinks: false`.
  * @throws {UnsupportedError} If it would follow links.
  */
-export function checkLinks({ rpc }: FileCalls, method: string, { followSymlinks }: FileOptions): void {
+export function checkFollowSymlinks({ rpc }: FileCalls, method: string, { followSymlinks }: FileOptions): void {
   if (followSymlinks !== false) return
   if (FOLLOW_ALWAYS.has(method)) throw new UnsupportedError(`${method} follows symbolic links`)
   // Introduced with 0.150, like environmentInfo; older servers ignore it.
@@ -78,7 +78,7 @@ export function checkLinks({ rpc }: FileCalls, method: string, { followSymlinks 
 }
 
 /** The params of a call on one path. */
-export function about(
+export function pathParams(
   path: string | URL,
   { sandbox, followSymlinks }: FileOptions,
   more: object = {},

@@ -5,7 +5,7 @@ import { joined } from '../../core/base/bytes.ts'
 import { UnsupportedError } from '../base/errors.ts'
 import { readBlocks, writeBlocks } from './file-blocks.ts'
 import type { Sink } from './file-blocks.ts'
-import { lackedBlocks } from './file-calls.ts'
+import { isBlocksUnsupported } from './file-calls.ts'
 import type { FileCalls } from './file-calls.ts'
 import type { FileOptions } from '../base/types.ts'
 import { readFile, writeFile } from './whole-file.ts'
@@ -24,22 +24,22 @@ export function readStream(
   const { signal, offset = 0 } = options
   if (!Number.isSafeInteger(offset) || offset < 0) throw new RangeError('offset must be a whole number of bytes')
   const stop = new AbortController()
-  const pieces = piecesOf(calls, path, options, offset, stop.signal)
+  const blocks = blocksOf(calls, path, options, offset, stop.signal)
   let removeAbortListener = (): void => {}
-  const leave = (reason: unknown): void => {
+  const stopReading = (reason: unknown): void => {
     removeAbortListener()
     stop.abort(reason ?? new Error('the stream was cancelled'))
     // Do not await: a file that is being opened is closed once the server has answered.
-    pieces.return().catch(() => {})
+    blocks.return().catch(() => {})
   }
   return new ReadableStream(
     {
       start: (controller) => {
-        removeAbortListener = failOnAbort(signal, controller, leave)
+        removeAbortListener = failOnAbort(signal, controller, stopReading)
       },
       pull: async (controller) => {
         try {
-          const { done, value } = await pieces.next()
+          const { done, value } = await blocks.next()
           if (stop.signal.aborted) return
           if (done !== true) return controller.enqueue(value)
           removeAbortListener()
@@ -49,20 +49,20 @@ export function readStream(
           throw error
         }
       },
-      cancel: leave,
+      cancel: stopReading,
     },
     { highWaterMark: 0 },
   )
 }
 
-/** Fails a stream on abort and calls `leave` with the reason. Returns a function that unregisters it. */
+/** Fails a stream on abort and calls `stopReading` with the reason. Returns a function that unregisters it. */
 function failOnAbort(
   signal: AbortSignal | undefined,
   controller: { error(reason: unknown): void },
-  leave: (reason: unknown) => void,
+  stopReading: (reason: unknown) => void,
 ): () => void {
   const abort = (): void => {
-    leave(signal?.reason)
+    stopReading(signal?.reason)
     controller.error(signal?.reason)
   }
   if (signal?.aborted === true) abort()
@@ -70,7 +70,7 @@ function failOnAbort(
   return () => signal?.removeEventListener('abort', abort)
 }
 
-async function* piecesOf(
+async function* blocksOf(
   calls: FileCalls,
   path: Path,
   options: FileOptions,
@@ -81,7 +81,7 @@ async function* piecesOf(
     try {
       return yield* readBlocks(calls, path, options, offset, stop)
     } catch (error) {
-      if (!lackedBlocks(error, calls, 'read', options)) throw error
+      if (!isBlocksUnsupported(error, calls, 'read', options)) throw error
     }
   }
   const whole = await readFile(calls, path, { ...options, signal: stop })
@@ -99,7 +99,7 @@ export function writeStream(calls: FileCalls, path: Path, options: FileOptions =
   let opening: Promise<Sink> | undefined
   let removeAbortListener = (): void => {}
   const open = (): Promise<Sink> => (opening ??= openSink(calls, path, options, stop.signal))
-  const giveUp = (reason: unknown): void => {
+  const cancel = (reason: unknown): void => {
     removeAbortListener()
     stop.abort(reason ?? new Error('the stream was aborted'))
     opening?.then(
@@ -109,16 +109,16 @@ export function writeStream(calls: FileCalls, path: Path, options: FileOptions =
   }
   return new WritableStream({
     start: (controller) => {
-      removeAbortListener = failOnAbort(signal, controller, giveUp)
+      removeAbortListener = failOnAbort(signal, controller, cancel)
       // Fires at once, whereas the sink's `abort` waits for the pending write.
-      controller.signal.addEventListener('abort', () => giveUp(controller.signal.reason), { once: true })
+      controller.signal.addEventListener('abort', () => cancel(controller.signal.reason), { once: true })
     },
     write: async (bytes) => {
       try {
         if (!(bytes instanceof Uint8Array)) throw new TypeError('a file stream takes Uint8Arrays')
         await (await open()).write(bytes)
       } catch (error) {
-        giveUp(error)
+        cancel(error)
         throw error
       }
     },
@@ -129,7 +129,7 @@ export function writeStream(calls: FileCalls, path: Path, options: FileOptions =
         removeAbortListener()
       }
     },
-    abort: giveUp,
+    abort: cancel,
   })
 }
 
@@ -138,7 +138,7 @@ async function openSink(calls: FileCalls, path: Path, options: FileOptions, stop
     try {
       return await writeBlocks(calls, path, options, stop)
     } catch (error) {
-      if (!lackedBlocks(error, calls, 'replace', options)) throw error
+      if (!isBlocksUnsupported(error, calls, 'replace', options)) throw error
     }
   }
   return wholeSink(calls, path, { ...options, signal: stop })

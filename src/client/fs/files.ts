@@ -7,7 +7,7 @@ import { Method } from '../../protocol/wire/methods.ts'
 import type { RpcClient } from '../session/rpc-client.ts'
 import { absolutePath, decodePath } from '../session/path-codec.ts'
 import { ProtocolError, UnsupportedError } from '../base/errors.ts'
-import { about, checkLinks, createFileCalls } from './file-calls.ts'
+import { checkFollowSymlinks, createFileCalls, pathParams } from './file-calls.ts'
 import { readStream, writeStream } from './file-streams.ts'
 import type { ClientLimits } from '../base/limits.ts'
 import { toSandboxContext } from '../session/sandbox-context.ts'
@@ -16,7 +16,7 @@ import { walkFallback } from './walk-fallback.ts'
 import { readFile, writeFile } from './whole-file.ts'
 
 type Path = string | URL
-type Answer<T> = Partial<T> | null
+type Result<T> = Partial<T> | null
 
 /** A path below a non-directory does not exist either. The errno is the same on every server, the message is not. */
 const NOT_A_DIRECTORY = /\(os error 20\)$/
@@ -34,19 +34,19 @@ const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 export function createFiles(rpc: RpcClient, limits: ClientLimits): RemoteFiles {
   const calls = createFileCalls(rpc, limits)
 
-  const look = <T>(method: string, path: Path, options: FileOptions, more?: object): Promise<T> => {
-    checkLinks(calls, method, options)
-    return calls.call<T>(method, about(path, options, more), { signal: options.signal, repeatable: true })
+  const query = <T>(method: string, path: Path, options: FileOptions, more?: object): Promise<T> => {
+    checkFollowSymlinks(calls, method, options)
+    return calls.call<T>(method, pathParams(path, options, more), { signal: options.signal, repeatable: true })
   }
 
   const change = async (method: string, path: Path, options: FileOptions, more: object): Promise<void> => {
-    checkLinks(calls, method, options)
-    await calls.call(method, about(path, options, more), { signal: options.signal })
+    checkFollowSymlinks(calls, method, options)
+    await calls.call(method, pathParams(path, options, more), { signal: options.signal })
   }
 
   const getMetadata = async (path: Path, options: FileOptions = {}): Promise<Metadata> => {
-    const answer = await look<Answer<Metadata>>(Method.FsGetMetadata, path, options)
-    const { isDirectory, isFile, isSymlink, size, createdAtMs, modifiedAtMs } = answer ?? {}
+    const result = await query<Result<Metadata>>(Method.FsGetMetadata, path, options)
+    const { isDirectory, isFile, isSymlink, size, createdAtMs, modifiedAtMs } = result ?? {}
     return {
       isDirectory: isDirectory === true,
       isFile: isFile === true,
@@ -59,7 +59,7 @@ export function createFiles(rpc: RpcClient, limits: ClientLimits): RemoteFiles {
   }
 
   const readDirectory = async (path: Path, options: FileOptions = {}): Promise<DirectoryEntry[]> => {
-    const result = await look<Answer<{ entries: DirectoryEntry[] }>>(Method.FsReadDirectory, path, options)
+    const result = await query<Result<{ entries: DirectoryEntry[] }>>(Method.FsReadDirectory, path, options)
     return listOf(result?.entries, Method.FsReadDirectory)
   }
 
@@ -99,17 +99,17 @@ export function createFiles(rpc: RpcClient, limits: ClientLimits): RemoteFiles {
       )
     },
     canonicalize: async (path, options = {}) => {
-      const answer = await look<Answer<{ path: string }>>(Method.FsCanonicalize, path, options)
-      return decodePath(answer?.path)
+      const result = await query<Result<{ path: string }>>(Method.FsCanonicalize, path, options)
+      return decodePath(result?.path)
     },
     walk: async (path, options = {}) => {
       const { walkDepth, walkDirectories, walkEntries } = limits
       const { maxDepth = walkDepth, maxDirectories = walkDirectories, maxEntries = walkEntries, ...others } = options
       const { followDirectorySymlinks = false, ...rest } = others
       const bounds = { maxDepth, maxDirectories, maxEntries, followDirectorySymlinks }
-      let answer: Answer<WalkOutcome>
+      let result: Result<WalkOutcome>
       try {
-        answer = await look<Answer<WalkOutcome>>(Method.FsWalk, path, rest, { options: bounds })
+        result = await query<Result<WalkOutcome>>(Method.FsWalk, path, rest, { options: bounds })
       } catch (error) {
         if (!(error instanceof UnsupportedError) || rest.followSymlinks === false) throw error
         if (maxDirectories < 1 || maxEntries < 1)
@@ -121,9 +121,9 @@ export function createFiles(rpc: RpcClient, limits: ClientLimits): RemoteFiles {
         return walkFallback({ getMetadata, readDirectory }, absolutePath(path), bounds, rest)
       }
       return {
-        entries: listOf(answer?.entries, Method.FsWalk).map(({ path, kind }) => ({ path: decodePath(path), kind })),
-        errors: listOf(answer?.errors, Method.FsWalk).map(({ path, message }) => ({ path: decodePath(path), message })),
-        truncated: answer?.truncated === true,
+        entries: listOf(result?.entries, Method.FsWalk).map(({ path, kind }) => ({ path: decodePath(path), kind })),
+        errors: listOf(result?.errors, Method.FsWalk).map(({ path, message }) => ({ path: decodePath(path), message })),
+        truncated: result?.truncated === true,
       }
     },
     readStream: (path, options) => readStream(calls, path, options),

@@ -4,7 +4,7 @@ import { Method } from '../../protocol/wire/methods.ts'
 import { bytesOf } from '../base/base64.ts'
 import { ParamsText } from '../session/rpc-client.ts'
 import { DisconnectedError, ProtocolError } from '../base/errors.ts'
-import { about } from './file-calls.ts'
+import { pathParams } from './file-calls.ts'
 import type { FileCalls } from './file-calls.ts'
 import type { Sandbox } from '../base/types.ts'
 
@@ -37,29 +37,29 @@ export async function openFile(
   const { connection } = rpc
   const handleId = calls.nextHandle()
   let lost: DisconnectedError | undefined
-  const forget = rpc.onLost((error) => {
+  const unsubscribe = rpc.onLost((error) => {
     lost ??= error
-    forget()
+    unsubscribe()
   })
-  const ofThis = async <T>(call: Promise<T>): Promise<T> => {
+  const withReason = async <T>(call: Promise<T>): Promise<T> => {
     try {
       return await call
     } catch (error) {
       throw error instanceof DisconnectedError ? (lost ?? error) : error
     }
   }
-  const params = about(path, { sandbox }, { handleId, ...(mode === 'read' ? {} : { mode }) })
+  const params = pathParams(path, { sandbox }, { handleId, ...(mode === 'read' ? {} : { mode }) })
   try {
-    await ofThis(calls.call(Method.FsOpen, params, { connection }))
+    await withReason(calls.call(Method.FsOpen, params, { connection }))
   } catch (error) {
-    forget()
+    unsubscribe()
     throw error
   }
   const close = async (): Promise<void> => {
     try {
-      await ofThis(calls.call(Method.FsClose, () => ({ handleId }), { connection, urgent: true }))
+      await withReason(calls.call(Method.FsClose, () => ({ handleId }), { connection, urgent: true }))
     } finally {
-      forget()
+      unsubscribe()
     }
   }
   let closing: Promise<void> | undefined
@@ -70,7 +70,7 @@ export async function openFile(
         connection,
         signal,
       })
-      const block = await ofThis(call)
+      const block = await withReason(call)
       const bytes = bytesOf(block?.chunk, 'a block of a file')
       // Later blocks have already been requested from where this one should end.
       if (bytes.length > length || (bytes.length < length && block?.eof !== true)) {
@@ -80,7 +80,7 @@ export async function openFile(
     },
     write: async (offset, bytes, signal) => {
       const params = new ParamsText(`{"handleId":"${handleId}","offset":${offset},"chunk":"${bytes.toBase64()}"}`)
-      await ofThis(calls.call(Method.FsWriteBlock, () => params, { connection, signal }))
+      await withReason(calls.call(Method.FsWriteBlock, () => params, { connection, signal }))
     },
     close: () => (closing ??= close()),
   }

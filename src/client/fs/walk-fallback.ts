@@ -4,7 +4,7 @@ import { ErrorCode, messageOf, RpcError } from '../base/errors.ts'
 import type { FileOptions, RemoteFiles, WalkedEntry, WalkOutcome } from '../base/types.ts'
 
 /** Concurrent getMetadata calls: half of the call limit. */
-const AT_A_TIME = 64
+const CONCURRENT_CALLS = 64
 
 type Kind = WalkedEntry['kind'] | 'other'
 
@@ -22,20 +22,20 @@ export async function walkFallback(
   const top = await files.getMetadata(root, options)
   if (!top.isDirectory || (top.isSymlink && !followDirectorySymlinks)) return result
   const queue = [{ path: root, depth: 0 }]
-  let [looked, opened] = [0, 0]
+  let [visited, opened] = [0, 0]
   for (const { path, depth } of queue) {
     if (opened++ === maxDirectories) return { ...result, truncated: true }
     const names = await files.readDirectory(path, options).then(
       (entries) => entries.map(({ fileName }) => fileName).sort(byCodePoints),
-      (error: unknown) => void result.errors.push({ path, message: refusal(error) }),
+      (error: unknown) => void result.errors.push({ path, message: refusalText(error) }),
     )
     if (names === undefined) continue
-    const isCut = names.length > maxEntries - looked
+    const isCut = names.length > maxEntries - visited
     const below = path === '/' ? '/' : `${path}/`
-    const paths = names.slice(0, maxEntries - looked).map((name) => below + name)
-    looked += paths.length
-    for (let from = 0; from < paths.length; from += AT_A_TIME) {
-      const some = paths.slice(from, from + AT_A_TIME)
+    const paths = names.slice(0, maxEntries - visited).map((name) => below + name)
+    visited += paths.length
+    for (let from = 0; from < paths.length; from += CONCURRENT_CALLS) {
+      const some = paths.slice(from, from + CONCURRENT_CALLS)
       const kinds = await Promise.all(some.map((each) => kindOf(files, each, followDirectorySymlinks, options)))
       for (const [index, kind] of kinds.entries()) {
         const at = some[index] as string
@@ -60,12 +60,12 @@ async function kindOf(
     if (isSymlink) return isDirectory && followDirectorySymlinks ? 'directory' : 'other'
     return isDirectory ? 'directory' : isFile ? 'file' : 'other'
   } catch (error) {
-    return { message: refusal(error) }
+    return { message: refusalText(error) }
   }
 }
 
 /** The server's error for one path; rethrows any other error, which ends the walk. */
-function refusal(error: unknown): string {
+function refusalText(error: unknown): string {
   if (error instanceof RpcError && error.code !== ErrorCode.Overloaded) return messageOf(error)
   throw error
 }

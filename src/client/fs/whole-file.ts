@@ -7,12 +7,12 @@ import { bytesOf } from '../base/base64.ts'
 import { ParamsText } from '../session/rpc-client.ts'
 import { UnsupportedError } from '../base/errors.ts'
 import { readBlocks, writeBlocks } from './file-blocks.ts'
-import { about, checkLinks, lackedBlocks } from './file-calls.ts'
+import { checkFollowSymlinks, isBlocksUnsupported, pathParams } from './file-calls.ts'
 import type { FileCalls } from './file-calls.ts'
 import type { FileOptions, Metadata } from '../base/types.ts'
 
 /** Allowance for the rest of the message around the bytes. */
-const AROUND_BYTES = 1024 * 1024
+const ENVELOPE_BYTES = 1024 * 1024
 
 /**
  * Reads a whole file.
@@ -20,7 +20,7 @@ const AROUND_BYTES = 1024 * 1024
  * @throws {UnsupportedError} If the server offers no way to read it.
  */
 export async function readFile(calls: FileCalls, path: string | URL, options: FileOptions): Promise<Uint8Array> {
-  checkLinks(calls, Method.FsReadFile, options)
+  checkFollowSymlinks(calls, Method.FsReadFile, options)
   const { rpc, limits } = calls
   // Codex's servers send files of up to 512 MiB in one message, and one above this client's limit would end the
   // connection.
@@ -41,7 +41,7 @@ export async function readFile(calls: FileCalls, path: string | URL, options: Fi
 
 async function readInOne(calls: FileCalls, path: string | URL, options: FileOptions): Promise<Uint8Array> {
   const { signal } = options
-  const result = await calls.call<{ dataBase64?: unknown } | null>(Method.FsReadFile, about(path, options), {
+  const result = await calls.call<{ dataBase64?: unknown } | null>(Method.FsReadFile, pathParams(path, options), {
     signal,
     repeatable: true,
   })
@@ -51,7 +51,7 @@ async function readInOne(calls: FileCalls, path: string | URL, options: FileOpti
 /** The size in bytes; 0 for non-files and from servers that do not report it. */
 async function sizeOf(calls: FileCalls, path: string | URL, options: FileOptions): Promise<number> {
   const { signal } = options
-  const metadata = await calls.call<Partial<Metadata>>(Method.FsGetMetadata, about(path, options), {
+  const metadata = await calls.call<Partial<Metadata>>(Method.FsGetMetadata, pathParams(path, options), {
     signal,
     repeatable: true,
   })
@@ -68,18 +68,18 @@ async function readLarge(
   if (size > limits.readFileBytes) throw tooLargeToRead(limits.readFileBytes)
   if (calls.hasBlocks('read', options)) {
     try {
-      return await gather(calls, path, options)
+      return await readAllBlocks(calls, path, options)
     } catch (error) {
-      if (!lackedBlocks(error, calls, 'read', options)) throw error
+      if (!isBlocksUnsupported(error, calls, 'read', options)) throw error
     }
   }
-  if (base64Length(size) + AROUND_BYTES > limits.messageBytes) {
+  if (base64Length(size) + ENVELOPE_BYTES > limits.messageBytes) {
     throw new UnsupportedError(`the file is too large for one message, and the server cannot read it by blocks`)
   }
   return readInOne(calls, path, options)
 }
 
-async function gather(calls: FileCalls, path: string | URL, options: FileOptions): Promise<Uint8Array> {
+async function readAllBlocks(calls: FileCalls, path: string | URL, options: FileOptions): Promise<Uint8Array> {
   const { readFileBytes } = calls.limits
   const pieces: Uint8Array[] = []
   let total = 0
@@ -105,7 +105,7 @@ export async function writeFile(
   data: Uint8Array,
   options: FileOptions,
 ): Promise<void> {
-  checkLinks(calls, Method.FsWriteFile, options)
+  checkFollowSymlinks(calls, Method.FsWriteFile, options)
   const { signal } = options
   const { fileInOneFrame, fileInOneMessage } = calls.limits
   if (data.length > fileInOneFrame && calls.hasBlocks('replace', options)) {
@@ -123,7 +123,7 @@ export async function writeFile(
       `the server takes ${fileInOneMessage} bytes in a message at most, and cannot write this file by blocks`,
     )
   }
-  const params = about(path, options)
+  const params = pathParams(path, options)
   await calls.call(
     Method.FsWriteFile,
     (paths) => new ParamsText(`${JSON.stringify(params(paths)).slice(0, -1)},"dataBase64":"${data.toBase64()}"}`),

@@ -1,7 +1,5 @@
 /**
- * MCP over streamable HTTP, with all requests made from a devbox. Wraps the SDK's own transport:
- *
- *     await mcp.connect(await httpTransport(client, 'http://127.0.0.1:3001/mcp'))
+ * MCP over streamable HTTP, with all requests made from a devbox. Wraps the SDK's own transport.
  *
  * Redirects are never followed. In addition to the SDK's behaviour, `close` ends the server's session, a call whose
  * response was lost fails at once, and the stream of server messages is reopened after a lost connection.
@@ -17,10 +15,11 @@ import type { Devbox, McpTransport } from './transport.ts'
 
 /** Options of {@link httpTransport}. */
 export type HttpTransportOptions = {
+  /** Added to every request. */
   headers?: Readonly<Record<string, string>> | undefined
   /**
    * Environment variable of the devbox that holds the bearer token; the token never leaves the devbox. If the server
-   * does not support that, no request is made and the start fails with an UnsupportedError.
+   * does not support that, no request is made and `send` rejects with an UnsupportedError.
    */
   bearerTokenEnvVar?: string | undefined
   /** Timeout for the two requests of the start together, in ms. Default: 30 s. */
@@ -36,9 +35,12 @@ export type HttpTransport = McpTransport & {
 }
 
 /**
- * Creates the transport.
+ * Creates the transport. Requests are made by `send`, which rejects with the errors of {@link RemoteFetch}, and with
+ * Error once `startupTimeoutMs` has passed before the server has started.
  * @throws {UnsupportedError} If the SDK is not installed.
  * @throws {TypeError} If the URL is invalid or the options conflict.
+ * @example
+ * await mcp.connect(await httpTransport(client, 'http://127.0.0.1:3001/mcp'))
  */
 export async function httpTransport(
   devbox: Devbox,
@@ -62,13 +64,13 @@ export async function httpTransport(
     if (new URL(input).href !== endpoint.href)
       throw new Error(`the MCP server redirects to ${new URL(input).href}, which is not followed`)
     const { id, method } = requestOf(init.body)
-    const budget = startup(method)
-    const response = await ask({ ...init, ...fromDevbox, ...budget })
-    return id === undefined ? response : answers.watch(id, response)
+    const remaining = startup(method)
+    const response = await fetchFromDevbox({ ...init, ...fromDevbox, ...remaining })
+    return id === undefined ? response : lostResponses.watch(id, response)
   }
 
   /** Repeats an idempotent request (GET) whose connection was lost. */
-  const ask = async (init: HttpInit): Promise<Response> => {
+  const fetchFromDevbox = async (init: HttpInit): Promise<Response> => {
     for (;;) {
       const client = await clientOf(devbox, { signal: init.signal ?? undefined })
       try {
@@ -82,8 +84,8 @@ export async function httpTransport(
   const requestInit = { headers: { ...headers }, redirect: 'manual' as const }
   // The SDK's message types distinguish requests from responses; ours do not.
   const transport = new StreamableHTTPClientTransport(endpoint, { fetch, requestInit }) as HttpTransport
-  const answers = failLostResponses(transport)
-  return endingItsSession(transport, limits.mcpKillMs)
+  const lostResponses = failLostResponses(transport)
+  return endSessionOnClose(transport, limits.mcpKillMs)
 }
 
 async function loadSdk(): Promise<typeof import('@modelcontextprotocol/sdk/client/streamableHttp.js')> {
@@ -112,7 +114,7 @@ function startupBudget(ms: number): (method: string | undefined) => { timeoutMs?
  * Without httpCancel the devbox would keep the stream of server messages open; the server closes it when its session
  * ends.
  */
-function endingItsSession(transport: HttpTransport, ms: number): HttpTransport {
+function endSessionOnClose(transport: HttpTransport, ms: number): HttpTransport {
   const close = transport.close.bind(transport)
   let closing: Promise<void> | undefined
   transport.close = () =>

@@ -10,7 +10,7 @@ import type { McpMessage, McpTransport } from './transport.ts'
 const CONNECTION_CLOSED = -32000
 
 /** Time for the SDK to process what has arrived, in ms. */
-const READING_MS = 100
+const SDK_DELAY_MS = 100
 
 type Id = string | number
 
@@ -35,12 +35,12 @@ export function failLostResponses(transport: Pick<McpTransport, 'onmessage'>): L
       if (response.body === null || !isEventStream(response)) return response
       awaited.add(id)
       const numbers = numberedEvents()
-      const over = (why: string): void => {
+      const onEnd = (why: string): void => {
         if (numbers.found) return void awaited.delete(id)
-        setTimeout(() => fail(id, why), READING_MS)
+        setTimeout(() => fail(id, why), SDK_DELAY_MS)
       }
       const { status, headers } = response
-      return new Response(tapped(response.body, numbers.push, over), { status, headers })
+      return new Response(tapped(response.body, numbers.push, onEnd), { status, headers })
     },
   }
 }
@@ -50,11 +50,11 @@ const isEventStream = ({ ok, headers }: Response): boolean => ok && EVENT_STREAM
 
 type Bytes = Uint8Array<ArrayBuffer>
 
-/** Passes the stream through; calls `push` with each chunk and `over` with the reason of its end. */
+/** Passes the stream through; calls `push` with each chunk and `onEnd` with the reason of its end. */
 function tapped(
   stream: ReadableStream<Bytes>,
   push: (bytes: Bytes) => void,
-  over: (why: string) => void,
+  onEnd: (why: string) => void,
 ): ReadableStream<Bytes> {
   const reader = stream.getReader()
   return new ReadableStream<Bytes>(
@@ -63,13 +63,13 @@ function tapped(
         try {
           const { value, done } = await reader.read()
           if (done) {
-            over('the response has ended')
+            onEnd('the response has ended')
             return controller.close()
           }
           push(value)
           controller.enqueue(value)
         } catch (error) {
-          over(messageOf(error))
+          onEnd(messageOf(error))
           controller.error(error)
         }
       },

@@ -6,7 +6,7 @@ import type { ClientLimits } from '../base/limits.ts'
 import type { ExecClient, RemoteProcess } from '../base/types.ts'
 
 /** After the exit, wait this long for remaining output, in ms. */
-const REST_MS = 100
+const LAST_OUTPUT_MS = 100
 
 /** Options of {@link shutDown}. */
 export type ShutdownOptions = {
@@ -15,7 +15,7 @@ export type ShutdownOptions = {
   /** Settles when the process has closed, or can no longer be observed. */
   ended: Promise<void>
   /** When aborted, skip the remaining grace periods. */
-  hurry: AbortSignal
+  skipGrace: AbortSignal
   limits: ClientLimits
 }
 
@@ -23,36 +23,36 @@ export type ShutdownOptions = {
  * Resolves when the process has ended or the devbox is unreachable. In that case the kill is sent after the recovery;
  * without one the devbox terminates the session's processes itself.
  */
-export async function shutDown({ client, process, ended, hurry, limits }: ShutdownOptions): Promise<void> {
+export async function shutDown({ client, process, ended, skipGrace, limits }: ShutdownOptions): Promise<void> {
   const { mcpEofMs, mcpTermMs, mcpKillMs } = limits
-  if (client.extensions.has('closeStdin') && !hurry.aborted) {
+  if (client.extensions.has('closeStdin') && !skipGrace.aborted) {
     // Errors do not matter: if stdin is closed already or the connection is down, the next steps suffice.
-    process.closeStdin({ signal: hurry }).catch(() => {})
-    const exited = process.wait({ signal: hurry }).then(() => within(ended, REST_MS, hurry))
-    await within(Promise.race([ended, exited]), mcpEofMs, hurry)
+    process.closeStdin({ signal: skipGrace }).catch(() => {})
+    const exited = process.wait({ signal: skipGrace }).then(() => within(ended, LAST_OUTPUT_MS, skipGrace))
+    await within(Promise.race([ended, exited]), mcpEofMs, skipGrace)
   }
-  if (client.extensions.has('graceMs') && !hurry.aborted) {
+  if (client.extensions.has('graceMs') && !skipGrace.aborted) {
     // Even after the exit, for descendants. The devbox follows up with the kill itself.
     const asked = process.terminate({ graceMs: mcpTermMs })
-    await within(Promise.all([asked.catch(() => {}), ended]), mcpTermMs + mcpKillMs, hurry)
-    if (!hurry.aborted) return
+    await within(Promise.all([asked.catch(() => {}), ended]), mcpTermMs + mcpKillMs, skipGrace)
+    if (!skipGrace.aborted) return
   }
   process.terminate().catch(() => {})
   await within(ended, mcpKillMs)
 }
 
-/** Whether the promise settles within `ms`, and before `hurry` is aborted. */
-export function within(promise: Promise<unknown>, ms: number, hurry?: AbortSignal): Promise<boolean> {
+/** Whether the promise settles within `ms`, and before `signal` is aborted. */
+export function within(promise: Promise<unknown>, ms: number, signal?: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
-    const give = (settled: boolean) => (): void => {
+    const settleWith = (settled: boolean) => (): void => {
       clearTimeout(timer)
-      hurry?.removeEventListener('abort', late)
+      signal?.removeEventListener('abort', giveUp)
       resolve(settled)
     }
-    const late = give(false)
-    const timer = setTimeout(late, ms)
-    hurry?.addEventListener('abort', late, { once: true })
-    if (hurry?.aborted === true) late()
-    promise.then(give(true), give(true))
+    const giveUp = settleWith(false)
+    const timer = setTimeout(giveUp, ms)
+    signal?.addEventListener('abort', giveUp, { once: true })
+    if (signal?.aborted === true) giveUp()
+    promise.then(settleWith(true), settleWith(true))
   })
 }

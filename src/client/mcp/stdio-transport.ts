@@ -1,19 +1,16 @@
 /**
  * MCP over the stdin and stdout of a server that runs on a devbox, as a transport for the client of
- * `@modelcontextprotocol/sdk`:
- *
- *     await mcp.connect(processTransport(client, { command: 'npx', args: ['some-server'], cwd: '/home/me' }))
+ * `@modelcontextprotocol/sdk`.
  *
  * Closing the transport ends the server and its descendants. A recovered connection to the devbox goes unnoticed:
  * pending calls are answered.
  */
 import { unlessAborted } from '../session/abort.ts'
-import { DisconnectedError, messageOf, OutputLostError } from '../base/errors.ts'
+import { DisconnectedError, messageOf } from '../base/errors.ts'
 import { defaultClientLimits } from '../base/limits.ts'
 import type { ClientLimits } from '../base/limits.ts'
-import { textLines } from '../transports/lines.ts'
-import { stderrLines } from '../transports/stderr-lines.ts'
 import type { Abortable, ExecClient, RemoteProcess } from '../base/types.ts'
+import { parseMessage, readOutput } from './server-output.ts'
 import { serverVariables } from './server-variables.ts'
 import type { ServerVariables } from './server-variables.ts'
 import { shutDown, within } from './shutdown.ts'
@@ -25,6 +22,7 @@ export type ProcessTransportOptions = Abortable &
   ServerVariables & {
     /** The program, looked up in the devbox's PATH. No shell is involved. */
     command: string
+    /** Its arguments. */
     args?: readonly string[] | undefined
     /** Absolute path or file: URL on the devbox. */
     cwd: string | URL
@@ -41,15 +39,12 @@ export type ProcessTransportOptions = Abortable &
  * `start` rejects with TypeError for invalid options, RpcError if the devbox refuses, EnvironmentUnavailableError or
  * DisconnectedError. `send` rejects with Error once the server accepts no more input. `onerror` gets fatal errors,
  * before `onclose`, and lines of stdout that are not messages, which are skipped.
+ * @example
+ * await mcp.connect(processTransport(client, { command: 'npx', args: ['some-server'], cwd: '/home/me' }))
  */
 export function processTransport(devbox: Devbox, options: ProcessTransportOptions): McpTransport {
   return new ProcessTransport(devbox, options)
 }
-
-/** Characters of an invalid line shown in the error. */
-const SHOWN = 200
-/** Characters of the last stderr line that are kept for the error message. */
-const LAST_STDERR_CHARS = 400
 
 class ProcessTransport implements McpTransport {
   onmessage?: ((message: McpMessage) => void) | undefined
@@ -60,17 +55,16 @@ class ProcessTransport implements McpTransport {
   readonly #options: ProcessTransportOptions
   readonly #limits: ClientLimits
   /** Aborted to cancel a start. */
-  readonly #giveUp = new AbortController()
+  readonly #cancelStart = new AbortController()
   /** Aborted to skip grace periods. */
-  readonly #hurry = new AbortController()
+  readonly #skipGrace = new AbortController()
   /** Settles when the process will emit no more events. */
   readonly #ended = Promise.withResolvers<void>()
   #starting: Promise<void> | undefined
   #running: { client: ExecClient; process: RemoteProcess } | undefined
   #closing: Promise<void> | undefined
-  #leaving: Promise<void> | undefined
+  #shuttingDown: Promise<void> | undefined
   #isOver = false
-  #lastStderr = ''
 
   constructor(devbox: Devbox, options: ProcessTransportOptions) {
     this.#devbox = devbox
@@ -89,7 +83,7 @@ class ProcessTransport implements McpTransport {
     this.#starting = this.#begin()
     try {
       // #begin runs to completion even if cancelled, so that it can clean up.
-      await unlessAborted(this.#starting, this.#giveUp.signal)
+      await unlessAborted(this.#starting, this.#cancelStart.signal)
     } catch (error) {
       void this.close()
       throw error
@@ -99,94 +93,55 @@ class ProcessTransport implements McpTransport {
   async #begin(): Promise<void> {
     const { command, args = [], cwd } = this.#options
     const variables = serverVariables(this.#options)
-    const client = await clientOf(this.#devbox, { signal: this.#giveUp.signal })
-    this.#giveUp.signal.throwIfAborted()
+    const client = await clientOf(this.#devbox, { signal: this.#cancelStart.signal })
+    this.#cancelStart.signal.throwIfAborted()
     const process = await client.start({ argv: [command, ...args], cwd, stdin: 'pipe', ...variables })
     this.#running = { client, process }
-    void this.#follow(process)
+    void this.#pump(process)
     // The start was cancelled: end the server.
-    if (this.#giveUp.signal.aborted) await this.#leave()
+    if (this.#cancelStart.signal.aborted) await this.#shutDown()
   }
 
   readonly #abort = (): void => {
-    this.#hurry.abort()
-    this.#giveUp.abort(this.#options.signal?.reason)
+    this.#skipGrace.abort()
+    this.#cancelStart.abort(this.#options.signal?.reason)
     void this.close()
   }
 
   // ---- output of the server ----
 
-  async #follow(process: RemoteProcess): Promise<void> {
+  async #pump(process: RemoteProcess): Promise<void> {
     let failure: unknown
     try {
-      failure = await this.#listen(process)
+      failure = await this.#readUntilEnd(process)
     } catch (error) {
       failure = error
     }
     // Report the end before terminating leftovers, so that pending calls fail without delay.
-    this.#over(failure)
+    this.#finish(failure)
     if (!isSettled(failure)) return this.#abandon(process)
     this.#ended.resolve()
-    await this.#leave()
+    await this.#shutDown()
   }
 
   /** Resolves with the error if the server ended by itself with a non-zero exit code. */
-  async #listen(process: RemoteProcess): Promise<Error | undefined> {
-    const { onStderr } = this.#options
-    let come: string[] = []
-    const lines = textLines(this.#limits.mcpLineBytes, (line) => come.push(line))
-    const takeAll = async (): Promise<void> => {
-      for (const line of come) {
-        this.#take(line)
-        // The SDK defers notifications by a microtask; without this turn the response behind would overtake them, and
-        // progress be lost.
-        await Promise.resolve()
-      }
-      come = []
-    }
-    const stderr = stderrLines(this.#limits.stderrLine, (line) => {
-      if (line.trim() !== '') this.#lastStderr = line.slice(-LAST_STDERR_CHARS)
-      try {
-        onStderr?.(line)
-      } catch (error) {
-        this.onerror?.(error as Error)
-      }
+  async #readUntilEnd(process: RemoteProcess): Promise<Error | undefined> {
+    const { command, onStderr } = this.#options
+    const { exitCode, lastStderr } = await readOutput(process, this.#limits, {
+      onLine: (line) => {
+        if (!this.#isOver) this.#guard(() => this.onmessage?.(parseMessage(line)))
+      },
+      onStderr: (line) => this.#guard(() => onStderr?.(line)),
     })
-    let exitCode = 0
-    for await (const event of process.events()) {
-      if (event.type === 'output' && event.stream === 'stderr') {
-        stderr.push(event.bytes)
-      } else if (event.type === 'output') {
-        try {
-          lines.push(event.bytes)
-        } finally {
-          // Deliver the lines before one that is too long, too.
-          await takeAll()
-        }
-      } else if (event.type === 'exited') exitCode = event.exitCode
-      else if (event.type === 'lag' && event.lost)
-        throw new OutputLostError(process.id, event.afterSeq, event.resumesAtSeq)
-    }
-    lines.end()
-    await takeAll()
-    stderr.end()
     if (exitCode === 0 || this.#closing !== undefined) return undefined
-    const why = this.#lastStderr === '' ? '' : `: ${this.#lastStderr}`
-    return new ServerEnded(`the MCP server ${this.#options.command} ended with exit code ${exitCode}${why}`)
+    const why = lastStderr === '' ? '' : `: ${lastStderr}`
+    return new ServerEnded(`the MCP server ${command} ended with exit code ${exitCode}${why}`)
   }
 
-  #take(line: string): void {
-    if (this.#isOver) return
-    let message: unknown
+  /** Runs a callback of the user; its errors go to `onerror`. */
+  #guard(run: () => void): void {
     try {
-      message = JSON.parse(line)
-    } catch {
-      message = undefined
-    }
-    try {
-      if (!isMessage(message))
-        throw new Error(`the MCP server wrote a line that is no message: ${line.slice(0, SHOWN)}`)
-      this.onmessage?.(message)
+      run()
     } catch (error) {
       this.onerror?.(error as Error)
     }
@@ -213,11 +168,11 @@ class ProcessTransport implements McpTransport {
   // ---- shutdown ----
 
   #fail(process: RemoteProcess, error: unknown): void {
-    this.#over(error)
+    this.#finish(error)
     void this.#abandon(process)
   }
 
-  #over(error: unknown): void {
+  #finish(error: unknown): void {
     if (this.#isOver) return
     this.#isOver = true
     this.#options.signal?.removeEventListener('abort', this.#abort)
@@ -237,18 +192,23 @@ class ProcessTransport implements McpTransport {
   }
 
   async #close(): Promise<void> {
-    this.#giveUp.abort(new Error('the transport was closed'))
+    this.#cancelStart.abort(new Error('the transport was closed'))
     const { mcpKillMs } = this.#limits
     if (this.#starting !== undefined) await within(this.#starting, mcpKillMs)
-    await this.#leave()
-    this.#over(undefined)
+    await this.#shutDown()
+    this.#finish(undefined)
   }
 
-  async #leave(): Promise<void> {
+  async #shutDown(): Promise<void> {
     // If it is still starting, #begin ends it.
     if (this.#running === undefined) return
     const ended = this.#ended.promise
-    await (this.#leaving ??= shutDown({ ...this.#running, ended, hurry: this.#hurry.signal, limits: this.#limits }))
+    await (this.#shuttingDown ??= shutDown({
+      ...this.#running,
+      ended,
+      skipGrace: this.#skipGrace.signal,
+      limits: this.#limits,
+    }))
   }
 }
 
@@ -259,8 +219,4 @@ class ServerEnded extends Error {
 /** Whether the process has ended, or is unreachable for good. */
 function isSettled(failure: unknown): boolean {
   return failure === undefined || failure instanceof ServerEnded || failure instanceof DisconnectedError
-}
-
-function isMessage(value: unknown): value is McpMessage {
-  return typeof value === 'object' && value !== null && (value as Partial<McpMessage>).jsonrpc === '2.0'
 }

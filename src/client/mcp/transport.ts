@@ -4,17 +4,19 @@
  */
 import type { Abortable, ExecClient } from '../base/types.ts'
 
-/** A JSON-RPC request, notification or response. */
+/** A JSON-RPC request (`id` and `method`), notification (`method` only) or response (`id` only). */
 export type McpMessage = {
   jsonrpc: '2.0'
   id?: string | number | undefined
   method?: string | undefined
   params?: object | undefined
+  /** Of a successful response. */
   result?: object | undefined
+  /** Of any other response. */
   error?: { code: number; message: string; data?: unknown } | undefined
 }
 
-/** An MCP transport, as the SDK expects it. */
+/** An MCP transport, as the SDK expects it. Set the callbacks before `start`. */
 export type McpTransport = {
   /** Connects; call once. Rejects if the server cannot be reached. */
   start(): Promise<void>
@@ -22,12 +24,15 @@ export type McpTransport = {
   send(message: McpMessage): Promise<void>
   /** Closes the transport. Resolves when everything has ended. */
   close(): Promise<void>
+  /** Called with each message of the server. */
   onmessage?: ((message: McpMessage) => void) | undefined
   /** Called with errors, fatal or not. */
   onerror?: ((error: Error) => void) | undefined
   /** Called once; no events follow. */
   onclose?: (() => void) | undefined
+  /** Of the MCP session, over HTTP. */
   sessionId?: string | undefined
+  /** Called by the SDK with the negotiated version. */
   setProtocolVersion?: ((version: string) => void) | undefined
 }
 

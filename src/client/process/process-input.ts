@@ -62,13 +62,13 @@ export class ProcessInput {
     const { limits } = this.#options
     const inFlight = new Set<Promise<void>>()
     let failure: Error | undefined
-    const piece = async (bytes: Uint8Array): Promise<void> => {
+    const writeOrThrow = async (bytes: Uint8Array): Promise<void> => {
       const status = await this.write(bytes)
       if (status !== 'accepted') throw new Error(`stdin of process ${this.#options.id} is closed (${status})`)
     }
-    const put = async (bytes: Uint8Array): Promise<void> => {
+    const enqueue = async (bytes: Uint8Array): Promise<void> => {
       if (failure !== undefined) throw failure
-      const written: Promise<void> = piece(bytes)
+      const written: Promise<void> = writeOrThrow(bytes)
         .catch((error: Error) => void (failure ??= error))
         .finally(() => inFlight.delete(written))
       inFlight.add(written)
@@ -77,7 +77,7 @@ export class ProcessInput {
     return new WritableStream<Uint8Array>({
       async write(chunk) {
         for (let at = 0; at < chunk.length; at += limits.writeChunk)
-          await put(chunk.subarray(at, at + limits.writeChunk))
+          await enqueue(chunk.subarray(at, at + limits.writeChunk))
       },
       close: async () => {
         await Promise.all(inFlight)

@@ -5,7 +5,7 @@ import { ConnectError, messageOf } from '../base/errors.ts'
 import { displayUrl, parseWebSocketUrl } from './target-url.ts'
 import type { Connector } from './transport.ts'
 
-const NORMAL = 1000
+const NORMAL_CLOSURE = 1000
 
 /** Connects over ws:// or wss://. */
 export function webSocketConnector(url: string): Connector {
@@ -45,7 +45,7 @@ export function webSocketConnector(url: string): Connector {
           signal.removeEventListener('abort', abort)
           resolve({
             send: (text) => socket.send(text),
-            close: async () => socket.close(NORMAL),
+            close: async () => socket.close(NORMAL_CLOSURE),
           })
         }
       }),

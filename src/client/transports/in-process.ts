@@ -31,7 +31,7 @@ export function inProcessConnector(server: ExecServer, end: () => void): Connect
           if (queued === 0) connection.drained()
         })
       }
-      const take = (): void => {
+      const receiveAll = (): void => {
         while (!isPaused && !isClosed) {
           const text = inbox.shift()
           if (text === undefined) return
@@ -46,7 +46,7 @@ export function inProcessConnector(server: ExecServer, end: () => void): Connect
         pauseInput: () => void (isPaused = true),
         resumeInput: () => {
           isPaused = false
-          queueMicrotask(take)
+          queueMicrotask(receiveAll)
         },
         close: (_, reason) => setImmediate(() => closed(reason)),
       }
@@ -54,7 +54,7 @@ export function inProcessConnector(server: ExecServer, end: () => void): Connect
       return {
         send: (text) => {
           inbox.push(text)
-          queueMicrotask(take)
+          queueMicrotask(receiveAll)
         },
         close: async () => {
           isClosed = true

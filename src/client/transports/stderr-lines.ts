@@ -7,21 +7,21 @@ export type StderrLines = {
   end(): void
 }
 
-/** Calls `take` for each line, without its newline. */
-export function stderrLines(maxCharacters: number, take: (line: string) => void): StderrLines {
+/** Calls `onLine` for each line, without its newline. */
+export function stderrLines(maxCharacters: number, onLine: (line: string) => void): StderrLines {
   const decoder = new TextDecoder()
   let rest = ''
   return {
     push: (bytes) => {
       const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n')
       rest = lines.pop() ?? ''
-      for (const line of lines) take(line.replace(/\r$/, ''))
-      for (; rest.length > maxCharacters; rest = rest.slice(maxCharacters)) take(rest.slice(0, maxCharacters))
+      for (const line of lines) onLine(line.replace(/\r$/, ''))
+      for (; rest.length > maxCharacters; rest = rest.slice(maxCharacters)) onLine(rest.slice(0, maxCharacters))
     },
     end: () => {
       const last = rest + decoder.decode()
       rest = ''
-      if (last !== '') take(last)
+      if (last !== '') onLine(last)
     },
   }
 }

@@ -17,6 +17,7 @@ import type { Connector, TransportEvents } from './transport.ts'
 export type StdioCommand = {
   /** The program and its arguments. */
   command: readonly string[]
+  /** Absolute path on this machine. Default: this program's cwd. */
   cwd?: string | undefined
   /** Added to this program's environment. */
   env?: Readonly<Record<string, string>> | undefined
@@ -73,7 +74,7 @@ function follow(
   limits: ClientLimits,
 ): Promise<void> {
   // Kill the server when this program exits. After a SIGKILL of this program, the server reads end of file.
-  const leave = atExit(() => killGroup(child))
+  const unregister = atExit(() => killGroup(child))
   let lastStderr = ''
   const lines = textLines(limits.messageBytes, (line) => events.message(line))
   const stderr = stderrLines(limits.stderrLine, (line) => {
@@ -96,7 +97,7 @@ function follow(
   }
   return new Promise((resolve) => {
     child.once('exit', () => {
-      leave()
+      unregister()
       // Read buffered output first, but only for a while: another process may hold stdout open.
       const timer = setTimeout(() => events.closed(reason()), limits.stdioGraceMs)
       child.once('close', () => {

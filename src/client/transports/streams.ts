@@ -4,7 +4,10 @@ import { textLines } from './lines.ts'
 import type { ClientLimits } from '../base/limits.ts'
 import type { Connector } from './transport.ts'
 
-/** Streams connected to a server: `readable` from it, `writable` to it. */
+/**
+ * Byte streams connected to a server, such as those of a tunnel: `readable` from it, `writable` to it. They are closed
+ * with the session.
+ */
 export type StreamPair = { readable: ReadableStream<Uint8Array>; writable: WritableStream<Uint8Array> }
 
 /** Connects over a pair of streams. A lost connection cannot be recovered. */

@@ -8,15 +8,15 @@ import { displayUrl, parseWebSocketUrl } from './target-url.ts'
 import type { Connector, Transport, TransportEvents } from './transport.ts'
 
 /** `ws` reports this code if no close frame arrived. */
-const LOST = 1006
+const ABNORMAL_CLOSURE = 1006
 
-const GOING_AWAY = 1000
+const NORMAL_CLOSURE = 1000
 
 /** HTTP statuses worth a retry: a token being renewed, a proxy whose server is not up yet. */
 const TRANSIENT_STATUSES = [401, 408, 409, 425, 429, 500, 502, 503, 504]
 
 /** How long the peer may take to answer the close frame, in ms; Codex's servers never do. */
-const CLOSE_MS = 200
+const CLOSE_GRACE_MS = 200
 
 /**
  * Connects over ws://, wss:// or unix:.
@@ -72,7 +72,7 @@ export function webSocketConnector(
         )
         socket.once('open', () => {
           signal.removeEventListener('abort', abort)
-          resolve(transport(socket, events, limits))
+          resolve(openTransport(socket, events, limits))
         })
         listen(socket, events)
       }),
@@ -86,12 +86,13 @@ function listen(socket: WebSocket, events: TransportEvents): void {
   let failure: string | undefined
   socket.on('error', (error) => (failure ??= messageOf(error)))
   socket.on('close', (code, reason) => {
-    const told = reason.length > 0 ? `the server closed it: ${reason.toString()}` : `the server closed it with ${code}`
-    events.closed(failure ?? (code === LOST ? 'the connection was cut' : told))
+    const closedBy =
+      reason.length > 0 ? `the server closed it: ${reason.toString()}` : `the server closed it with ${code}`
+    events.closed(failure ?? (code === ABNORMAL_CLOSURE ? 'the connection was cut' : closedBy))
   })
 }
 
-function transport(socket: WebSocket, events: TransportEvents, { frameBytes }: ClientLimits): Transport {
+function openTransport(socket: WebSocket, events: TransportEvents, { frameBytes }: ClientLimits): Transport {
   const maxPayload = frameBytes / 2
   return {
     send: (text) => {
@@ -108,13 +109,13 @@ function transport(socket: WebSocket, events: TransportEvents, { frameBytes }: C
     close: () =>
       new Promise((resolve) => {
         if (socket.readyState === socket.CLOSED) return resolve()
-        const timer = setTimeout(() => socket.terminate(), CLOSE_MS)
+        const timer = setTimeout(() => socket.terminate(), CLOSE_GRACE_MS)
         socket.on('close', () => {
           clearTimeout(timer)
           resolve()
         })
         events.alive()
-        socket.close(GOING_AWAY)
+        socket.close(NORMAL_CLOSURE)
       }),
   }
 }

@@ -14,7 +14,7 @@ export const ErrorCode = {
   SessionAttached: -32010,
 } as const
 
-/** An error that is sent to the client as a JSON-RPC error object. */
+/** A JSON-RPC error: what a server answers a call that it refuses, and what the client throws then. */
 export class RpcError extends Error {
   readonly code: number
   constructor(code: number, message: string) {
