@@ -3,6 +3,8 @@
  * the controlling terminal, closes inherited descriptors, tries each candidate path and execs the first that works. It
  * is machine code, so that it needs no file in the sandbox and costs only a fraction of a millisecond.
  */
+import { ARM64 } from './launcher-arm64.ts'
+import { X64 } from './launcher-x64.ts'
 import type { Arch } from './seccomp.ts'
 
 /**
@@ -31,209 +33,9 @@ import type { Arch } from './seccomp.ts'
  *       report(message, code);                                  // fail(message) is report(message, 126)
  *     }
  *
- * Each line of a listing has the machine code, its assembly and a comment. Offsets to labels are filled in by link():
- * they are `..` on x64 and zero bits on arm64.
+ * The listings leave out the offsets to labels, which link() fills in.
  */
-const X64 = `
-start:
-  48 8b 0c 24            mov rcx, [rsp]                  ; argc; then argv from rsp+8 on, NULL, envp
-  48 8d 6c cc 10         lea rbp, [rsp+rcx*8+16]         ; rbp: envp
-  4c 8d 74 24 20         lea r14, [rsp+32]               ; r14: the next candidate, argv[3] at first
-  4d 89 f4               mov r12, r14                    ; r12: the slot of the ''
-  48 83 f9 05            cmp rcx, 5
-  0f 82 .. .. .. ..      jb malformed
-find:
-  49 8b 04 24            mov rax, [r12]
-  48 85 c0               test rax, rax
-  0f 84 .. .. .. ..      jz malformed                    ; NULL: there is no ''
-  80 38 00               cmp byte ptr [rax], 0
-  74 ..                  je found
-  49 83 c4 08            add r12, 8
-  eb ..                  jmp find
-found:
-  4d 39 f4               cmp r12, r14
-  0f 84 .. .. .. ..      je malformed                    ; there is no candidate
-  48 8b 44 24 18         mov rax, [rsp+24]               ; ARG0
-  49 89 04 24            mov [r12], rax                  ; r12: argv of the program from here on
-  b8 70 00 00 00         mov eax, 112                    ; setsid()
-  0f 05                  syscall
-  48 8b 44 24 10         mov rax, [rsp+16]               ; MODE
-  0f b7 00               movzx eax, word ptr [rax]       ; the letter and the NUL
-  83 f8 70               cmp eax, 0x70                   ; 'p'
-  74 ..                  je descriptors
-  83 f8 74               cmp eax, 0x74                   ; 't'
-  0f 85 .. .. .. ..      jne malformed
-  31 ff                  xor edi, edi                    ; ioctl(0, TIOCSCTTY, 0)
-  be 0e 54 00 00         mov esi, 0x540e
-  31 d2                  xor edx, edx
-  b8 10 00 00 00         mov eax, 16
-  0f 05                  syscall
-  48 8d 35 .. .. .. ..   lea rsi, [rip+no_terminal]
-  85 c0                  test eax, eax
-  0f 88 .. .. .. ..      js fail
-descriptors:
-  bf 03 00 00 00         mov edi, 3                      ; close_range(3, ~0, 0)
-  be ff ff ff ff         mov esi, -1
-  31 d2                  xor edx, edx
-  b8 b4 01 00 00         mov eax, 436
-  0f 05                  syscall
-  85 c0                  test eax, eax
-  74 ..                  jz closed
-  bf 03 00 00 00         mov edi, 3
-close:
-  b8 03 00 00 00         mov eax, 3                      ; close(edi), of which a failure is ignored
-  0f 05                  syscall
-  ff c7                  inc edi
-  81 ff 00 04 00 00      cmp edi, 1024
-  72 ..                  jb close
-closed:
-  4c 8d 2d .. .. .. ..   lea r13, [rip+missing]          ; r13, ebx: message and exit code when none is left
-  bb 7f 00 00 00         mov ebx, 127
-try:
-  4d 39 e6               cmp r14, r12
-  74 ..                  je none
-  49 8b 3e               mov rdi, [r14]
-  49 83 c6 08            add r14, 8
-  4c 89 e6               mov rsi, r12
-  48 89 ea               mov rdx, rbp
-  b8 3b 00 00 00         mov eax, 59                     ; execve(rdi, rsi, rdx)
-  0f 05                  syscall
-  83 f8 fe               cmp eax, -2                     ; ENOENT
-  74 ..                  je try
-  83 f8 ec               cmp eax, -20                    ; ENOTDIR
-  74 ..                  je try
-  83 f8 f3               cmp eax, -13                    ; EACCES
-  75 ..                  jne other
-  4c 8d 2d .. .. .. ..   lea r13, [rip+denied]
-  bb 7e 00 00 00         mov ebx, 126
-  eb ..                  jmp try
-none:
-  4c 89 ee               mov rsi, r13
-  eb ..                  jmp report
-other:
-  48 8d 35 .. .. .. ..   lea rsi, [rip+format]
-  83 f8 f8               cmp eax, -8                     ; ENOEXEC
-  74 ..                  je fail
-  48 8d 35 .. .. .. ..   lea rsi, [rip+too_long]
-  83 f8 f9               cmp eax, -7                     ; E2BIG
-  74 ..                  je fail
-malformed:
-  48 8d 35 .. .. .. ..   lea rsi, [rip+unfit]
-fail:
-  bb 7e 00 00 00         mov ebx, 126
-report:
-  31 d2                  xor edx, edx                    ; edx: the length, the newline included
-count:
-  ff c2                  inc edx
-  80 7c 16 ff 0a         cmp byte ptr [rsi+rdx-1], 10
-  75 ..                  jne count
-  bf 02 00 00 00         mov edi, 2                      ; write(2, rsi, rdx)
-  b8 01 00 00 00         mov eax, 1
-  0f 05                  syscall
-  89 df                  mov edi, ebx                    ; exit_group(ebx)
-  b8 e7 00 00 00         mov eax, 231
-  0f 05                  syscall
-`
-
-const ARM64 = `
-start:
-  f94003f3  ldr x19, [sp]                   ; argc; then argv from sp+8 on, NULL, envp
-  910083f4  add x20, sp, #32                ; x20: the next candidate, argv[3] at first
-  8b336ff5  add x21, sp, x19, lsl #3
-  910042b5  add x21, x21, #16               ; x21: envp
-  aa1403f6  mov x22, x20                    ; x22: the slot of the ''
-  f100167f  cmp x19, #5
-  54000003  b.lo malformed
-find:
-  f94002c0  ldr x0, [x22]
-  b4000000  cbz x0, malformed               ; NULL: there is no ''
-  39400000  ldrb w0, [x0]
-  34000000  cbz w0, found
-  910022d6  add x22, x22, #8
-  14000000  b find
-found:
-  eb1402df  cmp x22, x20
-  54000000  b.eq malformed                  ; there is no candidate
-  f9400fe0  ldr x0, [sp, #24]               ; ARG0
-  f90002c0  str x0, [x22]                   ; x22: argv of the program from here on
-  d28013a8  mov x8, #157                    ; setsid()
-  d4000001  svc #0
-  f9400be0  ldr x0, [sp, #16]               ; MODE
-  79400000  ldrh w0, [x0]                   ; the letter and the NUL
-  7101c01f  cmp w0, #0x70                   ; 'p'
-  54000000  b.eq descriptors
-  7101d01f  cmp w0, #0x74                   ; 't'
-  54000001  b.ne malformed
-  d2800000  mov x0, #0                      ; ioctl(0, TIOCSCTTY, 0)
-  d28a81c1  mov x1, #0x540e
-  d2800002  mov x2, #0
-  d28003a8  mov x8, #29
-  d4000001  svc #0
-  10000001  adr x1, no_terminal
-  35000000  cbnz w0, fail
-descriptors:
-  52800060  mov w0, #3                      ; close_range(3, ~0, 0)
-  12800001  mov w1, #-1
-  52800002  mov w2, #0
-  d2803688  mov x8, #436
-  d4000001  svc #0
-  34000000  cbz w0, closed
-  52800073  mov w19, #3
-close:
-  2a1303e0  mov w0, w19                     ; close(w19), of which a failure is ignored
-  d2800728  mov x8, #57
-  d4000001  svc #0
-  11000673  add w19, w19, #1
-  7110027f  cmp w19, #1024
-  54000003  b.lo close
-closed:
-  10000017  adr x23, missing                ; x23, w24: message and exit code when none is left
-  52800ff8  mov w24, #127
-try:
-  eb16029f  cmp x20, x22
-  54000000  b.eq none
-  f8408680  ldr x0, [x20], #8
-  aa1603e1  mov x1, x22
-  aa1503e2  mov x2, x21
-  d2801ba8  mov x8, #221                    ; execve(x0, x1, x2)
-  d4000001  svc #0
-  3100081f  cmn w0, #2                      ; ENOENT
-  54000000  b.eq try
-  3100501f  cmn w0, #20                     ; ENOTDIR
-  54000000  b.eq try
-  3100341f  cmn w0, #13                     ; EACCES
-  54000001  b.ne other
-  10000017  adr x23, denied
-  52800fd8  mov w24, #126
-  14000000  b try
-none:
-  aa1703e1  mov x1, x23
-  14000000  b report
-other:
-  10000001  adr x1, format
-  3100201f  cmn w0, #8                      ; ENOEXEC
-  54000000  b.eq fail
-  10000001  adr x1, too_long
-  31001c1f  cmn w0, #7                      ; E2BIG
-  54000000  b.eq fail
-malformed:
-  10000001  adr x1, unfit
-fail:
-  52800fd8  mov w24, #126
-report:
-  d2800002  mov x2, #0                      ; x2: the length, the newline included
-count:
-  38626820  ldrb w0, [x1, x2]
-  91000442  add x2, x2, #1
-  7100281f  cmp w0, #10
-  54000001  b.ne count
-  d2800040  mov x0, #2                      ; write(2, x1, x2)
-  d2800808  mov x8, #64
-  d4000001  svc #0
-  2a1803e0  mov w0, w24                     ; exit_group(w24)
-  d2800bc8  mov x8, #94
-  d4000001  svc #0
-`
+const LISTINGS: Record<Arch, string> = { x64: X64, arm64: ARM64 }
 
 /**
  * Messages on stderr, in the order in which they follow the code. Each ends with a newline. Clients recognise certain
@@ -255,8 +57,6 @@ type Step = {
   code: string
   assembly: string
 }
-
-const LISTINGS: Record<Arch, string> = { x64: X64, arm64: ARM64 }
 
 function steps(arch: Arch): Step[] {
   return LISTINGS[arch]
