@@ -4,8 +4,8 @@ import process from 'node:process'
 import { setImmediate } from 'node:timers'
 import type { Child, ChildEvents, Host, SpawnSpec } from '../core/base/host.ts'
 import type { Limits } from '../core/base/limits.ts'
-import { confinedFiles } from './sandbox/sandboxed-files.ts'
-import { confineProcess } from './sandbox/sandboxed-process.ts'
+import { sandboxedFiles } from './sandbox/sandboxed-files.ts'
+import { sandboxProcess } from './sandbox/sandboxed-process.ts'
 import { configFiles } from './fs/config-files.ts'
 import { environmentInfo } from './environment-info.ts'
 import { killAllGroups } from './process-tree/process-tracker.ts'
@@ -15,12 +15,12 @@ import { closeInheritedOnExec } from './ffi/libc.ts'
 import { reapOrphans } from './process-tree/zombie-reaper.ts'
 import type { HostLimits } from './limits.ts'
 import { spawnError } from './os-error.ts'
-import { startConfinedPiped, startPiped } from './process/pipe-process.ts'
+import { startSandboxedPiped, startPiped } from './process/pipe-process.ts'
 import { createSandboxes, sandboxType } from './sandbox/sandboxes.ts'
 import type { SandboxOptions, Sandboxes } from './sandbox/sandboxes.ts'
 import { ensureWatchdog } from './process-tree/watchdog.ts'
 import { watchMissing } from './fs/watch-missing.ts'
-import { startConfinedOnTerminal, startOnTerminal, terminalEnvironment } from './process/terminal-process.ts'
+import { startSandboxedOnTerminal, startOnTerminal, terminalEnvironment } from './process/terminal-process.ts'
 
 /** What the host needs to know. */
 export type HostOptions = {
@@ -37,7 +37,7 @@ export function createHost({ sandbox, limits, httpPolicy = openPolicy, report }:
   closeInheritedOnExec()
   reapOrphans()
   const sandboxes = createSandboxes(sandbox)
-  const files = confinedFiles(sandboxes, limits)
+  const files = sandboxedFiles(sandboxes, limits)
   // Read once: nothing in this process changes it, and each read costs one system call per variable.
   let environment: ReadonlyMap<string, string> | undefined
   // Loaded on first use: most sessions make no request, and loading TLS is slow.
@@ -78,18 +78,18 @@ export function createHost({ sandbox, limits, httpPolicy = openPolicy, report }:
 
 async function start(spec: SpawnSpec, events: ChildEvents, sandboxes: Sandboxes): Promise<Child> {
   const onTerminal = spec.stdin === 'terminal'
-  const how = await confineProcess(onTerminal ? { ...spec, env: terminalEnvironment(spec.env) } : spec, sandboxes)
+  const how = await sandboxProcess(onTerminal ? { ...spec, env: terminalEnvironment(spec.env) } : spec, sandboxes)
   if ('spec' in how) return onTerminal ? startOnTerminal(how.spec, events) : startPiped(how.spec, events)
-  const { confined } = how
+  const { sandboxed } = how
   try {
     return await (onTerminal
-      ? startConfinedOnTerminal(confined, spec.terminalSize, events)
-      : startConfinedPiped(spec, confined, events))
+      ? startSandboxedOnTerminal(sandboxed, spec.terminalSize, events)
+      : startSandboxedPiped(spec, sandboxed, events))
   } catch (error) {
-    confined.release()
+    sandboxed.release()
     throw error
   } finally {
-    confined.close()
+    sandboxed.close()
   }
 }
 

@@ -13,9 +13,9 @@ import { writeAll } from '../../base/write-all.ts'
  * Returns a read-only descriptor at offset 0, which the caller closes.
  * @throws an errno error
  */
-export function openBlob(bytes: Uint8Array): number {
+export function openMemfd(bytes: Uint8Array): number {
   const memory = openMemoryFile('exec-server')
-  if (memory === undefined) return temporaryBlob(bytes)
+  if (memory === undefined) return openTemporary(bytes)
   // Reopened by name: a runtime may accept only descriptors that it opened itself.
   const path = `/proc/self/fd/${memory}`
   try {
@@ -26,7 +26,7 @@ export function openBlob(bytes: Uint8Array): number {
   }
 }
 
-function temporaryBlob(bytes: Uint8Array): number {
+function openTemporary(bytes: Uint8Array): number {
   const path = join(tmpdir(), `.exec-server-${randomUUID()}`)
   const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o700)
   try {

@@ -15,13 +15,13 @@ export type ProcInfo = {
   startTime: number
   isDead: boolean
   /** The process tag, read on first use: most processes are classified without it. */
-  mark: () => string | undefined
+  tag: () => string | undefined
 }
 
-type Mark = { startTime: number; is?: { mark: string | undefined } }
+type CachedTag = { startTime: number; is?: { tag: string | undefined } }
 
 /** Tag cache: reading the limits costs more than the rest of a scan, and a tag never changes. */
-const marks = new Map<number, Mark>()
+const tags = new Map<number, CachedTag>()
 
 /** Time slice of a yielding scan, in ms. A scan takes some 30 µs per process, and a machine may have thousands. */
 const SLICE_MS = 2
@@ -37,7 +37,7 @@ export function scanProcesses(): ProcInfo[] {
 }
 
 /** The result of a yielding scan. */
-export type Look = {
+export type YieldingScan = {
   seen: ProcInfo[]
   /** Whether no process was created during the scan, so that none can have been missed. */
   isWhole: boolean
@@ -47,11 +47,11 @@ export type Look = {
  * Like {@link scanProcesses}, but yields to the event loop every {@link SLICE_MS}. Calls `visit` for each process as
  * soon as it is read.
  */
-export async function scanYielding(visit: (seen: ProcInfo) => void = () => {}): Promise<Look> {
+export async function scanYielding(visit: (seen: ProcInfo) => void = () => {}): Promise<YieldingScan> {
   const youngest = youngestProcess()
   const seen: ProcInfo[] = []
   let since = performance.now()
-  let looked = 0
+  let scanned = 0
   // Highest pid first, so that constant forking has the least time to outrun the scan.
   for (const pid of processNumbers().sort((a, b) => b - a)) {
     const one = readProcInfo(pid)
@@ -59,10 +59,10 @@ export async function scanYielding(visit: (seen: ProcInfo) => void = () => {}): 
       seen.push(one)
       visit(one)
     }
-    if (++looked < SLICE_PROCESSES || performance.now() - since < SLICE_MS) continue
+    if (++scanned < SLICE_PROCESSES || performance.now() - since < SLICE_MS) continue
     await setImmediate()
     since = performance.now()
-    looked = 0
+    scanned = 0
   }
   return { seen: remembered(seen), isWhole: youngest !== undefined && youngest === youngestProcess() }
 }
@@ -80,7 +80,7 @@ function youngestProcess(): string | undefined {
 function remembered(all: readonly (ProcInfo | undefined)[]): ProcInfo[] {
   const seen = all.filter((one) => one !== undefined)
   const there = new Set(seen.map(({ pid }) => pid))
-  for (const pid of marks.keys()) if (!there.has(pid)) marks.delete(pid)
+  for (const pid of tags.keys()) if (!there.has(pid)) tags.delete(pid)
   return seen
 }
 
@@ -89,8 +89,8 @@ function readProcInfo(pid: number): ProcInfo | undefined {
   const fields = pid === process.pid ? undefined : statFields(pid)
   const startTime = Number(fields?.[19])
   if (fields === undefined || startTime < ownStartTime()) return undefined
-  let mark = marks.get(pid)
-  if (mark?.startTime !== startTime) marks.set(pid, (mark = { startTime }))
+  let tag = tags.get(pid)
+  if (tag?.startTime !== startTime) tags.set(pid, (tag = { startTime }))
   return {
     pid,
     parent: Number(fields[1]),
@@ -98,7 +98,7 @@ function readProcInfo(pid: number): ProcInfo | undefined {
     session: Number(fields[3]),
     startTime,
     isDead: fields[0] === 'Z' || fields[0] === 'X',
-    mark: () => (mark.is ??= { mark: processTagOf(pid) }).mark,
+    tag: () => (tag.is ??= { tag: processTagOf(pid) }).tag,
   }
 }
 

@@ -75,35 +75,35 @@ export function groupExists(pid: number): boolean {
 
 /** A newly started sandbox has no command yet: how long to wait for it, and the poll interval, in ms. */
 const COMMAND_MS = 1000
-const LOOK_MS = 5
+const POLL_MS = 5
 
 /**
  * Signals the command in a sandbox, given the pid of the sandbox process: its group, and the foreground job of its
  * terminal. Polls for up to {@link COMMAND_MS} if the command has not started yet.
  */
-export function signalConfined(keeper: number, signal: SystemSignal, waited = 0): void {
-  const command = commandIn(keeper)
+export function signalSandboxed(sandboxPid: number, signal: SystemSignal, waited = 0): void {
+  const command = commandIn(sandboxPid)
   if (command !== undefined) {
     // Read before the signal is sent: it may end the session of the terminal.
     const job = foregroundGroup(command)
     signalGroup(command, signal)
     if (job !== undefined && job !== command) signalGroup(job, signal)
-  } else if (waited < COMMAND_MS && statFields(keeper) !== undefined) {
-    setTimeout(() => signalConfined(keeper, signal, waited + LOOK_MS), LOOK_MS)
+  } else if (waited < COMMAND_MS && statFields(sandboxPid) !== undefined) {
+    setTimeout(() => signalSandboxed(sandboxPid, signal, waited + POLL_MS), POLL_MS)
   }
 }
 
 /** The command in a sandbox, once it leads its session. */
-function commandIn(keeper: number): number | undefined {
-  const command = childOfChild(keeper)
+function commandIn(sandboxPid: number): number | undefined {
+  const command = childOfChild(sandboxPid)
   return command !== undefined && Number(statFields(command)?.[3]) === command ? command : undefined
 }
 
 /**
  * The first grandchild of a sandbox process: its child is the sandbox's init, and init's first child is the command.
  */
-export function childOfChild(keeper: number): number | undefined {
-  const [first] = childrenOf(keeper)
+export function childOfChild(sandboxPid: number): number | undefined {
+  const [first] = childrenOf(sandboxPid)
   return first === undefined ? undefined : childrenOf(first)[0]
 }
 

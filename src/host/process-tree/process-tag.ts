@@ -19,7 +19,7 @@ const SERVER_DIGITS = 8
 const NUMBER_DIGITS = 9
 
 /** The prefix of every tag of this server. The leading 4 keeps the length of the number constant. */
-export const serverMark = `4${String(randomInt(10 ** SERVER_DIGITS)).padStart(SERVER_DIGITS, '0')}`
+export const serverTag = `4${String(randomInt(10 ** SERVER_DIGITS)).padStart(SERVER_DIGITS, '0')}`
 
 let started = 0
 
@@ -28,12 +28,12 @@ let started = 0
  * supported. The server takes the limit itself for the duration of the call, since no code runs in the child between
  * fork and exec.
  */
-export function withProcessTag<T>(start: (mark: string | undefined) => T): T {
+export function withProcessTag<T>(start: (tag: string | undefined) => T): T {
   const own = ownLimit()
-  const mark = `${serverMark}${String(++started % 10 ** NUMBER_DIGITS).padStart(NUMBER_DIGITS, '0')}`
-  if (own === undefined || !setLimit(RLIMIT_RTTIME, { ...own, soft: BigInt(mark) })) return start(undefined)
+  const tag = `${serverTag}${String(++started % 10 ** NUMBER_DIGITS).padStart(NUMBER_DIGITS, '0')}`
+  if (own === undefined || !setLimit(RLIMIT_RTTIME, { ...own, soft: BigInt(tag) })) return start(undefined)
   try {
-    return start(mark)
+    return start(tag)
   } finally {
     setLimit(RLIMIT_RTTIME, own)
   }
@@ -42,7 +42,7 @@ export function withProcessTag<T>(start: (mark: string | undefined) => T): T {
 /**
  * Whether tags are supported: on Linux, with foreign functions, unless RLIMIT_RTTIME's hard limit is already too low.
  */
-export const canMark = (): boolean => ownLimit() !== undefined
+export const canTag = (): boolean => ownLimit() !== undefined
 
 type Limit = { soft: bigint; hard: bigint }
 
@@ -52,7 +52,7 @@ let own: Limit | undefined | null = null
 function ownLimit(): Limit | undefined {
   if (own === null) {
     const limit = process.platform === 'linux' ? getLimit(RLIMIT_RTTIME) : undefined
-    own = limit !== undefined && limit.hard > BigInt(`${serverMark}${'9'.repeat(NUMBER_DIGITS)}`) ? limit : undefined
+    own = limit !== undefined && limit.hard > BigInt(`${serverTag}${'9'.repeat(NUMBER_DIGITS)}`) ? limit : undefined
   }
   return own
 }

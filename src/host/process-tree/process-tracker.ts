@@ -2,7 +2,7 @@
 import process from 'node:process'
 import { kill, killEverything, terminate } from './kill-tree.ts'
 import type { KillTarget } from './kill-tree.ts'
-import { REQUEST, groupExists, signalChild, signalConfined, signalGroup } from './process-group.ts'
+import { REQUEST, groupExists, signalChild, signalSandboxed, signalGroup } from './process-group.ts'
 import type { SystemSignal } from './process-group.ts'
 
 /** Number of tracked leftovers above which those that have exited are removed. */
@@ -29,8 +29,8 @@ export type Group = {
 }
 
 /** Tracks a child, given its pid and its process tag. */
-export function trackGroup(pid: number, mark: string | undefined): Group {
-  const tracked: Tracked = { pid, mark, isReaped: false }
+export function trackGroup(pid: number, tag: string | undefined): Group {
+  const tracked: Tracked = { pid, tag, isReaped: false }
   running.add(tracked)
   for (const left of leftovers) if (left.pid === pid) leftovers.delete(left)
   return {
@@ -42,7 +42,7 @@ export function trackGroup(pid: number, mark: string | undefined): Group {
     terminate: () => void terminate(tracked),
     kill: () => kill(tracked),
     forget: () => {
-      if (mark !== undefined || running.has(tracked) || !groupExists(pid)) return
+      if (tag !== undefined || running.has(tracked) || !groupExists(pid)) return
       leftovers.add(tracked)
       if (leftovers.size > SWEEP_AT) for (const left of leftovers) if (!groupExists(left.pid)) leftovers.delete(left)
     },
@@ -53,12 +53,12 @@ export function trackGroup(pid: number, mark: string | undefined): Group {
  * Tracks a sandbox. The child is only the sandbox process: killing it kills everything inside; other signals go to the
  * command inside instead.
  */
-export function trackConfined(pid: number, mark: string | undefined): Group {
+export function trackSandboxed(pid: number, tag: string | undefined): Group {
   return {
-    ...trackGroup(pid, mark),
-    signal: (signal) => signalConfined(pid, signal),
+    ...trackGroup(pid, tag),
+    signal: (signal) => signalSandboxed(pid, signal),
     terminate: () => {
-      for (const signal of REQUEST) signalConfined(pid, signal)
+      for (const signal of REQUEST) signalSandboxed(pid, signal)
     },
   }
 }

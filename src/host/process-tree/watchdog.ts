@@ -8,7 +8,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import process from 'node:process'
 import { setTimeout } from 'node:timers'
-import { canMark, serverMark } from './process-tag.ts'
+import { canTag, serverTag } from './process-tag.ts'
 
 /**
  * Kills whole groups, since fast forkers are only caught that way. Repeats until only unreaped zombies are left. The
@@ -17,8 +17,8 @@ import { canMark, serverMark } from './process-tag.ts'
 const SCRIPT = `
 trap '' HUP INT QUIT TERM PIPE
 while read -r line; do :; done
-looks=0
-while [ $looks -lt 200 ]; do
+scans=0
+while [ $scans -lt 200 ]; do
   found=$(grep -ls "realtime timeout *$1" /proc/[0-9]*/limits)
   alive=
   for path in $found; do
@@ -30,26 +30,26 @@ while [ $looks -lt 200 ]; do
     case $stat in *') Z '* | *') X '*) ;; *) alive=1 ;; esac
   done
   [ -z "$alive" ] && exit
-  looks=$((looks + 1))
-  [ $looks -gt 3 ] && sleep 0.05
+  scans=$((scans + 1))
+  [ $scans -gt 3 ] && sleep 0.05
 done
 `
-/** Differs from the server's name, so that killing the server by name spares the watchdog. */
+/** Documented. Differs from the server's name, so that killing the server by name spares the watchdog. */
 const NAME = 'devbox-warden'
 
 /** Delay before a lost watchdog is replaced, in ms, so that a machine short of resources is not kept busy. */
 const REPLACE_MS = 1000
 
-let warden: ChildProcess | undefined
+let watchdog: ChildProcess | undefined
 
 /**
  * Starts the watchdog unless it runs already or process tags are not supported. Never throws: if the spawn fails, the
  * next call tries again.
  */
 export function ensureWatchdog(): void {
-  if (warden !== undefined || !canMark()) return
+  if (watchdog !== undefined || !canTag()) return
   try {
-    warden = spawn('/bin/sh', ['-c', SCRIPT, NAME, serverMark], {
+    watchdog = spawn('/bin/sh', ['-c', SCRIPT, NAME, serverTag], {
       cwd: '/',
       // A session of its own, so that a signal to the server's group does not reach it.
       detached: true,
@@ -60,20 +60,20 @@ export function ensureWatchdog(): void {
     // Out of descriptors or processes, for example; the next spawn tries again.
     return
   }
-  const { stdin } = warden
+  const { stdin } = watchdog
   const lost = (): void => {
     stdin?.destroy()
     setTimeout(replace, REPLACE_MS).unref()
   }
-  warden.once('error', lost)
-  warden.once('exit', lost)
+  watchdog.once('error', lost)
+  watchdog.once('exit', lost)
   stdin?.on('error', () => {})
   // Neither the process nor its pipe keeps the event loop alive.
-  warden.unref()
+  watchdog.unref()
   ;(stdin as unknown as { unref?: () => void }).unref?.()
 }
 
 function replace(): void {
-  warden = undefined
+  watchdog = undefined
   ensureWatchdog()
 }

@@ -10,25 +10,25 @@ import { processNumbers, statFields } from './proc-stat.ts'
 /**
  * The runtime reaps its own children within a turn of the event loop. A zombie older than this (in ms) is an orphan.
  */
-const LOOK_MS = 1000
+const ZOMBIE_AGE_MS = 1000
 
 /** Reaps orphans from now on, after each SIGCHLD. Does nothing unless this server is PID 1 on Linux. */
 export function reapOrphans(): void {
   if (process.pid !== 1 || process.platform !== 'linux') return
   let seen = new Set<string>()
   let timer: NodeJS.Timeout | undefined
-  const look = (): void => {
+  const reapOld = (): void => {
     timer = undefined
     const dead = deadChildren()
     for (const [name, pid] of dead) if (seen.has(name)) reap(pid)
     seen = new Set(dead.keys())
-    if (seen.size > 0) lookLater()
+    if (seen.size > 0) reapLater()
   }
-  const lookLater = (): void => {
-    timer ??= setTimeout(look, LOOK_MS)
+  const reapLater = (): void => {
+    timer ??= setTimeout(reapOld, ZOMBIE_AGE_MS)
     timer.unref()
   }
-  process.on('SIGCHLD', lookLater)
+  process.on('SIGCHLD', reapLater)
 }
 
 /** Zombie children: pid by a key of pid and start time, which identifies a process uniquely. */

@@ -8,7 +8,7 @@ import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import type { Child, ChildEvents, SpawnSpec } from '../../core/base/host.ts'
 import type { SandboxedStart } from './sandboxed-command.ts'
-import { trackConfined, trackGroup } from '../process-tree/process-tracker.ts'
+import { trackSandboxed, trackGroup } from '../process-tree/process-tracker.ts'
 import type { Group } from '../process-tree/process-tracker.ts'
 import { openPipe } from '../ffi/libc.ts'
 import { withProcessTag } from '../process-tree/process-tag.ts'
@@ -53,29 +53,29 @@ export async function startPiped(spec: SpawnSpec, events: ChildEvents): Promise<
     cwd: spec.cwd,
     env: Object.fromEntries(spec.env),
   }
-  const { child, mark, stdin, outputs } = await spawnPiped(program, spec.stdin === 'pipe', [])
-  return followChild(child, stdin, outputs, trackGroup(child.pid as number, mark), events)
+  const { child, tag, stdin, outputs } = await spawnPiped(program, spec.stdin === 'pipe', [])
+  return followChild(child, stdin, outputs, trackGroup(child.pid as number, tag), events)
 }
 
 /**
  * Starts a sandbox on pipes, and calls `command.release` when it exits. Rejects, without that call, if it cannot be
  * started; the caller then releases.
  */
-export async function startConfinedPiped(
+export async function startSandboxedPiped(
   spec: SpawnSpec,
   command: SandboxedStart,
   events: ChildEvents,
 ): Promise<Child> {
   const program = { ...command, argv0: command.file, cwd: '/', env: {} }
-  const { child, mark, stdin, outputs } = await spawnPiped(program, spec.stdin === 'pipe', command.descriptors)
+  const { child, tag, stdin, outputs } = await spawnPiped(program, spec.stdin === 'pipe', command.descriptors)
   child.once('exit', command.release)
-  return followChild(child, stdin, outputs, trackConfined(child.pid as number, mark), events)
+  return followChild(child, stdin, outputs, trackSandboxed(child.pid as number, tag), events)
 }
 
 type Program = { file: string; argv0: string; args: string[]; cwd: string; env: Record<string, string> }
 type Piped = {
   child: ChildProcess
-  mark: string | undefined
+  tag: string | undefined
   stdin: Writable | undefined
   outputs: readonly [Readable, Readable]
 }
@@ -91,10 +91,10 @@ async function spawnPiped(
   const wires = [stdinWire, stdoutWire, stderrWire].filter((wire) => wire !== undefined)
   const stdio: StdioOptions = [stdinWire?.child ?? 'ignore', stdoutWire.child, stderrWire.child, ...descriptors]
   let child: ChildProcess
-  let mark: string | undefined
+  let tag: string | undefined
   try {
     // `detached`: a session and process group of its own, without a controlling terminal.
-    ;[child, mark] = withProcessTag((mark) => [spawn(file, args, { ...options, detached: true, stdio }), mark])
+    ;[child, tag] = withProcessTag((tag) => [spawn(file, args, { ...options, detached: true, stdio }), tag])
     // Some spawn failures arrive as an event after the call.
     if (child.pid === undefined) throw ((await once(child, 'error')) as unknown[])[0]
   } catch (error) {
@@ -104,7 +104,7 @@ async function spawnPiped(
   for (const { child: fd } of wires) if (typeof fd === 'number') closeSync(fd)
   const stdin = stdinWire?.ours(child, 0)
   const outputs = [stdoutWire.ours(child, 1), stderrWire.ours(child, 2)] as const
-  return { child, mark, stdin, outputs }
+  return { child, tag, stdin, outputs }
 }
 
 function followChild(

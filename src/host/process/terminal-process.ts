@@ -8,7 +8,7 @@ import type { Child, ChildEvents, SpawnSpec } from '../../core/base/host.ts'
 import { argv0Command } from './argv0.ts'
 import { loginShell } from '../environment-info.ts'
 import type { SandboxedStart } from './sandboxed-command.ts'
-import { trackConfined, trackGroup } from '../process-tree/process-tracker.ts'
+import { trackSandboxed, trackGroup } from '../process-tree/process-tracker.ts'
 import type { Group } from '../process-tree/process-tracker.ts'
 import { closeDescriptor, closeOnExec } from '../ffi/libc.ts'
 import { withProcessTag } from '../process-tree/process-tag.ts'
@@ -45,15 +45,15 @@ export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Pro
   let exited: (code: number, signal: number) => void = () => {}
   const variables = Array.from(env, ([name, value]) => `${name}=${value}`)
   const forked = (code: number, signal: number): void => exited(code, signal)
-  const { fd, pid, pty, mark } = fork(() =>
-    withProcessTag((mark) => ({
+  const { fd, pid, pty, tag } = fork(() =>
+    withProcessTag((tag) => ({
       ...addon.fork(file as string, args, variables, spec.cwd, columns, rows, SAME_ID, SAME_ID, false, '', forked),
-      mark,
+      tag,
     })),
   )
   // Otherwise every later child inherits the master and keeps this terminal open.
   closeOnExec(fd)
-  const followed = followTerminal(fd, pid, trackGroup(pid, mark), events, holdOpen(pty))
+  const followed = followTerminal(fd, pid, trackGroup(pid, tag), events, holdOpen(pty))
   exited = followed.exited
   return followed.child
 }
@@ -62,7 +62,7 @@ export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Pro
  * Starts a sandbox on a new terminal. The child is only the sandbox process and does not take the controlling terminal:
  * the command inside does, so that job control and Ctrl-C work for it. Rejects if it cannot be started.
  */
-export async function startConfinedOnTerminal(
+export async function startSandboxedOnTerminal(
   command: SandboxedStart,
   { rows, columns }: TerminalSize = USUAL,
   events: ChildEvents,
@@ -72,11 +72,11 @@ export async function startConfinedOnTerminal(
   closeOnExec(slave)
   const stdio = [slave, slave, slave, ...command.descriptors]
   let child: ChildProcess
-  let mark: string | undefined
+  let tag: string | undefined
   try {
-    ;[child, mark] = withProcessTag((mark) => [
+    ;[child, tag] = withProcessTag((tag) => [
       spawn(command.file, command.args, { cwd: '/', env: {}, detached: true, stdio }),
-      mark,
+      tag,
     ])
     if (child.pid === undefined) throw ((await once(child, 'error')) as unknown[])[0]
   } catch (error) {
@@ -84,7 +84,7 @@ export async function startConfinedOnTerminal(
     closeDescriptor(slave)
     throw error
   }
-  const followed = followTerminal(master, child.pid, trackConfined(child.pid, mark), events, () =>
+  const followed = followTerminal(master, child.pid, trackSandboxed(child.pid, tag), events, () =>
     closeDescriptor(slave),
   )
   child.on('error', () => {})
@@ -111,7 +111,13 @@ function holdOpen(path: string): () => void {
   }
 }
 
-function followTerminal(fd: number, pid: number, group: Group, events: ChildEvents, letGo: () => void): Followed {
+function followTerminal(
+  fd: number,
+  pid: number,
+  group: Group,
+  events: ChildEvents,
+  releaseSlave: () => void,
+): Followed {
   const master = openMaster(fd, (bytes) => {
     events.output('pty', bytes)
     writer.stir()
@@ -120,7 +126,7 @@ function followTerminal(fd: number, pid: number, group: Group, events: ChildEven
   let reaped = false
   let isHeld = true
   const release = (): void => {
-    if (isHeld) letGo()
+    if (isHeld) releaseSlave()
     isHeld = false
   }
 

@@ -13,7 +13,7 @@ import { launcherArguments, launcherImage } from '../../sandbox/linux/launcher.t
 import type { MountPlan } from '../../sandbox/linux/mounts.ts'
 import { seccompFilter } from '../../sandbox/linux/seccomp.ts'
 import type { Arch } from '../../sandbox/linux/seccomp.ts'
-import { openBlob } from '../ffi/memfd.ts'
+import { openMemfd } from '../ffi/memfd.ts'
 import { withProcessTag } from '../process-tree/process-tag.ts'
 
 /** A bubblewrap that works here: its real path, and what it can do. */
@@ -66,7 +66,7 @@ function call(
   const args = bubblewrapArguments(options)
   if (args.length > MAX_ARGUMENTS)
     throw internalError('the sandbox has more mounts and variables than bubblewrap takes')
-  const blobs = [
+  const contents = [
     Buffer.concat(args.map((arg) => Buffer.from(encodeName(`${arg}\0`)))),
     seccompFilter(process.arch as Arch, options.network),
     ...more,
@@ -74,7 +74,7 @@ function call(
   const descriptors: number[] = []
   const close = (): void => descriptors.forEach((fd) => closeSync(fd))
   try {
-    for (const blob of blobs) descriptors.push(openBlob(blob))
+    for (const bytes of contents) descriptors.push(openMemfd(bytes))
   } catch (error) {
     close()
     throw error

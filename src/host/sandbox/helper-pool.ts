@@ -23,7 +23,7 @@ export type HelperPool = {
    * builds the command of a new one. Waits while `helperCount` helpers are busy, and calls both only then: they may open
    * files, and many calls may be waiting.
    */
-  lend<T>(
+  withHelper<T>(
     getKey: () => string | undefined,
     start: () => SandboxedCommand,
     use: (helper: Helper) => Promise<T>,
@@ -64,7 +64,7 @@ export function helperPool({ helperCount, helperIdleMs, messageBytes }: PoolLimi
     return startHelper(key, start(), messageBytes)
   }
 
-  const giveBack = (helper: Kept): void => {
+  const release = (helper: Kept): void => {
     if (helper.isDead()) return
     if (helper.key === undefined) return helper.end()
     const timer = setTimeout(() => {
@@ -78,7 +78,7 @@ export function helperPool({ helperCount, helperIdleMs, messageBytes }: PoolLimi
   }
 
   return {
-    async lend(getKey, start, use) {
+    async withHelper(getKey, start, use) {
       while (busy >= helperCount) await new Promise<void>((resolve) => waiting.push(resolve))
       busy++
       let helper: Kept | undefined
@@ -87,7 +87,7 @@ export function helperPool({ helperCount, helperIdleMs, messageBytes }: PoolLimi
         return await use(helper)
       } finally {
         busy--
-        if (helper !== undefined) giveBack(helper)
+        if (helper !== undefined) release(helper)
         waiting.shift()?.()
       }
     },

@@ -60,9 +60,9 @@ export function holdMountPoints(
   if (first !== undefined && !isLocking)
     throw internalError(`cannot prepare ${first.path} for the sandbox: file locks are not available here`)
   const held: MountPlan['forbidden'] = []
-  const release = (): void => held.forEach(({ path, isDirectory }) => give(path, isDirectory))
+  const release = (): void => held.forEach(({ path, isDirectory }) => releaseOne(path, isDirectory))
   try {
-    for (const point of wanted) if (take(point.path, point.isDirectory)) held.push(point)
+    for (const point of wanted) if (acquire(point.path, point.isDirectory)) held.push(point)
   } catch (error) {
     release()
     throw error
@@ -73,7 +73,7 @@ export function holdMountPoints(
 /** Attempts on a mount point that another server is removing. */
 const MAX_TRIES = 10
 
-function take(path: string, isDirectory: boolean): boolean {
+function acquire(path: string, isDirectory: boolean): boolean {
   const point = points.get(path)
   if (point !== undefined && isMountPoint(path)) {
     point.users++
@@ -97,14 +97,14 @@ function take(path: string, isDirectory: boolean): boolean {
  */
 function make(path: string, isDirectory: boolean): 'made' | 'there' | 'not allowed' {
   // Register first: from here on there may be something to clean up.
-  tell(`+${path}`)
+  tellCleanUp(`+${path}`)
   try {
     if (isDirectory) mkdirSync(nativePath(path), DIRECTORY_MODE)
     else closeSync(openSync(nativePath(path), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, FILE_MODE))
     return 'made'
   } catch (error) {
     if (errorCode(error) === 'EEXIST' && isMountPoint(path)) return 'there'
-    tell(`-${path}`)
+    tellCleanUp(`-${path}`)
     if (['EACCES', 'EPERM', 'EROFS', 'ENOENT'].includes(errorCode(error) ?? '')) return 'not allowed'
     throw error
   }
@@ -127,7 +127,7 @@ function lockShared(path: string, mode: number | undefined): number | undefined 
   return undefined
 }
 
-function give(path: string, isDirectory: boolean): void {
+function releaseOne(path: string, isDirectory: boolean): void {
   const point = points.get(path)
   if (point === undefined || --point.users > 0) return
   points.delete(path)
@@ -141,14 +141,14 @@ function give(path: string, isDirectory: boolean): void {
     // Not empty any more, or gone.
   }
   closeSync(point.fd)
-  tell(`-${path}`)
+  tellCleanUp(`-${path}`)
 }
 
 /**
  * The mount clean-up: reads added (+) and removed (-) paths. When this server is gone it waits for the sandboxes to
  * end, then removes the rest.
  */
-const JANITOR = `trap '' HUP INT TERM
+const CLEAN_UP = `trap '' HUP INT TERM
 while IFS= read -r line; do
   case $line in
   +*) set -- "$@" "\${line#+}" ;;
@@ -165,17 +165,17 @@ for path do
   fi
 done`
 
-let janitor: Writable | undefined
+let cleanUp: Writable | undefined
 
-function tell(line: string): void {
+function tellCleanUp(line: string): void {
   // Names with a line break, or not valid Unicode, are cleaned up by the server only.
   if (/[\n\0]/.test(line) || !line.isWellFormed()) return
-  janitor ??= startJanitor()
-  janitor.write(`${line}\n`)
+  cleanUp ??= startCleanUp()
+  cleanUp.write(`${line}\n`)
 }
 
-function startJanitor(): Writable {
-  const child = spawn('/bin/sh', ['-c', JANITOR, 'exec-server-janitor'], {
+function startCleanUp(): Writable {
+  const child = spawn('/bin/sh', ['-c', CLEAN_UP, 'exec-server-janitor'], {
     cwd: '/',
     env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
     detached: true,
@@ -184,7 +184,7 @@ function startJanitor(): Writable {
   const stdin = child.stdin as Writable & { unref?(): void }
   child.on('error', () => {})
   stdin.on('error', () => {})
-  child.on('exit', () => (janitor = undefined))
+  child.on('exit', () => (cleanUp = undefined))
   child.unref()
   stdin.unref?.()
   return stdin

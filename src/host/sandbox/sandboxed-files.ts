@@ -29,7 +29,7 @@ import type { Sandboxes } from './sandboxes.ts'
  * Returns the file calls for a sandbox, or for none.
  * @throws RpcError (invalid request) without a sandbox under --require-sandbox
  */
-export function confinedFiles(sandboxes: Sandboxes, limits: PoolLimits): (sandbox: Sandbox | undefined) => Files {
+export function sandboxedFiles(sandboxes: Sandboxes, limits: PoolLimits): (sandbox: Sandbox | undefined) => Files {
   const pool = helperPool(limits)
   return (sandbox) => {
     const policy = sandbox && policyOf(sandbox, { tmpdir: process.env['TMPDIR'] })
@@ -38,19 +38,19 @@ export function confinedFiles(sandboxes: Sandboxes, limits: PoolLimits): (sandbo
         throw invalidRequest('this executor touches no file without a sandbox (--require-sandbox)')
       return files
     }
-    const confined = inHelper((use) => withHelper(policy, sandbox, sandboxes, pool, use))
+    const sandboxed = inHelper((use) => withHelper(policy, sandbox, sandboxes, pool, use))
     // Full read access: reads need no helper.
-    if (!isFullRead(policy)) return confined
+    if (!isFullRead(policy)) return sandboxed
     const { readFile, getMetadata, readDirectory, canonicalize, walk, discover, open } = files
     return {
-      ...confined,
+      ...sandboxed,
       readFile,
       getMetadata,
       readDirectory,
       canonicalize,
       walk,
       discover,
-      open: (path, mode) => (mode === 'read' ? open(path, mode) : confined.open(path, mode)),
+      open: (path, mode) => (mode === 'read' ? open(path, mode) : sandboxed.open(path, mode)),
     }
   }
 }
@@ -65,14 +65,14 @@ async function withHelper<T>(
   sandbox: Sandbox,
   sandboxes: Sandboxes,
   pool: HelperPool,
-  use: (ask: Ask, keeper: number) => Promise<T>,
+  use: (ask: Ask, sandboxPid: number) => Promise<T>,
 ): Promise<T> {
   try {
     if (process.platform === 'darwin') {
       const args = [...seatbeltArguments(policy, 'restricted', { visible: helperFiles() }), ...selfCommand(), FS_HELPER]
       const start = (): SandboxedCommand => ({ file: SANDBOX_EXEC, args, descriptors: [], close: () => {} })
       const getKey = (): string => JSON.stringify(args)
-      return await pool.lend(getKey, start, (helper) => use(asking(helper, []), helper.pid))
+      return await pool.withHelper(getKey, start, (helper) => use(asking(helper, []), helper.pid))
     }
     const bubblewrap = await sandboxes.bubblewrapFor(policy, sandbox)
     const plan = await planFor(policy, bubblewrap, { visible: helperFiles() })
@@ -88,7 +88,7 @@ async function withHelper<T>(
         return { ...command, ...(identity === undefined ? {} : { ended: identity.close }) }
       }
       try {
-        return await pool.lend(getKey, start, (helper) => use(asking(helper, forbidden), helper.pid))
+        return await pool.withHelper(getKey, start, (helper) => use(asking(helper, forbidden), helper.pid))
       } finally {
         ours.identity?.close()
       }
@@ -100,7 +100,7 @@ async function withHelper<T>(
     }
     const noKey = (): undefined => undefined
     try {
-      return await pool.lend(noKey, start, (helper) => use(asking(helper, forbidden, true), helper.pid))
+      return await pool.withHelper(noKey, start, (helper) => use(asking(helper, forbidden, true), helper.pid))
     } finally {
       ours.points?.release()
     }
@@ -120,14 +120,14 @@ function asking(helper: Helper, forbidden: readonly string[], covered = false): 
   }
 }
 
-type Lend = <T>(use: (ask: Ask, keeper: number) => Promise<T>) => Promise<T>
+type WithAsk = <T>(use: (ask: Ask, sandboxPid: number) => Promise<T>) => Promise<T>
 
 /** File calls as one request each to a helper. */
-function inHelper(lend: Lend): Files {
-  const simply = <T>(operation: string, params: object): Promise<T> => lend((ask) => ask<T>({ operation, params }))
+function inHelper(withAsk: WithAsk): Files {
+  const simply = <T>(operation: string, params: object): Promise<T> => withAsk((ask) => ask<T>({ operation, params }))
   return {
     readFile: (path, { followSymlinks, reserve }) =>
-      lend(async (ask) => {
+      withAsk(async (ask) => {
         const { dataBase64 } = await ask<{ dataBase64: string }>({
           operation: Method.FsReadFile,
           params: { path: pathToUri(path), followSymlinks },
@@ -151,11 +151,11 @@ function inHelper(lend: Lend): Files {
     walk: (path, options) => simply<WalkResult>(Method.FsWalk, { path: pathToUri(path), options }),
     discover: (root, bounds) => simply<Discovery>(Method.CapabilityRootsDiscover, { root, bounds }),
     open: (path, mode) =>
-      lend(async (ask, keeper) => {
+      withAsk(async (ask, sandboxPid) => {
         const params = { handleId: '', path: pathToUri(path), mode }
         const { descriptor } = await ask<{ descriptor: number }>({ operation: Method.FsOpen, params })
         try {
-          return await takeOver(keeper, descriptor, path, mode)
+          return await takeOver(sandboxPid, descriptor, path, mode)
         } finally {
           await ask({ operation: Method.FsClose, params: { descriptor } })
         }
@@ -167,8 +167,8 @@ function inHelper(lend: Lend): Files {
  * Reopens a helper's open file through /proc/PID/fd: the same file, whatever its name is now, with no more access than
  * the helper's mounts grant.
  */
-async function takeOver(keeper: number, descriptor: number, path: string, mode: OpenMode): Promise<OpenFile> {
-  const helper = childOfChild(keeper)
+async function takeOver(sandboxPid: number, descriptor: number, path: string, mode: OpenMode): Promise<OpenFile> {
+  const helper = childOfChild(sandboxPid)
   if (helper === undefined) throw invalidRequest('sandboxed file streams need /proc, which this machine does not have')
   return openFile(await checked(await open(`/proc/${helper}/fd/${descriptor}`, openFlags(mode)), path, mode))
 }

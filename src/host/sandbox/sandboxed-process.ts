@@ -17,14 +17,14 @@ import type { Sandboxes } from './sandboxes.ts'
 /** How a command is to be started. */
 export type HowToStart =
   /** Without bubblewrap; on macOS the spec has sandbox-exec in front of the command. */
-  { spec: SpawnSpec } | { confined: SandboxedStart }
+  { spec: SpawnSpec } | { sandboxed: SandboxedStart }
 
 /**
  * Prepares a command's sandbox.
  * @throws RpcError (invalid params, -32602) if the sandbox cannot be enforced here, or is missing under
  * --require-sandbox
  */
-export async function confineProcess(spec: SpawnSpec, sandboxes: Sandboxes): Promise<HowToStart> {
+export async function sandboxProcess(spec: SpawnSpec, sandboxes: Sandboxes): Promise<HowToStart> {
   try {
     const { sandbox, cwd, env } = spec
     const policy = sandbox && policyOf(sandbox, { cwd, tmpdir: env.get('TMPDIR') })
@@ -35,7 +35,7 @@ export async function confineProcess(spec: SpawnSpec, sandboxes: Sandboxes): Pro
     validateSpawn(spec)
     checkSize(spec.argv, env)
     if (process.platform === 'darwin') return { spec: behindSeatbelt(spec, policy, sandbox.network) }
-    return { confined: await confine(spec, sandbox, policy, sandboxes) }
+    return { sandboxed: await buildSandboxed(spec, sandbox, policy, sandboxes) }
   } catch (error) {
     if (error instanceof SandboxUnavailableError)
       throw invalidParams(`this executor cannot enforce the process sandbox: ${error.message}`)
@@ -46,7 +46,7 @@ export async function confineProcess(spec: SpawnSpec, sandboxes: Sandboxes): Pro
 /** Attempts when another process creates a path between the check and the creation of its mount point. */
 const MAX_TRIES = 3
 
-async function confine(
+async function buildSandboxed(
   spec: SpawnSpec,
   sandbox: Sandbox,
   policy: Policy | undefined,

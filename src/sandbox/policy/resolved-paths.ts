@@ -57,8 +57,8 @@ export function findPlaces(policy: Policy, disk: Disk, needs: PlanNeeds = {}): P
   placeRules()
   if (policy.minimal) addMinimal()
   protectMetadata()
-  for (const path of needs.visible ?? []) insist(path, 'deny')
-  for (const path of needs.protect ?? []) insist(path, 'write')
+  for (const path of needs.visible ?? []) forceReadOnly(path, 'deny')
+  for (const path of needs.protect ?? []) forceReadOnly(path, 'write')
   refuseUnsteady()
   return { places, forbidden: whatMustNotCome(), links: linksTaken(), accessAbove }
 
@@ -90,7 +90,7 @@ export function findPlaces(policy: Policy, disk: Disk, needs: PlanNeeds = {}): P
   }
 
   /** Makes a path read-only if its access is `unless`. */
-  function insist(path: string, unless: Access): void {
+  function forceReadOnly(path: string, unless: Access): void {
     const route = routeOf(path, disk)
     if (!isReal(route) || movableLink(route) !== undefined) return
     if (accessAt(route.path) === unless) places.set(route.path, { access: 'read', kind: route.kind })

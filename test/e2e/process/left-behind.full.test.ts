@@ -38,23 +38,23 @@ const SANDBOX = {
   cwd: '/tmp',
 }
 
-/** Everything alive on this machine that bears the mark of whoever started this one. */
+/** Everything alive on this machine that has the process tag of the server that started this one. */
 function familyOf(pid: number): number[] {
   const server = scanProcesses()
     .find((one) => one.pid === pid)
-    ?.mark()
+    ?.tag()
     ?.slice(0, 9)
   assert.ok(server, `${pid} is marked`)
   return scanProcesses()
-    .filter((one) => !one.isDead && one.mark()?.startsWith(server))
+    .filter((one) => !one.isDead && one.tag()?.startsWith(server))
     .map((one) => one.pid)
 }
 
-/** Everything alive that bears the same mark as a process, which belongs to it. */
+/** Everything alive that bears the same tag as a process, which belongs to it. */
 function kinOf(pid: number): ReturnType<typeof scanProcesses> {
   const all = scanProcesses()
-  const mark = all.find((one) => one.pid === pid)?.mark()
-  return mark === undefined ? [] : all.filter((one) => !one.isDead && one.mark() === mark)
+  const tag = all.find((one) => one.pid === pid)?.tag()
+  return tag === undefined ? [] : all.filter((one) => !one.isDead && one.tag() === tag)
 }
 
 /** Processor time that a process has used, in ticks of 10 ms. */
@@ -80,10 +80,10 @@ async function startMany(client: Client, count: number): Promise<number[]> {
   return Promise.all(ids.map((id) => client.until(() => said(client, id), 60_000, `the number of ${id}`)))
 }
 
-function warden(mark: string): number | undefined {
+function watchdogPid(tag: string): number | undefined {
   return scanProcesses().find(({ pid }) => {
     try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(`devbox-warden\0${mark}`)
+      return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(`devbox-warden\0${tag}`)
     } catch {
       return false
     }
@@ -102,12 +102,12 @@ for (const [signal, count, define] of [
     const client = await Client.connect(server.url)
     const pids = await startMany(client, count)
     const plain = pids.find((_, index) => index % 8 === 1 && index % 3 !== 0) as number
-    const mark = scanProcesses()
+    const tag = scanProcesses()
       .find(({ pid }) => pid === plain)
-      ?.mark()
+      ?.tag()
       ?.slice(0, 9) as string
     let family: number[] = []
-    // More than one each: the daemons have no other link to the server than their mark.
+    // More than one each: the daemons have no other link to the server than their tag.
     await eventually(
       () => (family = familyOf(plain)).length > pids.length * 1.3,
       20_000,
@@ -116,10 +116,10 @@ for (const [signal, count, define] of [
     process.kill(server.child.pid as number, signal)
     // On a quiet machine it takes a fifth of a second.
     await eventually(() => family.every((pid) => !isAlive(pid)), 20_000, 'the end of all')
-    await eventually(() => warden(mark) === undefined, 10_000, 'the end of the warden')
+    await eventually(() => watchdogPid(tag) === undefined, 10_000, 'the end of the watchdog')
     assert.equal(
       scanProcesses()
-        .filter((one) => !one.isDead && one.mark()?.startsWith(mark))
+        .filter((one) => !one.isDead && one.tag()?.startsWith(tag))
         .map(({ pid }) => pid),
       [],
     )
@@ -145,7 +145,7 @@ onLinux('a server on stdio that is killed leaves nothing either', async () => {
   await eventually(() => lines.some((line) => line.includes('process/output')), 10_000)
   const [one] = scanProcesses()
     .filter(({ parent }) => parent === child.pid)
-    .filter((seen) => seen.mark() !== undefined)
+    .filter((seen) => seen.tag() !== undefined)
   const family = familyOf(one?.pid as number)
   assert.ok(family.length >= 3)
   child.kill('SIGKILL')
@@ -158,13 +158,13 @@ onLinux('a warden that was killed is replaced, and the new one does its work', a
   const client = await Client.connect(server.url)
   const [plain] = (await startMany(client, 2)).slice(1) as [number]
   const family = familyOf(plain)
-  const mark = scanProcesses()
+  const tag = scanProcesses()
     .find(({ pid }) => pid === plain)
-    ?.mark()
+    ?.tag()
     ?.slice(0, 9) as string
-  const first = warden(mark) as number
+  const first = watchdogPid(tag) as number
   process.kill(first, 'SIGKILL')
-  await eventually(() => ![undefined, first].includes(warden(mark)), 10_000, 'a new warden')
+  await eventually(() => ![undefined, first].includes(watchdogPid(tag)), 10_000, 'a new watchdog')
   assert.ok(family.every(isAlive))
   process.kill(server.child.pid as number, 'SIGKILL')
   await eventually(() => family.every((pid) => !isAlive(pid)), 10_000)
@@ -218,7 +218,7 @@ onLinux('a bubblewrap that hangs while it is tried out ends with the server', as
   const client = await Client.connect(server.url)
   void client.ask('process/start', { processId: 'p', argv: ['true'], cwd: '/', env: {}, tty: false, sandbox: SANDBOX })
   const probe = (): number | undefined =>
-    scanProcesses().find(({ parent, mark }) => parent === server.child.pid && mark() !== undefined)?.pid
+    scanProcesses().find(({ parent, tag }) => parent === server.child.pid && tag() !== undefined)?.pid
   await eventually(() => probe() !== undefined, 10_000, 'the probe')
   const pid = probe() as number
   assert.is(await server.stop(), 0)
@@ -226,7 +226,7 @@ onLinux('a bubblewrap that hangs while it is tried out ends with the server', as
 })
 
 onLinux(
-  'the mark is in no environment and on no command line, and a server ended in peace leaves no warden',
+  'the tag is in no environment and on no command line, and a server ended in peace leaves no watchdog',
   async () => {
     const server = await startServer()
     const client = await Client.connect(server.url)
@@ -235,12 +235,12 @@ onLinux(
       '-c',
       'cat /proc/self/limits | grep real; tr "\\0" "\\n" < /proc/self/environ; tr "\\0" " " < /proc/self/cmdline',
     ])
-    const mark = /timeout +(4\d{8})\d{9} /.exec(output)?.[1] as string
-    assert.ok(mark)
-    assert.is(output.split(mark).length, 2)
-    assert.ok(warden(mark))
+    const tag = /timeout +(4\d{8})\d{9} /.exec(output)?.[1] as string
+    assert.ok(tag)
+    assert.is(output.split(tag).length, 2)
+    assert.ok(watchdogPid(tag))
     assert.is(await server.stop(), 0)
-    await eventually(() => warden(mark) === undefined, 5000, 'the end of the warden')
+    await eventually(() => watchdogPid(tag) === undefined, 5000, 'the end of the watchdog')
   },
 )
 

@@ -13,7 +13,7 @@ const ECHO = 'while read -r line; do [ "$line" = die ] && { echo "last words" >&
 const start = (): SandboxedCommand => ({ file: '/bin/sh', args: ['-c', ECHO], descriptors: [], close: () => {} })
 const pool = (limits: object = {}) => helperPool({ ...defaultLimits, ...defaultHostLimits, ...limits })
 const ask = (from: ReturnType<typeof pool>, key: string | undefined, line: string) =>
-  from.lend(
+  from.withHelper(
     () => key,
     start,
     (helper) => helper.ask(line),
@@ -42,15 +42,15 @@ test('a call that waits for a helper opens the files of its sandbox only when it
   const helpers = pool({ helperCount: 1, helperIdleMs: 100 })
   const opened: string[] = []
   const { promise, resolve } = Promise.withResolvers<void>()
-  const lend = (key: string, use: () => Promise<void>): Promise<void> => {
+  const hold = (key: string, use: () => Promise<void>): Promise<void> => {
     const getKey = (): string => {
       opened.push(key)
       return key
     }
-    return helpers.lend(getKey, start, use)
+    return helpers.withHelper(getKey, start, use)
   }
-  const first = lend('first', () => promise)
-  const others = ['second', 'third'].map((key) => lend(key, async () => {}))
+  const first = hold('first', () => promise)
+  const others = ['second', 'third'].map((key) => hold(key, async () => {}))
   await settled()
   assert.equal(opened, ['first'])
   resolve()
@@ -69,7 +69,7 @@ test('a helper that dies fails its call with its last words, lets go of what it 
   let ended = 0
   const holding = (): SandboxedCommand => ({ ...start(), ended: () => ended++ })
   const before = pidOf(
-    await helpers.lend(
+    await helpers.withHelper(
       () => 'a',
       holding,
       (helper) => helper.ask('x'),
@@ -82,7 +82,7 @@ test('a helper that dies fails its call with its last words, lets go of what it 
 })
 
 test('a helper that has died answers no second question of the same call', async () => {
-  const answers = pool().lend(
+  const answers = pool().withHelper(
     () => 'a',
     start,
     async (helper) => {
@@ -99,7 +99,7 @@ test('a helper that cannot be started is an error, and no slot is lost', async (
   for (let index = 0; index < 3; index++) {
     assert.match(
       await helpers
-        .lend(
+        .withHelper(
           () => 'm',
           missing,
           (helper) => helper.ask('x'),
