@@ -14,7 +14,8 @@ export class FileOrder {
   /** Runs a read after all earlier mutations. */
   read<T>(run: () => Promise<T>): Promise<T> {
     const result = this.#lastMutation === undefined ? run() : this.#lastMutation.then(run)
-    const done: Promise<unknown> = result.then(nothing, nothing).then(() => this.#reads.delete(done))
+    const forget = (): void => void this.#reads.delete(done)
+    const done: Promise<unknown> = result.then(forget, forget)
     this.#reads.add(done)
     return result
   }
@@ -24,9 +25,10 @@ export class FileOrder {
     const earlier = [...this.#reads, ...(this.#lastMutation === undefined ? [] : [this.#lastMutation])]
     this.#reads = new Set()
     const result = earlier.length === 0 ? run() : Promise.all(earlier).then(run)
-    const done: Promise<unknown> = result.then(nothing, nothing).then(() => {
+    const forget = (): void => {
       if (this.#lastMutation === done) this.#lastMutation = undefined
-    })
+    }
+    const done: Promise<unknown> = result.then(forget, forget)
     this.#lastMutation = done
     return result
   }
