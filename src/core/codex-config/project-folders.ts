@@ -2,7 +2,7 @@
 import { normalizePath } from '../../protocol/schemas/path-uri.ts'
 import type { ConfigFiles } from './config-files.ts'
 import type { ProjectRules } from './project-rules.ts'
-import { hasGit, repositoryAround, upwardFrom, within } from './repository.ts'
+import { hasGit, repositoryAround, ancestorsFrom, joinPath } from './repository.ts'
 import type { Repository } from './repository.ts'
 
 /** A project's configuration directory. */
@@ -41,18 +41,18 @@ export async function projectFolders(
 }
 
 function foldersOf(directory: string, repository: Repository | undefined): [ProjectFolder, ProjectFolder?] {
-  const path = within(directory, '.codex')
+  const path = joinPath(directory, '.codex')
   if (repository === undefined || repository.top === repository.main || !isWithin(directory, repository.top))
     return [{ path, hooks: 'kept' }]
   const inMain = normalizePath(`${repository.main}/${directory.slice(repository.top.length)}`)
   return [
     { path, hooks: 'left out' },
-    { path: within(inMain, '.codex'), hooks: 'only' },
+    { path: joinPath(inMain, '.codex'), hooks: 'only' },
   ]
 }
 
 const isWithin = (path: string, directory: string): boolean =>
-  path === directory || path.startsWith(within(directory, ''))
+  path === directory || path.startsWith(joinPath(directory, ''))
 
 async function trustedDirectories(
   cwd: string,
@@ -74,7 +74,7 @@ async function trustedDirectories(
 /** The project's directories from its root down to `cwd`; only `cwd` if there is no root. */
 async function downFromRoot(cwd: string, { rootMarkers }: ProjectRules, files: ConfigFiles): Promise<string[]> {
   const directories: string[] = []
-  for (const directory of upwardFrom(cwd)) {
+  for (const directory of ancestorsFrom(cwd)) {
     directories.push(directory)
     for (const marker of rootMarkers) if (await hasMarker(directory, marker, files)) return directories.reverse()
   }
@@ -84,4 +84,4 @@ async function downFromRoot(cwd: string, { rootMarkers }: ProjectRules, files: C
 const hasMarker = async (directory: string, marker: string, files: ConfigFiles): Promise<boolean> =>
   marker === '.git'
     ? hasGit(directory, files)
-    : (await files.kindOf(marker.startsWith('/') ? marker : within(directory, marker))) !== undefined
+    : (await files.kindOf(marker.startsWith('/') ? marker : joinPath(directory, marker))) !== undefined

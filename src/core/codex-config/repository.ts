@@ -11,7 +11,7 @@ export type Repository = {
 }
 
 /** Yields the directory and all its ancestors, up to the root. */
-export function* upwardFrom(directory: string): Generator<string> {
+export function* ancestorsFrom(directory: string): Generator<string> {
   for (let at = directory; ; at = parentOf(at)) {
     yield at
     if (at === '/') return
@@ -20,21 +20,21 @@ export function* upwardFrom(directory: string): Generator<string> {
 
 const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/')) || '/'
 /** Joins a directory and a name. */
-export const within = (directory: string, name: string): string => `${directory === '/' ? '' : directory}/${name}`
+export const joinPath = (directory: string, name: string): string => `${directory === '/' ? '' : directory}/${name}`
 
 /** Whether a directory has a valid `.git`: a file that refers to a repository elsewhere, or a directory with a HEAD. */
 export async function hasGit(directory: string, files: ConfigFiles): Promise<boolean> {
-  const git = within(directory, '.git')
+  const git = joinPath(directory, '.git')
   const kind = await files.kindOf(git)
   return kind === 'file' || (kind === 'directory' && (await files.kindOf(`${git}/HEAD`)) !== undefined)
 }
 
 /** The nearest repository around a directory; undefined if there is none, or its worktree link is not genuine. */
 export async function repositoryAround(directory: string, files: ConfigFiles): Promise<Repository | undefined> {
-  for (const top of upwardFrom(directory)) {
+  for (const top of ancestorsFrom(directory)) {
     if (!(await hasGit(top, files))) continue
     const main =
-      (await files.kindOf(within(top, '.git'))) === 'directory'
+      (await files.kindOf(joinPath(top, '.git'))) === 'directory'
         ? top
         : await mainCheckout(top, files).catch(() => undefined)
     return main === undefined ? undefined : { top, main }
@@ -48,7 +48,7 @@ export async function repositoryAround(directory: string, files: ConfigFiles): P
  */
 async function mainCheckout(top: string, files: ConfigFiles): Promise<string | undefined> {
   const read = async (path: string): Promise<string> => (await files.read(path))?.trim() ?? ''
-  const git = within(top, '.git')
+  const git = joinPath(top, '.git')
   const [, stated] = /^gitdir:\s*(.+)$/s.exec(await read(git)) ?? []
   if (stated === undefined) return undefined
   const administration = resolve(top, stated)
@@ -56,7 +56,8 @@ async function mainCheckout(top: string, files: ConfigFiles): Promise<string | u
   const back = resolve(administration, await read(`${administration}/gitdir`))
   const isLinked = common.endsWith('/.git') && (await isSame(parentOf(administration), `${common}/worktrees`, files))
   // A symlink to the `.git` of a genuine worktree does not count either.
-  const knows = isLinked && (await files.canonicalize(back)) === within((await files.canonicalize(top)) ?? top, '.git')
+  const knows =
+    isLinked && (await files.canonicalize(back)) === joinPath((await files.canonicalize(top)) ?? top, '.git')
   return knows ? parentOf(common) : undefined
 }
 

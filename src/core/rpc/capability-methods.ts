@@ -7,7 +7,7 @@ import type { CapabilityRoot, Discovery } from '../../protocol/schemas/capabilit
 import { invalidRequest, RpcError } from '../../protocol/wire/errors.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import { method } from './method.ts'
-import { placed } from '../session/legacy-workspace.ts'
+import { withWorkspace } from '../session/legacy-workspace.ts'
 
 /** The capability methods, by name. */
 export const capabilityMethods = {
@@ -30,24 +30,24 @@ export const capabilityMethods = {
       return files.read(async () => {
         await ticket.reserve(Math.min(roots.length * rootBytes, answerBytes))
         let left = { files: answerBytes, warnings: limits.capabilityWarningBytes }
-        const answer: CapabilityRoot[] = []
+        const results: CapabilityRoot[] = []
         // Sequentially, so that the roots left out for want of room are always the last ones requested.
         for (const { id, path: root, sandbox } of roots) {
           const outcome = await outcomeOf(async () => {
             if (root.isForeign) throw invalidRequest('it is not on this machine')
             return host
-              .files(sandbox ? placed(sandbox, session.workspace) : undefined)
+              .files(sandbox ? withWorkspace(sandbox, session.workspace) : undefined)
               .discover(root.uri, { ...bounds, left })
           })
           const named = { id, path: root.uri }
           if (typeof outcome === 'string')
-            answer.push({ ...named, ...NOTHING, error: `capability root ${root.uri}: ${outcome}` })
+            results.push({ ...named, ...NOTHING, error: `capability root ${root.uri}: ${outcome}` })
           else {
             left = outcome.left
-            answer.push({ ...named, ...outcome.found, error: null })
+            results.push({ ...named, ...outcome.found, error: null })
           }
         }
-        return { roots: answer }
+        return { roots: results }
       })
     },
   ),

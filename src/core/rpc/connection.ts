@@ -68,7 +68,7 @@ export class Connection {
   #state: 'open' | 'closing' | 'gone' = 'open'
   #inputPaused = false
   /** Reason for the close, if this side closes the connection. */
-  #why: string | undefined
+  #closeReason: string | undefined
 
   constructor(transport: Transport, options: ConnectionOptions) {
     this.#transport = transport
@@ -124,7 +124,7 @@ export class Connection {
 
   /** Answers the accepted requests, waiting reads included, then closes the transport. */
   close(code: CloseCode, reason: string): void {
-    this.#why ??= reason
+    this.#closeReason ??= reason
     void this.settle().then(() => {
       if (this.#state === 'gone') return
       this.#transport.close(code, reason)
@@ -152,7 +152,7 @@ export class Connection {
     this.#handles.dispose()
     this.#http.dispose()
     this.#watch.dispose()
-    this.#options.observer.closed?.(this.#peer, this.#why ?? reason)
+    this.#options.observer.closed?.(this.#peer, this.#closeReason ?? reason)
     this.#options.onGone()
   }
 
@@ -239,7 +239,7 @@ export class Connection {
     const session = isNew ? sessions.create() : sessions.resume(resumeSessionId)
     this.#services = {
       session,
-      runs: sessions.runs,
+      registry: sessions.registry,
       peer: this.#peer,
       host,
       clock,

@@ -26,12 +26,12 @@ import type { Result } from '../base/json-fragments.ts'
 import { method } from './method.ts'
 import type { MethodDefinition } from './method.ts'
 import type { Ticket } from './ticket.ts'
-import { noteLookUp, placed } from '../session/legacy-workspace.ts'
+import { noteLookup, withWorkspace } from '../session/legacy-workspace.ts'
 
 const FAMILY = 'filesystem'
 
 /** Bytes reserved for a small read's response until it is sent: allows thousands at once, not millions. */
-const LOOK_UP_BYTES = 64 * 1024
+const LOOKUP_BYTES = 64 * 1024
 
 /** Bytes reserved per entry of a walk: its path, as object and as text. */
 const WALK_ENTRY_BYTES = 400
@@ -58,13 +58,13 @@ function reads<S extends GenericSchema<unknown, FileParams>>(
 }
 
 /** A read with a small response. */
-function looksUp<S extends GenericSchema<unknown, FileParams>>(
+function lookup<S extends GenericSchema<unknown, FileParams>>(
   schema: S,
   run: Run<InferOutput<S>, Result>,
 ): FileOperation {
-  return operation('read', schema, async (params, files, surroundings) => {
-    await surroundings.memory.reserve(LOOK_UP_BYTES)
-    return run(params, files, surroundings)
+  return operation('read', schema, (params, files, surroundings) => {
+    const wait = surroundings.memory.reserve(LOOKUP_BYTES)
+    return wait === undefined ? run(params, files, surroundings) : wait.then(() => run(params, files, surroundings))
   })
 }
 
@@ -87,9 +87,12 @@ function operation<S extends GenericSchema<unknown, FileParams>>(
 ): FileOperation {
   const { family, call } = method(FAMILY, schema, (params, { session, host, limits, files }, ticket) => {
     const { path, sandbox } = params
-    if (!sandbox && path !== undefined) noteLookUp(session.workspace, path)
+    if (!sandbox && path !== undefined) noteLookup(session.workspace, path)
     return files[order](() =>
-      run(params, host.files(sandbox ? placed(sandbox, session.workspace) : undefined), { limits, memory: ticket }),
+      run(params, host.files(sandbox ? withWorkspace(sandbox, session.workspace) : undefined), {
+        limits,
+        memory: ticket,
+      }),
     )
   })
   return {
@@ -126,10 +129,10 @@ const operations: Record<string, FileOperation> = {
   [Method.FsCreateDirectory]: mutates(CreateDirectoryParams, ({ path, recursive, followSymlinks }, files) =>
     files.createDirectory(path, { recursive: recursive ?? true, ...follows(followSymlinks) }),
   ),
-  [Method.FsGetMetadata]: looksUp(GetMetadataParams, ({ path, followSymlinks }, files) =>
+  [Method.FsGetMetadata]: lookup(GetMetadataParams, ({ path, followSymlinks }, files) =>
     files.getMetadata(path, follows(followSymlinks)),
   ),
-  [Method.FsReadDirectory]: looksUp(ReadDirectoryParams, async ({ path }, files) => ({
+  [Method.FsReadDirectory]: lookup(ReadDirectoryParams, async ({ path }, files) => ({
     entries: await files.readDirectory(path),
   })),
   [Method.FsRemove]: mutates(RemoveParams, ({ path, recursive, force, followSymlinks }, files) =>
@@ -150,7 +153,7 @@ const operations: Record<string, FileOperation> = {
     await memory.reserve(maxEntries * WALK_ENTRY_BYTES)
     return files.walk(path, options)
   }),
-  [Method.FsCanonicalize]: looksUp(CanonicalizeParams, async ({ path }, files) => ({
+  [Method.FsCanonicalize]: lookup(CanonicalizeParams, async ({ path }, files) => ({
     path: pathToUri(await files.canonicalize(path)),
   })),
 }

@@ -19,7 +19,7 @@ import type { Ticket } from './ticket.ts'
 export type Services = {
   readonly session: Session
   /** The processes of all sessions. */
-  readonly runs: ProcessRegistry
+  readonly registry: ProcessRegistry
   /** The requesting client. */
   readonly peer: Peer
   readonly host: Host

@@ -88,7 +88,7 @@ async function read(params: ReadParams, { session, clock }: Services, ticket: Ti
   const waitMs = params.waitMs ?? 0
   if (waitMs > 0 && !process.events.hasNewsAfter(afterSeq)) {
     ticket.waits()
-    await news(process, afterSeq, { waitMs, clock, ticket })
+    await waitForEvents(process, afterSeq, { waitMs, clock, ticket })
   }
   await ticket.reserve(process.events.readBytes(afterSeq))
   // It may have been retired in the meantime.
@@ -97,7 +97,7 @@ async function read(params: ReadParams, { session, clock }: Services, ticket: Ti
 }
 
 /** Settles when there is an event after `afterSeq`, on timeout, or when the connection ends. */
-function news(
+function waitForEvents(
   process: Process,
   afterSeq: number,
   { waitMs, clock, ticket }: { waitMs: number; clock: Clock; ticket: Ticket },
@@ -170,19 +170,19 @@ async function acknowledge(
   return {}
 }
 
-function list(_: unknown, { host, runs }: Services): { processes: ListedProcess[] } {
-  checkMayLook(host)
-  return { processes: runs.list() }
+function list(_: unknown, { host, registry }: Services): { processes: ListedProcess[] } {
+  checkMayList(host)
+  return { processes: registry.list() }
 }
 
-async function attach({ run, processId }: AttachParams, { host, runs, session }: Services): Promise<AttachResult> {
-  checkMayLook(host)
-  const found = await runs.find(run)
+async function attach({ run, processId }: AttachParams, { host, registry, session }: Services): Promise<AttachResult> {
+  checkMayList(host)
+  const found = await registry.find(run)
   session.processes.attachTo(found, processId)
   return { processId, argv: [...found.argv], tty: found.tty, state: found.process.state }
 }
 
-function checkMayLook(host: Host): void {
+function checkMayList(host: Host): void {
   if (host.requiresSandbox) throw invalidRequest('this executor shows no client what others run (--require-sandbox)')
 }
 

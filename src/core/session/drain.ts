@@ -6,7 +6,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Limits } from '../base/limits.ts'
 
 /** Methods that continue running work. Everything else would be new work. */
-const GOES_ON: ReadonlySet<string> = new Set([
+const CONTINUES_WORK: ReadonlySet<string> = new Set([
   Method.ProcessRead,
   Method.ProcessWrite,
   Method.ProcessSignal,
@@ -26,7 +26,7 @@ const GOES_ON: ReadonlySet<string> = new Set([
 ])
 
 /** Poll interval in milliseconds. */
-const LOOK_MS = 20
+const POLL_MS = 20
 
 /** Dependencies of {@link Drain}. */
 export type DrainOptions = {
@@ -51,21 +51,21 @@ export class Drain {
 
   /** Starts draining. Settles once the server has been idle for `drainQuietMs`, at the latest after `drainMs`. */
   begin(): Promise<void> {
-    this.#ended ??= new Promise((resolve) => this.#look(resolve, this.#options.clock.now(), -Infinity))
+    this.#ended ??= new Promise((resolve) => this.#poll(resolve, this.#options.clock.now(), -Infinity))
     return this.#ended
   }
 
-  #look(resolve: () => void, beganAt: number, busyAt: number): void {
+  #poll(resolve: () => void, beganAt: number, busyAt: number): void {
     const { clock, limits, isBusy } = this.#options
     const now = clock.now()
     const lastBusyAt = isBusy() ? now : busyAt
     if (now - beganAt >= limits.drainMs || now - lastBusyAt >= limits.drainQuietMs) return resolve()
-    clock.after(LOOK_MS, () => this.#look(resolve, beganAt, lastBusyAt))
+    clock.after(POLL_MS, () => this.#poll(resolve, beganAt, lastBusyAt))
   }
 
   /** @throws -32001 for a method that would be new work */
   check(method: string): void {
-    if (this.hasBegun && !GOES_ON.has(method)) throw refusal()
+    if (this.hasBegun && !CONTINUES_WORK.has(method)) throw refusal()
   }
 
   /** @throws -32001 for a new session */

@@ -14,13 +14,13 @@ export type Workspace = {
 const INSTRUCTIONS = /^(.*)\/AGENTS(?:\.override)?\.md$/
 
 /** Records a lookup of an instructions file by the client itself, i.e. without a sandbox. */
-export function noteLookUp(workspace: Workspace, path: string): void {
+export function noteLookup(workspace: Workspace, path: string): void {
   const directory = INSTRUCTIONS.exec(path)?.[1]
   if (directory !== undefined) workspace.ofLastInstructions = directory || '/'
 }
 
 /** Fills in a missing cwd from the client's last known workspace. */
-export function placed(sandbox: Sandbox, { ofLastCommand, ofLastInstructions }: Workspace): Sandbox {
+export function withWorkspace(sandbox: Sandbox, { ofLastCommand, ofLastInstructions }: Workspace): Sandbox {
   const cwd = ofLastCommand ?? ofLastInstructions
   if (sandbox.cwdImplied !== true || cwd === undefined) return sandbox
   const { cwdImplied: _, ...stated } = sandbox

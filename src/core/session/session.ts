@@ -29,11 +29,11 @@ export class SessionRegistry {
   readonly #options: RegistryOptions
   readonly #sessions = new Map<string, Session>()
   /** The processes of all sessions. */
-  readonly runs: ProcessRegistry
+  readonly registry: ProcessRegistry
 
   constructor(options: RegistryOptions) {
     this.#options = options
-    this.runs = new ProcessRegistry(options.limits.listedProcesses)
+    this.registry = new ProcessRegistry(options.limits.listedProcesses)
   }
 
   get size(): number {
@@ -60,7 +60,7 @@ export class SessionRegistry {
     }
     const id = this.#options.host.uuid()
     const owner = { id, isAttached: () => session.attached }
-    const processes = new ProcessTable({ ...this.#options, runs: this.runs, owner })
+    const processes = new ProcessTable({ ...this.#options, runs: this.registry, owner })
     const session: Session = { id, processes, workspace: {}, attached: true, probe: undefined, cancelExpiry: undefined }
     this.#sessions.set(id, session)
     return session

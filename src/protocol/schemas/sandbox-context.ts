@@ -11,9 +11,9 @@ import { granted, Grants, PermissionProfile } from './permission-profile.ts'
 import type { Sandbox } from './sandbox.ts'
 import { anObject, hasMember, isNothing, optional, path } from './schema-primitives.ts'
 
-const place = { cwd: optional(path), workspaceRoots: paths }
+const workspace = { cwd: optional(path), workspaceRoots: paths }
 
-function placed({
+function workspaceOf({
   cwd,
   workspaceRoots,
 }: {
@@ -24,9 +24,13 @@ function placed({
 }
 
 const profileContext = v.pipe(
-  v.object({ permissions: PermissionProfile, ...place, policyContext: optional(v.pipe(anObject, v.object(place))) }),
+  v.object({
+    permissions: PermissionProfile,
+    ...workspace,
+    policyContext: optional(v.pipe(anObject, v.object(workspace))),
+  }),
   v.transform(
-    ({ permissions, policyContext, ...flat }): Sandbox => ({ ...permissions, ...placed(policyContext ?? flat) }),
+    ({ permissions, policyContext, ...flat }): Sandbox => ({ ...permissions, ...workspaceOf(policyContext ?? flat) }),
   ),
 )
 

@@ -42,10 +42,10 @@ const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
 /**
- * Parses one JSON value. With the placeholder `stand`, the empty string at index `stand.at` is read as `stand.value`.
+ * Parses one JSON value. The empty string at index `placeholder.at` is read as `placeholder.value`.
  * @throws {JsonSyntaxError}
  */
-export function parseJson(text: string, stand?: { at: number; value: JsonValue }): JsonValue {
+export function parseJson(text: string, placeholder?: { at: number; value: JsonValue }): JsonValue {
   let at = 0
 
   const fail = (what: string): never => {
@@ -110,9 +110,9 @@ export function parseJson(text: string, stand?: { at: number; value: JsonValue }
     const code = skipSpace()
     switch (code) {
       case QUOTE:
-        if (at !== stand?.at) return readString()
+        if (at !== placeholder?.at) return readString()
         at += 2
-        return stand.value
+        return placeholder.value
       case 0x7b:
         return readObject(depth + 1)
       case 0x5b:
