@@ -3,10 +3,14 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { packagedAddon, PTY_ASSET } from '../../src/host/process/pty-addon.ts'
+import { BUNDLED_LIBRARIES_ASSET } from '../../src/base/sea.ts'
+import { signAdHoc, verifySignature } from './ad-hoc-signature.ts'
+import { terminalAssets } from './addon.ts'
 import { bundleMain } from './bundle.ts'
+import { MUSL_LIBRARIES, useBundledGlibc } from './bundled-glibc.ts'
 import { dropLibatomic } from './drop-libatomic.ts'
 import { Elf } from './elf.ts'
+import { emulatedNode } from './emulator.ts'
 import { runtimeOf } from './runtime.ts'
 import { stripSymbols } from './strip.ts'
 import { runsHere } from './targets.ts'
@@ -20,18 +24,49 @@ export async function buildExecutable(target: Target, output: string, root: stri
   const work = mkdtempSync(join(tmpdir(), 'exec-server-build-'))
   mkdirSync(dirname(output), { recursive: true })
   try {
-    const main = join(work, 'main.cjs')
-    await bundleMain(root, main)
+    await bundleMain(root, join(work, 'main.cjs'))
     const node = join(work, 'node')
     prepareRuntime(runtimeOf(target, root), node, target)
+    // V8 takes a code cache only from the same version on the same architecture.
+    const maker = runsHere(target) ? [process.execPath] : emulatedNode(target, node, root)
+    if (maker === undefined) console.log(`without a code cache, as Node for ${target.name} does not run here`)
+    let executable = node
+    if (target.isMusl) {
+      executable = join(work, 'node-musl')
+      const elf = new Elf(readFileSync(node))
+      useBundledGlibc(elf)
+      writeFileSync(executable, elf.bytes, { mode: 0o755 })
+      writeFileSync(join(work, BUNDLED_LIBRARIES_ASSET), MUSL_LIBRARIES)
+    }
     const config = join(work, 'sea.json')
-    writeFileSync(config, JSON.stringify(seaConfig(target, { main, executable: node, output })))
+    const assets = {
+      ...terminalAssets(target),
+      ...(target.isMusl ? { [BUNDLED_LIBRARIES_ASSET]: join(work, BUNDLED_LIBRARIES_ASSET) } : {}),
+    }
+    const useCodeCache = maker !== undefined
+    writeFileSync(
+      config,
+      JSON.stringify({ ...seaConfig, main: join(work, 'main.cjs'), executable, output, useCodeCache, assets }),
+    )
     rmSync(output, { force: true })
+    const [command, ...args] = maker ?? [process.execPath]
     // With the same engine flags as at run time: otherwise V8 rejects the code cache, which costs 10 ms at each start.
-    execFileSync(process.execPath, [...ENGINE_FLAGS, '--build-sea', config], { stdio: ['ignore', 'ignore', 'inherit'] })
+    execFileSync(command as string, [...args, ...ENGINE_FLAGS, '--build-sea', config], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    if (target.platform === 'darwin') sign(output)
   } finally {
     rmSync(work, { recursive: true, force: true })
   }
+}
+
+const seaConfig = {
+  mainFormat: 'commonjs',
+  disableExperimentalSEAWarning: true,
+  // A NODE_OPTIONS of the devbox must not change the server.
+  execArgvExtension: 'none',
+  // Warnings of the runtime are not for the user. SIGUSR1 must not open a debugger port, which would let others in.
+  execArgv: ['--no-warnings', '--disable-sigusr1', ...ENGINE_FLAGS],
 }
 
 /** Copies the runtime without its symbols, and without libatomic. This must come first: neither works afterwards. */
@@ -44,16 +79,9 @@ function prepareRuntime(from: string, to: string, target: Target): void {
   if (dropLibatomic(elf)) writeFileSync(to, elf.bytes)
 }
 
-function seaConfig(target: Target, paths: { main: string; executable: string; output: string }): object {
-  return {
-    ...paths,
-    mainFormat: 'commonjs',
-    disableExperimentalSEAWarning: true,
-    useCodeCache: runsHere(target),
-    // A NODE_OPTIONS of the devbox must not change the server.
-    execArgvExtension: 'none',
-    // Warnings of the runtime are not for the user. SIGUSR1 must not open a debugger port, which would let others in.
-    execArgv: ['--no-warnings', '--disable-sigusr1', ...ENGINE_FLAGS],
-    assets: { [PTY_ASSET]: packagedAddon() },
-  }
+/** Injection makes the runtime's own signature invalid. */
+function sign(file: string): void {
+  const signed = signAdHoc(readFileSync(file), 'exec-server')
+  verifySignature(signed)
+  writeFileSync(file, signed, { mode: 0o755 })
 }

@@ -1,7 +1,7 @@
 /** Access to the single executable application (SEA) and its assets. */
 import process from 'node:process'
 
-type Sea = { isSea(): boolean; getRawAsset(key: string): ArrayBuffer }
+type Sea = { isSea(): boolean; getRawAsset(key: string): ArrayBuffer; getAssetKeys(): string[] }
 
 // Deno has no node:sea.
 const sea = process.getBuiltinModule?.('node:sea') as Sea | undefined
@@ -16,4 +16,13 @@ export const isSea = (): boolean => sea?.isSea() ?? false
 export function getRawAsset(key: string): ArrayBuffer {
   if (sea === undefined) throw new Error('not a single executable')
   return sea.getRawAsset(key)
+}
+
+/** The asset that holds the path of the libraries that came with the executable. */
+export const BUNDLED_LIBRARIES_ASSET = 'bundled-libraries'
+
+/** The folder of the C library that came with the executable. Undefined: it uses the system's. */
+export function bundledLibraries(): string | undefined {
+  if (sea === undefined || !isSea() || !sea.getAssetKeys().includes(BUNDLED_LIBRARIES_ASSET)) return undefined
+  return new TextDecoder().decode(sea.getRawAsset(BUNDLED_LIBRARIES_ASSET))
 }

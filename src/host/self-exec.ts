@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { isDeno } from '../base/runtime.ts'
-import { isSea } from '../base/sea.ts'
+import { bundledLibraries, isSea } from '../base/sea.ts'
 
 /** The command that starts this program: the executable, or the runtime with src/main.ts. */
 export function selfCommand(): string[] {
@@ -19,8 +19,14 @@ export function selfCommand(): string[] {
 
 /** The paths that the command reads, besides the system's libraries. */
 export function ownFiles(): string[] {
-  if (isSea()) return [process.execPath]
+  if (isSea()) return executableFiles()
   return isSource ? [process.execPath, ownRoot] : [join(ownRoot, 'dist', 'exec-server')]
+}
+
+/** The executable, and the C library that came with it. */
+export function executableFiles(): string[] {
+  const libraries = bundledLibraries()
+  return libraries === undefined ? [process.execPath] : [process.execPath, libraries]
 }
 
 /** Not used inside the executable. */

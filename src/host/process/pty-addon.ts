@@ -73,17 +73,18 @@ function loadPackage(): PtyAddon {
 }
 
 /**
- * Path of the package's addon for this machine: a local build first, then the prebuilt one.
+ * Path of the package's addon: for this machine a local build first, then the prebuilt one.
  * @throws Error if there is neither
  */
-export function packagedAddon(): string {
+export function packagedAddon({ platform, arch }: { platform: string; arch: string } = process): string {
   const root = dirname(createRequire(import.meta.url).resolve('node-pty/package.json'))
+  const isHere = platform === process.platform && arch === process.arch
   const candidates = [
-    join(root, 'build', 'Release', 'pty.node'),
-    join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'pty.node'),
+    ...(isHere ? [join(root, 'build', 'Release', 'pty.node')] : []),
+    join(root, 'prebuilds', `${platform}-${arch}`, 'pty.node'),
   ]
   const found = candidates.find((path) => existsSync(path))
-  if (found === undefined) throw new Error(`node-pty has no addon for ${process.platform}-${process.arch}`)
+  if (found === undefined) throw new Error(`node-pty has no addon for ${platform}-${arch}`)
   return found
 }
 

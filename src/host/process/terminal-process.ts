@@ -14,6 +14,7 @@ import { closeDescriptor, closeOnExec } from '../ffi/libc.ts'
 import { withProcessTag } from '../process-tree/process-tag.ts'
 import { foregroundGroup, signalGroup, systemSignals } from '../process-tree/process-group.ts'
 import { checkSize, resolveExecutable } from './resolve-executable.ts'
+import { spawnHelper } from './spawn-helper.ts'
 import { ptyAddon } from './pty-addon.ts'
 import { internalError } from '../../protocol/wire/errors.ts'
 import type { TerminalSize } from '../../protocol/schemas/process.ts'
@@ -41,13 +42,14 @@ export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Pro
   const [file, ...args] = spec.arg0 === undefined ? spec.argv : argv0Command(spec.arg0, path, spec.argv.slice(1))
   checkSize([file as string, ...args], env)
   const addon = ptyAddon()
+  const helper = spawnHelper()
 
   let exited: (code: number, signal: number) => void = () => {}
   const variables = Array.from(env, ([name, value]) => `${name}=${value}`)
   const forked = (code: number, signal: number): void => exited(code, signal)
   const { fd, pid, pty, tag } = fork(() =>
     withProcessTag((tag) => ({
-      ...addon.fork(file as string, args, variables, spec.cwd, columns, rows, SAME_ID, SAME_ID, false, '', forked),
+      ...addon.fork(file as string, args, variables, spec.cwd, columns, rows, SAME_ID, SAME_ID, false, helper, forked),
       tag,
     })),
   )

@@ -14,6 +14,7 @@ import type { Bubblewrap, Probe } from './bubblewrap.ts'
 import { isMountPoint } from './mount-points.ts'
 import { matchedFiles, sandboxDisk } from './sandbox-disk.ts'
 import { isSea } from '../../base/sea.ts'
+import { executableFiles } from '../self-exec.ts'
 
 /** What the command line says about sandboxes. */
 export type SandboxOptions = {
@@ -126,8 +127,8 @@ export function policyOf(sandbox: Sandbox, surroundings: Surroundings): Policy |
   return resolvePolicy(sandbox, { home: homedir(), ...surroundings })
 }
 
-/** The executable itself, when it is a single file: no sandboxed command may change it. */
-const ownProgram = isSea() ? [realPath(process.execPath)] : []
+/** The executable itself, and its libraries: no sandboxed command may change them. */
+const ownProgram = isSea() ? executableFiles().map(realPath) : []
 
 /**
  * Plans the mounts for a policy.
