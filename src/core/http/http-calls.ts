@@ -28,7 +28,7 @@ export type HttpCallsOptions = {
   clock: Clock
   limits: Limits
   observer: Observer
-  pump: { eventsReady(source: EventSource): void }
+  scheduler: { eventsReady(source: EventSource): void }
   /** Called when the last request has ended. */
   onIdle: () => void
 }
@@ -206,9 +206,16 @@ export class HttpCalls {
   #stream(requestId: string, response: HttpResponse, exchange: Exchange, window: number | undefined): void {
     // Cancelled before its response was queued.
     if (this.#streams.get(requestId) !== exchange) return response.cancel()
-    const { pump, limits, observer } = this.#options
+    const { scheduler, limits, observer } = this.#options
     const { signal, finish } = exchange
-    exchange.body = streamBody(requestId, response, { window, signal, limits, pump, totals: observer.totals, finish })
+    exchange.body = streamBody(requestId, response, {
+      window,
+      signal,
+      limits,
+      scheduler,
+      totals: observer.totals,
+      finish,
+    })
   }
 
   /** Records that the client has processed the deltas of a body up to and including `seq`. */

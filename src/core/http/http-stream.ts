@@ -25,7 +25,7 @@ export type BodyStreamOptions = {
   /** When aborted, the body ends with the reason as its error, regardless of the window. */
   signal: AbortSignal
   limits: Limits
-  pump: { eventsReady(source: EventSource): void }
+  scheduler: { eventsReady(source: EventSource): void }
   totals: Observer['totals']
   /** Called when the final delta has been sent. */
   finish: () => void
@@ -35,7 +35,7 @@ export type BodyStreamOptions = {
 export function streamBody(
   requestId: string,
   response: HttpResponse,
-  { window, signal, limits, pump, totals, finish }: BodyStreamOptions,
+  { window, signal, limits, scheduler, totals, finish }: BodyStreamOptions,
 ): BodyStream {
   const frames = bodyFrames(requestId)
   // It is full at the limit of deltas already: each may add one.
@@ -87,7 +87,7 @@ export function streamBody(
       )
       .then(() => {
         isReading = false
-        if (!isStopped) pump.eventsReady(source)
+        if (!isStopped) scheduler.eventsReady(source)
       })
   }
 
@@ -95,7 +95,7 @@ export function streamBody(
   function resume(): void {
     if (isStopped || isHeld()) return
     if (piece === undefined && end === undefined) read()
-    else pump.eventsReady(source)
+    else scheduler.eventsReady(source)
   }
 
   if (flow !== undefined) signal.addEventListener('abort', resume)

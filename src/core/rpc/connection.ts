@@ -85,7 +85,7 @@ export class Connection {
     this.#responder = new Responder(transport, options)
     this.#handles = new FileHandles(limits.fileHandles)
     this.#watch = new MissingWatch((notification) => transport.send(notification))
-    this.#http = new HttpCalls({ ...options, pump: this.#scheduler, onIdle })
+    this.#http = new HttpCalls({ ...options, scheduler: this.#scheduler, onIdle })
     this.#peer = { connection: ++observer.totals.connections, address: transport.peer }
     observer.opened?.(this.#peer)
   }
@@ -101,7 +101,7 @@ export class Connection {
         return this.#request(message.id, message.method, message.params, bytes.length)
       case 'notification':
         return this.#notification(message.method)
-      case 'answer':
+      case 'response':
         return this.close(CloseCode.ProtocolError, 'unexpected answer: the server has asked nothing')
       case 'malformed':
         return this.refuse(message.detail)

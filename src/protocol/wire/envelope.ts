@@ -12,11 +12,11 @@ export type IdText = string
 /** The id of error responses to messages whose own id could not be read. */
 export const NO_ID: IdText = '-1'
 
-/** A decoded message. `answer` is a response; `detail` says what is malformed. */
+/** A decoded message. `detail` says what is malformed. */
 export type Message =
   | { kind: 'request'; id: IdText; method: string; params: JsonValue }
   | { kind: 'notification'; method: string }
-  | { kind: 'answer' }
+  | { kind: 'response' }
   | { kind: 'malformed'; detail: string }
 
 const MIN_ID = -(2n ** 63n)
@@ -56,7 +56,7 @@ function parseAround(bytes: Uint8Array): JsonValue | undefined {
 function classify(object: JsonObject): Message {
   if (!isTrace(object['trace'])) return malformed('`trace` must be an object of strings')
   const method = object['method']
-  if (method === undefined) return classifyAnswer(object)
+  if (method === undefined) return classifyResponse(object)
   if (typeof method !== 'string') return malformed('`method` must be a string')
   if (!('id' in object)) return { kind: 'notification', method }
   const id = idText(object['id'])
@@ -64,12 +64,12 @@ function classify(object: JsonObject): Message {
   return { kind: 'request', id, method, params: object['params'] ?? null }
 }
 
-function classifyAnswer(object: JsonObject): Message {
+function classifyResponse(object: JsonObject): Message {
   if (idText(object['id']) === undefined) return malformed('missing `method`')
-  if ('result' in object) return { kind: 'answer' }
+  if ('result' in object) return { kind: 'response' }
   const error = object['error']
   const isError = isJsonObject(error) && isInteger(error['code']) && typeof error['message'] === 'string'
-  return isError ? { kind: 'answer' } : malformed('missing `method`, `result` or `error`')
+  return isError ? { kind: 'response' } : malformed('missing `method`, `result` or `error`')
 }
 
 function malformed(detail: string): Message {

@@ -5,7 +5,7 @@ import { settled } from '../../support/fakes/manual-clock.ts'
 import { MemoryTransport } from '../../support/fakes/memory-transport.ts'
 import { test } from '../../support/suite.ts'
 
-/** Events under a name, as the pump sees a process. */
+/** Events under a name, as the scheduler sees a process. */
 const source = (...events: string[]): EventSource & { left: string[] } => ({
   left: events,
   takeEvent: () => events.shift(),
@@ -13,16 +13,16 @@ const source = (...events: string[]): EventSource & { left: string[] } => ({
 
 test('each process sends one event in turn', async () => {
   const transport = new MemoryTransport()
-  const pump = new OutboundScheduler(transport, 1000)
-  for (const process of [source('a1', 'a2', 'a3'), source('b1'), source('c1', 'c2')]) pump.eventsReady(process)
+  const scheduler = new OutboundScheduler(transport, 1000)
+  for (const process of [source('a1', 'a2', 'a3'), source('b1'), source('c1', 'c2')]) scheduler.eventsReady(process)
   await settled()
   assert.equal(transport.messages, ['a1', 'b1', 'c1', 'a2', 'c2', 'a3'])
 })
 
 test('nothing goes out in the very step in which it is announced', async () => {
   const transport = new MemoryTransport()
-  const pump = new OutboundScheduler(transport, 1000)
-  pump.eventsReady(source('a'))
+  const scheduler = new OutboundScheduler(transport, 1000)
+  scheduler.eventsReady(source('a'))
   assert.equal(transport.messages, [])
   await settled()
   assert.equal(transport.messages, ['a'])
@@ -30,20 +30,20 @@ test('nothing goes out in the very step in which it is announced', async () => {
 
 test('above the bound events wait, and go on where they stopped when the transport drains', async () => {
   const transport = new MemoryTransport()
-  const pump = new OutboundScheduler(transport, 4)
+  const scheduler = new OutboundScheduler(transport, 4)
   transport.slow = true
   const processes = [source('a1', 'a2', 'a3'), source('b1', 'b2', 'b3')]
-  for (const process of processes) pump.eventsReady(process)
+  for (const process of processes) scheduler.eventsReady(process)
   await settled()
   assert.equal(transport.messages, ['a1', 'b1'])
-  pump.flush()
+  scheduler.flush()
   assert.is(transport.messages.length, 2)
-  for (const process of processes) pump.eventsReady(process)
+  for (const process of processes) scheduler.eventsReady(process)
   await settled()
   assert.is(transport.messages.length, 2)
   for (let round = 0; round < 3; round++) {
     transport.drain()
-    pump.flush()
+    scheduler.flush()
   }
   assert.equal(transport.messages, ['a1', 'b1', 'a2', 'b2', 'a3', 'b3'])
   // Less than the bound, and one event on top.
@@ -52,25 +52,25 @@ test('above the bound events wait, and go on where they stopped when the transpo
 
 test('a flood does not keep a newcomer waiting for more than one event each', async () => {
   const transport = new MemoryTransport()
-  const pump = new OutboundScheduler(transport, 2)
+  const scheduler = new OutboundScheduler(transport, 2)
   transport.slow = true
-  pump.eventsReady(source(...Array.from({ length: 100 }, () => 'f')))
+  scheduler.eventsReady(source(...Array.from({ length: 100 }, () => 'f')))
   await settled()
-  pump.eventsReady(source('n'))
+  scheduler.eventsReady(source('n'))
   await settled()
   transport.drain()
-  pump.flush()
+  scheduler.flush()
   assert.ok(transport.messages.slice(2, 5).includes('n'), transport.messages.join(''))
 })
 
 test('after stop nothing goes out, whatever is announced', async () => {
   const transport = new MemoryTransport()
-  const pump = new OutboundScheduler(transport, 1000)
-  pump.eventsReady(source('a'))
-  pump.stop()
-  pump.eventsReady(source('b'))
+  const scheduler = new OutboundScheduler(transport, 1000)
+  scheduler.eventsReady(source('a'))
+  scheduler.stop()
+  scheduler.eventsReady(source('b'))
   await settled()
-  pump.flush()
+  scheduler.flush()
   assert.equal(transport.messages, [])
 })
 

@@ -3,7 +3,7 @@ import { IdleWaiter } from '../../../src/core/rpc/idle-waiter.ts'
 import { settled } from '../../support/fakes/manual-clock.ts'
 import { test } from '../../support/suite.ts'
 
-test('everybody who waits is told once the connection is idle, and at once if it is', async () => {
+test('all waiters settle once the connection is idle, and at once if it is', async () => {
   let isIdle = false
   const waiter = new IdleWaiter(() => isIdle)
   const done: number[] = []

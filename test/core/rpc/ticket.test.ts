@@ -43,7 +43,7 @@ test('what follows the response runs in order, and before the request counts as 
 
 test('what follows and fails is reported, and the rest still runs', () => {
   const { ticket, faults, requests } = openTicket()
-  const fault = new Error('nobody listens')
+  const fault = new Error('no listener')
   let calls = 0
   ticket.afterResponse(() => {
     throw fault

@@ -85,7 +85,7 @@ test('a result or an error object with an id is an answer', () => {
     '{"id":1,"error":{"code":-32600,"message":"m"}}',
     '{"id":1,"error":{"code":1,"message":"","data":[]}}',
   ]) {
-    assert.is(kindOf(text), 'answer', text)
+    assert.is(kindOf(text), 'response', text)
   }
 })
 
@@ -178,7 +178,7 @@ test('no bytes make the parser throw', () => {
       fc.constantFrom('"}', '}', ''),
     )
     .map(([head, bytes, tail]) => Uint8Array.from([...encoder.encode(head), ...bytes, ...encoder.encode(tail)]))
-  const kinds = new Set(['request', 'notification', 'answer', 'malformed'])
+  const kinds = new Set(['request', 'notification', 'response', 'malformed'])
   fc.assert(
     fc.property(fc.oneof(fc.uint8Array({ maxLength: 40 }), near), (bytes) =>
       assert.ok(kinds.has(parseMessage(bytes).kind)),
