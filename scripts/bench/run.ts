@@ -37,7 +37,7 @@ const names = measures.map(({ name }) => name)
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '3' },
-    reference: { type: 'string', default: '0.169.0' },
+    reference: { type: 'string', default: '0.171.0' },
     only: { type: 'string', multiple: true, default: names },
     ours: { type: 'string' },
   },

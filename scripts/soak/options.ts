@@ -21,7 +21,7 @@ export function readOptions(args?: readonly string[]): Options {
       seed: { type: 'string', default: String(Math.floor(Math.random() * 1e9)) },
       clients: { type: 'string', default: '6' },
       server: { type: 'string', default: 'ours' },
-      reference: { type: 'string', default: '0.169.0' },
+      reference: { type: 'string', default: '0.171.0' },
       ours: { type: 'string' },
     },
   })

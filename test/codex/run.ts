@@ -21,7 +21,7 @@ const options = { server: { type: 'string', default: 'ours' }, only: { type: 'st
 const { values, positionals: asked } = parseArgs({ options, allowPositionals: true })
 if (!['ours', 'reference'].includes(values.server)) throw new Error(`not a server to try: ${values.server}`)
 
-const DEFAULT_VERSIONS = ['0.130.0', '0.150.0', '0.169.0']
+const DEFAULT_VERSIONS = ['0.130.0', '0.150.0', '0.171.0']
 
 // What was started is killed, and the homes are removed, as this process exits.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))

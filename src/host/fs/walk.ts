@@ -12,13 +12,15 @@ import { fileError } from '../os-error.ts'
  * `maxDirectories`, the root included.
  * - Nothing below `maxDepth` is read; that does not count as truncation.
  * - When links to directories are followed, each directory is entered once, by the first path to it.
+ * - With `pruneHiddenDirectories`, a directory or link whose name begins with a dot is listed but not entered. The root
+ * always is.
  * - A root that is not a directory, or is a link that is not to be followed, has no entries.
  * - A directory that cannot be read is an entry of `errors`.
  * @throws an errno error if the root cannot be read
  */
 export async function walk(
   root: string,
-  { maxDepth, maxDirectories, maxEntries, followDirectorySymlinks }: WalkOptions,
+  { maxDepth, maxDirectories, maxEntries, followDirectorySymlinks, pruneHiddenDirectories = false }: WalkOptions,
   hiddenIn: (directory: string) => Promise<ReadonlySet<string>>,
 ): Promise<WalkResult> {
   const result: WalkResult = { entries: [], errors: [], truncated: false }
@@ -54,7 +56,8 @@ export async function walk(
         kind === 'file' || kind === 'directory' || (kind === 'link to a directory' && followDirectorySymlinks)
       if (!isListed) continue
       result.entries.push({ path: pathToUri(at), kind: kind === 'file' ? 'file' : 'directory' })
-      if (kind !== 'file' && depth < maxDepth) queue.push({ path: at, depth: depth + 1 })
+      const isPruned = pruneHiddenDirectories && name.startsWith('.')
+      if (kind !== 'file' && depth < maxDepth && !isPruned) queue.push({ path: at, depth: depth + 1 })
     }
   }
   return result

@@ -51,8 +51,9 @@ const WalkOptions = v.object({
   maxDirectories: u64,
   maxEntries: u64,
   followDirectorySymlinks: v.boolean(),
+  pruneHiddenDirectories: v.optional(v.boolean()),
 })
-/** Limits of a walk, and whether it follows links to directories. */
+/** Limits of a walk, and which directories it enters: hidden ones have a name that begins with a dot. */
 export type WalkOptions = v.InferOutput<typeof WalkOptions>
 
 /** Params of fs/walk. */

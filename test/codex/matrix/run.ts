@@ -38,7 +38,7 @@ import { Recorded } from './recorded.ts'
 import { Side } from './side.ts'
 import { openFolder } from './tree.ts'
 
-const VERSION = '0.169.0'
+const VERSION = '0.171.0'
 const NOBODY = 65534
 /** So many that the two servers are not of one mind, and not just the machine busy. */
 const MAX_SECOND_TRIES = 300

@@ -19,6 +19,7 @@ const NUMBER = String.raw`\d+`
 const LEFT_OUT = [
   'networkProxyLaunch',
   'networkProxyReviewDomains',
+  'networkProxyTransparentTcp',
   'credentialMasking',
   'credentialMaskingCustomProviders',
   'shellSnapshotV2',

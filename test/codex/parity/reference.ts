@@ -44,7 +44,7 @@ const NEWER_METHODS = [
 ]
 
 export const OLD = '0.130.0'
-export const NEW = '0.169.0'
+export const NEW = '0.171.0'
 
 export const references: readonly Reference[] = [
   { version: OLD, plainPaths: true, lacks: new Set(NEWER_METHODS) },

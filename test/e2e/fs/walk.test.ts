@@ -87,6 +87,28 @@ test('links to directories are followed on request, each directory once, so that
   assert.is(truncated, false)
 })
 
+test('pruneHiddenDirectories lists hidden directories, and links with hidden names, without entering them', async () => {
+  assert.equal(await walk({ pruneHiddenDirectories: true }), {
+    listed: ALL.replace('.h/5 ', ''),
+    errors: [],
+    truncated: false,
+  })
+  assert.is((await walk({ pruneHiddenDirectories: true }, '/.h')).listed, '.h/5')
+  // What is not entered does not count as a directory.
+  const budget = { pruneHiddenDirectories: true, maxDirectories: 9 }
+  assert.equal(await walk(budget), { listed: ALL.replace('.h/5 ', ''), errors: [], truncated: false })
+  symlinkSync('../b', join(root, 'c/.hidden-link'))
+  symlinkSync('../.h', join(root, 'c/plain-link'))
+  try {
+    const followed = await walk({ pruneHiddenDirectories: true, followDirectorySymlinks: true, maxDepth: 1 }, '/c')
+    assert.is(followed.listed, 'c/.hidden-link/ c/6 c/lx/ c/plain-link/ c/lx/2 c/lx/y/ c/plain-link/5')
+  } finally {
+    rmSync(join(root, 'c/.hidden-link'))
+    rmSync(join(root, 'c/plain-link'))
+  }
+  for (const value of [null, 'true', 1]) assert.is(await codeOf({ pruneHiddenDirectories: value }), -32602)
+})
+
 test('a root that is no directory has nothing below it, and one that is missing is told', async () => {
   const nothing = { listed: '', errors: [], truncated: false }
   assert.equal(await walk({}, '/z'), nothing)

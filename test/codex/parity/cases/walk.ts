@@ -53,6 +53,14 @@ export const walks: readonly Case[] = [
         `${name}, everything`,
         walk('$/', { ...options, followDirectorySymlinks: true }),
       ]),
+      ...[true, false, null, 'true', 1].map((pruneHiddenDirectories) => [
+        `pruneHiddenDirectories ${JSON.stringify(pruneHiddenDirectories)}`,
+        walk('$/', { pruneHiddenDirectories }),
+      ]),
+      [
+        'pruneHiddenDirectories through links',
+        walk('$/', { pruneHiddenDirectories: true, followDirectorySymlinks: true }),
+      ],
       ['options with an unknown member', walk('$/folder', { more: 1 })],
       ['everything', walk('$/')],
       ['everything through links', walk('$/', { followDirectorySymlinks: true })],

@@ -1,6 +1,6 @@
 /**
  * The servers that the library is tried with: ours, from source; and with EXEC_SERVER_TEST_REFERENCE=1 Codex's own releases 0.130.0
- * and 0.169.0 too (others: EXEC_SERVER_TEST_REFERENCE=0.121.0,0.150.0).
+ * and 0.171.0 too (others: EXEC_SERVER_TEST_REFERENCE=0.121.0,0.150.0).
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -113,7 +113,7 @@ function codex(version: string): Subject {
 }
 
 const asked = process.env['EXEC_SERVER_TEST_REFERENCE'] ?? ''
-const versions = asked === '' ? [] : asked === '1' ? ['0.130.0', '0.169.0'] : asked.split(',')
+const versions = asked === '' ? [] : asked === '1' ? ['0.130.0', '0.171.0'] : asked.split(',')
 
 export const subjects: readonly Subject[] = [ours(), ...versions.map(codex)]
 export const [oursOnly] = subjects as [Subject]
