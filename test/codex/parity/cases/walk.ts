@@ -54,11 +54,11 @@ export const walks: readonly Case[] = [
         walk('$/', { ...options, followDirectorySymlinks: true }),
       ]),
       ...[true, false, null, 'true', 1].map((pruneHiddenDirectories) => [
-        `pruneHiddenDirectories ${JSON.stringify(pruneHiddenDirectories)}`,
+        `everything, pruneHiddenDirectories ${JSON.stringify(pruneHiddenDirectories)}`,
         walk('$/', { pruneHiddenDirectories }),
       ]),
       [
-        'pruneHiddenDirectories through links',
+        'everything through links, pruneHiddenDirectories',
         walk('$/', { pruneHiddenDirectories: true, followDirectorySymlinks: true }),
       ],
       ['options with an unknown member', walk('$/folder', { more: 1 })],
