@@ -116,7 +116,7 @@ async function run(client: ExecClient, options: StartOptions, collect: Collect =
   try {
     const [output] = await Promise.all([
       process.output({ signal, ...bounds }),
-      input === undefined ? undefined : feed(process.stdin, input),
+      input === undefined ? undefined : writeInput(process.stdin, input),
     ])
     return output
   } catch (error) {
@@ -129,7 +129,7 @@ async function run(client: ExecClient, options: StartOptions, collect: Collect =
  * Writes all input and closes stdin. A process may exit before reading it all: its exit code then tells the outcome.
  * @throws {UnsupportedError} If the server cannot close stdin.
  */
-async function feed(stdin: WritableStream<Uint8Array>, input: Uint8Array | string): Promise<void> {
+async function writeInput(stdin: WritableStream<Uint8Array>, input: Uint8Array | string): Promise<void> {
   const writer = stdin.getWriter()
   try {
     await writer.write(typeof input === 'string' ? new TextEncoder().encode(input) : input)

@@ -28,7 +28,7 @@ export type ServerExit = { exitCode: number; lastStderr: string }
  * @throws {DisconnectedError} If the connection is lost for good.
  */
 export async function readOutput(
-  process: RemoteProcess,
+  process: Pick<RemoteProcess, 'id' | 'events'>,
   { mcpLineBytes, stderrLine }: ClientLimits,
   { onLine, onStderr }: OutputHandlers,
 ): Promise<ServerExit> {

@@ -8,7 +8,7 @@ import { Acknowledger } from '../session/acknowledger.ts'
 import type { RpcClient } from '../session/rpc-client.ts'
 import type { EventLog } from './event-log.ts'
 
-/** Options of {@link acknowledging} and {@link throttling}. */
+/** Options of {@link acknowledging}. */
 export type BackpressureOptions = {
   id: string
   rpc: RpcClient
@@ -29,11 +29,18 @@ export function acknowledging({ id, rpc, limits, log, isOver }: BackpressureOpti
   return () => acknowledger.update()
 }
 
+/** Options of {@link throttling}. */
+export type ThrottlingOptions = {
+  rpc: Pick<RpcClient, 'throttleReads'>
+  limits: Pick<ClientLimits, 'unreadBytes'>
+  log: Pick<EventLog, 'total' | 'consumed'>
+}
+
 /**
  * Pauses the connection while the slowest reader is behind: from a quarter of the buffer, until it has caught up to an
  * eighth. Call the result after events arrived or were read.
  */
-export function throttling({ rpc, limits, log }: Pick<BackpressureOptions, 'rpc' | 'limits' | 'log'>): () => void {
+export function throttling({ rpc, limits, log }: ThrottlingOptions): () => void {
   const reader = {}
   let isBehind = false
   return () => {

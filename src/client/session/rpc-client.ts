@@ -68,7 +68,7 @@ export type RpcClient = {
    * Reports whether a reader is behind; if so, reading from the connection is paused. Only for streams that the server
    * cannot throttle itself. See read-throttle.ts.
    */
-  throttleReads(holder: object, isBehind: boolean): void
+  throttleReads(reader: object, isBehind: boolean): void
   /** Number of the connection: 1, plus one per recovery. The server's per-connection state is lost with it. */
   readonly connection: number
   /** The server's description of its environment; undefined from servers up to 0.140. */

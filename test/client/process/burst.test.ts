@@ -1,4 +1,4 @@
-/** A server that answers and then says much in one go, so that nobody gets a turn in between. */
+/** A server that sends a response and many events at once, so that no other task runs in between. */
 import * as assert from 'uvu/assert'
 import { defaultClientLimits } from '../../../src/client/base/limits.ts'
 import type { ClientLimits } from '../../../src/client/base/limits.ts'
@@ -11,7 +11,7 @@ import { manualTimers } from '../../e2e/client/support/manual-timers.ts'
 const CHUNK = new Uint8Array(8192).toBase64()
 
 /** Of a process it says `chunks` chunks right behind the answer to its start, and that it has closed. Other calls it answers with nothing kept. */
-function talkative(chunks: number): Connector {
+function burst(chunks: number): Connector {
   const answer = (
     events: TransportEvents,
     { id, method, params }: { id: number; method: string; params: { processId: string } },
@@ -35,7 +35,7 @@ function talkative(chunks: number): Connector {
     notify('closed', { seq: chunks + 2 })
   }
   return {
-    name: 'a talkative server',
+    name: 'a server',
     recovers: false,
     canVanish: false,
     open: async (events) => ({
@@ -50,7 +50,7 @@ function talkative(chunks: number): Connector {
 
 async function start(chunks: number, more: Partial<ClientLimits> = {}) {
   const limits = { ...defaultClientLimits, ...more }
-  const session = await Session.open({ connector: talkative(chunks), limits, clientName: 'test' })
+  const session = await Session.open({ connector: burst(chunks), limits, clientName: 'test' })
   return { session, process: await createProcesses(session, limits).start({ argv: ['x'] }) }
 }
 

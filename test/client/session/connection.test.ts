@@ -37,7 +37,7 @@ test('requests are numbered from 1, and answers find theirs in any order', () =>
   assert.ok(outcomes[1] instanceof RpcError && outcomes[1].code === -32602)
 })
 
-test('an answer to nothing, one that comes twice, and notifications that nobody knows are passed over', () => {
+test('responses without a request, repeated responses and unknown notifications are ignored', () => {
   const { connection, lost, notified, outcomes, ask } = open()
   ask('a')
   for (const text of [
@@ -52,7 +52,7 @@ test('an answer to nothing, one that comes twice, and notifications that nobody 
 })
 
 for (const text of ['nonsense', '[]x', '7', 'null', '{"id":1,"error":{}}', '{"id":1,"error":"no"}']) {
-  test(`a peer that sends ${text} is left, and whoever waits is told`, () => {
+  test(`a peer that sends ${text} is disconnected, and pending requests are notified`, () => {
     const { connection, lost, outcomes, ask, closed } = open()
     ask('a')
     connection.message(text)
@@ -63,7 +63,7 @@ for (const text of ['nonsense', '[]x', '7', 'null', '{"id":1,"error":{}}', '{"id
   })
 }
 
-test('a server that says that its connection has gone is taken at its word', () => {
+test('an error that says the connection is gone ends it', () => {
   const { connection, lost, outcomes, ask } = open()
   ask('a')
   connection.message('{"id":1,"error":{"code":-32000,"message":"JSON-RPC transport closed"}}')
@@ -93,7 +93,7 @@ test('a handler that fails ends the connection, and so does nothing that comes a
   assert.match(lost[0] as string, /params that make no sense/)
 })
 
-test('after the end a request is told so at once', () => {
+test('after the end a request is notified at once', () => {
   const { connection, outcomes, ask } = open()
   connection.closed('gone')
   ask('a')
@@ -119,7 +119,7 @@ test('a silent peer is asked for a sign of life, and given up without one', asyn
   await talking.connection.close()
 })
 
-test('while nothing is read, silence says nothing', () => {
+test('a paused connection does not time out', () => {
   const time = manualTimers()
   let pauses = 0
   const lost: string[] = []

@@ -6,7 +6,7 @@ import { test } from '../../support/suite.ts'
 const native = createPathEncoder(false)
 const uris = createPathEncoder(true)
 
-test('a path, and the file: URL of it, are spelled as the server reads them', () => {
+test('a path and its file: URL are encoded as the server expects them', () => {
   for (const path of ['/a b/ä%20', new URL('file:///a%20b/%C3%A4%2520')]) {
     assert.is(native.encode(path), '/a b/ä%20')
     assert.is(uris.encode(path), 'file:///a%20b/%C3%A4%2520')

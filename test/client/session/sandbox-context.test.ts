@@ -38,7 +38,7 @@ test('a server reads the sandbox that the client was given', () => {
   for (const uris of [true, false]) assert.equal(read(open, uris), open)
 })
 
-test('servers that know one workspace root only are told of each by its path', () => {
+test('servers that know one workspace root only get each root as a path', () => {
   const { files } = read(full, false) as { files: { entries: unknown[] } }
   assert.equal(files.entries.slice(4, 8), [
     { at: { type: 'path', path: '/w/a' }, access: 'write' },
@@ -53,7 +53,7 @@ test('without workspace roots the cwd is the only one, for every server', () => 
   assert.equal(read(one, true), { ...one, workspaceRoots: ['/w/a'] })
 })
 
-test('a denial is spelled as the oldest servers know it', () => {
+test('a denial is encoded as the oldest servers know it', () => {
   assert.match(
     JSON.stringify(toSandboxContext(full, createPathEncoder(false))),
     '"path":{"type":"path","path":"/x y"},"access":"none"',

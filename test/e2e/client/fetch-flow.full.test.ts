@@ -17,7 +17,7 @@ import type { PlainRelay } from './support/plain-relay.ts'
 import { startProxy } from './support/proxy.ts'
 import type { Proxy } from './support/proxy.ts'
 import { sharing } from './support/shared-server.ts'
-import { roundTrip, whenStill } from './support/still.ts'
+import { roundTrip, whenIdle } from './support/when-idle.ts'
 import { oursOnly, subjects } from './support/subject.ts'
 import type { Subject } from './support/subject.ts'
 import { drain, failure, pattern, withClient } from './support/with-client.ts'
@@ -146,7 +146,7 @@ long.run()
 const manySlowBodies = (count: number, bytes: number) => (): Promise<void> =>
   withBoth(ours, serveBytes, async (client, web) => {
     const responses = await Promise.all(Array.from({ length: count }, () => client.fetch(web.url(`/${bytes}`))))
-    await whenStill(client, () => web.written)
+    await whenIdle(client, () => web.written)
     const digests = responses.map(async (response) => {
       const { sink, digest } = slowSink(64 * 1024, 30)
       await bodyOf(response).pipeTo(sink)
@@ -157,7 +157,7 @@ const manySlowBodies = (count: number, bytes: number) => (): Promise<void> =>
 test.full('many slow bodies at a time arrive whole, 200 MiB of them', manySlowBodies(100, 2 * MiB))
 test('many slow bodies at a time arrive whole', manySlowBodies(50, MiB / 2))
 
-test('bodies that nobody reads stay where they are, and hold up neither other bodies, nor calls, nor processes', async () => {
+test('unread bodies stay on the devbox, and block neither other bodies, nor calls, nor processes', async () => {
   const server = await oursOnly.serve()
   const subject: Subject = { ...oursOnly, serve: async () => server }
   await withBoth(subject, serveBytes, async (client, web) => {
@@ -165,7 +165,7 @@ test('bodies that nobody reads stay where they are, and hold up neither other bo
     const growth = watchMemory()
     const before = residentOf(server.pid)
     const unread = await Promise.all(Array.from({ length: 40 }, () => client.fetch(web.url(`/${20 * MiB}`))))
-    await whenStill(client, () => web.written)
+    await whenIdle(client, () => web.written)
     assert.equal(await drain(await client.fetch(web.url(`/${20 * MiB}`))), { total: 20 * MiB, error: undefined })
     const { stdout } = await client.run({ argv: ['head', '-c', '3000000', '/dev/zero'] })
     assert.is(stdout.length, 3_000_000)
@@ -259,10 +259,10 @@ test('without windows a reader that takes nothing is not waited for, and its end
       assert.match(error?.message ?? '', 'was not read fast enough')
       for (const end of ['cancelled', 'aborted'] as const) {
         const controller = new AbortController()
-        const before = relay.said
+        const before = relay.forwarded
         const response = await fetch(web.url(`/${24 * MiB}`), { signal: controller.signal })
         // A quarter of what may wait, as base64: from there on the connection is held back.
-        await eventually(() => relay.said - before > 6 * MiB, 30_000, 'a connection that is held back')
+        await eventually(() => relay.forwarded - before > 6 * MiB, 30_000, 'a connection that is held back')
         if (end === 'cancelled') await response.body?.cancel()
         else controller.abort()
         assert.is((await run({ argv: ['echo', 'x'] })).exitCode, 0)

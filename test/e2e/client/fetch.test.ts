@@ -8,12 +8,12 @@ import { eventually } from '../../support/server.ts'
 import { test } from '../../support/suite.ts'
 import { head, redirect, reply, valueOf, Web } from '../../support/web/web.ts'
 import type { Serve } from '../../support/web/web.ts'
-import { startLyingServer } from './support/lying-server.ts'
-import type { Say } from './support/lying-server.ts'
+import { startMisbehavingServer } from './support/misbehaving-server.ts'
+import type { Responder } from './support/misbehaving-server.ts'
 import { startProxy } from './support/proxy.ts'
 import type { Proxy } from './support/proxy.ts'
 import { sharing } from './support/shared-server.ts'
-import { roundTrip } from './support/still.ts'
+import { roundTrip } from './support/when-idle.ts'
 import { subjects } from './support/subject.ts'
 import type { Subject } from './support/subject.ts'
 import { drain, failure, isSame, pattern, withClient } from './support/with-client.ts'
@@ -189,7 +189,7 @@ for (const subject of shared) {
       },
     ))
 
-  test(`${name}: a status that fetch cannot make is told all the same`, () =>
+  test(`${name}: a status that Response does not allow is reported all the same`, () =>
     withBoth(
       subject,
       (_, socket) => socket.write(reply('odd', [], 799)),
@@ -252,7 +252,7 @@ for (const subject of shared) {
       },
     ))
 
-  test(`${name}: what fails on the way is a TypeError with the server's words, as of fetch`, () =>
+  test(`${name}: a failed request is a TypeError whose cause is the server's error, as in fetch`, () =>
     withBoth(
       subject,
       ({ target }, socket) => {
@@ -426,19 +426,19 @@ test('what is no request is refused before anything is sent', () =>
     },
   ))
 
-// ---- servers that lie ----
+// ---- misbehaving servers ----
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
 
-/** A fetch of a server that tells this of every request. */
-async function withLies(
-  tell: (id: string, say: Say) => void,
+/** Runs a test with a client of a server that responds to every http/request with `serve`. */
+async function withMisbehavingServer(
+  serve: (id: string, respond: Responder) => void,
   body: (client: ExecClient) => Promise<void>,
   options: SceneOptions = {},
 ): Promise<void> {
-  const server = await startLyingServer(({ method, params }, say) => {
-    if (method === 'http/request') tell(params['requestId'] as string, say)
-    else say.answer({})
+  const server = await startMisbehavingServer(({ method, params }, respond) => {
+    if (method === 'http/request') serve(params['requestId'] as string, respond)
+    else respond.answer({})
   })
   try {
     await using client = await connect(server.url, options)
@@ -453,8 +453,8 @@ const part = (requestId: string, seq: number, text: string, more: object = {}): 
 }
 const DELTA = 'http/request/bodyDelta'
 
-test('parts may come before the answer, the last may carry bytes, and what follows it is passed over', () =>
-  withLies(
+test('parts may arrive before the response, the last may carry bytes, and later ones are ignored', () =>
+  withMisbehavingServer(
     (id, { answer, notify }) => {
       notify(DELTA, part(id, 1, 'early, '))
       answer({ status: 200, headers: [], bodyBase64: '' })
@@ -470,7 +470,7 @@ test('parts may come before the answer, the last may carry bytes, and what follo
 
 test('ids are not used again', () => {
   const ids: string[] = []
-  return withLies(
+  return withMisbehavingServer(
     (id, { answer, notify }) => {
       ids.push(id)
       answer({ status: 200, headers: [] })
@@ -489,7 +489,7 @@ for (const [title, seqs] of [
   ['counted from 0', [0, 1]],
 ] as const) {
   test(`a part that is ${title} is a ProtocolError, after what was right`, () =>
-    withLies(
+    withMisbehavingServer(
       (id, { answer, notify }) => {
         answer({ status: 200, headers: [], bodyBase64: '' })
         for (const seq of seqs) notify(DELTA, part(id, seq, 'x'))
@@ -505,7 +505,7 @@ for (const [title, seqs] of [
 
 test('a part that is no base64, and an answer without a status, are ProtocolErrors', () => {
   let turn = 0
-  return withLies(
+  return withMisbehavingServer(
     (id, { answer, notify }) => {
       if (turn++ > 0) return answer({ headers: [] })
       answer({ status: 200, headers: [] })
@@ -520,7 +520,7 @@ test('a part that is no base64, and an answer without a status, are ProtocolErro
 
 test('many small parts at once do no harm to who reads them, and too many large ones are an error', () => {
   let size = 1
-  return withLies(
+  return withMisbehavingServer(
     (id, { answer, notify }) => {
       answer({ status: 200, headers: [] })
       for (let seq = 1; seq <= 2000; seq++) notify(DELTA, part(id, seq, 'x'.repeat(size), { done: seq === 2000 }))

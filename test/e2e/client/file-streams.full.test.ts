@@ -13,10 +13,10 @@ import {
 import { scrape } from '../../support/prometheus.ts'
 import { eventually } from '../../support/server.ts'
 import { test } from '../../support/suite.ts'
-import { startLyingServer } from './support/lying-server.ts'
+import { startMisbehavingServer } from './support/misbehaving-server.ts'
 import { startProxy } from './support/proxy.ts'
 import { sharing } from './support/shared-server.ts'
-import { roundTrip } from './support/still.ts'
+import { roundTrip } from './support/when-idle.ts'
 import { oursOnly, subjects } from './support/subject.ts'
 import { failure, isSame, pattern, withClient } from './support/with-client.ts'
 
@@ -114,7 +114,7 @@ for (const subject of subjects.map((each) => sharing(test, each))) {
       assert.instance(await failure(fs.readStream('relative').getReader().read()), TypeError)
     }))
 
-  test(`${name}: 150 streams that are left early leave no file open`, () =>
+  test(`${name}: 150 streams that are cancelled early leave no file open`, () =>
     withClient(subject, async ({ client: { fs }, folder, url }) => {
       const path = join(folder, 'f')
       writeFileSync(path, pattern(MiB + 1))
@@ -273,7 +273,7 @@ test('a piece that was written is on the disk soon, without a further one or an 
     await writer.close()
   }))
 
-test('a write that fails is told by the next one or by close, and closes the file', async () => {
+test('a failed write rejects the next one or close, and closes the file', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'client-'))
   // A server whose files may have 2 MiB, and that holds two open.
   const script = `trap '' XFSZ; ulimit -f ${(2 * MiB) / 512}; exec "$@"`
@@ -312,7 +312,7 @@ for (const [title, block] of [
 ] as const) {
   test(`a block that is ${title} is a ProtocolError, and the file is closed`, async () => {
     const asked: string[] = []
-    const server = await startLyingServer(({ method }, { answer }) => {
+    const server = await startMisbehavingServer(({ method }, { answer }) => {
       asked.push(method)
       answer(method === 'fs/readBlock' ? block : {})
     })

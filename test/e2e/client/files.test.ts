@@ -75,7 +75,7 @@ for (const subject of shared) {
       for (const error of await Promise.all(calls.map(failure))) assert.instance(error, TypeError)
     }))
 
-  test(`${name}: something below a file does not exist, and where nobody can look is an error`, () =>
+  test(`${name}: a path below a file does not exist, and an unreadable directory is an error`, () =>
     withClient(subject, async ({ client: { fs }, folder }) => {
       writeFileSync(join(folder, 'f'), '')
       symlinkSync('loop', join(folder, 'loop'))
@@ -154,7 +154,7 @@ for (const subject of shared) {
     }),
   )
 
-  test(`${name}: an abort is told with its reason`, () =>
+  test(`${name}: an abort rejects with its reason`, () =>
     withClient(subject, async ({ client: { fs }, folder }) => {
       const reason = new Error('enough')
       assert.is(await failure(fs.readFile(join(folder, 'f'), { signal: AbortSignal.abort(reason) })), reason)

@@ -7,7 +7,7 @@ import type { ExecClient, ProcessEvent, RemoteProcess, Sandbox } from '../../../
 import { atEnd } from '../../support/scope.ts'
 import { eventually } from '../../support/server.ts'
 import { suite } from '../../support/suite.ts'
-import { roundTrip, whenStill } from './support/still.ts'
+import { roundTrip, whenIdle } from './support/when-idle.ts'
 import { subjects } from './support/subject.ts'
 import type { Fault, RunningSubject } from './support/subject.ts'
 
@@ -71,7 +71,7 @@ for (const subject of subjects) {
     assert.equal((await process.wait()).exitCode, 7)
   })
 
-  test('who comes late, even after the end, is told everything from the beginning', async () => {
+  test('a late reader, even after the end, gets every event from the beginning', async () => {
     const process = await client.start({ argv: ['sh', '-c', 'echo one; sleep 0.05; echo two'] })
     await process.wait()
     const [early, late] = [await eventsOf(process), await eventsOf(process)]
@@ -85,7 +85,7 @@ for (const subject of subjects) {
     assert.equal([one.stdout.length, other.stdout.length], [3_000_000, 3_000_000])
   })
 
-  test('events are told from a given number on', async () => {
+  test('events are read from a given number on', async () => {
     const process = await client.start({ argv: ['sh', '-c', 'echo a; sleep 0.1; echo b'] })
     await process.wait()
     const seqs: number[] = []
@@ -121,7 +121,7 @@ for (const subject of subjects) {
     assert.equal(await Promise.all([bytesOf(other.stderr), bytesOf(other.stdout)]), [500_000, 900_000])
   })
 
-  test('a stream that nobody reads holds up nothing, and fails if what it missed was too much', async () => {
+  test('a stream without a reader blocks nothing, and fails if it missed too much', async () => {
     const process = await client.start({ argv: ['sh', '-c', 'head -c 5000000 /dev/zero >&2; echo done'] })
     assert.is(await bytesOf(process.stdout), 5)
     await assert_rejects(bytesOf(process.stderr), OutputLostError)
@@ -163,7 +163,7 @@ for (const subject of subjects) {
     assert.type(lags, 'number')
   })
 
-  test('a reader that falls behind all that is kept is told so, and never gets a gap in silence', async () => {
+  test('a reader that falls behind every buffer gets a lag event, never a silent gap', async () => {
     // So that it takes little to fall behind.
     const limits = { replayEvents: 8, replayBytes: 65_536, unreadEvents: 8, unreadBytes: 65_536, holdMs: 1 }
     await using forgetful = await connect(server.url, { limits })
@@ -264,7 +264,7 @@ for (const subject of subjects) {
         }
       })()
       writing.catch(() => {})
-      await whenStill(client, () => written)
+      await whenIdle(client, () => written)
       assert.ok(written < 40, `${written} pieces of 256 KiB were taken`)
       await process.terminate()
       const failure = await writing.then(
@@ -355,7 +355,7 @@ for (const subject of subjects) {
     assert.is(text(exact.stdout), 'ONLY=1\n')
   })
 
-  test('a process starts where it is told, by path or by URL', async () => {
+  test('a process starts in the given directory, by path or by URL', async () => {
     assert.is(text((await client.run({ argv: ['pwd'], cwd: '/usr/lib' })).stdout), '/usr/lib\n')
     assert.is(text((await client.run({ argv: ['pwd'], cwd: new URL('file:///usr/lib') })).stdout), '/usr/lib\n')
     await assert_rejects(client.start({ argv: ['pwd'], cwd: 'relative' }), TypeError)
@@ -437,7 +437,7 @@ for (const subject of subjects) {
   // More than the calls that are under way at a time.
   test.full('two hundred commands at once each get their own answer', commandsAtOnce(200))
 
-  test('a sandbox is enforced, or refused, and never passed over', async () => {
+  test('a sandbox is enforced or refused, and never ignored', async () => {
     const sandbox = {
       files: { unrestricted: false, entries: [{ at: { type: 'root' }, access: 'read' }] },
       network: 'restricted',

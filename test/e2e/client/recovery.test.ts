@@ -156,7 +156,7 @@ for (const subject of subjects) {
     await process.terminate()
   })
 
-  test('a call that changes something and was under way fails, since nobody knows whether it was done', async () => {
+  test('a call in flight that changes something fails, since it is unknown whether it was carried out', async () => {
     proxy.swallowAnswers()
     const removing = client.fs.remove('/no/such/file', { force: true })
     removing.catch(() => {})
@@ -295,7 +295,7 @@ for (const subject of subjects) {
   if (!subject.faults.has('noWriteIds'))
     test.full(`input through ${MANY_CUTS} cuts arrives once and in order`, inputThroughCuts(MANY_CUTS))
 
-  test('a peer that has vanished without a word is noticed, and come back to', async () => {
+  test('a peer that has vanished silently is detected, and the session resumed', async () => {
     const limits = { pingIntervalMs: 200, pingTimeoutMs: 200 }
     const watchful = await connect(proxy.url, { limits })
     const { connections } = proxy

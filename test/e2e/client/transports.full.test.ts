@@ -226,13 +226,13 @@ for (const target of [
   })
 }
 
-test('nobody listens there', async () => {
+test('an address without a listener is a ConnectError', async () => {
   const error = await failure(connect('ws://127.0.0.1:1'))
   assert.ok(error instanceof ConnectError && error.isTransient)
   assert.match(error.message, /cannot connect to ws:\/\/127.0.0.1:1/)
 })
 
-test('a program that is missing, one that says nonsense, and one that ends at once', async () => {
+test('a missing program, one that writes nonsense, and one that exits at once', async () => {
   assert.match((await failure(connect({ command: ['/no/such/program'] }))).message, /cannot start/)
   assert.match(
     (await failure(connect({ command: ['sh', '-c', 'echo nonsense; sleep 60'] }))).message,
@@ -309,7 +309,7 @@ test('a server that never answers the handshake is given up in time, and its soc
   server.close()
 })
 
-test('a server that refuses the handshake says why', async () => {
+test('a refused handshake is reported with the reason of the server', async () => {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
   server.on('connection', (socket) => {
     socket.on('message', () => socket.send('{"error":{"code":-32001,"message":"too many sessions"},"id":1}'))

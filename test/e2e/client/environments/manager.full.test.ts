@@ -358,7 +358,7 @@ test('one that is removed is closed, and gone for those who still hold it', asyn
   assert.is.not(manager.add(byCommand('box')), environment)
 })
 
-test('the end of the manager closes every client, and leaves nobody waiting', async () => {
+test('closing the manager closes every client and ends every wait', async () => {
   const { connect: gated, gate } = watched()
   const connects: Connect = (target, options) => ('local' in target ? gated : connect)(target, options)
   const manager = createEnvironmentManager({

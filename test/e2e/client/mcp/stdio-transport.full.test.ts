@@ -11,7 +11,7 @@ import { eventually, isAlive } from '../../../support/server.ts'
 import { test } from '../../../support/suite.ts'
 import { startProxy } from '../support/proxy.ts'
 import { sharing } from '../support/shared-server.ts'
-import { roundTrip } from '../support/still.ts'
+import { roundTrip } from '../support/when-idle.ts'
 import { subjects } from '../support/subject.ts'
 import type { Subject } from '../support/subject.ts'
 import { failure, withClient } from '../support/with-client.ts'
@@ -75,7 +75,7 @@ async function isGone(client: ExecClient, file: string): Promise<void> {
 }
 
 for (const subject of shared) {
-  test(`${subject.name}: stdout is cut into messages, what is none is passed over, and an unterminated rest is read at the end`, () =>
+  test(`${subject.name}: stdout is split into messages, other lines are skipped, and an unterminated last line is read`, () =>
     withClient(subject, async ({ client }) => {
       const lines = `
         printf '${said('one')}\\r\\n\\nno message\\n[1]\\n{"jsonrpc":"2.0",'; sleep 0.1; printf '"method":"two"}\\n'
@@ -109,7 +109,7 @@ for (const subject of shared) {
       assert.equal(methods(messages), ['early', 'late'])
     }))
 
-  test(`${subject.name}: a server that fails is told of with its exit code and its last words, one that is not there by the start`, () =>
+  test(`${subject.name}: a failed server is reported with its exit code and last line of stderr, a missing one by the start`, () =>
     withClient(subject, async ({ client }) => {
       const { transport, errors, closed } = observe(client, sh('echo "no licence" >&2; exit 3'))
       await transport.start()

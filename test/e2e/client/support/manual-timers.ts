@@ -1,13 +1,13 @@
-/** Time that passes only when a test says so, for code that takes its timers from the runtime. */
+/** Timers under the test's control, for code that uses the runtime's own. */
 import { ManualClock } from '../../../support/fakes/manual-clock.ts'
 import { atEnd } from '../../../support/scope.ts'
 
 export type ManualTimers = {
-  /** Lets so many milliseconds pass, and runs what is due on the way. */
+  /** Advances the time by so many ms and runs the timers that are due. */
   advance(ms: number): void
 }
 
-/** Until the test ends, setTimeout and clearTimeout are of this clock. */
+/** Replaces setTimeout and clearTimeout until the end of the test. */
 export function manualTimers(): ManualTimers {
   const clock = new ManualClock()
   const cancels = new WeakMap<object, () => void>()
@@ -18,7 +18,7 @@ export function manualTimers(): ManualTimers {
       cancels.set(timer, clock.after(ms, call))
       return timer
     },
-    // Those that were set before are the runtime's.
+    // Timers set before are the runtime's.
     clearTimeout: (timer: unknown): void => {
       const cancel = typeof timer === 'object' && timer !== null ? cancels.get(timer) : undefined
       if (cancel === undefined) real.clearTimeout(timer as NodeJS.Timeout)

@@ -1,27 +1,27 @@
-/** A way to our server on which it tells nothing of its extensions: to a client it is like one of Codex's. */
+/** A relay that hides our server's extensions: to a client the server looks like one of Codex's. */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { WebSocket, WebSocketServer } from 'ws'
 import { atEnd } from '../../../support/scope.ts'
-import { createPassages } from './passages.ts'
+import { createTextWatcher } from './text-watcher.ts'
 
-/** Bytes that may wait for one side before the other is not read: the relay hides nobody's slowness. */
+/** Bytes queued for one side before the other is paused: the relay passes backpressure on. */
 const QUEUE = 256 * 1024
 
 export type PlainRelay = {
   url: string
-  /** Bytes of the server that were passed on so far. */
-  readonly said: number
-  /** Settles when the server has said this, from now on, and it has been passed on. */
+  /** Bytes from the server that were passed on so far. */
+  readonly forwarded: number
+  /** Resolves when this text from the server has been passed on, from now on. */
   passed(text: string): Promise<void>
   close(): void
 }
 
 export async function startPlainRelay(serverUrl: string): Promise<PlainRelay> {
-  const passages = createPassages()
+  const watcher = createTextWatcher()
   const relay = new WebSocketServer({ host: '127.0.0.1', port: 0 })
   const sockets = new Set<WebSocket>()
-  let said = 0
+  let forwarded = 0
   relay.on('connection', (client) => {
     const server = new WebSocket(serverUrl, { perMessageDeflate: false })
     for (const [from, to] of [
@@ -37,10 +37,10 @@ export async function startPlainRelay(serverUrl: string): Promise<PlainRelay> {
       from.on('message', (data) => {
         if (to.bufferedAmount > QUEUE) from.pause()
         const text = data.toString()
-        to.send(from === server ? silenced(text) : text, () => from.resume())
+        to.send(from === server ? withoutExtensions(text) : text, () => from.resume())
         if (from === client) return
-        said += text.length
-        passages.see(text)
+        forwarded += text.length
+        watcher.see(text)
       })
     }
     client.pause()
@@ -54,14 +54,14 @@ export async function startPlainRelay(serverUrl: string): Promise<PlainRelay> {
   relay.once('close', atEnd(close))
   return {
     url: `ws://127.0.0.1:${(relay.address() as AddressInfo).port}`,
-    get said() {
-      return said
+    get forwarded() {
+      return forwarded
     },
-    passed: passages.passed,
+    passed: watcher.passed,
     close,
   }
 }
 
-function silenced(text: string): string {
+function withoutExtensions(text: string): string {
   return text.length < 10_000 ? text.replace(/,"extensions":\[[^\]]*\]/, '') : text
 }

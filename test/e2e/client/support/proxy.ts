@@ -1,9 +1,9 @@
-/** A TCP proxy in front of a server, that does to its connections what networks do. */
+/** A TCP proxy in front of a server that breaks connections as networks do. */
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { atEnd } from '../../../support/scope.ts'
-import { createPassages } from './passages.ts'
+import { createTextWatcher } from './text-watcher.ts'
 
 export type Proxy = {
   url: string
@@ -11,21 +11,21 @@ export type Proxy = {
   readonly connections: number
   /** How many times connections were cut, also by `cutAfter`. */
   readonly cuts: number
-  /** Bytes that came from clients so far, and those from the server that `swallowAnswers` kept back. */
+  /** Bytes from clients so far, and bytes from the server that `swallowAnswers` dropped. */
   readonly asked: number
   readonly swallowed: number
-  /** Ends all connections without a word. So many attempts to connect are refused after it. */
+  /** Resets all connections; the next `refusals` attempts to connect are refused. */
   cut(refusals?: number): void
-  /** Cuts after so many more bytes from the server: in the middle of whatever that is. */
+  /** Cuts after so many more bytes from the server, possibly within a message. */
   cutAfter(bytes: number): void
-  /** Cuts, and lets nobody through until `up`. */
+  /** Cuts, and refuses connections until `up`. */
   down(): void
   up(): void
-  /** From now on nothing goes through the connections that are there, and nobody is told. New ones work. */
+  /** From now on existing connections drop all data without closing. New ones work. */
   swallow(): void
-  /** Bytes to the server are let through and bytes from it are not, until the connection is cut. */
+  /** Drops bytes from the server, but not those to it, until the connection is cut. */
   swallowAnswers(): void
-  /** Settles when the server has said this, from now on, and it has been passed on. */
+  /** Resolves when this text from the server has been passed on, from now on. */
   passed(text: string): Promise<void>
   close(): void
 }
@@ -33,7 +33,7 @@ export type Proxy = {
 export async function startProxy(serverUrl: string): Promise<Proxy> {
   const { hostname, port, pathname } = new URL(serverUrl)
   const pairs = new Set<{ client: Socket; server: Socket; swallows: boolean; swallowsAnswers: boolean }>()
-  const passages = createPassages()
+  const watcher = createTextWatcher()
   let [connections, cuts, asked, swallowed] = [0, 0, 0, 0]
   let refusals = 0
   let cutAfter = Infinity
@@ -72,7 +72,7 @@ export async function startProxy(serverUrl: string): Promise<Proxy> {
           }
         }
         const isTaken = to.write(bytes)
-        if (from === server) passages.see(bytes)
+        if (from === server) watcher.see(bytes)
         if (isTaken) return
         from.pause()
         to.once('drain', () => from.resume())
@@ -125,7 +125,7 @@ export async function startProxy(serverUrl: string): Promise<Proxy> {
     swallowAnswers: () => {
       for (const pair of pairs) pair.swallowsAnswers = true
     },
-    passed: passages.passed,
+    passed: watcher.passed,
     close,
   }
 }

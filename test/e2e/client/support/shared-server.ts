@@ -1,8 +1,8 @@
-/** One server for all tests of a suite that do not need one of their own: to start one takes longer than most tests. */
+/** One server for all tests of a suite that do not need their own: starting one takes longer than most tests. */
 import type { Suite } from '../../../support/suite.ts'
 import type { RunningSubject, Subject } from './subject.ts'
 
-/** The same subject, whose servers without arguments are one, which ends with the suite. Those with arguments are new. */
+/** A subject whose `serve` without arguments returns one shared server, stopped after the suite. */
 export function sharing(test: Suite, subject: Subject): Subject {
   let shared: RunningSubject | undefined
   test.before(async () => {

@@ -10,9 +10,10 @@ import process from 'node:process'
 import { installedCodex } from '../../../codex/install.ts'
 import { endChild, endWithTest } from '../../../support/child.ts'
 import { firstLine } from '../../../support/first-line.ts'
+import { atEnd } from '../../../support/scope.ts'
 import { serverCommand } from '../../../support/server.ts'
 
-/** What a server does not have, or gets wrong. */
+/** What a server lacks or gets wrong. */
 export type Fault =
   /** process/closeStdin, terminal sizes, signals, a list of processes, output windows: ours alone. */
   | 'noExtensions'
@@ -20,7 +21,7 @@ export type Fault =
   | 'noSignal'
   | 'noStdin'
   | 'noBlocks'
-  /** Every request stands behind a read that waits. */
+  /** A read that waits delays every later request. */
   | 'serial'
   /** A process that was terminated has exit code -1. */
   | 'noSignalCodes'
@@ -44,8 +45,8 @@ export type Subject = {
   serve(args?: readonly string[]): Promise<RunningSubject>
 }
 
-/** Since which release a fault is there no more, as far as those that are tried go. */
-const MENDED: Record<Fault, string> = {
+/** The first tested release without the fault. */
+const FIXED_IN: Record<Fault, string> = {
   noExtensions: '9',
   serial: '9',
   noStdin: '0.123.0',
@@ -85,12 +86,13 @@ function ours(): Subject {
   }
 }
 
-/** It writes into its home, which must not be below /tmp for its sandbox to work. */
+/** Codex writes to its home, which must not be below /tmp for its sandbox to work. */
 let home: string | undefined
 function codexHome(): string {
   if (home === undefined) {
     const folder = mkdtempSync(join(homedir(), '.exec-server-test-'))
-    process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+    // Called while the test file loads: removed when the process exits.
+    atEnd(() => rmSync(folder, { recursive: true, force: true }))
     home = folder
   }
   return home
@@ -102,7 +104,7 @@ function codex(version: string): Subject {
     name: `codex ${version}`,
     isOurs: false,
     version,
-    faults: new Set((Object.keys(MENDED) as Fault[]).filter((fault) => isBefore(version, MENDED[fault]))),
+    faults: new Set((Object.keys(FIXED_IN) as Fault[]).filter((fault) => isBefore(version, FIXED_IN[fault]))),
     stdioCommand: ['env', `CODEX_HOME=${codexHome()}`, program, 'exec-server', '--listen', 'stdio'],
     serve: (args = []) =>
       serve(program, ['exec-server', '--listen', 'ws://127.0.0.1:0', ...args], {

@@ -1,4 +1,4 @@
-/** A client of a server of its own, and an empty folder; both end with the test's body. */
+/** Runs a test with a client, its own server and an empty folder, and disposes of them afterwards. */
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +11,7 @@ export type Scene = { client: ExecClient; folder: string; url: string }
 
 export type SceneOptions = ClientOptions & {
   args?: readonly string[]
-  /** Another way to the server, and what ends it. */
+  /** Starts a proxy in front of the server. */
   via?: (url: string) => Promise<{ url: string; close(): void }>
 }
 
@@ -22,18 +22,18 @@ export async function withClient(
 ): Promise<void> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'client-')))
   const server = await subject.serve(args)
-  const way = await via?.(server.url)
+  const proxy = await via?.(server.url)
   try {
-    await using client = await connect(way?.url ?? server.url, options)
+    await using client = await connect(proxy?.url ?? server.url, options)
     await body({ client, folder, url: server.url })
   } finally {
-    way?.close()
+    proxy?.close()
     await server.stop()
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-/** What a promise was rejected with; fails if it was not. */
+/** The error that a promise rejects with. Throws if it does not. */
 export async function failure(promise: Promise<unknown>): Promise<Error & { code?: number }> {
   try {
     await promise
@@ -43,7 +43,7 @@ export async function failure(promise: Promise<unknown>): Promise<Error & { code
   throw new Error('it went well')
 }
 
-/** Bytes that no block or shift of them repeats. */
+/** Bytes without repeating blocks, so that a wrong offset is noticed. */
 export function pattern(length: number): Uint8Array<ArrayBuffer> {
   const words = new Uint32Array(Math.ceil(length / 4))
   for (let index = 0; index < words.length; index++) words[index] = Math.imul(index, 0x9e3779b1)
@@ -52,7 +52,7 @@ export function pattern(length: number): Uint8Array<ArrayBuffer> {
 
 export const isSame = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0
 
-/** Reads to the end, and tells how much came and how it ended. */
+/** Reads to the end: the number of bytes, and the error that ended the body. */
 export async function drain(response: Response): Promise<{ total: number; error: Error | undefined }> {
   const reader = (response.body as ReadableStream<Uint8Array>).getReader()
   let total = 0

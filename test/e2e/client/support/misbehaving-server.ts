@@ -1,13 +1,16 @@
-/** A WebSocket server that shakes hands and answers as a test wants it to: what a real server would not do. */
+/** A WebSocket server that performs the handshake and then behaves as the test says, unlike a real server. */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { WebSocketServer } from 'ws'
 import { atEnd } from '../../../support/scope.ts'
 
-export type Asked = { method: string; params: Record<string, unknown> }
-export type Say = {
+/** A request from the client. */
+export type ClientRequest = { method: string; params: Record<string, unknown> }
+/** How the test responds. */
+export type Responder = {
   /** The result of the request. */
   answer(result: object | null): void
+  /** Sends a notification. */
   notify(method: string, params: object): void
 }
 
@@ -20,8 +23,9 @@ const environmentInfo = {
   capabilities: {},
 }
 
-export async function startLyingServer(
-  serve: (asked: Asked, say: Say) => void,
+/** Starts the server; it is closed at the end of the test. `serve` is called with each request after the handshake. */
+export async function startMisbehavingServer(
+  serve: (request: ClientRequest, respond: Responder) => void,
 ): Promise<{ url: string; close(): void }> {
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0 })
   server.on('connection', (socket) => {
