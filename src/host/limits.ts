@@ -16,3 +16,39 @@ export const defaultHostLimits: Readonly<HostLimits> = {
   helperCount: 4,
   helperIdleMs: 20_000,
 }
+
+/** Timeout of the probe of one bubblewrap, in which a complete sandbox runs. */
+export const PROBE_MS = 10_000
+
+/** How long a failed probe is cached: whoever has mended bubblewrap need not start the server again. */
+export const FAILED_PROBE_MS = 10_000
+
+/** A helper with more mounts than this is not kept: it would hold as many files open. */
+export const MAX_HELPER_MOUNTS = 64
+
+/** Characters of a failed helper's stderr in the error message. */
+export const HELPER_STDERR_CHARACTERS = 2000
+
+/** Size of a `.git` pointer file, in bytes: it holds a single path. */
+export const MAX_GIT_POINTER_BYTES = 16 * 1024
+
+/** Matches of deny globs: each becomes a mount, and a sandbox with more would take seconds to set up. */
+export const MAX_GLOB_MATCHES = 2048
+
+/** Directory entries that deny globs visit: above it the request is refused rather than answered late. */
+export const MAX_GLOB_ENTRIES = 500_000
+
+/** How long an idle HTTP connection is kept: less than servers do, so that a reused one was not just closed. */
+export const HTTP_IDLE_MS = 4000
+
+/** Idle HTTP connections per server. */
+export const HTTP_IDLE_SOCKETS = 8
+
+/** Size of HTTP response headers, in bytes. Some servers send more cookies than the runtime's 16 KiB allow. */
+export const HTTP_HEADER_BYTES = 128 * 1024
+
+/** Message bytes between collections. A collection takes 1 to 2 ms, as long as this many bytes take to send. */
+export const COLLECT_AFTER_BYTES = 8 * 1024 * 1024
+
+/** Idle time before memory is trimmed: trimming takes some milliseconds. */
+export const TRIM_AFTER_MS = 500

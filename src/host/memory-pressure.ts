@@ -5,9 +5,7 @@
 import { setTimeout } from 'node:timers'
 import { mallocTrim } from './ffi/libc.ts'
 import { minorCollection } from './node-internals.ts'
-
-/** Bytes between collections. A collection takes 1 to 2 ms, as long as this many bytes take to send. */
-const COLLECT_AFTER_BYTES = 8 * 1024 * 1024
+import { COLLECT_AFTER_BYTES, TRIM_AFTER_MS } from './limits.ts'
 
 let collect: (() => void) | undefined
 let passed = 0
@@ -22,9 +20,6 @@ export function noteBytes(bytes: number): void {
   tidyLater()
 }
 
-/** Idle time before memory is trimmed, in ms; trimming takes some milliseconds. */
-const QUIET_MS = 500
-
 let tidying: NodeJS.Timeout | undefined
 
 /** The C library keeps freed memory, some 15 MiB after a burst. Trims it once traffic is low. */
@@ -33,6 +28,6 @@ function tidyLater(): void {
   tidying = setTimeout(() => {
     tidying = undefined
     mallocTrim()
-  }, QUIET_MS)
+  }, TRIM_AFTER_MS)
   tidying.unref()
 }

@@ -269,10 +269,10 @@ export const openUnder = answering((forbidden: Forbidden, path: string, mode: Op
 /** Opens a file; a new one is created under the guard. */
 async function openGuarded(path: string, mode: OpenMode, guard: ReturnType<typeof guardAgainst>): Promise<FileHandle> {
   if (mode === 'read') return openAt(nativePath(path), path, mode)
-  let opened: FileHandle | undefined
+  const { promise, resolve } = Promise.withResolvers<FileHandle>()
   await guard.openForWriting(path, {
     followLinks: true,
-    use: async (file) => void (opened = await checked(file, path, mode)),
+    use: async (file) => resolve(await checked(file, path, mode)),
   })
-  return opened as unknown as FileHandle
+  return promise
 }

@@ -21,17 +21,7 @@ import { portOf, proxyFor } from './http-proxy.ts'
 import { tunnelAgent } from './http-tunnel.ts'
 import type { TunnelOptions } from './http-tunnel.ts'
 import { isDeno } from '../../base/runtime.ts'
-
-/** How long an idle connection is kept, in ms: less than servers do, so that a reused one was not just closed. */
-const KEEP_MS = 4000
-
-/** Most idle connections per server. */
-const KEPT_SOCKETS = 8
-
-/**
- * Size limit of response headers, in bytes. Some servers send more cookies than the runtime's default of 16 KiB allows.
- */
-const HEADER_BYTES = 128 * 1024
+import { HTTP_HEADER_BYTES, HTTP_IDLE_MS, HTTP_IDLE_SOCKETS } from '../limits.ts'
 
 /** Idempotent methods, which are retried when a kept connection turns out to be dead. */
 const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
@@ -41,7 +31,12 @@ const WITH_BODY = new Set(['POST', 'PUT', 'PATCH'])
 
 const resolveAll = promisify(resolve) as (host: string, options: { all: true }) => Promise<LookupAddress[]>
 
-const AGENT_OPTIONS = { keepAlive: true, timeout: KEEP_MS, maxFreeSockets: KEPT_SOCKETS, scheduling: 'lifo' } as const
+const AGENT_OPTIONS = {
+  keepAlive: true,
+  timeout: HTTP_IDLE_MS,
+  maxFreeSockets: HTTP_IDLE_SOCKETS,
+  scheduling: 'lifo',
+} as const
 
 /**
  * Returns the function that sends a request and resolves once the response headers have arrived. `signal` cancels it.
@@ -155,7 +150,7 @@ function proxyAuthorization({ username, password }: URL): Record<string, string>
 }
 
 function start(options: RequestOptions): ClientRequest {
-  return (options.protocol === 'https:' ? https : http).request({ ...options, maxHeaderSize: HEADER_BYTES })
+  return (options.protocol === 'https:' ? https : http).request({ ...options, maxHeaderSize: HTTP_HEADER_BYTES })
 }
 
 /** Makes one attempt. `stale`: a kept connection was dead; retry. */

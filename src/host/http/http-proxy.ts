@@ -52,7 +52,7 @@ function isExempt(host: string, port: number, list: string): boolean {
   return list.split(/[\s,]+/).some((entry) => {
     if (entry === '*') return true
     if (isInRange(host, entry)) return true
-    const [, name, ownPort] = /^(.*?)(?::([0-9]+))?$/.exec(entry.toLowerCase()) as unknown as [string, string, string?]
+    const [, name = '', ownPort] = /^(.*?)(?::([0-9]+))?$/.exec(entry.toLowerCase()) ?? []
     if (name === '' || (ownPort !== undefined && Number(ownPort) !== port)) return false
     if (isInRange(host, name)) return true
     const bare = name.replace(/^\*?\./, '')

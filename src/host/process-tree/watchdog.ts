@@ -7,6 +7,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import process from 'node:process'
+import type { Writable } from 'node:stream'
 import { setTimeout } from 'node:timers'
 import { canTag, serverTag } from './process-tag.ts'
 
@@ -60,7 +61,7 @@ export function ensureWatchdog(): void {
     // Out of descriptors or processes, for example; the next spawn tries again.
     return
   }
-  const { stdin } = watchdog
+  const stdin: (Writable & { unref?(): void }) | null = watchdog.stdin
   const lost = (): void => {
     stdin?.destroy()
     setTimeout(replace, REPLACE_MS).unref()
@@ -70,7 +71,7 @@ export function ensureWatchdog(): void {
   stdin?.on('error', () => {})
   // Neither the process nor its pipe keeps the event loop alive.
   watchdog.unref()
-  ;(stdin as unknown as { unref?: () => void }).unref?.()
+  stdin?.unref?.()
 }
 
 function replace(): void {

@@ -63,8 +63,8 @@ function refuseMusl(): void {
   if (process.platform !== 'linux' || isDeno) return
   // Otherwise the report does a reverse DNS lookup for every network peer.
   Object.assign(process.report, { excludeNetwork: true })
-  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } }
-  if (header.glibcVersionRuntime === undefined)
+  const report: { header?: { glibcVersionRuntime?: string } } = process.report.getReport()
+  if (report.header?.glibcVersionRuntime === undefined)
     throw internalError('terminals need glibc, and this system has another C library')
 }
 

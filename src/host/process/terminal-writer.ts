@@ -6,6 +6,7 @@
  */
 import { writeSync } from 'node:fs'
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
+import type { Socket } from 'node:net'
 import type { ReadStream } from 'node:tty'
 import { errorCode } from '../../base/os-error-text.ts'
 import { isDeno } from '../../base/runtime.ts'
@@ -97,7 +98,8 @@ function descriptorWriter(fd: number, master: ReadStream, moved: () => void): Te
 }
 
 function streamWriter(master: ReadStream, moved: () => void): TerminalWriter {
-  const stream = master as unknown as NodeJS.WritableStream & { writableLength: number }
+  // A duplex stream, although its type says that it is only read.
+  const stream: Socket = master
   stream.on('drain', moved)
   return {
     write: (bytes) => void stream.write(bytes),

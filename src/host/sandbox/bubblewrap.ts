@@ -15,6 +15,7 @@ import { seccompFilter } from '../../sandbox/linux/seccomp.ts'
 import type { Arch } from '../../sandbox/linux/seccomp.ts'
 import { openMemfd } from '../ffi/memfd.ts'
 import { withProcessTag } from '../process-tree/process-tag.ts'
+import { PROBE_MS } from '../limits.ts'
 
 /** A bubblewrap that works here: its real path, and what it can do. */
 export type Bubblewrap = { path: string; abilities: BubblewrapAbilities }
@@ -116,9 +117,6 @@ const VARIANTS: BubblewrapAbilities[] = [
   { userNamespace: true, proc: false },
   ...(process.geteuid?.() === 0 ? [{ userNamespace: false, proc: true }] : []),
 ]
-
-/** Timeout of one probe, in ms. */
-const PROBE_MS = 10_000
 
 /** Probes a bubblewrap by running a complete sandbox. Never rejects: returns its abilities, or the first failure. */
 export async function probeBubblewrap(path: string): Promise<Probe> {

@@ -12,9 +12,7 @@ import { nativePath } from '../fs/native-path.ts'
 import { selfCommand, ownFiles } from '../self-exec.ts'
 import { isDeno } from '../../base/runtime.ts'
 import { realPath } from './sandboxes.ts'
-
-/** Above this many mounts a helper is not kept: it would hold as many files open. */
-const MAX_HELD = 64
+import { MAX_HELPER_MOUNTS } from '../limits.ts'
 
 /** Linux's O_PATH: needs no read permission. */
 const O_PATH = 0o10000000
@@ -26,7 +24,7 @@ type Identity = { key: string; close: () => void }
  * `close`, since a freed inode number could be reused. Undefined if they cannot be opened or are too many.
  */
 export function identify({ path }: Bubblewrap, plan: MountPlan): Identity | undefined {
-  if (plan.mounts.length > MAX_HELD) return undefined
+  if (plan.mounts.length > MAX_HELPER_MOUNTS) return undefined
   const held: number[] = []
   const close = (): void => held.splice(0).forEach((fd) => closeSync(fd))
   try {

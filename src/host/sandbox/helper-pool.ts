@@ -12,6 +12,7 @@ import { internalError } from '../../protocol/wire/errors.ts'
 import type { SandboxedCommand } from '../process/sandboxed-command.ts'
 import { lineReader } from '../../base/line-reader.ts'
 import { withProcessTag } from '../process-tree/process-tag.ts'
+import { HELPER_STDERR_CHARACTERS } from '../limits.ts'
 
 /** The limits that a pool applies. */
 export type PoolLimits = HostLimits & Pick<Limits, 'messageBytes'>
@@ -94,9 +95,6 @@ export function helperPool({ helperCount, helperIdleMs, messageBytes }: PoolLimi
   }
 }
 
-/** Most characters of a failed helper's stderr in the error message. */
-const MAX_STDERR = 2000
-
 function startHelper(key: string | undefined, command: SandboxedCommand, messageBytes: number): Kept {
   let child: ChildProcess
   try {
@@ -129,14 +127,14 @@ function startHelper(key: string | undefined, command: SandboxedCommand, message
   )
   child.stdout?.on('data', (bytes: Buffer) => lines.push(bytes))
   child.stderr?.on('data', (bytes: Buffer) => {
-    if (stderr.length < MAX_STDERR) stderr += bytes.toString()
+    if (stderr.length < HELPER_STDERR_CHARACTERS) stderr += bytes.toString()
   })
   // EPIPE: the helper has just exited.
   child.stdin?.on('error', () => {})
   child.on('error', (error) => die(`fs sandbox helper failed to start: ${error.message}`))
   child.on('close', (code, signal) => {
     die(
-      `fs sandbox helper failed with status ${signal === null ? `exit status: ${code}` : `signal: ${signal}`}: ${stderr.trim().slice(0, MAX_STDERR)}`,
+      `fs sandbox helper failed with status ${signal === null ? `exit status: ${code}` : `signal: ${signal}`}: ${stderr.trim().slice(0, HELPER_STDERR_CHARACTERS)}`,
     )
   })
   return {

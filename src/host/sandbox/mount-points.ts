@@ -181,7 +181,7 @@ function startCleanUp(): Writable {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   })
-  const stdin = child.stdin as Writable & { unref?(): void }
+  const stdin: Writable & { unref?(): void } = child.stdin
   child.on('error', () => {})
   stdin.on('error', () => {})
   child.on('exit', () => (cleanUp = undefined))

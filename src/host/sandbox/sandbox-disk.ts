@@ -8,9 +8,7 @@ import { join } from '../../sandbox/policy/policy.ts'
 import type { Disk } from '../../sandbox/policy/symlink-resolver.ts'
 import { nativePath } from '../fs/native-path.ts'
 import { errorCode } from '../../base/os-error-text.ts'
-
-/** Size limit of a `.git` pointer file, in bytes: it holds a single path. */
-const MAX_POINTER_BYTES = 16 * 1024
+import { MAX_GIT_POINTER_BYTES, MAX_GLOB_ENTRIES, MAX_GLOB_MATCHES } from '../limits.ts'
 
 /**
  * Returns the planner's view of the file system. `isOurs`: whether a path is only a mount point made by a server, which
@@ -30,7 +28,7 @@ export function sandboxDisk(isOurs: (path: string) => boolean): Disk {
     linkText: (path) => decodeName(readlinkSync(nativePath(path), { encoding: 'buffer' })),
     gitDirectory: (path) => {
       try {
-        if (lstatSync(nativePath(path)).size > MAX_POINTER_BYTES) return undefined
+        if (lstatSync(nativePath(path)).size > MAX_GIT_POINTER_BYTES) return undefined
         return /^gitdir:[ \t]*(.+?)[\r\n]*$/.exec(readFileSync(nativePath(path), 'utf8'))?.[1]
       } catch {
         return undefined
@@ -39,19 +37,13 @@ export function sandboxDisk(isOurs: (path: string) => boolean): Disk {
   }
 }
 
-/** Each match becomes a mount; a sandbox with more would take seconds to set up. */
-const MAX_MATCHES = 2048
-
-/** Limit on directory entries per request: above it the request is refused rather than answered late. */
-const MAX_ENTRIES = 500_000
-
 /**
  * The real paths of the files that the globs match now, with symbolic links resolved.
  * @throws RpcError (invalid params) if a glob starts at the root or exceeds the limits
  */
 export async function matchedFiles(globs: readonly Glob[], maxDepth: number | undefined): Promise<string[]> {
   const matches = new Set<string>()
-  let entriesLeft = MAX_ENTRIES
+  let entriesLeft = MAX_GLOB_ENTRIES
   for (const { directory, matches: isMatch } of globs) {
     if (directory === '/') throw invalidParams('a deny glob that begins at the root directory cannot be enforced')
     const todo: { path: string; level: number }[] = [{ path: directory, level: 1 }]
@@ -65,7 +57,7 @@ export async function matchedFiles(globs: readonly Glob[], maxDepth: number | un
         } else if (isMatch(here)) {
           const real = await realpath(nativePath(here), { encoding: 'buffer' }).catch(() => undefined)
           if (real !== undefined) matches.add(decodeName(real))
-          if (matches.size > MAX_MATCHES) throw invalidParams('a deny glob matches too many files')
+          if (matches.size > MAX_GLOB_MATCHES) throw invalidParams('a deny glob matches too many files')
         }
       }
     }

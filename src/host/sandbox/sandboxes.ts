@@ -15,6 +15,7 @@ import { isMountPoint } from './mount-points.ts'
 import { matchedFiles, sandboxDisk } from './sandbox-disk.ts'
 import { isSea } from '../../base/sea.ts'
 import { executableFiles } from '../self-exec.ts'
+import { FAILED_PROBE_MS } from '../limits.ts'
 
 /** What the command line says about sandboxes. */
 export type SandboxOptions = {
@@ -31,9 +32,6 @@ export class SandboxUnavailableError extends Error {}
 export const sandboxType: SandboxType = process.platform === 'darwin' ? 'macosSeatbelt' : 'linuxSeccomp'
 
 const disk = sandboxDisk(isMountPoint)
-
-/** How long a failed probe is cached, in ms. */
-const RETRY_PROBE_MS = 10_000
 
 /** The sandboxes of this machine. */
 export type Sandboxes = {
@@ -55,7 +53,7 @@ export function createSandboxes({ bubblewrap, required }: SandboxOptions): Sandb
     const known = probes.get(path)
     if (known !== undefined) {
       const result = await known.probe
-      if ('abilities' in result || performance.now() - known.since < RETRY_PROBE_MS) return result
+      if ('abilities' in result || performance.now() - known.since < FAILED_PROBE_MS) return result
     }
     const started = { probe: probeBubblewrap(path), since: performance.now() }
     probes.set(path, started)
