@@ -16,16 +16,16 @@ export async function runDoctor({ bubblewrap }: SandboxOptions): Promise<number>
   const print = (what: string, is: string): void => void process.stdout.write(`${what.padEnd(20)}${is}\n`)
   print('platform', `${process.platform} ${process.arch}`)
   await examineRuntime(print)
-  const canConfine =
+  const canSandbox =
     process.platform === 'linux'
       ? await examineLinux(bubblewrap, print)
       : process.platform === 'darwin' && examineMac(print)
   process.stdout.write(
-    canConfine
+    canSandbox
       ? '\nSandboxes can be enforced here.\n'
       : '\nSandboxes cannot be enforced here: what asks for one is refused.\n',
   )
-  return canConfine ? 0 : 1
+  return canSandbox ? 0 : 1
 }
 
 /** What is used of the runtime without being documented, and may be missing in a version of it. */
