@@ -29,6 +29,7 @@ import { endWithTest } from './child.ts'
 import { Client } from './client.ts'
 import type { Answer } from './client.ts'
 import { firstLine } from './first-line.ts'
+import { atEnd } from './scope.ts'
 import { root as checkout, serverCommand } from './server.ts'
 import { suite } from './suite.ts'
 
@@ -49,8 +50,6 @@ export type User = {
 }
 
 const NOBODY = 65534
-const scratch: string[] = []
-process.once('exit', () => scratch.forEach((folder) => rmSync(folder, { recursive: true, force: true })))
 
 /** Root and an ordinary user if the test runs as root; otherwise the current user. */
 export function users(): User[] {
@@ -101,7 +100,7 @@ function reachableProgram(user: User): User['program'] | undefined {
     return user.program
   if (builtExecutable === undefined) return undefined
   const folder = mkdtempSync(join(tmpdir(), 'exec-server-program-'))
-  scratch.push(folder)
+  atEnd(() => rmSync(folder, { recursive: true, force: true }))
   chmodSync(folder, 0o755)
   copyFileSync(builtExecutable, join(folder, 'exec-server'))
   chmodSync(join(folder, 'exec-server'), 0o755)
@@ -374,7 +373,7 @@ export type Served = {
 export async function serveAs(user: User, env: NodeJS.ProcessEnv = {}, program = user.program): Promise<Served> {
   const [command, ...args] = [...user.prefix, program[0], ...program[1]]
   const home = realpathSync(mkdtempSync(join(tmpdir(), 'exec-server-home-')))
-  scratch.push(home)
+  atEnd(() => rmSync(home, { recursive: true, force: true }))
   lchownSync(home, user.uid, user.uid)
   const child = spawn(command as string, args, {
     cwd: '/',

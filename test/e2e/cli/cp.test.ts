@@ -16,22 +16,23 @@ import { join } from 'node:path'
 import process from 'node:process'
 import * as assert from 'uvu/assert'
 import { parsePath } from '../../../src/cli/devbox/cp/cp.ts'
+import { programRunner } from '../../support/program-runner.ts'
+import type { ProgramRunner } from '../../support/program-runner.ts'
 import { eventually, isDeno, serverCommand, startServer } from '../../support/server.ts'
 import type { RunningServer } from '../../support/server.ts'
 import { skip, suite } from '../../support/suite.ts'
 import { isSame, pattern } from '../client/support/with-client.ts'
-import { begin, call, commandRunner } from './call.ts'
-import type { CommandRunner } from './call.ts'
+import { begin, call } from './call.ts'
 import { hasProgram, openScreen } from './screen.ts'
 
 const test = suite('exec-server cp')
 let server: RunningServer
 let folder: string
-let command: CommandRunner
+let command: ProgramRunner
 
 test.before(async () => {
   server = await startServer()
-  command = commandRunner()
+  command = programRunner()
 })
 test.before.each(() => {
   folder = mkdtempSync(join(tmpdir(), 'cp-'))

@@ -7,12 +7,13 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
+import { programRunner } from '../../support/program-runner.ts'
+import type { ProgramRunner } from '../../support/program-runner.ts'
 import { serverCommand, startServer } from '../../support/server.ts'
 import type { RunningServer } from '../../support/server.ts'
 import { suite } from '../../support/suite.ts'
 import { isSame, pattern } from '../client/support/with-client.ts'
-import { begin, call, commandRunner } from './call.ts'
-import type { CommandRunner } from './call.ts'
+import { begin, call } from './call.ts'
 
 const test = suite('exec-server http')
 /** More than what may wait for a reader. */
@@ -22,11 +23,11 @@ let server: RunningServer
 let web: Server
 let origin: string
 let folder: string
-let command: CommandRunner
+let command: ProgramRunner
 
 test.before(async () => {
   server = await startServer()
-  command = commandRunner()
+  command = programRunner()
   folder = mkdtempSync(join(tmpdir(), 'http-'))
   web = createServer((request, response) => {
     const { method, url, headers } = request

@@ -4,24 +4,26 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import * as assert from 'uvu/assert'
+import { programRunner } from '../../support/program-runner.ts'
+import type { ProgramRunner } from '../../support/program-runner.ts'
 import { eventually, isAlive, isDeno, startServer } from '../../support/server.ts'
 import type { RunningServer } from '../../support/server.ts'
 import { skip, suite } from '../../support/suite.ts'
 import { startProxy } from '../client/support/proxy.ts'
 import type { Proxy } from '../client/support/proxy.ts'
 import { subjects } from '../client/support/subject.ts'
-import { begin, call, commandRunner, runPrefix } from './call.ts'
-import type { CommandRunner, Started } from './call.ts'
+import { begin, call, runPrefix } from './call.ts'
+import type { Started } from './call.ts'
 import { hasProgram, openScreen } from './screen.ts'
 
 const test = suite('exec-server run')
 let server: RunningServer
 let folder: string
-let command: CommandRunner
+let command: ProgramRunner
 
 test.before(async () => {
   server = await startServer()
-  command = commandRunner()
+  command = programRunner()
   folder = mkdtempSync(join(tmpdir(), 'run-'))
 })
 test.after(() => {

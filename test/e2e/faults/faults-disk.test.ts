@@ -17,6 +17,7 @@ import {
 } from '../../support/faults/fault-server.ts'
 import type { FaultServer } from '../../support/faults/fault-server.ts'
 import { at, managed, special } from '../../support/sandbox.ts'
+import { atEnd } from '../../support/scope.ts'
 import { suite } from '../../support/suite.ts'
 
 const test = suite('faults: the disk is full')
@@ -35,7 +36,7 @@ const onSmallDisk = (folder: string): string[] => [
 ]
 
 const whole = mkdtempSync(join(tmpdir(), 'exec-server-disk-'))
-process.once('exit', () => rmSync(whole, { recursive: true }))
+atEnd(() => rmSync(whole, { recursive: true }))
 const needsMount = works([...onSmallDisk(whole), 'true']) ? undefined : 'no small disk can be mounted'
 const needsSandbox = whyNoSandbox(PRIVATE)
 const shown = shownUnless(needsLinux ?? needsMount, test)

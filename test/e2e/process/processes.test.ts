@@ -60,15 +60,19 @@ test('output, exit and close come in order, numbered from 1 without gaps', async
   assert.equal(events.map(({ params }) => params['stream']).slice(0, 2), ['stdout', 'stderr'])
 })
 
-test('the answer to process/start comes before the first notification of the process', async () => {
-  for (let round = 0; round < 20; round++) {
-    const id = `first-${round}`
+async function answerFirst(rounds: number): Promise<void> {
+  for (let round = 0; round < rounds; round++) {
+    const id = `first-${rounds}-${round}`
     await client.run(id, ['/bin/echo', 'x'])
     const answer = client.messages.findIndex((text) => text.includes(`"result":{"processId":"${id}"`))
     const event = client.messages.findIndex((text) => text.includes('"method"') && text.includes(`"${id}"`))
     assert.ok(answer >= 0 && answer < event)
   }
-})
+}
+
+const ANSWER_FIRST = 'the answer to process/start comes before the first notification of the process'
+test(ANSWER_FIRST, () => answerFirst(6))
+test.full(`${ANSWER_FIRST}, in 20 rounds`, () => answerFirst(20))
 
 for (const { name, more, stream } of MODES) {
   test(`every byte of a megabyte arrives from ${name}, exactly once`, async () => {
@@ -128,9 +132,10 @@ for (const { name, more, stream } of MODES) {
       ['Exec format error (os error 8)', [foreign], {}],
       ['No such file or directory (os error 2)', [noInterpreter], {}],
       ['Argument list too long (os error 7)', ['/bin/true', 'x'.repeat(200_000)], {}],
+      // Linux takes 6 MB at most, whatever the limit of the stack.
       [
         'Argument list too long (os error 7)',
-        ['/bin/true', ...Array.from({ length: 100 }, () => 'x'.repeat(100_000))],
+        ['/bin/true', ...Array.from({ length: 65 }, () => 'x'.repeat(100_000))],
         {},
       ],
     ]
@@ -355,9 +360,9 @@ async function writeToDeaf(client: Client, count: number, more: object): Promise
 
 for (const { name, more } of MODES) {
   test(`a child on ${name} that does not read delays nothing, and is told of honestly`, async () => {
-    const small = await startServer(['--stdin-mib', '4'])
+    const small = await startServer(['--stdin-mib', '2'])
     const other = await Client.connect(small.url)
-    const answers = await writeToDeaf(other, 20, more)
+    const answers = await writeToDeaf(other, 10, more)
     await other.request('process/terminate', { processId: 'deaf' })
     await Promise.all(answers)
     await other.closed('deaf')
@@ -405,8 +410,8 @@ async function inheritTerminals(rounds: readonly number[]): Promise<void> {
 }
 
 const INHERITED = 'input queued for a terminal that died never reaches the next one'
-test(INHERITED, () => inheritTerminals([0, 1, 2]))
-test.full(`${INHERITED}, in 20 rounds`, () => inheritTerminals(Array.from({ length: 20 }, (_, index) => index + 3)))
+test(INHERITED, () => inheritTerminals([0]))
+test.full(`${INHERITED}, in 22 rounds`, () => inheritTerminals(Array.from({ length: 22 }, (_, index) => index + 1)))
 
 /** Runs quick programs side by side, and looks at all of their output. */
 async function readTails(rounds: readonly number[]): Promise<void> {
@@ -424,8 +429,8 @@ async function readTails(rounds: readonly number[]): Promise<void> {
 }
 
 const TAILS = "the tail of a quick program's output is never lost, on pipes or on terminals"
-test(TAILS, () => readTails([0, 1, 2]))
-test.full(`${TAILS}, in 25 rounds`, () => readTails(Array.from({ length: 25 }, (_, index) => index + 3)))
+test(TAILS, () => readTails([0]))
+test.full(`${TAILS}, in 27 rounds`, () => readTails(Array.from({ length: 27 }, (_, index) => index + 1)))
 
 test('a write after terminate fails, and one to an unknown process is told so', async () => {
   await client.start('dead', ['/bin/cat'], { pipeStdin: true })
@@ -477,7 +482,7 @@ test('a waiting read delays nothing and is woken by output', async () => {
 })
 
 test('a megabyte is retained for each process, the oldest chunks dropped', async () => {
-  await client.run('retained', sh('seq 1 500000'))
+  await client.run('retained', sh('seq 1 300000'))
   const { chunks, nextSeq } = await client.request('process/read', { processId: 'retained' })
   const kept = chunks.reduce(
     (sum: number, { chunk }: { chunk: string }) => sum + Buffer.from(chunk, 'base64').length,
@@ -485,7 +490,7 @@ test('a megabyte is retained for each process, the oldest chunks dropped', async
   )
   assert.ok(kept <= 1024 * 1024 && kept > 1024 * 1024 - 65536 - 1, String(kept))
   assert.is(chunks.at(-1).seq, nextSeq - 3)
-  assert.match(Buffer.from(chunks.at(-1).chunk, 'base64').toString(), /500000\n$/)
+  assert.match(Buffer.from(chunks.at(-1).chunk, 'base64').toString(), /300000\n$/)
 })
 
 test('adjacent output is joined, up to 64 KiB', async () => {
@@ -511,7 +516,7 @@ async function runTerminals(count: number): Promise<void> {
   }
 }
 
-test('many terminals at once all deliver their output and exit', () => runTerminals(40))
+test('many terminals at once all deliver their output and exit', () => runTerminals(20))
 test.full('600 terminals at once all deliver their output and exit', () => runTerminals(600))
 
 test('no descriptor and no zombie is left of all that', async () => {

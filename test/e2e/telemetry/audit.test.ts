@@ -22,6 +22,7 @@ import { defaultServerLimits } from '../../../src/server/limits.ts'
 import { endWithTest } from '../../support/child.ts'
 import { Client } from '../../support/client.ts'
 import { jsonLines } from '../../support/json-lines.ts'
+import { programRunner } from '../../support/program-runner.ts'
 import { eventually, isAlive, serverCommand, startServer } from '../../support/server.ts'
 import { test } from '../../support/suite.ts'
 
@@ -158,6 +159,7 @@ test('the file is its owner’s alone, and lines are added to what is there', as
 })
 
 test('a file that cannot be opened ends the server at once with one line', async () => {
+  const program = programRunner()
   mkdirSync(join(folder, 'directory'))
   const fifo = join(folder, 'fifo')
   spawnSync('mkfifo', [fifo])
@@ -168,13 +170,11 @@ test('a file that cannot be opened ends the server at once with one line', async
     [fifo, 'No such device or address'],
   ]
   for (const [path, reason] of bad) {
-    const [command, args] = serverCommand(['--audit-log', path])
-    const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', timeout: 20_000 })
-    assert.equal([status, stdout], [1, ''], path)
+    const { code, stdout, stderr } = await program(['--audit-log', path])
+    assert.equal([code, stdout], [1, ''], path)
     assert.match(stderr, new RegExp(`^Error: cannot open the audit log ${path}: ${reason}[^\\n]*\\n$`))
   }
-  const [command, args] = serverCommand(['--audit-log='])
-  assert.is(spawnSync(command, args, { timeout: 20_000 }).status, 2)
+  assert.is((await program(['--audit-log='])).code, 2)
 })
 
 test('starts that are refused are told with the reason, whatever refused them, once', async () => {

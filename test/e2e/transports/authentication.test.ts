@@ -10,6 +10,8 @@ import { parseServe } from '../../../src/cli/serve/arguments.ts'
 import { Client } from '../../support/client.ts'
 import { frame } from '../../support/faults/fault-raw.ts'
 import { ask, call, get, upgrade, UPGRADE } from '../../support/web/raw-http.ts'
+import { programRunner } from '../../support/program-runner.ts'
+import type { ProgramRunner } from '../../support/program-runner.ts'
 import { refusalOf } from '../../support/refusal.ts'
 import { eventually, startServer } from '../../support/server.ts'
 import type { RunningServer } from '../../support/server.ts'
@@ -21,11 +23,13 @@ const test = suite('authentication')
 const TOKEN = 'correct-horse-battery-staple'
 const SECRET = 'a shared secret of more than 32 bytes, with spaces'
 let folder: string
+let program: ProgramRunner
 let tokenFile: string
 let secretFile: string
 
 test.before(() => {
   folder = mkdtempSync(join(tmpdir(), 'authentication-'))
+  program = programRunner()
   tokenFile = file('token', `\n ${TOKEN}\t\n`)
   secretFile = file('secret', `${SECRET}\n`)
 })
@@ -339,7 +343,7 @@ test('every start makes a URL of its own, unless its token comes from a file', a
   assert.ok(tokens.has('/c/kept-across_restarts'))
 })
 
-test('a token that cannot stand in a URL, or is short, is refused without being shown', () => {
+test('a token that cannot stand in a URL, or is short, is refused without being shown', async () => {
   for (const token of [
     'fifteen-letters',
     'with/slash/and-16-letters',
@@ -347,8 +351,8 @@ test('a token that cannot stand in a URL, or is short, is refused without being 
     'percent%41-and-16-letters',
     'ümlaut-and-16-letters',
   ]) {
-    const { status, stdout, stderr } = call(['--capability-url', '--ws-token-file', file('bad', token)])
-    assert.equal([status, stdout], [2, ''], token)
+    const { code, stdout, stderr } = await program(['--capability-url', '--ws-token-file', file('bad', token)])
+    assert.equal([code, stdout], [2, ''], token)
     assert.match(stderr, /^error: the token in \/[^\n]*\n$/)
     assert.not.ok(stderr.includes(token))
   }
@@ -501,34 +505,35 @@ function contradictions(): Contradiction[] {
   ]
 }
 
-function endsTheStart([args, exitCode, message]: Contradiction): void {
-  const { status, stdout, stderr } = call(args)
-  assert.equal([status, stdout], [exitCode, ''], args.join(' '))
+async function endsTheStart([args, exitCode, message]: Contradiction, run: ProgramRunner): Promise<void> {
+  const { code, stdout, stderr } = await run(args)
+  assert.equal([code, stdout], [exitCode, ''], args.join(' '))
   assert.ok(stderr.startsWith(message), stderr)
   assert.match(stderr, /^[^\n]+\n$/)
 }
 
-test('flags that contradict each other are refused with their exit code and one line', () => {
-  for (const row of contradictions()) {
-    const [args, exitCode, message] = row
+test('flags that contradict each other, and secrets that are none, end the start with one line', async () => {
+  for (const row of contradictions()) await endsTheStart(row, program)
+})
+
+test('flags that contradict each other are refused by the parser with their exit code and one line', () => {
+  for (const [args, exitCode, message] of contradictions()) {
     const refusal = refusalOf(args)
     // The files of secrets are read by whoever starts.
-    if (refusal === undefined) endsTheStart(row)
-    else {
-      assert.is(refusal.exitCode, exitCode, args.join(' '))
-      assert.ok(refusal.message.startsWith(message), refusal.message)
-      assert.not.match(refusal.message, /\n/)
-    }
+    if (refusal === undefined) continue
+    assert.is(refusal.exitCode, exitCode, args.join(' '))
+    assert.ok(refusal.message.startsWith(message), refusal.message)
+    assert.not.match(refusal.message, /\n/)
   }
 })
 
-test('a server with flags that contradict each other does not start', () => {
+test('a server with flags that contradict each other does not start', async () => {
   const rows = contradictions()
-  for (const exitCode of [1, 2]) endsTheStart(rows.find(([, code]) => code === exitCode) as Contradiction)
-})
-
-test.full('flags that contradict each other, and secrets that are none, end the start with one line', () => {
-  for (const row of contradictions()) endsTheStart(row)
+  const run: ProgramRunner = async (args) => {
+    const { status, ...outputs } = call(args)
+    return { code: status as number, ...outputs }
+  }
+  for (const exitCode of [1, 2]) await endsTheStart(rows.find(([, code]) => code === exitCode) as Contradiction, run)
 })
 
 test('an address that others can reach is refused without authentication, unless that is asked for in words', async () => {

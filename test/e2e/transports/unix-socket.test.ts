@@ -22,6 +22,8 @@ import * as assert from 'uvu/assert'
 import { openUnixListener } from '../../../src/server/http/unix-listener.ts'
 import { Client } from '../../support/client.ts'
 import { firstLine } from '../../support/first-line.ts'
+import { programRunner } from '../../support/program-runner.ts'
+import type { ProgramRunner } from '../../support/program-runner.ts'
 import { ask, call, get, upgrade, UPGRADE } from '../../support/web/raw-http.ts'
 import { eventually, isAlive, isDeno, root, serverCommand, startServer } from '../../support/server.ts'
 import { suite } from '../../support/suite.ts'
@@ -34,6 +36,7 @@ const isRoot = process.getuid?.() === 0
 const SERVER_USER = 65_534
 const OTHER_USER = 65_533
 let folder: string
+let program: ProgramRunner
 
 /** What a test has started and, if it failed, not ended: it would keep the runner from its end. */
 const started: ChildProcess[] = []
@@ -41,6 +44,7 @@ test.after.each(() => void started.splice(0).forEach((child) => child.kill('SIGK
 
 test.before(() => {
   folder = temporaryFolder('unix-')
+  program = programRunner()
   chmodSync(folder, 0o777)
 })
 
@@ -184,8 +188,8 @@ test('what is no socket is never removed', async () => {
   const directory = join(folder, 'directory')
   mkdirSync(directory)
   for (const path of [file, link, dangling, directory]) {
-    const { status, stdout, stderr } = call(['--listen', `unix:${path}`])
-    assert.equal([status, stdout, stderr], [1, '', `Error: cannot listen on ${path}: it exists and is not a socket\n`])
+    const { code, stdout, stderr } = await program(['--listen', `unix:${path}`])
+    assert.equal([code, stdout, stderr], [1, '', `Error: cannot listen on ${path}: it exists and is not a socket\n`])
     assert.ok(lstatSync(path))
   }
   assert.is(readFileSync(link, 'utf8'), 'precious')
@@ -207,7 +211,7 @@ test('what is no socket is never removed', async () => {
   })
 })
 
-test('paths that cannot be are refused with one line', () => {
+test('paths that cannot be are refused with one line', async () => {
   const long = join(folder, 'x'.repeat(108 - folder.length - 1))
   const rows = [
     ['unix:', /^Error: invalid --listen URL/],
@@ -223,8 +227,8 @@ test('paths that cannot be are refused with one line', () => {
     ['UNIX:/tmp/x.sock', /^Error: unsupported --listen URL/],
   ] as const
   for (const [listen, message] of rows) {
-    const { status, stdout, stderr } = call(['--listen', listen])
-    assert.equal([status, stdout], [1, ''], listen)
+    const { code, stdout, stderr } = await program(['--listen', listen])
+    assert.equal([code, stdout], [1, ''], listen)
     assert.match(stderr, message)
     assert.match(stderr, /^Error: [^\n]+\n$/)
   }
