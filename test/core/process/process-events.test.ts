@@ -105,6 +105,22 @@ test('events are delivered once the process has closed and the last one was take
   assert.ok(events.areDelivered)
 })
 
+test('what a listener has not taken when it goes counts as sent, and the next one does not get it', () => {
+  const { log, events, listener, write, take } = setup()
+  events.announce(listener)
+  write(1)
+  log.addExit(0, false)
+  log.addClose()
+  events.detach()
+  assert.ok(events.areDelivered)
+
+  const replaced = setup()
+  replaced.events.announce(replaced.listener)
+  replaced.write(1)
+  replaced.events.attach(replaced.listener)
+  assert.equal([take(), replaced.take()], [0, 0])
+})
+
 test('a pending read is woken by each event until it is cancelled, and by the end', () => {
   const { log, events, write } = setup()
   const woken: string[] = []
