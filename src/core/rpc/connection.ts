@@ -195,8 +195,10 @@ export class Connection {
     try {
       const result =
         method === Method.Initialize ? this.#initialize(params, ticket) : this.#call(method, params, ticket)
-      if (result instanceof Promise) void this.#respondLater(ticket, result)
-      else this.#responder.succeed(ticket, result)
+      if (result instanceof Promise) {
+        this.#requests.track(ticket)
+        void this.#respondLater(ticket, result)
+      } else this.#responder.succeed(ticket, result)
     } catch (error) {
       this.#responder.fail(ticket, error)
     }

@@ -30,7 +30,7 @@ export class Requests implements TicketOwner {
     this.responseMemory = new ResponseMemoryLimiter(options.limits.outboundTotal, options.queued)
   }
 
-  /** Number of requests that have not ended. */
+  /** Number of tracked requests that have not ended. */
   get size(): number {
     return this.#open.size
   }
@@ -42,9 +42,12 @@ export class Requests implements TicketOwner {
 
   /** Opens a ticket for a request whose message has `bytes` bytes. */
   begin(options: TicketOptions, bytes: number): Ticket {
-    const ticket = new Ticket(this, this.#limiter.begin(bytes), options)
+    return new Ticket(this, this.#limiter.begin(bytes), options)
+  }
+
+  /** A closing connection waits for this request from now on. Not for one that is answered at once: it costs time. */
+  track(ticket: Ticket): void {
     this.#open.add(ticket)
-    return ticket
   }
 
   /** Makes waiting requests respond, now and from now on. */
@@ -64,7 +67,6 @@ export class Requests implements TicketOwner {
   }
 
   onEnded(ticket: Ticket): void {
-    this.#open.delete(ticket)
-    if (this.#open.size === 0) this.#options.onIdle()
+    if (this.#open.delete(ticket) && this.#open.size === 0) this.#options.onIdle()
   }
 }

@@ -1,6 +1,6 @@
 /**
  * One request under way, from its arrival until its response has been queued and what follows the response has run.
- * While it is open, a closing connection waits for it.
+ * While it is open and tracked, a closing connection waits for it.
  */
 import type { IdText } from '../../protocol/wire/envelope.ts'
 import type { Outcome } from '../base/observer.ts'

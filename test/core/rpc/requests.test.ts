@@ -6,6 +6,8 @@ import { test } from '../../support/suite.ts'
 test('a connection is idle when its last request has ended, whatever the order', () => {
   const { ticket, requests, idle } = openTicket()
   const second = requests.begin({ id: '2', method: 'x', onOutcome: undefined }, 1)
+  requests.track(second)
+  requests.begin({ id: '3', method: 'answered at once', onOutcome: undefined }, 1).end()
   ticket.end()
   assert.equal([requests.size, idle()], [1, 0])
   second.end()

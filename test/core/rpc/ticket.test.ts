@@ -25,6 +25,7 @@ test('a request ends once: what it occupies is given back once, and what follows
   assert.ok(requests.isFull)
   ticket.end()
   const other = requests.begin({ id: '2', method: 'x', onOutcome: undefined }, 1)
+  requests.track(other)
   assert.is(other.reserve(900), undefined)
   ticket.end()
   assert.equal([calls, requests.size, requests.isFull, idle()], [1, 1, true, 1])

@@ -15,7 +15,7 @@ export type OpenTicket = {
   idle(): number
 }
 
-/** Opens a ticket for a request of `bytes` bytes. */
+/** Opens and tracks a ticket for a request of `bytes` bytes. */
 export function openTicket(limits: Partial<Limits> = {}, bytes = 100): OpenTicket {
   const outcomes: Outcome[] = []
   const faults: unknown[] = []
@@ -30,5 +30,6 @@ export function openTicket(limits: Partial<Limits> = {}, bytes = 100): OpenTicke
     { id: '1', method: 'environment/status', onOutcome: (outcome) => outcomes.push(outcome) },
     bytes,
   )
+  requests.track(ticket)
   return { ticket, requests, outcomes, faults, idle: () => idle }
 }
