@@ -96,8 +96,11 @@ function modelOf(policy: Policy, disk: FakeDisk, { visible = [], protect = [], d
       const isGranted = strongest(said) === 'write'
       const place = disk.resolve(path)
       if (!isGranted) {
-        if (place.crossed.length > 0) steadied.push({ what: path, links: [path] })
-        else if (!place.exists) mustNotCome.add(path)
+        if (place.crossed.length > 0) {
+          steadied.push({ what: path, links: [path] })
+          // To make what a protected link leads to is to make what it protects.
+          if (place.firstMissing !== undefined) mustNotCome.add(place.firstMissing)
+        } else if (!place.exists) mustNotCome.add(path)
         else if (said.length === 0) rules = [...rules, { path, access: 'read' }]
       }
       const pointer = name === '.git' && place.exists && !isGranted ? disk.gitDirectory(place.path) : undefined
@@ -561,6 +564,16 @@ test('the directory that a .git file points to cannot be made, nor be led elsewh
     /\/git\/link/,
     { w: { ...WHOLE, '.git': 'gitdir: /git/link' }, git: { ...WHOLE, link: '-> real', real: {} } },
     rules,
+  )
+})
+
+test('what a protected name leads to cannot be made, either', () => {
+  // The link itself cannot be changed, but its target would be the .git of /usr/bin.
+  const tree = { ...WHOLE, usr: { ...WHOLE, bin: { ...WHOLE, '.git': '-> ../b' } } }
+  const { forbidden } = plan(tree, { '/': 'write', '/usr/bin': 'write' }, { protect: ['/usr/bin'] })
+  assert.ok(
+    forbidden.some(({ path }) => path === '/usr/b'),
+    JSON.stringify(forbidden),
   )
 })
 
