@@ -2,21 +2,9 @@
  * The GNU C library of one architecture: it goes beside the executable where the system has musl, and runs the other
  * architecture's Node under an emulator. It comes from Debian's packages, which apt-get checks.
  */
-import { execFileSync } from 'node:child_process'
-import {
-  copyFileSync,
-  existsSync,
-  globSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readlinkSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { copyFileSync, existsSync, globSync, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { unpackPackages } from './debian-packages.ts'
 import { cacheFolder } from './runtime.ts'
 import type { Arch } from './targets.ts'
 
@@ -57,15 +45,7 @@ export function glibcOf(arch: Arch, root: string): string {
   try {
     console.log(`downloading the GNU C library for ${arch}`)
     const [unpacked, flat] = [join(partial, 'unpacked'), join(partial, 'flat')]
-    const apt = aptFor(arch, partial)
-    apt('update')
-    for (const missing = [...PACKAGES]; missing.length > 0; ) {
-      apt('download', ...missing)
-      for (const file of globSync('*.deb', { cwd: partial })) {
-        execFileSync('dpkg-deb', ['-x', join(partial, file), unpacked], { stdio: ['ignore', 'ignore', 'inherit'] })
-      }
-      missing.splice(0, missing.length, ...missingNotices(unpacked))
-    }
+    unpackPackages(PACKAGES, DEBIAN[arch].arch, unpacked)
     mkdirSync(flat)
     collect(arch, unpacked, flat)
     renameSync(flat, folder)
@@ -76,36 +56,6 @@ export function glibcOf(arch: Arch, root: string): string {
     rmSync(partial, { recursive: true, force: true })
   }
   return folder
-}
-
-/** Runs apt-get with lists and a state of its own: this machine may know only its own architecture's packages. */
-function aptFor(arch: Arch, folder: string): (...command: string[]) => void {
-  for (const path of ['state/lists/partial', 'cache/archives/partial'])
-    mkdirSync(join(folder, path), { recursive: true })
-  const status = join(folder, 'state', 'status')
-  writeFileSync(status, '')
-  const settings = {
-    'Dir::State': join(folder, 'state'),
-    'Dir::State::status': status,
-    'Dir::Cache': join(folder, 'cache'),
-    'APT::Architecture': DEBIAN[arch].arch,
-    'APT::Architectures': DEBIAN[arch].arch,
-    'Acquire::Languages': 'none',
-    ...(process.getuid?.() === 0 ? { 'APT::Sandbox::User': 'root' } : {}),
-  }
-  const options = Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`])
-  return (...command) =>
-    void execFileSync('apt-get', ['-qq', ...options, ...command], {
-      cwd: folder,
-      stdio: ['ignore', 'ignore', 'inherit'],
-    })
-}
-
-/** The packages that hold the notices of others: their folders are links that lead nowhere yet. */
-function missingNotices(unpacked: string): string[] {
-  const folders = globSync('usr/share/doc/*', { cwd: unpacked }).map((path) => join(unpacked, path))
-  const links = folders.filter((path) => lstatSync(path).isSymbolicLink() && !existsSync(path))
-  return [...new Set(links.map((path) => basename(readlinkSync(path))))]
 }
 
 function collect(arch: Arch, from: string, to: string): void {

@@ -71,6 +71,7 @@ const STEPS: readonly Step[] = [
     seconds: minutes(15),
     limitSeconds: minutes(60),
   },
+  { name: 'platforms', command: ['node', 'test/platforms/run.ts'], seconds: minutes(6), limitSeconds: minutes(30) },
 ]
 
 const USAGE = `Usage: npm run test:full -- [--budget SECONDS] [--only STEP[,STEP…]] [--list]
