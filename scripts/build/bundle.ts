@@ -2,9 +2,11 @@
 import { join } from 'node:path'
 import { build } from 'esbuild'
 
-/** Writes the bundle of src/main.ts to `output`. */
-export async function bundleMain(root: string, output: string): Promise<void> {
-  await build({
+/** Writes the bundle of src/main.ts to `output`. Returns the paths of the files in it. */
+export async function bundleMain(root: string, output: string): Promise<string[]> {
+  const { metafile } = await build({
+    metafile: true,
+    absWorkingDir: root,
     entryPoints: [join(root, 'src', 'main.ts')],
     outfile: output,
     bundle: true,
@@ -18,4 +20,5 @@ export async function bundleMain(root: string, output: string): Promise<void> {
     // Only read when run from source; the executable has its addon as an asset.
     define: { 'import.meta.url': '""' },
   })
+  return Object.keys(metafile.inputs)
 }

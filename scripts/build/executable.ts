@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { BUNDLED_LIBRARIES_ASSET } from '../../src/base/sea.ts'
+import { BUNDLED_LIBRARIES_ASSET, NOTICES_ASSET } from '../../src/base/sea.ts'
 import { signAdHoc, verifySignature } from './ad-hoc-signature.ts'
 import { terminalAssets } from './addon.ts'
 import { bundleMain } from './bundle.ts'
@@ -11,6 +11,8 @@ import { MUSL_LIBRARIES, useBundledGlibc } from './bundled-glibc.ts'
 import { dropLibatomic } from './drop-libatomic.ts'
 import { Elf } from './elf.ts'
 import { emulatedNode } from './emulator.ts'
+import { glibcOf } from './glibc.ts'
+import { collectNotices, packagesOf } from './notices.ts'
 import { runtimeOf } from './runtime.ts'
 import { stripSymbols } from './strip.ts'
 import { runsHere } from './targets.ts'
@@ -24,30 +26,17 @@ export async function buildExecutable(target: Target, output: string, root: stri
   const work = mkdtempSync(join(tmpdir(), 'exec-server-build-'))
   mkdirSync(dirname(output), { recursive: true })
   try {
-    await bundleMain(root, join(work, 'main.cjs'))
+    const main = join(work, 'main.cjs')
+    const assets = writeAssets(target, await bundleMain(root, main), work, root)
     const node = join(work, 'node')
     prepareRuntime(runtimeOf(target, root), node, target)
     // V8 takes a code cache only from the same version on the same architecture.
     const maker = runsHere(target) ? [process.execPath] : emulatedNode(target, node, root)
     if (maker === undefined) console.log(`without a code cache, as Node for ${target.name} does not run here`)
-    let executable = node
-    if (target.isMusl) {
-      executable = join(work, 'node-musl')
-      const elf = new Elf(readFileSync(node))
-      useBundledGlibc(elf)
-      writeFileSync(executable, elf.bytes, { mode: 0o755 })
-      writeFileSync(join(work, BUNDLED_LIBRARIES_ASSET), MUSL_LIBRARIES)
-    }
+    const executable = target.isMusl ? withBundledGlibc(node) : node
     const config = join(work, 'sea.json')
-    const assets = {
-      ...terminalAssets(target),
-      ...(target.isMusl ? { [BUNDLED_LIBRARIES_ASSET]: join(work, BUNDLED_LIBRARIES_ASSET) } : {}),
-    }
     const useCodeCache = maker !== undefined
-    writeFileSync(
-      config,
-      JSON.stringify({ ...seaConfig, main: join(work, 'main.cjs'), executable, output, useCodeCache, assets }),
-    )
+    writeFileSync(config, JSON.stringify({ ...seaConfig, main, executable, output, useCodeCache, assets }))
     rmSync(output, { force: true })
     const [command, ...args] = maker ?? [process.execPath]
     // With the same engine flags as at run time: otherwise V8 rejects the code cache, which costs 10 ms at each start.
@@ -58,6 +47,29 @@ export async function buildExecutable(target: Target, output: string, root: stri
   } finally {
     rmSync(work, { recursive: true, force: true })
   }
+}
+
+/** Writes the assets that are made here to `folder`. Returns the paths of all. */
+function writeAssets(target: Target, bundled: string[], folder: string, root: string): Record<string, string> {
+  const libraries = target.isMusl ? glibcOf(target.arch, root) : undefined
+  const made = {
+    [NOTICES_ASSET]: collectNotices(root, ['node-pty', ...packagesOf(bundled)], libraries),
+    ...(target.isMusl ? { [BUNDLED_LIBRARIES_ASSET]: MUSL_LIBRARIES } : {}),
+  }
+  const assets = terminalAssets(target)
+  for (const [name, text] of Object.entries(made)) {
+    assets[name] = join(folder, name)
+    writeFileSync(assets[name], text)
+  }
+  return assets
+}
+
+/** Writes a runtime for musl beside this one. Returns its path. */
+function withBundledGlibc(node: string): string {
+  const elf = new Elf(readFileSync(node))
+  useBundledGlibc(elf)
+  writeFileSync(`${node}-musl`, elf.bytes, { mode: 0o755 })
+  return `${node}-musl`
 }
 
 const seaConfig = {

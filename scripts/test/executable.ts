@@ -61,7 +61,7 @@ function removeOld(cache: string): void {
 
 function digest(root: string): string {
   const hash = createHash('sha256').update(process.version)
-  const files = globSync(['src/**/*.ts', 'scripts/build.ts', 'scripts/build/*.ts', 'package-lock.json'], {
+  const files = globSync(['src/**/*.ts', 'scripts/build.ts', 'scripts/build/**/*.{ts,txt}', 'package-lock.json'], {
     cwd: root,
   }).sort()
   for (const file of files) hash.update(`${file}\0`).update(readFileSync(join(root, file)))

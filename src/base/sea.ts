@@ -26,3 +26,10 @@ export function bundledLibraries(): string | undefined {
   if (sea === undefined || !isSea() || !sea.getAssetKeys().includes(BUNDLED_LIBRARIES_ASSET)) return undefined
   return new TextDecoder().decode(sea.getRawAsset(BUNDLED_LIBRARIES_ASSET))
 }
+
+/** The asset with the licence notices of everything inside the executable. */
+export const NOTICES_ASSET = 'notices'
+
+/** The licence notices. Undefined: this is not the executable. */
+export const licenseNotices = (): string | undefined =>
+  isSea() ? new TextDecoder().decode(getRawAsset(NOTICES_ASSET)) : undefined

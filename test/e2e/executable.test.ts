@@ -66,6 +66,16 @@ async function checkTerminal(server: ChildProcess): Promise<void> {
 
 test('it serves and runs a terminal without Node, HOME or a word on stderr', () => checkTerminal(start([])))
 
+test('--licenses prints the notices of what is inside, also to a reader that stops early', () => {
+  const { stdout, stderr, status } = spawnSync(binary, ['--licenses'], { encoding: 'utf8', maxBuffer: 1 << 24 })
+  assert.equal({ stderr, status }, { stderr: '', status: 0 })
+  const own = ['exec-server', '@hono/node-server', '@hono/node-ws', 'hono', 'jose', 'node-pty', 'smol-toml', 'valibot']
+  for (const title of own) assert.match(stdout, `\n${title}\n====`)
+  for (const inside of ['Node.js is licensed', 'OpenSSL', 'V8', 'ICU']) assert.match(stdout, inside)
+  const head = spawnSync('/bin/sh', ['-c', '"$0" --licenses | head -n 1', binary], { encoding: 'utf8' })
+  assert.equal([head.stdout, head.stderr], [`${'='.repeat(80)}\n`, ''])
+})
+
 const isLinux = process.platform === 'linux'
 
 /** What every Linux with the GNU C library has. */

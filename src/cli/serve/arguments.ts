@@ -30,8 +30,8 @@ export type ServeCommand = {
 /** The parsed options of `doctor`. */
 export type DoctorCommand = { kind: 'doctor'; sandbox: SandboxOptions }
 
-/** A request for the help or the version. */
-export type InfoCommand = { kind: 'help' | 'version' }
+/** A request for the help, the version or the licence notices. */
+export type InfoCommand = { kind: 'help' | 'version' | 'licenses' }
 
 /** A free port on loopback. */
 export const DEFAULT_LISTEN = 'ws://127.0.0.1:0'
@@ -46,6 +46,7 @@ const options = {
   'http-policy': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'V' },
+  licenses: { type: 'boolean' },
 } as const
 
 /**
@@ -56,6 +57,7 @@ export function parseServe(args: readonly string[]): ServeCommand | InfoCommand 
   const values = parseOptions(args)
   if (values.help === true) return { kind: 'help' }
   if (values.version === true) return { kind: 'version' }
+  if (values.licenses === true) return { kind: 'licenses' }
   const sandbox = sandboxOptions(values.bwrap, values['require-sandbox'])
   const listen = parseListen(values.listen ?? DEFAULT_LISTEN)
   return {
@@ -79,6 +81,7 @@ export function parseDoctor(args: readonly string[]): DoctorCommand | InfoComman
   const values = parseOptions(args)
   if (values.help === true) return { kind: 'help' }
   if (values.version === true) return { kind: 'version' }
+  if (values.licenses === true) return { kind: 'licenses' }
   return { kind: 'doctor', sandbox: sandboxOptions(values.bwrap, values['require-sandbox']) }
 }
 

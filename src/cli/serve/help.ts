@@ -42,6 +42,7 @@ ${AUTH_HELP}  --bwrap PATH                 the bubblewrap that confines commands
 ${limitHelp}
 ${TELEMETRY_HELP}  --help                       show this text
   --version                    show the version
+  --licenses                   show the licences of what is inside
 
 Point Codex at the printed URL: CODEX_EXEC_SERVER_URL=ws://127.0.0.1:PORT codex
 `

@@ -18,10 +18,11 @@ import { openListener } from '../../server/http/listener.ts'
 import type { Listener } from '../../server/http/listener.ts'
 import type { CommandSummary } from './help.ts'
 import { reportingUsage } from './reporting-usage.ts'
+import { licenseNotices } from '../../base/sea.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { version } from '../../base/version.ts'
 
-/** Serves, or prints the help with these commands, or the version. Usage errors set the exit code; other errors are thrown. */
+/** Serves, or prints the help with these commands, the version or the licences. Usage errors set the exit code; other errors are thrown. */
 export function serve(args: readonly string[], commands: readonly CommandSummary[]): Promise<void> {
   return reportingUsage(async () => {
     const command = parseServe(args)
@@ -40,7 +41,20 @@ export function doctor(args: readonly string[], commands: readonly CommandSummar
 }
 
 async function printInfo({ kind }: InfoCommand, commands: readonly CommandSummary[]): Promise<void> {
-  process.stdout.write(kind === 'help' ? (await import('./help.ts')).help(commands) : `exec-server ${version}\n`)
+  const text = await infoText(kind, commands)
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // A reader such as `head` closes the pipe when it has seen enough.
+    if (error.code !== 'EPIPE') throw error
+  })
+  process.stdout.write(text)
+}
+
+async function infoText(kind: InfoCommand['kind'], commands: readonly CommandSummary[]): Promise<string> {
+  if (kind === 'version') return `exec-server ${version}\n`
+  if (kind === 'help') return (await import('./help.ts')).help(commands)
+  const notices = licenseNotices()
+  if (notices !== undefined) return notices
+  throw new UsageError('Error: only the executable holds the licences; here see LICENSE and those in node_modules', 1)
 }
 
 async function startServer(command: ServeCommand): Promise<void> {

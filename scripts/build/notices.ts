@@ -1,0 +1,47 @@
+/** The licence notices of everything inside the executable, for `exec-server --licenses`. */
+import { globSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { RUNTIME_VERSION } from './targets.ts'
+
+const RULE = '='.repeat(80)
+
+/**
+ * One text. `packages`: names of the npm packages inside. `libraries`: the folder of the C library that comes with the
+ * executable, with its notices.
+ * @throws Error if a package says nothing about its licence
+ */
+export function collectNotices(root: string, packages: readonly string[], libraries?: string): string {
+  const own = readFileSync(join(root, 'LICENSE'), 'utf8')
+  const node = readFileSync(join(import.meta.dirname, 'licenses', `node-${RUNTIME_VERSION}.txt`), 'utf8')
+  const sections = [
+    { title: 'exec-server', text: own },
+    ...[...packages].sort().map((name) => ({ title: name, text: packageNotice(join(root, 'node_modules', name)) })),
+    ...(libraries === undefined ? [] : libraryNotices(libraries)),
+    // Last, as it is by far the longest: it holds the notices of OpenSSL, V8, ICU and the others.
+    { title: 'Node.js, with everything that it contains', text: node },
+  ]
+  return sections.map(({ title, text }) => `${RULE}\n${title}\n${RULE}\n\n${text.trim()}\n`).join('\n')
+}
+
+/** The package's own file, or what its package.json says. */
+function packageNotice(folder: string): string {
+  const [file] = globSync('LICEN[CS]E*', { cwd: folder })
+  if (file !== undefined) return readFileSync(join(folder, file), 'utf8')
+  const { license, homepage, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  if (typeof license !== 'string') throw new Error(`${folder} says nothing about its licence`)
+  return `Version ${version}, licence ${license}. The package has no licence text; see ${homepage}`
+}
+
+function libraryNotices(folder: string): { title: string; text: string }[] {
+  const files = globSync('COPYRIGHT.*', { cwd: folder }).sort()
+  return files.map((file) => ({
+    title: `Debian's ${basename(file).replace('COPYRIGHT.', '')}, whose libraries come with the executable`,
+    text: readFileSync(join(folder, file), 'utf8'),
+  }))
+}
+
+/** The npm packages that these files belong to. */
+export function packagesOf(files: readonly string[]): string[] {
+  const names = files.map((file) => /^.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1])
+  return [...new Set(names.filter((name) => name !== undefined))]
+}
