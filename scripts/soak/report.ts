@@ -19,8 +19,7 @@ const JUDGED_ENDINGS = 10
 export function progress(
   seconds: number,
   ledger: Ledger,
-  { resident, anonymous, retained, fds }: Sample,
-  processes: number,
+  { resident, anonymous, retained, fds, processes }: Sample,
 ): string {
   const { sent, answered, abandoned, ended, lost, wrongBytes, faults } = ledger
   return [
@@ -54,8 +53,8 @@ export type Figures = {
 /** Returns the text, and whether everything is as it must be. */
 export function summary(ledger: Ledger, figures: Figures): { text: string; isGood: boolean } {
   const { samples, roundTripsMs, zombies, fdsBefore, fdsAfter } = figures
-  const memorySlope = samples.slope('held')
-  const fdSlope = samples.slope('fds')
+  const memorySlope = samples.memorySlope
+  const fdSlope = samples.fdSlope
   const isJudged = samples.hours >= JUDGED_HOURS
   const bound = (slope: number, noise: number): number => (isJudged ? slope + noise / samples.hours : Infinity)
   const memoryBound = bound(MEMORY_SLOPE, MEMORY_NOISE)
@@ -89,7 +88,7 @@ export function summary(ledger: Ledger, figures: Figures): { text: string; isGoo
       return `all gone   after ${after}: ${figures}${verdict(isLate(times), `p50 must be below ${ENDING_MS}`)}`
     }),
     `memory     ${memory}, ${peaks}${judgement(memorySlope, memoryBound)}`,
-    `fds        ${signed(fdSlope)}/hour, peak ${samples.peak('fds')}${judgement(fdSlope, fdBound)}`,
+    `fds        ${signed(fdSlope)}/hour at an equal number of processes, peak ${samples.peak('fds')}${judgement(fdSlope, fdBound)}`,
     `round trip p50 ${percentile(0.5)} ms, p99 ${percentile(0.99)} ms, of ${roundTripsMs.length} on a connection of their own`,
     `dropped    ${dropped} pieces of work whose server was ended under them`,
   ]

@@ -107,11 +107,11 @@ async function watch(endpoint: Endpoint, samples: Samples, { ledger, isOver }: S
   const start = performance.now()
   for (let line = LINE_MS; !isOver(); ) {
     await sleep(SAMPLE_MS)
-    const sample = await samples.take()
+    const sample = await samples.take(childrenOf(endpoint.pid).length)
     const elapsed = performance.now() - start
     if (elapsed < line) continue
     line += LINE_MS
-    process.stdout.write(`${progress(elapsed / 1000, ledger, sample, childrenOf(endpoint.pid).length)}\n`)
+    process.stdout.write(`${progress(elapsed / 1000, ledger, sample)}\n`)
   }
 }
 

@@ -12,6 +12,8 @@ export type Sample = {
   /** The anonymous memory without that. */
   held: number
   fds: number
+  /** Running processes: each has descriptors of its own, and their number follows the pace of the run. */
+  processes: number
 }
 
 const MiB = 1024 * 1024
@@ -31,7 +33,8 @@ export class Samples {
     this.#metrics = `${url.replace(/^ws/, 'http')}/metrics`
   }
 
-  async take(): Promise<Sample> {
+  /** `processes`: how many run. */
+  async take(processes: number): Promise<Sample> {
     const retained = await this.#retained()
     const { resident, anonymous } = memory(this.#pid)
     const sample = {
@@ -41,6 +44,7 @@ export class Samples {
       retained,
       held: anonymous - retained,
       fds: openFds(this.#pid),
+      processes,
     }
     this.#taken.push(sample)
     return sample
@@ -56,9 +60,14 @@ export class Samples {
     }
   }
 
-  /** By which it rises in an hour, by the second half of the samples. */
-  slope(of: 'held' | 'fds'): number {
-    return slope(lowest(this.#secondHalf.map((sample) => [sample.hours, sample[of]])))
+  /** The rise of what is kept, in MiB an hour, over the second half of the samples. */
+  get memorySlope(): number {
+    return slope(lowest(this.#secondHalf.map(({ hours, held }) => [hours, held])))
+  }
+
+  /** The rise of the descriptors in an hour, over the second half of the samples, whatever the number of processes. */
+  get fdSlope(): number {
+    return slopeBeside(this.#secondHalf.map(({ hours, fds, processes }) => [hours, fds, processes]))
   }
 
   /** How long the second half is. */
@@ -98,4 +107,14 @@ export function slope(points: readonly (readonly [x: number, y: number])[]): num
   const covariance = points.reduce((sum, [x, y]) => sum + (x - meanX) * (y - meanY), 0)
   const variance = points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0)
   return variance === 0 ? 0 : covariance / variance
+}
+
+/** The slope of `y` over `x` among points of equal `z`: a linear regression on both. */
+export function slopeBeside(points: readonly (readonly [x: number, y: number, z: number])[]): number {
+  const residuals = (of: 0 | 1): number[] => {
+    const rise = slope(points.map((point) => [point[2], point[of]]))
+    return points.map((point) => point[of] - rise * point[2])
+  }
+  const [xs, ys] = [residuals(0), residuals(1)]
+  return slope(xs.map((x, index) => [x, ys[index] as number]))
 }
