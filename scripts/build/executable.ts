@@ -21,13 +21,18 @@ import type { Target } from './targets.ts'
 /** Most memory is outside the heap. A larger young generation would only retain up to 25 MiB more of it. */
 const ENGINE_FLAGS = ['--max-semi-space-size=4']
 
-/** Writes the executable to `output`. `root`: the checkout. */
-export async function buildExecutable(target: Target, output: string, root: string): Promise<void> {
+/** The npm packages inside, and the licence notices of everything. */
+export type Contents = { packages: string[]; notices: string }
+
+/** Writes the executable to `output`. `root`: the checkout. Returns what is inside. */
+export async function buildExecutable(target: Target, output: string, root: string): Promise<Contents> {
   const work = mkdtempSync(join(tmpdir(), 'exec-server-build-'))
   mkdirSync(dirname(output), { recursive: true })
   try {
     const main = join(work, 'main.cjs')
-    const assets = writeAssets(target, await bundleMain(root, main), work, root)
+    const packages = ['node-pty', ...packagesOf(await bundleMain(root, main))]
+    const notices = collectNotices(root, packages, target.isMusl ? glibcOf(target.arch, root) : undefined)
+    const assets = writeAssets(target, notices, work)
     const node = join(work, 'node')
     prepareRuntime(runtimeOf(target, root), node, target)
     // V8 takes a code cache only from the same version on the same architecture.
@@ -44,16 +49,16 @@ export async function buildExecutable(target: Target, output: string, root: stri
       stdio: ['ignore', 'ignore', 'inherit'],
     })
     if (target.platform === 'darwin') sign(output)
+    return { packages, notices }
   } finally {
     rmSync(work, { recursive: true, force: true })
   }
 }
 
 /** Writes the assets that are made here to `folder`. Returns the paths of all. */
-function writeAssets(target: Target, bundled: string[], folder: string, root: string): Record<string, string> {
-  const libraries = target.isMusl ? glibcOf(target.arch, root) : undefined
+function writeAssets(target: Target, notices: string, folder: string): Record<string, string> {
   const made = {
-    [NOTICES_ASSET]: collectNotices(root, ['node-pty', ...packagesOf(bundled)], libraries),
+    [NOTICES_ASSET]: notices,
     ...(target.isMusl ? { [BUNDLED_LIBRARIES_ASSET]: MUSL_LIBRARIES } : {}),
   }
   const assets = terminalAssets(target)

@@ -123,3 +123,15 @@ export const sandboxChecks = (install: string): Check[] => [
     },
   },
 ]
+
+/** `install`: the command of the first installation. */
+export const reinstallCheck = (install: string): Check => ({
+  title: 'it is installed anew while it serves, and goes on serving',
+  async run(client) {
+    const { code, output } = await sh(client, install)
+    assert.is(code, 0, output)
+    assert.match(output, /^exec-server \d+\.\d+\.\d+\S* is in \/usr\/local\/bin\/exec-server\n/)
+    assert.equal(await sh(client, 'echo on'), { code: 0, output: 'on\n' })
+    assert.equal(await sh(client, 'ls -a /opt /usr/local/bin | grep -c install'), { code: 1, output: '0\n' })
+  },
+})

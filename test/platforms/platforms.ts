@@ -1,7 +1,5 @@
 /** The platforms that are tried, each with the executable for it. */
-import { copyFileSync, mkdirSync } from 'node:fs'
-import { execFileSync } from 'node:child_process'
-import { join } from 'node:path'
+import process from 'node:process'
 import { debianRoot, hasProgram, muslRoot } from './roots.ts'
 
 export type Platform = {
@@ -12,26 +10,11 @@ export type Platform = {
   /** Programs that this machine must have. */
   needs: readonly string[]
   root(): string
-  /** Puts what was built into a layer above the root. Returns the path of the executable there. */
-  install(built: string, layer: string): string
   /** The script that makes bubblewrap available. Undefined: sandboxes are not tried. */
   bubblewrap?: string
 }
 
 const EMULATOR = 'qemu-aarch64-static'
-
-function installExecutable(built: string, layer: string): string {
-  const folder = join(layer, 'usr', 'local', 'bin')
-  mkdirSync(folder, { recursive: true })
-  copyFileSync(built, join(folder, 'exec-server'))
-  return '/usr/local/bin/exec-server'
-}
-
-function unpackArchive(built: string, layer: string): string {
-  mkdirSync(join(layer, 'opt'))
-  execFileSync('tar', ['-xzf', built, '-C', join(layer, 'opt')])
-  return '/opt/exec-server/exec-server'
-}
 
 const debian = (release: string): Platform => ({
   name: release,
@@ -39,7 +22,6 @@ const debian = (release: string): Platform => ({
   isEmulated: false,
   needs: ['debootstrap', 'bwrap'],
   root: () => debianRoot(release, 'amd64', false),
-  install: installExecutable,
   bubblewrap: 'apt-get update -qq && apt-get install -y -qq --no-install-recommends bubblewrap',
 })
 
@@ -52,7 +34,6 @@ export const PLATFORMS: readonly Platform[] = [
     isEmulated: false,
     needs: ['apt-get', 'bwrap'],
     root: () => muslRoot('amd64'),
-    install: unpackArchive,
     bubblewrap: 'ln -s /opt/bubblewrap/bwrap.sh /usr/bin/bwrap',
   },
   {
@@ -61,7 +42,6 @@ export const PLATFORMS: readonly Platform[] = [
     isEmulated: true,
     needs: ['debootstrap', EMULATOR],
     root: () => debianRoot('bookworm', 'arm64', true),
-    install: installExecutable,
   },
   {
     name: 'musl-arm64',
@@ -69,7 +49,6 @@ export const PLATFORMS: readonly Platform[] = [
     isEmulated: true,
     needs: ['apt-get', EMULATOR],
     root: () => muslRoot('arm64', [EMULATOR]),
-    install: unpackArchive,
   },
 ]
 

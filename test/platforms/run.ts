@@ -5,17 +5,19 @@
 import { execFileSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { globSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, globSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { Client } from '../support/client.ts'
 import { firstLine } from '../support/first-line.ts'
 import { root as checkout } from '../support/server.ts'
-import { CHECKS, sandboxChecks, UNSANDBOXED } from './checks.ts'
+import { CHECKS, reinstallCheck, sandboxChecks, UNSANDBOXED } from './checks.ts'
 import { overlay } from './in-root.ts'
 import { obstacle, PLATFORMS } from './platforms.ts'
 import type { Platform } from './platforms.ts'
+
+const INSTALL = 'sh /artefacts/install.sh'
 
 const tally = { passed: 0, failed: 0, skipped: 0 }
 
@@ -35,26 +37,27 @@ async function attempt(title: string, body: () => Promise<void> | void): Promise
   }
 }
 
-async function tryPlatform(platform: Platform, built: string): Promise<void> {
+async function tryPlatform(platform: Platform, artefacts: string): Promise<void> {
   const { name, isEmulated, bubblewrap } = platform
   let root = ''
   if (!(await attempt(`${name}: the root is made`, () => void (root = platform.root())))) return
   const layers = overlay(root, isEmulated)
   let server: ChildProcess | undefined
   try {
-    const executable = platform.install(built, layers.layer)
+    cpSync(artefacts, join(layers.layer, 'artefacts'), { recursive: true })
     await attempt(`${name}: the root has no libatomic`, () => {
       const found = globSync('{lib,lib64,usr/lib,opt}/**/libatomic.so*', { cwd: root })
       if (found.length > 0) throw new Error(found.join(', '))
     })
-    server = layers.start([executable])
+    // What the installer says goes to stderr: the URL must be the first line.
+    server = layers.start(['/bin/sh', '-c', `${INSTALL} >&2 && exec exec-server`])
     let client: Client | undefined
-    const isServing = await attempt(`${name}: it serves`, async () => {
+    const isServing = await attempt(`${name}: install.sh installs it, and it serves`, async () => {
       client = await Client.connect(await firstLine(server as ChildProcess))
     })
     if (!isServing || client === undefined) return
     const sandboxed = bubblewrap === undefined ? [] : [UNSANDBOXED, ...sandboxChecks(bubblewrap)]
-    for (const { title, run } of [...CHECKS, ...sandboxed]) {
+    for (const { title, run } of [...CHECKS, ...sandboxed, reinstallCheck(INSTALL)]) {
       await attempt(`${name}: ${title}`, () => run(client as Client))
     }
     if (bubblewrap === undefined) report('skipped', `${name}: sandboxes`, 'bubblewrap does not run under qemu-user')
@@ -83,8 +86,8 @@ try {
     }
     const { target } = platform
     if (!built.has(target)) {
-      const build = [join(checkout, 'scripts', 'build.ts'), '--target', target, '--output', join(work, target)]
-      execFileSync(process.execPath, build, { stdio: 'inherit' })
+      const release = [join(checkout, 'scripts', 'release.ts'), '--target', target, '--format', 'tar.gz']
+      execFileSync(process.execPath, [...release, '--output', join(work, target)], { stdio: 'inherit' })
       built.set(target, join(work, target))
     }
     await tryPlatform(platform, built.get(target) as string)
