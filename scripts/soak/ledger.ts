@@ -2,8 +2,8 @@
 import process from 'node:process'
 import { untilNone } from './processes.ts'
 
-/** Findings that are told in full; a fault that comes once comes a thousand times. */
-const TOLD = 50
+/** Findings to report in full: one fault may occur a thousand times. */
+const MAX_FINDINGS = 50
 
 /**
  * How long what must end may still be alive. On a busy machine it takes seconds, whatever the server does; what is alive
@@ -36,9 +36,9 @@ export class Ledger {
   left = 0
 
   readonly findings: string[] = []
-  /** How often each kind of work was done, and each mischief. */
+  /** How often each kind of work was done, and each disruption. */
   readonly done = new Map<string, number>()
-  readonly mischief = new Map<string, number>()
+  readonly disruptions = new Map<string, number>()
   /** Work whose server was ended under it. */
   dropped = 0
   /** By what was to end them: how long processes were alive after it, in milliseconds. */
@@ -79,7 +79,7 @@ export class Ledger {
   }
 
   tell(finding: string): void {
-    if (this.findings.length >= TOLD) return
+    if (this.findings.length >= MAX_FINDINGS) return
     this.findings.push(finding)
     process.stderr.write(`! ${finding}\n`)
   }

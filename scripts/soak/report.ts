@@ -76,7 +76,7 @@ export function summary(ledger: Ledger, figures: Figures): { text: string; isGoo
   const peaks = `peak ${samples.peak('anonymous').toFixed(0)} MiB, RSS ${samples.peak('resident').toFixed(0)} MiB`
   const lines = [
     ...counts('work done', ledger.done),
-    ...counts('mischief done', ledger.mischief),
+    ...counts('disruption done', ledger.disruptions),
     '',
     `requests   ${requests}${verdict(lost > 0, 'must be 0')}${verdict(!balance, 'the sums must agree')}`,
     `bytes      ${bytes}, wrong ${wrongBytes}${verdict(wrongBytes > 0, 'must be 0')}`,

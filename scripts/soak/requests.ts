@@ -2,8 +2,8 @@
 import { RpcFailure } from '../../test/support/client.ts'
 import type { Ledger } from './ledger.ts'
 
-/** Has been counted, and need not be again. */
-export class Told extends Error {}
+/** The failure has been counted already. */
+export class AlreadyReported extends Error {}
 
 type Pending = { method: string; deadline: number; resolve: (result: any) => void; reject: (error: Error) => void }
 type Answer = { id: number; result?: any; error?: { code: number; message: string } }
@@ -84,7 +84,7 @@ export class Requests {
     const now = Date.now()
     const lose = ({ method, reject }: Pending): void => {
       this.#ledger.lose(`${this.#name}: ${method} was not answered within ${DEADLINE_MS} ms`)
-      reject(new Told())
+      reject(new AlreadyReported())
     }
     for (const [id, pending] of this.#pending) {
       if (pending.deadline > now) break

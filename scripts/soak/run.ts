@@ -21,16 +21,23 @@ import type { Data } from './data.ts'
 import { killEverything, startNetwork, stdioEndpoint } from './endpoints.ts'
 import type { Endpoint, Subject } from './endpoints.ts'
 import { Ledger } from './ledger.ts'
-import { cutConnections, endStdioServer, leaveForGood, readSlowly, restartServer, sendMalformed } from './mischief.ts'
-import type { Mischief } from './mischief.ts'
+import {
+  cutConnections,
+  endStdioServer,
+  leaveForGood,
+  readSlowly,
+  restartServer,
+  sendMalformed,
+} from './disruptions.ts'
+import type { Disruption } from './disruptions.ts'
 import { readOptions } from './options.ts'
 import type { Options } from './options.ts'
 import { commandOf, isAlive, zombiesOf } from './processes.ts'
 import { startProbe } from './probe.ts'
 import { Random } from './random.ts'
 import { progress, summary } from './report.ts'
-import { Told } from './requests.ts'
-import { rudePeers } from './rude.ts'
+import { AlreadyReported } from './requests.ts'
+import { runAbusiveClients } from './abusive-clients.ts'
 import { openFds, Samples } from './samples.ts'
 import { Over } from './session.ts'
 import { processTasks } from './tasks/processes.ts'
@@ -46,7 +53,7 @@ const LANES = 3
 const THINK_MS = 150
 /** Clients of the server that is restarted. */
 const RESTARTED_CLIENTS = 2
-const RUDE_MS = 400
+const ABUSIVE_CLIENT_MS = 400
 const SAMPLE_MS = 2000
 const LINE_MS = 10_000
 /** Short, so that sessions come to their end within the run, yet longer than any client stays away. */
@@ -97,7 +104,7 @@ async function lane(client: Client, name: string, scene: Scene): Promise<void> {
       ledger.count(ledger.done, task.name)
     } catch (error) {
       if (error instanceof Over) ledger.dropped++
-      else if (!(error instanceof Told)) ledger.fault(`${task.name} of ${client.name}: ${messageOf(error)}`)
+      else if (!(error instanceof AlreadyReported)) ledger.fault(`${task.name} of ${client.name}: ${messageOf(error)}`)
     }
     await sleep(random.pause(THINK_MS))
   }
@@ -134,9 +141,9 @@ async function main(): Promise<boolean> {
   const stdio = stdioEndpoint('stdio', subject, ledger)
   const end = performance.now() + minutes * 60_000
   const scene: Scene = { ledger, random, data, web, tasks, isOver: () => performance.now() > end }
-  const mischief = (name: string): Mischief => ({
+  const disruption = (name: string): Disruption => ({
     ledger,
-    random: random.fork(`mischief/${name}`),
+    random: random.fork(`disruption/${name}`),
     isOver: scene.isOver,
   })
 
@@ -150,16 +157,16 @@ async function main(): Promise<boolean> {
   const probe = startProbe(steady.url)
   await Promise.all([
     watch(steady, samples, scene),
-    ...resuming.map((client) => cutConnections(client, mischief(`${client.name}/cut`))),
+    ...resuming.map((client) => cutConnections(client, disruption(`${client.name}/cut`))),
     ...[...resuming, onStdio].flatMap((client) => [
       ...Array.from({ length: LANES }, (_, index) => lane(client, String(index + 1), scene)),
-      readSlowly(client, mischief(`${client.name}/slow`)),
-      sendMalformed(client, mischief(`${client.name}/malformed`)),
+      readSlowly(client, disruption(`${client.name}/slow`)),
+      sendMalformed(client, disruption(`${client.name}/malformed`)),
     ]),
-    leaveForGood(steady, sessionMs, mischief('leavers')),
-    rudePeers(steady, mischief('rude'), RUDE_MS),
-    restartServer(restarted, mischief('restart')),
-    endStdioServer(onStdio, mischief('stdio')),
+    leaveForGood(steady, sessionMs, disruption('leavers')),
+    runAbusiveClients(steady, disruption('abusive-clients'), ABUSIVE_CLIENT_MS),
+    restartServer(restarted, disruption('restart')),
+    endStdioServer(onStdio, disruption('stdio')),
   ])
 
   process.stdout.write('the time is up; what is left is looked at\n')

@@ -6,7 +6,7 @@ import { Followed } from './followed.ts'
 import type { FollowOptions, ProcessEvent, ReadResult } from './followed.ts'
 import type { Ledger } from './ledger.ts'
 import type { Cut, Link } from './links.ts'
-import { Requests, Told } from './requests.ts'
+import { Requests, AlreadyReported } from './requests.ts'
 
 /** The connection was cut; the session goes on. */
 export class CutOff extends Error {}
@@ -253,7 +253,7 @@ export class Session {
     this.#link?.cut('without a word')
   }
 
-  // ---- mischief ----
+  // ---- disruption ----
 
   pause(): void {
     this.#link?.pause()
@@ -287,7 +287,7 @@ export class Session {
     } catch (error) {
       // A server that is being ended may fail the handshake with any error.
       if (!this.#isEnded) this.ledger.fault(`${this.name} could not come back: ${(error as Error).message}`)
-      this.#end(this.#isEnded ? new Over() : new Told())
+      this.#end(this.#isEnded ? new Over() : new AlreadyReported())
     }
   }
 

@@ -7,7 +7,7 @@ import type { Data } from './data.ts'
 import type { Followed, Streams } from './followed.ts'
 import type { Ledger } from './ledger.ts'
 import type { Random } from './random.ts'
-import { Told } from './requests.ts'
+import { AlreadyReported } from './requests.ts'
 import { CutOff } from './session.ts'
 import type { Session } from './session.ts'
 import type { Fixture } from './web-fixture.ts'
@@ -75,7 +75,7 @@ export async function within<T>({ ledger }: Pick<Work, 'ledger'>, promise: Promi
   const late = Promise.withResolvers<never>()
   const timer = setTimeout(() => {
     ledger.fault(`${what} did not come within ${WAIT_MS} ms`)
-    late.reject(new Told())
+    late.reject(new AlreadyReported())
   }, WAIT_MS)
   try {
     return await Promise.race([promise, late.promise])

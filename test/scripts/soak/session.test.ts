@@ -1,4 +1,4 @@
-/** The book-keeping of the soak's sessions: what its own mischief brings about is no fault, and nothing else is excused. */
+/** The book-keeping of the soak's sessions: what its own disruption brings about is no fault, and nothing else is excused. */
 import * as assert from 'uvu/assert'
 import type { Endpoint } from '../../../scripts/soak/endpoints.ts'
 import { Ledger } from '../../../scripts/soak/ledger.ts'

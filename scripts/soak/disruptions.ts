@@ -1,4 +1,4 @@
-/** What goes wrong in life, done on purpose, each at random moments: to connections, to their readers, to servers. */
+/** Injects faults at random moments: into connections, their readers, and servers. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from './client.ts'
 import type { Endpoint, EndSignal } from './endpoints.ts'
@@ -6,11 +6,11 @@ import type { Ledger } from './ledger.ts'
 import { cuts } from './links.ts'
 import { isAlive } from './processes.ts'
 import type { Random } from './random.ts'
-import { Told } from './requests.ts'
+import { AlreadyReported } from './requests.ts'
 import { CutOff, Over } from './session.ts'
 import { PATH } from './work.ts'
 
-export type Mischief = { ledger: Ledger; random: Random; isOver: () => boolean }
+export type Disruption = { ledger: Ledger; random: Random; isOver: () => boolean }
 
 /** Mean times between two of a kind, in milliseconds. */
 const CUT_MS = 4000
@@ -26,7 +26,7 @@ const PAUSED_MS = [100, 3000] as const
 const KILL_SHARE = 0.25
 
 /** Does it again and again until the run is over. */
-async function repeatedly({ random, isOver }: Mischief, meanMs: number, act: () => Promise<void>): Promise<void> {
+async function repeatedly({ random, isOver }: Disruption, meanMs: number, act: () => Promise<void>): Promise<void> {
   for (;;) {
     for (let left = random.pause(meanMs); left > 0 && !isOver(); left -= TURN_MS) await sleep(Math.min(left, TURN_MS))
     if (isOver()) return
@@ -37,25 +37,25 @@ async function repeatedly({ random, isOver }: Mischief, meanMs: number, act: () 
 const TURN_MS = 250
 
 /** Cuts the connection; the client comes back and reads what it has missed. */
-export const cutConnections = (client: Client, mischief: Mischief): Promise<void> =>
-  repeatedly(mischief, CUT_MS, async () => {
+export const cutConnections = (client: Client, disruption: Disruption): Promise<void> =>
+  repeatedly(disruption, CUT_MS, async () => {
     const session = await client.present()
-    const how = mischief.random.pick(cuts)
-    const awayMs = mischief.random.chance(0.3) ? 0 : Math.min(mischief.random.pause(AWAY_MS), 3 * AWAY_MS)
-    const failures = mischief.random.chance(0.2) ? mischief.random.whole(1, 3) : 0
+    const how = disruption.random.pick(cuts)
+    const awayMs = disruption.random.chance(0.3) ? 0 : Math.min(disruption.random.pause(AWAY_MS), 3 * AWAY_MS)
+    const failures = disruption.random.chance(0.2) ? disruption.random.whole(1, 3) : 0
     if (session === undefined) return
-    mischief.ledger.count(mischief.ledger.mischief, `connection cut (${how})`)
-    if (failures > 0) mischief.ledger.count(mischief.ledger.mischief, 'connection cut again at once')
+    disruption.ledger.count(disruption.ledger.disruptions, `connection cut (${how})`)
+    if (failures > 0) disruption.ledger.count(disruption.ledger.disruptions, 'connection cut again at once')
     await session.cut(how, awayMs, failures)
   })
 
-export const readSlowly = (client: Client, mischief: Mischief): Promise<void> =>
-  repeatedly(mischief, SLOW_MS, async () => {
+export const readSlowly = (client: Client, disruption: Disruption): Promise<void> =>
+  repeatedly(disruption, SLOW_MS, async () => {
     const session = await client.present()
     if (session === undefined) return
-    mischief.ledger.count(mischief.ledger.mischief, 'reader stopped for a while')
+    disruption.ledger.count(disruption.ledger.disruptions, 'reader stopped for a while')
     session.pause()
-    await sleep(mischief.random.size(...PAUSED_MS))
+    await sleep(disruption.random.size(...PAUSED_MS))
     session.resume()
   })
 
@@ -75,29 +75,30 @@ const MALFORMED = [
   '\u0000',
 ]
 
-export const sendMalformed = (client: Client, mischief: Mischief): Promise<void> =>
-  repeatedly(mischief, MALFORMED_MS, async () => {
+export const sendMalformed = (client: Client, disruption: Disruption): Promise<void> =>
+  repeatedly(disruption, MALFORMED_MS, async () => {
     const session = await client.present()
     // An empty line is none on stdio.
-    const text = mischief.random.pick(MALFORMED.filter((each) => each !== '' || client.endpoint.resumable))
+    const text = disruption.random.pick(MALFORMED.filter((each) => each !== '' || client.endpoint.resumable))
     if (session === undefined) return
-    mischief.ledger.count(mischief.ledger.mischief, 'malformed message')
+    disruption.ledger.count(disruption.ledger.disruptions, 'malformed message')
     try {
       const { code } = await session.malformed(text)
-      if (code !== -32600) mischief.ledger.fault(`${text.slice(0, 60)} was refused with ${code}`)
+      if (code !== -32600) disruption.ledger.fault(`${text.slice(0, 60)} was refused with ${code}`)
     } catch (error) {
       if (!isExcused(error)) throw error
     }
   })
 
-const isExcused = (error: unknown): boolean => error instanceof CutOff || error instanceof Over || error instanceof Told
+const isExcused = (error: unknown): boolean =>
+  error instanceof CutOff || error instanceof Over || error instanceof AlreadyReported
 
 /** Connects, starts processes and never comes back: they must end with the session. */
-export const leaveForGood = (endpoint: Endpoint, sessionMs: number, mischief: Mischief): Promise<void> => {
+export const leaveForGood = (endpoint: Endpoint, sessionMs: number, disruption: Disruption): Promise<void> => {
   const watches: Promise<void>[] = []
   let count = 0
   const leave = async (): Promise<void> => {
-    const { ledger, random } = mischief
+    const { ledger, random } = disruption
     const session = await new Client(`leaver${++count}`, endpoint, ledger).session()
     const pids: number[] = []
     for (let left = random.whole(1, 3); left > 0; left--) {
@@ -112,7 +113,7 @@ export const leaveForGood = (endpoint: Endpoint, sessionMs: number, mischief: Mi
       await told.promise
       pids.push(...(followed.text(stream).match(/\d+/g) ?? []).map(Number))
     }
-    ledger.count(ledger.mischief, 'client gone for good')
+    ledger.count(ledger.disruptions, 'client gone for good')
     await session.leave()
     const watch = async (): Promise<void> => {
       await sleep(sessionMs)
@@ -121,27 +122,27 @@ export const leaveForGood = (endpoint: Endpoint, sessionMs: number, mischief: Mi
     }
     watches.push(watch())
   }
-  return repeatedly(mischief, LEAVE_MS, leave)
+  return repeatedly(disruption, LEAVE_MS, leave)
     .then(() => Promise.all(watches))
     .then(() => {})
 }
 
 const signalOf = (random: Random): EndSignal => (random.chance(KILL_SHARE) ? 'SIGKILL' : 'SIGTERM')
 
-export const restartServer = (endpoint: Endpoint, mischief: Mischief): Promise<void> =>
-  repeatedly(mischief, RESTART_MS, async () => {
-    const signal = signalOf(mischief.random)
-    mischief.ledger.count(mischief.ledger.mischief, `server restarted (${signal})`)
+export const restartServer = (endpoint: Endpoint, disruption: Disruption): Promise<void> =>
+  repeatedly(disruption, RESTART_MS, async () => {
+    const signal = signalOf(disruption.random)
+    disruption.ledger.count(disruption.ledger.disruptions, `server restarted (${signal})`)
     await endpoint.end(signal)
   })
 
 /** The end of stdin is to be answered in full, a signal is not. */
-export const endStdioServer = (client: Client, mischief: Mischief): Promise<void> =>
-  repeatedly(mischief, STDIO_END_MS, async () => {
+export const endStdioServer = (client: Client, disruption: Disruption): Promise<void> =>
+  repeatedly(disruption, STDIO_END_MS, async () => {
     const session = await client.present()
     if (session === undefined) return
-    const signal = signalOf(mischief.random)
-    const finishes = mischief.random.chance(0.5)
-    mischief.ledger.count(mischief.ledger.mischief, `stdio server ended (${finishes ? 'end of stdin' : signal})`)
+    const signal = signalOf(disruption.random)
+    const finishes = disruption.random.chance(0.5)
+    disruption.ledger.count(disruption.ledger.disruptions, `stdio server ended (${finishes ? 'end of stdin' : signal})`)
     await (finishes ? session.finish() : client.endpoint.end(signal))
   })

@@ -1,17 +1,17 @@
-/** Peers that do not keep to the rules, on connections of their own. */
+/** Clients that break the protocol, each on a connection of its own. */
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { clientFrame } from '../bench/raw-client.ts'
 import type { Endpoint } from './endpoints.ts'
-import type { Mischief } from './mischief.ts'
+import type { Disruption } from './disruptions.ts'
 import type { Random } from './random.ts'
 
 /** How long a server may take to answer, or to close what it cannot go on with. */
 const REACTION_MS = 60_000
 const LINGER_MS = 1500
 
-type Rudeness = {
+type AbusiveClient = {
   name: string
   says: (random: Random) => (string | Buffer)[]
   /** What the server must say before it closes; without it the peer just leaves. */
@@ -25,7 +25,7 @@ const upgrade = (more = ''): string =>
 const get = (path: string, more = ''): string =>
   `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n${more}\r\n`
 
-const REQUEST = '{"id":1,"method":"initialize","params":{"clientName":"rude","resumeSessionId":null}}'
+const REQUEST = '{"id":1,"method":"initialize","params":{"clientName":"abusive","resumeSessionId":null}}'
 const SWITCHED = /^HTTP\/1\.1 101 /
 /** The header of a frame of 17 MiB, and a frame that is not masked. */
 const TOO_LONG = Buffer.from([0x81, 0xff, 0, 0, 0, 0, 1, 0x10, 0, 0, 0, 0, 0, 0])
@@ -33,7 +33,7 @@ const UNMASKED = Buffer.from([0x81, 2, 0x7b, 0x7d])
 /** Reserved bits, and an opcode that there is not. */
 const NO_FRAME = Buffer.from([0xf3])
 
-const rudenesses: readonly Rudeness[] = [
+const abusiveClients: readonly AbusiveClient[] = [
   { name: 'says nothing', says: () => [] },
   { name: 'says half a request', says: (random) => [upgrade().slice(0, random.whole(1, upgrade().length - 1))] },
   { name: 'says noise', says: (random) => [random.bytes(random.size(1, 10_000))] },
@@ -58,22 +58,22 @@ const rudenesses: readonly Rudeness[] = [
 /** The share of peers that go at once. */
 const HASTE = 0.3
 
-export async function rudePeers(
+export async function runAbusiveClients(
   endpoint: Endpoint,
-  { ledger, random, isOver }: Mischief,
+  { ledger, random, isOver }: Disruption,
   meanMs: number,
 ): Promise<void> {
   while (!isOver()) {
     await sleep(random.pause(meanMs))
-    const rudeness = random.pick(rudenesses)
-    ledger.count(ledger.mischief, `a peer that ${rudeness.name}`)
-    await meet(endpoint, rudeness, random, (what) => ledger.fault(`a peer that ${rudeness.name}: ${what}`))
+    const abusive = random.pick(abusiveClients)
+    ledger.count(ledger.disruptions, `a peer that ${abusive.name}`)
+    await meet(endpoint, abusive, random, (what) => ledger.fault(`a peer that ${abusive.name}: ${what}`))
   }
 }
 
 async function meet(
   endpoint: Endpoint,
-  { says, expects }: Rudeness,
+  { says, expects }: AbusiveClient,
   random: Random,
   fault: (what: string) => void,
 ): Promise<void> {
