@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs
 import { join } from 'node:path'
 import process from 'node:process'
 import type { TestEvent } from '../../test/support/report.ts'
+import { setLoadTimeout } from '../../test/support/time/load-timeout.ts'
 import { killTagged, lingering, TAG, TAG_PREFIX } from './tagged-processes.ts'
 
 export type Outcome = {
@@ -74,7 +75,7 @@ export async function runFile(file: string, circumstances: Circumstances): Promi
   }
   const closed = new Promise((resolve) => child.once('close', resolve))
   const faults: string[] = []
-  const timer = setTimeout(() => {
+  const cancelTimeout = setLoadTimeout(() => {
     const running = lastStarted(readReport(reportFile))
     faults.push(`killed after ${timeoutMs / 1000} s${running === undefined ? '' : `, in the test "${running}"`}`)
     child.kill('SIGKILL')
@@ -83,7 +84,7 @@ export async function runFile(file: string, circumstances: Circumstances): Promi
   const [code, signal] = await new Promise<[number | null, string | null]>((resolve) =>
     child.once('exit', (...ended) => resolve(ended)),
   )
-  clearTimeout(timer)
+  cancelTimeout()
 
   const isKilled = faults.length > 0
   const left = isKilled ? [] : await lingering(tag, lingerMs)

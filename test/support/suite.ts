@@ -6,6 +6,7 @@ import process from 'node:process'
 import * as uvu from 'uvu'
 import { report } from './report.ts'
 import { endScope, enterScope, Scope } from './scope.ts'
+import { setLoadTimeout } from './time/load-timeout.ts'
 
 /** The body of a test or hook. */
 export type Body = () => unknown
@@ -28,7 +29,7 @@ export type Suite = Define & {
   run(): void
 }
 
-/** Default timeout of one test. Well below the runner's timeout for a whole file. */
+/** Default timeout of one test, longer on an overloaded machine. Well below the runner's timeout for a whole file. */
 const TEST_LIMIT_MS = 60_000
 
 /** Set by the runner; without it all tests run. */
@@ -162,9 +163,9 @@ async function runTest(hooks: Hooks, title: string, body: Body, limitMs: number)
 
 /** The error of `body`, a timeout included. A body that times out is abandoned, not cancelled. */
 async function failureOf(what: string, limitMs: number, body: Body): Promise<Error | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined
+  let cancel = (): void => {}
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} did not settle within ${limitMs / 1000} s`)), limitMs)
+    cancel = setLoadTimeout(() => reject(new Error(`${what} did not settle within ${limitMs / 1000} s`)), limitMs)
   })
   try {
     await Promise.race([(async () => body())(), late])
@@ -172,6 +173,6 @@ async function failureOf(what: string, limitMs: number, body: Body): Promise<Err
   } catch (error) {
     return error instanceof Error ? error : new Error(`${what} failed with ${String(error)}`)
   } finally {
-    clearTimeout(timer)
+    cancel()
   }
 }
