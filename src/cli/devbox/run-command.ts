@@ -1,5 +1,6 @@
 /** Runs a command that uses a devbox: prints its errors, and exits with its exit code. */
 import process from 'node:process'
+import { escapeControlChars } from '../../base/control-chars.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { messageOf } from '../../client/base/errors.ts'
 import { CommandError, OWN_FAILURE } from './base/command-error.ts'
@@ -22,7 +23,7 @@ async function exitCodeOf(load: () => Promise<DevboxCommand>, args: readonly str
   try {
     return await (await load())(args)
   } catch (error) {
-    if (error instanceof UsageError) writeStderr(`${error.message}\n`)
+    if (error instanceof UsageError) writeStderr(`${escapeControlChars(error.message)}\n`)
     else printStderr(messageOf(error))
     return error instanceof UsageError || error instanceof CommandError ? error.exitCode : OWN_FAILURE
   }

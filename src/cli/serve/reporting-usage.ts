@@ -1,5 +1,6 @@
 /** Reports the usage errors of the server and the commands about this machine. */
 import process from 'node:process'
+import { escapeControlChars } from '../../base/control-chars.ts'
 import { UsageError } from '../../base/usage-error.ts'
 
 /** Runs `work`. Prints a UsageError to stderr and sets the exit code; other errors are thrown. */
@@ -14,6 +15,6 @@ export async function reportingUsage(work: () => Promise<void>): Promise<void> {
 }
 
 function fail(message: string, exitCode: number): void {
-  process.stderr.write(`${message}\n`)
+  process.stderr.write(`${escapeControlChars(message)}\n`)
   process.exitCode = exitCode
 }

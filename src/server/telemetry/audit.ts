@@ -11,6 +11,7 @@ import { Method } from '../../protocol/wire/methods.ts'
 import type { ServerLimits } from '../limits.ts'
 import { shortName } from '../../core/base/observer.ts'
 import type { Observer, Origin, Peer, ProcessObserver, Start } from '../../core/base/observer.ts'
+import { escapeInJson } from '../../base/control-chars.ts'
 import { errorCode, osErrorText } from '../../base/os-error-text.ts'
 import type { AuditFile } from './audit-file.ts'
 import type { Log } from './log.ts'
@@ -176,7 +177,7 @@ function reliableLines(file: AuditFile, log: Log) {
   let lost = 0
   let isFailing = false
 
-  const text = (line: Line): string => JSON.stringify({ time: new Date().toISOString(), ...line })
+  const text = (line: Line): string => escapeInJson(JSON.stringify({ time: new Date().toISOString(), ...line }))
 
   const write = (line: string | undefined): void => {
     try {

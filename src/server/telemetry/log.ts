@@ -8,6 +8,7 @@ import process from 'node:process'
 import type { Writable } from 'node:stream'
 import { setBlocking } from '../../host/node-internals.ts'
 import type { ServerLimits } from '../limits.ts'
+import { escapeInJson } from '../../base/control-chars.ts'
 import { logLevels } from '../../base/log-level.ts'
 import type { LogLevel } from '../../base/log-level.ts'
 
@@ -35,7 +36,7 @@ export function createLog(level: LogLevel, sink: Sink, { logText }: Pick<ServerL
       ? `${value.slice(0, logText)}… (${value.length} characters)`
       : value
   const line = (of: LogLevel, event: string, fields: Readonly<Record<string, unknown>>): string =>
-    `${JSON.stringify({ time: new Date().toISOString(), level: of, event, ...fields }, shortened)}\n`
+    `${escapeInJson(JSON.stringify({ time: new Date().toISOString(), level: of, event, ...fields }, shortened))}\n`
 
   return {
     has,

@@ -7,6 +7,7 @@ import type { ExecServer } from '../../core/rpc/server.ts'
 import { processStates } from '../../core/base/snapshot.ts'
 import { ErrorCode } from '../../protocol/wire/errors.ts'
 import { Method } from '../../protocol/wire/methods.ts'
+import { escapeControlChars } from '../../base/control-chars.ts'
 import { eventLoopDelay } from './event-loop-delay.ts'
 import { version } from '../../base/version.ts'
 
@@ -147,9 +148,10 @@ export function createMetrics(server: ExecServer, droppedLines: () => number): (
 const { versions } = process
 const runtime = versions['deno'] === undefined ? `node ${versions.node}` : `deno ${versions['deno']}`
 
-function labelText(labels: Labels): string {
-  const escaped = (text: string): string =>
-    text.replace(/[\\"\n]/g, (special) => (special === '\n' ? '\\n' : `\\${special}`))
+/** The labels of a sample, in braces; empty if there are none. */
+export function labelText(labels: Labels): string {
+  // The format escapes only these two and the line feed; other control characters are shown as text.
+  const escaped = (text: string): string => escapeControlChars(text).replace(/[\\"]/g, '\\$&')
   const texts = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`)
   return texts.length === 0 ? '' : `{${texts.join(',')}}`
 }

@@ -1,7 +1,7 @@
 /** Shows the progress of a copy on stderr, if that is a terminal and the copy takes longer than half a second. */
 import process from 'node:process'
 import { isatty } from 'node:tty'
-import { escapeControlChars } from '../io/escape-control-chars.ts'
+import { escapeControlChars } from '../../../base/control-chars.ts'
 import { writeStderr } from '../io/stderr.ts'
 
 const FIRST_MS = 500

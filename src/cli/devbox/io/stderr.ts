@@ -1,9 +1,10 @@
 /** Messages on stderr, prefixed because the remote command writes there as well. */
 import { writeSync } from 'node:fs'
+import { escapeControlChars } from '../../../base/control-chars.ts'
 
-/** Writes one line with the prefix `exec-server: `. */
+/** Writes one line with the prefix `exec-server: `. The message may be the devbox's. */
 export function printStderr(message: string): void {
-  writeStderr(`exec-server: ${message}\n`)
+  writeStderr(`exec-server: ${escapeControlChars(message)}\n`)
 }
 
 /** Writes text as it is. Ignores errors: stderr may have no reader. */

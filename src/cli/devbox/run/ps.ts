@@ -2,7 +2,8 @@
 import process from 'node:process'
 import type { ListedProcess } from '../../../client/base/types.ts'
 import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from '../options.ts'
-import { escapeControlChars, quoteForShell } from '../io/escape-control-chars.ts'
+import { escapeControlChars } from '../../../base/control-chars.ts'
+import { quoteForShell } from '../io/quote-for-shell.ts'
 import { openDevbox } from '../target.ts'
 import { writeOut } from '../io/write-out.ts'
 
