@@ -1,6 +1,7 @@
 /** Reads secrets from files at startup. The error messages are the reference's. */
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, readSync } from 'node:fs'
 import { errorCode, osErrorText } from './os-error-text.ts'
+import { openTrusted } from './trusted-file.ts'
 import { UsageError } from './usage-error.ts'
 
 /** Far larger than any secret; keeps a wrong path, such as a device, from being read without end. */
@@ -8,7 +9,7 @@ const MAX_BYTES = 64 * 1024
 
 /**
  * The trimmed text of a file.
- * @throws {UsageError} if it is unreadable, empty, not UTF-8 or larger than 64 KiB
+ * @throws {UsageError} if it is unreadable, empty, not UTF-8, larger than 64 KiB, or others can change it
  */
 export function readSecret(path: string): string {
   const secret = readText(path).trim()
@@ -29,7 +30,7 @@ function readText(path: string): string {
 
 /** Also works on a pipe, such as a shell's `<(…)`. */
 function readBytes(path: string): Uint8Array {
-  const fd = openSync(path, 'r')
+  const { fd } = openTrusted(path, constants.O_RDONLY)
   try {
     const buffer = new Uint8Array(MAX_BYTES + 1)
     let length = 0

@@ -6,8 +6,9 @@
  *
  * What `deny` matches is refused. With `allow`, so is everything that it does not match; without it, nothing else is.
  */
-import { readFileSync } from 'node:fs'
+import { closeSync, constants, readFileSync } from 'node:fs'
 import * as v from 'valibot'
+import { openTrusted } from '../../base/trusted-file.ts'
 import { addressList } from './addresses.ts'
 
 /** The rules, compiled. */
@@ -28,7 +29,13 @@ const Rules = v.strictObject({ allow: v.optional(v.array(v.string())), deny: v.o
  * @throws Error that says what is wrong
  */
 export function readHttpPolicy(value: string): HttpPolicy {
-  return parseHttpPolicy(value.trimStart().startsWith('{') ? value : readFileSync(value, 'utf8'))
+  if (value.trimStart().startsWith('{')) return parseHttpPolicy(value)
+  const { fd } = openTrusted(value, constants.O_RDONLY)
+  try {
+    return parseHttpPolicy(readFileSync(fd, 'utf8'))
+  } finally {
+    closeSync(fd)
+  }
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs'
 import { NEWLINE } from '../../base/line-reader.ts'
+import { openTrusted } from '../../base/trusted-file.ts'
 
 /** An open audit log. */
 export type AuditFile = {
@@ -18,11 +19,11 @@ export type AuditFile = {
 /**
  * Opens the file for appending, or creates it with mode 0600. Never blocks: a pipe without a reader is an error.
  * Child processes do not inherit it.
- * @throws the operating system's error
+ * @throws {UntrustedFileError} if other users can change it, or the operating system's error
  */
-export function openAuditFile(path: string): AuditFile {
+export function openAuditFile(given: string): AuditFile {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK, O_NOCTTY } = constants
-  const fd = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY, 0o600)
+  const { fd, path } = openTrusted(given, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY, 0o600)
   let isTorn = endsWithinALine(fd, path)
   return {
     write(line) {
