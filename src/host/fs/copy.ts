@@ -1,8 +1,9 @@
 /** Implements fs/copy. */
-import { constants } from 'node:fs'
+import { constants, createReadStream, createWriteStream } from 'node:fs'
 import type { Stats } from 'node:fs'
-import { copyFile, lstat, open, readdir, readlink, realpath, stat, symlink } from 'node:fs/promises'
+import { chmod, copyFile, lstat, open, readdir, readlink, realpath, stat, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { invalidRequest } from '../../protocol/wire/errors.ts'
 import { decodeName } from '../../protocol/schemas/path-uri.ts'
 import { makeDirectories } from './directories.ts'
@@ -54,7 +55,7 @@ async function copyLink(source: string, destination: string, guard: Guard): Prom
   }
 }
 
-/** Copies contents and mode bits. Overwrites an existing destination, following a link there. */
+/** Copies contents and mode bits, those for set-user-ID and set-group-ID where they may be set. Overwrites an existing destination, following a link there. */
 async function copyRegularFile(source: string, info: Stats, destination: string, guard: Guard): Promise<void> {
   const existing = await stat(nativePath(destination)).catch(() => undefined)
   if (existing !== undefined) {
@@ -64,8 +65,20 @@ async function copyRegularFile(source: string, info: Stats, destination: string,
     if (existing.isFIFO() || existing.isSocket()) throw invalidRequest('the destination is not a regular file')
     if (existing.isDirectory()) await refuseAsDirectory(destination)
   }
-  await guard.writeOver(destination, (place) => copyFile(nativePath(source), place))
+  await guard.writeOver(destination, async (place) => {
+    try {
+      await copyFile(nativePath(source), place)
+    } catch (error) {
+      if ((info.mode & SET_ID_BITS) === 0 || errorCode(error) !== 'EPERM') throw error
+      await pipeline(createReadStream(nativePath(source)), createWriteStream(place))
+      await chmod(place, info.mode & PLAIN_BITS)
+    }
+  })
 }
+
+/** Refused in a sandbox. */
+const SET_ID_BITS = 0o6000
+const PLAIN_BITS = 0o1777
 
 /** Opens a directory for writing, to fail with the system's own error. */
 async function refuseAsDirectory(path: string): Promise<never> {

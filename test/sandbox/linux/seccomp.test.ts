@@ -18,41 +18,76 @@ const ARCHS = ['x64', 'arm64'] as const
 const NETWORKS = ['restricted', 'enabled'] as const
 const AUDIT = { x64: 0xc000003e, arm64: 0xc00000b7 }
 const EPERM = errno(1)
+const ENOSYS = errno(38)
+const O_CREAT = 0o100
+/** Without O_DIRECTORY, which it is defined with. */
+const O_TMPFILE = 0o20000000
 
 /** As the kernel's headers have them: x64's asm/unistd_64.h, and for arm64 asm-generic/unistd.h. */
-const HEADERS: Record<Arch, { socket: number; socketpair: number; sendto: number; ring: number[]; refused: number[] }> =
-  {
-    // connect, accept, bind, listen, setsockopt, ptrace, accept4, recvmmsg, sendmmsg, process_vm_readv, process_vm_writev, pidfd_getfd
-    x64: {
-      socket: 41,
-      socketpair: 53,
-      sendto: 44,
-      ring: [425, 426, 427],
-      refused: [42, 43, 49, 50, 54, 101, 288, 299, 307, 310, 311, 438],
-    },
-    // ptrace, bind, listen, accept, connect, setsockopt, accept4, recvmmsg, sendmmsg, process_vm_readv, process_vm_writev, pidfd_getfd
-    arm64: {
-      socket: 198,
-      socketpair: 199,
-      sendto: 206,
-      ring: [425, 426, 427],
-      refused: [117, 200, 201, 202, 203, 208, 242, 243, 269, 270, 271, 438],
-    },
-  }
+type Numbers = {
+  socket: number
+  socketpair: number
+  sendto: number
+  openat2: number
+  ring: number[]
+  refused: number[]
+  /** Number and index of the mode, and for `open` of the flags. */
+  modes: [number, number, number?][]
+}
+const HEADERS: Record<Arch, Numbers> = {
+  // connect, accept, bind, listen, setsockopt, ptrace, accept4, recvmmsg, sendmmsg, process_vm_readv, process_vm_writev, pidfd_getfd
+  x64: {
+    socket: 41,
+    socketpair: 53,
+    sendto: 44,
+    openat2: 437,
+    // chmod, fchmod, fchmodat, fchmodat2, creat, mknod, mknodat, open, openat
+    modes: [
+      [90, 1],
+      [91, 1],
+      [268, 2],
+      [452, 2],
+      [85, 1],
+      [133, 1],
+      [259, 2],
+      [2, 2, 1],
+      [257, 3, 2],
+    ],
+    ring: [425, 426, 427],
+    refused: [42, 43, 49, 50, 54, 101, 288, 299, 307, 310, 311, 438],
+  },
+  // ptrace, bind, listen, accept, connect, setsockopt, accept4, recvmmsg, sendmmsg, process_vm_readv, process_vm_writev, pidfd_getfd
+  arm64: {
+    socket: 198,
+    socketpair: 199,
+    sendto: 206,
+    openat2: 437,
+    // fchmod, fchmodat, fchmodat2, mknodat, openat
+    modes: [
+      [52, 1],
+      [53, 2],
+      [452, 2],
+      [33, 2],
+      [56, 3, 2],
+    ],
+    ring: [425, 426, 427],
+    refused: [117, 200, 201, 202, 203, 208, 242, 243, 269, 270, 271, 438],
+  },
+}
 
 const low = (value: bigint): number => Number(BigInt.asUintN(32, value))
 
-function expected(
-  arch: Arch,
-  network: (typeof NETWORKS)[number],
-  nr: number,
-  domain: bigint,
-  type: bigint,
-  address = 0n,
-): number {
-  const { socket, socketpair, sendto, ring, refused } = HEADERS[arch]
+function expected(arch: Arch, network: (typeof NETWORKS)[number], nr: number, args: readonly bigint[]): number {
+  const { socket, socketpair, sendto, openat2, ring, refused, modes } = HEADERS[arch]
+  const [domain = 0n, type = 0n, , , address = 0n] = args
   if (arch === 'x64' && (nr >= 2 ** 30 || (nr > 511 && nr < 548))) return EPERM
   if (ring.includes(nr)) return EPERM
+  if (nr === openat2) return ENOSYS
+  const [, mode, flags] = modes.find(([number]) => number === nr) ?? []
+  if (mode !== undefined) {
+    const creates = flags === undefined || (low(args[flags] ?? 0n) & (O_CREAT | O_TMPFILE)) !== 0
+    return creates && (low(args[mode] ?? 0n) & 0o6000) !== 0 ? EPERM : ALLOW
+  }
   const makesSocket = nr === socket || nr === socketpair
   if (network === 'enabled') return makesSocket && low(domain) === 40 ? EPERM : ALLOW
   if (makesSocket) return low(domain) === 1 && [1, 5].includes(low(type) % 16) ? ALLOW : EPERM
@@ -77,6 +112,8 @@ for (const { arch, network, program, name } of programs) {
       HEADERS[arch].sendto,
       ...HEADERS[arch].ring,
       ...HEADERS[arch].refused,
+      HEADERS[arch].openat2,
+      ...HEADERS[arch].modes.map(([number]) => number),
     ]
     const nr = fc.oneof(
       fc.constantFrom(...known),
@@ -94,15 +131,30 @@ for (const { arch, network, program, name } of programs) {
         )
         .map(([below, above]) => (BigInt(above) << 32n) | BigInt(below))
     const domain = int(0, 1, 2, 10, 16, 40, 0x10001, 0x80000001)
-    const type = int(0, 1, 2, 3, 5, 0x801, 0x80801, 0x80005, 0x80002, 0x803, 0x11)
+    const type = int(
+      0,
+      1,
+      2,
+      3,
+      5,
+      0x801,
+      0x80801,
+      0x80005,
+      0x80002,
+      0x803,
+      0x11,
+      0o4755,
+      0o2755,
+      0o755,
+      0o101,
+      0o20200002,
+    )
+    const mode = int(0, 0o755, 0o1777, 0o2000, 0o4000, 0o104755, 0o100, 0o101, 0o20200002)
     const address = fc.oneof(fc.constantFrom(0n, 1n, 1n << 32n), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }))
-    const args = fc.tuple(domain, type, fc.constant(0n), fc.constant(0n), address)
+    const args = fc.tuple(domain, type, mode, mode, address)
     fc.assert(
       fc.property(nr, args, (nr, args) => {
-        assert.is(
-          runFilter(program, { nr, arch: AUDIT[arch], args }),
-          expected(arch, network, nr, args[0], args[1], args[4]),
-        )
+        assert.is(runFilter(program, { nr, arch: AUDIT[arch], args }), expected(arch, network, nr, args))
       }),
       { numRuns: 3000 },
     )
@@ -114,7 +166,7 @@ for (const { arch, network, program, name } of programs) {
         const args = [domain, 1n]
         assert.is(
           runFilter(program, { nr, arch: AUDIT[arch], args }),
-          expected(arch, network, nr, domain, 1n),
+          expected(arch, network, nr, args),
           `${nr} of ${domain}`,
         )
       }
@@ -160,6 +212,11 @@ const missing = obstacle()
 function real(title: string, body: () => void, hindrance: string | undefined = missing): void {
   if (hindrance === undefined) return void test(title, body)
   test.skip(`${title} (not shown here: ${hindrance})`)
+}
+
+const MODE_NUMBERS = {
+  x64: { fchmod: 91, fchmodat: 268, mknodat: 259, openat: 257, mkdirat: 258 },
+  arm64: { fchmod: 52, fchmodat: 53, mknodat: 33, openat: 56, mkdirat: 34 },
 }
 
 const withoutPerl = missing ?? (spawnSync('perl', ['-e', '1']).status === 0 ? undefined : 'there is no perl')
@@ -247,6 +304,43 @@ real(
     assert.is(answers['inet'], 0)
     assert.is(answers['connect'], 2)
     assert.is(answers['ptrace of nobody'], 3)
+  },
+  withoutPerl,
+)
+
+real(
+  'no call makes a file set-user-ID or set-group-ID, and other modes are as without a filter',
+  () => {
+    const { fchmod, fchmodat, mknodat, openat, mkdirat } = MODE_NUMBERS[arch]
+    const old =
+      arch === 'x64'
+        ? 'call("chmod", 90, "f", $bits); call("creat", 85, "c", $bits); call("open", 2, "o", 0x41, $bits); call("mknod", 133, "n", 0x8000 | $bits, 0);'
+        : ''
+    const script = `
+      sub call { my ($name, $number, @args) = @_; print "$name ", (syscall($number, @args) < 0 ? $! + 0 : 0), "\\n" }
+      umask 0; chdir(shift) or die; my $bits = oct(shift); my $at = -100;
+      open(my $file, ">", "f") or die;
+      call("fchmod", ${fchmod}, fileno($file), $bits); call("fchmodat", ${fchmodat}, $at, "f", $bits);
+      call("fchmodat2", 452, $at, "f", $bits, 0); call("mknodat", ${mknodat}, $at, "m", 0x8000 | $bits, 0);
+      call("openat", ${openat}, $at, "a", 0x41, $bits); call("openat of one that is there", ${openat}, $at, "f", 0, $bits);
+      call("mkdirat", ${mkdirat}, $at, "d", $bits); call("openat2", 437, $at, "f", pack("QQQ", 0, 0, 0), 24);
+      ${old}
+      for (glob "*") { print "BITS $_\\n" if (stat $_)[2] & 06000 }
+    `
+    const filter = join(directory, 'modes')
+    writeFileSync(filter, seccompFilter(arch, 'restricted'))
+    for (const bits of ['4755', '2755', '6755', '755']) {
+      const folder = mkdtempSync(join(directory, 'modes-'))
+      const { stdout, stderr, status } = confined(filter, ['perl', '-e', script, folder, bits])
+      assert.is(status, 0, stderr)
+      const lines = stdout.trimEnd().split('\n')
+      const allowed = ['openat of one that is there 0', 'mkdirat 0']
+      for (const line of lines) {
+        if (line.startsWith('openat2')) assert.is(line, 'openat2 38')
+        else if (bits === '755' || allowed.includes(line)) assert.match(line, / 0$/, `${bits}: ${line}`)
+        else assert.match(line, / 1$/, `${bits}: ${line}`)
+      }
+    }
   },
   withoutPerl,
 )
