@@ -28,6 +28,7 @@ const FOLDERS = [
   'host/node-internals.ts',
   'host/ffi',
   'host/process-tree',
+  'host/peer',
   'host',
   'host/http',
   'host/fs',

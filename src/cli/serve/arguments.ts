@@ -1,7 +1,7 @@
 /** Parses the server's command line. */
 import { parseArgs } from 'node:util'
 import type { SandboxOptions } from '../../host/sandbox/sandboxes.ts'
-import { authOptions, parseAuthentication } from './auth-arguments.ts'
+import { authOptions, parseAuthentication, parseOwnUserOnly } from './auth-arguments.ts'
 import type { AuthenticationOptions } from '../../server/auth/authentication-options.ts'
 import { isHostPattern } from '../../server/http/host-check.ts'
 import { limitOptions, readLimits } from './limit-arguments.ts'
@@ -18,6 +18,8 @@ export type ServeCommand = {
   kind: 'serve'
   listen: Listen
   authentication: AuthenticationOptions
+  /** Whether only the server's own user and root may connect over TCP. */
+  ownUserOnly: boolean
   hosts: readonly string[]
   origins: readonly string[]
   limits: ServeLimits
@@ -60,10 +62,12 @@ export function parseServe(args: readonly string[]): ServeCommand | InfoCommand 
   if (values.licenses === true) return { kind: 'licenses' }
   const sandbox = sandboxOptions(values.bwrap, values['require-sandbox'])
   const listen = parseListen(values.listen ?? DEFAULT_LISTEN)
+  const authentication = parseAuthentication(values, listen)
   return {
     kind: 'serve',
     listen,
-    authentication: parseAuthentication(values, listen),
+    authentication,
+    ownUserOnly: parseOwnUserOnly(values, listen, authentication),
     hosts: hostPatterns(values['allow-host']),
     origins: pageOrigins(values['allow-origin']),
     sandbox,

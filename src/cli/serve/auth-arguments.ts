@@ -20,6 +20,8 @@ export const AUTH_HELP = `\
   --ws-issuer ISSUER           the issuer that they must name
   --ws-audience AUDIENCE       the audience that they must name
   --ws-max-clock-skew-seconds N  how far their clock may be off (default ${DEFAULT_SKEW_SECONDS})
+  --allow-local-users          let in every user of this machine on loopback without any of these (default: this user and
+                               root)
   --allow-unauthenticated      listen on an address that others can reach without any of these
   --allow-host NAME            a name that clients may call this server by, besides localhost and IP addresses;
                                *.NAME for all below it, * for any; can be given several times
@@ -36,6 +38,7 @@ export const authOptions = {
   'ws-issuer': { type: 'string' },
   'ws-audience': { type: 'string' },
   'ws-max-clock-skew-seconds': { type: 'string' },
+  'allow-local-users': { type: 'boolean' },
   'allow-unauthenticated': { type: 'boolean' },
   'allow-host': { type: 'string', multiple: true },
   'allow-origin': { type: 'string', multiple: true },
@@ -51,7 +54,13 @@ export type AuthValues = {
 
 const JWT_FLAGS = ['ws-shared-secret-file', 'ws-issuer', 'ws-audience', 'ws-max-clock-skew-seconds'] as const
 const BEARER_FLAGS = ['ws-auth', 'ws-token-file', 'ws-token-sha256', ...JWT_FLAGS] as const
-const OTHER_FLAGS = ['capability-url', 'allow-unauthenticated', 'allow-host', 'allow-origin'] as const
+const OTHER_FLAGS = [
+  'capability-url',
+  'allow-local-users',
+  'allow-unauthenticated',
+  'allow-host',
+  'allow-origin',
+] as const
 
 /**
  * Checks the authentication options against each other and the listen address. Unauthenticated access to an address
@@ -69,6 +78,18 @@ export function parseAuthentication(values: AuthValues, listen: Listen): Authent
     )
   }
   return authentication
+}
+
+/**
+ * Whether only the server's own user and root may connect: on loopback, where nobody has to authenticate. On other
+ * addresses that would hold back nobody, as everybody reaches them from elsewhere.
+ * @throws {UsageError} for --allow-local-users on a unix socket
+ */
+export function parseOwnUserOnly(values: AuthValues, listen: Listen, { kind }: AuthenticationOptions): boolean {
+  const isOpened = values['allow-local-users'] === true
+  if (isOpened && listen.kind === 'unix')
+    throw failure('--allow-local-users requires a WebSocket listener: a unix socket lets in its own user and root only')
+  return kind === 'none' && listen.kind === 'websocket' && isLoopbackAddress(listen.address) && !isOpened
 }
 
 function refuseOnStdio(values: AuthValues): AuthenticationOptions {

@@ -73,7 +73,10 @@ async function startServer(command: ServeCommand): Promise<void> {
   const { listener, checkHost } = await listen(command.listen, command.hosts)
   // Clients expect `unix:SOCKET:PATH`, with a colon between the socket's path and the URL's.
   writeSync(1, `${listener.url}${command.listen.kind === 'unix' && path !== '' ? ':' : ''}${path}\n`)
-  stop = (await import('../../server/serve.ts')).serveNetwork(listener, { ...options, authenticator, checkHost })
+  const { anyPeer, peerCheck } = await import('../../server/auth/peer-check.ts')
+  const checkPeer = command.listen.kind === 'unix' ? anyPeer : peerCheck(command)
+  const { serveNetwork } = await import('../../server/serve.ts')
+  stop = serveNetwork(listener, { ...options, authenticator, checkPeer, checkHost })
 }
 
 /**
@@ -135,7 +138,8 @@ async function listen(where: Exclude<Listen, { kind: 'stdio' }>, hosts: readonly
 async function reasonOf(error: unknown): Promise<string> {
   const { errorCode, osErrorText } = await import('../../base/os-error-text.ts')
   const code = errorCode(error)
-  return code === undefined ? String(error) : osErrorText(code)
+  if (code !== undefined) return osErrorText(code)
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** Calls `stop` at each signal: the first starts draining, the second ends at once. A closed terminal sends SIGHUP. */

@@ -116,14 +116,53 @@ export function setLimit(resource: number, { soft, hard }: { soft: bigint; hard:
 }
 
 /**
- * The user id of a unix socket's peer, as of its connect (SO_PEERCRED). Linux only; undefined elsewhere or on failure.
+ * The process and user of a unix socket's peer, as of its connect (SO_PEERCRED); pid 0 is outside of this PID namespace.
+ * Linux only; undefined elsewhere or on failure.
  */
-export function peerUser(fd: number, calls = functions()): number | undefined {
+export function peerCredentials(fd: number, calls = functions()): { pid: number; user: number } | undefined {
   // pid, uid, gid
   const credentials = new Int32Array(3)
   const length = new Int32Array([credentials.byteLength])
   if (calls.getsockopt?.(fd, SOL_SOCKET, SO_PEERCRED, credentials, length) !== 0) return undefined
-  return (credentials[1] as number) >>> 0
+  const [pid = 0, user = -1] = credentials
+  return { pid, user: user >>> 0 }
+}
+
+const AF_NETLINK = 16
+const SOCK_RAW_CLOEXEC = 3 | 0x80000
+const MSG_DONTWAIT = 0x40
+
+/**
+ * Sends one netlink request and returns the reply, which the kernel has queued by then. Linux only; undefined elsewhere or
+ * on failure.
+ */
+export function askNetlink(protocol: number, request: Uint8Array, calls = functions()): Uint8Array | undefined {
+  const { socket, send, recv, close } = calls
+  if (socket === undefined || send === undefined || recv === undefined || close === undefined) return undefined
+  const fd = socket(AF_NETLINK, SOCK_RAW_CLOEXEC, protocol)
+  if (fd < 0) return undefined
+  try {
+    const reply = new Uint8Array(NETLINK_REPLY_BYTES)
+    if (send(fd, request, BigInt(request.length), 0) !== request.length) return undefined
+    const length = recv(fd, reply, BigInt(reply.length), MSG_DONTWAIT)
+    return length < 0 ? undefined : reply.subarray(0, length)
+  } finally {
+    close(fd)
+  }
+}
+
+/** Much more than the reply about one socket. */
+const NETLINK_REPLY_BYTES = 1024
+
+/**
+ * Overwrites the value of an environment variable where the process was given it: /proc/PID/environ shows that memory even
+ * after the variable has been deleted.
+ */
+export function eraseVariable(name: string, calls = functions()): void {
+  const { getenv, strlen, memset } = calls
+  if (getenv === undefined || strlen === undefined || memset === undefined) return
+  const value = getenv(new TextEncoder().encode(`${name}\0`))
+  if (value !== 0n) memset(value, 0, strlen(value))
 }
 
 /** Returns freed memory to the operating system, with glibc. */

@@ -21,6 +21,12 @@ export type Functions = {
   sigprocmask?: (how: number, set: BigUint64Array, before: BigUint64Array) => number
   malloc_trim?: (keep: bigint) => number
   getsockopt?: (fd: number, level: number, option: number, value: Int32Array, length: Int32Array) => number
+  socket?: (domain: number, type: number, protocol: number) => number
+  send?: (fd: number, bytes: Uint8Array, length: bigint, flags: number) => number
+  recv?: (fd: number, bytes: Uint8Array, length: bigint, flags: number) => number
+  getenv?: (name: Uint8Array) => bigint
+  strlen?: (text: bigint) => bigint
+  memset?: (at: bigint, byte: number, length: bigint) => bigint
 }
 
 /** Types of C, by Node's names. */
@@ -39,6 +45,7 @@ type Entry = Signature & {
   lost?: string
 }
 
+const SECRETS_STAY = 'a secret in a variable of this server stays readable in /proc/PID/environ for its user'
 const UNTAGGED = 'processes that leave their group may be left behind, above all if this server is killed'
 
 const SYMBOLS: Readonly<Record<keyof Functions, Entry>> = {
@@ -87,6 +94,13 @@ const SYMBOLS: Readonly<Record<keyof Functions, Entry>> = {
     only: 'linux',
     lost: 'a unix socket refuses every client, as its user is not known',
   },
+  getenv: { ...takes('pointer'), return: 'u64', lost: SECRETS_STAY },
+  strlen: { ...takes('u64'), return: 'u64', lost: SECRETS_STAY },
+  memset: { ...takes('u64', 'i32', 'u64'), return: 'u64', lost: SECRETS_STAY },
+  // Without these, /proc/net/tcp is read.
+  socket: { ...takes('i32', 'i32', 'i32'), only: 'linux' },
+  send: { ...takes('i32', 'pointer', 'u64', 'i32'), only: 'linux' },
+  recv: { ...takes('i32', 'pointer', 'u64', 'i32'), only: 'linux' },
 }
 
 function takes(...types: CType[]): Signature {

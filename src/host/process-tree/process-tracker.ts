@@ -9,6 +9,8 @@ import type { SystemSignal } from './process-group.ts'
 const SWEEP_AT = 256
 
 const running = new Set<Tracked>()
+/** Sandboxes that share the network of this machine, by the pid of the sandbox process. */
+const onNetwork = new Set<number>()
 /** Forgotten children whose group still has members and which have no tag to find those by. */
 const leftovers = new Set<Tracked>()
 
@@ -53,15 +55,24 @@ export function trackGroup(pid: number, tag: string | undefined): Group {
  * Tracks a sandbox. The child is only the sandbox process: killing it kills everything inside; other signals go to the
  * command inside instead.
  */
-export function trackSandboxed(pid: number, tag: string | undefined): Group {
+export function trackSandboxed(pid: number, tag: string | undefined, sharesNetwork: boolean): Group {
+  const group = trackGroup(pid, tag)
+  if (sharesNetwork) onNetwork.add(pid)
   return {
-    ...trackGroup(pid, tag),
+    ...group,
+    reaped: () => {
+      onNetwork.delete(pid)
+      group.reaped()
+    },
     signal: (signal) => signalSandboxed(pid, signal),
     terminate: () => {
       for (const signal of REQUEST) signalSandboxed(pid, signal)
     },
   }
 }
+
+/** The sandbox processes whose commands share the network, and so can connect to this server. */
+export const sandboxesOnNetwork = (): ReadonlySet<number> => onNetwork
 
 /** Sends SIGKILL, synchronously, to everything this server has started that still runs. */
 export function killAllGroups(): void {

@@ -69,7 +69,7 @@ export async function startSandboxedPiped(
   const program = { ...command, argv0: command.file, cwd: '/', env: {} }
   const { child, tag, stdin, outputs } = await spawnPiped(program, spec.stdin === 'pipe', command.descriptors)
   child.once('exit', command.release)
-  return followChild(child, stdin, outputs, trackSandboxed(child.pid as number, tag), events)
+  return followChild(child, stdin, outputs, trackSandboxed(child.pid as number, tag, command.sharesNetwork), events)
 }
 
 type Program = { file: string; argv0: string; args: string[]; cwd: string; env: Record<string, string> }

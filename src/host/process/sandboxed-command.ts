@@ -10,6 +10,8 @@ export type SandboxedCommand = {
 
 /** A sandboxed command with the resources that it holds while it runs. */
 export type SandboxedStart = SandboxedCommand & {
+  /** Whether the command is in the network of this machine. */
+  sharesNetwork: boolean
   /** To be called once, when the sandbox has exited or could not be started. */
   release(): void
 }

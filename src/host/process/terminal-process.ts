@@ -86,8 +86,12 @@ export async function startSandboxedOnTerminal(
     closeDescriptor(slave)
     throw error
   }
-  const followed = followTerminal(master, child.pid, trackSandboxed(child.pid, tag), events, () =>
-    closeDescriptor(slave),
+  const followed = followTerminal(
+    master,
+    child.pid,
+    trackSandboxed(child.pid, tag, command.sharesNetwork),
+    events,
+    () => closeDescriptor(slave),
   )
   child.on('error', () => {})
   child.once('exit', (code, signal) => {

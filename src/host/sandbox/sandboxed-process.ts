@@ -72,7 +72,7 @@ async function buildSandboxed(
     try {
       const common = { bubblewrap, network: sandbox.network, cwd, env, launch, coverForbidden: true }
       const command = launcherCommand({ ...common, plan: plan && { ...plan, forbidden: points.held } })
-      return { ...command, release: points.release }
+      return { ...command, release: points.release, sharesNetwork: sandbox.network === 'enabled' }
     } catch (error) {
       points.release()
       throw error

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { Hono } from 'hono'
 import type { Context, MiddlewareHandler } from 'hono'
 import type { Authenticator } from '../auth/authenticator.ts'
+import type { PeerCheck } from '../auth/peer-check.ts'
 import { METRICS_TYPE } from '../telemetry/metrics.ts'
 
 /** The last handler of the WebSocket route: performs the upgrade. */
@@ -12,12 +13,18 @@ export type Upgrade = MiddlewareHandler
 const KEY = /^[+/0-9A-Za-z]{22}==$/
 
 /** What the app is assembled from. `isReady` decides between 200 and 503 at `/readyz`. */
-export type AppParts = { upgrade: Upgrade; authenticator: Authenticator; metrics: () => string; isReady: () => boolean }
+export type AppParts = {
+  upgrade: Upgrade
+  authenticator: Authenticator
+  checkPeer: PeerCheck
+  metrics: () => string
+  isReady: () => boolean
+}
 
 /** Creates the Hono app: `/readyz`, `/healthz`, `/metrics` and the WebSocket at `/` or the authenticator's prefix. */
-export function createApp({ upgrade, authenticator, metrics, isReady }: AppParts): Hono {
+export function createApp({ upgrade, authenticator, checkPeer, metrics, isReady }: AppParts): Hono {
   const app = new Hono()
-  const authorize = authorizeWith(authenticator)
+  const authorize = authorizeWith(authenticator, checkPeer)
 
   app.get('/readyz', (context) => (isReady() ? context.body(null, 200) : context.text('draining', 503)))
   app.get('/healthz', (context) => context.body(null, 200))
@@ -39,13 +46,16 @@ export function createApp({ upgrade, authenticator, metrics, isReady }: AppParts
   return app
 }
 
-/** Middleware that answers 401 to unauthenticated requests. */
-function authorizeWith(authenticator: Authenticator): MiddlewareHandler {
+/** Middleware that answers 401 to unauthenticated requests, and 403 to those of peers that may not connect. */
+function authorizeWith(authenticator: Authenticator, checkPeer: PeerCheck): MiddlewareHandler {
   return async (context, next) => {
     // Read from the Node request: the adapters drop empty headers.
-    const { authorization } = (context.env as { incoming: IncomingMessage }).incoming.headers
+    const { headers, socket } = (context.env as { incoming: IncomingMessage }).incoming
+    const { authorization } = headers
     const refusal = await authenticator.authenticate({ authorization, token: context.req.param('token') })
     if (refusal !== undefined) return context.text(refusal, 401)
+    const foreign = await checkPeer(socket)
+    if (foreign !== undefined) return context.text(foreign, 403)
     await next()
     return undefined
   }

@@ -7,8 +7,9 @@ import type { BigIntStats } from 'node:fs'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import process from 'node:process'
-import { peerUser } from '../../host/ffi/libc.ts'
+import { peerCredentials } from '../../host/ffi/libc.ts'
 import { descriptorOf } from '../../host/node-internals.ts'
+import { isConfined } from '../../host/peer/confined-peer.ts'
 import { errorCode } from '../../base/os-error-text.ts'
 import { openServer } from './listener.ts'
 import type { Listener } from './listener.ts'
@@ -91,14 +92,14 @@ function hasListener(path: string): Promise<boolean> {
 }
 
 /**
- * Whether the peer is the server's own user or root. Off Linux no peer is reported, and the socket's mode alone keeps
+ * Whether the peer is the server's own user or root, and no command that this server has confined. Off Linux no peer is reported, and the socket's mode alone keeps
  * other users out; on Linux, a peer that is not known is rejected.
  */
 export function mayConnect(socket: object): boolean {
   if (process.platform !== 'linux') return true
   const fd = descriptorOf(socket)
-  const user = fd === undefined ? undefined : peerUser(fd)
-  return user !== undefined && (user === 0 || user === process.geteuid?.())
+  const peer = fd === undefined ? undefined : peerCredentials(fd)
+  return peer !== undefined && (peer.user === 0 || peer.user === process.geteuid?.()) && !isConfined(peer.pid)
 }
 
 function reject(socket: Socket): void {

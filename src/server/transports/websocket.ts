@@ -9,6 +9,8 @@ import { CloseCode } from '../../core/base/transport.ts'
 import { noteBytes } from '../../host/memory-pressure.ts'
 import { createApp } from '../http/app.ts'
 import type { Authenticator } from '../auth/authenticator.ts'
+import { peerCheck } from '../auth/peer-check.ts'
+import type { PeerCheck } from '../auth/peer-check.ts'
 import type { HostCheck } from '../http/host-check.ts'
 import type { Listener } from '../http/listener.ts'
 import { limitSockets } from '../http/socket-limits.ts'
@@ -40,6 +42,8 @@ export type WebSocketServer = {
 export type WebSocketServerOptions = {
   limits: ServerLimits
   authenticator: Authenticator
+  /** Default: the server's own user and root, over TCP. */
+  checkPeer?: PeerCheck
   checkHost: HostCheck
   /** Origins of web pages that may open a WebSocket. Default: none. */
   origins?: readonly string[]
@@ -52,7 +56,15 @@ export type WebSocketServerOptions = {
 export function serveWebSockets(
   server: ExecServer,
   listener: Listener,
-  { limits, authenticator, checkHost, origins = [], metrics, report = () => {} }: WebSocketServerOptions,
+  {
+    limits,
+    authenticator,
+    checkPeer = peerCheck({ ownUserOnly: true }),
+    checkHost,
+    origins = [],
+    metrics,
+    report = () => {},
+  }: WebSocketServerOptions,
 ): WebSocketServer {
   let connections = 0
   const sockets = limitSockets(limits)
@@ -60,7 +72,7 @@ export function serveWebSockets(
     limits: { ...limits, messageBytes: server.limits.messageBytes },
     checkHost,
     origins: new Set(origins),
-    makeApp: (upgrade) => createApp({ upgrade, authenticator, metrics, isReady: () => !server.isDraining }),
+    makeApp: (upgrade) => createApp({ upgrade, authenticator, checkPeer, metrics, isReady: () => !server.isDraining }),
     onSocket: (websocket, socket) => {
       connections++
       sockets.upgraded(socket)

@@ -45,7 +45,8 @@ test.after.each(() => void started.splice(0).forEach((child) => child.kill('SIGK
 test.before(() => {
   folder = temporaryFolder('unix-')
   program = programRunner()
-  chmodSync(folder, 0o777)
+  // Sticky, so that a token file in it is trusted.
+  chmodSync(folder, 0o1777)
 })
 
 const socketUrl = (path: string, at = '/'): string => `ws+unix:${path}:${at}`
@@ -304,6 +305,27 @@ withUsers('its user and root may connect, and nobody else, not even where the mo
   assert.is(askAs(SERVER_USER, path), '101')
   await stop(server)
   assert.is(existsSync(path), false)
+})
+
+const canConfine = process.platform === 'linux' && spawnSync('bwrap', ['--bind', '/', '/', 'true']).status === 0
+const confining = canConfine && spawnSync('perl', ['-e', '1']).status === 0 ? test : (test.skip as typeof test)
+
+confining('a command that the server has confined is not let in, and its user is', async () => {
+  const path = join(folder, 'confined.sock')
+  await withServer(['--listen', `unix:${path}`], async () => {
+    const client = await Client.connect(socketUrl(path))
+    const script = `use IO::Socket::UNIX; my $socket = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die $!;
+      print $socket join("\\r\\n", "GET / HTTP/1.1", "Host: x", @ARGV[1 .. $#ARGV], "", ""); print substr(<$socket>, 9, 3)`
+    const argv = ['perl', '-e', script, path, ...UPGRADE]
+    const root = { path: { type: 'special', value: { kind: 'root' } }, access: 'read' }
+    const permissions = { type: 'managed', file_system: { type: 'restricted', entries: [root] }, network: 'enabled' }
+    assert.equal(await client.run('free', argv), { code: 0, output: '101' })
+    assert.equal(await client.run('confined', argv, { sandbox: { permissions, cwd: null } }), {
+      code: 0,
+      output: '403',
+    })
+    await client.close()
+  })
 })
 
 withUsers('a socket that others own, or in a directory of theirs, is an error and stays', async () => {

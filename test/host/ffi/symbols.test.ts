@@ -1,7 +1,7 @@
 /** The functions of the C library, looked up one by one. */
 import process from 'node:process'
 import * as assert from 'uvu/assert'
-import { canLock, checkLibc, getLimit, lockFile, Lock, openPipe, peerUser } from '../../../src/host/ffi/libc.ts'
+import { canLock, checkLibc, getLimit, lockFile, Lock, openPipe, peerCredentials } from '../../../src/host/ffi/libc.ts'
 import { openLibrary } from '../../../src/host/ffi/library.ts'
 import { checkSymbols, resolveSymbols } from '../../../src/host/ffi/symbols.ts'
 import type { Functions, Lookup } from '../../../src/host/ffi/symbols.ts'
@@ -54,7 +54,7 @@ test('without a function, what depends on it falls back', () => {
 test('without a function that guards something, it is as if the guard said no', () => {
   assert.is(canLock({}), false)
   assert.is(lockFile(0, Lock.Shared, {}), false)
-  assert.is(peerUser(0, {}), undefined)
+  assert.is(peerCredentials(0, {}), undefined)
 })
 
 test.run()
