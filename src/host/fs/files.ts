@@ -28,16 +28,18 @@ const { O_RDONLY, O_WRONLY, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = constants
 const PIECE_BYTES = 64 * 1024
 
 /**
- * Reads a whole regular file. Calls `reserve` with the bytes needed before it reads.
+ * Reads a whole regular file. Calls `verify` with the open file, and `reserve` with the bytes needed, before it reads.
  * @throws RpcError (invalid request) for another kind of file or more than `maxBytes`; else an errno error
  */
 export async function readFile(
   path: string,
   { followSymlinks, maxBytes, reserve }: ReadFileOptions,
+  verify?: (file: FileHandle) => Promise<void>,
 ): Promise<Uint8Array> {
   if (!followSymlinks) await refuseParentLinks(path)
   const file = await open(nativePath(path), O_RDONLY | O_NONBLOCK | (followSymlinks ? 0 : O_NOFOLLOW))
   try {
+    await verify?.(file)
     const info = await file.stat()
     if (!info.isFile()) throw invalidRequest(`path \`${path}\` is not a file`)
     if (info.size > maxBytes) throw tooLarge(maxBytes)

@@ -13,6 +13,7 @@ import { isFullRead } from '../../sandbox/policy/policy.ts'
 import type { Policy } from '../../sandbox/policy/policy.ts'
 import type { SandboxedCommand } from '../process/sandboxed-command.ts'
 import { files } from '../fs/files.ts'
+import { withDirectReads } from './direct-reads.ts'
 import { helperCommand, helperFiles, identify } from './helper-command.ts'
 import { selfCommand } from '../self-exec.ts'
 import { FS_HELPER } from './helper-mode.ts'
@@ -39,19 +40,7 @@ export function sandboxedFiles(sandboxes: Sandboxes, limits: PoolLimits): (sandb
       return files
     }
     const sandboxed = inHelper((use) => withHelper(policy, sandbox, sandboxes, pool, use))
-    // Full read access: reads need no helper.
-    if (!isFullRead(policy)) return sandboxed
-    const { readFile, getMetadata, readDirectory, canonicalize, walk, discover, open } = files
-    return {
-      ...sandboxed,
-      readFile,
-      getMetadata,
-      readDirectory,
-      canonicalize,
-      walk,
-      discover,
-      open: (path, mode) => (mode === 'read' ? open(path, mode) : sandboxed.open(path, mode)),
-    }
+    return isFullRead(policy) ? withDirectReads(sandboxed) : sandboxed
   }
 }
 

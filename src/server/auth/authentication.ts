@@ -6,6 +6,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import process from 'node:process'
 import type { AuthenticationOptions, TokenSource } from './authentication-options.ts'
 import type { Credentials, Authenticator, AuthResult } from './authenticator.ts'
+import { eraseVariable } from '../../host/ffi/libc.ts'
 import { readSecret } from '../../base/secret-file.ts'
 import { UsageError } from '../../base/usage-error.ts'
 
@@ -122,5 +123,9 @@ const isToken =
  */
 function scrubSecretsFromEnv(secret: string): void {
   if (secret.length < MIN_TOKEN) return
-  for (const [name, value] of Object.entries(process.env)) if (value?.includes(secret)) delete process.env[name]
+  for (const [name, value] of Object.entries(process.env)) {
+    if (value?.includes(secret) !== true) continue
+    eraseVariable(name)
+    delete process.env[name]
+  }
 }
