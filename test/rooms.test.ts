@@ -52,6 +52,7 @@ const FOLDERS = [
   'client/environments',
   'client/browser.ts',
   'client/index.ts',
+  'cli/manual',
   'cli/serve',
   'cli/devbox/base',
   'cli/devbox/io',

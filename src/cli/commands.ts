@@ -3,17 +3,23 @@
  * come from this table. It loads each command on demand: neither a server nor a command pays for another's imports.
  */
 import type { DevboxCommand } from './devbox/run-command.ts'
+import type { CommandManual } from './manual/manual.ts'
 import type { CommandSummary } from './serve/help.ts'
 
 /** A command of the executable. Without a command it serves. */
 export type Command = CommandSummary & {
   /** Runs it. Prints usage errors, and sets the exit code or exits. */
   run(args: readonly string[]): Promise<void>
+  /** What the completions and the man page tell of it. */
+  manual(): Promise<CommandManual>
 }
 
-const devbox = (load: () => Promise<DevboxCommand>): Pick<Command, 'usesDevbox' | 'run'> => ({
+type DevboxModule = { run: DevboxCommand; manual: CommandManual }
+
+const devbox = (load: () => Promise<DevboxModule>): Pick<Command, 'usesDevbox' | 'run' | 'manual'> => ({
   usesDevbox: true,
-  run: async (args) => (await import('./devbox/run-command.ts')).runDevboxCommand(load, args),
+  run: async (args) => (await import('./devbox/run-command.ts')).runDevboxCommand(async () => (await load()).run, args),
+  manual: async () => (await load()).manual,
 })
 
 /** All commands, in the order of the help. */
@@ -24,6 +30,7 @@ export const commands: readonly Command[] = [
     summary: 'what sandboxes this machine can enforce, and why not',
     usesDevbox: false,
     run: async (args) => (await import('./serve/run.ts')).doctor(args, commands),
+    manual: async () => (await import('./serve/manuals.ts')).doctorManual,
   },
   {
     name: 'fs-helper',
@@ -31,42 +38,74 @@ export const commands: readonly Command[] = [
     summary: 'answers file calls on stdin, for use in a sandbox',
     usesDevbox: false,
     run: async (args) => (await import('./serve/fs-helper.ts')).fsHelper(args),
+    manual: async () => (await import('./serve/manuals.ts')).fsHelperManual,
+  },
+  {
+    name: 'completions',
+    usage: 'SHELL',
+    summary: 'prints what completes commands in bash, zsh or fish',
+    usesDevbox: false,
+    run: async (args) => (await import('./print-manual.ts')).completions(args, commands),
+    manual: async () => (await import('./print-manual.ts')).completionsManual,
+  },
+  {
+    name: 'man',
+    usage: '',
+    summary: 'prints the man page, for man -l -',
+    usesDevbox: false,
+    run: async (args) => (await import('./print-manual.ts')).man(args, commands),
+    manual: async () => (await import('./print-manual.ts')).manManual,
   },
   {
     name: 'run',
     usage: '[-t] COMMAND…',
     summary: 'runs a command there as if it ran here',
-    ...devbox(async () => (await import('./devbox/run/run.ts')).run),
+    ...devbox(() => import('./devbox/run/run.ts')),
   },
   {
     name: 'ps',
     usage: '',
     summary: 'what runs there',
-    ...devbox(async () => (await import('./devbox/run/ps.ts')).ps),
+    ...devbox(async () => {
+      const { ps, manual } = await import('./devbox/run/ps.ts')
+      return { run: ps, manual }
+    }),
   },
   {
     name: 'attach',
     usage: 'RUN',
     summary: 'joins one of these',
-    ...devbox(async () => (await import('./devbox/run/attach.ts')).attach),
+    ...devbox(async () => {
+      const { attach, manual } = await import('./devbox/run/attach.ts')
+      return { run: attach, manual }
+    }),
   },
   {
     name: 'kill',
     usage: 'RUN…',
     summary: 'ends them',
-    ...devbox(async () => (await import('./devbox/run/kill.ts')).kill),
+    ...devbox(async () => {
+      const { kill, manual } = await import('./devbox/run/kill.ts')
+      return { run: kill, manual }
+    }),
   },
   {
     name: 'cp',
     usage: 'SOURCE… DESTINATION',
     summary: 'copies files; those there are :/PATH',
-    ...devbox(async () => (await import('./devbox/cp/cp.ts')).cp),
+    ...devbox(async () => {
+      const { cp, manual } = await import('./devbox/cp/cp.ts')
+      return { run: cp, manual }
+    }),
   },
   {
     name: 'http',
     usage: 'URL',
     summary: 'makes an HTTP request from there',
-    ...devbox(async () => (await import('./devbox/http/http.ts')).http),
+    ...devbox(async () => {
+      const { http, manual } = await import('./devbox/http/http.ts')
+      return { run: http, manual }
+    }),
   },
 ]
 

@@ -38,7 +38,7 @@ export type InfoCommand = { kind: 'help' | 'version' | 'licenses' }
 /** A free port on loopback. */
 export const DEFAULT_LISTEN = 'ws://127.0.0.1:0'
 
-const options = {
+export const serveOptions = {
   listen: { type: 'string' },
   ...authOptions,
   ...limitOptions,
@@ -91,11 +91,11 @@ export function parseDoctor(args: readonly string[]): DoctorCommand | InfoComman
 
 function parseOptions(args: readonly string[]) {
   try {
-    const { values, tokens } = parseArgs({ args: [...args], options, tokens: true })
+    const { values, tokens } = parseArgs({ args: [...args], options: serveOptions, tokens: true })
     const seen = new Set<string>()
     for (const token of tokens) {
       if (token.kind !== 'option') continue
-      if (seen.has(token.name) && !('multiple' in options[token.name as keyof typeof options]))
+      if (seen.has(token.name) && !('multiple' in serveOptions[token.name as keyof typeof serveOptions]))
         throw new Error(`option --${token.name} was given twice`)
       seen.add(token.name)
     }

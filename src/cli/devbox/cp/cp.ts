@@ -2,6 +2,7 @@
 import { basename, posix } from 'node:path'
 import { DisconnectedError, messageOf } from '../../../client/base/errors.ts'
 import type { ExecClient } from '../../../client/base/types.ts'
+import type { CommandManual } from '../../manual/manual.ts'
 import { CommandError, OWN_FAILURE } from '../base/command-error.ts'
 import { copyTree, findSource } from './copy-tree.ts'
 import { devboxFiles } from './devbox-files.ts'
@@ -29,6 +30,9 @@ carried over, for which the devbox needs a shell; owners and times are not. Exit
 `
 
 const options = { ...targetOptions, recursive: { type: 'boolean', short: 'r' } } as const
+
+/** What the man page and the completions tell of it. */
+export const manual: CommandManual = { help: HELP, options, operands: 'files' }
 
 export type CopyPath = { isRemote: boolean; path: string }
 

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs'
 import process from 'node:process'
 import { DisconnectedError, messageOf, UnsupportedError } from '../../../client/base/errors.ts'
 import type { ExecClient, HttpInit } from '../../../client/base/types.ts'
+import type { CommandManual } from '../../manual/manual.ts'
 import { CommandError, OWN_FAILURE } from '../base/command-error.ts'
 import { Interrupted, interruptible } from '../cp/interruptible.ts'
 import { HTTP_WAITING, OUTPUT_ROOM } from '../base/limits.ts'
@@ -39,6 +40,9 @@ const options = {
   fail: { type: 'boolean', short: 'f' },
   output: { type: 'string', short: 'o' },
 } as const
+
+/** What the man page and the completions tell of it. */
+export const manual: CommandManual = { help: HELP, options }
 
 const FAILED = 1
 const FAILED_STATUS = 22

@@ -3,6 +3,7 @@ import process from 'node:process'
 import { constants } from 'node:os'
 import { isatty } from 'node:tty'
 import type { ExecClient, ListedProcess } from '../../../client/base/types.ts'
+import type { CommandManual } from '../../manual/manual.ts'
 import { pipeOutput } from '../io/pipe-output.ts'
 import { OWN_FAILURE } from '../base/command-error.ts'
 import { detachKeys } from './detach-keys.ts'
@@ -25,6 +26,9 @@ pipe there; the end of ours does not end it. A terminal takes the size of this o
 that the devbox could not be reached, or was lost.
 Ctrl-P Ctrl-Q leaves it, and it goes on; where it has no terminal, Ctrl-C does.
 `
+
+/** What the man page and the completions tell of it. */
+export const manual: CommandManual = { help: HELP, options: targetOptions }
 
 /**
  * Runs the command. Resolves with the exit code, 0 after a detach.

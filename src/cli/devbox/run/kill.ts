@@ -1,12 +1,13 @@
 /** `exec-server kill`: terminates a process of any client, or sends it a signal. */
 import { messageOf, RpcError } from '../../../client/base/errors.ts'
 import type { ExecClient, SignalName } from '../../../client/base/types.ts'
+import type { CommandManual } from '../../manual/manual.ts'
 import { CommandError } from '../base/command-error.ts'
 import { KILL_MARGIN_MS } from '../base/limits.ts'
 import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from '../options.ts'
 import { findRun, runNumber } from './run-number.ts'
 import { printStderr } from '../io/stderr.ts'
-import { signalNamed } from './signal-names.ts'
+import { signalNamed, signalNames } from './signal-names.ts'
 import { openDevbox } from '../target.ts'
 import { writeOut } from '../io/write-out.ts'
 
@@ -23,6 +24,9 @@ Exit code 1 says that one of them was not there, or over already.
 `
 
 const options = { ...targetOptions, signal: { type: 'string', short: 's' }, grace: { type: 'string' } } as const
+
+/** What the man page and the completions tell of it. */
+export const manual: CommandManual = { help: HELP, options, choices: { signal: signalNames } }
 
 /**
  * Runs the command. Resolves with the exit code: 1 if any run failed.

@@ -1,6 +1,7 @@
 /** `exec-server ps`: lists the processes of all clients on a devbox. */
 import process from 'node:process'
 import type { ListedProcess } from '../../../client/base/types.ts'
+import type { CommandManual } from '../../manual/manual.ts'
 import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from '../options.ts'
 import { escapeControlChars } from '../../../base/control-chars.ts'
 import { quoteForShell } from '../io/quote-for-shell.ts'
@@ -17,6 +18,9 @@ STATE is starting, running, or the exit code; "+" says that what it left behind 
 `
 
 const options = { ...targetOptions, json: { type: 'boolean' } } as const
+
+/** What the man page and the completions tell of it. */
+export const manual: CommandManual = { help: HELP, options }
 
 /**
  * Runs the command. Resolves with the exit code.

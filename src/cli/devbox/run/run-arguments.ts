@@ -17,7 +17,7 @@ lost is made anew, for 45 seconds; Ctrl-C twice meanwhile gives up. When this pr
 A command that is stopped by Ctrl-Z is kept as long as its server keeps a session without a client.
 `
 
-const options = {
+export const runOptions = {
   ...targetOptions,
   tty: { type: 'boolean', short: 't' },
   cwd: { type: 'string' },
@@ -38,8 +38,8 @@ export type RunArguments = {
  * @throws {UsageError}
  */
 export function parseRun(args: readonly string[]): RunArguments | undefined {
-  const { own, command } = splitCommand(args, options)
-  const { values } = parseOptions(own, options)
+  const { own, command } = splitCommand(args, runOptions)
+  const { values } = parseOptions(own, runOptions)
   if (values.help === true) return undefined
   checkTarget(values)
   if (command.length === 0) throw usageError('run takes a command')

@@ -2,6 +2,7 @@
 import { constants } from 'node:os'
 import process from 'node:process'
 import { isatty } from 'node:tty'
+import type { CommandManual } from '../../manual/manual.ts'
 import type { ExecClient, RemoteProcess, StartOptions } from '../../../client/base/types.ts'
 import { pipeOutput } from '../io/pipe-output.ts'
 import { OWN_FAILURE } from '../base/command-error.ts'
@@ -9,7 +10,7 @@ import { exitBySignal } from '../io/exit-by-signal.ts'
 import { interruptCounter } from './interrupts.ts'
 import { EXIT_GRACE_MS, HANGUP_GRACE_MS } from '../base/limits.ts'
 import { BROKEN_PIPE, FdWriteError } from '../io/fd-writer.ts'
-import { parseRun, RUN_HELP } from './run-arguments.ts'
+import { parseRun, RUN_HELP, runOptions } from './run-arguments.ts'
 import type { RunArguments } from './run-arguments.ts'
 import { forwardSignals } from './signals.ts'
 import type { ForwardedSignal } from './signals.ts'
@@ -19,6 +20,9 @@ import { openDevbox } from '../target.ts'
 import { onResize, rawMode, terminalSize } from '../io/terminal.ts'
 import { watchConnection } from '../watch-connection.ts'
 import { writeOut } from '../io/write-out.ts'
+
+/** What the man page and the completions tell of it. */
+export const manual: CommandManual = { help: RUN_HELP, options: runOptions, operands: 'command' }
 
 /** A shell's exit code for signal n is 128 + n. */
 const BY_SIGNAL = 128

@@ -14,6 +14,9 @@ const NAMES: Readonly<Record<string, SignalName>> = {
   CONT: 'continue',
 }
 
+/** The names, as a person writes them. */
+export const signalNames: readonly string[] = Object.keys(NAMES)
+
 /** Signals whose numbers are the same on every system. */
 const NUMBERS: Readonly<Record<string, SignalName>> = {
   1: 'hangup',
@@ -29,6 +32,6 @@ const NUMBERS: Readonly<Record<string, SignalName>> = {
  */
 export function signalNamed(text: string): SignalName {
   const found = NUMBERS[text] ?? NAMES[text.toUpperCase().replace(/^SIG/, '')]
-  if (found === undefined) throw usageError(`--signal takes one of ${Object.keys(NAMES).join(', ')}, not '${text}'`)
+  if (found === undefined) throw usageError(`--signal takes one of ${signalNames.join(', ')}, not '${text}'`)
   return found
 }

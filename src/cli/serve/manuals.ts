@@ -1,0 +1,28 @@
+/** What the man page and the completions tell of the server and of the commands about this machine. */
+import { logLevels } from '../../base/log-level.ts'
+import type { CommandManual } from '../manual/manual.ts'
+import { serveOptions } from './arguments.ts'
+import { help } from './help.ts'
+import type { CommandSummary } from './help.ts'
+
+/** The server, whose help lists these commands. */
+export const serverManual = (commands: readonly CommandSummary[]): CommandManual => ({
+  help: help(commands),
+  options: serveOptions,
+  choices: { 'log-level': logLevels, 'ws-auth': ['capability-token', 'signed-bearer-token'] },
+})
+
+export const doctorManual: CommandManual = {
+  help: `Tells what the runtime lacks here, which sandboxes this machine can enforce, and otherwise why not and how to fix it.
+
+  --bwrap PATH  the bubblewrap that confines commands (default: the first on PATH)
+
+Exit code 1 says that no sandbox can be enforced.
+`,
+  options: { bwrap: { type: 'string' } },
+}
+
+export const fsHelperManual: CommandManual = {
+  help: 'Answers one file call on stdin, for use in a sandbox: a server starts it.\n',
+  options: {},
+}
