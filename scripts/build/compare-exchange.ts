@@ -7,6 +7,7 @@
  * are aligned to 8 bytes. Another size ends the process with SIGILL (x64) or SIGTRAP (arm64): it must never be taken
  * for atomic.
  */
+import { assemblySource, machineCode } from './machine-code.ts'
 
 const X64 = `
   48 83 ff 08       cmp rdi, 8
@@ -47,19 +48,10 @@ trap:
   d4200000          brk #0
 `
 
+const LISTINGS = { x64: X64, arm64: ARM64 }
+
 /** The code of the function. It is position-independent. */
-export function compareExchange(arch: 'x64' | 'arm64'): Buffer {
-  const lines = (arch === 'x64' ? X64 : ARM64).split('\n').filter((line) => line.startsWith('  '))
-  const codes = lines.map((line) => (line.trim().split(/ {2,}/)[0] as string).replaceAll(' ', ''))
-  // An arm64 instruction is a little-endian word, and written as a number.
-  return Buffer.concat(
-    codes.map((code) => (arch === 'x64' ? Buffer.from(code, 'hex') : Buffer.from(code, 'hex').reverse())),
-  )
-}
+export const compareExchange = (arch: 'x64' | 'arm64'): Buffer => machineCode(arch, LISTINGS[arch]).bytes
 
 /** Assembler source of the same code, so that a test can check the bytes. */
-export function compareExchangeAssembly(arch: 'x64' | 'arm64'): string {
-  const lines = (arch === 'x64' ? X64 : ARM64).split('\n')
-  const source = lines.map((line) => (line.startsWith('  ') ? line.split(';')[0]?.trim().split(/ {2,}/)[1] : line))
-  return [arch === 'x64' ? '.intel_syntax noprefix' : '', ...source, ''].join('\n')
-}
+export const compareExchangeAssembly = (arch: 'x64' | 'arm64'): string => assemblySource(arch, LISTINGS[arch])

@@ -11,6 +11,7 @@ import { MUSL_LIBRARIES, useBundledGlibc } from './bundled-glibc.ts'
 import { dropLibatomic } from './drop-libatomic.ts'
 import { Elf } from './elf.ts'
 import { emulatedNode } from './emulator.ts'
+import { addEntryCode } from './entry-code.ts'
 import { glibcOf } from './glibc.ts'
 import { collectNotices, packagesOf } from './notices.ts'
 import { runtimeOf } from './runtime.ts'
@@ -86,14 +87,16 @@ const seaConfig = {
   execArgv: ['--no-warnings', '--disable-sigusr1', ...ENGINE_FLAGS],
 }
 
-/** Copies the runtime without its symbols, and without libatomic. This must come first: neither works afterwards. */
+/** Copies the runtime without symbols and libatomic, and with our entry. This comes first: nothing works afterwards. */
 function prepareRuntime(from: string, to: string, target: Target): void {
   copyFileSync(from, to)
   chmodSync(to, 0o755)
   if (!stripSymbols(to, target)) console.log(`no strip for ${target.name} here: the executable keeps its symbols`)
   if (target.platform !== 'linux') return
   const elf = new Elf(readFileSync(to))
-  if (dropLibatomic(elf)) writeFileSync(to, elf.bytes)
+  dropLibatomic(elf)
+  addEntryCode(elf)
+  writeFileSync(to, elf.bytes)
 }
 
 /** Injection makes the runtime's own signature invalid. */

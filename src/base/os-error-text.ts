@@ -33,6 +33,13 @@ export function osErrorText(code: string): string {
   return errno === undefined ? words : `${words} (os error ${errno})`
 }
 
+/** The reason of a failure in words: the operating system's, or else the error itself. */
+export function reasonOf(error: unknown): string {
+  const code = errorCode(error)
+  if (code !== undefined) return osErrorText(code)
+  return error instanceof Error ? error.message : String(error)
+}
+
 function capitalized(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1)
 }

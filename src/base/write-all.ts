@@ -1,6 +1,7 @@
 /** Writes that are complete: a single write may be partial. */
 import { writeSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
+import { errorCode } from './os-error-text.ts'
 
 /** Writes all bytes synchronously. `write` returns how many bytes it wrote. */
 export function writeAll(fd: number, bytes: Uint8Array, write: typeof writeSome = writeSome): void {
@@ -18,4 +19,24 @@ export async function writeAllTo(file: FileHandle, bytes: Uint8Array, position?:
     const to = position === undefined ? null : position + at
     at += (await file.write(bytes, at, bytes.length - at, to)).bytesWritten
   }
+}
+
+/** Pause before a retry on a descriptor that another process has made non-blocking, in ms. */
+const RETRY_MS = 2
+
+/** Repeats a read or write while it fails with EAGAIN. Blocks meanwhile. */
+export function retryOnEagain(call: () => number): number {
+  for (;;) {
+    try {
+      return call()
+    } catch (error) {
+      if (errorCode(error) !== 'EAGAIN') throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)
+    }
+  }
+}
+
+/** Writes text synchronously, also to a descriptor in non-blocking mode. */
+export function writeText(fd: number, text: string): void {
+  writeAll(fd, Buffer.from(text), (to, bytes, at) => retryOnEagain(() => writeSync(to, bytes, at)))
 }

@@ -1,40 +1,9 @@
 /** The executor's self-description, for `environment/info`. */
-import { existsSync } from 'node:fs'
-import { homedir, tmpdir, userInfo } from 'node:os'
-import { basename } from 'node:path'
+import { resolve } from 'node:path'
 import process from 'node:process'
 import { pathToUri } from '../protocol/schemas/path-uri.ts'
 import type { EnvironmentInfo } from '../protocol/schemas/session.ts'
-
-let shell: { name: string; path: string } | undefined
-
-/** The user's login shell: from the user database, else SHELL, else bash or sh. Cached. */
-export function loginShell(): { name: string; path: string } {
-  if (shell === undefined) {
-    const candidates = [databaseShell(), process.env['SHELL'], '/bin/bash', '/bin/sh']
-    const path = candidates.find((candidate) => candidate?.startsWith('/') && existsSync(candidate)) ?? '/bin/sh'
-    shell = { name: basename(path), path }
-  }
-  return shell
-}
-
-function databaseShell(): string | undefined {
-  try {
-    return userInfo().shell ?? undefined
-  } catch {
-    // No entry for this user id, as in containers.
-    return undefined
-  }
-}
-
-function homeDirectory(): string | undefined {
-  try {
-    const home = homedir()
-    return home.startsWith('/') ? home : undefined
-  } catch {
-    return undefined
-  }
-}
+import { homeDirectory, loginShell, temporaryDirectory } from './own-user.ts'
 
 function capabilities(): Record<string, boolean> {
   return {
@@ -69,12 +38,13 @@ function currentDirectory(): string {
 export function environmentInfo(): EnvironmentInfo {
   const home = homeDirectory()
   const temporary = process.env['TMPDIR']
+  const cwd = currentDirectory()
   return {
     shell: loginShell(),
-    cwd: pathToUri(currentDirectory()),
+    cwd: pathToUri(cwd),
     ...(home === undefined ? {} : { userHomeDir: pathToUri(home) }),
-    tempDir: pathToUri(tmpdir()),
-    temporaryDirectories: temporary?.startsWith('/') ? [pathToUri(temporary)] : [],
+    tempDir: pathToUri(temporaryDirectory()),
+    temporaryDirectories: temporary ? [pathToUri(temporary.startsWith('/') ? temporary : resolve(cwd, temporary))] : [],
     platformOs: process.platform === 'darwin' ? 'macos' : process.platform,
     capabilities: capabilities(),
   }

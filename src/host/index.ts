@@ -16,6 +16,7 @@ import { reapOrphans } from './process-tree/zombie-reaper.ts'
 import type { HostLimits } from './limits.ts'
 import { spawnError } from './os-error.ts'
 import { startSandboxedPiped, startPiped } from './process/pipe-process.ts'
+import { raiseOpenFilesLimit } from './process/open-files-limit.ts'
 import { createSandboxes, sandboxType } from './sandbox/sandboxes.ts'
 import type { SandboxOptions, Sandboxes } from './sandbox/sandboxes.ts'
 import { ensureWatchdog } from './process-tree/watchdog.ts'
@@ -32,9 +33,13 @@ export type HostOptions = {
   report: (fault: unknown) => void
 }
 
-/** Creates the host. Sets close-on-exec on inherited descriptors, and reaps orphans when this process is PID 1. */
+/**
+ * Creates the host. Sets close-on-exec on inherited descriptors, raises the limit of open files, and reaps orphans when
+ * this process is PID 1.
+ */
 export function createHost({ sandbox, limits, httpPolicy = openPolicy, report }: HostOptions): Host {
   closeInheritedOnExec()
+  raiseOpenFilesLimit()
   reapOrphans()
   const sandboxes = createSandboxes(sandbox)
   const files = sandboxedFiles(sandboxes, limits)

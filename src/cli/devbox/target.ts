@@ -1,4 +1,6 @@
 /** Connects to the devbox that the options select. */
+import process from 'node:process'
+import { isSea } from '../../base/sea.ts'
 import { readSecret } from '../../base/secret-file.ts'
 import { connect } from '../../client/connect.ts'
 import type { ClientOptions } from '../../client/client.ts'
@@ -28,6 +30,7 @@ export async function openDevbox(
   limits?: Limits,
 ): Promise<Devbox> {
   try {
+    await trustExtraAuthorities()
     if (url === undefined) return await openEnvironment(env, limits)
     const headers = tokenFile === undefined ? {} : { authorization: `Bearer ${readSecret(tokenFile)}` }
     const client = await connect({ url, headers }, { clientName: CLIENT_NAME, limits })
@@ -52,4 +55,12 @@ async function openEnvironment(id: string | undefined, limits: Limits): Promise<
   }
   const client = await environment.client()
   return { client, close: () => manager.close() }
+}
+
+/** The executable's entry has hidden NODE_EXTRA_CA_CERTS from the runtime, which would complain on stderr. */
+async function trustExtraAuthorities(): Promise<void> {
+  if (!isSea() || !process.env['NODE_EXTRA_CA_CERTS']) return
+  const { getCACertificates, setDefaultCACertificates } = await import('node:tls')
+  const { extraAuthorities } = await import('../../host/http/http-certificates.ts')
+  setDefaultCACertificates([...getCACertificates('default'), ...extraAuthorities()])
 }

@@ -10,17 +10,18 @@ import { SANDBOX_EXEC } from '../../host/sandbox/sandboxes.ts'
 import type { SandboxOptions } from '../../host/sandbox/sandboxes.ts'
 import { openListener } from '../../server/http/listener.ts'
 import { missingInternals } from '../../server/runtime-check.ts'
+import { writeStdout } from './stdout.ts'
 
 /** Prints its findings. Resolves with the exit code: 0 if commands and file calls can be sandboxed here, else 1. */
 export async function runDoctor({ bubblewrap }: SandboxOptions): Promise<number> {
-  const print = (what: string, is: string): void => void process.stdout.write(`${what.padEnd(20)}${is}\n`)
+  const print = (what: string, is: string): void => writeStdout(`${what.padEnd(20)}${is}\n`)
   print('platform', `${process.platform} ${process.arch}`)
   await examineRuntime(print)
   const canSandbox =
     process.platform === 'linux'
       ? await examineLinux(bubblewrap, print)
       : process.platform === 'darwin' && examineMac(print)
-  process.stdout.write(
+  writeStdout(
     canSandbox
       ? '\nSandboxes can be enforced here.\n'
       : '\nSandboxes cannot be enforced here: what asks for one is refused.\n',

@@ -2,6 +2,7 @@
 import process from 'node:process'
 import { escapeControlChars } from '../../base/control-chars.ts'
 import { UsageError } from '../../base/usage-error.ts'
+import { writeText } from '../../base/write-all.ts'
 
 /** Runs `work`. Prints a UsageError to stderr and sets the exit code; other errors are thrown. */
 export async function reportingUsage(work: () => Promise<void>): Promise<void> {
@@ -15,6 +16,10 @@ export async function reportingUsage(work: () => Promise<void>): Promise<void> {
 }
 
 function fail(message: string, exitCode: number): void {
-  process.stderr.write(`${escapeControlChars(message)}\n`)
+  try {
+    writeText(2, `${escapeControlChars(message)}\n`)
+  } catch {
+    // Nobody reads it: the exit code remains.
+  }
   process.exitCode = exitCode
 }

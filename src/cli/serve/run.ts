@@ -2,7 +2,6 @@
  * Starts a server, or `doctor`. Imports only what is needed until the URL is printed, to print it early; everything
  * else is loaded when the listener is open.
  */
-import { writeSync } from 'node:fs'
 import process from 'node:process'
 import type { HttpPolicy } from '../../host/http/http-policy.ts'
 import type { AuditFile } from '../../server/telemetry/audit-file.ts'
@@ -18,6 +17,8 @@ import { openListener } from '../../server/http/listener.ts'
 import type { Listener } from '../../server/http/listener.ts'
 import type { CommandSummary } from './help.ts'
 import { reportingUsage } from './reporting-usage.ts'
+import { writeStdout } from './stdout.ts'
+import { withoutIgnored } from '../../base/own-process.ts'
 import { licenseNotices } from '../../base/sea.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { version } from '../../base/version.ts'
@@ -41,12 +42,7 @@ export function doctor(args: readonly string[], commands: readonly CommandSummar
 }
 
 async function printInfo({ kind }: InfoCommand, commands: readonly CommandSummary[]): Promise<void> {
-  const text = await infoText(kind, commands)
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // A reader such as `head` closes the pipe when it has seen enough.
-    if (error.code !== 'EPIPE') throw error
-  })
-  process.stdout.write(text)
+  writeStdout(await infoText(kind, commands))
 }
 
 async function infoText(kind: InfoCommand['kind'], commands: readonly CommandSummary[]): Promise<string> {
@@ -72,7 +68,13 @@ async function startServer(command: ServeCommand): Promise<void> {
   const { authenticator, path } = await createAuthenticator(command.authentication)
   const { listener, checkHost } = await listen(command.listen, command.hosts)
   // Clients expect `unix:SOCKET:PATH`, with a colon between the socket's path and the URL's.
-  writeSync(1, `${listener.url}${command.listen.kind === 'unix' && path !== '' ? ':' : ''}${path}\n`)
+  const url = `${listener.url}${command.listen.kind === 'unix' && path !== '' ? ':' : ''}${path}`
+  try {
+    writeStdout(`${url}\n`)
+  } catch (error) {
+    listener.close()
+    throw error
+  }
   const { anyPeer, peerCheck } = await import('../../server/auth/peer-check.ts')
   const checkPeer = command.listen.kind === 'unix' ? anyPeer : peerCheck(command)
   const { serveNetwork } = await import('../../server/serve.ts')
@@ -136,13 +138,10 @@ async function listen(where: Exclude<Listen, { kind: 'stdio' }>, hosts: readonly
 }
 
 async function reasonOf(error: unknown): Promise<string> {
-  const { errorCode, osErrorText } = await import('../../base/os-error-text.ts')
-  const code = errorCode(error)
-  if (code !== undefined) return osErrorText(code)
-  return error instanceof Error ? error.message : String(error)
+  return (await import('../../base/os-error-text.ts')).reasonOf(error)
 }
 
 /** Calls `stop` at each signal: the first starts draining, the second ends at once. A closed terminal sends SIGHUP. */
 function onStopSignal(stop: () => void): void {
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, stop)
+  for (const signal of withoutIgnored(['SIGTERM', 'SIGINT', 'SIGHUP'])) process.on(signal, stop)
 }

@@ -17,6 +17,8 @@ export type Functions = {
   signal?: (signal: number, handler: bigint) => unknown
   getrlimit?: (resource: number, limit: BigUint64Array) => number
   setrlimit?: (resource: number, limit: BigUint64Array) => number
+  prlimit?: (pid: number, resource: number, limit: BigUint64Array, before: BigUint64Array) => number
+  syscall?: (number: bigint, first: bigint, second: bigint, third: bigint) => number
   waitpid?: (pid: number, status: Int32Array, options: number) => number
   sigprocmask?: (how: number, set: BigUint64Array, before: BigUint64Array) => number
   malloc_trim?: (keep: bigint) => number
@@ -58,7 +60,7 @@ const SYMBOLS: Readonly<Record<keyof Functions, Entry>> = {
     ...takes('i32', 'u64'),
     lost: 'commands inherit descriptors, and cannot reopen their output by name (/dev/stderr)',
   },
-  fcntl: { ...takes('i32', 'i32', 'i32'), only: 'linux node' },
+  fcntl: { ...takes('i32', 'i32', 'i32'), only: 'linux' },
   memfd_create: {
     ...takes('pointer', 'u32'),
     only: 'linux',
@@ -77,6 +79,8 @@ const SYMBOLS: Readonly<Record<keyof Functions, Entry>> = {
   },
   getrlimit: { ...takes('i32', 'pointer'), only: 'linux', lost: UNTAGGED },
   setrlimit: { ...takes('i32', 'pointer'), only: 'linux', lost: UNTAGGED },
+  prlimit: { ...takes('i32', 'i32', 'pointer', 'pointer'), only: 'linux' },
+  syscall: { ...takes('u64', 'u64', 'u64', 'u64'), only: 'linux' },
   waitpid: {
     ...takes('i32', 'pointer', 'i32'),
     only: 'linux',

@@ -11,8 +11,8 @@ import type { SandboxedStart } from './sandboxed-command.ts'
 import { trackSandboxed, trackGroup } from '../process-tree/process-tracker.ts'
 import type { Group } from '../process-tree/process-tracker.ts'
 import { openPipe } from '../ffi/libc.ts'
-import { withProcessTag } from '../process-tree/process-tag.ts'
 import { systemSignals } from '../process-tree/process-group.ts'
+import { startTagged } from './start-tagged.ts'
 import { resolveExecutable } from './resolve-executable.ts'
 
 /**
@@ -94,7 +94,7 @@ async function spawnPiped(
   let tag: string | undefined
   try {
     // `detached`: a session and process group of its own, without a controlling terminal.
-    ;[child, tag] = withProcessTag((tag) => [spawn(file, args, { ...options, detached: true, stdio }), tag])
+    ;({ child, tag } = startTagged(() => spawn(file, args, { ...options, detached: true, stdio })))
     // Some spawn failures arrive as an event after the call.
     if (child.pid === undefined) throw ((await once(child, 'error')) as unknown[])[0]
   } catch (error) {

@@ -6,15 +6,15 @@ import { closeSync, constants, openSync } from 'node:fs'
 import { constants as osConstants } from 'node:os'
 import type { Child, ChildEvents, SpawnSpec } from '../../core/base/host.ts'
 import { argv0Command } from './argv0.ts'
-import { loginShell } from '../environment-info.ts'
+import { loginShell } from '../own-user.ts'
 import type { SandboxedStart } from './sandboxed-command.ts'
 import { trackSandboxed, trackGroup } from '../process-tree/process-tracker.ts'
 import type { Group } from '../process-tree/process-tracker.ts'
 import { closeDescriptor, closeOnExec } from '../ffi/libc.ts'
-import { withProcessTag } from '../process-tree/process-tag.ts'
 import { foregroundGroup, signalGroup, systemSignals } from '../process-tree/process-group.ts'
 import { checkSize, resolveExecutable } from './resolve-executable.ts'
 import { spawnHelper } from './spawn-helper.ts'
+import { startTagged } from './start-tagged.ts'
 import { ptyAddon } from './pty-addon.ts'
 import { internalError } from '../../protocol/wire/errors.ts'
 import type { TerminalSize } from '../../protocol/schemas/process.ts'
@@ -47,12 +47,12 @@ export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Pro
   let exited: (code: number, signal: number) => void = () => {}
   const variables = Array.from(env, ([name, value]) => `${name}=${value}`)
   const forked = (code: number, signal: number): void => exited(code, signal)
-  const { fd, pid, pty, tag } = fork(() =>
-    withProcessTag((tag) => ({
-      ...addon.fork(file as string, args, variables, spec.cwd, columns, rows, SAME_ID, SAME_ID, false, helper, forked),
-      tag,
-    })),
+  const { child: forkedChild, tag } = fork(() =>
+    startTagged(() =>
+      addon.fork(file as string, args, variables, spec.cwd, columns, rows, SAME_ID, SAME_ID, false, helper, forked),
+    ),
   )
+  const { fd, pid, pty } = forkedChild
   // Otherwise every later child inherits the master and keeps this terminal open.
   closeOnExec(fd)
   const followed = followTerminal(fd, pid, trackGroup(pid, tag), events, holdOpen(pty))
@@ -76,10 +76,9 @@ export async function startSandboxedOnTerminal(
   let child: ChildProcess
   let tag: string | undefined
   try {
-    ;[child, tag] = withProcessTag((tag) => [
+    ;({ child, tag } = startTagged(() =>
       spawn(command.file, command.args, { cwd: '/', env: {}, detached: true, stdio }),
-      tag,
-    ])
+    ))
     if (child.pid === undefined) throw ((await once(child, 'error')) as unknown[])[0]
   } catch (error) {
     closeDescriptor(master)

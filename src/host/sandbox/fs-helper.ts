@@ -10,7 +10,7 @@
  * A file opened by `fs/open` stays open, under the number in `response.descriptor`, until `fs/close` gets that number:
  * meanwhile any process that may access this one's /proc/PID/fd can reopen it, which is how the server takes it over.
  */
-import { readSync, writeSync } from 'node:fs'
+import { readSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import * as v from 'valibot'
 import { RawJson } from '../../core/base/json-fragments.ts'
@@ -26,8 +26,7 @@ import { OpenParams } from '../../protocol/schemas/fs.ts'
 import { guardedFiles, openUnder } from '../fs/files.ts'
 import type { Forbidden } from '../fs/protected-paths.ts'
 import { lineReader } from '../../base/line-reader.ts'
-import { errorCode } from '../../base/os-error-text.ts'
-import { writeAll } from '../../base/write-all.ts'
+import { retryOnEagain, writeText } from '../../base/write-all.ts'
 
 const STDIN = 0
 const STDOUT = 1
@@ -69,23 +68,6 @@ function readSome(): Uint8Array {
     0,
     retryOnEagain(() => readSync(STDIN, buffer)),
   )
-}
-
-const writeText = (fd: number, text: string): void =>
-  writeAll(fd, Buffer.from(text), (to, bytes, at) => retryOnEagain(() => writeSync(to, bytes, at)))
-
-/** Pause before a retry on a descriptor that was inherited in non-blocking mode, in ms. */
-const RETRY_MS = 2
-
-function retryOnEagain(call: () => number): number {
-  for (;;) {
-    try {
-      return call()
-    } catch (error) {
-      if (errorCode(error) !== 'EAGAIN') throw error
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)
-    }
-  }
 }
 
 /**

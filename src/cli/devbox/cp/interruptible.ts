@@ -1,6 +1,7 @@
 /** Lets work clean up when a signal interrupts it. */
 import { constants } from 'node:os'
 import process from 'node:process'
+import { withoutIgnored } from '../../../base/own-process.ts'
 
 /** The abort reason after a signal, with the exit code of a command that this signal ended: 128 + n. */
 export class Interrupted extends Error {
@@ -17,7 +18,7 @@ export class Interrupted extends Error {
  */
 export async function interruptible(work: (signal: AbortSignal) => Promise<number>): Promise<number> {
   const ending = new AbortController()
-  const handlers = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map(
+  const handlers = withoutIgnored(['SIGINT', 'SIGTERM', 'SIGHUP']).map(
     (name) => [name, () => ending.abort(new Interrupted(name))] as const,
   )
   for (const [name, handle] of handlers) process.once(name, handle)

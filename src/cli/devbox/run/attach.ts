@@ -2,6 +2,7 @@
 import process from 'node:process'
 import { constants } from 'node:os'
 import { isatty } from 'node:tty'
+import { withoutIgnored } from '../../../base/own-process.ts'
 import type { ExecClient, ListedProcess } from '../../../client/base/types.ts'
 import type { CommandManual } from '../../manual/manual.ts'
 import { pipeOutput } from '../io/pipe-output.ts'
@@ -58,7 +59,7 @@ async function attachTo(client: ExecClient, { run, tty: isTerminal }: ListedProc
     process.on(signal, handle)
     cleanups.push(() => process.off(signal, handle))
   }
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  for (const signal of withoutIgnored(['SIGINT', 'SIGTERM', 'SIGHUP']))
     on(signal, () => ending.abort(128 + constants.signals[signal]))
   on('SIGCONT', () => raw?.enter())
   try {

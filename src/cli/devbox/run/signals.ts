@@ -1,5 +1,6 @@
 /** Forwards the signals that we receive to the remote process. */
 import process from 'node:process'
+import { withoutIgnored } from '../../../base/own-process.ts'
 import { unblockSigusr1 } from '../../../host/ffi/libc.ts'
 import type { ExecClient, RemoteProcess, SignalName } from '../../../client/base/types.ts'
 
@@ -49,10 +50,11 @@ export function forwardSignals({
   let sending: Promise<unknown> = Promise.resolve()
   const pass = (name: SignalName): Promise<unknown> => (sending = sending.then(() => send(name)).catch(() => {}))
 
-  const handlers: [NodeJS.Signals, () => void][] = Object.entries(PASSED_ON).map(([signal, name]) => [
-    signal as ForwardedSignal,
+  const forwarded = withoutIgnored(Object.keys(PASSED_ON) as ForwardedSignal[])
+  const handlers: [NodeJS.Signals, () => void][] = forwarded.map((signal) => [
+    signal,
     () => {
-      if (onSignal?.(signal as ForwardedSignal) !== true) void pass(name)
+      if (onSignal?.(signal) !== true) void pass(PASSED_ON[signal])
     },
   ])
   handlers.push([

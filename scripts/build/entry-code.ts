@@ -1,0 +1,167 @@
+/**
+ * What the executable does on Linux before the runtime: the runtime discards at its start what it was started with, and
+ * is steered by variables that are meant for the commands. `src/base/own-process.ts` is the other half.
+ *
+ * - The first letter of each variable NODE_… and OPENSSL_… becomes the byte 1. An OPENSSL_CONF that does not fit, or a
+ *   NODE_REPL_EXTERNAL_MODULE, would end the runtime before any script runs.
+ * - An ignored SIGHUP gets a handler that does nothing: the runtime resets ignored signals, but leaves handlers.
+ * - `setrlimit` always fails: the runtime calls it only to raise the soft limit of open files, and then it cannot be
+ *   known any more what the limit was.
+ */
+import { PF_EXECUTE } from './elf.ts'
+import type { Elf } from './elf.ts'
+import { assemblySource, machineCode } from './machine-code.ts'
+
+const X64 = `
+entry:
+  48 8b 04 24                      mov rax, [rsp]                        ; argc
+  48 8d 74 c4 10                   lea rsi, [rsp+rax*8+16]               ; envp
+  48 b8 4f 50 45 4e 53 53 4c 5f    movabs rax, 0x5f4c53534e45504f        ; OPENSSL_
+next:
+  48 8b 3e                         mov rdi, [rsi]
+  48 85 ff                         test rdi, rdi
+  74 1c                            jz hangup
+  48 83 c6 08                      add rsi, 8
+  48 3b 07                         cmp rax, [rdi]                        ; behind the last string there are 8 bytes more
+  74 0e                            je hide
+  81 3f 4e 4f 44 45                cmp dword ptr [rdi], 0x45444f4e       ; NODE
+  75 e7                            jne next
+  80 7f 04 5f                      cmp byte ptr [rdi+4], 0x5f            ; _
+  75 e1                            jne next
+hide:
+  c6 07 01                         mov byte ptr [rdi], 1
+  eb dc                            jmp next
+hangup:
+  49 89 d0                         mov r8, rdx                           ; the loader's, for the runtime
+  48 83 ec 20                      sub rsp, 32                           ; handler, flags, restorer, mask
+  48 c7 04 24 00 00 00 00          mov qword ptr [rsp], 0
+  bf 01 00 00 00                   mov edi, 1                            ; rt_sigaction(SIGHUP, NULL, rsp, 8)
+  31 f6                            xor esi, esi
+  48 89 e2                         mov rdx, rsp
+  41 ba 08 00 00 00                mov r10d, 8
+  b8 0d 00 00 00                   mov eax, 13
+  0f 05                            syscall
+  48 83 3c 24 01                   cmp qword ptr [rsp], 1                ; SIG_IGN
+  75 2c                            jne leave
+  48 8d 05 31 00 00 00             lea rax, [rip+ignore]
+  48 89 04 24                      mov [rsp], rax
+  48 c7 44 24 08 00 00 00 14       mov qword ptr [rsp+8], 0x14000000     ; SA_RESTART, SA_RESTORER
+  48 8d 05 1e 00 00 00             lea rax, [rip+restore]
+  48 89 44 24 10                   mov [rsp+16], rax
+  48 89 e6                         mov rsi, rsp                          ; rt_sigaction(SIGHUP, rsp, NULL, 8)
+  31 d2                            xor edx, edx
+  b8 0d 00 00 00                   mov eax, 13
+  0f 05                            syscall
+leave:
+  48 83 c4 20                      add rsp, 32
+  4c 89 c2                         mov rdx, r8
+runtime:
+  e9 00 00 00 00                   .byte 0xe9, 0, 0, 0, 0                ; jmp: the distance is filled in
+ignore:
+  c3                               ret
+restore:
+  b8 0f 00 00 00                   mov eax, 15                           ; rt_sigreturn()
+  0f 05                            syscall
+setrlimit:
+  b8 ff ff ff ff                   mov eax, -1
+  c3                               ret
+`
+
+const ARM64 = `
+entry:
+  f94003e9          ldr x9, [sp]                ; argc
+  8b296fea          add x10, sp, x9, lsl #3
+  9100414a          add x10, x10, #16           ; envp
+  5289e9cb          movz w11, #0x4f4e           ; NODE
+  72a8a88b          movk w11, #0x4544, lsl #16
+  d28a09ec          movz x12, #0x504f           ; OPENSSL_
+  f2a9c8ac          movk x12, #0x4e45, lsl #16
+  f2ca6a6c          movk x12, #0x5353, lsl #32
+  f2ebe98c          movk x12, #0x5f4c, lsl #48
+  5280002d          mov w13, #1
+next:
+  f840854e          ldr x14, [x10], #8
+  b400016e          cbz x14, hangup
+  f94001cf          ldr x15, [x14]              ; behind the last string there are 8 bytes more
+  eb0c01ff          cmp x15, x12
+  540000c0          b.eq hide
+  6b0b01ff          cmp w15, w11
+  54ffff41          b.ne next
+  394011cf          ldrb w15, [x14, #4]
+  71017dff          cmp w15, #0x5f              ; _
+  54fffee1          b.ne next
+hide:
+  390001cd          strb w13, [x14]
+  17fffff5          b next
+hangup:
+  aa0003e9          mov x9, x0                  ; the loader's, for the runtime
+  d10083ff          sub sp, sp, #32             ; handler, flags, restorer, mask
+  f90003ff          str xzr, [sp]
+  d2800020          mov x0, #1                  ; rt_sigaction(SIGHUP, NULL, sp, 8)
+  d2800001          mov x1, #0
+  910003e2          mov x2, sp
+  d2800103          mov x3, #8
+  d28010c8          mov x8, #134
+  d4000001          svc #0
+  f94003ea          ldr x10, [sp]
+  f100055f          cmp x10, #1                 ; SIG_IGN
+  54000121          b.ne leave
+  1000016a          adr x10, ignore
+  f90003ea          str x10, [sp]
+  d2a2000a          mov x10, #0x10000000        ; SA_RESTART
+  f90007ea          str x10, [sp, #8]
+  d2800020          mov x0, #1                  ; rt_sigaction(SIGHUP, sp, NULL, 8)
+  910003e1          mov x1, sp
+  d2800002          mov x2, #0
+  d4000001          svc #0
+leave:
+  910083ff          add sp, sp, #32
+  aa0903e0          mov x0, x9
+runtime:
+  14000000          .word 0x14000000            ; b: the distance is filled in
+ignore:
+  d65f03c0          ret
+setrlimit:
+  12800000          mov w0, #-1
+  d65f03c0          ret
+`
+
+const LISTINGS = { x64: X64, arm64: ARM64 }
+
+/** Bytes of the jump instruction of x64, to whose end its distance is relative. */
+const X64_JUMP_BYTES = 5
+/** A branch of arm64 reaches as far as this, in bytes. */
+const ARM64_REACH = 128 * 1024 * 1024
+
+const ENTRY_FIELD = 24
+
+/** The code without the distance to the runtime's own entry. */
+export const entryCode = (arch: 'x64' | 'arm64'): Buffer => machineCode(arch, LISTINGS[arch]).bytes
+
+/** Assembler source of the same code, so that a test can check the bytes. */
+export const entryAssembly = (arch: 'x64' | 'arm64'): string => assemblySource(arch, LISTINGS[arch])
+
+/**
+ * Makes the code the entry of a runtime, before the runtime's own.
+ * @throws Error if the file has no room
+ */
+export function addEntryCode(elf: Elf): void {
+  const segment = elf.loads().find(({ flags }) => (flags & PF_EXECUTE) !== 0)
+  if (segment === undefined) throw new Error('no segment of code')
+  const { bytes, labels } = machineCode(elf.arch, LISTINGS[elf.arch])
+  const runtime = Number(elf.bytes.readBigUInt64LE(ENTRY_FIELD))
+  const address = elf.append(segment, bytes)
+  const addressOf = (label: string): number => address + (labels.get(label) as number)
+  const jump = addressOf('runtime')
+  writeJump(elf, segment.offset + jump - segment.address, runtime - jump)
+  elf.bytes.writeBigUInt64LE(BigInt(addressOf('entry')), ENTRY_FIELD)
+  for (const symbol of elf.undefinedSymbols().filter(({ name }) => /^setrlimit(?:64)?$/.test(name))) {
+    elf.define(symbol, addressOf('setrlimit'))
+  }
+}
+
+function writeJump({ arch, bytes }: Elf, at: number, distance: number): void {
+  if (arch === 'x64') bytes.writeInt32LE(distance - X64_JUMP_BYTES, at + 1)
+  else if (Math.abs(distance) >= ARM64_REACH) throw new Error("the runtime's entry is too far away")
+  else bytes.writeUInt32LE((bytes.readUInt32LE(at) | ((distance >> 2) & 0x3ff_ffff)) >>> 0, at)
+}
