@@ -1,5 +1,6 @@
 /** Converts operating system errors to protocol errors. */
-import { errorCode, osErrorText } from '../base/os-error-text.ts'
+import { closeSync, openSync } from 'node:fs'
+import { errorCode, osErrorText, reasonOf } from '../base/os-error-text.ts'
 import { ErrorCode, RpcError } from '../protocol/wire/errors.ts'
 
 /**
@@ -31,5 +32,26 @@ function fileErrorCode(code: string): number {
 export function spawnError(error: unknown): RpcError {
   if (error instanceof RpcError) return error
   const code = errorCode(error)
+  const isOfFile = syscallOf(error)?.startsWith('spawn') === true && FILE_ERRORS.includes(code ?? '')
+  const missing = isOfFile ? nullDeviceFailure() : undefined
+  if (missing !== undefined) return new RpcError(ErrorCode.Internal, `cannot start a command: ${missing}`)
   return new RpcError(ErrorCode.Internal, code === undefined ? String(error) : osErrorText(code))
+}
+
+const FILE_ERRORS = ['ENOENT', 'EACCES', 'EPERM', 'ENXIO', 'ENODEV']
+
+/** `spawn`, or `spawn FILE`: the program was looked at before, so the failure may be of something else. */
+function syscallOf(error: unknown): string | undefined {
+  const syscall = error instanceof Error && 'syscall' in error ? error.syscall : undefined
+  return typeof syscall === 'string' ? syscall : undefined
+}
+
+/** Why /dev/null, which is the stdin of most commands, cannot be opened; undefined if it can. */
+export function nullDeviceFailure(): string | undefined {
+  try {
+    closeSync(openSync('/dev/null', 'r+'))
+    return undefined
+  } catch (error) {
+    return `/dev/null cannot be opened: ${reasonOf(error)}`
+  }
 }

@@ -2,6 +2,7 @@
 import { connect } from 'node:net'
 import { WebSocket } from 'ws'
 import type { RawData } from 'ws'
+import { isSea } from '../../base/sea.ts'
 import { ConnectError, messageOf } from '../base/errors.ts'
 import type { ClientLimits } from '../base/limits.ts'
 import { displayUrl, parseWebSocketUrl } from './target-url.ts'
@@ -43,6 +44,8 @@ export function webSocketConnector(
             // The oldest servers reject clients that offer an extension.
             perMessageDeflate: false,
             maxPayload: limits.messageBytes,
+            // In the executable NODE_TLS_REJECT_UNAUTHORIZED is meant for the commands.
+            ...(isSea() ? { rejectUnauthorized: true } : {}),
             ...(socketPath === undefined ? {} : { createConnection: () => connect(socketPath) }),
           })
         } catch (error) {

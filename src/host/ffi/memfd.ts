@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { closeDescriptor, openMemoryFile } from './libc.ts'
+import { errorCode } from '../../base/os-error-text.ts'
 import { writeAll } from '../../base/write-all.ts'
 
 /**
@@ -21,6 +22,10 @@ export function openMemfd(bytes: Uint8Array): number {
   try {
     writeAndClose(openSync(path, constants.O_WRONLY), bytes)
     return openSync(path, constants.O_RDONLY)
+  } catch (error) {
+    // Without /proc it has no name.
+    if (errorCode(error) !== 'ENOENT') throw error
+    return openTemporary(bytes)
   } finally {
     closeDescriptor(memory)
   }

@@ -15,7 +15,7 @@ import { invalidRequest } from '../../protocol/wire/errors.ts'
 import type { RpcError } from '../../protocol/wire/errors.ts'
 import { bareHost } from './addresses.ts'
 import { noteBytes } from '../memory-pressure.ts'
-import { trust } from './http-certificates.ts'
+import { trust, VERIFIED } from './http-certificates.ts'
 import type { HttpPolicy } from './http-policy.ts'
 import { portOf, proxyFor } from './http-proxy.ts'
 import { tunnelAgent } from './http-tunnel.ts'
@@ -92,7 +92,9 @@ export function httpClient(policy: HttpPolicy): (request: HttpRequest, signal: A
   function to(url: URL): RequestOptions & { servername: string } {
     const host = bareHost(url)
     const agent =
-      url.protocol === 'https:' ? (secure ??= new https.Agent({ ...AGENT_OPTIONS, secureContext: trust() })) : direct
+      url.protocol === 'https:'
+        ? (secure ??= new https.Agent({ ...AGENT_OPTIONS, ...VERIFIED, secureContext: trust() }))
+        : direct
     // From the URL, whatever a `host` header says.
     return { protocol: url.protocol, host, port: portOf(url), agent, servername: isIP(host) === 0 ? host : '' }
   }
@@ -100,7 +102,7 @@ export function httpClient(policy: HttpPolicy): (request: HttpRequest, signal: A
   function tunnel(proxy: URL): https.Agent {
     let agent = tunnels.get(proxy.href)
     if (agent === undefined) {
-      const secureContext = proxy.protocol === 'https:' ? { secureContext: trust() } : {}
+      const secureContext = proxy.protocol === 'https:' ? { ...VERIFIED, secureContext: trust() } : {}
       agent = tunnelAgent(AGENT_OPTIONS, (target) =>
         start({
           ...to(proxy),

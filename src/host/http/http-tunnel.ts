@@ -5,7 +5,7 @@ import type { AgentOptions } from 'node:https'
 import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
-import { trust } from './http-certificates.ts'
+import { trust, VERIFIED } from './http-certificates.ts'
 
 /** `givenUp` aborts the CONNECT with the request that needs it. */
 export type TunnelOptions = RequestOptions & { servername?: string; givenUp?: AbortSignal }
@@ -36,6 +36,7 @@ export function tunnelAgent(options: AgentOptions, ask: (target: string) => Clie
       socket.unshift(first)
       // Verify the certificate against the URL's host; an IP address sends no SNI.
       const secured = connectTls({
+        ...VERIFIED,
         socket,
         secureContext: trust(),
         host: to.host as string,

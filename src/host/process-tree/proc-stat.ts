@@ -1,6 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 
+/** Whether there is a /proc that shows processes. Other processes can only be found with it. */
+export const hasProc = (): boolean => statFields(process.pid) !== undefined
+
 /** Lists all pids. Empty without /proc, or when no descriptor is left to read it. */
 export function processNumbers(): number[] {
   if (process.platform !== 'linux') return []

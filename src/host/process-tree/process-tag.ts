@@ -10,6 +10,8 @@ import { randomInt } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import { getLimit, setLimit } from '../ffi/libc.ts'
+import type { ResourceLimit } from '../ffi/libc.ts'
+import { hasProc } from './proc-stat.ts'
 
 /** From Linux's <sys/resource.h>. */
 const RLIMIT_RTTIME = 15
@@ -40,18 +42,17 @@ export function withProcessTag<T>(start: (tag: string | undefined) => T): T {
 }
 
 /**
- * Whether tags are supported: on Linux, with foreign functions, unless RLIMIT_RTTIME's hard limit is already too low.
+ * Whether tags are supported: on Linux, with foreign functions and /proc, unless RLIMIT_RTTIME's hard limit is already
+ * too low.
  */
 export const canTag = (): boolean => ownLimit() !== undefined
 
-type Limit = { soft: bigint; hard: bigint }
-
 /** Read once: nothing else in this process changes it. `null` until then. */
-let own: Limit | undefined | null = null
+let own: ResourceLimit | undefined | null = null
 
-function ownLimit(): Limit | undefined {
+function ownLimit(): ResourceLimit | undefined {
   if (own === null) {
-    const limit = process.platform === 'linux' ? getLimit(RLIMIT_RTTIME) : undefined
+    const limit = process.platform === 'linux' && hasProc() ? getLimit(RLIMIT_RTTIME) : undefined
     own = limit !== undefined && limit.hard > BigInt(`${serverTag}${'9'.repeat(NUMBER_DIGITS)}`) ? limit : undefined
   }
   return own

@@ -2,6 +2,7 @@
 import process from 'node:process'
 import { kill, killEverything, terminate } from './kill-tree.ts'
 import type { KillTarget } from './kill-tree.ts'
+import { hasProc } from './proc-stat.ts'
 import { REQUEST, groupExists, signalChild, signalSandboxed, signalGroup } from './process-group.ts'
 import type { SystemSignal } from './process-group.ts'
 
@@ -78,5 +79,5 @@ export const sandboxesOnNetwork = (): ReadonlySet<number> => onNetwork
 export function killAllGroups(): void {
   killEverything([...running, ...leftovers])
   // Without /proc, leftovers are known by their process group only.
-  if (process.platform !== 'linux') for (const { pid } of leftovers) signalGroup(pid, 'SIGKILL')
+  if (process.platform !== 'linux' || !hasProc()) for (const { pid } of leftovers) signalGroup(pid, 'SIGKILL')
 }

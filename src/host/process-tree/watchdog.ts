@@ -9,6 +9,7 @@ import type { ChildProcess } from 'node:child_process'
 import process from 'node:process'
 import type { Writable } from 'node:stream'
 import { setTimeout } from 'node:timers'
+import { errorCode } from '../../base/os-error-text.ts'
 import { canTag, serverTag } from './process-tag.ts'
 
 /**
@@ -66,7 +67,8 @@ export function ensureWatchdog(): void {
     stdin?.destroy()
     setTimeout(replace, REPLACE_MS).unref()
   }
-  watchdog.once('error', lost)
+  // Without /bin/sh, or /dev/null, there is none: see the doctor.
+  watchdog.once('error', (error) => errorCode(error) !== 'ENOENT' && lost())
   watchdog.once('exit', lost)
   stdin?.on('error', () => {})
   // Neither the process nor its pipe keeps the event loop alive.

@@ -1,12 +1,12 @@
 /** Loads node-pty's native addon, from the package or from the executable's assets. */
 import { closeSync, constants, existsSync, openSync, unlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { getRawAsset, isSea } from '../../base/sea.ts'
 import { internalError } from '../../protocol/wire/errors.ts'
 import { openMemoryFile } from '../ffi/libc.ts'
+import { temporaryDirectory } from '../own-user.ts'
 import { isDeno } from '../../base/runtime.ts'
 import { writeAll } from '../../base/write-all.ts'
 
@@ -61,11 +61,15 @@ function load(): PtyAddon {
 /** The addon is built for glibc. Under musl it loads, but crashes the server at the first terminal. */
 function refuseMusl(): void {
   if (process.platform !== 'linux' || isDeno) return
+  if (glibcVersion() === undefined) throw internalError('terminals need glibc, and this system has another C library')
+}
+
+/** The version of the C library, on Node; undefined if it is not glibc. */
+export function glibcVersion(): string | undefined {
   // Otherwise the report does a reverse DNS lookup for every network peer.
   Object.assign(process.report, { excludeNetwork: true })
   const report: { header?: { glibcVersionRuntime?: string } } = process.report.getReport()
-  if (report.header?.glibcVersionRuntime === undefined)
-    throw internalError('terminals need glibc, and this system has another C library')
+  return report.header?.glibcVersionRuntime
 }
 
 function loadPackage(): PtyAddon {
@@ -112,7 +116,13 @@ function* assetFiles(): Generator<(bytes: Buffer) => PtyAddon> {
       closeSync(fd)
     }
   }
-  const directories = [process.env['XDG_RUNTIME_DIR'], tmpdir(), '/dev/shm', '/var/tmp', dirname(process.execPath)]
+  const directories = [
+    process.env['XDG_RUNTIME_DIR'],
+    temporaryDirectory(),
+    '/dev/shm',
+    '/var/tmp',
+    dirname(process.execPath),
+  ]
   for (const directory of directories) {
     if (directory === undefined) continue
     yield (bytes) => {

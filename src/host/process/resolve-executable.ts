@@ -7,6 +7,7 @@ import { accessSync, closeSync, constants, openSync, readFileSync, readdirSync, 
 import process from 'node:process'
 import { internalError } from '../../protocol/wire/errors.ts'
 import type { SpawnSpec } from '../../core/base/host.ts'
+import { getLimit } from '../ffi/libc.ts'
 
 /** The C library's search path for a bare name if the child has no PATH. */
 const DEFAULT_PATH = '/bin:/usr/bin'
@@ -199,6 +200,10 @@ export function checkSize(argv: readonly string[], env: ReadonlyMap<string, stri
   if (total > argumentSpace()) throw new ExecError('E2BIG')
 }
 
+const RLIMIT_STACK = 3
+/** Where the limit is not known. */
+const USUAL_STACK_BYTES = 8n * 1024n * 1024n
+
 let space: number | undefined
 
 /** ARG_MAX in bytes. Linux: a quarter of the stack limit, at most 6 MiB, at least 128 KiB. macOS: 1 MiB. */
@@ -209,6 +214,6 @@ function argumentSpace(): number {
 }
 
 function stackLimit(): number {
-  const soft = /^Max stack size\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1]
-  return soft === undefined ? Infinity : Number(soft)
+  const soft = getLimit(RLIMIT_STACK)?.soft ?? USUAL_STACK_BYTES
+  return soft > Number.MAX_SAFE_INTEGER ? Infinity : Number(soft)
 }

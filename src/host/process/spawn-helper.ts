@@ -1,10 +1,10 @@
 /** node-pty's `spawn-helper`, through which its addon starts children on macOS: a program of its own. */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { getRawAsset, isSea } from '../../base/sea.ts'
 import { internalError } from '../../protocol/wire/errors.ts'
+import { temporaryDirectory } from '../own-user.ts'
 import { packagedAddon } from './pty-addon.ts'
 
 /** The helper's name among the executable's assets, and beside the package's addon. */
@@ -32,7 +32,7 @@ export function spawnHelper(): string {
 
 /** Writes the program to a folder of its own, which is removed when this process exits. Returns its path. */
 export function writeSpawnHelper(bytes: Uint8Array): string {
-  const folder = mkdtempSync(join(tmpdir(), 'exec-server-'))
+  const folder = mkdtempSync(join(temporaryDirectory(), 'exec-server-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const path = join(folder, SPAWN_HELPER)
   writeFileSync(path, bytes, { mode: 0o700, flag: 'wx' })

@@ -37,14 +37,41 @@ export type LauncherCall = Omit<BubblewrapCall, 'command'> & { launch: Parameter
 const ARGUMENTS_FD = 3
 const SECCOMP_FD = 4
 const LAUNCHER_FD = 5
+const PROGRAM_FD = 5
 
 /**
  * Builds the bubblewrap command. It is started with an empty environment and sets the command's own inside: otherwise a
- * client's LD_PRELOAD would apply to bubblewrap.
+ * client's LD_PRELOAD would apply to bubblewrap. `program`: the descriptor of an executable that is run instead of the
+ * command's file; the sandbox must have a /proc. The result owns it.
  * @throws RpcError (internal) for more arguments than bubblewrap takes
  */
-export function bubblewrapCommand({ bubblewrap, command, ...options }: BubblewrapCall): SandboxedCommand {
-  return call(bubblewrap, command, { ...options, abilities: bubblewrap.abilities, seccompFd: SECCOMP_FD }, [])
+export function bubblewrapCommand({
+  bubblewrap,
+  command,
+  program,
+  ...options
+}: BubblewrapCall & { program?: number | undefined }): SandboxedCommand {
+  const full = { ...options, abilities: bubblewrap.abilities, seccompFd: SECCOMP_FD }
+  if (program === undefined) return call(bubblewrap, command, full, [])
+  try {
+    const { descriptors, close, ...rest } = call(
+      bubblewrap,
+      [`/proc/self/fd/${PROGRAM_FD}`, ...command.slice(1)],
+      full,
+      [],
+    )
+    return {
+      ...rest,
+      descriptors: [...descriptors, program],
+      close: () => {
+        close()
+        closeSync(program)
+      },
+    }
+  } catch (error) {
+    closeSync(program)
+    throw error
+  }
 }
 
 /**

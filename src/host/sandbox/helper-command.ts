@@ -1,6 +1,5 @@
 /** The command that starts the fs helper (this program again, in a sandbox), and the identity of its sandbox. */
 import { closeSync, constants, fstatSync, openSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import type { MountPlan } from '../../sandbox/linux/mounts.ts'
@@ -9,7 +8,8 @@ import type { SandboxedCommand } from '../process/sandboxed-command.ts'
 import type { Bubblewrap } from './bubblewrap.ts'
 import { FS_HELPER } from './helper-mode.ts'
 import { nativePath } from '../fs/native-path.ts'
-import { selfCommand, ownFiles } from '../self-exec.ts'
+import { homeDirectory } from '../own-user.ts'
+import { openOwnExecutable, ownFiles, selfCommand } from '../self-exec.ts'
 import { isDeno } from '../../base/runtime.ts'
 import { realPath } from './sandboxes.ts'
 import { MAX_HELPER_MOUNTS } from '../limits.ts'
@@ -51,7 +51,7 @@ export function helperCommand(bubblewrap: Bubblewrap, plan: MountPlan, coverForb
     return value === undefined ? [] : [[name, value]]
   })
   // Deno looks for its cache, although nothing needs to be fetched.
-  if (isDeno) env.push(['DENO_DIR', process.env['DENO_DIR'] ?? join(homedir(), '.cache', 'deno')])
+  if (isDeno) env.push(['DENO_DIR', process.env['DENO_DIR'] ?? join(homeDirectory() ?? '/', '.cache', 'deno')])
   return bubblewrapCommand({
     bubblewrap,
     plan,
@@ -60,6 +60,8 @@ export function helperCommand(bubblewrap: Bubblewrap, plan: MountPlan, coverForb
     cwd: '/',
     env: new Map(env),
     command: [...selfCommand(), FS_HELPER],
+    // Its file may have been replaced, by an update, or deleted.
+    program: bubblewrap.abilities.proc ? openOwnExecutable() : undefined,
   })
 }
 

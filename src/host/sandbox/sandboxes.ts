@@ -1,6 +1,5 @@
 /** What this machine can sandbox, and with which tool. A sandbox that cannot be enforced is refused. */
 import { existsSync, realpathSync } from 'node:fs'
-import { homedir } from 'node:os'
 import process from 'node:process'
 import type { Network, Sandbox, SandboxType } from '../../protocol/schemas/sandbox.ts'
 import { planMounts } from '../../sandbox/linux/mounts.ts'
@@ -14,6 +13,7 @@ import type { Bubblewrap, Probe } from './bubblewrap.ts'
 import { isMountPoint } from './mount-points.ts'
 import { matchedFiles, sandboxDisk } from './sandbox-disk.ts'
 import { isSea } from '../../base/sea.ts'
+import { homeDirectory } from '../own-user.ts'
 import { executableFiles } from '../self-exec.ts'
 import { FAILED_PROBE_MS } from '../limits.ts'
 
@@ -122,7 +122,7 @@ export function seatbeltArguments(policy: Policy | undefined, network: Network, 
 
 /** Resolves a sandbox to a policy for this machine. Undefined: every file may be written. */
 export function policyOf(sandbox: Sandbox, surroundings: Surroundings): Policy | undefined {
-  return resolvePolicy(sandbox, { home: homedir(), ...surroundings })
+  return resolvePolicy(sandbox, { home: homeDirectory(), ...surroundings })
 }
 
 /** The executable itself, and its libraries: no sandboxed command may change them. */
