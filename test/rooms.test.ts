@@ -60,6 +60,7 @@ const FOLDERS = [
   'cli/devbox/cp',
   'cli/devbox/http',
   'cli/devbox/run',
+  'cli/doctor',
   'cli',
   'main.ts',
 ]

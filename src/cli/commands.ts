@@ -26,11 +26,11 @@ const devbox = (load: () => Promise<DevboxModule>): Pick<Command, 'usesDevbox' |
 export const commands: readonly Command[] = [
   {
     name: 'doctor',
-    usage: '[--bwrap PATH]',
-    summary: 'what sandboxes this machine can enforce, and why not',
+    usage: '[--url URL]',
+    summary: 'what this machine, or a server, can do, and why not',
     usesDevbox: false,
-    run: async (args) => (await import('./serve/run.ts')).doctor(args, commands),
-    manual: async () => (await import('./serve/manuals.ts')).doctorManual,
+    run: async (args) => (await import('./doctor/doctor.ts')).doctor(args),
+    manual: async () => (await import('./doctor/doctor.ts')).manual,
   },
   {
     name: 'fs-helper',

@@ -12,16 +12,6 @@ export const serverManual = (commands: readonly CommandSummary[]): CommandManual
   choices: { 'log-level': logLevels, 'ws-auth': ['capability-token', 'signed-bearer-token'] },
 })
 
-export const doctorManual: CommandManual = {
-  help: `Tells what the runtime lacks here, which sandboxes this machine can enforce, and otherwise why not and how to fix it.
-
-  --bwrap PATH  the bubblewrap that confines commands (default: the first on PATH)
-
-Exit code 1 says that no sandbox can be enforced.
-`,
-  options: { bwrap: { type: 'string' } },
-}
-
 export const fsHelperManual: CommandManual = {
   help: 'Answers one file call on stdin, for use in a sandbox: a server starts it.\n',
   options: {},

@@ -1,11 +1,11 @@
 /**
- * Starts a server, or `doctor`. Imports only what is needed until the URL is printed, to print it early; everything
+ * Starts a server. Imports only what is needed until the URL is printed, to print it early; everything
  * else is loaded when the listener is open.
  */
 import process from 'node:process'
 import type { HttpPolicy } from '../../host/http/http-policy.ts'
 import type { AuditFile } from '../../server/telemetry/audit-file.ts'
-import { parseDoctor, parseServe } from './arguments.ts'
+import { parseServe } from './arguments.ts'
 import type { InfoCommand, ServeCommand } from './arguments.ts'
 import type { AuthenticationOptions } from '../../server/auth/authentication-options.ts'
 import { allowAll } from '../../server/auth/authenticator.ts'
@@ -29,15 +29,6 @@ export function serve(args: readonly string[], commands: readonly CommandSummary
     const command = parseServe(args)
     if (command.kind === 'serve') return startServer(command)
     return printInfo(command, commands)
-  })
-}
-
-/** Says which sandboxes this machine can enforce. Sets the exit code. */
-export function doctor(args: readonly string[], commands: readonly CommandSummary[]): Promise<void> {
-  return reportingUsage(async () => {
-    const command = parseDoctor(args)
-    if (command.kind !== 'doctor') return printInfo(command, commands)
-    process.exitCode = await (await import('./doctor.ts')).runDoctor(command.sandbox)
   })
 }
 

@@ -2,6 +2,8 @@
 import { spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import process from 'node:process'
 import * as assert from 'uvu/assert'
 import { endWithTest } from '../../support/child.ts'
@@ -9,6 +11,7 @@ import { Client } from '../../support/client.ts'
 import { firstLine } from '../../support/first-line.ts'
 import { serverCommand } from '../../support/server.ts'
 import { skip } from '../../support/suite.ts'
+import { temporaryFolder } from '../../support/temporary.ts'
 
 export const isExecutable = process.env['EXEC_SERVER_BINARY'] !== undefined && process.platform === 'linux'
 
@@ -61,6 +64,14 @@ export async function connectTo(
       assert.is(stderr, '')
     },
   }
+}
+
+/** A script after which no user is known, root neither: other sources than the file may know it. */
+export function forgetUsers(): string {
+  const sources = join(temporaryFolder(), 'nsswitch.conf')
+  writeFileSync(sources, 'passwd: files\n')
+  const bind = `mount --bind ${sources} /etc/nsswitch.conf`
+  return `mount --bind /dev/null /etc/passwd; [ ! -e /etc/nsswitch.conf ] || ${bind}`
 }
 
 export const PATH = '/usr/sbin:/usr/bin:/sbin:/bin'

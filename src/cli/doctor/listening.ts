@@ -1,0 +1,93 @@
+/** The servers of this machine that listen, as far as this user may see them. Linux only. */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import process from 'node:process'
+import { processNumbers } from '../../host/process-tree/proc-stat.ts'
+import { listenUrl } from '../../server/http/listen-url.ts'
+
+/** A process named `exec-server`, and the URLs at which it listens, without a capability. */
+export type ListeningServer = { pid: number; urls: string[] }
+
+const NAME = 'exec-server\n'
+/** The state of a listening TCP socket, and the flag of a listening unix socket, in /proc/net. */
+const TCP_LISTEN = '0A'
+const UNIX_ACCEPTS = 0x10000
+
+/** Lists them by pid. Empty without /proc. */
+export function listeningServers(): ListeningServer[] {
+  const servers: ListeningServer[] = []
+  for (const pid of processNumbers()) {
+    if (pid === process.pid || readText(`/proc/${pid}/comm`) !== NAME) continue
+    const inodes = new Set(socketInodes(pid))
+    // Its own network namespace may be another than ours.
+    const urls = listeners(`/proc/${pid}/net`).flatMap(({ inode, url }) => (inodes.has(inode) ? [url] : []))
+    if (urls.length > 0) servers.push({ pid, urls })
+  }
+  return servers
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
+}
+
+function socketInodes(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => linkTo(`/proc/${pid}/fd/${fd}`) ?? [])
+  } catch {
+    return []
+  }
+}
+
+function linkTo(path: string): string | undefined {
+  try {
+    return /^socket:\[(\d+)\]$/.exec(readlinkSync(path))?.[1]
+  } catch {
+    return undefined
+  }
+}
+
+type Listening = { inode: string; url: string }
+
+function listeners(net: string): Listening[] {
+  return [
+    ...['tcp', 'tcp6'].flatMap((name) => tcpListeners(readText(`${net}/${name}`))),
+    ...unixListeners(readText(`${net}/unix`)),
+  ]
+}
+
+/** Reads /proc/net/tcp and tcp6. */
+export function tcpListeners(text: string): Listening[] {
+  return rows(text).flatMap(([, local = '', , state, , , , , , inode = '']) => {
+    const [address = '', port = ''] = local.split(':')
+    return state === TCP_LISTEN ? { inode, url: listenUrl(addressOf(address), parseInt(port, 16)) } : []
+  })
+}
+
+/** Reads /proc/net/unix. */
+export function unixListeners(text: string): Listening[] {
+  return rows(text).flatMap(([, , , flags = '', , , inode = '', ...path]) =>
+    (parseInt(flags, 16) & UNIX_ACCEPTS) !== 0 && path[0]?.startsWith('/') === true
+      ? { inode, url: `unix:${path.join(' ')}` }
+      : [],
+  )
+}
+
+const rows = (text: string): string[][] =>
+  text
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim().split(/ +/))
+
+/** An address as the kernel prints it: 32-bit words in hexadecimal, in the byte order of the machine. */
+function addressOf(hex: string): string {
+  const bytes = (hex.match(/.{8}/g) ?? []).flatMap((word) => [...Buffer.from(word, 'hex').reverse()])
+  if (bytes.length === 4) return bytes.join('.')
+  const groups = Array.from({ length: 8 }, (_, at) =>
+    (((bytes[at * 2] ?? 0) << 8) | (bytes[at * 2 + 1] ?? 0)).toString(16),
+  )
+  // The URL parser shortens it.
+  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1)
+}
