@@ -13,7 +13,7 @@ import { Elf } from './elf.ts'
 import { emulatedNode } from './emulator.ts'
 import { addEntryCode } from './entry-code.ts'
 import { glibcOf } from './glibc.ts'
-import { collectNotices, packagesOf } from './notices.ts'
+import { collectNotices, packagesInside } from './notices.ts'
 import { runtimeOf } from './runtime.ts'
 import { stripSymbols } from './strip.ts'
 import { runsHere } from './targets.ts'
@@ -31,7 +31,7 @@ export async function buildExecutable(target: Target, output: string, root: stri
   mkdirSync(dirname(output), { recursive: true })
   try {
     const main = join(work, 'main.cjs')
-    const packages = ['node-pty', ...packagesOf(await bundleMain(root, main))]
+    const packages = packagesInside(await bundleMain(root, main))
     const notices = collectNotices(root, packages, target.isMusl ? glibcOf(target.arch, root) : undefined)
     const assets = writeAssets(target, notices, work)
     const node = join(work, 'node')

@@ -11,17 +11,33 @@ const RULE = '='.repeat(80)
  * @throws Error if a package says nothing about its licence
  */
 export function collectNotices(root: string, packages: readonly string[], libraries?: string): string {
-  const own = readFileSync(join(root, 'LICENSE'), 'utf8')
   const node = readFileSync(join(import.meta.dirname, 'licenses', `node-${RUNTIME_VERSION}.txt`), 'utf8')
-  const sections = [
-    { title: 'exec-server', text: own },
-    ...[...packages].sort().map((name) => ({ title: name, text: packageNotice(join(root, 'node_modules', name)) })),
+  return format([
+    ...packageSections(root, packages),
     ...(libraries === undefined ? [] : libraryNotices(libraries)),
     // Last, as it is by far the longest: it holds the notices of OpenSSL, V8, ICU and the others.
     { title: 'Node.js, with everything that it contains', text: node },
-  ]
-  return sections.map(({ title, text }) => `${RULE}\n${title}\n${RULE}\n\n${text.trim()}\n`).join('\n')
+  ])
 }
+
+/** The packages in the executable whose bundle is made of these files. */
+export const packagesInside = (bundled: readonly string[]): string[] =>
+  // The addon is an asset, and compiled with the headers of node-addon-api.
+  ['node-pty', 'node-addon-api', ...packagesOf(bundled)]
+
+/** The notices of a bundle alone. */
+export const bundleNotices = (root: string, bundled: readonly string[]): string =>
+  format(packageSections(root, packagesOf(bundled)))
+
+type Section = { title: string; text: string }
+
+const packageSections = (root: string, packages: readonly string[]): Section[] => [
+  { title: 'exec-server', text: readFileSync(join(root, 'LICENSE'), 'utf8') },
+  ...[...packages].sort().map((name) => ({ title: name, text: packageNotice(join(root, 'node_modules', name)) })),
+]
+
+const format = (sections: readonly Section[]): string =>
+  sections.map(({ title, text }) => `${RULE}\n${title}\n${RULE}\n\n${text.trim()}\n`).join('\n')
 
 /** The package's own file, or what its package.json says. */
 function packageNotice(folder: string): string {
@@ -32,7 +48,7 @@ function packageNotice(folder: string): string {
   return `Version ${version}, licence ${license}. The package has no licence text; see ${homepage}`
 }
 
-function libraryNotices(folder: string): { title: string; text: string }[] {
+function libraryNotices(folder: string): Section[] {
   const files = globSync('COPYRIGHT.*', { cwd: folder }).sort()
   return files.map((file) => ({
     title: `Debian's ${basename(file).replace('COPYRIGHT.', '')}, whose libraries come with the executable`,

@@ -130,7 +130,7 @@ export const reinstallCheck = (install: string): Check => ({
   async run(client) {
     const { code, output } = await sh(client, install)
     assert.is(code, 0, output)
-    assert.match(output, /^exec-server \d+\.\d+\.\d+\S* is in \/usr\/local\/bin\/exec-server\n/)
+    assert.match(output, /^exec-server \d+\.\d+\.\d+\S* is installed: \/usr\/local\/bin\/exec-server\n/)
     assert.equal(await sh(client, 'echo on'), { code: 0, output: 'on\n' })
     assert.equal(await sh(client, 'ls -a /opt /usr/local/bin 2>/dev/null | grep -c install'), {
       code: 1,

@@ -86,8 +86,15 @@ try {
     }
     const { target } = platform
     if (!built.has(target)) {
-      const release = [join(checkout, 'scripts', 'release.ts'), '--target', target, '--format', 'tar.gz']
-      execFileSync(process.execPath, [...release, '--output', join(work, target)], { stdio: 'inherit' })
+      const release = [
+        join(checkout, 'scripts', 'release', 'run.ts'),
+        '--target',
+        target,
+        '--output',
+        join(work, target),
+      ]
+      const options = ['--format', 'tar.gz', '--level', '1', '--no-packages']
+      execFileSync(process.execPath, [...release, ...options], { stdio: 'inherit' })
       built.set(target, join(work, target))
     }
     await tryPlatform(platform, built.get(target) as string)

@@ -134,10 +134,14 @@ test('no README has shell lines outside of the blocks that are run', () => {
     assert.not.match(readmeText(path), /\n\n {4}\S/, path)
 })
 
-test('the options of the service are such as the server takes', () => {
-  const [unit = ''] = blocks('README.md', 'ini')
+test('the options of the services are such as the server takes', () => {
+  for (const name of ['exec-server.service', 'exec-server@.service'])
+    checkUnit(readmeText(`scripts/release/systemd/${name}`))
+})
+
+function checkUnit(unit: string): void {
   const [, args = ''] = /^ExecStart=\/usr\/local\/bin\/exec-server (.+)$/m.exec(unit) ?? []
   assert.is(parseServe(args.split(' ')).kind, 'serve')
-})
+}
 
 test.run()
