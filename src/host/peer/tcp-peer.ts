@@ -21,6 +21,9 @@ export type NoPeer = 'elsewhere' | 'gone' | 'unknown'
 /** Looks up a socket by the ends of its connection. */
 export type FindSocket = (tuple: Tuple) => TcpSocket | undefined
 
+/** Functions that have found a socket: what they do not find is not there. */
+const working = new WeakSet<FindSocket>()
+
 /** Established, and half-closed by the peer, by the kernel's numbers. */
 const OPEN_STATES: ReadonlySet<number> = new Set([1, 4, 5])
 
@@ -40,8 +43,9 @@ export function findTcpPeer(
   // The other end first: ours being there afterwards proves that it was of this connection.
   let there = find(reversed(ours))
   let here = find(ours)
-  if (here === undefined) {
-    // Closed, or not to be had by netlink.
+  if (here !== undefined) working.add(find)
+  else if (!working.has(find)) {
+    // Closed, or not to be had by netlink. Reading the tables takes long where there are many sockets.
     const tables = readTables()
     if (tables === '') return 'unknown'
     there = findInTables(tables, reversed(ours))

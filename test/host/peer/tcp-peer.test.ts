@@ -59,6 +59,14 @@ onLinux('a peer that has closed its socket, which the kernel then gives to root,
   assert.is(findTcpPeer(accepted, noNetlink), 'gone')
 })
 
+onLinux('once netlink has found a socket, what it does not find is not looked for where that takes long', async () => {
+  const { accepted } = await connected('127.0.0.1', '127.0.0.1')
+  assert.not.type(findTcpPeer(accepted, findByNetlink), 'string')
+  const ends = { localAddress: '127.0.0.1', localPort: 1, remoteAddress: '127.0.0.1', remotePort: 2 }
+  const read = (): string => assert.unreachable() ?? ''
+  assert.is(findTcpPeer(ends, findByNetlink, read), 'gone')
+})
+
 onLinux('a peer that has ended its side only is still known', async () => {
   const { accepted, client } = await connected('127.0.0.1', '127.0.0.1')
   accepted.resume()
