@@ -1,7 +1,7 @@
 /** Loads this machine's environment configuration. Not for browsers. */
 import process from 'node:process'
 import { defaultLimits } from '../../core/base/limits.ts'
-import { configFiles } from '../../host/fs/config-files.ts'
+import { configFiles, NoHomeError } from '../../host/fs/config-files.ts'
 import { connect } from '../connect.ts'
 import { messageOf } from '../base/errors.ts'
 import { EnvironmentConfigError } from './errors.ts'
@@ -41,6 +41,8 @@ export async function readEnvironmentSettings({
     home = (await files.homes()).codex
     text = await files.read(`${home}/environments.toml`)
   } catch (error) {
+    // As in a container without a user: then there is no file, either.
+    if (error instanceof NoHomeError) return environmentsOfVariable(env['CODEX_EXEC_SERVER_URL'])
     throw new EnvironmentConfigError(messageOf(error))
   }
   return text === undefined ? environmentsOfVariable(env['CODEX_EXEC_SERVER_URL']) : parseEnvironments(text, home)

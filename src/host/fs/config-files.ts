@@ -9,6 +9,9 @@ import { nativePath } from './native-path.ts'
 import { errorCode } from '../../base/os-error-text.ts'
 import { fileError } from '../os-error.ts'
 
+/** There is no directory for the configuration: neither the environment nor the user database names one. */
+export class NoHomeError extends Error {}
+
 /**
  * Returns the access to the configuration files; `maxBytes` limits the size of each. `read` resolves with undefined for
  * a missing file, and throws an Error with the path for one that is unreadable, too large or not UTF-8.
@@ -65,7 +68,7 @@ function userHome(environment: NodeJS.ProcessEnv): string | undefined {
 async function codexHome(environment: NodeJS.ProcessEnv, user: string | undefined): Promise<string> {
   const stated = environment['CODEX_HOME']
   if (!stated) {
-    if (user === undefined) throw new Error('neither CODEX_HOME nor HOME says where it is')
+    if (user === undefined) throw new NoHomeError('neither CODEX_HOME nor HOME says where it is')
     return resolve(user, '.codex')
   }
   const path = await canonicalPath(resolve(stated))

@@ -11,7 +11,7 @@ import type { ResourceLimit } from '../ffi/libc.ts'
 const RLIMIT_NOFILE = 7
 
 /** Descriptors that starting a command opens for a moment, and some for other threads. */
-const NEEDED_DESCRIPTORS = 16
+const NEEDED_DESCRIPTORS = 8
 
 /** The commands' limit; undefined where it is not known, or is our own. `null`: not looked at yet. */
 let commands: ResourceLimit | undefined | null = null
