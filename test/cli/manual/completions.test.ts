@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert'
 import { commands } from '../../../src/cli/commands.ts'
 import { test } from '../../support/suite.ts'
-import { askBash, askFish } from './shells.ts'
+import { askBash, askFish, askZsh } from './shells.ts'
 
 const names = commands.map(({ name }) => name)
 
@@ -40,6 +40,21 @@ test.full('fish completes commands, options and values', () => {
   assert.equal(askFish('exec-server run --cw'), ['--cwd'])
   assert.equal(askFish('exec-server ps --cw'), [])
   assert.equal(askFish('exec-server completions '), ['bash', 'fish', 'zsh'])
+})
+
+test.full('zsh completes commands, options and values', () => {
+  const lines = ['exec-server ru', 'exec-server --log-l', 'exec-server --log-level de', 'exec-server kill -s TE']
+  assert.equal(
+    askZsh(...lines, 'exec-server run --cw', 'exec-server completions z').map((line) => line.replace(/[ =]$/, '')),
+    [
+      'exec-server run',
+      'exec-server --log-level',
+      'exec-server --log-level debug',
+      'exec-server kill -s TERM',
+      'exec-server run --cwd',
+      'exec-server completions zsh',
+    ],
+  )
 })
 
 test.run()
