@@ -2,9 +2,9 @@
  * Process file systems: their files show the memory, the environment and the open files of this very process, and their
  * links lead to what has no name, or another name elsewhere.
  */
-import { lstatSync, readlinkSync, statfsSync, statSync } from 'node:fs'
+import { lstatSync, readlinkSync, realpathSync, statfsSync, statSync } from 'node:fs'
 import type { Stats, StatsFs } from 'node:fs'
-import { lstat, readlink, stat, statfs } from 'node:fs/promises'
+import { lstat, readlink, realpath, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import { decodeName } from '../../protocol/schemas/path-uri.ts'
@@ -24,6 +24,7 @@ type Look = {
   stat(path: Path): Soon<Stats>
   readlink(path: Path): Soon<Buffer>
   statfs(path: Path): Soon<StatsFs>
+  realpath(path: Path): Soon<string>
 }
 
 const BYTES = { encoding: 'buffer' } as const
@@ -32,12 +33,14 @@ const now: Look = {
   stat: (path) => statSync(path),
   readlink: (path) => readlinkSync(path, BYTES),
   statfs: (path) => statfsSync(path),
+  realpath: (path) => realpathSync.native(path),
 }
 const later: Look = {
   lstat: (path) => lstat(path),
   stat: (path) => stat(path),
   readlink: (path) => readlink(path, BYTES),
   statfs: (path) => statfs(path),
+  realpath: (path) => realpath(path),
 }
 
 /** Synchronous where that cannot block, which is thirty times as fast. */
@@ -55,6 +58,7 @@ export async function isOnProc(path: Path): Promise<boolean> {
 /** Whether a path, each of its symbolic links followed, leads to a process file system or through one. Absolute paths. */
 export async function leadsThroughProc(path: string): Promise<boolean> {
   if (process.platform !== 'linux') return false
+  if (await isWithoutLinks(path)) return isOnProc(path)
   const look = looking()
   const rest = path.split('/')
   const devices = new Map<number, boolean>()
@@ -81,6 +85,15 @@ export async function leadsThroughProc(path: string): Promise<boolean> {
     // What does not exist is on no file system.
   }
   return false
+}
+
+/** Mostly, and found out faster than by looking at each part of the path. */
+async function isWithoutLinks(path: string): Promise<boolean> {
+  try {
+    return (await looking().realpath(path)) === path
+  } catch {
+    return false
+  }
 }
 
 /**

@@ -9,7 +9,7 @@ import type { Tuple } from '../../../src/host/peer/endpoint.ts'
 import { findInTables } from '../../../src/host/peer/proc-net-tcp.ts'
 import { findByNetlink } from '../../../src/host/peer/sock-diag.ts'
 import { findTcpPeer } from '../../../src/host/peer/tcp-peer.ts'
-import { eventually } from '../../support/server.ts'
+import { eventually, isDeno } from '../../support/server.ts'
 import { atEnd } from '../../support/scope.ts'
 import { test } from '../../support/suite.ts'
 
@@ -82,7 +82,8 @@ onLinux('a connection whose other end is not on this machine is from elsewhere',
   const find = ({ local }: Tuple) =>
     local.port === accepted.localPort ? { ...own, inode: inodeOf(accepted) } : undefined
   assert.is(findTcpPeer(accepted, find), 'elsewhere')
-  // Its own end is another socket's by now.
+  // Its own end is another socket's by now, as far as the runtime tells.
+  if (isDeno) return
   assert.is(
     findTcpPeer(accepted, () => ({ ...own, inode: 1 })),
     'gone',
