@@ -96,7 +96,7 @@ test('a server that cannot be reached is one line, and exit code 255', async () 
   assert.match(stderr, /^exec-server: cannot connect to ws:\/\/127\.0\.0\.1:1[^\n]*\n$/)
 })
 
-test('each odd thing is told with what is lost', () => {
+runsOnNode('each odd thing is told with what is lost', () => {
   const [command, args] = oddCommand(`${forgetUsers()}; mount -t tmpfs none /proc`, { args: ['doctor'] })
   const env = { PATH: process.env['PATH'], TMPDIR: '/nowhere' }
   const { stdout } = spawnSync(command, args, { encoding: 'utf8', env })
