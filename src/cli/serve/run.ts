@@ -39,9 +39,7 @@ async function printInfo({ kind }: InfoCommand, commands: readonly CommandSummar
 async function infoText(kind: InfoCommand['kind'], commands: readonly CommandSummary[]): Promise<string> {
   if (kind === 'version') return `exec-server ${version}\n`
   if (kind === 'help') return (await import('./help.ts')).help(commands)
-  const notices = licenseNotices()
-  if (notices !== undefined) return notices
-  throw new UsageError('Error: only the executable holds the licences; here see LICENSE and those in node_modules', 1)
+  return licenseNotices() ?? (await import('./source-notices.ts')).sourceNotices()
 }
 
 async function startServer(command: ServeCommand): Promise<void> {
