@@ -37,9 +37,7 @@ clean_up() {
   if [ -n "$partial" ]; then rm -rf "$partial"; fi
 }
 trap clean_up EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
+trap 'exit 1' HUP INT TERM
 
 parse_options() {
   from='' version='' prefix='' bin_dir=''
@@ -113,10 +111,7 @@ musl_suffix() {
     ;;
   *)
     for loader in /lib/ld-musl-*; do
-      if [ -e "$loader" ]; then
-        printf %s -musl
-        return
-      fi
+      if [ -e "$loader" ]; then printf %s -musl && return; fi
     done
     for loader in /lib64/ld-linux-x86-64.so.2 /lib/ld-linux-aarch64.so.1; do
       if [ -e "$loader" ]; then return; fi
@@ -161,10 +156,6 @@ find_tools() {
       fail "nothing here downloads files: curl or wget is needed"
     fi
     ;;
-  file://*)
-    from=${from#file://}
-    download() { cp "$1" "$2"; }
-    ;;
   *://*) fail "--from takes a folder, or an http:// or https:// URL, not $from" ;;
   *) download() { cp "$1" "$2"; } ;;
   esac
@@ -207,11 +198,8 @@ unpack() {
   actual=$(checksum "$work/$archive") || fail "the checksum of $archive cannot be computed"
   actual=${actual%% *}
   [ "$actual" = "$expected" ] || fail "$archive has the checksum $actual instead of $expected: nothing was installed"
-  if [ "$compression" = xz ]; then
-    xz -dc "$work/$archive" >"$work/archive.tar" || fail "$archive cannot be unpacked"
-  else
-    gzip -dc "$work/$archive" >"$work/archive.tar" || fail "$archive cannot be unpacked"
-  fi
+  if [ "$compression" = xz ]; then unpacker=xz; else unpacker=gzip; fi
+  "$unpacker" -dc "$work/$archive" >"$work/archive.tar" || fail "$archive cannot be unpacked"
   (cd "$work" && tar -xf archive.tar) || fail "$archive cannot be unpacked"
   rm -f "$work/$archive" "$work/archive.tar"
   unpacked=$work/${archive%.tar.*}
