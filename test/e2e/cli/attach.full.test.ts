@@ -214,7 +214,7 @@ if (!isDeno)
         'bash',
         '--norc',
         '-c',
-        'trap "stty size" WINCH; echo "ready $$"; while :; do read -t 0.1 x && echo "got $x"; [ "$x" = end ] && exit 6; done',
+        'trap "stty size" WINCH; echo "ready $$"; while :; do if read -t 0.1 x; then x=$part$x part=; echo "got $x"; else part=$part$x; fi; [ "$x" = end ] && exit 6; done',
       ],
       ['-t'],
     )

@@ -212,7 +212,7 @@ test('a signal ends it although something that ignores it holds the output', () 
     },
   ))
 
-test('nothing of the command is left when a signal has ended us', async () => {
+test.full('nothing of the command is left when a signal has ended us', async () => {
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
     await started(
       [...runPrefix(server.url), 'sh', '-c', 'setsid sleep 1000 & echo $! $$; wait'],
@@ -234,8 +234,8 @@ test('nothing of the command is left when a signal has ended us', async () => {
 })
 
 // Deno waits inside its writes to stdout.
-const unlessDeno = isDeno ? test.skip : test
-unlessDeno('a reader of stdout who has stopped keeps us from nothing', () =>
+const unlessDenoInFull = isDeno ? test.skip : test.full
+unlessDenoInFull('a reader of stdout who has stopped keeps us from nothing', () =>
   started([...runPrefix(server.url), 'sh', '-c', 'echo $$; exec yes'], async ({ child, ended, stdout }) => {
     child.stdout.pause()
     const remote = Number.parseInt(stdout())
@@ -310,10 +310,13 @@ for (const subject of subjects.filter(({ isOurs }) => !isOurs)) {
 
 // ---- what a person sees ----
 
-const inTmux = (title: string, body: () => Promise<void>): void => {
-  if (isDeno) return
-  test(title, async () => (hasProgram('tmux') ? body() : skip('there is no tmux')))
-}
+const definesInTmux =
+  (define: typeof test | typeof test.full) =>
+  (title: string, body: () => Promise<void>): void => {
+    if (!isDeno) define(title, async () => (hasProgram('tmux') ? body() : skip('there is no tmux')))
+  }
+const inTmux = definesInTmux(test)
+const inTmuxInFull = definesInTmux(test.full)
 
 inTmux('it says that a connection is lost, and that it is back', () =>
   withProxy(async (proxy) => {
@@ -329,7 +332,7 @@ inTmux('it says that a connection is lost, and that it is back', () =>
   }),
 )
 
-inTmux('the terminal is as before when a signal has ended us, or the connection is gone', () =>
+inTmuxInFull('the terminal is as before when a signal has ended us, or the connection is gone', () =>
   withProxy(async (proxy) => {
     const file = join(folder, 'pid')
     const prefix = ['sh', '-c', 'echo $$ > "$0"; exec "$@"', file, ...runPrefix(proxy.url, ['-t'])]
@@ -370,7 +373,7 @@ inTmux('the terminal is as before when a signal has ended us, or the connection 
   }),
 )
 
-inTmux('a terminal that is stopped from outside is lent back, and taken again', async () => {
+inTmuxInFull('a terminal that is stopped from outside is lent back, and taken again', async () => {
   const file = join(folder, 'pid')
   const screen = openScreen(['env', 'PS1=$ ', 'bash', '--norc', '--noprofile', '-i'], {
     RUN: runPrefix(server.url, ['-t']).join(' '),

@@ -272,7 +272,7 @@ test('every start has an end, however it ends: by itself, terminated, with its s
   assert.is(lines.at(-1)?.event, 'serverStopped')
 })
 
-test('what a client names at length is cut, with a mark', async () => {
+test.full('what a client names at length is cut, with a mark', async () => {
   const path = newPath()
   const server = await startServer(['--audit-log', path])
   const client = await Client.connect(server.url)
@@ -363,7 +363,8 @@ const obstacle =
     : spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', mountPoint]).status === 0
       ? undefined
       : 'no tmpfs can be mounted'
-const withDisk = obstacle === undefined ? test : (title: string) => test.skip(`${title} [not shown here: ${obstacle}]`)
+const withDisk =
+  obstacle === undefined ? test.full : (title: string) => test.skip(`${title} [not shown here: ${obstacle}]`)
 
 withDisk(
   'a disk that is full stops starts until there is room; running processes end meanwhile, and their ends are told then',

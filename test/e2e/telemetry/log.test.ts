@@ -232,7 +232,7 @@ test('a stderr that nobody reads holds nobody up; lines beyond the bound are dro
   assert.is(await server.stop(), 0)
 })
 
-test('a stderr whose reader is gone is no end either', async () => {
+test.full('a stderr whose reader is gone is no end either', async () => {
   const { child, url, stop } = await startWithStderr(['--log-level', 'debug'], 'pipe')
   child.stderr?.destroy()
   const client = await Client.connect(url)
@@ -259,7 +259,7 @@ test('a stderr that is a file is appended to at once', async () => {
   for (const event of ['listening', 'stopping', 'sessionEnded']) assert.ok(events.includes(event), event)
 })
 
-test('a stderr on a full disk is no end', async () => {
+test.full('a stderr on a full disk is no end', async () => {
   const fd = openSync('/dev/full', 'w')
   const { url, stop } = await startWithStderr(['--log-level', 'debug'], fd)
   closeSync(fd)

@@ -231,7 +231,7 @@ test('a signed token is checked for its signature, its times, its issuer and its
   })
 })
 
-test('a blank issuer or audience is none, and the skew can be set', async () => {
+test.full('a blank issuer or audience is none, and the skew can be set', async () => {
   const args = [
     '--ws-auth',
     'signed-bearer-token',
@@ -326,7 +326,7 @@ test('the printed URL is the token: nothing else lets in', async () => {
   })
 })
 
-test('every start makes a URL of its own, unless its token comes from a file', async () => {
+test.full('every start makes a URL of its own, unless its token comes from a file', async () => {
   const tokens = new Set<string>()
   const start = (args: readonly string[]): Promise<void> =>
     withServer(['--capability-url', ...args], async ({ url }) => {

@@ -179,7 +179,7 @@ test('a socket that is in use stays, and so does its server', async () => {
   })
 })
 
-test('what is no socket is never removed', async () => {
+test.full('what is no socket is never removed', async () => {
   const file = join(folder, 'file')
   writeFileSync(file, 'precious')
   const link = join(folder, 'link')
@@ -235,7 +235,7 @@ test('paths that cannot be are refused with one line', async () => {
   }
 })
 
-test('the longest path works', async () => {
+test.full('the longest path works', async () => {
   const path = join(folder, 'y'.repeat(107 - folder.length - 1))
   assert.is(path.length, 107)
   await withServer(['--listen', `unix:${path}`], async () => (await Client.connect(socketUrl(path))).close())
@@ -358,7 +358,7 @@ withUsers('a socket that others own, or in a directory of theirs, is an error an
   })
 })
 
-test('connections that wait while the server loads are served', async () => {
+test.full('connections that wait while the server loads are served', async () => {
   const path = join(folder, 'early.sock')
   const [command, args] = serverCommand(['--listen', `unix:${path}`])
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
