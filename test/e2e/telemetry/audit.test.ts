@@ -22,7 +22,7 @@ import { defaultServerLimits } from '../../../src/server/limits.ts'
 import { endWithTest } from '../../support/child.ts'
 import { Client } from '../../support/client.ts'
 import { jsonLines } from '../../support/json-lines.ts'
-import { programRunner } from '../../support/program-runner.ts'
+import { programRunner } from '../../support/programs/program-runner.ts'
 import { eventually, isAlive, serverCommand, startServer } from '../../support/server.ts'
 import { test } from '../../support/suite.ts'
 

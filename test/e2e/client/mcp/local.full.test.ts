@@ -9,7 +9,7 @@ import { processTransport } from '../../../../src/client/mcp/index.ts'
 import type { McpTransport } from '../../../../src/client/mcp/index.ts'
 import type { ExecClient } from '../../../../src/client/base/types.ts'
 import { eventually, isAlive, isDeno, root } from '../../../support/server.ts'
-import { sourceEnv } from '../../../support/source-env.ts'
+import { sourceEnv } from '../../../support/programs/source-env.ts'
 import { test } from '../../../support/suite.ts'
 import { script } from './mcp-servers.ts'
 

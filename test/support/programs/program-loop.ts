@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs'
 import process from 'node:process'
-import { runCommand } from '../../src/cli/commands.ts'
+import { runCommand } from '../../../src/cli/commands.ts'
 
 /** Follows the output of each command. */
 export const END_MARK = '\0end of the command\0'

@@ -4,9 +4,9 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import process from 'node:process'
 import type { Readable } from 'node:stream'
-import { endWithTest } from './child.ts'
+import { endWithTest } from '../child.ts'
 import { END_MARK } from './program-loop.ts'
-import { isDeno, serverCommand } from './server.ts'
+import { isDeno, serverCommand } from '../server.ts'
 import { sourceEnv } from './source-env.ts'
 
 /** The exit code and the outputs, in which each character is a byte. */
