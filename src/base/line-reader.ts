@@ -1,4 +1,5 @@
 /** Splits a byte stream into lines. An overlong line is dropped as it arrives and reported once. */
+import { joined } from './joined.ts'
 
 /** A line splitter for one byte stream. */
 export type LineReader = {
@@ -60,15 +61,4 @@ export function lineReader(maxBytes: number, onLine: (line: Uint8Array) => void,
       if (length > 0) finish()
     },
   }
-}
-
-/** Concatenates pieces of `length` bytes altogether. Browsers, for which this must work, have no Buffer. */
-function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length)
-  let at = 0
-  for (const piece of pieces) {
-    whole.set(piece, at)
-    at += piece.length
-  }
-  return whole
 }

@@ -1,15 +1,6 @@
 /** Joins byte arrays and frees their memory. */
 
-/** Concatenates pieces with a total of `length` bytes. */
-export function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length)
-  let at = 0
-  for (const piece of pieces) {
-    whole.set(piece, at)
-    at += piece.length
-  }
-  return whole
-}
+export { joined } from '../../base/joined.ts'
 
 /** Smaller buffers are left to the garbage collector. */
 const WORTH_BYTES = 64 * 1024
