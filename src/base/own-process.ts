@@ -32,7 +32,7 @@ export function nameProcess(): void {
   try {
     writeFileSync('/proc/self/comm', NAME)
   } catch {
-    // Without /proc nobody sees the name.
+    // Without /proc, no name is shown.
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Opens the files that this program is given: a token, a secret, rules, a log. Whoever else can write or replace one would
- * let himself in, so such a file is refused.
+ * Opens the files that this program is given: a token, a secret, rules, a log. A file that another user can write or
+ * replace is refused: with it that user could let himself in.
  */
 import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, statSync } from 'node:fs'
 import type { Stats } from 'node:fs'
@@ -36,7 +36,7 @@ export function openTrusted(given: string, flags: number, mode?: number): Truste
   const fd = open(path, isDescriptor ? flags : flags | constants.O_NOFOLLOW, mode)
   try {
     const info = fstatSync(fd)
-    // Devices belong to the system, and a descriptor that is a pipe to whoever started this program.
+    // Devices belong to the system, and a descriptor that is a pipe to the program that started this one.
     if (info.isFile() || (info.isFIFO() && !isDescriptor)) {
       refuseForeign(info, path)
       refuseShared(info, path)

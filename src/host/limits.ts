@@ -20,7 +20,7 @@ export const defaultHostLimits: Readonly<HostLimits> = {
 /** Timeout of the probe of one bubblewrap, in which a complete sandbox runs. */
 export const PROBE_MS = 10_000
 
-/** How long a failed probe is cached: whoever has mended bubblewrap need not start the server again. */
+/** How long a failed probe is cached: a mended bubblewrap is used without restarting the server. */
 export const FAILED_PROBE_MS = 10_000
 
 /** A helper with more mounts than this is not kept: it would hold as many files open. */

@@ -24,7 +24,7 @@ export function temporaryDirectory(): string {
   }
 }
 
-/** Login "shells" that run no commands, of accounts that nobody logs in to. */
+/** Login "shells" that run no commands, of accounts without a login. */
 const NO_SHELLS = ['nologin', 'false', 'true', 'git-shell', 'sync', 'shutdown', 'halt']
 
 let shell: { name: string; path: string } | undefined

@@ -6,7 +6,7 @@ import type { TargetValues } from '../devbox/options.ts'
 import { amiss, fine } from './findings.ts'
 import type { Finding } from './findings.ts'
 
-/** Round trips of which the middle one is told. */
+/** Round trips, of which the median is reported. */
 const ROUND_TRIPS = 5
 
 /** How long each look may take, in ms. */

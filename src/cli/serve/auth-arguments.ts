@@ -81,8 +81,8 @@ export function parseAuthentication(values: AuthValues, listen: Listen): Authent
 }
 
 /**
- * Whether only the server's own user and root may connect: on loopback, where nobody has to authenticate. On other
- * addresses that would hold back nobody, as everybody reaches them from elsewhere.
+ * Whether only the server's own user and root may connect: on loopback without authentication. Other addresses are
+ * reached from other machines, whose users are unknown.
  * @throws {UsageError} for --allow-local-users on a unix socket
  */
 export function parseOwnUserOnly(values: AuthValues, listen: Listen, { kind }: AuthenticationOptions): boolean {

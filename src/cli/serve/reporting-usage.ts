@@ -19,7 +19,7 @@ function fail(message: string, exitCode: number): void {
   try {
     writeText(2, `${escapeControlChars(message)}\n`)
   } catch {
-    // Nobody reads it: the exit code remains.
+    // There is no reader: the exit code remains.
   }
   process.exitCode = exitCode
 }

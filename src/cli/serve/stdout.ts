@@ -8,7 +8,7 @@ import { writeText } from '../../base/write-all.ts'
 const BROKEN_PIPE = 141
 
 /**
- * Writes text. Exits silently if nobody reads it any more, as `head` when it has seen enough.
+ * Writes text. Exits silently if its reader is gone, as `head` when it has seen enough.
  * @throws {UsageError} if it cannot be written, on a full disk for example
  */
 export function writeStdout(text: string): void {

@@ -8,7 +8,7 @@ import type { Limits } from '../base/limits.ts'
 
 /** State of a child's output streams. */
 export type StreamState = {
-  /** Whether they have ended, or nobody needs them any more. */
+  /** Whether they have ended, or are not needed any more. */
   isOver(): boolean
   /** Whether they are not read at present. */
   isPaused(): boolean

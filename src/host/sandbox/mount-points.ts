@@ -182,7 +182,7 @@ function startCleanUp(): Writable {
     stdio: ['pipe', 'ignore', 'ignore'],
   })
   const stdin: Writable & { unref?(): void } = child.stdin
-  // Without /bin/sh, or /dev/null, nobody removes what a killed server leaves.
+  // Without /bin/sh or /dev/null, what a killed server leaves is not removed.
   child.on('error', () => {})
   stdin.on('error', () => {})
   child.on('exit', () => (cleanUp = undefined))

@@ -93,7 +93,7 @@ function processes({ abilities, launcherFd }: BubblewrapOptions): string[] {
   return ['--perms', '0555', '--tmpfs', '/proc', ...launcher, '--remount-ro', '/proc']
 }
 
-/** /dev/null on a nodev mount: nobody can open it, not even root. */
+/** /dev/null on a nodev mount: even root cannot open it. */
 const coverFile = (path: string): string[] => ['--ro-bind', '/dev/null', path]
 
 const coverDirectory = (path: string): string[] => ['--perms', '0555', '--tmpfs', path, '--remount-ro', path]

@@ -16,7 +16,7 @@ type Nanoseconds = {
 
 /**
  * Returns a function that reports the delays since its previous call. The first call starts the measurement and
- * reports NaN, so that a server that nobody scrapes does not wake up for it.
+ * reports NaN, so that a server that is not scraped does not wake up for it.
  */
 export function eventLoopDelay(): () => Delay {
   let measured: Nanoseconds | undefined

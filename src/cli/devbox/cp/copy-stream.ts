@@ -5,7 +5,7 @@ import type { FileSystemAdapter, Sink } from './file-system-adapter.ts'
 export type Meter = { add(bytes: number): void }
 
 /**
- * Writes `source` to the file `path`, replacing its contents. Removes an incomplete file, so that nobody mistakes it
+ * Writes `source` to the file `path`, replacing its contents. Removes an incomplete file, so that it is not mistaken
  * for a complete one; its previous contents are lost.
  * @throws the error of the source or the destination, or the signal's reason
  */
