@@ -12,7 +12,7 @@ import type { BubblewrapAbilities, BubblewrapOptions } from '../../sandbox/linux
 import { launcherArguments, launcherImage } from '../../sandbox/linux/launcher.ts'
 import type { MountPlan } from '../../sandbox/linux/mounts.ts'
 import { seccompFilter } from '../../sandbox/linux/seccomp.ts'
-import type { Arch } from '../../sandbox/linux/seccomp.ts'
+import type { Arch } from '../../sandbox/linux/system-calls.ts'
 import { openMemfd } from '../ffi/memfd.ts'
 import { withProcessTag } from '../process-tree/process-tag.ts'
 import { PROBE_MS } from '../limits.ts'

@@ -5,7 +5,7 @@
  */
 import { ARM64 } from './launcher-arm64.ts'
 import { X64 } from './launcher-x64.ts'
-import type { Arch } from './seccomp.ts'
+import type { Arch } from './system-calls.ts'
 
 /**
  * In C, for both architectures:

@@ -3,74 +3,24 @@
  * command and its descendants. A refused call fails with EPERM, as a denial by the kernel does.
  */
 import type { Network } from '../../protocol/schemas/sandbox.ts'
-
-/** Processor architectures with a filter and a launcher, by Node's `process.arch`. */
-export type Arch = 'x64' | 'arm64'
-
-/** System call numbers from the kernel's table for each architecture. */
-const NUMBERS = {
-  x64: {
-    open: 2,
-    socket: 41,
-    connect: 42,
-    accept: 43,
-    sendto: 44,
-    bind: 49,
-    listen: 50,
-    socketpair: 53,
-    setsockopt: 54,
-    creat: 85,
-    chmod: 90,
-    fchmod: 91,
-    ptrace: 101,
-    mknod: 133,
-    openat: 257,
-    mknodat: 259,
-    fchmodat: 268,
-    accept4: 288,
-    recvmmsg: 299,
-    sendmmsg: 307,
-    process_vm_readv: 310,
-    process_vm_writev: 311,
-    io_uring_setup: 425,
-    io_uring_enter: 426,
-    io_uring_register: 427,
-    openat2: 437,
-    pidfd_getfd: 438,
-    fchmodat2: 452,
-  },
-  arm64: {
-    mknodat: 33,
-    fchmod: 52,
-    fchmodat: 53,
-    openat: 56,
-    ptrace: 117,
-    socket: 198,
-    socketpair: 199,
-    bind: 200,
-    listen: 201,
-    accept: 202,
-    connect: 203,
-    sendto: 206,
-    setsockopt: 208,
-    accept4: 242,
-    recvmmsg: 243,
-    sendmmsg: 269,
-    process_vm_readv: 270,
-    process_vm_writev: 271,
-    io_uring_setup: 425,
-    io_uring_enter: 426,
-    io_uring_register: 427,
-    openat2: 437,
-    pidfd_getfd: 438,
-    fchmodat2: 452,
-  },
-} as const satisfies Record<Arch, Record<string, number>>
+import { NUMBERS } from './system-calls.ts'
+import type { Arch } from './system-calls.ts'
 
 type Call = keyof typeof NUMBERS.x64 & keyof typeof NUMBERS.arm64
 
-/** io_uring creates and uses sockets, and seccomp does not see its submissions. */
-const RING: readonly Call[] = ['io_uring_setup', 'io_uring_enter', 'io_uring_register']
+/** Refused whatever the network. */
+const ALWAYS: readonly Call[] = [
+  // io_uring creates and uses sockets, and seccomp does not see its submissions.
+  ...(['io_uring_setup', 'io_uring_enter', 'io_uring_register'] as const),
+  // Control over another process, or its descriptors, is control over what it may do.
+  ...(['ptrace', 'process_vm_readv', 'process_vm_writev', 'pidfd_getfd'] as const),
+  // Keyrings have no namespace of their own: a command would find the keys of its user's session.
+  ...(['add_key', 'request_key', 'keyctl'] as const),
+  // Finds files by number, past the mounts.
+  'open_by_handle_at',
+  // Stops the kernel at a chosen point, which makes its races easy to win.
+  'userfaultfd',
+]
 
 /**
  * The reference also refuses getsockopt, getsockname, getpeername and shutdown. They cannot open a connection, and a
@@ -79,9 +29,6 @@ const RING: readonly Call[] = ['io_uring_setup', 'io_uring_enter', 'io_uring_reg
  */
 const RESTRICTED: readonly Call[] = [
   ...(['connect', 'accept', 'accept4', 'bind', 'listen', 'setsockopt', 'sendmmsg', 'recvmmsg'] as const),
-  // Control over an unsandboxed process, or its descriptors, is as good as network access.
-  ...(['ptrace', 'process_vm_readv', 'process_vm_writev', 'pidfd_getfd'] as const),
-  ...RING,
 ]
 
 /**
@@ -101,6 +48,9 @@ const OPEN_ARGUMENTS = {
 const SET_ID_BITS = 0o6000
 /** O_CREAT and the bit of O_TMPFILE: without them the mode is not read, and may be left unset. */
 const CREATING_FLAGS = 0o100 | 0o20_000_000
+
+/** A user namespace gives its creator every capability inside, and so most of the kernel to try out. */
+const CLONE_NEWUSER = 0x1000_0000
 
 const AUDIT_ARCH = { x64: 0xc000_003e, arm64: 0xc000_00b7 } as const
 
@@ -154,7 +104,7 @@ const answer = (action: number): Line => ({ code: 0x06, k: action })
 export function seccompFilter(arch: Arch, network: Network): Uint8Array {
   const numbers = NUMBERS[arch]
   const restricted = network === 'restricted'
-  const refused = restricted ? RESTRICTED : RING
+  const refused = [...ALWAYS, ...(restricted ? RESTRICTED : [])]
   return assemble([
     load(ARCH),
     // Another ABI has other numbers, which this filter does not know.
@@ -164,10 +114,15 @@ export function seccompFilter(arch: Arch, network: Network): Uint8Array {
     ...refused.map((name) => ifEqual(numbers[name], { then: 'refuse' })),
     ...(restricted ? [ifEqual(numbers.sendto, { then: 'sendto' })] : []),
     ifEqual(numbers.openat2, { then: 'unknown' }),
+    // Its flags are in memory. The C library does without where it is not implemented.
+    ifEqual(numbers.clone3, { then: 'unknown' }),
+    ifEqual(numbers.clone, { then: 'namespaces' }),
+    ifEqual(numbers.unshare, { then: 'namespaces' }),
     ...modeCalls(arch),
     ifEqual(numbers.socket, { then: 'socket' }),
     ifEqual(numbers.socketpair, { then: 'socket', else: 'allow' }),
     ...noSetIdBits(arch),
+    ...noUserNamespaces(),
     label('socket'),
     ...(restricted ? localSocketsOnly() : noVsock()),
     ...(restricted ? sendWithoutAddress() : []),
@@ -248,6 +203,10 @@ function noSetIdBits(arch: Arch): Line[] {
     ...isWithout(SET_ID_BITS, { then: 'allow', else: 'refuse' }),
   ])
   return [...opens, ...modes]
+}
+
+function noUserNamespaces(): Line[] {
+  return [label('namespaces'), load(argument(0)), and(CLONE_NEWUSER), ifEqual(0, { then: 'allow', else: 'refuse' })]
 }
 
 /** Refuses vsock: it reaches the host of a virtual machine and bypasses network filters. */

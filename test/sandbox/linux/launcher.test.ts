@@ -24,7 +24,7 @@ import { openMemoryFile } from '../../../src/host/ffi/libc.ts'
 import { packagedAddon } from '../../../src/host/process/pty-addon.ts'
 import { isDeno } from '../../../src/base/runtime.ts'
 import { CODE_OFFSET, launcherArguments, launcherAssembly, launcherImage } from '../../../src/sandbox/linux/launcher.ts'
-import type { Arch } from '../../../src/sandbox/linux/seccomp.ts'
+import type { Arch } from '../../../src/sandbox/linux/system-calls.ts'
 import { test } from '../../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })

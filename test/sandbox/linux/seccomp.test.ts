@@ -8,7 +8,7 @@ import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import { CODE_OFFSET, launcherImage } from '../../../src/sandbox/linux/launcher.ts'
 import { seccompFilter } from '../../../src/sandbox/linux/seccomp.ts'
-import type { Arch } from '../../../src/sandbox/linux/seccomp.ts'
+import type { Arch } from '../../../src/sandbox/linux/system-calls.ts'
 import { ALLOW, errno, KILL_PROCESS, readProgram, runFilter } from '../../support/bpf.ts'
 import { skip, test } from '../../support/suite.ts'
 
@@ -18,10 +18,12 @@ const ARCHS = ['x64', 'arm64'] as const
 const NETWORKS = ['restricted', 'enabled'] as const
 const AUDIT = { x64: 0xc000003e, arm64: 0xc00000b7 }
 const EPERM = errno(1)
-const ENOSYS = errno(38)
+const ENOSYS_NUMBER = 38
+const ENOSYS = errno(ENOSYS_NUMBER)
 const O_CREAT = 0o100
 /** Without O_DIRECTORY, which it is defined with. */
 const O_TMPFILE = 0o20000000
+const CLONE_NEWUSER = 0x10000000
 
 /** As the kernel's headers have them: x64's asm/unistd_64.h, and for arm64 asm-generic/unistd.h. */
 type Numbers = {
@@ -29,13 +31,17 @@ type Numbers = {
   socketpair: number
   sendto: number
   openat2: number
-  ring: number[]
+  /** Refused whatever the network. */
+  always: number[]
+  /** Refused without a network. */
   refused: number[]
+  clone3: number
+  /** clone and unshare, whose first argument has the flags. */
+  namespaces: number[]
   /** Number and index of the mode, and for `open` of the flags. */
   modes: [number, number, number?][]
 }
 const HEADERS: Record<Arch, Numbers> = {
-  // connect, accept, bind, listen, setsockopt, ptrace, accept4, recvmmsg, sendmmsg, process_vm_readv, process_vm_writev, pidfd_getfd
   x64: {
     socket: 41,
     socketpair: 53,
@@ -53,10 +59,14 @@ const HEADERS: Record<Arch, Numbers> = {
       [2, 2, 1],
       [257, 3, 2],
     ],
-    ring: [425, 426, 427],
-    refused: [42, 43, 49, 50, 54, 101, 288, 299, 307, 310, 311, 438],
+    // ptrace, add_key, request_key, keyctl, open_by_handle_at, process_vm_readv, process_vm_writev, userfaultfd,
+    // io_uring_setup, io_uring_enter, io_uring_register, pidfd_getfd
+    always: [101, 248, 249, 250, 304, 310, 311, 323, 425, 426, 427, 438],
+    // connect, accept, bind, listen, setsockopt, accept4, recvmmsg, sendmmsg
+    refused: [42, 43, 49, 50, 54, 288, 299, 307],
+    clone3: 435,
+    namespaces: [56, 272],
   },
-  // ptrace, bind, listen, accept, connect, setsockopt, accept4, recvmmsg, sendmmsg, process_vm_readv, process_vm_writev, pidfd_getfd
   arm64: {
     socket: 198,
     socketpair: 199,
@@ -70,19 +80,25 @@ const HEADERS: Record<Arch, Numbers> = {
       [33, 2],
       [56, 3, 2],
     ],
-    ring: [425, 426, 427],
-    refused: [117, 200, 201, 202, 203, 208, 242, 243, 269, 270, 271, 438],
+    // ptrace, add_key, request_key, keyctl, open_by_handle_at, process_vm_readv, process_vm_writev, userfaultfd,
+    // io_uring_setup, io_uring_enter, io_uring_register, pidfd_getfd
+    always: [117, 217, 218, 219, 265, 270, 271, 282, 425, 426, 427, 438],
+    // bind, listen, accept, connect, setsockopt, accept4, recvmmsg, sendmmsg
+    refused: [200, 201, 202, 203, 208, 242, 243, 269],
+    clone3: 435,
+    namespaces: [220, 97],
   },
 }
 
 const low = (value: bigint): number => Number(BigInt.asUintN(32, value))
 
 function expected(arch: Arch, network: (typeof NETWORKS)[number], nr: number, args: readonly bigint[]): number {
-  const { socket, socketpair, sendto, openat2, ring, refused, modes } = HEADERS[arch]
+  const { socket, socketpair, sendto, openat2, always, refused, modes, clone3, namespaces } = HEADERS[arch]
   const [domain = 0n, type = 0n, , , address = 0n] = args
   if (arch === 'x64' && (nr >= 2 ** 30 || (nr > 511 && nr < 548))) return EPERM
-  if (ring.includes(nr)) return EPERM
-  if (nr === openat2) return ENOSYS
+  if (always.includes(nr)) return EPERM
+  if (nr === openat2 || nr === clone3) return ENOSYS
+  if (namespaces.includes(nr)) return (low(domain) & CLONE_NEWUSER) === 0 ? ALLOW : EPERM
   const [, mode, flags] = modes.find(([number]) => number === nr) ?? []
   if (mode !== undefined) {
     const creates = flags === undefined || (low(args[flags] ?? 0n) & (O_CREAT | O_TMPFILE)) !== 0
@@ -110,8 +126,10 @@ for (const { arch, network, program, name } of programs) {
       HEADERS[arch].socket,
       HEADERS[arch].socketpair,
       HEADERS[arch].sendto,
-      ...HEADERS[arch].ring,
+      ...HEADERS[arch].always,
       ...HEADERS[arch].refused,
+      ...HEADERS[arch].namespaces,
+      HEADERS[arch].clone3,
       HEADERS[arch].openat2,
       ...HEADERS[arch].modes.map(([number]) => number),
     ]
@@ -130,7 +148,7 @@ for (const { arch, network, program, name } of programs) {
           fc.constantFrom(0, 1, 0xffffffff),
         )
         .map(([below, above]) => (BigInt(above) << 32n) | BigInt(below))
-    const domain = int(0, 1, 2, 10, 16, 40, 0x10001, 0x80000001)
+    const domain = int(0, 1, 2, 10, 16, 40, 0x10001, 0x80000001, CLONE_NEWUSER, CLONE_NEWUSER | 0x20000, 0x20000)
     const type = int(
       0,
       1,
@@ -222,17 +240,35 @@ const MODE_NUMBERS = {
 const withoutPerl = missing ?? (spawnSync('perl', ['-e', '1']).status === 0 ? undefined : 'there is no perl')
 
 const MORE_NUMBERS = {
-  x64: { sendmsg: 46, getpid: 39, connect: 42, ptrace: 101 },
-  arm64: { sendmsg: 211, getpid: 172, connect: 203, ptrace: 117 },
+  x64: { sendmsg: 46, getpid: 39, connect: 42 },
+  arm64: { sendmsg: 211, getpid: 172, connect: 203 },
 }
+
+/** Calls that are refused whatever the network, with arguments that do no harm where they are not. */
+const REFUSED: [name: string, numbers: Record<Arch, number>, args: string][] = [
+  ['ptrace of nobody', { x64: 101, arm64: 117 }, '16, 0x7fffffff, 0, 0'],
+  ['process_vm_readv', { x64: 310, arm64: 270 }, '$$, 0, 0, 0, 0, 0'],
+  ['process_vm_writev', { x64: 311, arm64: 271 }, '$$, 0, 0, 0, 0, 0'],
+  ['pidfd_getfd', { x64: 438, arm64: 438 }, '-1, 0, 0'],
+  ['io_uring', { x64: 425, arm64: 425 }, '1, pack("x120")'],
+  ['add_key', { x64: 248, arm64: 217 }, '$type, $key, $key, 1, -3'],
+  ['request_key', { x64: 249, arm64: 218 }, '$type, $key, 0, 0'],
+  ['keyctl', { x64: 250, arm64: 219 }, '0, -3, 0'],
+  ['open_by_handle_at', { x64: 304, arm64: 265 }, '-1, pack("LLx128", 128, 1), 0'],
+  ['userfaultfd', { x64: 323, arm64: 282 }, '1'],
+  ['unshare of a user', { x64: 272, arm64: 97 }, '0x10000000'],
+  ['clone of a user', { x64: 56, arm64: 220 }, '0x10000000 | 17, 0, 0, 0, 0'],
+]
 
 /** Makes real calls, confined if there is a filter. Gives 0 or the errno of each. */
 function probe(filter: Uint8Array | undefined): Record<string, number> {
   const { socket, socketpair } = HEADERS[arch]
-  const { sendmsg, getpid, connect, ptrace } = MORE_NUMBERS[arch]
+  const { sendmsg, getpid, connect } = MORE_NUMBERS[arch]
   const script = `
+    $| = 1;
     sub call { my $name = shift; my $result = syscall(shift, @_); print $name, " ", ($result < 0 ? $! + 0 : 0), "\\n"; $result }
     my $pair = "\\0" x 8;
+    my ($type, $key) = ("user", "no such key");
     call("inet", ${socket}, 2, 1, 0);
     call("inet, long domain", ${socket}, 2 | (1 << 32), 1, 0);
     call("netlink", ${socket}, 16, 3, 0);
@@ -251,10 +287,10 @@ function probe(filter: Uint8Array | undefined): Record<string, number> {
     my $vector = pack("PQ", $text, 4);
     call("sendmsg", ${sendmsg}, $one, pack("QQPQQQQ", 0, 0, $vector, 1, 0, 0, 0), 0);
     open(my $end, "+<&=", $other) or die; sysread($end, my $got, 4); die if $got ne $text;
-    call("io_uring", 425, 1, pack("x120"));
     call("getpid", ${getpid});
     ${arch === 'x64' ? `call("x32 getpid", 0x40000000 + ${getpid});` : ''}
-    call("ptrace of nobody", ${ptrace}, 16, 0x7fffffff, 0, 0);
+    call("clone3", 435, pack("x88"), 88);
+    ${REFUSED.map(([name, numbers, args]) => `exit if call("${name}", ${numbers[arch]}, ${args}) == 0 && "${name}" =~ /^clone/;`).join('\n')}
   `
   const file = join(directory, 'filter')
   if (filter !== undefined) writeFileSync(file, filter)
@@ -282,28 +318,29 @@ real(
       'datagram pair',
       'raw pair',
     ]
-    for (const name of [...sockets, 'connect', 'io_uring', 'ptrace of nobody', ...X32])
+    for (const name of [...sockets, 'connect', ...REFUSED.map(([name]) => name), ...X32])
       assert.is(answers[name], 1, name)
+    assert.is(answers['clone3'], ENOSYS_NUMBER)
     for (const name of ['stream', 'seqpacket pair', 'pair', 'sendmsg', 'getpid']) assert.is(answers[name], 0, name)
   },
   withoutPerl,
 )
 
 real(
-  'enabled: the kernel refuses rings and the way to the host, and else answers as without a filter',
+  'enabled: the kernel refuses what reaches other processes, keys and the host, and else answers as without a filter',
   () => {
     const answers = probe(seccompFilter(arch, 'enabled'))
-    const refused = ['vsock', 'io_uring', ...X32]
+    const refused = ['vsock', ...REFUSED.map(([name]) => name), ...X32]
     for (const name of refused) assert.is(answers[name], 1, name)
+    assert.is(answers['clone3'], ENOSYS_NUMBER)
     const free = probe(undefined)
-    for (const name of refused) {
+    for (const name of [...refused, 'clone3']) {
       delete free[name]
       delete answers[name]
     }
     assert.equal(answers, free)
     assert.is(answers['inet'], 0)
     assert.is(answers['connect'], 2)
-    assert.is(answers['ptrace of nobody'], 3)
   },
   withoutPerl,
 )
