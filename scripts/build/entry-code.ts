@@ -7,10 +7,42 @@
  * - An ignored SIGHUP gets a handler that does nothing: the runtime resets ignored signals, but leaves handlers.
  * - `setrlimit` always fails: the runtime calls it only to raise the soft limit of open files, and then it cannot be
  *   known any more what the limit was.
+ * - Where V8 would end with a dump of its state, there is one line and exit code 1: too little address space, or memory
+ *   that must not become executable.
  */
 import { PF_EXECUTE } from './elf.ts'
 import type { Elf } from './elf.ts'
 import { assemblySource, machineCode } from './machine-code.ts'
+
+/**
+ * The smallest limit of address space that V8 starts with, rounded down: with 1.10 GiB it dumps, with 1.14 GiB it serves.
+ * The same on arm64, where V8 reserves as much. The low 16 bits must be 0.
+ */
+const ADDRESS_SPACE_BYTES = 0x4640_0000
+const SMALL = 'exec-server: the limit of address space (ulimit -v, LimitAS=) is too small: it takes at least 1.2 GiB\n'
+const REFUSED =
+  'exec-server: this system lets no memory become executable, which the runtime needs ' +
+  '(systemd: MemoryDenyWriteExecute=no, SELinux: execmem)\n'
+
+/** A number as the bytes of a little-endian word. */
+const word = (value: number): string => {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32LE(value)
+  return bytes.toString('hex')
+}
+
+/** An arm64 instruction with its 16-bit operand. */
+const withOperand = (code: number, value: number): string => ((code | (value << 5)) >>> 0).toString(16)
+
+/** An arm64 instruction that loads an address at this distance in bytes. */
+const addressOf = (register: number, distance: number): string =>
+  (0x1000_0000 | ((distance & 3) << 29) | ((distance >> 2) << 5) | register).toString(16)
+
+/** A line of a listing with a text. */
+const x64Text = (text: string): string => `${Buffer.from(text).toString('hex')}  .ascii ${JSON.stringify(text)}`
+const arm64Text = (text: string): string =>
+  // Codes are written as numbers, from the last byte to the first.
+  `${Buffer.from(text).reverse().toString('hex')}  .ascii ${JSON.stringify(text)}`
 
 const X64 = `
 entry:
@@ -32,7 +64,7 @@ hide:
   c6 07 01                         mov byte ptr [rdi], 1
   eb dc                            jmp next
 hangup:
-  49 89 d0                         mov r8, rdx                           ; the loader's, for the runtime
+  49 89 d4                         mov r12, rdx                          ; the loader's, for the runtime
   48 83 ec 20                      sub rsp, 32                           ; handler, flags, restorer, mask
   48 c7 04 24 00 00 00 00          mov qword ptr [rsp], 0
   bf 01 00 00 00                   mov edi, 1                            ; rt_sigaction(SIGHUP, NULL, rsp, 8)
@@ -42,21 +74,69 @@ hangup:
   b8 0d 00 00 00                   mov eax, 13
   0f 05                            syscall
   48 83 3c 24 01                   cmp qword ptr [rsp], 1                ; SIG_IGN
-  75 2c                            jne leave
-  48 8d 05 31 00 00 00             lea rax, [rip+ignore]
+  75 2c                            jne limit
+  48 8d 05 d2 00 00 00             lea rax, [rip+ignore]
   48 89 04 24                      mov [rsp], rax
   48 c7 44 24 08 00 00 00 14       mov qword ptr [rsp+8], 0x14000000     ; SA_RESTART, SA_RESTORER
-  48 8d 05 1e 00 00 00             lea rax, [rip+restore]
+  48 8d 05 bf 00 00 00             lea rax, [rip+restore]
   48 89 44 24 10                   mov [rsp+16], rax
   48 89 e6                         mov rsi, rsp                          ; rt_sigaction(SIGHUP, rsp, NULL, 8)
   31 d2                            xor edx, edx
   b8 0d 00 00 00                   mov eax, 13
   0f 05                            syscall
+limit:
+  31 ff                            xor edi, edi                          ; prlimit64(0, RLIMIT_AS, NULL, rsp)
+  be 09 00 00 00                   mov esi, 9
+  31 d2                            xor edx, edx
+  49 89 e2                         mov r10, rsp
+  b8 2e 01 00 00                   mov eax, 302
+  0f 05                            syscall
+  85 c0                            test eax, eax
+  75 0b                            jnz memory
+  b8 ${word(ADDRESS_SPACE_BYTES)}                      mov eax, ${ADDRESS_SPACE_BYTES}
+  48 39 04 24                      cmp qword ptr [rsp], rax
+  72 59                            jb small
+memory:
+  31 ff                            xor edi, edi                          ; mmap(NULL, 4096, PROT_NONE, private, -1, 0)
+  be 00 10 00 00                   mov esi, 4096
+  31 d2                            xor edx, edx
+  41 ba 22 00 00 00                mov r10d, 0x22
+  49 c7 c0 ff ff ff ff             mov r8, -1
+  45 31 c9                         xor r9d, r9d
+  b8 09 00 00 00                   mov eax, 9
+  0f 05                            syscall
+  48 3d 00 f0 ff ff                cmp rax, -4096
+  77 25                            ja leave
+  48 89 c7                         mov rdi, rax                          ; mprotect(…, 4096, all), as V8 does
+  ba 07 00 00 00                   mov edx, 7
+  b8 0a 00 00 00                   mov eax, 10
+  0f 05                            syscall
+  41 89 c5                         mov r13d, eax
+  b8 0b 00 00 00                   mov eax, 11                           ; munmap(…, 4096)
+  0f 05                            syscall
+  41 83 fd f3                      cmp r13d, -13                         ; EACCES: SELinux, or the kernel's own
+  74 20                            je refused
+  41 83 fd ff                      cmp r13d, -1                          ; EPERM: a filter of system calls
+  74 1a                            je refused
 leave:
   48 83 c4 20                      add rsp, 32
-  4c 89 c2                         mov rdx, r8
+  4c 89 e2                         mov rdx, r12
 runtime:
   e9 00 00 00 00                   .byte 0xe9, 0, 0, 0, 0                ; jmp: the distance is filled in
+small:
+  48 8d 35 39 00 00 00             lea rsi, [rip+small_text]
+  ba ${word(SMALL.length)}                      mov edx, ${SMALL.length}
+  eb 0c                            jmp fail
+refused:
+  48 8d 35 ${word(43 + SMALL.length)}                lea rsi, [rip+refused_text]
+  ba ${word(REFUSED.length)}                      mov edx, ${REFUSED.length}
+fail:
+  bf 02 00 00 00                   mov edi, 2                            ; write(2, rsi, rdx)
+  b8 01 00 00 00                   mov eax, 1
+  0f 05                            syscall
+  bf 01 00 00 00                   mov edi, 1                            ; exit_group(1)
+  b8 e7 00 00 00                   mov eax, 231
+  0f 05                            syscall
 ignore:
   c3                               ret
 restore:
@@ -65,6 +145,10 @@ restore:
 setrlimit:
   b8 ff ff ff ff                   mov eax, -1
   c3                               ret
+small_text:
+  ${x64Text(SMALL)}
+refused_text:
+  ${x64Text(REFUSED)}
 `
 
 const ARM64 = `
@@ -105,8 +189,8 @@ hangup:
   d4000001          svc #0
   f94003ea          ldr x10, [sp]
   f100055f          cmp x10, #1                 ; SIG_IGN
-  54000121          b.ne leave
-  1000016a          adr x10, ignore
+  54000121          b.ne limit
+  1000070a          adr x10, ignore
   f90003ea          str x10, [sp]
   d2a2000a          mov x10, #0x10000000        ; SA_RESTART
   f90007ea          str x10, [sp, #8]
@@ -114,16 +198,70 @@ hangup:
   910003e1          mov x1, sp
   d2800002          mov x2, #0
   d4000001          svc #0
+limit:
+  d2800000          mov x0, #0                  ; prlimit64(0, RLIMIT_AS, NULL, sp)
+  d2800121          mov x1, #9
+  d2800002          mov x2, #0
+  910003e3          mov x3, sp
+  d28020a8          mov x8, #261
+  d4000001          svc #0
+  b50000a0          cbnz x0, memory
+  f94003ea          ldr x10, [sp]
+  ${withOperand(0xd2a0_000b, ADDRESS_SPACE_BYTES >>> 16)}          movz x11, #${ADDRESS_SPACE_BYTES >>> 16}, lsl #16
+  eb0b015f          cmp x10, x11
+  54000363          b.lo small
+memory:
+  d2800000          mov x0, #0                  ; mmap(NULL, 4096, PROT_NONE, private, -1, 0)
+  d2820001          mov x1, #4096
+  d2800002          mov x2, #0
+  d2800443          mov x3, #0x22
+  92800004          mov x4, #-1
+  d2800005          mov x5, #0
+  d2801bc8          mov x8, #222
+  d4000001          svc #0
+  b140041f          cmn x0, #1, lsl #12
+  540001c8          b.hi leave
+  aa0003ea          mov x10, x0                 ; mprotect(…, 4096, all), as V8 does
+  d2820001          mov x1, #4096
+  d28000e2          mov x2, #7
+  d2801c48          mov x8, #226
+  d4000001          svc #0
+  aa0003eb          mov x11, x0
+  aa0a03e0          mov x0, x10                 ; munmap(…, 4096)
+  d2801ae8          mov x8, #215
+  d4000001          svc #0
+  b100357f          cmn x11, #13                ; EACCES: SELinux, or the kernel's own
+  54000120          b.eq refused
+  b100057f          cmn x11, #1                 ; EPERM: a filter of system calls
+  540000e0          b.eq refused
 leave:
   910083ff          add sp, sp, #32
   aa0903e0          mov x0, x9
 runtime:
   14000000          .word 0x14000000            ; b: the distance is filled in
+small:
+  100001c1          adr x1, small_text
+  ${withOperand(0xd280_0002, SMALL.length)}          mov x2, #${SMALL.length}
+  14000003          b fail
+refused:
+  ${addressOf(1, 44 + SMALL.length)}          adr x1, refused_text
+  ${withOperand(0xd280_0002, REFUSED.length)}          mov x2, #${REFUSED.length}
+fail:
+  d2800040          mov x0, #2                  ; write(2, x1, x2)
+  d2800808          mov x8, #64
+  d4000001          svc #0
+  d2800020          mov x0, #1                  ; exit_group(1)
+  d2800bc8          mov x8, #94
+  d4000001          svc #0
 ignore:
   d65f03c0          ret
 setrlimit:
   12800000          mov w0, #-1
   d65f03c0          ret
+small_text:
+  ${arm64Text(SMALL)}
+refused_text:
+  ${arm64Text(REFUSED)}
 `
 
 const LISTINGS = { x64: X64, arm64: ARM64 }
