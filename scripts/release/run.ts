@@ -11,6 +11,7 @@ import { bundleMain } from '../build/bundle.ts'
 import { buildExecutable } from '../build/executable.ts'
 import { glibcOf } from '../build/glibc.ts'
 import { collectNotices, packagesInside } from '../build/notices.ts'
+import type { Target } from '../build/targets.ts'
 import { archiveFiles, archiveName } from './archive.ts'
 import { SUMS, writeChecksums } from './checksums.ts'
 import { compress } from './compress.ts'
@@ -18,6 +19,8 @@ import { isPackaged, packMain, packPlatform } from './npm-packages.ts'
 import { parseOptions, USAGE } from './options.ts'
 import type { ReleaseOptions } from './options.ts'
 import { sbom } from './sbom.ts'
+import { measureStartUp } from './start-up.ts'
+import type { StartUp } from './start-up.ts'
 import { tar } from './tar.ts'
 import { releaseVersion } from './version.ts'
 
@@ -47,7 +50,7 @@ async function release({ targets, formats, output, tag, makesPackages, ...more }
     writeFileSync(join(output, `exec-server-${version}.cdx.json`), sbom(root, packages, time))
     for (const target of targets) {
       const executable = more.executables.get(target.name) ?? join(work, 'exec-server')
-      if (!more.executables.has(target.name)) await buildExecutable(target, executable, root)
+      if (!more.executables.has(target.name)) await build(target, executable)
       const libraries = target.isMusl ? glibcOf(target.arch, root) : undefined
       const notices = collectNotices(root, packages, libraries)
       const archive = tar(await archiveFiles({ version, target, executable, notices, libraries }, root), time)
@@ -61,6 +64,17 @@ async function release({ targets, formats, output, tag, makesPackages, ...more }
   }
   copyFileSync(join(import.meta.dirname, 'install.sh'), join(output, 'install.sh'))
   report(output, [...writeChecksums(output), SUMS])
+}
+
+async function build(target: Target, executable: string): Promise<void> {
+  await buildExecutable(target, executable, root)
+  const size = `${(statSync(executable).size / 1e6).toFixed(1)} MB`
+  const startUp = await measureStartUp(target, executable, root)
+  console.log(`${target.name}: ${size}, ${startUp === undefined ? 'does not run here' : describe(startUp)}`)
+}
+
+function describe({ milliseconds, isEmulated }: StartUp): string {
+  return `serves after ${milliseconds.toFixed(0)} ms${isEmulated ? ' under qemu' : ''}`
 }
 
 function packClient(work: string, output: string): void {
