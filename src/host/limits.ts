@@ -47,6 +47,15 @@ export const HTTP_IDLE_SOCKETS = 8
 /** Size of HTTP response headers, in bytes. Some servers send more cookies than the runtime's 16 KiB allow. */
 export const HTTP_HEADER_BYTES = 128 * 1024
 
+/** Piece of a decoded HTTP body, in bytes: as much as a socket gives at a time. Each body being decoded holds one. */
+export const HTTP_DECODED_CHUNK_BYTES = 64 * 1024
+
+/** Window of a zstd body, as a power of two: 8 MiB, the most that servers may use (RFC 9659). A decoder allocates it. */
+export const HTTP_ZSTD_WINDOW_LOG = 23
+
+/** HTTP requests of all connections that may be answered in zstd at a time: their windows take at most 256 MiB. */
+export const HTTP_ZSTD_BODIES = 32
+
 /** Message bytes between collections. A collection takes 1 to 2 ms, as long as this many bytes take to send. */
 export const COLLECT_AFTER_BYTES = 8 * 1024 * 1024
 

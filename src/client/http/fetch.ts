@@ -2,8 +2,8 @@
  * `fetch`, performed on the devbox by http/request. As in the standard:
  *
  * - TypeError('fetch failed') with the server's error as its cause; TypeError('terminated') for a body that breaks off;
- * - gzip and deflate bodies are decoded, unless the request sets accept-encoding itself. None is sent by default, so
- *   most bodies arrive uncompressed;
+ * - the server asks for gzip and zstd and decodes them. What an older one passes on in gzip or deflate is decoded
+ *   here, unless the request sets accept-encoding itself;
  * - no cookies, no cache.
  *
  * Differences: the request body is collected before it is sent; `redirect: 'manual'` returns the response with its

@@ -14,10 +14,11 @@ import type { HttpRequest, HttpResponse } from '../../core/base/host.ts'
 import { invalidRequest } from '../../protocol/wire/errors.ts'
 import type { RpcError } from '../../protocol/wire/errors.ts'
 import { bareHost } from './addresses.ts'
-import { noteBytes } from '../memory-pressure.ts'
+import { acceptCodings } from './content-coding.ts'
 import { trust, VERIFIED } from './http-certificates.ts'
 import type { HttpPolicy } from './http-policy.ts'
 import { portOf, proxyFor } from './http-proxy.ts'
+import { httpResponse } from './http-response.ts'
 import { tunnelAgent } from './http-tunnel.ts'
 import type { TunnelOptions } from './http-tunnel.ts'
 import { isDeno } from '../../base/runtime.ts'
@@ -161,19 +162,23 @@ function exchange(request: HttpRequest, options: RequestOptions, signal: AbortSi
   const sent = start({ ...options, method: request.method })
   // The runtime has converted it to upper case.
   sent.method = request.method
-  setHeaders(sent, request)
+  const codings = acceptCodings()
+  setHeaders(sent, request, codings.announced)
   const abort = (): void => {
     sent.destroy(signal.reason)
     // Without a connection, `destroy` emits no error.
     reject(signal.reason)
   }
   signal.addEventListener('abort', abort)
-  sent.once('close', () => signal.removeEventListener('abort', abort))
+  sent.once('close', () => {
+    signal.removeEventListener('abort', abort)
+    if (received === undefined) codings.release()
+  })
   let failure: Error | undefined
   let received: IncomingMessage | undefined
   sent.once('response', (response) => {
     received = response
-    resolve(answer(response, sent, () => (signal.aborted ? signal.reason : failure)))
+    resolve(httpResponse(response, sent, codings, () => (signal.aborted ? signal.reason : failure)))
   })
   sent.once('upgrade', (_, socket: Duplex) => {
     socket.destroy()
@@ -191,7 +196,7 @@ function exchange(request: HttpRequest, options: RequestOptions, signal: AbortSi
 }
 
 /** Sets the request's headers, in its order, and few others: no `connection`, no `user-agent`. */
-function setHeaders(sent: ClientRequest, { method, url, headers, body }: HttpRequest): void {
+function setHeaders(sent: ClientRequest, { method, url, headers, body }: HttpRequest, codings: string): void {
   const lines = new Map<string, string[]>()
   for (const { name, value } of headers) {
     // The runtime writes header values as latin1, one byte per character.
@@ -201,6 +206,7 @@ function setHeaders(sent: ClientRequest, { method, url, headers, body }: HttpReq
     else same.push(bytes)
   }
   if (!lines.has('accept')) lines.set('accept', ['*/*'])
+  if (!lines.has('accept-encoding')) lines.set('accept-encoding', [codings])
   // The runtime has already set it, as the first header.
   sent.removeHeader('host')
   if (!lines.has('host')) lines.set('host', [url.host])
@@ -210,37 +216,4 @@ function setHeaders(sent: ClientRequest, { method, url, headers, body }: HttpReq
   if (body !== undefined && body.length > 0) sent.setHeader('content-length', body.length)
   else if (WITH_BODY.has(method)) sent.setHeader('content-length', 0)
   else sent.removeHeader('content-length')
-}
-
-/**
- * Wraps a response. `failure` returns the error so far, if any: the runtime accepts any close as the end of a body
- * without a length.
- */
-function answer(response: IncomingMessage, sent: ClientRequest, failure: () => Error | undefined): HttpResponse {
-  const pieces = response[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
-  return {
-    status: response.statusCode ?? 0,
-    headers: readableHeaders(response.rawHeaders),
-    read: async () => {
-      const next = await pieces.next().catch((error: unknown) => Promise.reject(failure() ?? error))
-      if (next.done !== true) {
-        noteBytes(next.value.length)
-        return next.value
-      }
-      const broken = failure()
-      if (broken !== undefined) throw broken
-      return undefined
-    },
-    cancel: () => void sent.destroy(),
-  }
-}
-
-/** Converts raw headers. Values that are not plain ASCII are left out, as clients cannot decode them. */
-function readableHeaders(raw: readonly string[]): { name: string; value: string }[] {
-  const headers = []
-  for (let at = 0; at + 1 < raw.length; at += 2) {
-    const [name, value] = [raw[at] as string, raw[at + 1] as string]
-    if (/^[\t\x20-\x7e]*$/.test(value)) headers.push({ name: name.toLowerCase(), value })
-  }
-  return headers
 }

@@ -359,6 +359,68 @@ const web: Intended[] = [
   outcome(OLDER_HTTP, /^http\/request$/, 'result', FAILED, { ...old, request: /redirect to a file/ }),
 ]
 
+const DECODED = 'compressed bodies are asked for and decoded for older clients, too, as the newest release does'
+const CODING_NAMES = 'gzip is known by every name that RFC 9110 gives it'
+const CODED_TWICE = 'a body that is encoded twice is passed on as it came, with its headers'
+
+type Header = { name: string; value: string }
+
+const isAboutCoding = ({ name }: Header): boolean => name === 'content-encoding' || name === 'content-length'
+
+/** Headers of a decoded body. */
+const fits = (reference: unknown, ours: unknown): boolean =>
+  JSON.stringify((reference as Header[]).filter((header) => !isAboutCoding(header))) === JSON.stringify(ours)
+
+const decoding: Intended[] = [
+  member(
+    DECODED,
+    /^http\/request(\/bodyDelta)?$/,
+    String.raw`result\.bodyBase64\.json\.headers\.accept-encoding`,
+    'absent',
+    String.raw`\["zstd,gzip"\]`,
+    old,
+  ),
+  member(DECODED, /^http\/request$/, String.raw`result\.headers`, '.*', '.*', { ...old, request: /\/encoded/, fits }),
+  member(DECODED, /^http\/request$/, String.raw`result\.bodyBase64`, '.*', '"base64 of (unzipped|latin1 .*)+"', {
+    ...old,
+    request: /\/encoded/,
+  }),
+  outcome(DECODED, /^http\/request$/, 'result', FAILED, { ...old, request: /encoded: .*(cut|plain|more|window)/ }),
+  member(DECODED, /^http\/request\/bodyDelta$/, String.raw`result\.bodyBase64`, '.*', '"base64 of (unzipped)?"', {
+    ...old,
+    request: /streamed: (gzip|zstd|what is no gzip)/,
+  }),
+  member(CODING_NAMES, /^http\/request$/, String.raw`result\.headers`, '.*', '.*', {
+    ...today,
+    request: /coding=(GZIP|x-gzip)/,
+    fits,
+  }),
+  member(CODING_NAMES, /^http\/request$/, String.raw`result\.bodyBase64`, '.*', '.*', {
+    ...today,
+    request: /coding=(GZIP|x-gzip)/,
+  }),
+  member(CODED_TWICE, /^http\/request$/, String.raw`result\.(headers|bodyBase64)`, '.*', '.*', {
+    ...today,
+    request: /coding=gzip&coding=gzip/,
+  }),
+  member(
+    'a gzip body is all of its members (RFC 1952)',
+    /^http\/request$/,
+    String.raw`result\.bodyBase64`,
+    '"base64 of unzipped"',
+    '"base64 of unzippedunzipped"',
+    { ...today, request: /body=two of gzip/ },
+  ),
+  outcome('what follows a compressed body is an error', /^http\/request$/, 'result', FAILED, {
+    ...today,
+    request: /body=gzip and more/,
+  }),
+  outcome('a zstd body has a window of 8 MiB at most (RFC 9659)', /^http\/request$/, 'result', FAILED, {
+    ...today,
+    request: /large window/,
+  }),
+]
+
 // ---- sandboxes ----
 
 const DENIED = 'what is denied is refused as such to older clients, too'
@@ -507,6 +569,7 @@ export const intendedDifferences: readonly Intended[] = [
   ...paths,
   ...files,
   ...web,
+  ...decoding,
   ...sandboxes,
   ...confinedCommands,
 ]

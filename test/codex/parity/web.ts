@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { gzipSync } from 'node:zlib'
+import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { sleep } from '../../support/server.ts'
 
 export type Web = {
@@ -17,6 +17,26 @@ export type Web = {
 }
 
 type Answering = (response: ServerResponse, query: URLSearchParams, request: IncomingMessage, body: Buffer) => unknown
+
+const [gzip, zstd] = [gzipSync('unzipped'), zstdCompressSync('unzipped')]
+
+const ENCODED: Record<string, Buffer> = {
+  empty: Buffer.of(),
+  plain: Buffer.from('as it is'),
+  gzip,
+  zstd,
+  br: brotliCompressSync('unzipped'),
+  'gzip, twice': gzipSync(gzip),
+  'gzip, cut': gzip.subarray(0, -5),
+  'zstd, cut': zstd.subarray(0, -2),
+  'gzip, padded': Buffer.concat([gzip, Buffer.alloc(8)]),
+  'gzip and more': Buffer.concat([gzip, Buffer.from('more')]),
+  'zstd and more': Buffer.concat([zstd, Buffer.from('more')]),
+  'two of gzip': Buffer.concat([gzip, gzip]),
+  'two of zstd': Buffer.concat([zstd, zstd]),
+  /** Magic number, no flags, a window of 2 ** (10 + 14) bytes, one uncompressed block of 8 bytes. */
+  'zstd of a large window': Buffer.concat([Buffer.from('28b52ffd0070410000', 'hex'), Buffer.from('unzipped')]),
+}
 
 const pages: Record<string, Answering> = {
   /** Tells what arrived; in no fixed length, which would differ with it. */
@@ -67,7 +87,15 @@ const pages: Record<string, Answering> = {
     response.write('cut')
     setTimeout(() => response.destroy(), 50)
   },
-  gzip: (response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('unzipped')),
+  encoded: (response, query) => {
+    const status = Number(query.get('status') ?? 200)
+    const body = ENCODED[query.get('body') ?? 'gzip'] ?? Buffer.of()
+    response.writeHead(status, [
+      ...['content-length', String(body.length)],
+      ...query.getAll('coding').flatMap((coding) => ['content-encoding', coding]),
+    ])
+    response.end(body)
+  },
   headers: (response) => {
     response.setHeader('set-cookie', ['a=1; Path=/', 'b=2'])
     response.setHeader('X-Mixed-Case', 'Value')

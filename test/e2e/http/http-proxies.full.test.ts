@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import * as assert from 'uvu/assert'
 import { Client } from '../../support/client.ts'
 import { ask, bodyOf, endOf, MiB, openFiles, stream, textOf, withServer } from '../../support/web/http.ts'
-import { eventually } from '../../support/server.ts'
+import { eventually, isDeno } from '../../support/server.ts'
 import { suite } from '../../support/suite.ts'
 import { authorityFile, head, pour, redirect, reply, startProxy, valueOf, Web } from '../../support/web/web.ts'
 import type { Asked, Serve } from '../../support/web/web.ts'
@@ -51,6 +51,7 @@ test('a proxy is asked for the whole URL, with its credentials, and for nothing 
         [
           ['x-a', '1'],
           ['accept', '*/*'],
+          ['accept-encoding', isDeno ? 'gzip' : 'zstd,gzip'],
           ['host', 'somewhere.test'],
           ['content-length', '4'],
         ],

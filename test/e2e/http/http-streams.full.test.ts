@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
 import process from 'node:process'
+import { gzipSync } from 'node:zlib'
 import * as assert from 'uvu/assert'
 import { Client } from '../../support/client.ts'
 import type { Answer } from '../../support/client.ts'
@@ -342,6 +343,18 @@ test('a buffered body over the bound is refused before the whole of it has come'
   assert.match(error?.message ?? '', /streamResponse/)
   await eventually(() => closed, 30_000, 'the end of the connection')
   assert.ok(written() < 100 * MiB, `${Math.round(written() / MiB)} MiB taken`)
+})
+
+test('a compressed body over the bound is refused before the whole of it is decoded', async () => {
+  const zeros = gzipSync(Buffer.alloc(16 * MiB))
+  house.serve((_, socket) => {
+    socket.write(head(200, [['content-encoding', 'gzip']]))
+    pour(socket, 1024 * zeros.length, zeros)
+  })
+  const { error } = await ask(house.client, house.web.url())
+  assert.is(error?.code, -32603)
+  assert.match(error?.message ?? '', /streamResponse/)
+  await eventually(() => house.web.sockets.size === 0, 30_000, 'the end of the connection')
 })
 
 async function takeBuffered(size: number): Promise<void> {

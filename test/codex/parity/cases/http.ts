@@ -111,8 +111,6 @@ const plain: Case[] = [
     'bytes for a body': get('$H/binary'),
     'a larger body': get('$H/big?bytes=200000'),
     'a chunked body': get('$H/drip?pieces=3&ms=10'),
-    gzip: get('$H/gzip'),
-    'gzip that was asked for': get('$H/gzip', { headers: [header('accept-encoding', 'gzip')] }),
     'headers of all kinds': get('$H/headers'),
     'early hints': get('$H/hints'),
     trailers: get('$H/trailers'),
@@ -144,9 +142,41 @@ const plain: Case[] = [
     'a wrong content-length': echo({ ...post('text'), headers: [header('content-length', '2')] }),
     'connection close': echo({ headers: [header('connection', 'close')] }),
     'accept-encoding': echo({ headers: [header('accept-encoding', 'gzip, br')] }),
+    'an empty accept-encoding': echo({ headers: [header('accept-encoding', '')] }),
+    range: echo({ headers: [header('range', 'bytes=0-9')] }),
     expect: echo({ ...post('text'), headers: [header('expect', '100-continue')] }),
   }),
 ]
+
+const encoded: Case[] = requests('http/request', {
+  ...Object.fromEntries(
+    [
+      ...['gzip', 'zstd', 'gzip, padded', 'two of gzip', 'two of zstd', 'empty', 'gzip, cut', 'zstd, cut', 'plain'],
+      ...['gzip and more', 'zstd and more', 'zstd of a large window', 'br', 'gzip, twice'],
+    ].flatMap((body) => {
+      const coding = /^(zstd|br)/.exec(body)?.[0] ?? (body === 'two of zstd' ? 'zstd' : 'gzip')
+      const url = `$H/encoded?body=${body}&coding=${coding}`
+      return [
+        [`encoded: ${body}`, get(url)],
+        [`encoded: ${body}, asked for`, get(url, { headers: [header('accept-encoding', coding)] })],
+      ]
+    }),
+  ),
+  ...Object.fromEntries(
+    ['GZIP', 'x-gzip', 'gzip,gzip', 'identity', 'identity, gzip', 'gzip&coding=gzip', 'unheard-of', ''].map(
+      (coding) => [`encoded: told as ${coding}`, get(`$H/encoded?body=gzip, twice&coding=${coding}`)],
+    ),
+  ),
+  ...Object.fromEntries(
+    [204, 206, 304, 404].map((status) => [
+      `encoded: status ${status}`,
+      get(`$H/encoded?status=${status}&coding=gzip&body=${status === 204 || status === 304 ? 'empty' : 'gzip'}`),
+    ]),
+  ),
+  'encoded: HEAD': get('$H/encoded?coding=gzip', { method: 'HEAD' }),
+  'encoded: asked for as it is': get('$H/encoded?coding=gzip', { headers: [header('accept-encoding', 'identity')] }),
+  'encoded: after a redirect': get(to('/encoded%3Fcoding=zstd%26body=zstd')),
+})
 
 const redirects: Case[] = [
   ...requests('http/request', {
@@ -291,7 +321,11 @@ const streamed: Case[] = [
   streams('bytes', get('$H/binary')),
   streams('a larger body', get('$H/big?bytes=2000000')),
   streams('pieces', get('$H/drip?pieces=5&ms=30')),
-  streams('gzip', get('$H/gzip')),
+  streams('gzip', get('$H/encoded?coding=gzip')),
+  streams('zstd', get('$H/encoded?coding=zstd&body=zstd')),
+  streams('an empty body in gzip', get('$H/encoded?coding=gzip&body=empty')),
+  streams('HEAD of a body in gzip', get('$H/encoded?coding=gzip', { method: 'HEAD' })),
+  streams('what is no gzip', get('$H/encoded?coding=gzip&body=plain')),
   streams('headers', get('$H/headers')),
   streams('redirect', get(to('/echo'))),
   streams('redirect stopped', get(to('/echo'), { redirectPolicy: 'stop' }), NEW),
@@ -352,4 +386,12 @@ const streamed: Case[] = [
   }),
 ]
 
-export const http: readonly Case[] = [...params, ...plain, ...redirects, ...failures, ...environment, ...streamed]
+export const http: readonly Case[] = [
+  ...params,
+  ...plain,
+  ...encoded,
+  ...redirects,
+  ...failures,
+  ...environment,
+  ...streamed,
+]
