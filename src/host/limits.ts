@@ -38,6 +38,15 @@ export const MAX_GLOB_MATCHES = 2048
 /** Directory entries that deny globs visit: above it the request is refused rather than answered late. */
 export const MAX_GLOB_ENTRIES = 500_000
 
+/** Comparisons that matching the entries may take: a pattern of many stars takes a thousand for one name. About 5 s. */
+export const MAX_GLOB_STEPS = 500_000_000
+
+/** Comparisons between two turns of the event loop: some 10 ms, so that other clients hardly notice. */
+export const GLOB_SLICE_STEPS = 1_000_000
+
+/** What one entry costs beside matching, in comparisons. */
+export const ENTRY_STEPS = 100
+
 /** How long an idle HTTP connection is kept: less than servers do, so that a reused one was not just closed. */
 export const HTTP_IDLE_MS = 4000
 

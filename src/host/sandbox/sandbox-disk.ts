@@ -1,6 +1,7 @@
 /** The file system as seen by the mount planner, and the files that deny globs match. */
 import { lstatSync, readFileSync, readlinkSync } from 'node:fs'
 import { readdir, realpath } from 'node:fs/promises'
+import { setImmediate } from 'node:timers/promises'
 import { invalidParams } from '../../protocol/wire/errors.ts'
 import { decodeName } from '../../protocol/schemas/path-uri.ts'
 import type { Glob } from '../../sandbox/policy/glob.ts'
@@ -8,7 +9,14 @@ import { join } from '../../sandbox/policy/policy.ts'
 import type { Disk } from '../../sandbox/policy/symlink-resolver.ts'
 import { nativePath } from '../fs/native-path.ts'
 import { errorCode } from '../../base/os-error-text.ts'
-import { MAX_GIT_POINTER_BYTES, MAX_GLOB_ENTRIES, MAX_GLOB_MATCHES } from '../limits.ts'
+import {
+  ENTRY_STEPS,
+  GLOB_SLICE_STEPS,
+  MAX_GIT_POINTER_BYTES,
+  MAX_GLOB_ENTRIES,
+  MAX_GLOB_MATCHES,
+  MAX_GLOB_STEPS,
+} from '../limits.ts'
 
 /**
  * Returns the planner's view of the file system. `isOurs`: whether a path is only a mount point made by a server, which
@@ -44,17 +52,25 @@ export function sandboxDisk(isOurs: (path: string) => boolean): Disk {
 export async function matchedFiles(globs: readonly Glob[], maxDepth: number | undefined): Promise<string[]> {
   const matches = new Set<string>()
   let entriesLeft = MAX_GLOB_ENTRIES
+  const meter = { steps: 0 }
+  let sliceEnd = GLOB_SLICE_STEPS
   for (const { directory, matches: isMatch } of globs) {
     if (directory === '/') throw invalidParams('a deny glob that begins at the root directory cannot be enforced')
     const todo: { path: string; level: number }[] = [{ path: directory, level: 1 }]
     for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
       const { path, level } = next
       for (const entry of await list(path)) {
-        if (--entriesLeft < 0) throw invalidParams('a deny glob has too many files to look through')
+        meter.steps += ENTRY_STEPS
+        if (--entriesLeft < 0 || meter.steps > MAX_GLOB_STEPS)
+          throw invalidParams('a deny glob has too many files to look through')
+        if (meter.steps > sliceEnd) {
+          await setImmediate()
+          sliceEnd = meter.steps + GLOB_SLICE_STEPS
+        }
         const here = join(path, decodeName(entry.name))
         if (entry.isDirectory()) {
           if (maxDepth === undefined || level < maxDepth) todo.push({ path: here, level: level + 1 })
-        } else if (isMatch(here)) {
+        } else if (isMatch(here, meter)) {
           const real = await realpath(nativePath(here), { encoding: 'buffer' }).catch(() => undefined)
           if (real !== undefined) matches.add(decodeName(real))
           if (matches.size > MAX_GLOB_MATCHES) throw invalidParams('a deny glob matches too many files')

@@ -9,9 +9,12 @@ export type Glob = {
   directory: string
   /** The glob as an extended regular expression, anchored to the whole path. */
   pattern: string
-  /** Whether an absolute, normalised path matches. */
-  matches(path: string): boolean
+  /** Whether an absolute, normalised path matches. Adds the steps that it took to `meter`. */
+  matches(path: string, meter?: Meter): boolean
 }
+
+/** Counts comparisons of a character or a path component with a part of a pattern. */
+export type Meter = { steps: number }
 
 /** A malformed pattern. It cannot be enforced, so the caller must reject the request. */
 export class GlobSyntaxError extends Error {}
@@ -22,54 +25,88 @@ const MAX_PATTERN_CHARACTERS = 4096
 /** Upper bound on the patterns that brace expansion may produce. */
 const MAX_ALTERNATIVES = 256
 
+/**
+ * Characters that the parsing of all globs of a policy may copy, which takes some 20 ms. Real policies need a tenth
+ * of it; 500 patterns of 50 characters without alternatives fit.
+ */
+const MAX_WORK = 2 ** 18
+
+/** Making a token of a character takes as long as copying so many. */
+const TOKEN_WORK = 8
+
+/** What is left of MAX_WORK; one for all globs of a policy. */
+export class GlobBudget {
+  #left = MAX_WORK
+
+  /** @throws {GlobSyntaxError} if not enough is left */
+  spend(characters: number): void {
+    this.#left -= characters
+    if (this.#left < 0) throw new GlobSyntaxError('the globs of the sandbox have too many or too long alternatives')
+  }
+}
+
 /** A pattern as code points, so that surrogate pairs are not split. */
 type Characters = readonly string[]
 
-/** `run`: any number of characters. `one`: a single character that `takes` accepts. */
-type Token = { kind: 'run' } | { kind: 'one'; source: string; takes: (character: string) => boolean; literal?: string }
+/** `run`: any number of characters. `one`: a single character that `takes` accepts. `source` is a regular expression. */
+type Token =
+  | { kind: 'run' }
+  | { kind: 'literal'; character: string }
+  | { kind: 'one'; source: string; takes: (character: string) => boolean }
 
 /** One path component, or `names` for any number of components. */
 type Segment = 'names' | Token[]
 
 /**
  * Parses an absolute pattern.
- * @throws {GlobSyntaxError} if it is relative, too long or malformed
+ * @throws {GlobSyntaxError} if it is relative, too long or malformed, or exceeds the budget
  */
-export function parseGlob(pattern: string): Glob {
+export function parseGlob(pattern: string, budget = new GlobBudget()): Glob {
   if (!pattern.startsWith('/')) throw new GlobSyntaxError(`glob is not absolute: \`${pattern.slice(0, 100)}\``)
   if (pattern.length > MAX_PATTERN_CHARACTERS) throw new GlobSyntaxError('glob is too long')
   // A trailing slash denies everything below the directory.
   const text = pattern.replace(/\/{2,}/g, '/').replace(/\/$/, '/**')
-  const alternatives = expand(Array.from(text)).map((characters) => resolveDots(splitNames(characters)).map(readName))
-  const sources = alternatives.map(pathSource)
+  budget.spend(text.length)
+  const expanded = expand(Array.from(text), budget)
+  budget.spend(TOKEN_WORK * charactersOf(expanded))
+  const alternatives = expanded.map((characters) => readSegments(characters, budget))
   return {
     directory: commonDirectory(alternatives),
-    pattern: sources.length === 1 ? `^${sources[0]}$` : `^(${sources.join('|')})$`,
-    matches: (path) => {
+    // Not at once: only macOS needs it.
+    get pattern() {
+      const sources = alternatives.map(pathSource)
+      return sources.length === 1 ? `^${sources[0]}$` : `^(${sources.join('|')})$`
+    },
+    matches: (path, meter = { steps: 0 }) => {
+      meter.steps += path.length
       const names = path
         .split('/')
         .slice(1)
         .map((name) => Array.from(name))
-      return alternatives.some((segments) => matchesPath(segments, names))
+      return alternatives.some((segments) => matchesPath(segments, names, meter))
     },
   }
 }
 
+const charactersOf = (texts: readonly Characters[]): number => texts.reduce((sum, text) => sum + text.length, 0)
+
 /** Length in characters of the unit at `at`: an escape, a class, or a single character. */
-function unitLength(characters: Characters, at: number): number {
-  if (characters[at] === '[') return (classEnd(characters, at) ?? at) - at + 1
+function unitLength(characters: Characters, at: number, budget: GlobBudget): number {
+  if (characters[at] === '[') return (classEnd(characters, at, budget) ?? at) - at + 1
   if (characters[at] !== '\\') return 1
   if (at + 1 === characters.length) throw new GlobSyntaxError('glob ends with a backslash')
   return 2
 }
 
 /** Index of the bracket that closes the class, if there is one in the same path component. */
-function classEnd(characters: Characters, start: number): number | undefined {
+function classEnd(characters: Characters, start: number, budget: GlobBudget): number | undefined {
   const first = isNegated(characters, start) ? start + 2 : start + 1
+  let at = first
   // A closing bracket in first position is a member.
-  for (let at = first; at < characters.length && characters[at] !== '/'; at++)
-    if (characters[at] === ']' && at > first) return at
-  return undefined
+  while (at < characters.length && characters[at] !== '/' && (characters[at] !== ']' || at === first)) at++
+  // Each of many unclosed brackets looks at all that follow.
+  budget.spend(at - start)
+  return characters[at] === ']' ? at : undefined
 }
 
 const isNegated = (characters: Characters, start: number): boolean =>
@@ -77,33 +114,37 @@ const isNegated = (characters: Characters, start: number): boolean =>
 
 // ---- alternatives ----
 
-/** Brace expansion. Throws if there would be more than MAX_ALTERNATIVES patterns. */
-function expand(characters: Characters): Characters[] {
+/** Brace expansion. Throws if there would be more than MAX_ALTERNATIVES patterns, or they exceed the budget. */
+function expand(characters: Characters, budget: GlobBudget): Characters[] {
+  budget.spend(characters.length)
   let results: Characters[] = [[]]
   const append = (texts: readonly Characters[]): void => {
     if (results.length * texts.length > MAX_ALTERNATIVES) throw new GlobSyntaxError('glob has too many alternatives')
-    results = results.flatMap((result) => texts.map((text) => [...result, ...text]))
+    budget.spend(texts.length * charactersOf(results) + results.length * charactersOf(texts))
+    results = results.flatMap((result) => texts.map((text) => result.concat(text)))
   }
   let plain = 0
   for (let at = 0; at < characters.length; ) {
     if (characters[at] !== '{') {
-      at += unitLength(characters, at)
+      at += unitLength(characters, at, budget)
       continue
     }
-    const { parts, end } = readBraces(characters, at)
+    const { parts, end } = readBraces(characters, at, budget)
     append([characters.slice(plain, at)])
-    append(parts.flatMap(expand))
+    append(parts.flatMap((part) => expand(part, budget)))
     at = plain = end
   }
   append([characters.slice(plain)])
   return results
 }
 
-function readBraces(characters: Characters, start: number): { parts: Characters[]; end: number } {
+function readBraces(characters: Characters, start: number, budget: GlobBudget): { parts: Characters[]; end: number } {
   const parts: Characters[] = []
   let depth = 1
   let from = start + 1
-  for (let at = from; at < characters.length; at += unitLength(characters, at)) {
+  for (let at = from; at < characters.length; at += unitLength(characters, at, budget)) {
+    // Nested braces are read once for each level around them.
+    budget.spend(1)
     if (characters[at] === '{') depth++
     if (characters[at] === '}') depth--
     if (depth > 1 || (depth === 1 && characters[at] !== ',')) continue
@@ -116,15 +157,22 @@ function readBraces(characters: Characters, start: number): { parts: Characters[
 
 // ---- names ----
 
-function splitNames(characters: Characters): Characters[] {
-  const names: string[][] = []
-  for (let at = 0; at < characters.length; ) {
-    const length = unitLength(characters, at)
-    if (characters[at] === '/') names.push([])
-    else names.at(-1)?.push(...characters.slice(at, at + length))
-    at += length
+function readSegments(characters: Characters, budget: GlobBudget): Segment[] {
+  const segments = resolveDots(splitNames(characters, budget)).map((name) => readName(name, budget))
+  // Consecutive `**` are equal to one.
+  return segments.filter((segment, index) => segment !== 'names' || segments[index + 1] !== 'names')
+}
+
+/** The pattern begins with a slash. An escaped one is part of a name. */
+function splitNames(characters: Characters, budget: GlobBudget): Characters[] {
+  const names: Characters[] = []
+  let start = 1
+  for (let at = 1; at < characters.length; at += unitLength(characters, at, budget)) {
+    if (characters[at] !== '/') continue
+    names.push(characters.slice(start, at))
+    start = at + 1
   }
-  return names
+  return [...names, characters.slice(start)]
 }
 
 /** Paths are normalised before they are matched, so `.` and `..` are resolved here, too. */
@@ -138,26 +186,21 @@ function resolveDots(names: readonly Characters[]): Characters[] {
   return resolved
 }
 
-function readName(name: Characters): Segment {
+function readName(name: Characters, budget: GlobBudget): Segment {
   if (name.join('') === '**') return 'names'
   const tokens: Token[] = []
   for (let at = 0; at < name.length; ) {
-    const length = unitLength(name, at)
+    const length = unitLength(name, at, budget)
     const character = name[at] as string
     // Within a component, consecutive stars are equal to one.
     if (character === '*') {
       if (tokens.at(-1)?.kind !== 'run') tokens.push({ kind: 'run' })
     } else if (character === '?') tokens.push({ kind: 'one', source: '[^/]', takes: () => true })
     else if (character === '[' && length > 1) tokens.push(readClass(name.slice(at, at + length)))
-    else tokens.push(literal(character === '\\' ? (name[at + 1] as string) : character))
+    else tokens.push({ kind: 'literal', character: character === '\\' ? (name[at + 1] as string) : character })
     at += length
   }
   return tokens
-}
-
-function literal(wanted: string): Token {
-  const source = /[\\^$.*+?()[\]{}|]/.test(wanted) ? `\\${wanted}` : wanted
-  return { kind: 'one', source, takes: (character) => character === wanted, literal: wanted }
 }
 
 function readClass(characters: Characters): Token {
@@ -191,24 +234,26 @@ function readClass(characters: Characters): Token {
 // ---- matching ----
 
 /** Simulates an NFA: one pass over the names with the set of all reachable pattern positions. */
-function matchesPath(segments: readonly Segment[], names: readonly Characters[]): boolean {
+function matchesPath(segments: readonly Segment[], names: readonly Characters[], meter: Meter): boolean {
   let states = closure(new Set([0]), segments)
   for (const name of names) {
+    if (states.size === 0) return false
+    meter.steps += states.size
     const next = new Set<number>()
     for (const state of states) {
       const segment = segments[state]
       if (segment === 'names') next.add(state)
-      else if (segment !== undefined && matchesName(segment, name)) next.add(state + 1)
+      else if (segment !== undefined && matchesName(segment, name, meter)) next.add(state + 1)
     }
     states = closure(next, segments)
   }
   // A trailing `**` matches everything below the directory, but not the directory itself.
-  return states.has(segments.length) && !(segments.at(-1) === 'names' && !matchesBelow(segments, names))
+  return states.has(segments.length) && !(segments.at(-1) === 'names' && !matchesBelow(segments, names, meter))
 }
 
 /** Whether a trailing `**` takes at least one name. */
-function matchesBelow(segments: readonly Segment[], names: readonly Characters[]): boolean {
-  return names.length > 0 && matchesPath([...segments.slice(0, -1), 'names', [{ kind: 'run' }]], names)
+function matchesBelow(segments: readonly Segment[], names: readonly Characters[], meter: Meter): boolean {
+  return names.length > 0 && matchesPath([...segments.slice(0, -1), 'names', [{ kind: 'run' }]], names, meter)
 }
 
 function closure(states: Set<number>, segments: readonly Segment[]): Set<number> {
@@ -217,12 +262,13 @@ function closure(states: Set<number>, segments: readonly Segment[]): Set<number>
 }
 
 /** Backtracks to the last `*` only, so the time is at most the product of the two lengths. */
-function matchesName(tokens: readonly Token[], name: Characters): boolean {
+function matchesName(tokens: readonly Token[], name: Characters, meter: Meter): boolean {
   let [t, n, run, mark] = [0, 0, -1, 0]
   while (n < name.length) {
+    meter.steps++
     const token = tokens[t]
     if (token?.kind === 'run') [run, mark] = [t++, n]
-    else if (token?.kind === 'one' && token.takes(name[n] as string)) [t, n] = [t + 1, n + 1]
+    else if (token !== undefined && takes(token, name[n] as string)) [t, n] = [t + 1, n + 1]
     else if (run >= 0) [t, n] = [run + 1, ++mark]
     else return false
   }
@@ -230,17 +276,25 @@ function matchesName(tokens: readonly Token[], name: Characters): boolean {
   return t === tokens.length
 }
 
+const takes = (token: Exclude<Token, { kind: 'run' }>, character: string): boolean =>
+  token.kind === 'literal' ? token.character === character : token.takes(character)
+
 // ---- regular expression and directory ----
 
 function pathSource(segments: readonly Segment[]): string {
   const isLast = (index: number): boolean => index === segments.length - 1
   return segments
     .map((segment, index) => {
-      if (segment !== 'names')
-        return `/${segment.map((token) => (token.kind === 'run' ? '[^/]*' : token.source)).join('')}`
+      if (segment !== 'names') return `/${segment.map(tokenSource).join('')}`
       return isLast(index) ? '/.+' : '(/.+)?'
     })
     .join('')
+}
+
+function tokenSource(token: Token): string {
+  if (token.kind === 'run') return '[^/]*'
+  if (token.kind === 'one') return token.source
+  return /[\\^$.*+?()[\]{}|]/.test(token.character) ? `\\${token.character}` : token.character
 }
 
 /** The longest common prefix of literal names, without each alternative's last name. */
@@ -257,6 +311,6 @@ function commonDirectory(alternatives: readonly (readonly Segment[])[]): string 
 
 function literalName(segment: Segment): string | undefined {
   if (segment === 'names') return undefined
-  const characters = segment.map((token) => (token.kind === 'one' ? token.literal : undefined))
+  const characters = segment.map((token) => (token.kind === 'literal' ? token.character : undefined))
   return characters.includes(undefined) ? undefined : characters.join('')
 }

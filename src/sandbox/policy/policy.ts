@@ -5,7 +5,7 @@
 import { invalidParams } from '../../protocol/wire/errors.ts'
 import { normalizePath } from '../../protocol/schemas/path-uri.ts'
 import type { Access, Entry, Network, Sandbox } from '../../protocol/schemas/sandbox.ts'
-import { GlobSyntaxError, parseGlob } from './glob.ts'
+import { GlobBudget, GlobSyntaxError, parseGlob } from './glob.ts'
 import type { Glob } from './glob.ts'
 
 /** Access for a path and everything below it. */
@@ -79,6 +79,9 @@ export function parentOf(path: string): string | undefined {
 /** Each rule costs a few stat calls and a mount. */
 const MAX_RULES = 4096
 
+/** Characters of the paths of all rules, as given: some hundred for each of MAX_RULES, or the longest for 250. */
+const MAX_RULE_CHARACTERS = 2 ** 20
+
 /**
  * The policy of a sandbox; undefined if every file may be written, so that there is nothing to enforce for files.
  * @throws {RpcError} -32602 for an entry that cannot be enforced, a malformed glob or too many rules
@@ -90,12 +93,11 @@ export function resolvePolicy(
   if (files.unrestricted) return undefined
   const place = { ...surroundings, cwd: cwd ?? surroundings.cwd, workspaceRoots }
   const { entries, globScanMaxDepth } = files
-  const rules = entries.flatMap((entry) => entryPaths(entry, place).map((path) => ({ path, access: entry.access })))
-  if (rules.length > MAX_RULES) throw invalidParams('the sandbox has too many entries and workspace roots')
+  const budget = new GlobBudget()
   const policy: Policy = {
-    rules,
+    rules: rulesOf(entries, place),
     minimal: entries.some(({ at, access }) => at.type === 'minimal' && access !== 'deny'),
-    denyGlobs: entries.flatMap((entry) => denyGlob(entry, place)),
+    denyGlobs: entries.flatMap((entry) => denyGlob(entry, place, budget)),
     ...(globScanMaxDepth === undefined ? {} : { globScanMaxDepth }),
     network,
   }
@@ -104,6 +106,21 @@ export function resolvePolicy(
 
 type Place = Surroundings & { workspaceRoots: string[] | undefined }
 
+/** Counts before it makes the rules: every entry for the workspace has as many paths as there are roots. */
+function rulesOf(entries: readonly Entry[], place: Place): Rule[] {
+  const rules: Rule[] = []
+  let characters = 0
+  for (const entry of entries) {
+    const paths = entryPaths(entry, place)
+    characters += paths.reduce((sum, path) => sum + path.length, 0)
+    if (rules.length + paths.length > MAX_RULES || characters > MAX_RULE_CHARACTERS)
+      throw invalidParams('the sandbox has too many or too long entries and workspace roots')
+    for (const path of paths) rules.push({ path: normalizePath(path), access: entry.access })
+  }
+  return rules
+}
+
+/** Absolute, not all of them normalised. */
 function entryPaths({ at, access }: Entry, place: Place): string[] {
   switch (at.type) {
     case 'path':
@@ -113,10 +130,10 @@ function entryPaths({ at, access }: Entry, place: Place): string[] {
     case 'slash_tmp':
       return ['/tmp']
     case 'tmpdir':
-      return place.tmpdir?.startsWith('/') === true ? [normalizePath(place.tmpdir)] : []
+      return place.tmpdir?.startsWith('/') === true ? [place.tmpdir] : []
     case 'project_roots': {
       const roots = place.workspaceRoots ?? [cwdOf(place)]
-      return roots.map((root) => (at.subpath === undefined ? root : normalizePath(`${root}/${at.subpath}`)))
+      return roots.map((root) => (at.subpath === undefined ? root : `${root}/${at.subpath}`))
     }
     case 'minimal':
     case 'unknown':
@@ -128,10 +145,10 @@ function entryPaths({ at, access }: Entry, place: Place): string[] {
   }
 }
 
-function denyGlob({ at, access }: Entry, place: Place): Glob[] {
+function denyGlob({ at, access }: Entry, place: Place, budget: GlobBudget): Glob[] {
   if (at.type !== 'glob' || access !== 'deny') return []
   try {
-    return [parseGlob(absolutePattern(at.pattern, place))]
+    return [parseGlob(absolutePattern(at.pattern, place), budget)]
   } catch (error) {
     if (error instanceof GlobSyntaxError) throw invalidParams(error.message)
     throw error

@@ -6,7 +6,7 @@ import { invalidParams } from '../../protocol/wire/errors.ts'
 import type { Access } from '../../protocol/schemas/sandbox.ts'
 import { MINIMAL_PATHS, PROTECTED_NAMES, isWithin, join, nameOf, parentOf, stronger } from './policy.ts'
 import type { Policy, Rule } from './policy.ts'
-import { routeOf } from './symlink-resolver.ts'
+import { boundedDisk, routeOf } from './symlink-resolver.ts'
 import type { Disk, Route } from './symlink-resolver.ts'
 
 /** Overrides of a policy. */
@@ -18,6 +18,9 @@ export type PlanNeeds = {
   /** Paths without links that are denied though no rule names them, such as matches of a glob. */
   deny?: readonly string[]
 }
+
+/** Rounds of dropping write grants through movable links: each needs a link in what the grant dropped before led to. */
+const MAX_ROUNDS = 64
 
 /** Access to an existing path and everything below it. */
 export type Place = { access: Access; kind: 'directory' | 'other' }
@@ -41,7 +44,8 @@ type Placed = { rule: string; access: Access; route: Route; isProtection: boolea
  * Resolves the paths of a policy.
  * @throws {RpcError} -32602 where the policy cannot be enforced
  */
-export function findPlaces(policy: Policy, disk: Disk, needs: PlanNeeds = {}): Places {
+export function findPlaces(policy: Policy, wholeDisk: Disk, needs: PlanNeeds = {}): Places {
+  const disk = boundedDisk(wholeDisk)
   const rules: Rule[] = [...policy.rules, ...(needs.deny ?? []).map((path): Rule => ({ path, access: 'deny' }))]
   const placed: Placed[] = rules.map(({ path, access }) => ({
     rule: path,
@@ -67,7 +71,8 @@ export function findPlaces(policy: Policy, disk: Disk, needs: PlanNeeds = {}): P
    * links are movable depends on the grants, so this repeats until nothing changes.
    */
   function placeRules(): void {
-    for (let changed = true; changed; ) {
+    for (let [changed, rounds] = [true, 0]; changed; rounds++) {
+      if (rounds > MAX_ROUNDS) throw invalidParams('too many rules of the sandbox depend on each other')
       places.clear()
       for (const { access, route, isIdle } of placed) if (!isIdle) place(route, access)
       const idle = placed.filter(

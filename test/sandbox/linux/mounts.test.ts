@@ -688,17 +688,17 @@ test('the looks at the disk grow with the number of entries', () => {
   }
 })
 
-test.full('as many entries as there may be, with long paths, are planned', () => {
+test.full('hundreds of entries with long paths are planned', () => {
   const [mounts] = CROWDS.map(([access, name]) => {
-    const { rules, disk } = crowd(4094, access, name)
+    const { rules, disk } = crowd(250, access, name)
     return planMounts({ rules, minimal: true, denyGlobs: [], network: 'restricted' }, disk).mounts.length
   })
-  assert.ok((mounts as number) > 4094)
+  assert.ok((mounts as number) > 250)
 })
 
 test.full('the work of planning grows with the number of entries', () => {
   for (const [access, name] of CROWDS) {
-    assertLinear(access, 256, (count) => {
+    assertLinear(access, 64, (count) => {
       const { rules, disk } = crowd(count, access, name)
       return () => planMounts({ rules, minimal: true, denyGlobs: [], network: 'restricted' }, disk)
     })

@@ -1,7 +1,7 @@
 /** Globs against a matcher that knows no regular expressions: alternatives are written out, the rest goes name by name. */
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { GlobSyntaxError, parseGlob } from '../../../src/sandbox/policy/glob.ts'
+import { GlobBudget, GlobSyntaxError, parseGlob } from '../../../src/sandbox/policy/glob.ts'
 import { cpuMs } from '../../support/time/cpu-time.ts'
 import { test } from '../../support/suite.ts'
 
@@ -315,6 +315,61 @@ test.full('no pattern takes long, whatever path it is held against', () => {
       assert.ok(time < 500, `${family(size)[0].slice(0, 60)}… took ${time} ms`)
     }
   }
+})
+
+const many = (count: number, pattern: (index: number) => string): string[] =>
+  Array.from({ length: count }, (_, index) => pattern(index))
+
+/** How many of the patterns are parsed before the budget of a policy is used up. */
+function parsedOf(patterns: readonly string[]): number {
+  const budget = new GlobBudget()
+  return patterns.findIndex((pattern) => {
+    try {
+      parseGlob(pattern, budget)
+      return false
+    } catch (error) {
+      assert.instance(error, GlobSyntaxError)
+      return true
+    }
+  })
+}
+
+test('the globs of a policy share one budget, which those with many alternatives use up at once', () => {
+  const hostile = {
+    alternatives: many(40, (index) => `/w${index}/${'x'.repeat(4000)}${'{a,b}'.repeat(8)}`),
+    'alternatives of one': many(400, (index) => `/w${index}${'{a}'.repeat(1000)}`),
+    'nested alternatives': many(400, (index) => `/w${index}/${'{a,'.repeat(1000)}${'}'.repeat(1000)}`),
+    'unclosed brackets': many(400, (index) => `/w${index}/${'['.repeat(4000)}`),
+    'unclosed brackets behind unclosed braces': many(400, () => `/${'{['.repeat(2000)}`),
+    'double stars': many(400, (index) => `/w${index}${'/**/*a*[b-z]'.repeat(100)}`),
+  }
+  for (const [kind, patterns] of Object.entries(hostile)) {
+    const parsed = parsedOf(patterns)
+    assert.ok(parsed >= 0 && parsed < 25, `${kind}: ${parsed} were parsed`)
+  }
+})
+
+test('the budget has room for hundreds of globs as real policies have them', () => {
+  assert.is(parsedOf(many(250, (index) => `/home/user/workspace-${index}/**/*.{env,pem}`)), -1)
+  assert.is(parsedOf(many(500, (index) => `/home/user/a-workspace-with-a-longer-name/${index}`)), -1)
+})
+
+test('consecutive double stars match as one does, and take no longer', () => {
+  const steps = (pattern: string, path: string): number => {
+    const meter = { steps: 0 }
+    parseGlob(pattern).matches(path, meter)
+    return meter.steps
+  }
+  const path = `/w${'/x'.repeat(50)}`
+  for (const pattern of ['/w/**/b', '/w/**', '/w/**/x'])
+    assert.is(steps(pattern.replace('**', '**/**/**'), path), steps(pattern, path), pattern)
+  assert.ok(parseGlob('/w/**/**').matches('/w/x') && !parseGlob('/w/**/**').matches('/w'))
+})
+
+test('a match counts its steps, which are at most the product of the lengths', () => {
+  const meter = { steps: 0 }
+  parseGlob(`/w/*${'a'.repeat(100)}b`).matches(`/w/${'a'.repeat(200)}`, meter)
+  assert.ok(meter.steps > 10_000 && meter.steps < 100 * 200 + 1000, `${meter.steps}`)
 })
 
 test.run()

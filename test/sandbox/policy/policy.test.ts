@@ -382,6 +382,17 @@ test('more rules than a machine can hold are refused, also those that few entrie
   refuses(/./, entries, { workspaceRoots: Array.from({ length: 500 }, (_, index) => `/${index}`) })
 })
 
+test('what many globs and long paths amount to is refused for the whole policy', () => {
+  const globs = Array.from({ length: 40 }, (_, index) => glob(`/w${index}/${'x'.repeat(4000)}${'{a,b}'.repeat(8)}`))
+  refuses(/too long alternatives/, globs)
+  const long = `/${'x'.repeat(60_000)}`
+  refuses(
+    /too long entries/,
+    Array.from({ length: 100 }, () => special('project_roots', 'read')),
+    { workspaceRoots: [long] },
+  )
+})
+
 test('names that begin alike are not one below the other', () => {
   const policy = resolved([at('/a', 'write'), at('/a/b', 'deny'), special('minimal', 'read')])
   assert.is(accessOf(policy, '/ab'), 'deny')
@@ -391,7 +402,7 @@ test('names that begin alike are not one below the other', () => {
 
 /** The resolving of a writable root and so many writable entries with long paths, which amount to full access. */
 function manyEntries(count: number): () => void {
-  const prefix = `/${'x'.repeat(100)}`.repeat(20)
+  const prefix = `/${'x'.repeat(100)}`.repeat(2)
   const root = special('root', 'write')
   const entries = [root, ...Array.from({ length: count }, (_, index) => at(`${prefix}/${index}`, 'write'))]
   return () =>

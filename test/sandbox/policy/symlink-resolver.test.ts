@@ -1,7 +1,8 @@
 /** Routes against a disk that finds its way otherwise: by rewriting a path until there is nothing left to rewrite. */
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { routeOf } from '../../../src/sandbox/policy/symlink-resolver.ts'
+import { boundedDisk, routeOf } from '../../../src/sandbox/policy/symlink-resolver.ts'
+import { RpcError } from '../../../src/protocol/wire/errors.ts'
 import type { Disk } from '../../../src/sandbox/policy/symlink-resolver.ts'
 import { anyTree, fakeDisk, namesOf, parentOf } from '../../support/fakes/fake-disk.ts'
 import { test } from '../../support/suite.ts'
@@ -110,6 +111,40 @@ test('links that multiply cost no more than the kernel’s bound', () => {
   assert.is(routeOf('/l0', { ...disk, kind }).kind, 'unreachable')
   // The kernel follows 40 links; between two of them is a name or two.
   assert.ok(looks > 40 && looks <= 3 * 41, `${looks} looks`)
+})
+
+/** A disk on which every path is a directory, and how often it was looked at. */
+function countingDisk(): { disk: Disk; lookups: () => number } {
+  let lookups = 0
+  const kind = (): 'directory' => {
+    lookups++
+    return 'directory'
+  }
+  return { disk: { kind, linkText: () => '', gitDirectory: () => undefined }, lookups: () => lookups }
+}
+
+test('one plan looks at each path once', () => {
+  const { disk, lookups } = countingDisk()
+  const bounded = boundedDisk(disk)
+  for (let index = 0; index < 100; index++) routeOf(`/a/b/c/d/${index}`, bounded)
+  assert.is(lookups(), 104)
+})
+
+test('a plan that looks at too many paths, or at long ones, is refused after a bounded number of looks', () => {
+  const families: ((index: number) => string)[] = [
+    (index) => `/a/${index}`,
+    (index) => `/${index}${'/x'.repeat(1000)}`,
+    (index) => `/${`${index}/`.repeat(30_000)}`,
+  ]
+  for (const path of families) {
+    const { disk, lookups } = countingDisk()
+    const bounded = boundedDisk(disk)
+    const planAll = (): void => {
+      for (let index = 0; index < 10_000; index++) routeOf(path(index), bounded)
+    }
+    assert.throws(planAll, (error: unknown) => error instanceof RpcError && error.code === -32602)
+    assert.ok(lookups() <= 4096, `${lookups()}`)
+  }
 })
 
 test.run()
