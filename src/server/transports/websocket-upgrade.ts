@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { createNodeWebSocket } from '@hono/node-ws'
-import type { Hono } from 'hono'
+import { Hono } from 'hono'
 import type { WebSocket } from 'ws'
 import type { Limits } from '../../core/base/limits.ts'
 import type { ServerLimits } from '../limits.ts'
@@ -47,7 +47,7 @@ export function createUpgradeServer({ limits, checkHost, origins, makeApp, onSoc
     if (!upgraded.has(env.incoming)) throw new NotUpgraded(response)
     return response
   }
-  const { injectWebSocket, upgradeWebSocket, wss } = createNodeWebSocket({ app: { request } as unknown as Hono })
+  const { injectWebSocket, upgradeWebSocket, wss } = createNodeWebSocket({ app: Object.assign(new Hono(), { request }) })
   const upgrade = upgradeWebSocket((context) => ({
     onOpen: (_, { raw }) => onSocket(raw as WebSocket, (context.env as Environment).incoming.socket),
   }))
@@ -73,9 +73,10 @@ export function createUpgradeServer({ limits, checkHost, origins, makeApp, onSoc
     normalizeRequestForHono(request)
     void listener(request, response)
   })
-  injectWebSocket({
-    on: (_: 'upgrade', listener: UpgradeListener) => server.on('upgrade', withChecks(listener, checkHost, origins)),
-  } as unknown as Server)
+  injectWebSocket(server)
+  const [adapter] = server.listeners('upgrade')
+  server.removeAllListeners('upgrade')
+  server.on('upgrade', withChecks(adapter as UpgradeListener, checkHost, origins))
   return server
 }
 
