@@ -47,7 +47,9 @@ export function createUpgradeServer({ limits, checkHost, origins, makeApp, onSoc
     if (!upgraded.has(env.incoming)) throw new NotUpgraded(response)
     return response
   }
-  const { injectWebSocket, upgradeWebSocket, wss } = createNodeWebSocket({ app: Object.assign(new Hono(), { request }) })
+  const { injectWebSocket, upgradeWebSocket, wss } = createNodeWebSocket({
+    app: Object.assign(new Hono(), { request }),
+  })
   const upgrade = upgradeWebSocket((context) => ({
     onOpen: (_, { raw }) => onSocket(raw as WebSocket, (context.env as Environment).incoming.socket),
   }))
