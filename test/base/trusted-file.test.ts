@@ -44,7 +44,7 @@ function folderOf(path: string, mode: number): string {
   return path
 }
 
-test('what only its user can change is opened, whoever may read it, and through links of his own', () => {
+test('a file that only its user can change is opened, readable by others or not, and through links of that user', () => {
   const folder = temporaryFolder()
   for (const mode of [0o400, 0o600, 0o644, 0o755]) assert.is(read(file(join(folder, `f${mode}`), mode)), 'text')
   symlinkSync('f420', join(folder, 'link'))

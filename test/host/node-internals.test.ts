@@ -96,7 +96,7 @@ test('a receiver without a member that is used is none', () => {
   assert.equal(missing(checkReceiver({})), ['ws _receiver'])
 })
 
-test('an HTTP server that is told to starts its checks, and one that does not wait for it is named', () => {
+test('an HTTP server starts its timeout checks on request, and one that cannot is named', () => {
   const http = createHttpServer()
   let started = 0
   http.on('listening', () => started++)

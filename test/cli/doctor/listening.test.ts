@@ -18,7 +18,7 @@ const UNIX = `Num       RefCount Protocol Flags    Type St Inode Path
 0000000000000000: 00000002 00000000 00010000 0001 01 176 @abstract
 `
 
-test('listening sockets are told by their URLs, and connections are left out', () => {
+test('listening sockets are listed by URL, connections are not', () => {
   assert.equal(tcpListeners(TCP), [{ inode: '171', url: 'ws://127.0.0.1:4600' }])
   assert.equal(tcpListeners(TCP6), [{ inode: '173', url: 'ws://[::1]:4600' }])
   assert.equal(unixListeners(UNIX), [{ inode: '174', url: 'unix:/run/my server.sock' }])

@@ -83,7 +83,7 @@ test('stdin that is held back counts once the child takes it', async () => {
   assert.equal([totals.stdinWritten, server.snapshot().stdinBytes], [7, 3])
 })
 
-test('a run is told of its start with who asks, of its pid, exit and end, and once of each', async () => {
+test('an observer of a run is notified once each of its start with the client, its pid, exit and end', async () => {
   const { told, starting } = runTeller()
   const { server, host, clock, totals } = observedServer({ starting })
   const client = await MemoryClient.ready(server)
@@ -103,7 +103,7 @@ test('a run is told of its start with who asks, of its pid, exit and end, and on
   assert.equal([totals.starts, totals.refusedStarts], [1, 0])
 })
 
-test('a run whose session expires, or whose server ends, is told that it was killed; its exit if that came before', async () => {
+test('an observer of a run whose session expires, or whose server ends, is notified of the kill, or of an exit before it', async () => {
   const { told, starting } = runTeller()
   const { server, host, clock } = observedServer({ starting })
   const client = await MemoryClient.ready(server)
@@ -126,7 +126,7 @@ test('a run whose session expires, or whose server ends, is told that it was kil
   )
 })
 
-test('a start that fails is told to its run and counted as refused, and has no end', async () => {
+test('a start that fails is reported to its observer and counted as refused, and has no end', async () => {
   const { told, starting } = runTeller()
   const { server, host, totals } = observedServer({ starting })
   const client = await MemoryClient.ready(server)
@@ -161,7 +161,7 @@ test('what an observer throws before the spawn refuses the start: no child, and 
   assert.equal([totals.starts, totals.refusedStarts], [1, 1])
 })
 
-test('a run whose session ends while its child is being made is told of its end once that is there', async () => {
+test('the end of a run whose session ends during its start is reported once the child exists', async () => {
   const { told, starting } = runTeller()
   const { server, host, clock } = observedServer({ starting })
   const client = await MemoryClient.ready(server)
@@ -179,7 +179,7 @@ test('a run whose session ends while its child is being made is told of its end 
   )
 })
 
-test('whoever asked to be is told of each outcome once, also when nobody is left to answer', async () => {
+test('an observer of requests is notified of each outcome once, also when no connection is left to answer', async () => {
   const told: unknown[] = []
   const { server, host } = observedServer({
     request: (peer, method) => {
@@ -204,7 +204,7 @@ test('whoever asked to be is told of each outcome once, also when nobody is left
   ])
 })
 
-test('connections and sessions are told from their beginning to their end, with the reason', async () => {
+test('connections and sessions are reported from their beginning to their end, with the reason', async () => {
   const told: unknown[] = []
   const { server, clock } = observedServer({
     opened: ({ connection, address, session }) => told.push(['opened', connection, address, session]),

@@ -98,7 +98,7 @@ test('nothing is granted to a transport that is full, until it drains', async ()
   assert.is(budget.reserve(100), undefined)
 })
 
-test('when the connection is gone nobody waits any more', async () => {
+test('when the connection is gone no request waits any more', async () => {
   const budget = new ResponseMemoryLimiter(10, () => 10)
   const waiting = [budget.reserve(5), budget.reserve(50)]
   budget.dispose()

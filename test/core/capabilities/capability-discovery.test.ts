@@ -76,7 +76,7 @@ const skillPaths = ({ skills }: Capabilities) =>
   skills.map(({ instructions, metadata }) => instructions.path + (metadata === null ? '' : ' +'))
 const namespacePaths = ({ namespaceManifests }: Capabilities) => namespaceManifests.map(({ path }) => path)
 
-test('a plugin is told with the texts of its manifest, its configurations and its skills', async () => {
+test('a plugin is listed with the texts of its manifest, its configurations and its skills', async () => {
   const manifest = '{"name":"p","mcpServers":"./m.json"}'
   const found = await find({
     '/r/.codex-plugin/plugin.json': manifest,
@@ -106,7 +106,7 @@ test('a plugin is told with the texts of its manifest, its configurations and it
   })
 })
 
-test('a folder of nothing, a file and a missing folder are told apart', async () => {
+test('an empty folder, a file and a missing folder have different results', async () => {
   assert.equal(await find({ '/r/x': '' }), { plugin: null, skills: [], namespaceManifests: [], warnings: [] })
   for (const [tree, message] of [
     [{ '/r': 'file' }, 'it is not a directory'],

@@ -117,7 +117,7 @@ test("the place for what the account requires is after the machine's own file, i
   }
 })
 
-test('no key is told that was not asked for', async () => {
+test('no key is returned that was not asked for', async () => {
   const key = fc.constantFrom('a', 'b', 'c', 'd')
   const file = fc.array(key).map((keys) => [...new Set(keys)].map((each) => `${each} = "secret of ${each}"`).join('\n'))
   await fc.assert(

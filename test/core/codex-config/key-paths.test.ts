@@ -29,7 +29,7 @@ function* leaves(value: unknown, path: string[] = []): Generator<[string[], unkn
 const begins = (path: readonly string[], beginning: readonly string[]): boolean =>
   beginning.every((name, index) => path[index] === name)
 
-test('a value is told if a path leads to it, through it, or to a table around it, and no other is', () => {
+test('a value is returned if a path leads to it, through it, or to a table around it, and no other is', () => {
   fc.assert(
     fc.property(document, paths, (table, asked) => {
       const told = Array.from(leaves(project(table, keyTree(asked)))).filter(([, value]) => !isTable(value))

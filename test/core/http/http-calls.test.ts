@@ -57,7 +57,7 @@ test('requests run side by side, and none delays another method', async () => {
   assert.is(client.answer(slow), undefined)
 })
 
-test('before the handshake is complete it is refused, and bad params are told first', async () => {
+test('before the handshake is complete it is refused, and invalid params are reported first', async () => {
   const { server } = await setup()
   const client = new MemoryClient(server)
   assert.is((await client.ask('http/request', {})).error?.code, ErrorCode.InvalidParams)

@@ -77,7 +77,7 @@ test('URLs are absolute, and of http or https', () => {
   )
 })
 
-test('of several faults the first is told: method, URL, scheme, then header by header', () => {
+test('of several faults the first is reported: method, URL, scheme, then header by header', () => {
   const wrong: Params = { method: '', url: 'ftp//', headers: headers('a b: x', 'c: \n') }
   assert.match(refusal(wrong), /method/)
   assert.match(refusal({ ...wrong, method: 'GET' }), /url is invalid/)

@@ -128,7 +128,7 @@ test('a window is a whole number of bytes, one at least', async () => {
   assert.is(peers.length, 0)
 })
 
-test('an acknowledgement of what nobody has asked for, has not begun or has ended is taken as well', async () => {
+test('an acknowledgement of a stream that is unknown, has not begun or has ended is accepted', async () => {
   const { client, begin, stream, peer } = await setup()
   await take(client, 'nobody', 5)
   begin({ requestId: 'whole' })
@@ -338,7 +338,7 @@ test('a place among the requests under way is free again after a cancel', async 
   )
 })
 
-test('what nobody has asked for, has ended, or is answered whole is not cancelled, and that is no error', async () => {
+test('cancelling a request that is unknown, has ended, or is answered whole does nothing, and is no error', async () => {
   const { client, server, begin, stream, peer } = await setup()
   await cancel(client, 'nobody')
   const whole = begin({ requestId: 's' })
@@ -364,7 +364,7 @@ test('what nobody has asked for, has ended, or is answered whole is not cancelle
     assert.is((await client.ask('http/cancel', params)).error?.code, ErrorCode.InvalidParams)
 })
 
-test('a request that is cancelled on its way through redirects asks nobody else', async () => {
+test('a request that is cancelled on its way through redirects makes no further request', async () => {
   const { client, stream, peer, peers } = await setup()
   const id = stream('s')
   await settled()

@@ -110,7 +110,7 @@ test('a child is held back once more is there than its window, and goes on when 
   assert.ok(one.child.paused, 'an older number takes nothing back')
 })
 
-test('without a window nobody who listens is no reason to hold a child back, and acknowledgements do nothing', () => {
+test('without a window a missing listener holds no child back, and acknowledgements do nothing', () => {
   const one = new Windowed(undefined)
   for (let round = 0; round < 100; round++) one.write(64 * KiB)
   assert.not(one.child.paused)

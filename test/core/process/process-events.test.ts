@@ -46,7 +46,7 @@ test('events before the announcement wait for it, and hold the child back', () =
   assert.equal(pauses, [true, false])
 })
 
-test('announced to nobody, events are skipped and hold nothing back', () => {
+test('without a listener, events are skipped and hold nothing back', () => {
   const { events, pauses, write, take } = setup()
   write(11)
   events.announce(undefined)

@@ -104,7 +104,7 @@ test('the longest list there can be fits a message', async () => {
   assert.is(host.faults.length, 0)
 })
 
-test('a session that has attached to a process can do everything with it, and is told nothing', async () => {
+test('a session that has attached to a process can do everything with it, and gets no notifications', async () => {
   const { owner, guest, host, clock, attach } = await setup()
   await owner.start('p', { argv: ['cat'], pipeStdin: true })
   await guest.start('own')
@@ -227,7 +227,7 @@ test('no session attaches to more processes than it may have', async () => {
   assert.ok((await attach(2, 'c')).result)
 })
 
-test('where clients get nothing but sandboxes they see and reach nobody else', async () => {
+test('where sandboxes are required, clients see and reach no processes of others', async () => {
   const { owner, guest, host, server, attach } = await setup()
   await owner.start('p')
   host.requiresSandbox = true
@@ -238,7 +238,7 @@ test('where clients get nothing but sandboxes they see and reach nobody else', a
   assert.ok(result.extensions.includes('resize'))
 })
 
-test('whose process it is, is told to whoever writes down what was asked for', async () => {
+test('the observer gets the owner of a process', async () => {
   const { owner, guest, server, attach } = await setup()
   const told: unknown[] = []
   server.observer.request = (_, method, __, originOf) => void told.push([method, originOf('a'), originOf('own')])

@@ -104,7 +104,7 @@ test('a process that is terminated while it starts is killed once it has', async
   assert.is(host.child.kills, 1)
 })
 
-test('nobody can be terminated who is unknown, or twice once the exit is known', async () => {
+test('an unknown process cannot be terminated, nor one whose exit is known', async () => {
   const { host, start, table } = setup()
   assert.not(table.terminate('p'))
   await start('p')
@@ -229,7 +229,7 @@ test('of closed processes only so many are kept, the youngest, and no timer of t
   assert.is(clock.timers, 0)
 })
 
-test('a closed process is kept until its client has been told, however long and however many; meanwhile none more is started', async () => {
+test('a closed process is kept until its client has been notified, however long and however many; until then no other is started', async () => {
   const { host, clock, table, start } = setup({ endedProcesses: 2 })
   /** A client that takes an event only when the test does. */
   const behind = new Set<EventSource>()

@@ -526,7 +526,7 @@ test('a single byte holds its child back where no chunk may be unsent', () => {
   assert.ok(child.paused)
 })
 
-test('where nobody listens the number of chunks holds no child back', () => {
+test('without a listener the number of chunks holds no child back', () => {
   const { child, clock } = new Setup({ alone: true, limits: { unsentChunks: 10 } })
   for (let count = 0; count < 100; count++) {
     child.output('stdout', 'x')
@@ -535,7 +535,7 @@ test('where nobody listens the number of chunks holds no child back', () => {
   assert.not(child.paused)
 })
 
-test('a child is held back before its start is answered, too, and goes on when nobody listens then', () => {
+test('a child is held back before its start is answered, too, and continues if no listener comes', () => {
   const { process, child, clock } = new Setup({ announced: false, limits: { unsentChunks: 10 } })
   for (let count = 0; count < 11; count++) {
     child.output('stdout', 'x')
@@ -581,7 +581,7 @@ test('when its client goes, a paused child goes on', () => {
   assert.not(child.paused)
 })
 
-test('what was written while nobody listened is for reads, and events go on behind it', () => {
+test('output without a listener is left to reads, and events continue after it', () => {
   const setup = new Setup({ alone: true })
   setup.child.output('stdout', 'missed')
   setup.clock.turn()
@@ -648,7 +648,7 @@ test('streams that ended before the exit close the process with it', () => {
   )
 })
 
-test('exited does not mean closed: the process waits for whoever holds its output', () => {
+test('exited does not mean closed: the process waits for every holder of its output', () => {
   const setup = new Setup()
   setup.child.exit(0)
   setup.clock.advance(1e9)
@@ -729,7 +729,7 @@ test('words of a refusal count wherever they are in the output of a sandboxed fa
   assert.equal([exits(setup).length, setup.read().sandboxDenied], [1, true])
 })
 
-test('words that come when the exit of a sandboxed failure has been told change nothing', () => {
+test('stderr after the announced exit of a sandboxed failure changes nothing', () => {
   const setup = new Setup({ confined: true })
   setup.child.exit(1)
   setup.clock.advance(100)
@@ -790,7 +790,7 @@ test('a success in a sandbox and a failure outside of one do not wait, and are n
   }
 })
 
-test('a sandboxed failure that is disposed of while its exit waits is never told', () => {
+test('a sandboxed failure that is disposed of while its exit waits is never announced', () => {
   const setup = new Setup({ confined: true })
   setup.child.exit(1)
   setup.process.dispose()
@@ -854,7 +854,7 @@ test('a process starts, runs, exits and closes', async () => {
   assert.is(process.state, 'closed')
 })
 
-test('whoever waits for a start that fails need not wait longer', async () => {
+test('a waiter for a start that fails is released', async () => {
   const process = new Process('q', new Setup().options)
   let isSettled = false
   void process.startup.then(() => (isSettled = true))

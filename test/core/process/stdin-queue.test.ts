@@ -299,7 +299,7 @@ test('the processes of a session share one bound on what waits', async () => {
   assert.not(isRefused(one.queue, 1000), 'closed, which is no want of room')
 })
 
-test('whoever is to be held back is asked first, and what it throws leaves nothing behind', async () => {
+test('the flow control is asked first, and an error from it leaves nothing behind', async () => {
   const { child, queue } = queueOf()
   const refuse = (): never => {
     throw overloaded('too many')

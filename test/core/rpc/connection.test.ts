@@ -129,7 +129,7 @@ test('before the handshake is complete every method names its family in the refu
   assert.ok((await client.ask('process/start', startParams('p'))).result)
 })
 
-test('unknown methods and bad params are told before the state of the handshake', async () => {
+test('unknown methods and invalid params are reported before the state of the handshake', async () => {
   const { client } = setup()
   for (const method of [
     '',
@@ -314,7 +314,7 @@ test('a session can be resumed though its client never said initialized, and say
   assert.match((await again.start('p')).error?.message ?? '', /^client must send initialized/)
 })
 
-test('what happens while nobody is there is not replayed; reads find it, and events go on behind it', async () => {
+test('output without a connection is not replayed; reads find it, and events continue after it', async () => {
   const { client, server, host, clock } = await ready()
   await client.start('p')
   const say = async (text: string): Promise<void> => {
@@ -343,7 +343,7 @@ test('what happens while nobody is there is not replayed; reads find it, and eve
   assert.is((await again.start('p')).error?.message, 'process p already exists')
 })
 
-test('a start that is under way when the wire breaks becomes the process of whoever resumes', async () => {
+test('a start that is under way when the connection breaks becomes a process of the resumed session', async () => {
   const { client, server, host, clock } = await ready()
   const release = host.holdSpawns()
   client.begin('process/start', startParams('p'))

@@ -30,7 +30,7 @@ test('a start is answered with its id, and what the child gets is what was asked
   assert.equal([...env], [['A', '1']])
 })
 
-test('a command is told what it is run for, over whatever the request or the policy says', async () => {
+test('a command gets the variables that say what it is run for, over those of the request and the policy', async () => {
   const { client, host } = await setup()
   const threadId = '0198c1d2-0000-7abc-8def-0123456789ab'
   const envPolicy = {
@@ -119,7 +119,7 @@ test('a managed network, a proxy and a sandbox that is not understood are refuse
   assert.is(codeOf(await client.start('p', { enforceManagedNetwork: false, networkProxy: null })), undefined)
 })
 
-test('a command is started under the sandbox that it names, and told so', async () => {
+test('a command is started under the sandbox that it names, and its environment says so', async () => {
   const { client, host } = await setup()
   const permissions = { type: 'managed', file_system: { type: 'restricted', entries: [] }, network: 'enabled' }
   const { result } = await client.start('p', { sandbox: { permissions } })
@@ -315,7 +315,7 @@ test('the longest wait that can be asked for does no harm', async () => {
   assert.is(client.answer('long')?.result.exited, true)
 })
 
-test('a waiting read holds up nobody, and a terminate ends it', async () => {
+test('a waiting read delays no other request, and a terminate ends it', async () => {
   const { client, host, clock } = await setup()
   await client.start('p')
   const read = client.begin('process/read', { processId: 'p', waitMs: 1e9 })
@@ -358,7 +358,7 @@ test('two readers of one process get the same', async () => {
 
 // ---- process/write ----
 
-test('an unknown process is a status of a write, as is a stdin that nobody asked for', async () => {
+test('an unknown process is a status of a write, as is a stdin that was not requested', async () => {
   const { client } = await setup()
   assert.equal((await client.ask('process/write', { processId: 'x', chunk: '' })).result, { status: 'unknownProcess' })
   await client.start('p')
@@ -395,7 +395,7 @@ test('a write to a start that fails finds no process', async () => {
   assert.equal(client.answer(write)?.result, { status: 'unknownProcess' })
 })
 
-test('a child that does not read slows down its writer and nobody else', async () => {
+test('a child that does not read slows down its own writer only', async () => {
   const { client, host } = await setup({ stdinQueue: 10 })
   await client.start('p', { pipeStdin: true })
   const ids = Array.from({ length: 300 }, () => client.begin('process/write', { processId: 'p', chunk: btoa('12345') }))
@@ -498,7 +498,7 @@ test('what comes before the start of its process is done waits for that', async 
 
 // ---- process/signal, process/terminate ----
 
-test('a signal to nobody, or to somebody who has exited, is answered like any other', async () => {
+test('a signal to an unknown process, or to one that has exited, is answered like any other', async () => {
   const { client, host } = await setup()
   assert.equal((await client.ask('process/signal', { processId: 'x', signal: 'interrupt' })).result, {})
   await client.start('p')

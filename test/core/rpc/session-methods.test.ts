@@ -3,7 +3,7 @@ import { fakeServer } from '../../support/fakes/fake-host.ts'
 import { MemoryClient } from '../../support/fakes/memory-transport.ts'
 import { test } from '../../support/suite.ts'
 
-test('the environment is told again on request, and the status is ready', async () => {
+test('the environment is sent again on request, and the status is ready', async () => {
   const { server, host } = fakeServer()
   const client = await MemoryClient.ready(server)
   for (const params of [undefined, null, {}, { more: 1 }]) {

@@ -88,7 +88,7 @@ test('the table is as wide as its terminal, and shows nothing that could move th
   )
 })
 
-test('an age is told by its largest unit, and is never below zero', () => {
+test('an age is shown in its largest unit, and is never below zero', () => {
   assert.equal([-5000, 0, 59_999, 60_000, 3_599_999, 3_600_000, 86_399_999, 86_400_000 * 400].map(ageOf), [
     '0s',
     '0s',
@@ -238,7 +238,7 @@ if (!isDeno)
     assert.is((await owner.ended).code, 6)
   })
 
-test('a server that shows nobody what others run says so', async () => {
+test('a server that shows no client what others run says so', async () => {
   const strict = await startServer(['--require-sandbox'], process.env)
   try {
     const { code, stderr } = await call(['ps', '--url', strict.url])

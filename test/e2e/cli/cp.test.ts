@@ -116,7 +116,7 @@ test('a directory goes with all that is in it, both ways', async () => {
   execFileSync('diff', ['-r', at('tree'), at('into', 'tree')])
 })
 
-test('what cannot be copied is told, and the rest is copied', async () => {
+test('what cannot be copied is named, and the rest is copied', async () => {
   mkdirSync(at('tree'))
   writeFileSync(at('tree', 'fine'), 'fine')
   symlinkSync('nowhere', at('tree', 'dangling'))

@@ -47,12 +47,12 @@ async function layers(cwd?: string): Promise<Layer[]> {
   return (result.config.layers as Layer[]).filter(({ baseDir }) => baseDir !== 'file:///etc/codex')
 }
 
-test('a client is told that it may ask', async () => {
+test('the handshake announces the method', async () => {
   const { capabilities } = await client.request('environment/info', {})
   assert.is(capabilities.environmentConfigRead ?? false, process.platform === 'linux')
 })
 
-test("it is told the user's MCP servers, and nothing else of the file", async () => {
+test("a client gets the user's MCP servers, and nothing else of the file", async () => {
   put(
     'home/.codex/config.toml',
     'model = "m"\n[mcp_servers.probe]\nurl = "http://127.0.0.1/mcp"\n[model_providers.x]\nenv_key = "KEY"\n',

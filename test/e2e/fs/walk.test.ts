@@ -109,7 +109,7 @@ test('pruneHiddenDirectories lists hidden directories, and links with hidden nam
   for (const value of [null, 'true', 1]) assert.is(await codeOf({ pruneHiddenDirectories: value }), -32602)
 })
 
-test('a root that is no directory has nothing below it, and one that is missing is told', async () => {
+test('a root that is no directory has nothing below it, and a missing one is an error', async () => {
   const nothing = { listed: '', errors: [], truncated: false }
   assert.equal(await walk({}, '/z'), nothing)
   assert.equal(await walk({}, '/link-dir'), nothing)

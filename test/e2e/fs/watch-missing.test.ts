@@ -80,7 +80,7 @@ const CHANGES: [string, string[], string | null, (root: string) => void][] = [
   ['a name that is not ASCII appears', ['ü%20%25'], null, (root) => writeFileSync(join(root, 'ü %'), '')],
 ]
 for (const [title, missing, present, change] of CHANGES) {
-  test(`it is told once that ${title}`, () =>
+  test(`one notification is sent when ${title}`, () =>
     inScene(async ({ client, root, watch, told, settle }) => {
       assert.is(await watch(1, missing, present), true)
       change(root)
@@ -97,7 +97,7 @@ const NO_CHANGES: [string, string[], string | null, (root: string) => void][] = 
   ['a file beside it is written', ['a/b/x'], null, (root) => writeFileSync(join(root, 'file'), 'text')],
 ]
 for (const [title, missing, present, change] of NO_CHANGES) {
-  test(`nothing is told when ${title}`, () =>
+  test(`no notification is sent when ${title}`, () =>
     inScene(async ({ root, watch, told, settle }) => {
       assert.is(await watch(1, missing, present), true)
       change(root)
@@ -151,7 +151,7 @@ test('a newer watch takes the place of the older, an older one is too late, and 
     assert.equal(told(), [7])
   }))
 
-test('bad params are told', () =>
+test('invalid params are an error', () =>
   inScene(async ({ client }) => {
     for (const params of [
       { watchId: -1, missing: [] },

@@ -116,7 +116,7 @@ test('TLS goes through a tunnel, end to end, and the tunnel is used again', asyn
   })
 })
 
-test('whoever is at the other end of a tunnel must be who was asked for, name or address', async () => {
+test('the certificate at the end of a tunnel must be for the host that was asked for, name or address', async () => {
   await withServer([], env({ HTTPS_PROXY: proxy.url() }), async (client) => {
     assert.is(textOf(await ask(client, 'https://203.0.113.5/')), 'secure')
     assert.is(proxy.last.target, '203.0.113.5:443')
@@ -145,7 +145,7 @@ test('a proxy may itself be spoken to over TLS, by the same authorities', async 
   await secure.stop()
 })
 
-test('a proxy that fails is an error, and nobody is asked directly', async () => {
+test('a proxy that fails is an error, and no direct request is made', async () => {
   const gone = await Web.start(() => {})
   const goneUrl = gone.url()
   await gone.stop()

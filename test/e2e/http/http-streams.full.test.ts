@@ -241,7 +241,7 @@ async function counting(requestId: string) {
   return seen
 }
 
-test('a client that does not read holds the peer back, and nobody else; when it reads again all is there', async () => {
+test('a client that does not read holds back its own peer only; once it reads again everything arrives', async () => {
   // More than what may be taken of it.
   const total = 64 * MiB
   let written = (): number => 0

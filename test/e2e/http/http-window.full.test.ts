@@ -106,7 +106,7 @@ test.full('a body larger than what memory may grow by comes on with every acknow
 /** A hundred of them are four times what memory may grow by. */
 const TAKEN = 4 * MiB
 
-test('bodies that nobody takes cost little, and neither another stream nor a call waits for them', async () => {
+test('unread bodies cost little, and no other stream or call waits for them', async () => {
   servePour(TAKEN)
   const before = resident()
   for (let index = 0; index < 100; index++) await stream(`held-${index}`, '/', { bodyWindow: 64 * 1024 })

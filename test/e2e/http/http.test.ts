@@ -79,7 +79,7 @@ test('a tunnel cannot be asked for, in no spelling', async () => {
   }
 })
 
-test('a body has its length told; without one only methods that should have a body have it told', async () => {
+test('a body has a content-length; without a body only methods that should have one do', async () => {
   house.serve((_, socket) => socket.write(reply('')))
   const length = async (method: string, bodyBase64: string | null): Promise<string | undefined> => {
     assert.ok((await get('/', { method, bodyBase64 })).result)
@@ -150,7 +150,7 @@ test("a header takes its value from the server's environment, except a credentia
   assert.is(house.web.asked.length, 1)
 })
 
-test('what is wrong with the params is -32602, and nobody is asked', async () => {
+test('invalid params are -32602, and no request is sent', async () => {
   const wrong = [
     { method: 'G T' },
     { url: '/x' },
@@ -292,7 +292,7 @@ test('another origin is shown no credentials and nothing of the environment', as
   await other.stop()
 })
 
-test('a redirect that leads out of HTTP, or to nobody, is an error', async () => {
+test('a redirect out of HTTP, or to a host that does not answer, is an error', async () => {
   house.serve((_, socket) => socket.write(redirect('file:///etc/passwd')))
   assert.match((await get()).error?.message ?? '', /unsupported URL scheme: file/)
   const gone = await Web.start(() => {})

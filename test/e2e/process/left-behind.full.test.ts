@@ -153,7 +153,7 @@ onLinux('a server on stdio that is killed leaves nothing either', async () => {
   await eventually(() => family.every((pid) => !isAlive(pid)), 10_000)
 })
 
-onLinux('a warden that was killed is replaced, and the new one does its work', async () => {
+onLinux('a watchdog that was killed is replaced, and the new one does its work', async () => {
   const server = await startServer()
   const client = await Client.connect(server.url)
   const [plain] = (await startMany(client, 2)).slice(1) as [number]

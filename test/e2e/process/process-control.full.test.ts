@@ -126,7 +126,7 @@ for (const { place, more } of places) {
       assert.is(await client.closed(id), 137)
     })
 
-    test(`a process that is stopped runs on when told to, and is not taken for dead${mode}`, async () => {
+    test(`a stopped process continues on SIGCONT, and is not taken for dead${mode}`, async () => {
       const id = await started(sh('n=0; while :; do n=$((n+1)); echo "tick-$n."; sleep 0.05; done'), { ...more, tty })
       await shows(id, 'tick-2.')
       await signal(id, 'stop')
@@ -165,7 +165,7 @@ test('without a size a terminal has 24 rows and 80 columns', async () => {
   assert.is(output.trim(), '24 80')
 })
 
-test('the end of a stdin is seen at once by whoever holds the pipe, and leaves no descriptor', async () => {
+test('every holder of the pipe sees the end of stdin at once, and no descriptor is left', async () => {
   if (process.platform !== 'linux') skip('there is no /proc')
   const script = sh('cat; echo "end"; sleep 30')
   const holding = async (more: object, closing: boolean, atMost = Infinity): Promise<number> => {
@@ -216,7 +216,7 @@ test('a kill by signal takes the foreground job of a terminal, too', async () =>
   await eventually(() => ['gone', 'Z'].includes(stateOf(pid)), 3000, 'the end of the job')
 })
 
-test('what can be done beyond the protocol is told at the handshake', async () => {
+test('extensions of the protocol are announced at the handshake', async () => {
   const other = await Client.open(server.url)
   const { extensions } = await other.request('initialize', { clientName: 'test' })
   for (const name of ['closeStdin', 'resize', 'signals', 'graceMs']) assert.ok(extensions.includes(name), name)
@@ -305,7 +305,7 @@ for (const { what, script, more, bytes } of [...producers, ...longProducers]) {
   })
 }
 
-test('a process that its window holds back ends when it is told to', async () => {
+test('a process that its window holds back can be terminated', async () => {
   const id = await started(['yes'], { outputWindow: 1000 })
   await client.until(() => outputOf(id).length > 1000)
   assert.equal(await client.request('process/terminate', { processId: id }), { running: true })
@@ -356,7 +356,7 @@ test('any client sees what runs, joins in, and leaves without ending it', async 
   await last.close()
 })
 
-test('a server that requires sandboxes shows nobody what others run', async () => {
+test('a server that requires sandboxes shows no client what others run', async () => {
   const strict = await startServer(['--require-sandbox'])
   try {
     const confinedClient = await Client.open(strict.url)

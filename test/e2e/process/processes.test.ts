@@ -359,7 +359,7 @@ async function writeToDeaf(client: Client, count: number, more: object): Promise
 }
 
 for (const { name, more } of MODES) {
-  test(`a child on ${name} that does not read delays nothing, and is told of honestly`, async () => {
+  test(`a child on ${name} that does not read delays nothing, and its write is answered with the truth`, async () => {
     const small = await startServer(['--stdin-mib', '2'])
     const other = await Client.connect(small.url)
     const answers = await writeToDeaf(other, 10, more)
@@ -432,7 +432,7 @@ const TAILS = "the tail of a quick program's output is never lost, on pipes or o
 test(TAILS, () => readTails([0]))
 test.full(`${TAILS}, in 27 rounds`, () => readTails(Array.from({ length: 27 }, (_, index) => index + 1)))
 
-test('a write after terminate fails, and one to an unknown process is told so', async () => {
+test('a write after terminate fails, and one to an unknown process says so', async () => {
   await client.start('dead', ['/bin/cat'], { pipeStdin: true })
   await client.request('process/terminate', { processId: 'dead' })
   assert.is((await failure(client.request('process/write', { processId: 'dead', chunk: '' }))).code, -32603)

@@ -65,7 +65,7 @@ test('without bubblewrap the doctor says no, why, and what to do', () => {
   }
 })
 
-test('a bubblewrap that does not work is told of in its own words, with a remedy', () => {
+test('a bubblewrap that does not work is reported with its own message and a remedy', () => {
   if (process.platform !== 'linux') return
   const broken = join(folder, 'bwrap')
   writeFileSync(broken, '#!/bin/sh\necho "bwrap: No permissions to create a new namespace" >&2\nexit 1\n', {

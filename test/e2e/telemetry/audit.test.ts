@@ -177,7 +177,7 @@ test('a file that cannot be opened ends the server at once with one line', async
   assert.is((await program(['--audit-log='])).code, 2)
 })
 
-test('starts that are refused are told with the reason, whatever refused them, once', async () => {
+test('each refused start is recorded once with its reason', async () => {
   const path = newPath()
   const server = await startServer(['--audit-log', path])
   const early = await Client.open(server.url)
@@ -445,7 +445,7 @@ const readOnly = {
   cwd: 'file:///tmp',
 }
 
-test('a sandboxed command is told as such, and has no way to the file', async () => {
+test('a sandboxed command is recorded as such, and cannot reach the file', async () => {
   const path = newPath()
   const server = await startServer(['--audit-log', path])
   const client = await Client.connect(server.url)

@@ -67,7 +67,7 @@ test('--log-level takes four levels, and anything else is a usage error', () => 
   }
 })
 
-test('at level info connections and sessions are told from beginning to end, with the reason', async () => {
+test('level info logs the beginning and the end of connections and sessions, with the reason', async () => {
   const server = await startServer(['--log-level', 'info', '--session-ttl-seconds', '1'])
   const first = await Client.connect(server.url)
   await first.request('environment/status', {})
@@ -112,7 +112,7 @@ test('at level info connections and sessions are told from beginning to end, wit
 /** How long a read waits that is told of. */
 const WAIT_MS = 100
 
-test('at level debug each request is told with its method, code and time', async () => {
+test('level debug logs each request with its method, code and time', async () => {
   const server = await startServer(['--log-level', 'debug'])
   const client = await Client.connect(server.url)
   await client.ask('fs/readFile', { path: '/there/is/none' })
@@ -195,7 +195,7 @@ test('no token, argument, variable, content or address of a request is in the lo
   assert.not.match(server.stderr(), 'hidden')
 })
 
-test('a stderr that nobody reads holds nobody up; lines beyond the bound are dropped, counted, and told of when it is read', async () => {
+test('an unread stderr delays no client; lines beyond the bound are dropped and counted, and the count is logged once it is read', async () => {
   const server = await startWithStderr(['--log-level', 'debug'], 'pipe')
   const { child, url } = server
   const client = await Client.connect(url)

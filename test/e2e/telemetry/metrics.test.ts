@@ -58,7 +58,7 @@ test('the page comes with its content type for GET and HEAD, and with nothing fo
   await server.stop()
 })
 
-test('whoever may not come in may not see the numbers either', async () => {
+test('a client without access gets no metrics', async () => {
   const folder = temporaryFolder('exec-server-metrics-')
   const token = 'a-token-of-thirty-two-characters'
   writeFileSync(join(folder, 'token'), token)
@@ -80,7 +80,7 @@ test('whoever may not come in may not see the numbers either', async () => {
   await secret.stop()
 })
 
-test('requests, errors, connections and sessions are told as they were', async () => {
+test('requests, errors, connections and sessions are counted', async () => {
   const server = await startServer()
   const fresh = await scrape(server.url)
   assert.is(fresh('exec_server_requests_total', 'method="process/start"'), 0)
@@ -124,7 +124,7 @@ test('requests, errors, connections and sessions are told as they were', async (
   await server.stop()
 })
 
-test('processes are told by state, and their bytes', async () => {
+test('processes are counted by state, and their bytes', async () => {
   const server = await startServer()
   const client = await Client.connect(server.url)
   await client.start('runs', ['/bin/cat'], { pipeStdin: true })
@@ -302,7 +302,7 @@ test.full('how late the event loop is, is measured from the first scrape on, and
   await server.stop()
 })
 
-test('the server itself is told: release, memory, time and descriptors', async () => {
+test('the server reports its release, memory, time and descriptors', async () => {
   const began = Date.now() / 1000
   const server = await startServer()
   const before = await scrape(server.url)

@@ -171,7 +171,7 @@ for (const [first, second] of [
   test.full(`a second signal does not wait: ${first}, ${second}`, () => isEndedBy(first, second))
 }
 
-test('where nothing runs the end comes at once, whoever is connected and whatever was asked before', async () => {
+test('without running processes the server ends at once, whatever is connected and whatever was asked before', async () => {
   const server = await startServer(DRAIN_LONG)
   const [client, silent] = [await Client.connect(server.url), await Client.open(server.url)]
   await client.run('p', script('echo x'))

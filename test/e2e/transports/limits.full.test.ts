@@ -50,7 +50,7 @@ const refusedWith = ({ error }: Answer, text: RegExp): void => {
 
 // ---- sockets ----
 
-test('one socket more than there may be is told so with a 503, and the others notice nothing', () =>
+test('one socket above the limit gets a 503, and the others are not affected', () =>
   flagged(
     async (server) => {
       const clients = [await Client.connect(server.url), await Client.connect(server.url)]

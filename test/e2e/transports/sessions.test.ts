@@ -91,7 +91,7 @@ test('a cut connection leaves the processes running, and resume reads what it mi
   await second.close()
 })
 
-test('output goes on being drained while nobody is connected', async () => {
+test('output is drained while no client is connected', async () => {
   const first = await Client.connect(server.url)
   const written = join(temporaryFolder(), 'written')
   await first.start('flood', sh(`head -c 5000000 /dev/zero; echo end; : > ${written}`))

@@ -193,7 +193,7 @@ function residentBytes(kind: string): number {
   return Number(line?.[1]) * 1024
 }
 
-test('a client that stops reading costs bounded memory, delays nobody, and loses nothing', async () => {
+test('a client that stops reading costs bounded memory, delays no other client, and loses nothing', async () => {
   const lazy = await Client.connect(server.url)
   const other = await Client.connect(server.url)
   const { socket } = lazy

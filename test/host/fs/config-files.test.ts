@@ -160,7 +160,7 @@ test('without HOME the user database says where it is', () =>
     assert.is((await read(root, { HOME: '', CODEX_HOME: join(root, 'codex') })).userHomeDir, userHomeDir)
   }))
 
-test('CODEX_HOME is told without links, and must be a directory', () =>
+test('CODEX_HOME is reported with its links resolved, and must be a directory', () =>
   inScene(async ({ root, put, read, failure }) => {
     symlinkSync('codex', join(root, 'link'))
     assert.is((await read(root, { HOME: root, CODEX_HOME: join(root, 'link') })).codexHomeDir, `file://${root}/codex`)

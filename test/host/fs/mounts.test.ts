@@ -9,7 +9,7 @@ test("disks and the kernel's own file systems are local", () => {
   assert.ok(hasLocalMountsOnly(ROOT + PROC))
 })
 
-test('a network file system, one in user space, and one that nobody knows are not', () => {
+test('a network file system, one in user space, and an unknown one are not', () => {
   for (const type of ['nfs4', 'cifs', 'fuse.sshfs', '9p', 'virtiofs', 'autofs', 'unheard-of']) {
     assert.not(hasLocalMountsOnly(`${ROOT}30 22 0:40 / /mnt/a\\040b rw shared:2 - ${type} host:/x rw\n${PROC}`))
   }

@@ -44,7 +44,7 @@ onLinux('a path leads through /proc by any name, link or parent', async () => {
     assert.is(await leadsThroughProc(path), false, path)
 })
 
-onLinux('an open file that was reached through /proc is told from one by its name', async () => {
+onLinux('an open file that was reached through /proc differs from one that was opened by name', async () => {
   const opened = async (path: string): Promise<boolean> => {
     const fd = openSync(path, 'r')
     try {

@@ -51,7 +51,7 @@ onLinux('the peer is found by netlink and in the tables, over IPv4, IPv6 and IPv
   }
 })
 
-onLinux('a peer that has closed its socket, which the kernel then gives to root, is nobody', async () => {
+onLinux('a peer that has closed its socket, which the kernel then gives to root, has no user', async () => {
   const { accepted, client } = await connected('127.0.0.1', '127.0.0.1')
   accepted.resume()
   client.destroy()
@@ -99,7 +99,7 @@ function inodeOf(accepted: Socket): number {
   return findByNetlink({ local, remote })?.inode ?? -1
 }
 
-onLinux('a peer that is about to connect, or waits for the end, is nobody', async () => {
+onLinux('a peer that is still connecting, or in TIME_WAIT, has no user', async () => {
   const { accepted } = await connected('127.0.0.1', '127.0.0.1')
   const inode = inodeOf(accepted)
   for (const [state, expected] of [

@@ -106,7 +106,7 @@ test('a stranger whose session has the number of a process that was reaped is le
   await dies(printed[0] as number)
 })
 
-test('terminate asks everybody, and kills nobody', async () => {
+test('terminate signals every process, and kills none', async () => {
   const asked = join(temporaryFolder(), 'asked')
   const { pid, tag, printed } = await leader(
     `trap 'asked=1; : > ${asked}' TERM; (trap '' TERM; exec sleep 60) & sleep 0.3; echo $!; while [ -z "$asked" ]; do sleep 0.02; done; sleep 60`,
@@ -122,7 +122,7 @@ test('terminate asks everybody, and kills nobody', async () => {
 /** So many empty scans in a row mean that there is nothing. */
 const SCANS = 10
 
-test('whoever forks faster than it is looked for is killed all the same', async () => {
+test('a process that forks faster than the scan is killed nevertheless', async () => {
   // Each lives for a moment and leaves a follower in a session of its own.
   const { pid, tag } = await leader(`echo 1; f() { setsid bash -c "$(declare -f f); sleep 0.005; f" & }; f; sleep 60`)
   const family = (): number[] =>

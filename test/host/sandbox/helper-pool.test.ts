@@ -29,7 +29,7 @@ test('calls of one sandbox share a helper, those of others do not, and an idle o
   await eventually(() => !isAlive(pidOf(first)))
 })
 
-test('there are never more helpers than allowed, and whoever waits is served', async () => {
+test('there are never more helpers than allowed, and every waiting call is served', async () => {
   const helpers = pool({ helperCount: 2, helperIdleMs: 200 })
   const pids = new Set(
     (await Promise.all(Array.from({ length: 12 }, (_, index) => ask(helpers, `k${index % 3}`, 'x')))).map(pidOf),

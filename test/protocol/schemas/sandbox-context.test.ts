@@ -520,7 +520,7 @@ const restrictedContext: fc.Arbitrary<Pair<Sandbox>> = fc.oneof(
   ),
 )
 
-test('every valid context comes out as what it says, members that nobody knows put in', () => {
+test('every valid context is parsed as written, unknown members included', () => {
   fc.assert(
     fc.property(
       restrictedContext,

@@ -34,7 +34,7 @@ test('initialize needs a client name, which may be empty, and may name a session
   }
 })
 
-test('params that nobody reads are an object or null', () => {
+test('unused params are an object or null', () => {
   for (const json of ['null', '{}', '{"a":1,"b":{}}']) assert.ok(takes(NoParams, json), json)
   for (const json of ['5', '1.5', '"x"', 'true', '9007199254740993']) assert.not(takes(NoParams, json), json)
 })

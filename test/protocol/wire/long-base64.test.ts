@@ -71,7 +71,7 @@ test('what is not standard, padded base64 stays a string, for its method to refu
   }
 })
 
-test('a malformed message with a long member is told as one without', () => {
+test('a malformed message with a long member gets the same error as one without', () => {
   const long = data(100_000).toBase64()
   for (const [text, detail] of [
     [`{"id":7,"method":"m","params":{"chunk":"${long}"}`, /unexpected|expected|missing/],

@@ -138,7 +138,7 @@ function launcherTests(arch: Arch, name: string, emulator: readonly string[]): v
     assert.equal(strings.sort(), ['', ...variables].sort())
   })
 
-  test(`${name}: the program's name is what it is told, even nothing`, () => {
+  test(`${name}: the program gets the name that was asked for, even an empty one`, () => {
     for (const arg0 of ['another', '-sh', '']) {
       const command = launcherArguments({ terminal: false, arg0, candidates: ['/bin/sh'], args: ['-c', 'echo "<$0>"'] })
       assert.equal(run([...launcher, ...command]), { status: 0, stdout: `<${arg0}>\n`, stderr: '' })

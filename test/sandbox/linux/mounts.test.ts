@@ -398,7 +398,7 @@ test('protected names that are not there are kept from coming, as directories', 
   )
 })
 
-test('protected names below a workspace are nobody’s concern', () => {
+test('names protected at the top of a workspace are not protected below it', () => {
   assert.equal(
     plan({ w: { ...WHOLE, x: { '.git': {} } } }, { '/w': 'write' }).mounts.filter(({ path }) =>
       path.startsWith('/w/x'),
@@ -496,7 +496,7 @@ test('what is denied behind a directory that its owner may open is not left to t
   }
 })
 
-test('a link that can be changed by whoever is confined is not followed', () => {
+test('a link that a confined command can change is not followed', () => {
   const tree = { w: { ...WHOLE, link: '-> /out', inner: '-> src', src: {} }, out: { x: {} } }
   for (const access of ['read', 'deny', 'write'] as const) {
     refuses(/crosses the writable symbolic link \/w\/link/, tree, { '/': 'read', '/w': 'write', '/w/link/x': access })
@@ -537,7 +537,7 @@ test('a writable path that was replaced by a link grants nothing more than the l
   plan({ w: { ...WHOLE, sub: '-> src', src: {} } }, granted)
 })
 
-test('the directory that a .git file points to may not be written, whoever grants it and however .git is spoken of', () => {
+test('the directory that a .git file points to may not be written, whatever entry grants it and however .git is spelled', () => {
   const tree = { w: { ...WHOLE, '.git': 'gitdir: ../git/real' }, git: { ...WHOLE, real: {} } }
   const rules = { '/': 'read', '/w': 'write', '/git': 'write' } as const
   for (const more of [{}, { '/git/real': 'write' }, { '/w/.git': 'read' }, { '/w/.git': 'deny' }] as Record<
@@ -646,7 +646,7 @@ test('entries for what is not there grant nothing, and forbid it where it could 
   assert.equal(forbidden, [{ path: '/w/x', isDirectory: false }])
 })
 
-test('links that lead in a circle, and paths that go on below a file, are passed over where nobody can change them', () => {
+test('circular links, and paths that continue below a file, are skipped where no confined command can change them', () => {
   assert.equal(plan({ a: '-> b', b: '-> a', f: 'text' }, { '/': 'read', '/a/x': 'write', '/f/x': 'deny' }).mounts, [])
   refuses(/\/w\/a/, { w: { ...WHOLE, a: '-> b', b: '-> a' } }, { '/': 'read', '/w': 'write', '/w/a': 'deny' })
 })

@@ -90,7 +90,7 @@ test('as many links are followed as the kernel follows, and no more', () => {
   assert.is(routeOf('/l0', chain(41)).kind, 'unreachable')
 })
 
-test('what cannot be looked at is told apart from what is not there', () => {
+test('a path that cannot be examined differs from a missing one', () => {
   const disk = fakeDisk({ locked: { x: {} } }, ['/locked'])
   assert.is(routeOf('/locked', disk).kind, 'directory')
   assert.is(routeOf('/locked/x/y', disk).kind, 'unreachable')

@@ -152,7 +152,7 @@ test('a request for a whole body that is refused at once when stdin has ended fa
   assert.match(String(found), /the connection is closing/)
 })
 
-test('a body whose end is not told before the server has ended is a fault', async () => {
+test('a body without an end before the server ends is a fault', async () => {
   const { ledger, session, say, end, stream } = await setup()
   const { outcome, request, delta } = await stream()
   say({ id: request.id, result: {} })
