@@ -34,6 +34,13 @@ export function launcherPath({ proc }: BubblewrapAbilities, launcherFd: number):
 /** bubblewrap's own limit on the number of arguments, option values included. */
 export const MAX_ARGUMENTS = 9000
 
+/**
+ * What root keeps where every file may be written and there is no user namespace: whatever it takes to work with the files
+ * of others. Not CAP_DAC_READ_SEARCH, which only adds opening files by handle, nor CAP_FSETID and CAP_SETFCAP, which make
+ * programs that have more rights.
+ */
+const FILE_CAPABILITIES: readonly string[] = ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER']
+
 /** All arguments before the command. They go through a descriptor, so that /proc/1/cmdline does not show the policy. */
 export function bubblewrapArguments(options: BubblewrapOptions): string[] {
   const { network, abilities, seccompFd, cwd, env } = options
@@ -46,7 +53,11 @@ export function bubblewrapArguments(options: BubblewrapOptions): string[] {
     '--die-with-parent',
     ...(options.plan === undefined ? ['--dev-bind', '/', '/', ...processes(options)] : files(options.plan, options)),
     // Before the seccomp filter is installed; otherwise root could still change mounts.
-    ...(options.plan === undefined && !abilities.userNamespace ? [] : ['--cap-drop', 'ALL']),
+    ...['--cap-drop', 'ALL'],
+    ...(options.plan === undefined && !abilities.userNamespace ? FILE_CAPABILITIES : []).flatMap((name) => [
+      '--cap-add',
+      name,
+    ]),
     '--seccomp',
     String(seccompFd),
     '--chdir',

@@ -36,6 +36,7 @@ const VALUES: Record<string, number> = {
   '--file': 2,
   '--symlink': 2,
   '--remount-ro': 1,
+  '--cap-add': 1,
   '--cap-drop': 1,
   '--seccomp': 1,
   '--chdir': 1,
@@ -381,7 +382,7 @@ test('the network is cut off where it is restricted', () => {
   }
 })
 
-test('where every file may be written all devices are there, and root that makes no user namespace keeps its powers', () => {
+test('where every file may be written all devices are there, and root that makes no user namespace works with the files of others', () => {
   for (const proc of [true, false]) {
     for (const userNamespace of [true, false]) {
       const options = argumentsFor(undefined, { abilities: { proc, userNamespace } })
@@ -389,7 +390,13 @@ test('where every file may be written all devices are there, and root that makes
         options.filter(([name]) => name.includes('bind') && !name.endsWith('-try')),
         [['--dev-bind', '/', '/']],
       )
-      assert.is(names(options).includes('--cap-drop'), userNamespace)
+      assert.equal(
+        options.filter(([name]) => name.startsWith('--cap-')),
+        [
+          ['--cap-drop', 'ALL'],
+          ...(userNamespace ? [] : ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER'].map((cap) => ['--cap-add', cap])),
+        ],
+      )
       assert.ok(names(options).includes('--seccomp') && names(options).includes('--unshare-pid'))
       const { access } = laid(options, machine)
       assert.equal(
