@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net'
 import * as assert from 'uvu/assert'
 import type { Client } from '../support/client.ts'
 
-/** A check, which throws if it fails. */
-export type Check = { title: string; run(client: Client): Promise<void> }
+/** A check, which throws if it fails, and may have a figure to report. */
+export type Check = { title: string; run(client: Client): Promise<void | string> }
 
 const ENV = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }
 const LONG_MS = 300_000
@@ -21,6 +21,20 @@ async function sh(client: Client, script: string, more: object = {}): Promise<{ 
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
 
 export const CHECKS: readonly Check[] = [
+  {
+    title: 'another server gives its URL',
+    async run(client) {
+      const processId = `p${++count}`
+      const before = performance.now()
+      await client.start(processId, ['/usr/local/bin/exec-server'], { env: ENV })
+      await client.until(() => client.outputOf(processId).includes('\n'), LONG_MS)
+      const milliseconds = performance.now() - before
+      await client.request('process/terminate', { processId })
+      await client.closed(processId, LONG_MS)
+      assert.match(client.outputOf(processId).toString(), /^ws:\/\/127\.0\.0\.1:\d+\n/)
+      return `after ${milliseconds.toFixed(0)} ms`
+    },
+  },
   {
     title: 'a command runs with pipes',
     async run(client) {

@@ -19,17 +19,16 @@ import type { Platform } from './platforms.ts'
 
 const INSTALL = 'sh /artefacts/install.sh'
 
-const tally = { passed: 0, failed: 0, skipped: 0 }
+const counts = { passed: 0, failed: 0, skipped: 0 }
 
-function report(outcome: keyof typeof tally, title: string, reason = ''): void {
-  tally[outcome]++
-  console.log(`${outcome.padEnd(8)}${title}${reason === '' ? '' : `: ${reason}`}`)
+function report(outcome: keyof typeof counts, title: string, detail = ''): void {
+  counts[outcome]++
+  console.log(`${outcome.padEnd(8)}${title}${detail === '' ? '' : `: ${detail}`}`)
 }
 
-async function attempt(title: string, body: () => Promise<void> | void): Promise<boolean> {
+async function attempt(title: string, body: () => Promise<void | string> | void): Promise<boolean> {
   try {
-    await body()
-    report('passed', title)
+    report('passed', title, (await body()) ?? '')
     return true
   } catch (error) {
     report('failed', title, (error as Error).message)
@@ -102,5 +101,5 @@ try {
 } finally {
   rmSync(work, { recursive: true, force: true })
 }
-console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`)
-process.exitCode = tally.failed === 0 ? 0 : 1
+console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
+process.exitCode = counts.failed === 0 ? 0 : 1
