@@ -34,9 +34,11 @@ export type ServeOptions = {
   httpPolicy: HttpPolicy | undefined
   logLevel: LogLevel
   auditFile: AuditFile | undefined
+  /** Names of options that were given and have no effect. Logged. */
+  ignoredOptions: readonly string[]
 }
 
-function createServer({ limits, sandbox, httpPolicy, logLevel, auditFile }: ServeOptions): {
+function createServer({ limits, sandbox, httpPolicy, logLevel, auditFile, ignoredOptions }: ServeOptions): {
   server: ExecServer
   log: Log
   report: (fault: unknown) => void
@@ -59,6 +61,7 @@ function createServer({ limits, sandbox, httpPolicy, logLevel, auditFile }: Serv
   // Stderr may have no reader, and such an error cannot be reported on stderr.
   process.stderr.on('error', () => {})
   process.on('exit', stop)
+  if (ignoredOptions.length > 0) log.write('warn', 'optionsIgnored', { options: ignoredOptions.join(' ') })
   return { server, log, report }
 }
 

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import type { SandboxOptions } from '../../host/sandbox/sandboxes.ts'
 import { authOptions, parseAuthentication, parseOwnUserOnly } from './auth-arguments.ts'
+import { checkCodexOptions, codexOptions } from './codex-arguments.ts'
 import type { AuthenticationOptions } from '../../server/auth/authentication-options.ts'
 import { isHostPattern } from '../../server/http/host-check.ts'
 import { limitOptions, readLimits } from './limit-arguments.ts'
@@ -27,6 +28,8 @@ export type ServeCommand = {
   httpPolicy: string | undefined
   logLevel: LogLevel
   auditLog: string | undefined
+  /** Names of options of Codex's server that have no effect. */
+  ignoredOptions: readonly string[]
 }
 
 /** The parsed options of `doctor`. */
@@ -74,6 +77,7 @@ export function parseServe(args: readonly string[]): ServeCommand | InfoCommand 
     httpPolicy: values['http-policy'],
     limits: { ...defaultServeLimits, ...readLimits(values) },
     ...parseTelemetry(values),
+    ignoredOptions: checkCodexOptions(values),
   }
 }
 
@@ -91,11 +95,12 @@ export function parseDoctor(args: readonly string[]): DoctorCommand | InfoComman
 
 function parseOptions(args: readonly string[]) {
   try {
-    const { values, tokens } = parseArgs({ args: [...args], options: serveOptions, tokens: true })
+    const options = { ...codexOptions, ...serveOptions }
+    const { values, tokens } = parseArgs({ args: [...args], options, tokens: true })
     const seen = new Set<string>()
     for (const token of tokens) {
       if (token.kind !== 'option') continue
-      if (seen.has(token.name) && !('multiple' in serveOptions[token.name as keyof typeof serveOptions]))
+      if (seen.has(token.name) && !('multiple' in (options[token.name as keyof typeof options] ?? {})))
         throw new Error(`option --${token.name} was given twice`)
       seen.add(token.name)
     }

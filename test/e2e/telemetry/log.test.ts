@@ -67,6 +67,16 @@ test('--log-level takes four levels, and anything else is a usage error', () => 
   }
 })
 
+test.full('options without effect are named in one warning, without their values', async () => {
+  const server = await startServer(['--concurrent-requests', '4', '-c', 'model="x"', '--enable', 'y'])
+  await server.stop()
+  const [line, ...more] = linesOf(server.stderr())
+  assert.equal(
+    [line?.level, line?.event, line?.['options'], more],
+    ['warn', 'optionsIgnored', 'concurrent-requests config enable', []],
+  )
+})
+
 test('level info logs the beginning and the end of connections and sessions, with the reason', async () => {
   const server = await startServer(['--log-level', 'info', '--session-ttl-seconds', '1'])
   const first = await Client.connect(server.url)
