@@ -13,6 +13,11 @@ import { anObject, hasMember, isNothing, optional, path } from './schema-primiti
 
 const workspace = { cwd: optional(path), workspaceRoots: paths }
 
+/** What the policy's symbolic paths mean. A home that is no path here, one of Windows for example, has no effect. */
+const policyContext = optional(
+  v.pipe(anObject, v.object({ ...workspace, userHomeDir: v.fallback(optional(path), undefined) })),
+)
+
 function workspaceOf({
   cwd,
   workspaceRoots,
@@ -27,10 +32,14 @@ const profileContext = v.pipe(
   v.object({
     permissions: PermissionProfile,
     ...workspace,
-    policyContext: optional(v.pipe(anObject, v.object(workspace))),
+    policyContext,
   }),
   v.transform(
-    ({ permissions, policyContext, ...flat }): Sandbox => ({ ...permissions, ...workspaceOf(policyContext ?? flat) }),
+    ({ permissions, policyContext: context, ...flat }): Sandbox => ({
+      ...permissions,
+      ...workspaceOf(context ?? flat),
+      ...(isNothing(context?.userHomeDir) ? {} : { home: context.userHomeDir }),
+    }),
   ),
 )
 

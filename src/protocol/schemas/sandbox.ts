@@ -35,4 +35,6 @@ export type Sandbox = {
   cwdImplied?: true
   /** Value of `project_roots`. Absent (clients before 0.150): the cwd. */
   workspaceRoots?: string[]
+  /** A home directory that globs with `~/` are about, besides the server's. */
+  home?: string
 }

@@ -1,6 +1,6 @@
 /**
  * Deny globs: `*` and `?` stay within one path component, a component `**` matches any number of components, `[...]`
- * is a character class, `{a,b}` are alternatives, a backslash escapes. An unclosed `[` is a literal character.
+ * is a character class, `{a,b}` are alternatives, a backslash escapes. An unclosed `[` or `{` is an error.
  */
 
 /** A parsed deny glob. */
@@ -92,21 +92,24 @@ const charactersOf = (texts: readonly Characters[]): number => texts.reduce((sum
 
 /** Length in characters of the unit at `at`: an escape, a class, or a single character. */
 function unitLength(characters: Characters, at: number, budget: GlobBudget): number {
-  if (characters[at] === '[') return (classEnd(characters, at, budget) ?? at) - at + 1
+  if (characters[at] === '[') return classEnd(characters, at, budget) - at + 1
   if (characters[at] !== '\\') return 1
   if (at + 1 === characters.length) throw new GlobSyntaxError('glob ends with a backslash')
   return 2
 }
 
-/** Index of the bracket that closes the class, if there is one in the same path component. */
-function classEnd(characters: Characters, start: number, budget: GlobBudget): number | undefined {
+/**
+ * Index of the bracket that closes the class, in the same path component. Without one the author meant something else
+ * than the literal character, so the pattern would not deny what it should.
+ */
+function classEnd(characters: Characters, start: number, budget: GlobBudget): number {
   const first = isNegated(characters, start) ? start + 2 : start + 1
   let at = first
   // A closing bracket in first position is a member.
   while (at < characters.length && characters[at] !== '/' && (characters[at] !== ']' || at === first)) at++
-  // Each of many unclosed brackets looks at all that follow.
   budget.spend(at - start)
-  return characters[at] === ']' ? at : undefined
+  if (characters[at] !== ']') throw new GlobSyntaxError('glob has an unclosed [')
+  return at
 }
 
 const isNegated = (characters: Characters, start: number): boolean =>
@@ -196,7 +199,7 @@ function readName(name: Characters, budget: GlobBudget): Segment {
     if (character === '*') {
       if (tokens.at(-1)?.kind !== 'run') tokens.push({ kind: 'run' })
     } else if (character === '?') tokens.push({ kind: 'one', source: '[^/]', takes: () => true })
-    else if (character === '[' && length > 1) tokens.push(readClass(name.slice(at, at + length)))
+    else if (character === '[') tokens.push(readClass(name.slice(at, at + length)))
     else tokens.push({ kind: 'literal', character: character === '\\' ? (name[at + 1] as string) : character })
     at += length
   }

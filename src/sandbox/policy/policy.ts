@@ -87,11 +87,12 @@ const MAX_RULE_CHARACTERS = 2 ** 20
  * @throws {RpcError} -32602 for an entry that cannot be enforced, a malformed glob or too many rules
  */
 export function resolvePolicy(
-  { files, network, cwd, workspaceRoots }: Sandbox,
+  { files, network, cwd, workspaceRoots, home }: Sandbox,
   surroundings: Surroundings,
 ): Policy | undefined {
   if (files.unrestricted) return undefined
-  const place = { ...surroundings, cwd: cwd ?? surroundings.cwd, workspaceRoots }
+  const homes = [...new Set([home, surroundings.home])].filter((one) => one !== undefined)
+  const place = { ...surroundings, cwd: cwd ?? surroundings.cwd, workspaceRoots, homes }
   const { entries, globScanMaxDepth } = files
   const budget = new GlobBudget()
   const policy: Policy = {
@@ -104,7 +105,7 @@ export function resolvePolicy(
   return isFullWrite(policy) ? undefined : policy
 }
 
-type Place = Surroundings & { workspaceRoots: string[] | undefined }
+type Place = Surroundings & { workspaceRoots: string[] | undefined; homes: readonly string[] }
 
 /** Counts before it makes the rules: every entry for the workspace has as many paths as there are roots. */
 function rulesOf(entries: readonly Entry[], place: Place): Rule[] {
@@ -148,18 +149,19 @@ function entryPaths({ at, access }: Entry, place: Place): string[] {
 function denyGlob({ at, access }: Entry, place: Place, budget: GlobBudget): Glob[] {
   if (at.type !== 'glob' || access !== 'deny') return []
   try {
-    return [parseGlob(absolutePattern(at.pattern, place), budget)]
+    return absolutePatterns(at.pattern, place).map((pattern) => parseGlob(pattern, budget))
   } catch (error) {
     if (error instanceof GlobSyntaxError) throw invalidParams(error.message)
     throw error
   }
 }
 
-function absolutePattern(pattern: string, place: Place): string {
-  if (pattern.startsWith('/')) return pattern
-  if (!pattern.startsWith('~/')) return `${escapeGlob(cwdOf(place))}/${pattern.replace(/^(\.\/+)+/, '')}`
-  if (place.home === undefined) throw invalidParams('the home directory that a sandbox glob names is not known')
-  return `${escapeGlob(place.home)}/${pattern.slice(2)}`
+/** A pattern below the home directory is about the client's idea of it and about the server's: each may be the real one. */
+function absolutePatterns(pattern: string, place: Place): string[] {
+  if (pattern.startsWith('/')) return [pattern]
+  if (!pattern.startsWith('~/')) return [`${escapeGlob(cwdOf(place))}/${pattern.replace(/^(\.\/+)+/, '')}`]
+  if (place.homes.length === 0) throw invalidParams('the home directory that a sandbox glob names is not known')
+  return place.homes.map((home) => `${escapeGlob(home)}/${pattern.slice(2)}`)
 }
 
 const escapeGlob = (path: string): string => path.replace(/[*?[\]{},\\]/g, '\\$&')

@@ -260,6 +260,12 @@ export const knownDifferences: readonly Known[] = [
     ANY,
     /^reference (error -32603|exit 1 denied|exit 1), ours error -32602$/,
   ),
+  design(
+    'a pattern with an unclosed class is refused, not read as a literal bracket',
+    /^deny an unclosed glob$/,
+    ANY,
+    /ours error -32602$|^(errno|stdout|changes|sandboxDenied|sandboxDenied when read): reference/,
+  ),
   design('alternatives in a pattern are understood', /^deny a glob of alternatives$/, ANY, BROKEN),
   design(
     'project roots are the cwd where the client names no workspace roots, as it was before 0.150',

@@ -146,7 +146,11 @@ test('the policy’s context counts before the flat cwd and workspace roots, who
     userHomeDir: 'file:///h',
     temporaryDirectories: ['file:///t'],
   }
-  assert.equal(place({ cwd: '/a', workspaceRoots: ['/b'], policyContext }), { cwd: '/x', workspaceRoots: ['/y'] })
+  assert.equal(place({ cwd: '/a', workspaceRoots: ['/b'], policyContext }), {
+    cwd: '/x',
+    workspaceRoots: ['/y'],
+    home: '/h',
+  })
   assert.equal(place({ cwd: '/a', workspaceRoots: ['/b'], policyContext: { cwd: '/x' } }), { cwd: '/x' })
   for (const wrong of [5, 'relative', '', ['/a'], {}] as Json[]) {
     refuses({ permissions, cwd: wrong })
@@ -156,6 +160,10 @@ test('the policy’s context counts before the flat cwd and workspace roots, who
   for (const wrong of ['/a', 5, { '0': '/a' }] as Json[]) refuses({ permissions, workspaceRoots: wrong })
   for (const wrong of ['/a', 5, true, [], ['/a']] as Json[]) refuses({ permissions, policyContext: wrong })
   assert.equal(place({ cwd: '/a', policyContext: {} }), {})
+  assert.equal(place({ policyContext: { userHomeDir: 'file:///home/u' } }), { home: '/home/u' })
+  assert.equal(place({ policyContext: { userHomeDir: null }, userHomeDir: 5 }), {})
+  for (const odd of ['home', 'file:///C:/Users/u', 5, true, []] as Json[])
+    assert.equal(place({ policyContext: { userHomeDir: odd } }), {})
 })
 
 test('an untagged profile, as older clients have it, grants what it lists', () => {

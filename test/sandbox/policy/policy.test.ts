@@ -359,6 +359,16 @@ test('a relative glob is below the cwd, whatever characters the cwd is written w
   )
 })
 
+test('a glob in the home directory is about the home of the server and of the request', () => {
+  const policy = resolved(
+    [special('root', 'read'), glob('~/*.key')],
+    { cwd: '/w', home: '/client' },
+    { home: '/server' },
+  )
+  for (const path of ['/client/a.key', '/server/a.key']) assert.is(accessOf(policy, path), 'deny')
+  assert.is(accessOf(policy, '/w/a.key'), 'read')
+})
+
 test('dots in a glob are resolved like those in a path, since no path is written with them', () => {
   const denied = (pattern: string, path: string): void =>
     assert.is(
