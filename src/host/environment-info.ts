@@ -5,18 +5,18 @@ import { pathToUri } from '../protocol/schemas/path-uri.ts'
 import type { EnvironmentInfo } from '../protocol/schemas/session.ts'
 import { homeDirectory, loginShell, temporaryDirectory } from './own-user.ts'
 
-function capabilities(): Record<string, boolean> {
+function capabilities(readsConfig: boolean): Record<string, boolean> {
   return {
     fileWriteStreaming: true,
     httpHeaderEnvVars: true,
     fsWatchMissing: true,
     ...(process.platform === 'linux' ? LINUX_CAPABILITIES : {}),
+    // On macOS, requirements may also come from a device profile, which is not read here; the policy must be complete.
+    ...(process.platform === 'linux' && readsConfig ? { environmentConfigRead: true } : {}),
   }
 }
 
 const LINUX_CAPABILITIES = {
-  // On macOS, requirements may also come from a device profile, which is not read here; the policy must be complete.
-  environmentConfigRead: true,
   // The server reopens a helper's file through /proc.
   sandboxedFileStreaming: true,
   // Each root is scanned in its own sandbox.
@@ -34,8 +34,11 @@ function currentDirectory(): string {
   }
 }
 
-/** Describes this machine: shell, directories (as file: URIs), platform and capabilities. */
-export function environmentInfo(): EnvironmentInfo {
+/**
+ * Describes this machine: shell, directories (as file: URIs), platform and capabilities. `readsConfig`: whether clients may
+ * read Codex's configuration here.
+ */
+export function environmentInfo({ readsConfig }: { readsConfig: boolean }): EnvironmentInfo {
   const home = homeDirectory()
   const temporary = process.env['TMPDIR']
   const cwd = currentDirectory()
@@ -46,6 +49,6 @@ export function environmentInfo(): EnvironmentInfo {
     tempDir: pathToUri(temporaryDirectory()),
     temporaryDirectories: temporary ? [pathToUri(temporary.startsWith('/') ? temporary : resolve(cwd, temporary))] : [],
     platformOs: process.platform === 'darwin' ? 'macos' : process.platform,
-    capabilities: capabilities(),
+    capabilities: capabilities(readsConfig),
   }
 }

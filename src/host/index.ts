@@ -4,6 +4,7 @@ import process from 'node:process'
 import { setImmediate } from 'node:timers'
 import type { Child, ChildEvents, Host, SpawnSpec } from '../core/base/host.ts'
 import type { Limits } from '../core/base/limits.ts'
+import { invalidRequest } from '../protocol/wire/errors.ts'
 import { sandboxedFiles } from './sandbox/sandboxed-files.ts'
 import { sandboxProcess } from './sandbox/sandboxed-process.ts'
 import { configFiles } from './fs/config-files.ts'
@@ -37,7 +38,7 @@ export type HostOptions = {
  * Creates the host. Sets close-on-exec on inherited descriptors, raises the limit of open files, and reaps orphans when
  * this process is PID 1.
  */
-export function createHost({ sandbox, limits, httpPolicy = openPolicy, report }: HostOptions): Host {
+export function createHost({ sandbox, limits, httpPolicy, report }: HostOptions): Host {
   closeInheritedOnExec()
   raiseOpenFilesLimit()
   reapOrphans()
@@ -49,7 +50,11 @@ export function createHost({ sandbox, limits, httpPolicy = openPolicy, report }:
   let http: Promise<Host['http']> | undefined
   return {
     http: async (request, signal) => {
-      http ??= import('./http/http-client.ts').then(({ httpClient }) => httpClient(httpPolicy))
+      if (sandbox.required && httpPolicy === undefined)
+        throw invalidRequest(
+          'this executor makes no HTTP request unless --http-policy says to whom (--require-sandbox)',
+        )
+      http ??= import('./http/http-client.ts').then(({ httpClient }) => httpClient(httpPolicy ?? openPolicy))
       // A failed load, for example out of descriptors, is retried.
       http.catch(() => (http = undefined))
       return (await http)(request, signal)
@@ -73,7 +78,7 @@ export function createHost({ sandbox, limits, httpPolicy = openPolicy, report }:
       sandboxes.prepare()
       // Before the first command, but after the response.
       setImmediate(ensureWatchdog)
-      return environmentInfo()
+      return environmentInfo({ readsConfig: !sandboxes.required })
     },
     environment: () => (environment ??= new Map(Object.entries(process.env) as [string, string][])),
     uuid: randomUUID,

@@ -36,7 +36,7 @@ Options:
   --listen URL                 where to listen: ws://IP:PORT, unix:/PATH, stdio or stdio:// (default ${DEFAULT_LISTEN});
                                the URL with the real port is the only line on stdout
 ${AUTH_HELP}  --bwrap PATH                 the bubblewrap that confines commands (default: the first on PATH)
-  --require-sandbox            refuse every command and file call that comes without a sandbox
+  --require-sandbox            refuse every command and file call whose files no sandbox confines
   --http-policy RULES          whom http/request may talk to: {"allow":[…],"deny":[…]} of host names, *.NAME, IP addresses
                                and ranges, or the absolute path of a JSON file with that (default: anybody)
 ${limitHelp}

@@ -155,7 +155,7 @@ export type Host = {
   http(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse>
   /** Access to Codex's configuration files. */
   configFiles: ConfigFiles
-  /** Whether every client must use a sandbox; clients then cannot see each other's processes. */
+  /** Whether every client must use a sandbox; clients then cannot see each other's processes, nor read configuration. */
   readonly requiresSandbox: boolean
   /** The sandbox that commands run in here. */
   sandboxType: SandboxType

@@ -20,6 +20,7 @@ import { FS_HELPER } from './helper-mode.ts'
 import { helperPool } from './helper-pool.ts'
 import type { Helper, HelperPool, PoolLimits } from './helper-pool.ts'
 import { holdMountPoints } from './mount-points.ts'
+import { whyNoSandbox } from './required-sandbox.ts'
 import { checked, openFile, openFlags } from '../fs/open-file.ts'
 import { fileError } from '../os-error.ts'
 import { childOfChild } from '../process-tree/process-group.ts'
@@ -28,17 +29,17 @@ import type { Sandboxes } from './sandboxes.ts'
 
 /**
  * Returns the file calls for a sandbox, or for none.
- * @throws RpcError (invalid request) without a sandbox under --require-sandbox
+ * @throws RpcError (invalid request) under --require-sandbox without a sandbox, or with one that confines nothing
  */
 export function sandboxedFiles(sandboxes: Sandboxes, limits: PoolLimits): (sandbox: Sandbox | undefined) => Files {
   const pool = helperPool(limits)
   return (sandbox) => {
     const policy = sandbox && policyOf(sandbox, { tmpdir: process.env['TMPDIR'] })
-    if (sandbox === undefined || policy === undefined) {
-      if (sandboxes.required)
-        throw invalidRequest('this executor touches no file without a sandbox (--require-sandbox)')
-      return files
+    if (sandboxes.required) {
+      const why = sandbox === undefined ? 'without a sandbox (--require-sandbox)' : whyNoSandbox(policy)
+      if (why !== undefined) throw invalidRequest(`this executor touches no file ${why}`)
     }
+    if (sandbox === undefined || policy === undefined) return files
     const sandboxed = inHelper((use) => withHelper(policy, sandbox, sandboxes, pool, use))
     return isFullRead(policy) ? withDirectReads(sandboxed) : sandboxed
   }

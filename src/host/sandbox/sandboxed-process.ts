@@ -9,6 +9,7 @@ import { argv0Command } from '../process/argv0.ts'
 import { launcherCommand } from './bubblewrap.ts'
 import type { SandboxedStart } from '../process/sandboxed-command.ts'
 import { holdMountPoints } from './mount-points.ts'
+import { whyNoSandbox } from './required-sandbox.ts'
 import { errorCode } from '../../base/os-error-text.ts'
 import { checkSize, validateSpawn, resolveExecutable, programCandidates } from '../process/resolve-executable.ts'
 import { SandboxUnavailableError, planFor, policyOf, realPath, SANDBOX_EXEC, seatbeltArguments } from './sandboxes.ts'
@@ -29,9 +30,11 @@ export async function sandboxProcess(spec: SpawnSpec, sandboxes: Sandboxes): Pro
     const { sandbox, cwd, env } = spec
     const policy = sandbox && policyOf(sandbox, { cwd, tmpdir: env.get('TMPDIR') })
     if (sandbox === undefined || (policy === undefined && sandbox.network === 'enabled')) {
-      if (sandboxes.required) throw invalidParams('this executor runs no command without a sandbox (--require-sandbox)')
+      if (sandboxes.required) refuseCommand(sandbox && whyNoSandbox(policy))
       return { spec }
     }
+    const why = sandboxes.required ? whyNoSandbox(policy) : undefined
+    if (why !== undefined) refuseCommand(why)
     validateSpawn(spec)
     checkSize(spec.argv, env)
     if (process.platform === 'darwin') return { spec: behindSeatbelt(spec, policy, sandbox.network) }
@@ -41,6 +44,10 @@ export async function sandboxProcess(spec: SpawnSpec, sandboxes: Sandboxes): Pro
       throw invalidParams(`this executor cannot enforce the process sandbox: ${error.message}`)
     throw error
   }
+}
+
+function refuseCommand(why = 'without a sandbox (--require-sandbox)'): never {
+  throw invalidParams(`this executor runs no command ${why}`)
 }
 
 /** Attempts when another process creates a path between the check and the creation of its mount point. */

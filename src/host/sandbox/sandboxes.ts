@@ -129,6 +129,12 @@ export function policyOf(sandbox: Sandbox, surroundings: Surroundings): Policy |
 const ownProgram = isSea() ? executableFiles().map(realPath) : []
 
 /**
+ * The mounts of a policy but for its deny globs, which take time. To judge it only.
+ * @throws RpcError (invalid params) where the policy cannot be enforced
+ */
+export const planNow = (policy: Policy): MountPlan => planMounts(policy, disk)
+
+/**
  * Plans the mounts for a policy.
  * @throws RpcError (invalid params) if a deny glob cannot be enforced
  */
