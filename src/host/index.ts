@@ -43,7 +43,7 @@ export function createHost({ sandbox, limits, httpPolicy, report }: HostOptions)
   raiseOpenFilesLimit()
   reapOrphans()
   const sandboxes = createSandboxes(sandbox)
-  const files = sandboxedFiles(sandboxes, limits)
+  const sandboxed = sandboxedFiles(sandboxes, limits)
   // Read once: nothing in this process changes it, and each read costs one system call per variable.
   let environment: ReadonlyMap<string, string> | undefined
   // Loaded on first use: most sessions make no request, and loading TLS is slow.
@@ -67,7 +67,10 @@ export function createHost({ sandbox, limits, httpPolicy, report }: HostOptions)
         throw spawnError(error)
       }
     },
-    files,
+    files: sandboxed.filesFor,
+    collect: (snapshot) => {
+      snapshot.sandboxHelpers = sandboxed.helperCounts()
+    },
     // The watch runs outside any sandbox, so not where one is required.
     watchMissing: (missing, present, changed) =>
       sandboxes.required ? undefined : watchMissing(missing, present, changed),

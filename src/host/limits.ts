@@ -7,6 +7,22 @@ export type HostLimits = {
    * different sandboxes are kept ready.
    */
   helperCount: number
+  /** Of these, calls of one connection: the others always find one, whatever a client does. */
+  helpersPerCaller: number
+  /**
+   * How long a call may go without progress before another helper may start in its place. A disk answers within
+   * milliseconds, a network file system within a second.
+   */
+  helperSlowMs: number
+  /** Calls in that state at a time: bounds the memory of their helpers. */
+  helpersAside: number
+  /**
+   * How long a call may go without progress before its helper is killed: a disk that has to spin up, or a network file
+   * system that changes servers, takes some 10 s. A multiple of `helperSlowMs`.
+   */
+  helperStallMs: number
+  /** Killed helpers that have not exited. They hang in the kernel, and each keeps its memory. */
+  helpersDying: number
   /** How long an idle helper is kept: an agent's next patch comes within that time, or much later. */
   helperIdleMs: number
 }
@@ -14,6 +30,11 @@ export type HostLimits = {
 /** The limits unless the embedder sets others; no option changes them. */
 export const defaultHostLimits: Readonly<HostLimits> = {
   helperCount: 4,
+  helpersPerCaller: 3,
+  helperSlowMs: 2000,
+  helpersAside: 8,
+  helperStallMs: 30_000,
+  helpersDying: 16,
   helperIdleMs: 20_000,
 }
 
@@ -25,6 +46,12 @@ export const FAILED_PROBE_MS = 10_000
 
 /** A helper with more mounts than this is not kept: it would hold as many files open. */
 export const MAX_HELPER_MOUNTS = 64
+
+/**
+ * A file up to this size is read by a helper at once, in bytes: it may wait for room in its client's memory. For a larger
+ * one the room comes first.
+ */
+export const HELPER_SMALL_FILE_BYTES = 64 * 1024
 
 /** Characters of a failed helper's stderr in the error message. */
 export const HELPER_STDERR_CHARACTERS = 2000

@@ -31,6 +31,14 @@ export function pendingWriteBytes(socket: object): number {
   return numberOf(socket, 'writeQueueSize') ?? 0
 }
 
+/**
+ * Bytes that the operating system has accepted from a socket so far. It accepts some of what is pending only when its peer
+ * has taken some. Always 0 on Deno.
+ */
+export function acceptedBytes(socket: object): number {
+  return (numberOf(socket, 'bytesWritten') ?? 0) - pendingWriteBytes(socket)
+}
+
 /** The file descriptor of a socket; undefined if it is closed, or the runtime does not tell. */
 export function descriptorOf(socket: object): number | undefined {
   const fd = numberOf(socket, 'fd')
@@ -55,7 +63,7 @@ export function checkHandle(open: object): Internal[] {
   return [
     {
       name: '_handle.writeQueueSize',
-      isPresent: numberOf(open, 'writeQueueSize') !== undefined,
+      isPresent: numberOf(open, 'writeQueueSize') !== undefined && numberOf(open, 'bytesWritten') !== undefined,
       lost: 'a peer that reads a large message slowly may be taken for a dead one',
     },
     {

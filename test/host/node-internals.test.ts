@@ -76,7 +76,8 @@ runsOnNode('the checks name what a handle lacks', () => {
   const names = ['_handle.writeQueueSize', ...(process.platform === 'linux' ? ['_handle.fd'] : [])]
   assert.equal(missing(checkHandle({})), names)
   assert.equal(missing(checkHandle({ _handle: { fd: 3 } })), names.slice(0, 1))
-  assert.equal(missing(checkHandle({ _handle: { fd: 3, writeQueueSize: 0 } })), [])
+  assert.equal(missing(checkHandle({ _handle: { fd: 3, writeQueueSize: 0 } })), names.slice(0, 1))
+  assert.equal(missing(checkHandle({ _handle: { fd: 3, writeQueueSize: 0, bytesWritten: 0 } })), [])
   assert.equal(missing(checkSetBlocking({ _handle: {} })), ['_handle.setBlocking'])
 })
 

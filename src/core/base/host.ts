@@ -6,6 +6,8 @@ import type { OutputStream, Signal, TerminalSize } from '../../protocol/schemas/
 import type { Sandbox, SandboxType } from '../../protocol/schemas/sandbox.ts'
 import type { EnvironmentInfo } from '../../protocol/schemas/session.ts'
 import type { ConfigFiles } from '../codex-config/config-files.ts'
+import type { Caller } from './fair-slots.ts'
+import type { Snapshot } from './snapshot.ts'
 
 /** What to spawn, and how. */
 export type SpawnSpec = {
@@ -139,9 +141,9 @@ export type Host = {
   spawn(spec: SpawnSpec, events: ChildEvents): Promise<Child>
   /**
    * The file operations in a sandbox; undefined: without one. Each operation throws -32600 if the sandbox cannot be
-   * enforced.
+   * enforced. What they share with other callers is shared fairly.
    */
-  files(sandbox: Sandbox | undefined): Files
+  files(sandbox: Sandbox | undefined, caller: Caller): Files
   /**
    * Calls `changed` once when one of the missing paths appears or `present` changes. Returns a function that stops the
    * watch; undefined if there is nothing to watch, or no way to.
@@ -165,6 +167,8 @@ export type Host = {
   environment(): ReadonlyMap<string, string>
   /** A fresh UUID. */
   uuid(): string
+  /** Adds the host's counts to a snapshot. */
+  collect(snapshot: Snapshot): void
   /** Reports an internal error that has been contained. */
   report(fault: unknown): void
 }

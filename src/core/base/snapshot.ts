@@ -18,6 +18,8 @@ export type Snapshot = {
   /** Bytes queued to clients, and to the stdin of processes. */
   outboundBytes: number
   stdinBytes: number
+  /** Helpers of sandboxed file calls: calls under way, kept, killed but not exited; and calls given up so far. */
+  sandboxHelpers: { busy: number; idle: number; dying: number; givenUp: number }
   /** Retained output in bytes, with its memory overhead. */
   retainedBytes: number
 }
@@ -34,6 +36,7 @@ export function emptySnapshot(): Snapshot {
     fileHandles: 0,
     outboundBytes: 0,
     stdinBytes: 0,
+    sandboxHelpers: { busy: 0, idle: 0, dying: 0, givenUp: 0 },
     retainedBytes: 0,
   }
 }

@@ -14,7 +14,7 @@ export const capabilityMethods = {
   [Method.CapabilityRootsDiscover]: method(
     'capability discovery',
     CapabilityRootsDiscoverParams,
-    ({ roots }, { session, host, files, limits }, ticket) => {
+    ({ roots }, { session, host, caller, files, limits }, ticket) => {
       const { capabilityRoots, capabilityRootBytes: rootBytes, capabilityAnswerBytes: answerBytes } = limits
       if (roots.length > capabilityRoots)
         throw invalidRequest(`at most ${capabilityRoots} capability roots are looked through at once`)
@@ -36,7 +36,7 @@ export const capabilityMethods = {
           const outcome = await outcomeOf(async () => {
             if (root.isForeign) throw invalidRequest('it is not on this machine')
             return host
-              .files(sandbox ? withWorkspace(sandbox, session.workspace) : undefined)
+              .files(sandbox ? withWorkspace(sandbox, session.workspace) : undefined, caller)
               .discover(root.uri, { ...bounds, left })
           })
           const named = { id, path: root.uri }

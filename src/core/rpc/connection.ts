@@ -164,6 +164,11 @@ export class Connection {
     return !this.#isIdle || this.#transport.queued() > 0
   }
 
+  /** Whether nobody takes its answers any more. */
+  get isGone(): boolean {
+    return this.#state === 'gone'
+  }
+
   /** Adds this connection's counts to a snapshot. */
   collect(snapshot: Snapshot): void {
     snapshot.connections++
@@ -246,6 +251,7 @@ export class Connection {
       host,
       clock,
       limits,
+      caller: this,
       files: new FileOrder(),
       handles: this.#handles,
       http: this.#http,

@@ -21,10 +21,10 @@ const isBeyondFiles = (offset: number | bigint): offset is bigint =>
 
 /** The file handle methods, by name. */
 export const fileHandleMethods = {
-  [Method.FsOpen]: method(FAMILY, OpenParams, ({ handleId, path, mode, sandbox }, { handles, host, files }) => {
+  [Method.FsOpen]: method(FAMILY, OpenParams, ({ handleId, path, mode, sandbox }, { handles, host, caller, files }) => {
     const order = mode === 'replace' ? 'mutate' : 'read'
     return files[order](async () => {
-      await handles.open(handleId, mode, () => host.files(sandbox ?? undefined).open(path, mode))
+      await handles.open(handleId, mode, () => host.files(sandbox ?? undefined, caller).open(path, mode))
       return { handleId }
     })
   }),

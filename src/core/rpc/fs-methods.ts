@@ -85,11 +85,11 @@ function operation<S extends GenericSchema<unknown, FileParams>>(
   schema: S,
   run: Run<InferOutput<S>, Result>,
 ): FileOperation {
-  const { family, call } = method(FAMILY, schema, (params, { session, host, limits, files }, ticket) => {
+  const { family, call } = method(FAMILY, schema, (params, { session, host, limits, caller, files }, ticket) => {
     const { path, sandbox } = params
     if (!sandbox && path !== undefined) noteLookup(session.workspace, path)
     return files[order](() =>
-      run(params, host.files(sandbox ? withWorkspace(sandbox, session.workspace) : undefined), {
+      run(params, host.files(sandbox ? withWorkspace(sandbox, session.workspace) : undefined, caller), {
         limits,
         memory: ticket,
       }),

@@ -2,6 +2,7 @@
 import type { GenericSchema, InferOutput } from 'valibot'
 import type { JsonValue } from '../../protocol/wire/json.ts'
 import { decodeParams } from '../../protocol/schemas/schema-primitives.ts'
+import type { Caller } from '../base/fair-slots.ts'
 import type { FileHandles } from '../fs/file-handles.ts'
 import type { FileOrder } from '../fs/file-order.ts'
 import type { Result } from '../base/json-fragments.ts'
@@ -25,6 +26,8 @@ export type Services = {
   readonly host: Host
   readonly clock: Clock
   readonly limits: Limits
+  /** The connection, as the owner of calls to the host. */
+  readonly caller: Caller
   readonly files: FileOrder
   /** Open file handles of this connection. */
   readonly handles: FileHandles

@@ -63,6 +63,7 @@ export function createExecServer({ host, clock, limits, observer = silentObserve
       for (const connection of connections) connection.collect(snapshot)
       sessions.collect(snapshot)
       snapshot.retainedBytes = budget.total
+      host.collect(snapshot)
       return snapshot
     },
     get isDraining() {

@@ -108,7 +108,7 @@ export function childOfChild(sandboxPid: number): number | undefined {
 }
 
 /** Child pids, in start order. */
-function childrenOf(parent: number): number[] {
+export function childrenOf(parent: number): number[] {
   try {
     return readFileSync(`/proc/${parent}/task/${parent}/children`, 'latin1')
       .trim()

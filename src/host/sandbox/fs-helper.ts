@@ -6,6 +6,10 @@
  *     {"status":"ok","payload":{"operation":"fs/readFile","response":{"dataBase64":""}}}
  *     {"status":"error","payload":{"code":-32004,"message":"No such file or directory (os error 2)"}}
  *
+ * With a member `atMost`, a number of bytes, a larger file is not read; the response to fs/readFile is then its size:
+ *
+ *     {"status":"ok","payload":{"operation":"fs/readFile","response":{"bytesNeeded":1048576}}}
+ *
  * An optional member `forbidden` lists paths that must not be created; `covered` says that mounts protect them as well.
  * A file opened by `fs/open` stays open, under the number in `response.descriptor`, until `fs/close` gets that number:
  * meanwhile any process that may access this one's /proc/PID/fd can reopen it, which is how the server takes it over.
@@ -13,11 +17,12 @@
 import { readSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import * as v from 'valibot'
+import type { Files, ReadFileOptions } from '../../core/base/host.ts'
 import { RawJson } from '../../core/base/json-fragments.ts'
 import { runFileOperation } from '../../core/rpc/fs-methods.ts'
 import { defaultLimits } from '../../core/base/limits.ts'
 import { DiscoverInRoot } from '../../protocol/schemas/capability-roots.ts'
-import { RpcError } from '../../protocol/wire/errors.ts'
+import { ErrorCode, RpcError } from '../../protocol/wire/errors.ts'
 import { isJsonObject, parseJson } from '../../protocol/wire/json.ts'
 import type { JsonValue } from '../../protocol/wire/json.ts'
 import { Method } from '../../protocol/wire/methods.ts'
@@ -75,11 +80,10 @@ function readSome(): Uint8Array {
  * @throws Error for a malformed request
  */
 async function answer(line: Uint8Array): Promise<string> {
-  const { operation, params, forbidden } = readRequest(
-    parseJson(new TextDecoder('utf-8', { fatal: true }).decode(line)),
-  )
+  const request = readRequest(parseJson(new TextDecoder('utf-8', { fatal: true }).decode(line)))
+  const { operation } = request
   try {
-    const response = await run(operation, params, forbidden)
+    const response = await run(request)
     return `{"status":"ok","payload":{"operation":${JSON.stringify(operation)},"response":${jsonText(response)}}}`
   } catch (error) {
     if (!(error instanceof RpcError)) throw error
@@ -90,7 +94,7 @@ async function answer(line: Uint8Array): Promise<string> {
 /** Open files by descriptor. */
 const open = new Map<number, FileHandle>()
 
-async function run(operation: string, params: JsonValue, forbidden: Forbidden): Promise<RawJson | object> {
+async function run({ operation, params, forbidden, atMost }: Request): Promise<RawJson | object> {
   switch (operation) {
     case Method.FsOpen: {
       const { path, mode } = decodeParams(OpenParams, params)
@@ -109,18 +113,51 @@ async function run(operation: string, params: JsonValue, forbidden: Forbidden): 
       return guardedFiles(forbidden).discover(root, bounds)
     }
     default:
-      return runFileOperation(operation, params, guardedFiles(forbidden), defaultLimits)
+      return atMost === undefined
+        ? runFileOperation(operation, params, guardedFiles(forbidden), defaultLimits)
+        : runWithin(atMost, operation, params, guardedFiles(forbidden))
   }
 }
 
-function readRequest(request: JsonValue): { operation: string; params: JsonValue; forbidden: Forbidden } {
+/** A file has more bytes than the caller has room for. */
+class NeedsRoomError extends RpcError {
+  readonly bytes: number
+  constructor(bytes: number) {
+    super(ErrorCode.Overloaded, `the file needs ${bytes} bytes`)
+    this.bytes = bytes
+  }
+}
+
+async function runWithin(
+  atMost: number,
+  ...[operation, params, files]: [string, JsonValue, Files]
+): Promise<RawJson | object> {
+  const reserve = (bytes: number): undefined => {
+    if (bytes > atMost) throw new NeedsRoomError(bytes)
+  }
+  const limited = {
+    ...files,
+    readFile: (path: string, options: ReadFileOptions) => files.readFile(path, { ...options, reserve }),
+  }
+  try {
+    return await runFileOperation(operation, params, limited, defaultLimits)
+  } catch (error) {
+    if (error instanceof NeedsRoomError) return { bytesNeeded: error.bytes }
+    throw error
+  }
+}
+
+type Request = { operation: string; params: JsonValue; forbidden: Forbidden; atMost: number | undefined }
+
+function readRequest(request: JsonValue): Request {
   if (!isJsonObject(request)) throw new Error('a request is a JSON object')
-  const { operation, params, forbidden = [], covered = false } = request
+  const { operation, params, forbidden = [], covered = false, atMost } = request
   if (typeof operation !== 'string') throw new Error('missing member `operation`')
   if (params === undefined) throw new Error('missing member `params`')
   if (!Array.isArray(forbidden) || !forbidden.every((path) => typeof path === 'string'))
     throw new Error('`forbidden` is a list of paths')
-  return { operation, params, forbidden: { paths: forbidden as string[], covered: covered === true } }
+  if (atMost !== undefined && typeof atMost !== 'number') throw new Error('`atMost` is a number of bytes')
+  return { operation, params, forbidden: { paths: forbidden as string[], covered: covered === true }, atMost }
 }
 
 function jsonText(result: RawJson | object): string {

@@ -2,155 +2,143 @@
  * A pool of fs helpers. Starting one costs fifty times as much as a call, so an idle helper is kept for a while and
  * serves the next call with an identical sandbox: the same mounts of the same files. All end with the server, which
  * closes their stdin and their sandbox.
+ *
+ * Clients share it in turns. A helper that makes no progress first lets another start in its place, then it is killed.
  */
-import { spawn } from 'node:child_process'
-import type { ChildProcess, StdioOptions } from 'node:child_process'
-import { clearTimeout, setTimeout } from 'node:timers'
+import { clearInterval, clearTimeout, setInterval, setTimeout } from 'node:timers'
+import { FairSlots } from '../../core/base/fair-slots.ts'
+import type { Caller } from '../../core/base/fair-slots.ts'
 import type { Limits } from '../../core/base/limits.ts'
 import type { HostLimits } from '../limits.ts'
-import { internalError } from '../../protocol/wire/errors.ts'
+import { internalError, overloaded } from '../../protocol/wire/errors.ts'
 import type { SandboxedCommand } from '../process/sandboxed-command.ts'
-import { lineReader } from '../../base/line-reader.ts'
-import { withProcessTag } from '../process-tree/process-tag.ts'
-import { HELPER_STDERR_CHARACTERS } from '../limits.ts'
+import { startHelper } from './helper-process.ts'
+import type { Helper, HelperProcess } from './helper-process.ts'
 
 /** The limits that a pool applies. */
 export type PoolLimits = HostLimits & Pick<Limits, 'messageBytes'>
 
-/** A pool of at most `helperCount` helpers. */
+/** How many helpers there are, and how many calls were given up so far because their helper made no progress. */
+export type HelperCounts = { busy: number; idle: number; dying: number; givenUp: number }
+
+/** A pool of at most `helperCount` helpers that make progress. */
 export type HelperPool = {
   /**
-   * Runs `use` with a helper of the sandbox that `getKey` returns; without a key with a new helper that is not kept. `start`
-   * builds the command of a new one. Waits while `helperCount` helpers are busy, and calls both only then: they may open
-   * files, and many calls may be waiting.
+   * Runs `use` with a helper of the sandbox that `getKey` returns; without a key with a new helper that is not kept.
+   * `start` builds the command of a new one. Waits for the caller's turn while all helpers are busy, and calls both only
+   * then: they may open files, and many calls may be waiting.
+   * @throws RpcError (internal) if the helper makes no progress, (overloaded) if too many cannot be killed
    */
   withHelper<T>(
+    caller: Caller,
     getKey: () => string | undefined,
     start: () => SandboxedCommand,
     use: (helper: Helper) => Promise<T>,
   ): Promise<T>
+  counts(): HelperCounts
 }
 
-/** One running helper, which serves one request at a time. */
-export type Helper = {
-  /**
-   * Sends one request line and resolves with the response line.
-   * @throws RpcError (internal) if the helper has exited
-   */
-  ask(line: string): Promise<string>
-  /** The pid of the sandbox process, of which the helper is a grandchild. */
-  pid: number
-}
-
-type Kept = Helper & {
-  key: string | undefined
-  end(): void
-  cancelEnd: () => void
-  isDead: () => boolean
-}
+type Idle = { key: string; helper: HelperProcess; cancelEnd: () => void }
 
 /** Creates a pool. Idle helpers are killed after `helperIdleMs`; responses are limited to `messageBytes`. */
-export function helperPool({ helperCount, helperIdleMs, messageBytes }: PoolLimits): HelperPool {
+export function helperPool(limits: PoolLimits): HelperPool {
+  const { helperCount, helpersPerCaller, helpersAside, helperIdleMs, helpersDying, messageBytes } = limits
+  const slots = new FairSlots({ total: helperCount, perCaller: helpersPerCaller, aside: helpersAside })
   /** Least recently used first. */
-  const idle: Kept[] = []
-  const waiting: (() => void)[] = []
-  let busy = 0
+  const idle: Idle[] = []
+  const busy = new Set<HelperProcess>()
+  const dying = new Set<HelperProcess>()
+  let givenUp = 0
 
-  const take = (key: string | undefined, start: () => SandboxedCommand): Kept => {
-    const index = key === undefined ? -1 : idle.findLastIndex((helper) => helper.key === key)
-    const [warm] = index < 0 ? [] : idle.splice(index, 1)
-    warm?.cancelEnd()
-    if (warm !== undefined && !warm.isDead()) return warm
-    if (idle.length + busy >= helperCount) idle.shift()?.end()
-    return startHelper(key, start(), messageBytes)
+  const end = (helper: HelperProcess, why: string): void => {
+    if (dying.has(helper)) return
+    dying.add(helper)
+    void helper.exited.then(() => dying.delete(helper))
+    helper.kill(why)
   }
 
-  const release = (helper: Kept): void => {
-    if (helper.isDead()) return
-    if (helper.key === undefined) return helper.end()
+  const take = (key: string | undefined, start: () => SandboxedCommand): HelperProcess => {
+    const index = key === undefined ? -1 : idle.findLastIndex((kept) => kept.key === key)
+    const [warm] = index < 0 ? [] : idle.splice(index, 1)
+    warm?.cancelEnd()
+    if (warm !== undefined && !warm.helper.isDead) return warm.helper
+    if (dying.size >= helpersDying)
+      throw overloaded(`${dying.size} fs sandbox helpers hang and cannot be killed, on a mount that does not answer`)
+    if (idle.length + busy.size >= helperCount) evict(idle.shift())
+    return startHelper(start(), messageBytes)
+  }
+
+  const evict = (kept: Idle | undefined): void => {
+    kept?.cancelEnd()
+    if (kept !== undefined) end(kept.helper, 'evicted')
+  }
+
+  const release = (helper: HelperProcess, key: string | undefined): void => {
+    busy.delete(helper)
+    if (helper.isDead || key === undefined) return end(helper, 'not needed any more')
+    const kept: Idle = { key, helper, cancelEnd: () => clearTimeout(timer) }
     const timer = setTimeout(() => {
-      const index = idle.indexOf(helper)
-      if (index >= 0) idle.splice(index, 1)
-      helper.end()
+      idle.splice(idle.indexOf(kept), 1)
+      end(helper, 'idle')
     }, helperIdleMs)
     timer.unref()
-    helper.cancelEnd = () => clearTimeout(timer)
-    idle.push(helper)
+    idle.push(kept)
   }
 
   return {
-    async withHelper(getKey, start, use) {
-      while (busy >= helperCount) await new Promise<void>((resolve) => waiting.push(resolve))
-      busy++
-      let helper: Kept | undefined
+    async withHelper(caller, getKey, start, use) {
+      const slot = await slots.acquire(caller)
+      let helper: HelperProcess | undefined
+      let key: string | undefined
       try {
-        helper = take(getKey(), start)
-        return await use(helper)
+        key = getKey()
+        helper = take(key, start)
+        busy.add(helper)
+        return await whileItWorks(helper, limits, slot.setAside, use)
+      } catch (error) {
+        if (error instanceof NoProgressError && helper !== undefined) {
+          givenUp++
+          end(helper, error.message)
+          throw internalError(error.message)
+        }
+        throw error
       } finally {
-        busy--
-        if (helper !== undefined) release(helper)
-        waiting.shift()?.()
+        if (helper !== undefined) release(helper, key)
+        slot.release()
       }
     },
+    counts: () => ({ busy: busy.size, idle: idle.length, dying: dying.size, givenUp }),
   }
 }
 
-function startHelper(key: string | undefined, command: SandboxedCommand, messageBytes: number): Kept {
-  let child: ChildProcess
+class NoProgressError extends Error {}
+
+/**
+ * Runs `use` as long as the helper makes progress. Calls `setAside` when it has made none for `helperSlowMs`.
+ * @throws NoProgressError after `helperStallMs` without any
+ */
+async function whileItWorks<T>(
+  helper: HelperProcess,
+  { helperSlowMs, helperStallMs }: PoolLimits,
+  setAside: () => void,
+  use: (helper: Helper) => Promise<T>,
+): Promise<T> {
+  const { promise: stalled, reject } = Promise.withResolvers<never>()
+  // Counts its own ticks: after a pause of the whole machine, or of this process, no time has passed.
+  let quietTicks = 0
+  let last: string | undefined
+  const timer = setInterval(() => {
+    const now = helper.activity()
+    quietTicks = now === undefined || now !== last ? 0 : quietTicks + 1
+    last = now
+    if (quietTicks * helperSlowMs >= helperStallMs)
+      reject(new NoProgressError(`the file call made no progress for ${helperStallMs / 1000} s and was given up`))
+    else if (quietTicks > 0) setAside()
+  }, helperSlowMs)
+  timer.unref()
   try {
-    const stdio: StdioOptions = ['pipe', 'pipe', 'pipe', ...command.descriptors]
-    // Tagged, so that it is killed with this server.
-    child = withProcessTag(() => spawn(command.file, command.args, { cwd: '/', env: {}, stdio }))
-  } catch (error) {
-    command.ended?.()
-    throw error
+    return await Promise.race([use(helper), stalled])
   } finally {
-    command.close()
-  }
-  let pending: { resolve: (answer: string) => void; reject: (error: Error) => void } | undefined
-  let stderr = ''
-  let isDead = false
-  const die = (why: string): void => {
-    isDead = true
-    command.ended?.()
-    pending?.reject(internalError(why))
-    pending = undefined
-    child.kill('SIGKILL')
-  }
-  const lines = lineReader(
-    messageBytes,
-    (line) => {
-      pending?.resolve(Buffer.from(line.buffer, line.byteOffset, line.length).toString())
-      pending = undefined
-    },
-    () => die('the answer of the fs sandbox helper is too long'),
-  )
-  child.stdout?.on('data', (bytes: Buffer) => lines.push(bytes))
-  child.stderr?.on('data', (bytes: Buffer) => {
-    if (stderr.length < HELPER_STDERR_CHARACTERS) stderr += bytes.toString()
-  })
-  // EPIPE: the helper has just exited.
-  child.stdin?.on('error', () => {})
-  child.on('error', (error) => die(`fs sandbox helper failed to start: ${error.message}`))
-  child.on('close', (code, signal) => {
-    die(
-      `fs sandbox helper failed with status ${signal === null ? `exit status: ${code}` : `signal: ${signal}`}: ${stderr.trim().slice(0, HELPER_STDERR_CHARACTERS)}`,
-    )
-  })
-  return {
-    key,
-    pid: child.pid ?? 0,
-    cancelEnd: () => {},
-    isDead: () => isDead,
-    end: () => {
-      isDead = true
-      child.kill('SIGKILL')
-    },
-    ask: (line) =>
-      new Promise((resolve, reject) => {
-        if (isDead) throw internalError('the fs sandbox helper has ended')
-        pending = { resolve, reject }
-        child.stdin?.write(`${line}\n`)
-      }),
+    clearInterval(timer)
   }
 }

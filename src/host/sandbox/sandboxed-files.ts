@@ -1,6 +1,7 @@
 /** File calls under a sandbox: in a helper, or directly where the sandbox restricts nothing. */
 import { open } from 'node:fs/promises'
 import process from 'node:process'
+import type { Caller } from '../../core/base/fair-slots.ts'
 import type { Files, OpenFile } from '../../core/base/host.ts'
 import { invalidRequest, RpcError } from '../../protocol/wire/errors.ts'
 import type { Discovery } from '../../protocol/schemas/capability-roots.ts'
@@ -8,7 +9,6 @@ import type { DirectoryEntry, Metadata, OpenMode, WalkResult } from '../../proto
 import { Method } from '../../protocol/wire/methods.ts'
 import { parsePath, pathToUri } from '../../protocol/schemas/path-uri.ts'
 import type { Sandbox } from '../../protocol/schemas/sandbox.ts'
-import { decodeBase64 } from '../../protocol/schemas/schema-primitives.ts'
 import { isFullRead } from '../../sandbox/policy/policy.ts'
 import type { Policy } from '../../sandbox/policy/policy.ts'
 import type { SandboxedCommand } from '../process/sandboxed-command.ts'
@@ -17,8 +17,10 @@ import { withDirectReads } from './direct-reads.ts'
 import { helperCommand, helperFiles, identify } from './helper-command.ts'
 import { selfCommand } from '../self-exec.ts'
 import { FS_HELPER } from './helper-mode.ts'
+import { readThrough } from './helper-reads.ts'
 import { helperPool } from './helper-pool.ts'
-import type { Helper, HelperPool, PoolLimits } from './helper-pool.ts'
+import type { HelperCounts, PoolLimits } from './helper-pool.ts'
+import type { Helper } from './helper-process.ts'
 import { holdMountPoints } from './mount-points.ts'
 import { whyNoSandbox } from './required-sandbox.ts'
 import { checked, openFile, openFlags } from '../fs/open-file.ts'
@@ -27,34 +29,56 @@ import { childOfChild } from '../process-tree/process-group.ts'
 import { SandboxUnavailableError, planFor, policyOf, SANDBOX_EXEC, seatbeltArguments } from './sandboxes.ts'
 import type { Sandboxes } from './sandboxes.ts'
 
-/**
- * Returns the file calls for a sandbox, or for none.
- * @throws RpcError (invalid request) under --require-sandbox without a sandbox, or with one that confines nothing
- */
-export function sandboxedFiles(sandboxes: Sandboxes, limits: PoolLimits): (sandbox: Sandbox | undefined) => Files {
+/** The file calls of a host, and the helpers that they use. */
+export type SandboxedFiles = {
+  /**
+   * Returns a caller's file calls for a sandbox, or for none.
+   * @throws RpcError (invalid request) under --require-sandbox without a sandbox, or with one that
+   * confines nothing
+   */
+  filesFor(sandbox: Sandbox | undefined, caller: Caller): Files
+  helperCounts(): HelperCounts
+}
+
+/** Creates the file calls, with no helper yet. */
+export function sandboxedFiles(sandboxes: Sandboxes, limits: PoolLimits): SandboxedFiles {
   const pool = helperPool(limits)
-  return (sandbox) => {
-    const policy = sandbox && policyOf(sandbox, { tmpdir: process.env['TMPDIR'] })
-    if (sandboxes.required) {
-      const why = sandbox === undefined ? 'without a sandbox (--require-sandbox)' : whyNoSandbox(policy)
-      if (why !== undefined) throw invalidRequest(`this executor touches no file ${why}`)
-    }
-    if (sandbox === undefined || policy === undefined) return files
-    const sandboxed = inHelper((use) => withHelper(policy, sandbox, sandboxes, pool, use))
-    return isFullRead(policy) ? withDirectReads(sandboxed) : sandboxed
+  return {
+    filesFor: (sandbox, caller) => {
+      const policy = sandbox && policyOf(sandbox, { tmpdir: process.env['TMPDIR'] })
+      if (sandboxes.required) {
+        const why = sandbox === undefined ? 'without a sandbox (--require-sandbox)' : whyNoSandbox(policy)
+        if (why !== undefined) throw invalidRequest(`this executor touches no file ${why}`)
+      }
+      if (sandbox === undefined || policy === undefined) return files
+      const ofCaller: CallersPool = { withHelper: (...args) => pool.withHelper(caller, ...args) }
+      const sandboxed = inHelper((use) => withHelper(policy, sandbox, sandboxes, ofCaller, use))
+      return isFullRead(policy) ? withDirectReads(sandboxed) : sandboxed
+    },
+    helperCounts: () => pool.counts(),
   }
 }
 
-type Request = { operation: string; params: object }
+/** The pool for the calls of one caller. */
+type CallersPool = {
+  withHelper<T>(
+    getKey: () => string | undefined,
+    start: () => SandboxedCommand,
+    use: (helper: Helper) => Promise<T>,
+  ): Promise<T>
+}
+
+/** A request to a helper. `atMost`: see fs-helper.ts. */
+type Request = { operation: string; params: object; atMost?: number }
 /** Sends a request to a helper and returns the `response` member. Rethrows an error response as RpcError. */
-type Ask = <T>(request: Request) => Promise<T>
+export type Ask = <T>(request: Request) => Promise<T>
 
 /** Runs `use` with a helper in the sandbox. */
 async function withHelper<T>(
   policy: Policy,
   sandbox: Sandbox,
   sandboxes: Sandboxes,
-  pool: HelperPool,
+  pool: CallersPool,
   use: (ask: Ask, sandboxPid: number) => Promise<T>,
 ): Promise<T> {
   try {
@@ -110,23 +134,14 @@ function asking(helper: Helper, forbidden: readonly string[], covered = false): 
   }
 }
 
-type WithAsk = <T>(use: (ask: Ask, sandboxPid: number) => Promise<T>) => Promise<T>
+/** Runs `use` with a helper, in its turn. */
+export type WithAsk = <T>(use: (ask: Ask, sandboxPid: number) => Promise<T>) => Promise<T>
 
 /** File calls as one request each to a helper. */
 function inHelper(withAsk: WithAsk): Files {
   const simply = <T>(operation: string, params: object): Promise<T> => withAsk((ask) => ask<T>({ operation, params }))
   return {
-    readFile: (path, { followSymlinks, reserve }) =>
-      withAsk(async (ask) => {
-        const { dataBase64 } = await ask<{ dataBase64: string }>({
-          operation: Method.FsReadFile,
-          params: { path: pathToUri(path), followSymlinks },
-        })
-        const bytes = decodeBase64(dataBase64)
-        // Before the helper is released, so that at most one file per helper waits for memory.
-        await reserve(bytes.length)
-        return bytes
-      }),
+    readFile: (path, options) => readThrough(withAsk, path, options),
     writeFile: (path, data, options) =>
       simply(Method.FsWriteFile, { path: pathToUri(path), dataBase64: data.toBase64(), ...options }),
     createDirectory: (path, options) => simply(Method.FsCreateDirectory, { path: pathToUri(path), ...options }),
@@ -144,10 +159,17 @@ function inHelper(withAsk: WithAsk): Files {
       withAsk(async (ask, sandboxPid) => {
         const params = { handleId: '', path: pathToUri(path), mode }
         const { descriptor } = await ask<{ descriptor: number }>({ operation: Method.FsOpen, params })
-        try {
-          return await takeOver(sandboxPid, descriptor, path, mode)
-        } finally {
+        const file = await takeOver(sandboxPid, descriptor, path, mode).catch(async (error: unknown) => {
           await ask({ operation: Method.FsClose, params: { descriptor } })
+          throw error
+        })
+        try {
+          await ask({ operation: Method.FsClose, params: { descriptor } })
+          return file
+        } catch (error) {
+          // The helper was killed meanwhile, because opening took too long: nobody takes the file.
+          await file.close()
+          throw error
         }
       }),
   }

@@ -72,6 +72,18 @@ export function createMetrics(server: ExecServer, droppedLines: () => number): (
       now.httpRequests,
     )
     family('gauge', 'exec_server_open_file_handles', 'Files that clients hold open.', now.fileHandles)
+    family(
+      'gauge',
+      'exec_server_sandbox_helpers',
+      'Helpers of sandboxed file calls. Dying: killed, but they hang in the kernel.',
+      by('state', ['busy', 'idle', 'dying'] as const, (state) => now.sandboxHelpers[state]),
+    )
+    family(
+      'counter',
+      'exec_server_sandbox_calls_given_up_total',
+      'Sandboxed file calls that were given up because they made no progress.',
+      now.sandboxHelpers.givenUp,
+    )
 
     family('counter', 'exec_server_received_bytes_total', 'Bytes of messages from clients.', totals.received)
     family('counter', 'exec_server_sent_bytes_total', 'Bytes of messages to clients.', totals.sent)

@@ -15,9 +15,9 @@ import type { HostCheck } from '../http/host-check.ts'
 import type { Listener } from '../http/listener.ts'
 import { limitSockets } from '../http/socket-limits.ts'
 import type { ServerLimits } from '../limits.ts'
-import { pendingWriteBytes, startConnectionChecks } from '../../host/node-internals.ts'
+import { startConnectionChecks } from '../../host/node-internals.ts'
 import { watchFaults } from './websocket-faults.ts'
-import { prober } from './websocket-probe.ts'
+import { isHeldByUs, prober, watchQueue } from './websocket-probe.ts'
 import { websocketTransport } from './websocket-transport.ts'
 import { createUpgradeServer } from './websocket-upgrade.ts'
 
@@ -135,20 +135,18 @@ function serveWebSocket(server: ExecServer, limits: ServerLimits, websocket: Web
 
 /**
  * Pings the peer every `intervalMs`, and drops it when it stops answering: it would otherwise hold its session until
- * TCP times out. A ping queues behind pending output, so a peer that accepts some of that output counts as alive.
+ * TCP times out. A ping queues behind pending output, so a peer that accepts some of that output counts as alive. While
+ * input is paused, pongs are not read: then that is the only sign of life.
  */
 function keepAlive(websocket: WebSocket, socket: Socket, intervalMs: number, lost: (why: string) => void): void {
   let missed = 0
-  let queuedBefore = 0
+  const tookQueued = watchQueue(socket)
   const timer = setInterval(() => {
-    // While input is paused, pongs are not read either.
-    if (websocket.isPaused) return
-    const queued = pendingWriteBytes(socket)
-    if (queued < queuedBefore) missed = 0
-    queuedBefore = queued
+    if (tookQueued() || isHeldByUs(websocket, socket)) missed = 0
     if (missed >= MISSED_PINGS) return lost('it left pings unanswered')
     missed++
-    websocket.ping()
+    // Behind what a paused peer does not take, pings would only pile up.
+    if (!websocket.isPaused) websocket.ping()
   }, intervalMs)
   timer.unref()
   websocket.on('pong', () => (missed = 0))

@@ -10,10 +10,12 @@ import { test } from '../../support/suite.ts'
 /** A helper that answers every line with its pid and the line, until it is told to die. */
 const ECHO = 'while read -r line; do [ "$line" = die ] && { echo "last words" >&2; exit 7; }; echo "$$ $line"; done'
 
+const caller = { isGone: false }
 const start = (): SandboxedCommand => ({ file: '/bin/sh', args: ['-c', ECHO], descriptors: [], close: () => {} })
 const pool = (limits: object = {}) => helperPool({ ...defaultLimits, ...defaultHostLimits, ...limits })
 const ask = (from: ReturnType<typeof pool>, key: string | undefined, line: string) =>
   from.withHelper(
+    caller,
     () => key,
     start,
     (helper) => helper.ask(line),
@@ -47,7 +49,7 @@ test('a call that waits for a helper opens the files of its sandbox only when it
       opened.push(key)
       return key
     }
-    return helpers.withHelper(getKey, start, use)
+    return helpers.withHelper(caller, getKey, start, use)
   }
   const first = hold('first', () => promise)
   const others = ['second', 'third'].map((key) => hold(key, async () => {}))
@@ -70,6 +72,7 @@ test('a helper that dies fails its call with its last words, lets go of what it 
   const holding = (): SandboxedCommand => ({ ...start(), ended: () => ended++ })
   const before = pidOf(
     await helpers.withHelper(
+      caller,
       () => 'a',
       holding,
       (helper) => helper.ask('x'),
@@ -83,6 +86,7 @@ test('a helper that dies fails its call with its last words, lets go of what it 
 
 test('a helper that has died answers no second question of the same call', async () => {
   const answers = pool().withHelper(
+    caller,
     () => 'a',
     start,
     async (helper) => {
@@ -100,6 +104,7 @@ test('a helper that cannot be started is an error, and no slot is lost', async (
     assert.match(
       await helpers
         .withHelper(
+          caller,
           () => 'm',
           missing,
           (helper) => helper.ask('x'),

@@ -239,6 +239,8 @@ export class FakeHost implements Host {
   requiresSandbox = false
   configFiles = fakeConfigFiles()
 
+  collect(): void {}
+
   files(sandbox: Sandbox | undefined): Files {
     this.sandboxes.push(sandbox)
     return this.#files

@@ -1,0 +1,106 @@
+/** One fs helper process: starts it in its sandbox, and exchanges one request and response line at a time with it. */
+import { spawn } from 'node:child_process'
+import type { ChildProcess, StdioOptions } from 'node:child_process'
+import { internalError } from '../../protocol/wire/errors.ts'
+import type { SandboxedCommand } from '../process/sandboxed-command.ts'
+import { lineReader } from '../../base/line-reader.ts'
+import { withProcessTag } from '../process-tree/process-tag.ts'
+import { HELPER_STDERR_CHARACTERS } from '../limits.ts'
+import { activityOf } from './helper-activity.ts'
+
+/** One running helper, which serves one request at a time. */
+export type Helper = {
+  /**
+   * Sends one request line and resolves with the response line.
+   * @throws RpcError (internal) if the helper has exited
+   */
+  ask(line: string): Promise<string>
+  /** The pid of the sandbox process, of which the helper is a grandchild. */
+  pid: number
+}
+
+/** A helper as its pool sees it. */
+export type HelperProcess = Helper & {
+  /** Whether it has been killed or has exited. A process that hangs in the kernel may outlive its kill. */
+  readonly isDead: boolean
+  /** Settles when the process and everything in its sandbox has exited. */
+  readonly exited: Promise<void>
+  /** Changes whenever the helper has received or sent bytes, or run at all. Undefined where that cannot be known. */
+  activity(): string | undefined
+  /** Kills it. A pending request fails with `why`. */
+  kill(why: string): void
+}
+
+/**
+ * Starts a helper. Its responses are limited to `messageBytes`.
+ * @throws what spawning throws
+ */
+export function startHelper(command: SandboxedCommand, messageBytes: number): HelperProcess {
+  const { child, exited } = spawnHelper(command)
+  let pending: { resolve: (answer: string) => void; reject: (error: Error) => void } | undefined
+  let [stderr, bytes, isDead] = ['', 0, false]
+  const die = (why: string): void => {
+    if (!isDead) command.ended?.()
+    isDead = true
+    pending?.reject(internalError(why))
+    pending = undefined
+    child.kill('SIGKILL')
+  }
+  const lines = lineReader(
+    messageBytes,
+    (line) => {
+      pending?.resolve(Buffer.from(line.buffer, line.byteOffset, line.length).toString())
+      pending = undefined
+    },
+    () => die('the answer of the fs sandbox helper is too long'),
+  )
+  child.stdout?.on('data', (piece: Buffer) => {
+    bytes += piece.length
+    lines.push(piece)
+  })
+  child.stderr?.on('data', (piece: Buffer) => {
+    if (stderr.length < HELPER_STDERR_CHARACTERS) stderr += piece.toString()
+  })
+  // EPIPE: the helper has just exited.
+  child.stdin?.on('error', () => {})
+  child.on('error', (error) => die(`fs sandbox helper failed to start: ${error.message}`))
+  child.on('close', (code, signal) => {
+    const status = signal === null ? `exit status: ${code}` : `signal: ${signal}`
+    die(`fs sandbox helper failed with status ${status}: ${stderr.trim().slice(0, HELPER_STDERR_CHARACTERS)}`)
+  })
+  const pid = child.pid ?? 0
+  return {
+    pid,
+    exited,
+    get isDead() {
+      return isDead
+    },
+    activity: () => activityOf(pid, bytes),
+    kill: die,
+    ask: (line) =>
+      new Promise((resolve, reject) => {
+        if (isDead) throw internalError('the fs sandbox helper has ended')
+        pending = { resolve, reject }
+        child.stdin?.write(`${line}\n`)
+      }),
+  }
+}
+
+function spawnHelper(command: SandboxedCommand): { child: ChildProcess; exited: Promise<void> } {
+  try {
+    const stdio: StdioOptions = ['pipe', 'pipe', 'pipe', ...command.descriptors]
+    // Tagged, so that it is killed with this server.
+    const child = withProcessTag(() => spawn(command.file, command.args, { cwd: '/', env: {}, stdio }))
+    const exited = new Promise<void>((resolve) => {
+      // Not at `exit`: that is the sandbox process, whose streams are open as long as the helper in it lives.
+      child.once('close', () => resolve())
+      child.once('error', () => child.pid === undefined && resolve())
+    })
+    return { child, exited }
+  } catch (error) {
+    command.ended?.()
+    throw error
+  } finally {
+    command.close()
+  }
+}
