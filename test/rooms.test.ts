@@ -18,6 +18,7 @@ const FOLDERS = [
   'core/base',
   'core/fs',
   'core/http',
+  'core/output',
   'core/process',
   'core/session',
   'core/capabilities',

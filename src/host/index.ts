@@ -71,6 +71,7 @@ export function createHost({ sandbox, limits, httpPolicy, report }: HostOptions)
     collect: (snapshot) => {
       snapshot.sandboxHelpers = sandboxed.helperCounts()
     },
+    openScreen: async (size) => (await import('./process/terminal-emulator.ts')).openTerminalEmulator(size),
     // The watch runs outside any sandbox, so not where one is required.
     watchMissing: (missing, present, changed) =>
       sandboxes.required ? undefined : watchMissing(missing, present, changed),

@@ -17,6 +17,8 @@ type LimitOption = {
 const SECOND = 1000
 const MiB = 1024 * 1024
 const DAY_SECONDS = 86_400
+/** One read returns all that is kept of a process: its base64 must fit a message. */
+const MAX_READ_MIB = 40
 /** 64 GiB. */
 const MAX_MIB = 65_536
 /** About the default maximum of file descriptors of a process on Linux (fs.nr_open). */
@@ -38,6 +40,14 @@ const table = [
     min: 1,
     max: MAX_MIB,
     help: 'how much output of all processes together is kept for reading',
+  },
+  {
+    flag: 'retained-per-process',
+    limit: 'retainedPerProcess',
+    unit: MiB,
+    min: 1,
+    max: MAX_READ_MIB,
+    help: 'MiB of output of each process that are kept for reading',
   },
   {
     flag: 'stdin-mib',

@@ -86,9 +86,14 @@ export type Output = Exit & {
   stderr: Uint8Array
   /** stdout and stderr interleaved in order of arrival. */
   all: Uint8Array
-  /** Whether the output exceeded `maxBytes`; the first bytes are kept. */
+  /** Whether the output exceeded `maxBytes`: the first and the last bytes are kept, see `omitted`. */
   isTruncated: boolean
+  /** What is left out of the middle of each; undefined: nothing. */
+  omitted: { stdout: Omission | undefined; stderr: Omission | undefined }
 }
+
+/** How many bytes are left out, and after how many of those kept. */
+export type Omission = { at: number; bytes: number }
 
 /** Reads events after number `afterSeq` (default 0), up to `maxBytes` bytes; waits up to `waitMs` ms if there are none. */
 export type ReadOptions = Abortable & { afterSeq?: number; maxBytes?: number; waitMs?: number }
@@ -158,7 +163,8 @@ export type RemoteProcess = AsyncDisposable &
     /** Resolves when the process has exited. More output may follow. */
     wait(options?: Abortable): Promise<Exit>
     /**
-     * Resolves with all output once the process has closed. Default for `maxBytes`: 64 MiB.
+     * Resolves with the output once the process has closed: all of it, or the first and the last `maxBytes` bytes of it
+     * (default 64 MiB).
      * @throws {OutputLostError} If some output is gone.
      */
     output(options?: Abortable & { maxBytes?: number }): Promise<Output>

@@ -60,8 +60,8 @@ export type ExecClient = AsyncDisposable & {
    */
   start(options: StartOptions, abort?: Abortable): Promise<RemoteProcess>
   /**
-   * Starts a process, writes `input` to its stdin, waits for it and collects its output, up to `maxBytes` bytes (default
-   * 64 MiB). An abort terminates it.
+   * Starts a process, writes `input` to its stdin, waits for it and collects its output, the first and the last bytes
+   * of it if it has more than `maxBytes` (default 64 MiB). An abort terminates it.
    * @throws {RpcError} If the server refuses the start.
    * @throws {OutputLostError} If some output is gone.
    */

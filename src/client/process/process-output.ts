@@ -1,7 +1,7 @@
 /** Collects a process's output, or splits it into Web Streams. */
-import { joined } from '../../core/base/bytes.ts'
 import { OutputLostError } from '../base/errors.ts'
-import type { Abortable, Exit, Output, OutputStream, ProcessEvent, RemoteProcess } from '../base/types.ts'
+import type { Abortable, Exit, Output, ProcessEvent, RemoteProcess } from '../base/types.ts'
+import { OutputGatherer } from './gathered-output.ts'
 
 type Source = Pick<RemoteProcess, 'id' | 'events' | 'wait'>
 
@@ -20,39 +20,21 @@ async function* completeEvents(
 }
 
 /**
- * Collects output until the process has closed. Keeps the first `maxBytes` bytes of stdout and stderr together.
+ * Collects output until the process has closed: the first and the last of stdout and stderr, up to `maxBytes` bytes
+ * together.
  * @throws {OutputLostError} If some output is gone.
  */
 export async function collectOutput(
   process: Source,
   { signal, maxBytes }: Abortable & { maxBytes: number },
 ): Promise<Output> {
-  const pieces: { stream: OutputStream; bytes: Uint8Array }[] = []
-  let room = maxBytes
-  let isTruncated = false
+  const gatherer = new OutputGatherer(maxBytes)
   let exit: Exit = { exitCode: -1, sandboxDenied: false }
   for await (const event of completeEvents(process, { signal })) {
     if (event.type === 'exited') exit = { exitCode: event.exitCode, sandboxDenied: event.sandboxDenied }
-    if (event.type !== 'output') continue
-    const bytes = event.bytes.length > room ? event.bytes.slice(0, room) : event.bytes
-    isTruncated ||= bytes.length < event.bytes.length
-    room -= bytes.length
-    if (bytes.length > 0) pieces.push({ stream: event.stream, bytes })
+    if (event.type === 'output') gatherer.add(event.stream, event.bytes)
   }
-  const bytesOf = (...streams: OutputStream[]): Uint8Array => {
-    const wanted = pieces.filter(({ stream }) => streams.includes(stream)).map(({ bytes }) => bytes)
-    return joined(
-      wanted,
-      wanted.reduce((sum, { length }) => sum + length, 0),
-    )
-  }
-  return {
-    ...exit,
-    stdout: bytesOf('stdout', 'pty'),
-    stderr: bytesOf('stderr'),
-    all: bytesOf('stdout', 'stderr', 'pty'),
-    isTruncated,
-  }
+  return { ...exit, ...gatherer.take() }
 }
 
 /** stdout and stderr as streams. */

@@ -7,6 +7,7 @@ import type { Sandbox, SandboxType } from '../../protocol/schemas/sandbox.ts'
 import type { EnvironmentInfo } from '../../protocol/schemas/session.ts'
 import type { ConfigFiles } from '../codex-config/config-files.ts'
 import type { Caller } from './fair-slots.ts'
+import type { Screen } from './screen.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /** What to spawn, and how. */
@@ -139,6 +140,8 @@ export type Host = {
    * @throws -32602 for a sandbox that cannot be enforced here
    */
   spawn(spec: SpawnSpec, events: ChildEvents): Promise<Child>
+  /** Opens a terminal emulator of this size. */
+  openScreen(size: TerminalSize): Promise<Screen>
   /**
    * The file operations in a sandbox; undefined: without one. Each operation throws -32600 if the sandbox cannot be
    * enforced. What they share with other callers is shared fairly.

@@ -78,6 +78,8 @@ export type ReadState = {
   exitCode: number | null
   closed: boolean
   sandboxDenied: boolean
+  /** Output before the first chunk that is no longer retained; undefined if nothing is missing. */
+  dropped?: { readonly evictedBytes: number; readonly evictedChunks: number } | undefined
 }
 
 /** Encodes the result of process/read. */
@@ -85,8 +87,10 @@ export function readResult(chunks: readonly Chunk[], state: ReadState): RawJson 
   const body = chunks
     .map(({ seq, stream, bytes }) => `{"seq":${seq},"stream":"${stream}","chunk":"${bytes.toBase64()}"}`)
     .join(',')
-  const { nextSeq, exited, exitCode, closed, sandboxDenied } = state
-  const tail = `],"nextSeq":${nextSeq},"exited":${exited},"exitCode":${exitCode},"closed":${closed},"failure":null,"sandboxDenied":${sandboxDenied}}`
+  const { nextSeq, exited, exitCode, closed, sandboxDenied, dropped } = state
+  const missing =
+    dropped === undefined ? '' : `,"droppedBytes":${dropped.evictedBytes},"droppedChunks":${dropped.evictedChunks}`
+  const tail = `],"nextSeq":${nextSeq},"exited":${exited},"exitCode":${exitCode},"closed":${closed},"failure":null,"sandboxDenied":${sandboxDenied}${missing}}`
   return new RawJson('{"chunks":[', body, tail)
 }
 

@@ -40,11 +40,34 @@ export type Limits = {
    */
   retainedPerProcess: number
   /**
+   * Share of that, for each stream, that is retained beyond it of the stream's beginning, and of its end where another
+   * stream has displaced it: pages of a log, while a process that floods costs an eighth more.
+   */
+  retainedEdge: number
+  /**
    * Retained chunks of one process. Newer clients decode at most about 256,000 JSON values in a response, 5 per chunk.
    */
   chunksPerProcess: number
   /** Retained output of all processes together. That of ended processes is dropped first. */
   retainedTotal: number
+  /**
+   * Terminal emulators at a time. A terminal has none until its screen is asked for, or its output fills half of what
+   * is retained. Each takes some 100 KiB at 24 by 80.
+   */
+  screens: number
+  /** Cells of a terminal with a screen: larger than any display, at 24 bytes each 3 MiB. */
+  screenCells: number
+  /** Sizes that are remembered until the output of that time is drawn: a window dragged for a minute. */
+  screenResizes: number
+  /** Bytes drawn without a pause: two milliseconds. */
+  screenSlice: number
+  /** Pause between slices: drawing takes a third of the time at most. */
+  screenPauseMs: number
+  /** How long a terminal that floods is left alone once it has overtaken its emulator. */
+  screenRestMs: number
+  /** Default and maximum of `maxBytes` of process/snapshot and process/logs: their base64 must fit a message. */
+  snapshotBytes: number
+  snapshotMaxBytes: number
   /** Memory overhead of one retained chunk, so that a million tiny chunks are accounted for. */
   chunkOverhead: number
   /**
@@ -86,6 +109,11 @@ export type Limits = {
   writeIds: number
   /** How long a process stays readable after `closed`. Same as the newest reference; clients recover within 45 s. */
   retainEndedMs: number
+  /** Ended detached runs, and how long they are kept: a week of builds. */
+  endedRuns: number
+  endedRunMs: number
+  /** Changes of runs that wait for a subscriber that does not read: each has up to some 2 KiB. */
+  runChanges: number
   /** Processes in one response to process/list: with the longest names shown it still fits a message. */
   listedProcesses: number
   /** How long a detached session waits for its client. Same value and reason as `retainEndedMs`. */
@@ -160,8 +188,17 @@ export const defaultLimits: Readonly<Limits> = {
   drainQuietMs: 500,
   messageBytes: 64 * MiB,
   retainedPerProcess: MiB,
+  retainedEdge: 1 / 8,
   chunksPerProcess: 50_000,
   retainedTotal: 256 * MiB,
+  screens: 64,
+  screenCells: 131_072,
+  screenResizes: 256,
+  screenSlice: 64 * 1024,
+  screenPauseMs: 5,
+  screenRestMs: 1000,
+  snapshotBytes: MiB,
+  snapshotMaxBytes: 8 * MiB,
   chunkOverhead: 256,
   chunkBytes: 64 * 1024,
   unsentPerProcess: 256 * 1024,
@@ -175,6 +212,9 @@ export const defaultLimits: Readonly<Limits> = {
   heldWriteOverhead: 2048,
   writeIds: 4096,
   retainEndedMs: 80_000,
+  endedRuns: 1000,
+  endedRunMs: 7 * 86_400_000,
+  runChanges: 1024,
   listedProcesses: 4096,
   sessionTtlMs: 80_000,
   graceMs: 80_000,

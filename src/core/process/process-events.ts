@@ -4,7 +4,7 @@
  */
 import type { RawJson } from '../base/json-fragments.ts'
 import type { EventSource } from '../base/outbound-scheduler.ts'
-import type { OutputLog } from './output-log.ts'
+import type { OutputLog } from '../output/output-log.ts'
 
 /**
  * Receives a process's events. `eventsReady` is called for every new event; pull the events with {@link
@@ -21,6 +21,7 @@ export class ProcessEvents implements EventSource {
   /** False until the response to process/start has been queued; events wait for that. */
   #isAnnounced = false
   readonly #waiters = new Set<() => void>()
+  #holds = 0
 
   /** `onPause` is called when the child must be paused, and when it may be resumed. */
   constructor(log: OutputLog, onPause: (isPaused: boolean) => void) {
@@ -88,10 +89,20 @@ export class ProcessEvents implements EventSource {
 
   /** Pauses the child while its client is behind; resumes it once the client has caught up. */
   balance(): void {
-    const isPaused = this.#log.shouldPause(this.#listener !== undefined || !this.#isAnnounced)
+    const isPaused = this.#holds > 0 || this.#log.shouldPause(this.#listener !== undefined || !this.#isAnnounced)
     if (isPaused === this.#isPaused) return
     this.#isPaused = isPaused
     this.#onPause(isPaused)
+  }
+
+  /** Pauses the child until the returned function is called. */
+  hold(): () => void {
+    this.#holds++
+    this.balance()
+    return () => {
+      this.#holds--
+      this.balance()
+    }
   }
 
   // ---- process/read ----

@@ -5,12 +5,15 @@ import type { Clock } from '../base/clock.ts'
 import type { Host, SpawnSpec } from '../base/host.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Observer, Origin, Peer, ProcessObserver } from '../base/observer.ts'
+import type { TerminalSize } from '../../protocol/schemas/process.ts'
+import type { Screen } from '../base/screen.ts'
 import { Process } from './process.ts'
 import type { Listener } from './process-events.ts'
-import type { RetainedBudget } from './retained-budget.ts'
+import type { RetainedBudget } from '../output/retained-budget.ts'
 import type { Owner, ProcessRun, ProcessRegistry } from './process-registry.ts'
 import type { Snapshot } from '../base/snapshot.ts'
 import { StdinBudget } from './stdin-budget.ts'
+import type { ScreenCount } from '../output/terminal-screen.ts'
 
 /** Dependencies of one session's {@link ProcessTable}. */
 export type TableOptions = {
@@ -19,6 +22,8 @@ export type TableOptions = {
   limits: Limits
   budget: RetainedBudget
   observer: Observer
+  /** Counts the emulators of all sessions. Default: those of this table alone. */
+  screens?: ScreenCount
   /** The processes of all sessions. */
   runs: ProcessRegistry
   /** The session that owns this table. */
@@ -33,6 +38,10 @@ export type StartOptions = {
   ready: Promise<void> | undefined
   /** Flow-control window in bytes; see {@link ProcessOptions}. */
   outputWindow?: number | undefined
+  /** Name of a detached run. */
+  name?: string | undefined
+  /** Called with the run right before the spawn. */
+  onRun?: ((run: ProcessRun) => void) | undefined
 }
 
 type Entry = {
@@ -45,6 +54,7 @@ type Entry = {
 export class ProcessTable {
   readonly #options: TableOptions
   readonly #stdin: StdinBudget
+  readonly #screens: ScreenCount = { open: 0 }
   readonly #entries = new Map<string, Entry>()
   /** Closed entries, oldest first, each with a function that cancels its retirement. */
   readonly #closed = new Map<Entry, () => void>()
@@ -71,14 +81,19 @@ export class ProcessTable {
   async start(
     processId: string,
     spec: () => SpawnSpec,
-    { peer, isSandboxed, ready, outputWindow }: StartOptions,
-  ): Promise<{ announce: () => void }> {
-    this.#checkFree(processId)
+    { peer, isSandboxed, ready, outputWindow, name, onRun }: StartOptions,
+  ): Promise<{ announce: () => void; run: ProcessRun }> {
+    this.checkFree(processId)
     this.#checkRoom()
     const id = detached(processId)
-    const { clock, host, limits, budget, observer, runs, owner } = this.#options
-    const onClosed = (): void => this.#retireLater(entry)
+    const { clock, host, limits, budget, observer, runs, owner, screens = this.#screens } = this.#options
+    const onExited = (): void => runs.changed(entry.run)
+    const onClosed = (): void => {
+      this.#retireLater(entry)
+      runs.changed(entry.run)
+    }
     const { totals } = observer
+    const open = (size: TerminalSize): Promise<Screen> => host.openScreen(size)
     const process = new Process(id, {
       clock,
       limits,
@@ -87,6 +102,8 @@ export class ProcessTable {
       isSandboxed,
       outputWindow,
       totals,
+      screens: { open, count: screens, report: (fault) => host.report(fault) },
+      onExited,
       onClosed,
     })
     const entry: Entry = { process }
@@ -96,25 +113,30 @@ export class ProcessTable {
       if (ready !== undefined) await ready
       if (process.cancelled) throw invalidRequest(`process ${id.slice(0, 100)} was terminated before it started`)
       const command = spec()
-      entry.run = runs.add(process, command, owner, peer)
+      const run = runs.add(process, command, owner, peer, name)
+      entry.run = run
+      onRun?.(run)
       const sandboxType = isSandboxed ? host.sandboxType : 'none'
-      processObserver = observer.starting?.({ run: entry.run.number, peer, processId: id, spec: command, sandboxType })
+      processObserver = observer.starting?.({ run: run.number, peer, processId: id, spec: command, sandboxType })
       const child = await host.spawn(command, process)
-      process.started(child, processObserver)
+      process.started(child, processObserver, command.terminalSize)
       observer.totals.starts++
       processObserver?.started(child.pid)
       if (this.#disposed) this.#dispose(entry)
       else if (process.cancelled) process.terminate()
+      runs.started(run)
+      return { announce: () => process.events.announce(this.#listener), run }
     } catch (error) {
       this.#entries.delete(id)
+      if (entry.run !== undefined) runs.failed(entry.run, error)
       this.#dispose(entry)
       processObserver?.failed(error)
       throw error
     }
-    return { announce: () => process.events.announce(this.#listener) }
   }
 
-  #checkFree(processId: string): void {
+  /** @throws -32600 for an id in use */
+  checkFree(processId: string): void {
     if (this.#entries.has(processId) || this.#attachedRun(processId) !== undefined) {
       throw invalidRequest(`process ${processId.slice(0, 100)} already exists`)
     }
@@ -126,6 +148,11 @@ export class ProcessTable {
     this.#retireOldest()
     if (this.#closed.size <= endedProcesses) return
     throw overloaded(`too many ended processes in this session: the events of ${endedProcesses} have not been read`)
+  }
+
+  /** Closed processes that are retained. */
+  get closed(): number {
+    return this.#closed.size
   }
 
   /** Finds a process, waiting for it to start. Undefined if there is none or it failed to start. */
@@ -153,7 +180,7 @@ export class ProcessTable {
    * @throws -32600 for an id in use, -32001 beyond `limits.processes` attachments.
    */
   attachTo(run: ProcessRun, processId: string): void {
-    this.#checkFree(processId)
+    this.checkFree(processId)
     for (const [id, { process }] of this.#attached) if (process.disposed) this.#attached.delete(id)
     const { processes } = this.#options.limits
     if (this.#attached.size >= processes)
@@ -228,6 +255,16 @@ export class ProcessTable {
   detach(): void {
     this.#listener = undefined
     for (const { process } of this.#entries.values()) process.events.detach()
+  }
+
+  /** Forgets a closed process now. Returns whether there is one. */
+  remove(process: Process): boolean {
+    for (const entry of this.#closed.keys()) {
+      if (entry.process !== process) continue
+      this.#retire(entry)
+      return true
+    }
+    return false
   }
 
   /** Adds this session's counts to a snapshot. */

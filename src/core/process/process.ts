@@ -7,12 +7,14 @@ import { internalError, invalidRequest } from '../../protocol/wire/errors.ts'
 import type { Child, ChildEvents } from '../base/host.ts'
 import type { ProcessObserver, Totals } from '../base/observer.ts'
 import type { ProcessState } from '../base/snapshot.ts'
-import { OutputLog } from './output-log.ts'
-import type { OutputLogOptions } from './output-log.ts'
+import { OutputLog } from '../output/output-log.ts'
+import type { OutputLogOptions } from '../output/output-log.ts'
 import { ProcessEvents } from './process-events.ts'
 import { wasSandboxDenied } from './sandbox-denied.ts'
 import type { StdinBudget } from './stdin-budget.ts'
 import { StdinQueue } from './stdin-queue.ts'
+import { TerminalScreen } from '../output/terminal-screen.ts'
+import type { DrawnScreen, TerminalScreenOptions } from '../output/terminal-screen.ts'
 import { Termination } from './termination.ts'
 
 /** Dependencies and settings of one {@link Process}. */
@@ -21,9 +23,22 @@ export type ProcessOptions = OutputLogOptions & {
   /** Whether a sandbox was requested: a non-zero exit may then be a sandbox denial. */
   isSandboxed: boolean
   totals: Totals
+  /** How the screens of terminals are drawn. */
+  screens?: ScreenOptions
+  /** Called when the root has exited. */
+  onExited?: (() => void) | undefined
   /** Called once, when `closed` has its sequence number. */
   onClosed: () => void
 }
+
+/** What all screens of a server have in common. */
+export type ScreenOptions = Pick<TerminalScreenOptions, 'open' | 'count' | 'report'>
+
+/** The size of a terminal unless its client gives one. */
+const DEFAULT_SIZE: TerminalSize = { rows: 24, columns: 80 }
+
+/** What a process's log offers beside its events. */
+export type RetainedViews = Pick<OutputLog, 'ends' | 'logs' | 'record' | 'lastSeq' | 'outputBytes' | 'sandboxDenied'>
 
 /** A starting, running or ended process. */
 export class Process implements ChildEvents {
@@ -38,6 +53,8 @@ export class Process implements ChildEvents {
   #observer: ProcessObserver | undefined
   #stdin: StdinQueue | undefined
   #termination: Termination | undefined
+  #screen: TerminalScreen | undefined
+  #exitedAtMs: number | undefined
 
   #exitCode: number | undefined
   #haveStreamsEnded = false
@@ -46,7 +63,10 @@ export class Process implements ChildEvents {
   constructor(id: string, options: ProcessOptions) {
     this.id = id
     this.#options = options
-    this.#log = new OutputLog(id, options, () => this.events.notify())
+    this.#log = new OutputLog(id, options, (chunk) => {
+      this.events.notify()
+      this.#screen?.added(chunk)
+    })
     this.events = new ProcessEvents(this.#log, (isPaused) => this.#pause(isPaused))
   }
 
@@ -68,6 +88,11 @@ export class Process implements ChildEvents {
     return this.#isCancelled
   }
 
+  /** Whether it has ever run. */
+  get wasStarted(): boolean {
+    return this.#child !== undefined
+  }
+
   /** Process id of the root, or of its sandbox process; undefined until it has started. */
   get pid(): number | undefined {
     return this.#child?.pid
@@ -76,6 +101,16 @@ export class Process implements ChildEvents {
   /** Exit code of the root, once it has exited. */
   get exitCode(): number | undefined {
     return this.#exitCode
+  }
+
+  /** When the root exited, in milliseconds since the epoch. */
+  get exitedAtMs(): number | undefined {
+    return this.#exitedAtMs
+  }
+
+  /** Its output beyond the events. */
+  get retained(): RetainedViews {
+    return this.#log
   }
 
   /** Bytes of stdin queued or held back, which the child has not read. */
@@ -94,11 +129,19 @@ export class Process implements ChildEvents {
 
   // ---- events from the host ----
 
-  /** Attaches the spawned child. `observer` receives the lifecycle events of this start. */
-  started(child: Child, observer?: ProcessObserver): void {
+  /**
+   * Attaches the spawned child. `observer` receives the lifecycle events of this start; `terminalSize` is absent for the
+   * default.
+   */
+  started(child: Child, observer?: ProcessObserver, terminalSize: TerminalSize = DEFAULT_SIZE): void {
     this.#child = child
     this.#observer = observer
-    const { clock, limits, totals, stdin } = this.#options
+    const { clock, limits, totals, stdin, screens } = this.#options
+    // Only terminals can be resized.
+    if (child.resize !== undefined && screens !== undefined) {
+      const hold = (): (() => void) => this.events.hold()
+      this.#screen = new TerminalScreen({ ...screens, output: this.#log, hold, size: terminalSize, clock, limits })
+    }
     this.#stdin = new StdinQueue(child, limits, totals, stdin)
     this.#termination = new Termination(child, clock, limits, {
       isOver: () => this.#haveStreamsEnded || this.#isDisposed,
@@ -117,7 +160,9 @@ export class Process implements ChildEvents {
   exited(code: number): void {
     if (this.#isDisposed) return
     this.#exitCode = code
+    this.#exitedAtMs = Date.now()
     this.#observer?.exited(code)
+    this.#options.onExited?.()
     this.#termination?.exited()
     if (this.#haveStreamsEnded) return this.#close()
     const { clock, isSandboxed, limits } = this.#options
@@ -151,6 +196,7 @@ export class Process implements ChildEvents {
     this.#reportEnd(false)
     this.#stdin?.close()
     this.events.notify()
+    this.#screen?.over()
     this.#options.onClosed()
   }
 
@@ -198,6 +244,17 @@ export class Process implements ChildEvents {
   resize(size: TerminalSize): void {
     if (this.#child?.resize === undefined) throw invalidRequest('the process has no terminal')
     this.#child.resize(size)
+    this.#log.seal()
+    this.#screen?.resized(size)
+  }
+
+  /**
+   * Draws what the terminal shows; undefined without a terminal, and for one that is too large.
+   * @throws -32001 if too many screens are drawn
+   */
+  async drawScreen(): Promise<DrawnScreen | undefined> {
+    this.#log.seal()
+    return this.#screen?.snapshot()
   }
 
   /** Sends a signal to the process group; does nothing after the root has exited. */
@@ -235,6 +292,7 @@ export class Process implements ChildEvents {
     this.#reportEnd(true)
     this.#child?.forget()
     this.#stdin?.close()
+    this.#screen?.dispose()
     this.events.dispose()
     this.#log.dispose()
   }

@@ -12,7 +12,7 @@ import type { JsonValue } from '../../protocol/wire/json.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import { decodeParams } from '../../protocol/schemas/schema-primitives.ts'
 import { EXTENSIONS, InitializeParams } from '../../protocol/schemas/session.ts'
-import type { InitializeResult } from '../../protocol/schemas/session.ts'
+import type { Extension, InitializeResult } from '../../protocol/schemas/session.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Drain } from '../session/drain.ts'
 import { FileHandles } from '../fs/file-handles.ts'
@@ -28,6 +28,7 @@ import { MissingWatch } from '../fs/missing-watch.ts'
 import { count, shortName, UNKNOWN_METHOD } from '../base/observer.ts'
 import type { Observer, Origin, Peer } from '../base/observer.ts'
 import { OutboundScheduler } from '../base/outbound-scheduler.ts'
+import { RunFeed } from '../process/run-feed.ts'
 import { Requests } from './requests.ts'
 import { Responder } from './responder.ts'
 import type { SessionRegistry } from '../session/session.ts'
@@ -35,6 +36,9 @@ import type { Snapshot } from '../base/snapshot.ts'
 import type { Ticket } from './ticket.ts'
 import { CloseCode } from '../base/transport.ts'
 import type { Transport } from '../base/transport.ts'
+
+/** Extensions that show a client the processes of others. */
+const ABOUT_ALL_RUNS: ReadonlySet<Extension> = new Set(['processList', 'detached'])
 
 /** Dependencies of a {@link Connection}. */
 export type ConnectionOptions = {
@@ -59,6 +63,7 @@ export class Connection {
   readonly #handles: FileHandles
   readonly #http: HttpCalls
   readonly #watch: MissingWatch
+  readonly #feed: RunFeed
 
   readonly #peer: Peer
   /** Set by `initialize`. */
@@ -85,6 +90,7 @@ export class Connection {
     this.#responder = new Responder(transport, options)
     this.#handles = new FileHandles(limits.fileHandles)
     this.#watch = new MissingWatch((notification) => transport.send(notification))
+    this.#feed = new RunFeed(this.#scheduler, limits.runChanges)
     this.#http = new HttpCalls({ ...options, scheduler: this.#scheduler, onIdle })
     this.#peer = { connection: ++observer.totals.connections, address: transport.peer }
     observer.opened?.(this.#peer)
@@ -152,6 +158,7 @@ export class Connection {
     this.#handles.dispose()
     this.#http.dispose()
     this.#watch.dispose()
+    this.#feed.dispose()
     this.#options.observer.closed?.(this.#peer, this.#closeReason ?? reason)
     this.#options.onGone()
   }
@@ -247,6 +254,8 @@ export class Connection {
     this.#services = {
       session,
       registry: sessions.registry,
+      detached: sessions.detached,
+      feed: this.#feed,
       peer: this.#peer,
       host,
       clock,
@@ -266,7 +275,7 @@ export class Connection {
     return {
       sessionId: session.id,
       environmentInfo,
-      extensions: EXTENSIONS.filter((name) => name !== 'processList' || !host.requiresSandbox),
+      extensions: EXTENSIONS.filter((name) => !ABOUT_ALL_RUNS.has(name) || !host.requiresSandbox),
     }
   }
 

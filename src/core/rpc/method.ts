@@ -12,7 +12,9 @@ import type { Limits } from '../base/limits.ts'
 import type { Clock } from '../base/clock.ts'
 import type { MissingWatch } from '../fs/missing-watch.ts'
 import type { Peer } from '../base/observer.ts'
+import type { DetachedRuns } from '../process/detached-runs.ts'
 import type { ProcessRegistry } from '../process/process-registry.ts'
+import type { RunFeed } from '../process/run-feed.ts'
 import type { Session } from '../session/session.ts'
 import type { Ticket } from './ticket.ts'
 
@@ -21,6 +23,10 @@ export type Services = {
   readonly session: Session
   /** The processes of all sessions. */
   readonly registry: ProcessRegistry
+  /** The runs that belong to the server. */
+  readonly detached: DetachedRuns
+  /** This connection's subscription to the runs of the server. */
+  readonly feed: RunFeed
   /** The requesting client. */
   readonly peer: Peer
   readonly host: Host

@@ -5,6 +5,7 @@ import { httpMethods } from './http-methods.ts'
 import { watchMethods } from './watch-methods.ts'
 import type { MethodDefinition } from './method.ts'
 import { processMethods } from './process-methods.ts'
+import { runMethods } from './run-methods.ts'
 import { sessionMethods } from './session-methods.ts'
 import { fileHandleMethods } from './file-handle-methods.ts'
 
@@ -13,6 +14,7 @@ export const methods: ReadonlyMap<string, MethodDefinition> = new Map(
   Object.entries({
     ...sessionMethods,
     ...processMethods,
+    ...runMethods,
     ...fsMethods,
     ...fileHandleMethods,
     ...watchMethods,

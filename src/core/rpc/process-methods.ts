@@ -14,13 +14,15 @@ import { NoParams } from '../../protocol/schemas/session.ts'
 import { unwrapLinuxSandbox } from '../../protocol/schemas/linux-sandbox.ts'
 import { childEnvironment } from '../process/env-policy.ts'
 import type { RawJson } from '../base/json-fragments.ts'
-import type { Clock } from '../base/clock.ts'
 import type { Host, SpawnSpec } from '../base/host.ts'
 import { method } from './method.ts'
 import type { Services } from './method.ts'
 import type { Ticket } from './ticket.ts'
 import type { Process } from '../process/process.ts'
+import type { ProcessRun } from '../process/process-registry.ts'
+import type { StartOptions } from '../process/process-table.ts'
 import type { Session } from '../session/session.ts'
+import { waitForProcess } from './wait.ts'
 
 const FAMILY = 'exec'
 
@@ -31,15 +33,32 @@ async function start(params: StartParams, services: Services, ticket: Ticket): P
   const unwrapped = unwrap(params, session)
   const isSandboxed = isSomething(unwrapped.sandbox)
   const spec = (): SpawnSpec => spawnSpec(unwrapped, host)
+  const options = { peer, isSandboxed, ready: files.settled() }
+  const sandboxType = isSandboxed ? host.sandboxType : 'none'
+  if (isSomething(params.detached)) {
+    const { number } = await startDetached(params, spec, options, services)
+    return { processId: params.processId, sandboxType, run: number }
+  }
   const outputWindow = params.outputWindow ?? undefined
-  const { announce } = await session.processes.start(params.processId, spec, {
-    peer,
-    isSandboxed,
-    ready: files.settled(),
-    outputWindow,
-  })
+  const { announce } = await session.processes.start(params.processId, spec, { ...options, outputWindow })
   ticket.afterResponse(announce)
-  return { processId: params.processId, sandboxType: isSandboxed ? host.sandboxType : 'none' }
+  return { processId: params.processId, sandboxType }
+}
+
+/** Starts a run of the server's, and attaches the session to it under its id. */
+async function startDetached(
+  { processId, detached: asked, outputWindow }: StartParams,
+  spec: () => SpawnSpec,
+  options: StartOptions,
+  { session, detached, host }: Services,
+): Promise<ProcessRun> {
+  checkMayList(host)
+  if (isSomething(outputWindow))
+    throw invalidParams('outputWindow is for a process whose client reads it: not with detached')
+  session.processes.checkFree(processId)
+  const run = await detached.start(spec, { ...options, name: asked?.name ?? undefined })
+  session.processes.attachTo(run, processId)
+  return run
 }
 
 /** Refuses rather than run with the full network where a filtered one was requested. */
@@ -86,36 +105,12 @@ async function read(params: ReadParams, { session, clock }: Services, ticket: Ti
   const process = (finding instanceof Promise ? await finding : finding) ?? unknownProcess(params.processId)
   const afterSeq = params.afterSeq ?? 0
   const waitMs = params.waitMs ?? 0
-  if (waitMs > 0 && !process.events.hasNewsAfter(afterSeq)) {
-    ticket.waits()
-    await waitForEvents(process, afterSeq, { waitMs, clock, ticket })
-  }
+  const hasNews = (): boolean => process.events.hasNewsAfter(afterSeq)
+  if (waitMs > 0 && !hasNews()) await waitForProcess(process, hasNews, { waitMs, clock, ticket })
   await ticket.reserve(process.events.readBytes(afterSeq))
   // It may have been retired in the meantime.
   if (process.disposed) unknownProcess(params.processId)
   return process.events.read(afterSeq, params.maxBytes ?? undefined)
-}
-
-/** Settles when there is an event after `afterSeq`, on timeout, or when the connection ends. */
-function waitForEvents(
-  process: Process,
-  afterSeq: number,
-  { waitMs, clock, ticket }: { waitMs: number; clock: Clock; ticket: Ticket },
-): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = (): void => {
-      unwatch()
-      cancelTimer()
-      resolve()
-    }
-    const unwatch = process.events.watch(() => {
-      if (process.disposed || process.events.hasNewsAfter(afterSeq)) stop()
-    })
-    const cancelTimer = clock.after(waitMs, stop)
-    ticket.onRelease(stop)
-    // `watch` turned the pieces read in this turn into a chunk.
-    if (process.events.hasNewsAfter(afterSeq)) stop()
-  })
 }
 
 function unknownProcess(processId: string): never {
@@ -182,7 +177,8 @@ async function attach({ run, processId }: AttachParams, { host, registry, sessio
   return { processId, argv: [...found.argv], tty: found.tty, state: found.process.state }
 }
 
-function checkMayList(host: Host): void {
+/** @throws -32600 where clients must not see each other's processes */
+export function checkMayList(host: Host): void {
   if (host.requiresSandbox) throw invalidRequest('this executor shows no client what others run (--require-sandbox)')
 }
 

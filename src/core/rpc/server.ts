@@ -6,15 +6,22 @@ import type { Host } from '../base/host.ts'
 import type { Limits } from '../base/limits.ts'
 import { silentObserver } from '../base/observer.ts'
 import type { Observer } from '../base/observer.ts'
-import { RetainedBudget } from '../process/retained-budget.ts'
+import { RetainedBudget } from '../output/retained-budget.ts'
+import type { RunStore } from '../base/run-store.ts'
 import { SessionRegistry } from '../session/session.ts'
 import { emptySnapshot } from '../base/snapshot.ts'
 import type { Snapshot } from '../base/snapshot.ts'
 import { CloseCode } from '../base/transport.ts'
 import type { Transport } from '../base/transport.ts'
 
-/** Dependencies of the server; without an `observer`, nothing is reported. */
-export type ServerOptions = { host: Host; clock: Clock; limits: Limits; observer?: Observer }
+/** Dependencies of the server; without an `observer` nothing is reported, without a `store` runs are kept in memory. */
+export type ServerOptions = {
+  host: Host
+  clock: Clock
+  limits: Limits
+  observer?: Observer
+  store?: RunStore | undefined
+}
 
 /** The protocol server, independent of any transport. */
 export type ExecServer = {
@@ -36,9 +43,15 @@ export type ExecServer = {
 }
 
 /** Creates a server without connections. */
-export function createExecServer({ host, clock, limits, observer = silentObserver() }: ServerOptions): ExecServer {
+export function createExecServer({
+  host,
+  clock,
+  limits,
+  observer = silentObserver(),
+  store,
+}: ServerOptions): ExecServer {
   const budget = new RetainedBudget(limits.retainedTotal)
-  const sessions = new SessionRegistry({ host, clock, limits, budget, observer })
+  const sessions = new SessionRegistry({ host, clock, limits, budget, observer, store })
   const connections = new Set<Connection>()
   const isBusy = (): boolean => sessions.openProcesses > 0 || [...connections].some((connection) => connection.isBusy)
   const drain = new Drain({ clock, limits, isBusy })

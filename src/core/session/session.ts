@@ -1,6 +1,8 @@
 /** Sessions, which outlive their connection. Each owns its processes; a connection has at most one. */
 import { ErrorCode, invalidRequest, overloaded, RpcError } from '../../protocol/wire/errors.ts'
 import type { SessionEvent } from '../base/observer.ts'
+import type { RunStore } from '../base/run-store.ts'
+import { DetachedRuns } from '../process/detached-runs.ts'
 import { ProcessTable } from '../process/process-table.ts'
 import type { TableOptions } from '../process/process-table.ts'
 import type { Listener } from '../process/process-events.ts'
@@ -23,6 +25,8 @@ export type Session = {
 
 /** Dependencies of the {@link SessionRegistry}. */
 export type RegistryOptions = Omit<TableOptions, 'runs' | 'owner'>
+/** What else it needs: where detached runs are kept. */
+type StoreOption = { store?: RunStore | undefined }
 
 /** Creates, resumes, detaches and expires sessions. */
 export class SessionRegistry {
@@ -30,19 +34,22 @@ export class SessionRegistry {
   readonly #sessions = new Map<string, Session>()
   /** The processes of all sessions. */
   readonly registry: ProcessRegistry
+  /** The runs that belong to no session. */
+  readonly detached: DetachedRuns
 
-  constructor(options: RegistryOptions) {
-    this.#options = options
+  constructor({ store, ...options }: RegistryOptions & StoreOption) {
+    this.#options = { screens: { open: 0 }, ...options }
     this.registry = new ProcessRegistry(options.limits.listedProcesses)
+    this.detached = new DetachedRuns({ ...this.#options, runs: this.registry }, store)
   }
 
   get size(): number {
     return this.#sessions.size
   }
 
-  /** Number of processes of all sessions that have not closed. */
+  /** Number of processes that have not closed, of all sessions and of none. */
   get openProcesses(): number {
-    let open = 0
+    let { open } = this.detached
     for (const { processes } of this.#sessions.values()) open += processes.open
     return open
   }
@@ -114,10 +121,12 @@ export class SessionRegistry {
       else snapshot.detachedSessions++
       processes.collect(snapshot)
     }
+    this.detached.collect(snapshot)
   }
 
-  /** Ends every session immediately and kills its processes. */
+  /** Ends every session immediately and kills its processes, and the detached runs. */
   dispose(): void {
+    this.detached.dispose()
     for (const session of this.#sessions.values()) this.#end(session, 'ended')
   }
 }

@@ -30,6 +30,12 @@ const uuid = v.pipe(
 /** A terminal dimension. The kernel stores it in 16 bits; 0 would mean no terminal. */
 const cells = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535))
 
+/** Names of detached runs: what a shell needs not quote, and no run number. */
+export const RunName = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z][A-Za-z0-9._-]{0,63}$/, 'expected a name: a letter, then up to 63 of A-Z a-z 0-9 . _ -'),
+)
+
 /** Terminal size in character cells. */
 export const TerminalSize = v.object({ rows: cells, columns: cells })
 /** Terminal size in character cells. */
@@ -51,6 +57,11 @@ export const StartParams = v.object({
    * not the client is connected, and none is dropped. Absent: only unsent bytes apply backpressure.
    */
   outputWindow: optional(v.pipe(u64, v.integer(), v.minValue(1))),
+  /**
+   * Extension: the run belongs to the server, not to the session, and goes on without a client. The session that starts
+   * it is attached to it as by process/attach.
+   */
+  detached: optional(v.object({ name: optional(RunName) })),
   /** Whether stdin is a pipe for process/write. Otherwise, unless `tty` is set, stdin is closed. */
   pipeStdin: v.optional(v.boolean(), false),
   /** Overrides the child's argv[0]. The executable is still `argv[0]`. */
@@ -131,7 +142,7 @@ export const TerminateParams = v.object({
 export const AcknowledgeParams = v.object({ processId: v.string(), seq: u64 })
 
 /** Extension: attaches to the process `run` of process/list, under `processId` in this session. */
-export const AttachParams = v.object({ run: u64, processId: v.string() })
+export const AttachParams = v.object({ run: v.union([u64, RunName]), processId: v.string() })
 /** Decoded params of process/attach. */
 export type AttachParams = v.InferOutput<typeof AttachParams>
 
@@ -142,6 +153,10 @@ export type ListedState = 'starting' | 'running' | 'exited' | 'closed'
 export type ListedProcess = {
   /** Id for process/attach, unique per server, counted from 1. */
   run: number
+  /** Name of a detached run that has one. */
+  name: string | null
+  /** Whether it belongs to the server, so that it outlives its client. */
+  detached: boolean
   processId: string
   /** `clientName` of the client that started it. */
   client: string
@@ -157,6 +172,7 @@ export type ListedProcess = {
   exitCode: number | null
   /** Milliseconds since the epoch. */
   startedAtMs: number
+  exitedAtMs: number | null
 }
 
 /** Result of process/attach. */
@@ -167,4 +183,9 @@ export type OutputStream = 'stdout' | 'stderr' | 'pty'
 /** Result status of process/write. */
 export type WriteStatus = 'accepted' | 'unknownProcess' | 'stdinClosed'
 /** Result of process/start. */
-export type StartResult = { processId: string; sandboxType: SandboxType }
+export type StartResult = {
+  processId: string
+  sandboxType: SandboxType
+  /** Of a detached run. */
+  run?: number
+}

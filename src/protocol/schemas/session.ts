@@ -38,7 +38,8 @@ export type EnvironmentInfo = {
 /**
  * Extensions to Codex's protocol, for feature detection: process/closeStdin; process/resize and `terminalSize` in
  * process/start; more signals in process/signal; process/acknowledge and `outputWindow` in process/start; process/list
- * and process/attach; `graceMs` in process/terminate; http/acknowledge and `bodyWindow` in http/request; http/cancel.
+ * and process/attach; `graceMs` in process/terminate; http/acknowledge and `bodyWindow` in http/request; http/cancel;
+ * process/snapshot; process/wait; `detached` in process/start, process/logs, process/remove and process/subscribe.
  */
 export const EXTENSIONS = [
   'closeStdin',
@@ -49,6 +50,9 @@ export const EXTENSIONS = [
   'graceMs',
   'bodyWindow',
   'httpCancel',
+  'snapshot',
+  'wait',
+  'detached',
 ] as const
 /** The name of an extension. */
 export type Extension = (typeof EXTENSIONS)[number]

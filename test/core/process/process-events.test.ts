@@ -2,9 +2,9 @@
 import * as assert from 'uvu/assert'
 import { defaultLimits } from '../../../src/core/base/limits.ts'
 import { silentObserver } from '../../../src/core/base/observer.ts'
-import { OutputLog } from '../../../src/core/process/output-log.ts'
+import { OutputLog } from '../../../src/core/output/output-log.ts'
 import { ProcessEvents } from '../../../src/core/process/process-events.ts'
-import { RetainedBudget } from '../../../src/core/process/retained-budget.ts'
+import { RetainedBudget } from '../../../src/core/output/retained-budget.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
 import { test } from '../../support/suite.ts'
 

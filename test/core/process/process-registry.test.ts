@@ -30,6 +30,8 @@ test('the list tells of every process of every session, in the order of their st
   delete first.startedAtMs
   assert.equal(first, {
     run: 1,
+    name: null,
+    detached: false,
     processId: 'p',
     client: 'test',
     session: owner.sessionId.slice(0, 8),
@@ -40,6 +42,7 @@ test('the list tells of every process of every session, in the order of their st
     pid: null,
     state: 'running',
     exitCode: null,
+    exitedAtMs: null,
   })
   assert.not.equal(first.session, owner.sessionId)
   assert.equal([second.run, second.tty, second.state, second.exitCode, second.attached], [2, true, 'exited', 3, true])

@@ -6,7 +6,16 @@ import type { JsonValue } from '../../../src/protocol/wire/json.ts'
 import { openTicket } from '../../support/fakes/open-ticket.ts'
 import { test } from '../../support/suite.ts'
 
-const events = ['process/output', 'process/exited', 'process/closed', 'fs/missingChanged', 'http/request/bodyDelta']
+const events = [
+  'process/output',
+  'process/exited',
+  'process/closed',
+  'process/started',
+  'process/failed',
+  'process/listChanged',
+  'fs/missingChanged',
+  'http/request/bodyDelta',
+]
 
 test('every request of the protocol has a handler, and nothing else has', () => {
   const requests = Object.values(Method).filter((name) => !name.startsWith('initialize') && !events.includes(name))

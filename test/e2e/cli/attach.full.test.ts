@@ -30,6 +30,8 @@ const attachTo = (...args: string[]): Started => begin(serverCommand(['attach', 
 
 const example: ListedProcess = {
   run: 7,
+  name: null,
+  detached: false,
   processId: 'p',
   client: 'codex',
   session: 'abcdefgh',
@@ -41,6 +43,7 @@ const example: ListedProcess = {
   state: 'running',
   exitCode: null,
   startedAtMs: 1_000_000,
+  exitedAtMs: null,
 }
 
 test('ps shows a table of what runs and what is over, in order', async () => {

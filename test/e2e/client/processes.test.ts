@@ -105,6 +105,20 @@ for (const subject of subjects) {
     assert.equal([output.stdout.length, output.isTruncated, output.exitCode], [1000, true, 5])
   })
 
+  test.full(
+    'of output beyond the bound the first and the last lines are kept, and what is between is counted',
+    async () => {
+      const argv = ['sh', '-c', 'seq 1 300000; echo LAST']
+      const whole = text((await client.run({ argv })).stdout)
+      const { stdout, isTruncated, omitted } = await client.run({ argv }, { maxBytes: 65536 })
+      const { at, bytes } = omitted.stdout as { at: number; bytes: number }
+      assert.equal([isTruncated, omitted.stderr, stdout.length], [true, undefined, 65536])
+      assert.is(text(stdout.subarray(0, at)), whole.slice(0, at))
+      assert.is(text(stdout.subarray(at)), whole.slice(at + bytes))
+      assert.ok(text(stdout).startsWith('1\n2\n') && text(stdout).endsWith('300000\nLAST\n'))
+    },
+  )
+
   test('twenty megabytes come whole through a stream', async () => {
     const process = await client.start({ argv: ['head', '-c', '20000000', '/dev/zero'] })
     assert.is(await bytesOf(process.stdout), 20_000_000)

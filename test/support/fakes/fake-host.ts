@@ -8,6 +8,7 @@ import type {
   HttpResponse,
   SpawnSpec,
 } from '../../../src/core/base/host.ts'
+import type { Screen } from '../../../src/core/base/screen.ts'
 import { defaultLimits } from '../../../src/core/base/limits.ts'
 import type { Limits } from '../../../src/core/base/limits.ts'
 import { createExecServer } from '../../../src/core/rpc/server.ts'
@@ -210,6 +211,29 @@ export class FakeHost implements Host {
     this.children.push(child)
     return child
   }
+
+  /** A screen that shows the text written to it, one line. */
+  async openScreen({ rows, columns }: TerminalSize): Promise<Screen> {
+    const shown = { rows, columns, text: '', isOpen: true }
+    this.screens.push(shown)
+    return {
+      write: async (bytes) => void (shown.text += new TextDecoder().decode(bytes)),
+      resize: (size) => void Object.assign(shown, size),
+      content: () => ({
+        rows: shown.rows,
+        columns: shown.columns,
+        lines: [shown.text],
+        ansi: shown.text,
+        cursor: { row: 0, column: 0, visible: true },
+        title: '',
+        alternate: false,
+      }),
+      dispose: () => void (shown.isOpen = false),
+    }
+  }
+
+  /** All screens, in the order of their opening. */
+  readonly screens: { rows: number; columns: number; text: string; isOpen: boolean }[] = []
 
   /** The active watch. */
   watched: { missing: readonly string[]; present: string | undefined; changed: () => void } | undefined

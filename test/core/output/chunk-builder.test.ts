@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { Buffer } from 'node:buffer'
 import * as assert from 'uvu/assert'
-import { ChunkBuilder } from '../../../src/core/process/chunk-builder.ts'
+import { ChunkBuilder } from '../../../src/core/output/chunk-builder.ts'
 import { test } from '../../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })

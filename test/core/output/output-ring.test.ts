@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { OutputRing } from '../../../src/core/process/output-ring.ts'
+import { OutputRing } from '../../../src/core/output/output-ring.ts'
 import type { Chunk } from '../../../src/core/base/chunk.ts'
-import type { RetentionBounds } from '../../../src/core/process/output-ring.ts'
+import type { RetentionBounds } from '../../../src/core/output/output-ring.ts'
 import { assertLinear } from '../../support/time/cpu-time.ts'
 import { test } from '../../support/suite.ts'
 

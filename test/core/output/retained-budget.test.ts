@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { RetainedBudget } from '../../../src/core/process/retained-budget.ts'
-import type { Evictable } from '../../../src/core/process/retained-budget.ts'
+import { RetainedBudget } from '../../../src/core/output/retained-budget.ts'
+import type { Evictable } from '../../../src/core/output/retained-budget.ts'
 import { test } from '../../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })

@@ -5,16 +5,18 @@
  * listener was attached. The process pauses its child while `shouldPause`, so unsent chunks are never dropped.
  */
 import type { OutputStream } from '../../protocol/schemas/process.ts'
-import type { Chunk } from '../base/chunk.ts'
+import type { Chunk, TimedChunk } from '../base/chunk.ts'
 import type { Clock } from '../base/clock.ts'
 import { FlowWindow } from '../base/flow-window.ts'
 import { processFrames, readResult } from '../base/json-fragments.ts'
 import type { RawJson } from '../base/json-fragments.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Totals } from '../base/observer.ts'
+import type { LogPart, LogRange, OutputSink } from '../base/run-store.ts'
 import { ChunkBuilder } from './chunk-builder.ts'
-import { OutputRing } from './output-ring.ts'
+import { RetainedOutput } from './retained-output.ts'
 import type { Evictable, RetainedBudget } from './retained-budget.ts'
+import type { StreamEnds } from './stream-ends.ts'
 
 /** Dependencies and settings of one {@link OutputLog}. */
 export type OutputLogOptions = {
@@ -33,9 +35,10 @@ const CHUNK_FRAME_BYTES = 64
 export class OutputLog implements Evictable {
   readonly #processId: string
   readonly #options: OutputLogOptions
-  readonly #onChunk: () => void
+  readonly #onChunk: (chunk: TimedChunk) => void
   readonly #frames: ReturnType<typeof processFrames>
-  readonly #ring: OutputRing
+  readonly #retained: RetainedOutput
+  #sink: OutputSink | undefined
 
   /** Output read in this turn of the event loop, which is not a chunk yet. */
   readonly #pending = new ChunkBuilder()
@@ -53,16 +56,15 @@ export class OutputLog implements Evictable {
   #closedSeq: number | undefined
 
   /** `onChunk` is called for every new chunk. */
-  constructor(processId: string, options: OutputLogOptions, onChunk: () => void) {
+  constructor(processId: string, options: OutputLogOptions, onChunk: (chunk: TimedChunk) => void) {
     this.#processId = processId
     this.#options = options
     this.#onChunk = onChunk
     this.#frames = processFrames(processId)
     const { outputWindow, limits } = options
-    const { retainedPerProcess, chunksPerProcess, chunkOverhead, unacknowledgedChunks } = limits
-    this.#ring = new OutputRing({ bytes: retainedPerProcess, chunks: chunksPerProcess, chunkOverhead })
+    this.#retained = new RetainedOutput(limits)
     if (outputWindow !== undefined)
-      this.#window = new FlowWindow(Math.min(outputWindow, retainedPerProcess), unacknowledgedChunks)
+      this.#window = new FlowWindow(Math.min(outputWindow, limits.retainedPerProcess), limits.unacknowledgedChunks)
     this.#acknowledged = outputWindow === undefined ? Infinity : 0
     options.budget.add(this)
   }
@@ -72,8 +74,16 @@ export class OutputLog implements Evictable {
     return this.#outputBytes
   }
 
+  get #ring(): RetainedOutput['ring'] {
+    return this.#retained.ring
+  }
+
   get hasExit(): boolean {
     return this.#exit !== undefined
+  }
+
+  get sandboxDenied(): boolean {
+    return this.#exit?.sandboxDenied ?? false
   }
 
   get isClosed(): boolean {
@@ -85,10 +95,14 @@ export class OutputLog implements Evictable {
     return this.#sent === this.#nextSeq - 1
   }
 
-  /** All retained chunks, oldest first. */
-  retained(): Chunk[] {
-    this.seal()
-    return this.#ring.read(0, Infinity)
+  /** Number of the last event. */
+  get lastSeq(): number {
+    return this.#nextSeq - 1
+  }
+
+  /** Writes all output down in `sink`, too. */
+  record(sink: OutputSink): void {
+    this.#sink = sink
   }
 
   // ---- new events ----
@@ -122,14 +136,15 @@ export class OutputLog implements Evictable {
     if (this.#pending.length === 0) return
     const { stream } = this.#pending
     const bytes = this.#pending.take()
-    const before = this.#ring.cost
+    const before = this.#retained.cost
     // A chunk that was acknowledged after process/read but is still to be sent must stay.
     const droppable = Math.min(this.#acknowledged, this.#sent)
-    this.#ring.append({ seq: this.#nextSeq++, stream, bytes }, droppable)
+    const chunk = this.#retained.append(this.#nextSeq++, stream, bytes, droppable)
     this.#unsentBytes += bytes.length
     this.#window?.charge(bytes.length)
-    this.#onChunk()
-    this.#options.budget.charge(this.#ring.cost - before)
+    this.#sink?.write(chunk)
+    this.#onChunk(chunk)
+    this.#options.budget.charge(this.#retained.cost - before)
   }
 
   /** Numbers the exit, after all output so far. */
@@ -186,7 +201,7 @@ export class OutputLog implements Evictable {
    * shared budget is exhausted the window is halved: a client that acknowledges every quarter never stalls.
    */
   shouldPause(isAwaited: boolean): boolean {
-    if (isAwaited && this.#isSendingBehind) return true
+    if (this.#sink?.isBehind === true || (isAwaited && this.#isSendingBehind)) return true
     return this.#window?.isFull(this.#pending.length, this.#options.budget.exhausted ? 0.5 : 1) ?? false
   }
 
@@ -226,8 +241,39 @@ export class OutputLog implements Evictable {
       exited: this.#exit !== undefined,
       exitCode: this.#exit?.code ?? null,
       closed: this.isClosed,
-      sandboxDenied: this.#exit?.sandboxDenied ?? false,
+      sandboxDenied: this.sandboxDenied,
+      dropped: this.#retained.lastDropped > afterSeq ? this.#retained.dropped : undefined,
     })
+  }
+
+  // ---- other views of what is retained ----
+
+  /** All chunks that process/read returns, oldest first. */
+  retained(): Chunk[] {
+    this.seal()
+    return this.#ring.read(0, Infinity)
+  }
+
+  /** The first chunk after `seq` that process/read returns. */
+  after(seq: number): TimedChunk | undefined {
+    return this.#ring.after(seq)
+  }
+
+  /** Number of the last chunk that process/read no longer returns. */
+  get lastDropped(): number {
+    return this.#retained.lastDropped
+  }
+
+  /** Both ends of a stream; undefined if nothing was written to it. */
+  ends(stream: OutputStream): StreamEnds | undefined {
+    this.seal()
+    return this.#retained.ends(stream)
+  }
+
+  /** Reads all that is retained, the beginning included. */
+  logs(range: LogRange): LogPart {
+    this.seal()
+    return this.#retained.logs(range)
   }
 
   // ---- retained budget ----
@@ -239,21 +285,14 @@ export class OutputLog implements Evictable {
   }
 
   dropOldest(): number {
-    const chunk = this.#ring.oldest
-    return chunk === undefined || chunk.seq > this.#acknowledged ? 0 : this.dropUnacknowledged()
+    return this.#retained.drop(Math.min(this.#acknowledged, this.#sent))
   }
 
   dropUnacknowledged(): number {
-    const chunk = this.#ring.oldest
-    if (chunk === undefined || chunk.seq > this.#sent) return 0
-    const before = this.#ring.cost
-    this.#ring.dropOldest()
-    return before - this.#ring.cost
+    return this.#retained.drop(this.#sent)
   }
 
   dropAll(): number {
-    const before = this.#ring.cost
-    this.#ring.clear()
-    return before
+    return this.#retained.clear()
   }
 }

@@ -6,8 +6,8 @@ import { RawJson } from '../../../src/core/base/json-fragments.ts'
 import { defaultLimits } from '../../../src/core/base/limits.ts'
 import type { Limits } from '../../../src/core/base/limits.ts'
 import { silentObserver } from '../../../src/core/base/observer.ts'
-import { OutputLog } from '../../../src/core/process/output-log.ts'
-import { RetainedBudget } from '../../../src/core/process/retained-budget.ts'
+import { OutputLog } from '../../../src/core/output/output-log.ts'
+import { RetainedBudget } from '../../../src/core/output/retained-budget.ts'
 import type { OutputStream } from '../../../src/protocol/schemas/process.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
 import { test } from '../../support/suite.ts'
@@ -22,6 +22,8 @@ type Read = {
   exitCode: number | null
   closed: boolean
   sandboxDenied: boolean
+  droppedBytes?: number
+  droppedChunks?: number
 }
 type Event = {
   method: string
@@ -342,6 +344,43 @@ test('no byte is lost or duplicated: each comes once as an event or was skipped,
     }),
     { numRuns: 300 },
   )
+})
+
+test('a read that begins before what is kept says how much of the output is gone, and others say nothing of it', () => {
+  const { log, chunk, read } = setup({ limits: { retainedPerProcess: 50 } })
+  for (const size of [10, 20, 30]) chunk(size)
+  assert.is('droppedBytes' in read(), false, 'unsent chunks are kept')
+  log.skipUnsent()
+  chunk(5)
+  const { chunks, droppedBytes, droppedChunks } = read()
+  assert.equal([chunks[0]?.seq, droppedBytes, droppedChunks], [3, 30, 2])
+  assert.is(read(1).droppedBytes, 30)
+  assert.is('droppedBytes' in read(2), false)
+  assert.is('droppedChunks' in read(4), false)
+})
+
+test('both ends of each stream are kept beyond what a read returns, and are charged', () => {
+  const { log, append, read, budget } = setup({ limits: { retainedPerProcess: 16, chunkOverhead: 0 } })
+  const write = (text: string, stream: OutputStream): void => {
+    append(text, stream)
+    log.seal()
+    log.skipUnsent()
+  }
+  write('error', 'stderr')
+  for (let count = 0; count < 10; count++) write(`line ${count}\n`, 'stdout')
+  const texts = (stream: OutputStream): unknown[] => {
+    const ends = log.ends(stream)
+    if (ends === undefined) return []
+    const { head, tail, totalBytes, droppedBytes } = ends
+    return [Buffer.from(head).toString(), Buffer.from(tail).toString(), totalBytes, droppedBytes]
+  }
+  assert.equal(texts('stderr'), ['error', '', 5, 0])
+  assert.equal(texts('stdout'), ['li', 'line 8\nline 9\n', 70, 54])
+  assert.equal(texts('pty'), [])
+  const inRing = read().chunks.reduce((sum, { chunk }) => sum + Buffer.from(chunk, 'base64').length, 0)
+  assert.equal([inRing, budget.total], [14, 14 + 5 + 2])
+  log.dispose()
+  assert.is(budget.total, 0)
 })
 
 test.run()

@@ -5,15 +5,18 @@ import type { Chunk } from '../base/chunk.ts'
 export type RetentionBounds = { bytes: number; chunks: number; chunkOverhead: number }
 
 /** Chunks by ascending sequence number, within a limit of bytes and of chunks. */
-export class OutputRing {
+export class OutputRing<C extends Chunk = Chunk> {
   readonly #bounds: RetentionBounds
+  readonly #onDrop: ((chunk: C) => void) | undefined
   /** Live chunks start at `#chunks[#first]`; the dead head is cut off once it is the larger half. */
-  #chunks: (Chunk | undefined)[] = []
+  #chunks: (C | undefined)[] = []
   #first = 0
   #bytes = 0
 
-  constructor(bounds: RetentionBounds) {
+  /** `onDrop` is called with every chunk that is dropped, unless all are cleared. */
+  constructor(bounds: RetentionBounds, onDrop?: (chunk: C) => void) {
     this.#bounds = bounds
+    this.#onDrop = onDrop
   }
 
   /** Bytes of output retained. */
@@ -35,17 +38,17 @@ export class OutputRing {
    * Appends a chunk and drops the oldest beyond the bounds. Sequence numbers must rise. The newest chunk stays even if
    * it is larger than the ring, and so do all chunks after `keptAfter`.
    */
-  append(chunk: Chunk, keptAfter = Infinity): void {
+  append(chunk: C, keptAfter = Infinity): void {
     this.#chunks.push(chunk)
     this.#bytes += chunk.bytes.length
-    while (this.length > 1 && this.#isOver && (this.oldest as Chunk).seq <= keptAfter) this.dropOldest()
+    while (this.length > 1 && this.#isOver && (this.oldest as C).seq <= keptAfter) this.dropOldest()
   }
 
   get #isOver(): boolean {
     return this.#bytes > this.#bounds.bytes || this.length > this.#bounds.chunks
   }
 
-  get oldest(): Chunk | undefined {
+  get oldest(): C | undefined {
     return this.#chunks[this.#first]
   }
 
@@ -58,6 +61,7 @@ export class OutputRing {
       this.#chunks.splice(0, this.#first)
       this.#first = 0
     }
+    this.#onDrop?.(chunk)
   }
 
   clear(): void {
@@ -67,16 +71,16 @@ export class OutputRing {
   }
 
   /** The first chunk with a number above `seq`. */
-  after(seq: number): Chunk | undefined {
+  after(seq: number): C | undefined {
     return this.#chunks[this.#indexAfter(seq)]
   }
 
   /** Chunks after `seq`, in order, up to `maxBytes`; the first is included whatever its size. */
-  read(seq: number, maxBytes: number): Chunk[] {
-    const found: Chunk[] = []
+  read(seq: number, maxBytes: number): C[] {
+    const found: C[] = []
     let total = 0
     for (let index = this.#indexAfter(seq); index < this.#chunks.length; index++) {
-      const chunk = this.#chunks[index] as Chunk
+      const chunk = this.#chunks[index] as C
       total += chunk.bytes.length
       if (found.length > 0 && total > maxBytes) break
       found.push(chunk)
@@ -88,7 +92,7 @@ export class OutputRing {
     let [low, high] = [this.#first, this.#chunks.length]
     while (low < high) {
       const middle = (low + high) >>> 1
-      if ((this.#chunks[middle] as Chunk).seq > seq) high = middle
+      if ((this.#chunks[middle] as C).seq > seq) high = middle
       else low = middle + 1
     }
     return low

@@ -1,0 +1,70 @@
+/** Tells one connection about all runs of the server: notifications in order, in bounded memory. */
+import { encodeNotification } from '../../protocol/wire/envelope.ts'
+import { Method } from '../../protocol/wire/methods.ts'
+import type { EventSource } from '../base/outbound-scheduler.ts'
+import type { Listener } from './process-events.ts'
+import type { ProcessRegistry, RunChange } from './process-registry.ts'
+
+/** Says that changes were missed: the client has to list again. */
+const MISSED = encodeNotification(Method.ProcessListChanged, '{"process":null}')
+
+/** The subscription of a connection. */
+export class RunFeed implements EventSource {
+  readonly #listener: Listener
+  readonly #bound: number
+  #queue: string[] = []
+  #isMissed = false
+  #stop: (() => void) | undefined
+
+  /** `bound`: changes that wait for a client that does not read; beyond it they are replaced by one notification. */
+  constructor(listener: Listener, bound: number) {
+    this.#listener = listener
+    this.#bound = bound
+  }
+
+  /** Begins, once. */
+  follow(registry: ProcessRegistry): void {
+    this.#stop ??= registry.follow((change) => this.#add(change))
+  }
+
+  #add(change: RunChange): void {
+    if (this.#queue.length >= this.#bound) {
+      this.#queue = []
+      this.#isMissed = true
+    } else this.#queue.push(encoded(change))
+    this.#listener.eventsReady(this)
+  }
+
+  takeEvent(): string | undefined {
+    if (!this.#isMissed) return this.#queue.shift()
+    this.#isMissed = false
+    return MISSED
+  }
+
+  dispose(): void {
+    this.#stop?.()
+    this.#stop = undefined
+    this.#queue = []
+  }
+}
+
+function encoded(change: RunChange): string {
+  const { process } = change
+  switch (change.kind) {
+    case 'started':
+      return notification(Method.ProcessStarted, { process })
+    case 'failed':
+      return notification(Method.ProcessFailed, { process, message: change.message })
+    case 'changed':
+      return notification(Method.ProcessListChanged, { process })
+    case 'removed':
+      return notification(Method.ProcessListChanged, { process, removed: true })
+  }
+}
+
+/** Lone surrogates in a command become U+FFFD. */
+const notification = (method: string, params: object): string =>
+  encodeNotification(
+    method,
+    JSON.stringify(params, (_, value: unknown) => (typeof value === 'string' ? value.toWellFormed() : value)),
+  )
