@@ -12,6 +12,7 @@ const src = join(dirname(import.meta.dirname), 'src')
  */
 const FOLDERS = [
   'base',
+  'protocol/limits.ts',
   'protocol/wire',
   'protocol/schemas',
   'core/codex-config',

@@ -13,10 +13,14 @@ export const NEWLINE = 0x0a
 const CARRIAGE_RETURN = 0x0d
 
 /**
- * Creates a line splitter. `maxBytes` excludes the newline. Lines are passed on without CR LF or LF; blank lines are
+ * Creates a line splitter. `maxBytes` excludes the newline, and may change from line to line. Lines are passed on without CR LF or LF; blank lines are
  * skipped.
  */
-export function lineReader(maxBytes: number, onLine: (line: Uint8Array) => void, onTooLong: () => void): LineReader {
+export function lineReader(
+  maxBytes: number | (() => number),
+  onLine: (line: Uint8Array) => void,
+  onTooLong: () => void,
+): LineReader {
   let pieces: Uint8Array[] = []
   let length = 0
   let overflowed = false
@@ -25,7 +29,7 @@ export function lineReader(maxBytes: number, onLine: (line: Uint8Array) => void,
     if (overflowed || piece.length === 0) return
     pieces.push(piece)
     length += piece.length
-    if (length <= maxBytes) return
+    if (length <= (typeof maxBytes === 'number' ? maxBytes : maxBytes())) return
     overflowed = true
     pieces = []
     onTooLong()

@@ -84,8 +84,14 @@ export function checkSetBlocking(terminal: object): Internal[] {
 
 /** The parser of a WebSocket's frames, as far as it is used. */
 export type FrameReceiver = {
+  _state: number
+  _bufferedBytes: number
   _payloadLength: number
+  /** Of the message so far, without the current frame. */
+  _totalPayloadLength: number
   _opcode: number
+  startLoop(done: (error?: Error) => void): void
+  getInfo(done: (error?: Error) => void): void
   haveLength(done: (error?: Error) => void): void
   createError(kind: ErrorConstructor, message: string, prefix: boolean, status: number, code: string): Error
 }
@@ -94,12 +100,16 @@ function isReceiver(value: unknown): value is FrameReceiver {
   if (typeof value !== 'object' || value === null) return false
   const typeOf = (member: string): string => typeof Reflect.get(value, member)
   return (
-    typeOf('_payloadLength') === 'number' &&
-    typeOf('_opcode') === 'number' &&
-    typeOf('haveLength') === 'function' &&
-    typeOf('createError') === 'function'
+    RECEIVER_NUMBERS.every((member) => typeOf(member) === 'number') &&
+    RECEIVER_METHODS.every((member) => typeOf(member) === 'function')
   )
 }
+
+const RECEIVER_NUMBERS = ['_state', '_bufferedBytes', '_payloadLength', '_totalPayloadLength', '_opcode']
+const RECEIVER_METHODS = ['startLoop', 'getInfo', 'haveLength', 'createError']
+
+/** States of the parser: before a frame, and waiting until it is started again. */
+export const ReceiverState = { BeforeFrame: 0, Deferred: 6 } as const
 
 /** The frame parser of an open WebSocket of `ws`; undefined if this version has another. */
 export function receiverOf(websocket: object): FrameReceiver | undefined {
@@ -111,7 +121,8 @@ export function receiverOf(websocket: object): FrameReceiver | undefined {
 export function checkReceiver(ws: object): Internal[] {
   const Receiver: unknown = Reflect.get(ws, 'Receiver')
   const isPresent = typeof Receiver === 'function' && isReceiver(Reflect.construct(Receiver, []))
-  const lost = 'after a fault of its peer a WebSocket closes with requests unanswered; single frames have no limit'
+  const lost =
+    'after a fault of its peer a WebSocket closes with requests unanswered; single frames, first messages and floods have no limit'
   return [{ name: 'ws _receiver', isPresent, lost }]
 }
 

@@ -6,10 +6,15 @@
 /** The limits that the transports and the telemetry apply; see {@link defaultServerLimits} for the values. */
 export type ServerLimits = {
   /**
-   * Sockets, upgraded or not. Each costs a descriptor and up to 100 KiB when idle; the agents of one machine need a
-   * few.
+   * Sockets whose clients have initialized. Each costs a descriptor and up to 100 KiB when idle; the agents of one
+   * machine need a few. Clients that were pending when the last place was taken come in above it.
    */
   connections: number
+  /**
+   * Sockets that have not initialized, HTTP requests included. Beyond it the oldest gives way: a handshake takes
+   * milliseconds, so a new client is through long before so many others have come.
+   */
+  pendingSockets: number
   /** Sockets above that limit that get a 503 response at a time; further ones are closed at once. */
   refusedConnections: number
   /** Time for such a socket to read its 503. */
@@ -50,6 +55,7 @@ const MiB = 1024 * 1024
 /** The limits unless options override them. */
 export const defaultServerLimits: Readonly<ServerLimits> = {
   connections: 1024,
+  pendingSockets: 1024,
   refusedConnections: 64,
   refusalMs: 1000,
   handshakeMs: 10_000,

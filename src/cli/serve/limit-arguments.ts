@@ -63,7 +63,7 @@ const table = [
     unit: 1,
     min: 1,
     max: MAX_DESCRIPTORS,
-    help: 'sockets; one more gets 503',
+    help: 'connected clients; one more gets 503',
   },
   {
     flag: 'handshake-seconds',
@@ -81,6 +81,14 @@ const table = [
     min: 1,
     max: MAX_DESCRIPTORS,
     help: 'processes of a session that have not closed',
+  },
+  {
+    flag: 'max-total-processes',
+    limit: 'totalProcesses',
+    unit: 1,
+    min: 1,
+    max: MAX_DESCRIPTORS,
+    help: 'those of all sessions together',
   },
   {
     flag: 'max-open-files',

@@ -1,6 +1,6 @@
 /**
- * Every limit of the core, with its reason; those of the transports are in server/limits.ts, of the host in
- * host/limits.ts. Sizes are in bytes, times in milliseconds.
+ * Every limit of the core, with its reason; those of what a message holds are in protocol/limits.ts, of the transports
+ * in server/limits.ts, of the host in host/limits.ts. Sizes are in bytes, times in milliseconds.
  */
 
 /** The limits that the core applies; see {@link defaultLimits} for the values. */
@@ -9,6 +9,8 @@ export type Limits = {
   sessions: number
   /** Processes of one session that have not closed, including those starting. Each takes a few descriptors here. */
   processes: number
+  /** Those of all sessions together. Four sessions at their limit; it takes some 16,000 descriptors. */
+  totalProcesses: number
   /**
    * Closed processes of one session that are retained for reading. Without output each takes some 12 KiB. With
    * `retainEndedMs` this allows 100 starts a second, more than any client makes.
@@ -35,6 +37,8 @@ export type Limits = {
   drainQuietMs: number
   /** One message, of any number of frames, or one stdio line. All clients and the reference have this limit. */
   messageBytes: number
+  /** One message before `initialize`, whose own has some 200 bytes: no peer may send more before it is known. */
+  firstMessageBytes: number
   /**
    * Retained output of one process. Defined by the protocol: a reconnecting client recovers by reading this much back.
    */
@@ -180,6 +184,7 @@ const MiB = 1024 * 1024
 export const defaultLimits: Readonly<Limits> = {
   sessions: 1024,
   processes: 1024,
+  totalProcesses: 4096,
   endedProcesses: 8192,
   waitingRequests: 4096,
   waitingBytes: 128 * MiB,
@@ -187,6 +192,7 @@ export const defaultLimits: Readonly<Limits> = {
   drainMs: 0,
   drainQuietMs: 500,
   messageBytes: 64 * MiB,
+  firstMessageBytes: 64 * 1024,
   retainedPerProcess: MiB,
   retainedEdge: 1 / 8,
   chunksPerProcess: 50_000,

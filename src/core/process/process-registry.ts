@@ -46,6 +46,8 @@ export class ProcessRegistry {
   readonly #numbers = new Map<string, number>()
   readonly #followers = new Set<(change: RunChange) => void>()
   #count = 0
+  /** Processes of all sessions that have not closed, including those still starting. Their tables count them. */
+  open = 0
 
   /** `bound` is the maximum number of processes in one listing. */
   constructor(bound: number) {

@@ -48,6 +48,8 @@ type Entry = {
   readonly process: Process
   /** Entry in the registry of all sessions; set right before the spawn. */
   run?: ProcessRun
+  /** Whether it counts as open in that registry. */
+  isOpen: boolean
 }
 
 /** Starts, finds and terminates a session's processes, and retires them some time after they have closed. */
@@ -106,7 +108,8 @@ export class ProcessTable {
       onExited,
       onClosed,
     })
-    const entry: Entry = { process }
+    const entry: Entry = { process, isOpen: true }
+    runs.open++
     this.#entries.set(id, entry)
     let processObserver: ProcessObserver | undefined
     try {
@@ -143,8 +146,11 @@ export class ProcessTable {
   }
 
   #checkRoom(): void {
-    const { processes, endedProcesses } = this.#options.limits
+    const { limits, runs } = this.#options
+    const { processes, totalProcesses, endedProcesses } = limits
     if (this.open >= processes) throw overloaded(`too many processes in this session: ${processes} have not closed`)
+    if (runs.open >= totalProcesses)
+      throw overloaded(`too many processes: ${totalProcesses} of all sessions have not closed (--max-total-processes)`)
     this.#retireOldest()
     if (this.#closed.size <= endedProcesses) return
     throw overloaded(`too many ended processes in this session: the events of ${endedProcesses} have not been read`)
@@ -220,6 +226,7 @@ export class ProcessTable {
    * been sent every event.
    */
   #retireLater(entry: Entry): void {
+    this.#countClosed(entry)
     const { clock, limits } = this.#options
     const retire = (): void => (entry.process.events.areDelivered ? this.#retire(entry) : this.#retireLater(entry))
     this.#closed.set(entry, clock.after(limits.retainEndedMs, retire))
@@ -240,7 +247,14 @@ export class ProcessTable {
     this.#dispose(entry)
   }
 
-  #dispose({ process, run }: Entry): void {
+  #countClosed(entry: Entry): void {
+    if (entry.isOpen) this.#options.runs.open--
+    entry.isOpen = false
+  }
+
+  #dispose(entry: Entry): void {
+    this.#countClosed(entry)
+    const { process, run } = entry
     process.dispose()
     if (run !== undefined) this.#options.runs.remove(run)
   }

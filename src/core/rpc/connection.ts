@@ -110,14 +110,14 @@ export class Connection {
       case 'response':
         return this.close(CloseCode.ProtocolError, 'unexpected answer: the server has asked nothing')
       case 'malformed':
-        return this.refuse(message.detail)
+        return this.refuse(message.detail, message.id)
     }
   }
 
-  /** Responds with -32600 and id -1 to a message that cannot be parsed, or was too large to accept. */
-  refuse(detail: string): void {
+  /** Responds with -32600 to a message that cannot be parsed, or was too large to accept. The default id is -1. */
+  refuse(detail: string, id?: IdText): void {
     if (this.#state === 'gone') return
-    this.#responder.refuse(detail)
+    this.#responder.refuse(detail, id)
     this.#balanceInput()
   }
 
@@ -161,6 +161,17 @@ export class Connection {
     this.#feed.dispose()
     this.#options.observer.closed?.(this.#peer, this.#closeReason ?? reason)
     this.#options.onGone()
+  }
+
+  /** Whether `initialize` has succeeded. */
+  get isInitialized(): boolean {
+    return this.#services !== undefined
+  }
+
+  /** Size in bytes that the next message may have: little before `initialize`. */
+  get messageBytes(): number {
+    const { messageBytes, firstMessageBytes } = this.#options.limits
+    return this.isInitialized ? messageBytes : Math.min(messageBytes, firstMessageBytes)
   }
 
   /**

@@ -51,11 +51,11 @@ export class Responder {
     ticket.conclude({ error: { code, message, cause: error } })
   }
 
-  /** Answers a message that is no request with -32600 and id -1. */
-  refuse(detail: string): void {
+  /** Answers a message that is no request with -32600. */
+  refuse(detail: string, id = NO_ID): void {
     count(this.#options.observer.totals.errors, ErrorCode.InvalidRequest)
     this.#transport.send(
-      encodeError(NO_ID, ErrorCode.InvalidRequest, `failed to parse ${this.#transport.source}: ${detail}`),
+      encodeError(id, ErrorCode.InvalidRequest, `failed to parse ${this.#transport.source}: ${detail}`),
     )
   }
 

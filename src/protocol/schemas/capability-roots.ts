@@ -20,7 +20,7 @@ const USUAL = /^file:\/\/\/[\w\-.~!$&'()*+,;=:@%/[\]^|]*$/
 
 /** The URI as sent, so that the client recognises its folder; spellings that no client uses are normalised. */
 function spelled(text: string, path: string): string {
-  const names = (uri: string): number => uri.replace(/\/+$/, '').split('/').length
+  const names = (uri: string): number => uri.split('/').findLastIndex((name) => name !== '')
   const isUsual = path === FOREIGN || (USUAL.test(text) && names(text) === names(pathToUri(path)))
   return isUsual ? text : pathToUri(path)
 }

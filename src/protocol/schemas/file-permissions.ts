@@ -1,5 +1,6 @@
 /** The parts that permission profiles and legacy policies have in common: entries, lists of paths, network access. */
 import * as v from 'valibot'
+import { MAX_ENTRIES } from '../limits.ts'
 import type { Access, Entry, EntryPath, FilePermissions, Network } from './sandbox.ts'
 import { isNothing, optional, path } from './schema-primitives.ts'
 
@@ -45,9 +46,6 @@ const entryPath = v.variant('type', [
     v.transform(({ value }) => value),
   ),
 ])
-
-/** A hundred times more than any real profile has; each entry costs a few stat calls and a mount. */
-const MAX_ENTRIES = 4096
 
 /** Schema of the entries of a profile or policy. */
 export const entries = v.pipe(

@@ -5,6 +5,8 @@
  * Paths are normalised as text, without disk access: `a/../b` is `b` even if `a` is a symbolic link.
  */
 
+import { MAX_PATH_CHARACTERS } from '../limits.ts'
+
 /** An invalid path. The message is sent to the client. */
 export class PathSyntaxError extends Error {}
 
@@ -12,9 +14,6 @@ export class PathSyntaxError extends Error {}
 export class ForeignPathError extends PathSyntaxError {}
 
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]*):/
-
-/** More than ten times what any operating system accepts. */
-const MAX_PATH_CHARACTERS = 65_536
 
 const DRIVE = /^\/[A-Za-z]:(\/|$)/
 
@@ -60,9 +59,12 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** Decodes %XX. A percent sign that starts no escape is literal. */
 function decodePercent(text: string): string {
-  return text.replace(ESCAPES, (run) =>
-    decodeName(Uint8Array.from(run.slice(1).split('%'), (hex) => Number.parseInt(hex, 16))),
-  )
+  return text.replace(ESCAPES, (run) => {
+    const bytes = new Uint8Array(run.length / 3)
+    for (let index = 0; index < bytes.length; index++)
+      bytes[index] = Number.parseInt(run.slice(3 * index + 1, 3 * index + 3), 16)
+    return decodeName(bytes)
+  })
 }
 
 /** A byte 0xNN that is not UTF-8 is represented by the lone surrogate U+DCNN. */
@@ -85,7 +87,7 @@ function* decodePieces(bytes: Uint8Array): Generator<string> {
   for (let at = 0; at < bytes.length; ) {
     const length = sequenceLength(bytes, at)
     if (length === 0) {
-      yield utf8.decode(bytes.subarray(start, at))
+      if (start < at) yield utf8.decode(bytes.subarray(start, at))
       yield String.fromCharCode(RAW_BYTE + (bytes[at] as number))
       start = at + 1
     }

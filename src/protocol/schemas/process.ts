@@ -1,15 +1,21 @@
 /** Schemas of the process methods. */
 import * as v from 'valibot'
 import { anObject, base64, optional, path, stringMap, u64 } from './schema-primitives.ts'
+import { MAX_ARGUMENTS, MAX_VARIABLES } from '../limits.ts'
 import { SandboxContext } from './sandbox-context.ts'
 import type { SandboxType } from './sandbox.ts'
+
+const variables = v.pipe(
+  stringMap,
+  v.check((map) => map.size <= MAX_VARIABLES, `may have at most ${MAX_VARIABLES} variables`),
+)
 
 /** How a process's environment is derived from the server's. */
 export const EnvPolicy = v.object({
   inherit: v.picklist(['all', 'core', 'none']),
   ignoreDefaultExcludes: v.boolean(),
   exclude: v.array(v.string()),
-  set: stringMap,
+  set: variables,
   includeOnly: v.array(v.string()),
 })
 /** Decoded environment policy. */
@@ -44,9 +50,9 @@ export type TerminalSize = v.InferOutput<typeof TerminalSize>
 /** Params of process/start. */
 export const StartParams = v.object({
   processId: v.string(),
-  argv: v.array(v.string()),
+  argv: v.pipe(v.array(v.string()), v.maxLength(MAX_ARGUMENTS, `may have at most ${MAX_ARGUMENTS} arguments`)),
   cwd: path,
-  env: stringMap,
+  env: variables,
   envPolicy: optional(EnvPolicy),
   /** Whether the process runs in a pseudo-terminal. */
   tty: v.boolean(),

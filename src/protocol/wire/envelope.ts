@@ -2,9 +2,10 @@
  * The JSON-RPC envelope, without the `jsonrpc` member: one JSON object per WebSocket message or stdio line. A `method`
  * with an `id` is a request, a `method` alone a notification, anything else a response to a request of ours.
  */
-import { isJsonObject, JsonSyntaxError, parseJson } from './json.ts'
+import { MAX_TEXT_BYTES } from '../limits.ts'
+import { isJsonObject, JsonLimitError, JsonSyntaxError, parseJson } from './json.ts'
 import type { JsonObject, JsonValue } from './json.ts'
-import { findLongMember, LONG_BYTES } from './long-base64.ts'
+import { findLongMember, latin1, LONG_BYTES } from './long-base64.ts'
 
 /** A request id as JSON text, so that 64-bit integers keep every digit. */
 export type IdText = string
@@ -12,12 +13,12 @@ export type IdText = string
 /** The id of error responses to messages whose own id could not be read. */
 export const NO_ID: IdText = '-1'
 
-/** A decoded message. `detail` says what is malformed. */
+/** A decoded message. `detail` says what is malformed; `id` is that of a request that is too large to be read. */
 export type Message =
   | { kind: 'request'; id: IdText; method: string; params: JsonValue }
   | { kind: 'notification'; method: string }
   | { kind: 'response' }
-  | { kind: 'malformed'; detail: string }
+  | { kind: 'malformed'; detail: string; id?: IdText }
 
 const MIN_ID = -(2n ** 63n)
 const MAX_ID = 2n ** 63n - 1n
@@ -25,22 +26,28 @@ const MAX_ID = 2n ** 63n - 1n
 // ignoreBOM keeps a byte-order mark in the text, so that the parser rejects it.
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Decodes one message. Never throws: bad UTF-8, JSON or members give `malformed`. */
+/** Decodes one message. Never throws: bad UTF-8, JSON or members, and too much of them, give `malformed`. */
 export function parseMessage(bytes: Uint8Array): Message {
   let value: JsonValue
   try {
-    value = (bytes.length > LONG_BYTES ? parseAround(bytes) : undefined) ?? parseJson(utf8.decode(bytes))
+    value = (bytes.length > LONG_BYTES ? parseAround(bytes) : undefined) ?? parseText(bytes)
   } catch (error) {
+    if (error instanceof JsonLimitError) return tooMuch(bytes, error.message)
     if (error instanceof JsonSyntaxError) return malformed(error.message)
     return malformed('not valid UTF-8')
   }
   return isJsonObject(value) ? classify(value) : malformed('expected a JSON-RPC object')
 }
 
+function parseText(bytes: Uint8Array): JsonValue {
+  if (bytes.length > MAX_TEXT_BYTES) throw new JsonLimitError(`more than ${MAX_TEXT_BYTES} bytes besides long base64`)
+  return parseJson(utf8.decode(bytes))
+}
+
 /** Decodes a message with a long base64 member in `params`; undefined if there is none, or the message is malformed. */
 function parseAround(bytes: Uint8Array): JsonValue | undefined {
   const member = findLongMember(bytes)
-  if (member === undefined) return undefined
+  if (member === undefined || bytes.length - (member.end - member.start) > MAX_TEXT_BYTES) return undefined
   const { name, start, end, value } = member
   try {
     const before = utf8.decode(bytes.subarray(0, start))
@@ -51,6 +58,16 @@ function parseAround(bytes: Uint8Array): JsonValue | undefined {
   } catch {
     return undefined
   }
+}
+
+/** The id at the beginning of a message, where clients write it. */
+const LEADING_ID = /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(-?(?:0|[1-9][0-9]{0,17})|"[\w-]{0,64}")\s*,/
+const LEADING_BYTES = 256
+
+/** Keeps the id of a message that was not read to its end, so that the client of a large request learns why. */
+function tooMuch(bytes: Uint8Array, detail: string): Message {
+  const id = LEADING_ID.exec(latin1(bytes.subarray(0, LEADING_BYTES)))?.[1]
+  return { ...malformed(detail), ...(id === undefined ? {} : { id }) }
 }
 
 function classify(object: JsonObject): Message {
@@ -72,7 +89,7 @@ function classifyResponse(object: JsonObject): Message {
   return isError ? { kind: 'response' } : malformed('missing `method`, `result` or `error`')
 }
 
-function malformed(detail: string): Message {
+function malformed(detail: string): Message & { kind: 'malformed' } {
   return { kind: 'malformed', detail }
 }
 

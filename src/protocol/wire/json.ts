@@ -5,14 +5,12 @@
  * id), every digit of a 64-bit integer, and duplicate keys. Objects have no prototype, so a member named `__proto__` is
  * an ordinary member.
  *
- * Accepts RFC 8259, except for duplicate keys, nesting deeper than {@link MAX_DEPTH}, escapes that leave a lone
- * surrogate, and a byte-order mark.
+ * Accepts RFC 8259, except for duplicate keys, nesting deeper than {@link MAX_DEPTH}, more than {@link MAX_VALUES}
+ * values, escapes that leave a lone surrogate, and a byte-order mark.
  */
 
+import { MAX_DEPTH, MAX_VALUES, OBJECT_WEIGHT } from '../limits.ts'
 import { Base64Text } from './long-base64.ts'
-
-/** Maximum nesting depth. The reference's decoder stops at 128 levels; real messages use about 8. */
-export const MAX_DEPTH = 128
 
 /** A number not written as a plain 64-bit integer, e.g. `1.0`, `1e3`, `-0` or a hundred digits. */
 export class JsonFloat {
@@ -33,6 +31,9 @@ export type JsonObject = { [key: string]: JsonValue }
 /** Invalid JSON. The message names the position in UTF-16 code units. */
 export class JsonSyntaxError extends Error {}
 
+/** JSON with more values than a message may have. */
+export class JsonLimitError extends JsonSyntaxError {}
+
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y
 const NEEDS_CARE = /[\\\u0000-\u001f]/
 /** A sign and the 20 digits of 2^64. */
@@ -47,9 +48,16 @@ const BACKSLASH = 0x5c
  */
 export function parseJson(text: string, placeholder?: { at: number; value: JsonValue }): JsonValue {
   let at = 0
+  let valuesLeft = MAX_VALUES
 
   const fail = (what: string): never => {
     throw new JsonSyntaxError(`${what} at character ${at}`)
+  }
+
+  /** Throws once there are more values than a message may have, before it has made them. */
+  const count = (weight: number): void => {
+    valuesLeft -= weight
+    if (valuesLeft < 0) throw new JsonLimitError(`more than ${MAX_VALUES} values and names of members`)
   }
 
   const skipSpace = (): number => {
@@ -107,6 +115,7 @@ export function parseJson(text: string, placeholder?: { at: number; value: JsonV
   }
 
   const readValue = (depth: number): JsonValue => {
+    count(1)
     const code = skipSpace()
     switch (code) {
       case QUOTE:
@@ -130,6 +139,7 @@ export function parseJson(text: string, placeholder?: { at: number; value: JsonV
 
   const readObject = (depth: number): JsonObject => {
     if (depth > MAX_DEPTH) fail('nested too deeply')
+    count(OBJECT_WEIGHT - 1)
     const object = Object.create(null) as JsonObject
     at++
     if (skipSpace() === 0x7d) {
@@ -138,6 +148,7 @@ export function parseJson(text: string, placeholder?: { at: number; value: JsonV
     }
     for (;;) {
       if (skipSpace() !== QUOTE) fail('expected a member name')
+      count(1)
       const key = readString()
       if (key in object) fail(`duplicate member \`${key.slice(0, 64)}\``)
       if (skipSpace() !== 0x3a) fail('expected `:`')

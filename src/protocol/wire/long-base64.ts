@@ -53,7 +53,8 @@ export function findLongMember(message: Uint8Array): LongMember | undefined {
 
 /** Only ASCII matters here; other bytes decode to characters that never match. */
 const decoder = new TextDecoder('latin1')
-const latin1 = (bytes: Uint8Array): string => decoder.decode(bytes)
+/** Bytes as characters; for ASCII. */
+export const latin1 = (bytes: Uint8Array): string => decoder.decode(bytes)
 
 function decode(text: Uint8Array): Uint8Array | undefined {
   if (text.length % 4 !== 0) return undefined

@@ -1,12 +1,16 @@
 /**
- * Limits sockets before their upgrade: how many may be open, and how long each may take until its upgrade or its
- * next complete HTTP request. Bounds the cost of peers that open sockets and send nothing, or a byte per second.
+ * Limits sockets. Those that have not come through `initialize` are counted apart, and give way to newer ones: peers
+ * that open sockets and send nothing, or a byte per second, shut nobody out.
  */
 import type { Socket } from 'node:net'
 import { clearTimeout, setTimeout } from 'node:timers'
 import type { ServerLimits } from '../limits.ts'
 
-/** Call `admit` for each new socket, then `heard` for each HTTP request and `upgraded` at its upgrade. */
+/** How far a socket has come that has not initialized. */
+const STAGES = ['silent', 'requested', 'upgraded'] as const
+type Stage = (typeof STAGES)[number]
+
+/** Call `admit` for each new socket, then `heard` for each HTTP request, `upgraded` and `initialized`. */
 export type SocketLimits = {
   /** Whether the socket is below the limit. If not, it is answered with 503 and closed. */
   admit(socket: Socket): boolean
@@ -14,12 +18,43 @@ export type SocketLimits = {
   heard(socket: Socket): void
   /** The socket is a WebSocket now: cancels its timeout. */
   upgraded(socket: Socket): void
+  /** The socket belongs to a client now, and gives way no more. */
+  initialized(socket: Socket): void
 }
 
-/** Allows `connections` sockets at a time, and destroys one that takes longer than `handshakeMs`. */
-export function limitSockets({ connections, refusedConnections, refusalMs, handshakeMs }: ServerLimits): SocketLimits {
-  const open = new Map<Socket, NodeJS.Timeout>()
+/**
+ * Allows `connections` sockets that have initialized, and `pendingSockets` others; of these it destroys one that takes
+ * longer than `handshakeMs` to its upgrade, and the oldest of the most frequent stage where there are too many.
+ */
+export function limitSockets({
+  connections,
+  pendingSockets,
+  refusedConnections,
+  refusalMs,
+  handshakeMs,
+}: ServerLimits): SocketLimits {
+  /** In the order of their coming. */
+  const pending: Record<Stage, Set<Socket>> = { silent: new Set(), requested: new Set(), upgraded: new Set() }
+  const timers = new WeakMap<Socket, NodeJS.Timeout>()
+  const clients = new Set<Socket>()
   const refused = new Set<Socket>()
+
+  const move = (socket: Socket, to: Stage): void => {
+    if (!leave(socket)) return
+    pending[to].add(socket)
+  }
+
+  /** Whether it was pending. */
+  const leave = (socket: Socket): boolean => STAGES.some((stage) => pending[stage].delete(socket))
+
+  const makeRoom = (): void => {
+    const sizes = STAGES.map((stage) => pending[stage].size)
+    if (sizes.reduce((sum, size) => sum + size) < pendingSockets) return
+    const [oldest] = pending[STAGES[sizes.indexOf(Math.max(...sizes))] as Stage]
+    if (oldest === undefined) return
+    leave(oldest)
+    oldest.destroy()
+  }
 
   const refuse = (socket: Socket): void => {
     socket.on('error', () => socket.destroy())
@@ -39,21 +74,33 @@ export function limitSockets({ connections, refusedConnections, refusalMs, hands
 
   return {
     admit: (socket) => {
-      if (open.size >= connections) {
+      if (clients.size >= connections) {
         refuse(socket)
         return false
       }
+      makeRoom()
       const timer = setTimeout(() => socket.destroy(), handshakeMs)
       timer.unref()
-      open.set(socket, timer)
+      timers.set(socket, timer)
+      pending.silent.add(socket)
       socket.once('close', () => {
         clearTimeout(timer)
-        open.delete(socket)
+        leave(socket)
+        clients.delete(socket)
       })
       return true
     },
-    heard: (socket) => void open.get(socket)?.refresh(),
-    upgraded: (socket) => clearTimeout(open.get(socket)),
+    heard: (socket) => {
+      timers.get(socket)?.refresh()
+      if (pending.silent.has(socket)) move(socket, 'requested')
+    },
+    upgraded: (socket) => {
+      clearTimeout(timers.get(socket))
+      move(socket, 'upgraded')
+    },
+    initialized: (socket) => {
+      if (leave(socket)) clients.add(socket)
+    },
   }
 }
 

@@ -35,12 +35,12 @@ export function serveStdio(server: ExecServer, input: Readable, output: Writable
       },
     }
     const connection = server.connect(transport)
-    const { messageBytes } = server.limits
     const lines = lineReader(
-      messageBytes,
+      () => connection.messageBytes,
       (line) => connection.receive(line),
       () => {
-        connection.refuse(`a line exceeds ${messageBytes} bytes`)
+        const { messageBytes, isInitialized } = connection
+        connection.refuse(`a line exceeds ${messageBytes} bytes${isInitialized ? '' : ' before initialize'}`)
         connection.close(CloseCode.TooBig, 'line too long')
       },
     )

@@ -1,23 +1,40 @@
 /**
  * Protocol faults of a WebSocket peer. `ws` answers each with an immediate close frame; here requests already
- * accepted are answered first, and an oversized message gets an error response. Also adds a limit on the size
- * of single frames, which `ws` does not have.
+ * accepted are answered first, and an oversized message gets an error response. Also adds what `ws` does not have: a
+ * limit on the size of single frames, one on the size of messages that changes, and slices of a flood.
  */
+import { setImmediate } from 'node:timers'
 import type { WebSocket } from 'ws'
-import { receiverOf } from '../../host/node-internals.ts'
+import { ReceiverState, receiverOf } from '../../host/node-internals.ts'
 
 /** Opcodes from here on are control frames, which have their own limit (RFC 6455, section 5.5). */
 const FIRST_CONTROL_OPCODE = 8
 
+/** Bytes that the parser needs to begin a frame. */
+const FRAME_HEAD_BYTES = 2
+
 /** A protocol violation: the WebSocket close code that `ws` chose, and its description. */
 export type Fault = { status: number; message: string }
 
+/** Bounds of what is read. */
+export type ReadBounds = {
+  frameBytes: number
+  /** Bytes that the current message may have. */
+  messageBytes: () => number
+  /** Whether there is time for another frame in this turn of the event loop. */
+  mayRead: () => boolean
+}
+
 /**
- * Calls `onFault` once at the peer's first protocol violation, or first frame of more than `frameBytes` bytes, in
- * place of the close frame that `ws` would send. `onFault` must close the connection. With a version of `ws` that has
- * another parser, faults are left to `ws`.
+ * Calls `onFault` once at the peer's first protocol violation, or first frame or message above the bounds, in place of
+ * the close frame that `ws` would send. `onFault` must close the connection. With a version of `ws` that has another
+ * parser, faults are left to `ws`.
  */
-export function watchFaults(websocket: WebSocket, frameBytes: number, onFault: (fault: Fault) => void): void {
+export function watchFaults(
+  websocket: WebSocket,
+  { frameBytes, messageBytes, mayRead }: ReadBounds,
+  onFault: (fault: Fault) => void,
+): void {
   const receiver = receiverOf(websocket)
   if (receiver === undefined) return
   let fault: Fault | undefined
@@ -30,10 +47,25 @@ export function watchFaults(websocket: WebSocket, frameBytes: number, onFault: (
 
   const haveLength = receiver.haveLength
   receiver.haveLength = function (done) {
-    if (this._opcode < FIRST_CONTROL_OPCODE && this._payloadLength > frameBytes) {
-      const text = `a frame of ${this._payloadLength} bytes exceeds ${frameBytes} bytes`
+    const isData = this._opcode < FIRST_CONTROL_OPCODE
+    const refuse = (text: string): void =>
       done(this.createError(RangeError, text, false, 1009, 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'))
-    } else haveLength.call(this, done)
+    if (isData && this._payloadLength > frameBytes)
+      refuse(`a frame of ${this._payloadLength} bytes exceeds ${frameBytes} bytes`)
+    else if (isData && this._totalPayloadLength + this._payloadLength > messageBytes())
+      refuse('Max payload size exceeded')
+    else haveLength.call(this, done)
+  }
+
+  const getInfo = receiver.getInfo
+  receiver.getInfo = function (done) {
+    if (this._bufferedBytes < FRAME_HEAD_BYTES || mayRead()) return getInfo.call(this, done)
+    // As `ws` itself does between events: what is written meanwhile waits, so the socket is paused.
+    this._state = ReceiverState.Deferred
+    setImmediate(() => {
+      this._state = ReceiverState.BeforeFrame
+      this.startLoop(done)
+    })
   }
 
   const close = websocket.close

@@ -16,6 +16,7 @@ import type { Listener } from '../http/listener.ts'
 import { limitSockets } from '../http/socket-limits.ts'
 import type { ServerLimits } from '../limits.ts'
 import { startConnectionChecks } from '../../host/node-internals.ts'
+import { inputTurns } from './input-turns.ts'
 import { watchFaults } from './websocket-faults.ts'
 import { isHeldByUs, prober, watchQueue } from './websocket-probe.ts'
 import { websocketTransport } from './websocket-transport.ts'
@@ -68,6 +69,7 @@ export function serveWebSockets(
 ): WebSocketServer {
   let connections = 0
   const sockets = limitSockets(limits)
+  const turns = inputTurns()
   const http = createUpgradeServer({
     limits: { ...limits, messageBytes: server.limits.messageBytes },
     checkHost,
@@ -79,7 +81,11 @@ export function serveWebSockets(
       websocket.on('close', () => connections--)
       websocket.on('error', () => {})
       try {
-        serveWebSocket(server, limits, websocket, socket)
+        serveWebSocket(
+          { server, limits, mayRead: turns(), onInitialized: () => sockets.initialized(socket) },
+          websocket,
+          socket,
+        )
       } catch (fault) {
         // Left open it would stay silent for good.
         websocket.close(INTERNAL_ERROR, 'internal error')
@@ -104,7 +110,19 @@ export function serveWebSockets(
   }
 }
 
-function serveWebSocket(server: ExecServer, limits: ServerLimits, websocket: WebSocket, socket: Socket): void {
+type Serving = {
+  server: ExecServer
+  limits: ServerLimits
+  mayRead: () => boolean
+  /** Called once the client has initialized. */
+  onInitialized: () => void
+}
+
+function serveWebSocket(
+  { server, limits, mayRead, onInitialized }: Serving,
+  websocket: WebSocket,
+  socket: Socket,
+): void {
   const { totals } = server.observer
   const lost = (why: string): void => {
     connection.gone(why)
@@ -118,20 +136,27 @@ function serveWebSocket(server: ExecServer, limits: ServerLimits, websocket: Web
   websocket.on('close', (code) =>
     connection.gone(code === LOST ? 'the connection was lost' : `the client closed it with ${code}`),
   )
-  watchFaults(websocket, limits.frameBytes, ({ status, message }) => {
-    if (status === CloseCode.TooBig)
-      connection.refuse(`${message}; a message may have ${server.limits.messageBytes} bytes`)
+  const bounds = { frameBytes: limits.frameBytes, messageBytes: () => connection.messageBytes, mayRead }
+  watchFaults(websocket, bounds, ({ status, message }) => {
+    if (status === CloseCode.TooBig) connection.refuse(`${message}; ${allowed(connection)}`)
     connection.close(status === CloseCode.TooBig ? CloseCode.TooBig : CloseCode.ProtocolError, message)
   })
+  let isPending = true
   websocket.on('message', (data: Buffer) => {
     noteBytes(data.length)
     totals.received += data.length
     connection.receive(data)
     release(data)
+    if (!isPending || !connection.isInitialized) return
+    isPending = false
+    onInitialized()
   })
   socket.on('drain', () => connection.drained())
   keepAlive(websocket, socket, limits.pingIntervalMs, lost)
 }
+
+const allowed = ({ messageBytes, isInitialized }: Connection): string =>
+  `a message may have ${messageBytes} bytes${isInitialized ? '' : ' before initialize'}`
 
 /**
  * Pings the peer every `intervalMs`, and drops it when it stops answering: it would otherwise hold its session until

@@ -14,7 +14,7 @@ import { test } from '../../support/suite.ts'
 
 const spec = (): SpawnSpec => ({ argv: ['fake'], cwd: '/', env: new Map(), stdin: 'pipe' })
 
-function setup(changes: Partial<Limits> = {}) {
+function setup(changes: Partial<Limits> = {}, runs = new ProcessRegistry(10)) {
   const [host, clock, budget] = [new FakeHost(), new ManualClock(), new RetainedBudget(1e9)]
   const limits = { ...defaultLimits, ...changes }
   const owner = { id: 'session', isAttached: () => true }
@@ -24,7 +24,7 @@ function setup(changes: Partial<Limits> = {}) {
     budget,
     limits,
     observer: silentObserver(),
-    runs: new ProcessRegistry(10),
+    runs,
     owner,
   })
   const start = async (id: string, ready?: Promise<void>): Promise<void> => {
@@ -256,6 +256,23 @@ test('a closed process is kept until its client has been notified, however long 
   )
   clock.advance(80_000)
   assert.ok(['b', 'c'].every((id) => table.findStarted(id) === undefined))
+})
+
+test('processes are bounded over all sessions, and each that closes, fails or goes with its session makes room', async () => {
+  const runs = new ProcessRegistry(10)
+  const [one, other] = [setup({ totalProcesses: 3 }, runs), setup({ totalProcesses: 3 }, runs)]
+  await one.start('a')
+  await one.start('b')
+  await other.start('a')
+  for (const { start } of [one, other]) assert.is(await codeOf(start('c')), ErrorCode.Overloaded)
+  assert.is(runs.open, 3)
+  one.table.dispose()
+  assert.is(runs.open, 1)
+  other.host.spawnError = internalError('no')
+  assert.is(await codeOf(other.start('d')), ErrorCode.Internal)
+  assert.is(runs.open, 1)
+  other.table.dispose()
+  assert.is(runs.open, 0)
 })
 
 test.run()

@@ -40,6 +40,25 @@ test('a malformed message is answered with id -1, at any time and as often as it
   assert.is(client.transport.closed, undefined)
 })
 
+test('a message with too many values is answered with its id, and the connection stays open', async () => {
+  const { client } = await ready()
+  client.say(`{"id":77,"method":"process/list","params":[${'{},'.repeat(40_000)}{}]}`)
+  const { id, error } = client.answers.at(-1) as (typeof client.answers)[number]
+  assert.is(id, 77)
+  assert.is(error?.code, ErrorCode.InvalidRequest)
+  assert.match(error?.message ?? '', /more than 32768 values/)
+  assert.is(client.transport.closed, undefined)
+})
+
+test('a message may have 64 KiB before initialize, and 64 MiB from then on', async () => {
+  const { client } = setup()
+  assert.is(client.connection.messageBytes, 64 * 1024)
+  assert.ok((await client.ask('initialize', { clientName: 1 })).error)
+  assert.is(client.connection.messageBytes, 64 * 1024)
+  assert.ok((await client.ask('initialize', HELLO)).result)
+  assert.is(client.connection.messageBytes, 64 * 1024 * 1024)
+})
+
 test('the answer to a malformed message is itself well formed, whatever the message was', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {

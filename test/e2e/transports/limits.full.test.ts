@@ -50,12 +50,14 @@ const refusedWith = ({ error }: Answer, text: RegExp): void => {
 
 // ---- sockets ----
 
-test('one socket above the limit gets a 503, and the others are not affected', () =>
+test('one client above the limit gets a 503, and the others are not affected', () =>
   flagged(
     async (server) => {
       const clients = [await Client.connect(server.url), await Client.connect(server.url)]
       const silent = dial(server)
       await once(silent.socket, 'connect')
+      // Sockets that say nothing do not count.
+      clients.push(await Client.connect(server.url))
       let refused = dial(server)
       await eventually(refused.isClosed)
       assert.match(refused.text(), /^HTTP\/1\.1 503 Service Unavailable\r\n[^]*\r\n\r\ntoo many connections: 3\n$/)
@@ -64,15 +66,9 @@ test('one socket above the limit gets a 503, and the others are not affected', (
         (error: Error) => assert.match(error.message, /503/),
       )
       for (const client of clients) assert.equal(await client.request('environment/status', null), { status: 'ready' })
-      // One that goes makes room, upgraded or not.
+      assert.not(silent.isClosed())
       silent.socket.destroy()
-      await eventually(
-        async () =>
-          (await Client.open(server.url).then(
-            (client) => client.close(),
-            () => true,
-          )) === undefined,
-      )
+      // One that goes makes room.
       await clients[0]?.drop()
       await eventually(
         async () =>
@@ -86,10 +82,23 @@ test('one socket above the limit gets a 503, and the others are not affected', (
       assert.not(refused.isClosed())
       refused.socket.destroy()
       await clients[1]?.close()
+      await clients[2]?.close()
     },
     '--max-connections',
     '3',
   ))
+
+test('more silent sockets and WebSockets than there may be keep no client out, and cut off none', () =>
+  flagged(async (server) => {
+    const owner = await Client.connect(server.url)
+    const sockets = Array.from({ length: 1100 }, () => dial(server))
+    await eventually(() => sockets.filter(({ isClosed }) => isClosed()).length >= 76, 30_000, 'the end of the oldest')
+    const late = await Client.connect(server.url)
+    for (const client of [owner, late]) assert.ok((await client.request('environment/status', null)).status)
+    for (const { socket } of sockets) socket.destroy()
+    await late.close()
+    await owner.close()
+  }))
 
 test('a crowd of refused sockets leaves nothing behind', () =>
   flagged(
@@ -253,6 +262,25 @@ test('a process more than a session may have is refused, others have their own, 
     },
     '--max-processes',
     '3',
+  ))
+
+test('processes are bounded over all sessions, and what is refused says by which flag', () =>
+  flagged(
+    async (server) => {
+      const [one, other] = [await Client.connect(server.url), await Client.connect(server.url)]
+      await one.start('a', [SH, '-c', 'read x'], { pipeStdin: true })
+      await other.start('a', [SH, '-c', 'read x'], { pipeStdin: true })
+      const start = { processId: 'b', argv: ['/bin/true'], cwd: '/', env: {}, tty: false }
+      for (const client of [one, other])
+        refusedWith(await client.ask('process/start', start), /^too many processes: 2 .*--max-total-processes/)
+      await one.request('process/terminate', { processId: 'a' })
+      await one.closed('a')
+      await other.run('b', ['/bin/true'])
+      await one.close()
+      await other.close()
+    },
+    '--max-total-processes',
+    '2',
   ))
 
 // ---- requests ----

@@ -56,8 +56,9 @@ test('blank lines are passed over, CR LF is a line end, malformed lines are answ
 
 test.full('a line of 64 MiB is taken; one byte more gets an error and the end', async () => {
   const line = (bytes: number): string => {
-    const head = '{"id":7,"method":"environment/status","pad":"'
-    return `${head}${'x'.repeat(bytes - head.length - 2)}"}\n`
+    const head = '{"id":7,"method":"environment/status","params":{"dataBase64":"'
+    const base64 = 'x'.repeat(Math.floor((bytes - head.length - 3) / 4) * 4)
+    return `${`${head}${base64}"}}`.padEnd(bytes)}\n`
   }
   const { child, lines, exit } = startStdioServer()
   child.stdin.write(HANDSHAKE)
@@ -67,6 +68,15 @@ test.full('a line of 64 MiB is taken; one byte more gets an error and the end', 
   child.stdin.write(line(64 * 1024 * 1024 + 1))
   assert.is(await exit, 0)
   assert.is(withId(lines, -1).error.code, -32600)
+})
+
+test('a line may have 64 KiB before initialize; a longer one gets an error and the end', async () => {
+  const { child, lines, exit } = startStdioServer()
+  child.stdin.write(`${'{}'.padEnd(64 * 1024)}\n`)
+  await eventually(() => lines.length === 1)
+  child.stdin.write(`${'{}'.padEnd(64 * 1024 + 1)}\n`)
+  assert.is(await exit, 0)
+  assert.match(lines[1] as string, /a line exceeds 65536 bytes before initialize/)
 })
 
 test('SIGTERM and SIGINT end it at once, with its processes', async () => {

@@ -246,18 +246,21 @@ async function readSlowly(count: number): Promise<void> {
 test('a flood to a slow reader arrives whole, from pipes and from terminals', () => readSlowly(200_000))
 test.full('10 MB to a slow reader arrive whole, from pipes and from terminals', () => readSlowly(1_500_000))
 
+/** A request of so many bytes, nearly all of them base64. */
+function largeRequest(bytes: number): string {
+  const head = '{"id":7,"method":"environment/status","params":{"dataBase64":"'
+  const base64 = 'x'.repeat(Math.floor((bytes - head.length - 3) / 4) * 4)
+  return `${head}${base64}"}}`.padEnd(bytes)
+}
+
 test('frames up to 16 MiB are taken; above that an error comes, and the close', async () => {
-  const message = (bytes: number): string => {
-    const head = '{"id":7,"method":"environment/status","params":null,"pad":"'
-    return `${head}${'x'.repeat(bytes - head.length - 2)}"}`
-  }
   const fits = await Client.connect(server.url)
-  fits.send(message(16 * MiB))
+  fits.send(largeRequest(16 * MiB))
   await fits.until(() => fits.messages.some((text) => text.startsWith('{"id":7,"result"')))
   await fits.close()
 
   const big = await Client.connect(server.url)
-  big.send(message(16 * MiB + 1))
+  big.send(largeRequest(16 * MiB + 1))
   await big.until(() => big.closeCode !== undefined)
   assert.is(big.closeCode, 1009)
   const { id, error } = JSON.parse(big.messages.at(-1) as string)
@@ -268,11 +271,9 @@ test('frames up to 16 MiB are taken; above that an error comes, and the close', 
 
 test.full('messages up to 64 MiB are taken in fragments; above that an error comes, and the close', async () => {
   const send = (client: Client, bytes: number): void => {
-    const head = '{"id":7,"method":"environment/status","params":null,"pad":"'
-    client.socket.send(head, { fin: false })
-    for (let left = bytes - head.length - 2; left > 0; left -= 8 * MiB)
-      client.socket.send('x'.repeat(Math.min(left, 8 * MiB)), { fin: false })
-    client.socket.send('"}', { fin: true })
+    const text = largeRequest(bytes)
+    for (let at = 0; at < bytes; at += 8 * MiB)
+      client.socket.send(text.slice(at, at + 8 * MiB), { fin: at + 8 * MiB >= bytes })
   }
   const fits = await Client.connect(server.url)
   send(fits, 64 * MiB)
@@ -284,6 +285,31 @@ test.full('messages up to 64 MiB are taken in fragments; above that an error com
   await big.until(() => big.closeCode !== undefined)
   assert.is(big.closeCode, 1009)
   assert.is(JSON.parse(big.messages.at(-1) as string).error.code, -32600)
+})
+
+test('a message may have 64 KiB before initialize; a larger one is refused by the length of its frame', async () => {
+  const hello = JSON.stringify({ id: 1, method: 'initialize', params: { clientName: 'x' } })
+  const fits = await Client.open(server.url)
+  fits.send(hello.padEnd(64 * 1024))
+  await fits.until(() => fits.messages.some((text) => text.includes('"sessionId"')))
+  fits.send(largeRequest(MiB))
+  await fits.until(() => fits.messages.length === 2)
+  assert.match(fits.messages[1] as string, /must send initialized/)
+  await fits.close()
+
+  for (const [bytes, fin] of [
+    [64 * 1024 + 1, true],
+    [MiB, false],
+  ] as const) {
+    const big = await Client.open(server.url)
+    big.socket.send(hello.padEnd(bytes), { fin })
+    await big.until(() => big.closeCode !== undefined)
+    assert.is(big.closeCode, 1009)
+    assert.match(
+      JSON.parse(big.messages[0] as string).error.message,
+      /a message may have 65536 bytes before initialize/,
+    )
+  }
 })
 
 test('a text frame that is not UTF-8 closes the connection', async () => {

@@ -165,4 +165,18 @@ test('a terminal has from 1 to 65535 rows and columns, in whole numbers', () => 
     assert.ok(read(StartParams, { ...start, terminalSize }))
 })
 
+test('a command has a bounded number of arguments and variables', () => {
+  const start = (argv: number, env: number): unknown =>
+    decodeParams(StartParams, {
+      processId: 'p',
+      argv: Array.from({ length: argv }, String),
+      cwd: '/',
+      env: Object.assign(Object.create(null), Object.fromEntries(Array.from({ length: env }, (_, i) => [`${i}`, '']))),
+      tty: false,
+    })
+  assert.ok(start(16_384, 8192))
+  assert.throws(() => start(16_385, 0), /argv: may have at most 16384 arguments/)
+  assert.throws(() => start(1, 8193), /env: may have at most 8192 variables/)
+})
+
 test.run()

@@ -410,13 +410,13 @@ test('a list or a number where an object belongs is refused, and not taken for a
 test('more entries than any profile has are refused', () => {
   const entry = { path: { type: 'path', path: '/a' }, access: 'read' }
   const entries = (count: number): Json[] => Array.from({ length: count }, () => entry)
-  assert.is(entriesOf(profile(restricted(...entries(4096)))).length, 4096)
-  refuses(profile(restricted(...entries(4097))))
+  assert.is(entriesOf(profile(restricted(...entries(2048)))).length, 2048)
+  refuses(profile(restricted(...entries(2049))))
   for (const list of ['read', 'write'])
-    refuses({ permissions: { file_system: { [list]: Array.from({ length: 4097 }, () => '/a') } } })
+    refuses({ permissions: { file_system: { [list]: Array.from({ length: 2049 }, () => '/a') } } })
   for (const list of ['writable_roots'])
-    refuses(legacy({ type: 'workspace-write', [list]: Array.from({ length: 4097 }, () => '/a') }))
-  refuses({ permissions: { type: 'disabled' }, workspaceRoots: Array.from({ length: 4097 }, () => '/a') })
+    refuses(legacy({ type: 'workspace-write', [list]: Array.from({ length: 2049 }, () => '/a') }))
+  refuses({ permissions: { type: 'disabled' }, workspaceRoots: Array.from({ length: 2049 }, () => '/a') })
 })
 
 test('a member that the objects of the language have is no member of a request', () => {

@@ -7,6 +7,7 @@ import {
   NO_ID,
   parseMessage,
 } from '../../../src/protocol/wire/envelope.ts'
+import { MAX_TEXT_BYTES } from '../../../src/protocol/limits.ts'
 import type { Message } from '../../../src/protocol/wire/envelope.ts'
 import { anyCharacter } from '../../support/characters.ts'
 import { test } from '../../support/suite.ts'
@@ -207,6 +208,32 @@ test('any text fits an error message, and members stand in the order of the refe
   )
   assert.is(encodeError(NO_ID, -32600, 'cut \ud83d'), '{"error":{"code":-32600,"message":"cut \ufffd"},"id":-1}')
   assert.is(encodeNotification('a/b', '{"c":1}'), '{"method":"a/b","params":{"c":1}}')
+})
+
+test('a message with too much in it is malformed, with the id that it begins with', () => {
+  const values = `"params":[${'{},'.repeat(40_000)}{}]`
+  const long = `"params":{"text":"${'x'.repeat(MAX_TEXT_BYTES)}"}`
+  for (const much of [values, long]) {
+    for (const id of ['7', '-9', '"a-b"', '123456789012345678'])
+      for (const head of [`{"id":${id},`, ` { "id" : ${id} , `, `{"jsonrpc":"2.0","id":${id},`]) {
+        const message = parse(`${head}"method":"m",${much}}`)
+        assert.ok(message.kind === 'malformed' && message.id === id, JSON.stringify(message).slice(0, 200))
+      }
+    // Not the id of something else, and none that could not be echoed.
+    for (const head of ['{"params":{"id":1},', '{"id":1.5,', '{"id":"\\n",', '{"x":1,"id":2,']) {
+      const message = parse(`${head}"method":"m","more":1,${much}}`)
+      assert.ok(message.kind === 'malformed' && message.id === undefined, head)
+    }
+  }
+})
+
+test('long base64 does not count towards the bytes of a message, everything else does', () => {
+  const base64 = 'A'.repeat(2 * MAX_TEXT_BYTES)
+  const write = (name: string, more: string): string =>
+    `{"id":1,"method":"fs/writeFile","params":{"path":"/x","${name}":"${base64}","more":"${more}"}}`
+  assert.is(kindOf(write('dataBase64', 'x'.repeat(1_000_000))), 'request')
+  assert.is(kindOf(write('dataBase64', 'x'.repeat(MAX_TEXT_BYTES))), 'malformed')
+  assert.is(kindOf(write('other', '')), 'malformed')
 })
 
 test.run()

@@ -4,14 +4,15 @@ import {
   detached,
   isJsonObject,
   JsonFloat,
+  JsonLimitError,
   JsonSyntaxError,
-  MAX_DEPTH,
   parseJson,
 } from '../../../src/protocol/wire/json.ts'
 import type { JsonValue } from '../../../src/protocol/wire/json.ts'
 import { Base64Text } from '../../../src/protocol/wire/long-base64.ts'
 import { anyCharacter } from '../../support/characters.ts'
 import { assertLinear, cpuMs } from '../../support/time/cpu-time.ts'
+import { MAX_DEPTH, MAX_VALUES } from '../../../src/protocol/limits.ts'
 import { test } from '../../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
@@ -384,6 +385,31 @@ test.full('an endless integer costs no more than an endless fraction', () => {
 test('a detached copy is the same text', () => {
   fc.assert(fc.property(fc.string({ unit: anyCharacter }), (text) => assert.is(detached(text), text)))
   assert.is(detached('\ud800'), '\ud800')
+})
+
+test('as many values and names of members are read as a message may have, and no more are made', () => {
+  const list = (one: string, count: number): string => `[${Array.from({ length: count }, () => one).join(',')}]`
+  const object = (count: number): string => `{${Array.from({ length: count }, (_, index) => `"${index}":1`).join(',')}}`
+  // The array itself counts, an object three times, a member as its name and its value.
+  const most: [text: (count: number) => string, count: number][] = [
+    [(count) => list('1', count), MAX_VALUES - 1],
+    [(count) => list('"x"', count), MAX_VALUES - 1],
+    [(count) => list('[]', count), MAX_VALUES - 1],
+    [(count) => list('{}', count), Math.floor((MAX_VALUES - 1) / 3)],
+    [object, Math.floor((MAX_VALUES - 3) / 2)],
+  ]
+  for (const [text, count] of most) {
+    parseJson(text(count))
+    assert.throws(
+      () => parseJson(text(count + 1)),
+      (error: unknown) => error instanceof JsonLimitError,
+    )
+    // What follows is not even looked at.
+    assert.throws(
+      () => parseJson(`[${text(count).slice(1, -1)},${text(count).slice(1, -1)}, not JSON`),
+      (error: unknown) => error instanceof JsonLimitError || /expected|duplicate/.test(String(error)),
+    )
+  }
 })
 
 test.run()
