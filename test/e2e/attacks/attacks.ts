@@ -1,0 +1,161 @@
+/** What one client does to keep the server from serving the others. */
+import { fragmented, frame, message, Opcode, repeated } from './raw-socket.ts'
+
+/** One attack: on each of `sockets` connections, `bytes` are sent again and again. */
+export type Attack = {
+  name: string
+  sockets: number
+  /** How far each connection gets before. */
+  handshake: 'none' | 'upgrade' | 'initialize'
+  /** Absent: the connections stay silent. */
+  bytes?: () => Buffer
+}
+
+const MiB = 1024 * 1024
+const FRAME = 16 * MiB
+
+const profile = (patterns: readonly string[]): object => ({
+  permissions: {
+    type: 'managed',
+    file_system: {
+      type: 'restricted',
+      entries: [
+        { path: { type: 'special', value: { kind: 'root' } }, access: 'read' },
+        ...patterns.map((pattern) => ({ path: { type: 'glob_pattern', pattern }, access: 'deny' })),
+      ],
+    },
+    network: 'restricted',
+  },
+  cwd: '/tmp',
+})
+
+const start = (more: object): object => ({
+  id: 1,
+  method: 'process/start',
+  params: { processId: 'p', argv: ['/bin/true'], cwd: '/tmp', env: {}, tty: false, ...more },
+})
+
+const many = (count: number, one: (index: number) => string): string[] =>
+  Array.from({ length: count }, (_, i) => one(i))
+
+const filled = (bytes: number, text: string): Buffer => Buffer.alloc(bytes, text)
+
+/** 60 MiB of JSON. */
+const large = (open: string, fill: string, close: string): Buffer => {
+  const inside = filled(Math.floor((60 * MiB) / fill.length) * fill.length, fill)
+  return fragmented(Buffer.concat([Buffer.from(open), inside, Buffer.from(close)]), FRAME)
+}
+
+const params = '{"id":1,"method":"process/list","params":'
+
+/** Every attack that the server withstands. */
+export const attacks: readonly Attack[] = [
+  // ---- globs ----
+  {
+    name: '40 globs of eight alternatives each',
+    sockets: 1,
+    handshake: 'initialize',
+    bytes: () =>
+      message(start({ sandbox: profile(many(40, (i) => `/w${i}/${'x'.repeat(4000)}${'{a,b}'.repeat(8)}`)) })),
+  },
+  {
+    name: 'globs of nested alternatives',
+    sockets: 1,
+    handshake: 'initialize',
+    bytes: () =>
+      message(start({ sandbox: profile(many(400, (i) => `/w${i}/${'{a,'.repeat(1000)}${'}'.repeat(1000)}`)) })),
+  },
+  {
+    name: '4,000 globs of `**` and classes',
+    sockets: 1,
+    handshake: 'initialize',
+    bytes: () => message(start({ sandbox: profile(many(4000, (i) => `/w${i}${'/**/*a*[b-z]'.repeat(100)}`)) })),
+  },
+  // ---- messages ----
+  { name: '60 MiB of {}, before initialize', sockets: 1, handshake: 'upgrade', bytes: () => large('[', '{},', '{}]') },
+  { name: '60 MiB of {},', sockets: 1, handshake: 'initialize', bytes: () => large(`${params}[`, '{},', '{}]}') },
+  { name: '60 MiB of escapes', sockets: 1, handshake: 'initialize', bytes: () => large(`${params}["`, '\\n', '"]}') },
+  { name: '60 MiB of white space', sockets: 1, handshake: 'initialize', bytes: () => large(params, ' ', '{}}') },
+  { name: '60 MiB of numbers', sockets: 1, handshake: 'initialize', bytes: () => large(`${params}[`, '1,', '1]}') },
+  {
+    name: 'an env of 2 M names',
+    sockets: 1,
+    handshake: 'initialize',
+    bytes: () => {
+      const env = many(2_000_000, (i) => `"${i}":""`).join(',')
+      const text = JSON.stringify(start({})).replace('"env":{}', `"env":{${env}}`)
+      return fragmented(Buffer.from(text), FRAME)
+    },
+  },
+  {
+    name: 'an argv of 60,000 names',
+    sockets: 1,
+    handshake: 'initialize',
+    bytes: () => message(start({ argv: many(60_000, String) })),
+  },
+  {
+    name: '4,000 paths of 1,000 names',
+    sockets: 1,
+    handshake: 'initialize',
+    bytes: () => {
+      const path = `/${'x/'.repeat(1000)}`
+      return message(start({ sandbox: { ...profile([]), workspaceRoots: many(4000, (i) => `${path}${i}`) } }))
+    },
+  },
+  // ---- frames ----
+  { name: 'pings', sockets: 1, handshake: 'initialize', bytes: () => repeated(frame(Opcode.Ping, ''), 100_000) },
+  {
+    name: 'pings on 8 connections',
+    sockets: 8,
+    handshake: 'initialize',
+    bytes: () => repeated(frame(Opcode.Ping, ''), 100_000),
+  },
+  { name: 'pongs', sockets: 1, handshake: 'initialize', bytes: () => repeated(frame(Opcode.Pong, ''), 100_000) },
+  {
+    name: 'empty messages',
+    sockets: 1,
+    handshake: 'initialize',
+    bytes: () => repeated(frame(Opcode.Text, ''), 100_000),
+  },
+  {
+    name: 'fragments of one byte',
+    sockets: 1,
+    handshake: 'initialize',
+    bytes: () =>
+      Buffer.concat([
+        frame(Opcode.Text, ' ', { fin: false }),
+        repeated(frame(Opcode.Continuation, ' ', { fin: false }), 100_000),
+      ]),
+  },
+  {
+    name: 'empty fragments',
+    sockets: 1,
+    handshake: 'initialize',
+    bytes: () =>
+      Buffer.concat([
+        frame(Opcode.Text, '', { fin: false }),
+        repeated(frame(Opcode.Continuation, '', { fin: false }), 100_000),
+      ]),
+  },
+  {
+    name: 'small requests',
+    sockets: 1,
+    handshake: 'initialize',
+    bytes: () => repeated(message({ id: 1, method: 'environment/status' }), 50_000),
+  },
+  {
+    name: 'notifications',
+    sockets: 1,
+    handshake: 'initialize',
+    bytes: () => repeated(message({ method: 'initialized', params: {} }), 50_000),
+  },
+  {
+    name: 'malformed messages',
+    sockets: 1,
+    handshake: 'upgrade',
+    bytes: () => repeated(frame(Opcode.Text, '{'), 50_000),
+  },
+  // ---- sockets ----
+  { name: '1,100 silent sockets', sockets: 1100, handshake: 'none' },
+  { name: '1,100 silent WebSockets', sockets: 1100, handshake: 'upgrade' },
+]
