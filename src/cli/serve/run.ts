@@ -47,6 +47,7 @@ async function startServer(command: ServeCommand): Promise<void> {
   onStopSignal(() => stop())
   const options = {
     ...command,
+    sandbox: command.listen.kind === 'unix' ? { ...command.sandbox, ownSocket: command.listen.path } : command.sandbox,
     httpPolicy: await httpPolicy(command.httpPolicy),
     auditFile: await auditFile(command.auditLog),
   }

@@ -7,6 +7,7 @@ import { isVisible } from '../../sandbox/linux/mounts.ts'
 import type { Policy } from '../../sandbox/policy/policy.ts'
 import { argv0Command } from '../process/argv0.ts'
 import { launcherCommand } from './bubblewrap.ts'
+import { controlSockets } from './control-sockets.ts'
 import type { SandboxedStart } from '../process/sandboxed-command.ts'
 import { holdMountPoints } from './mount-points.ts'
 import { whyNoSandbox } from './required-sandbox.ts'
@@ -71,7 +72,9 @@ async function buildSandboxed(
     args,
   }
   for (let tries = 1; ; tries++) {
-    const plan = policy && (await planFor(policy, bubblewrap))
+    // Without a network the filter refuses them all.
+    const deny = sandbox.network === 'enabled' && policy ? controlSockets(policy, sandboxes.ownSockets) : []
+    const plan = policy && (await planFor(policy, bubblewrap, { deny }))
     if (plan !== undefined && !isVisible(plan, cwd))
       throw invalidParams(`the working directory ${spec.cwd} is not readable in the sandbox`)
     const points = hold(plan?.forbidden ?? [], tries)

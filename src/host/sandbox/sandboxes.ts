@@ -23,6 +23,8 @@ export type SandboxOptions = {
   bubblewrap?: string
   /** Refuse requests without a sandbox. */
   required: boolean
+  /** The unix socket that this server listens on. */
+  ownSocket?: string
 }
 
 /** The sandbox cannot be enforced here. The message names the remedy. */
@@ -36,6 +38,8 @@ const disk = sandboxDisk(isMountPoint)
 /** The sandboxes of this machine. */
 export type Sandboxes = {
   required: boolean
+  /** Unix sockets that no command gets to see. */
+  ownSockets: readonly string[]
   /** Starts the probe ahead of time, once: a client has connected and may soon ask for a sandbox. */
   prepare(): void
   /**
@@ -46,7 +50,7 @@ export type Sandboxes = {
 }
 
 /** Returns the sandboxes of this machine. Nothing is probed yet. */
-export function createSandboxes({ bubblewrap, required }: SandboxOptions): Sandboxes {
+export function createSandboxes({ bubblewrap, required, ownSocket }: SandboxOptions): Sandboxes {
   const probes = new Map<string, { probe: Promise<Probe>; since: number }>()
 
   const probe = async (path: string): Promise<Probe> => {
@@ -64,6 +68,7 @@ export function createSandboxes({ bubblewrap, required }: SandboxOptions): Sandb
 
   return {
     required,
+    ownSockets: ownSocket === undefined ? [] : [ownSocket],
     prepare() {
       if (isPrepared) return
       isPrepared = true
@@ -139,6 +144,7 @@ export const planNow = (policy: Policy): MountPlan => planMounts(policy, disk)
  * @throws RpcError (invalid params) if a deny glob cannot be enforced
  */
 export async function planFor(policy: Policy, bubblewrap: Bubblewrap, needs: PlanNeeds = {}): Promise<MountPlan> {
-  const deny = policy.denyGlobs.length === 0 ? [] : await matchedFiles(policy.denyGlobs, policy.globScanMaxDepth)
+  const matches = policy.denyGlobs.length === 0 ? [] : await matchedFiles(policy.denyGlobs, policy.globScanMaxDepth)
+  const deny = [...(needs.deny ?? []), ...matches]
   return planMounts(policy, disk, { ...needs, protect: [...ownProgram, bubblewrap.path], deny })
 }
