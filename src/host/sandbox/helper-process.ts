@@ -19,6 +19,15 @@ export type Helper = {
   pid: number
 }
 
+/** A request to a helper. `atMost`: see fs-helper.ts. */
+export type HelperRequest = { operation: string; params: object; atMost?: number }
+
+/** Sends a request to a helper and returns the `response` member. Rethrows an error response as RpcError. */
+export type Ask = <T>(request: HelperRequest) => Promise<T>
+
+/** Runs `use` with a helper, in its turn. */
+export type WithAsk = <T>(use: (ask: Ask, sandboxPid: number) => Promise<T>) => Promise<T>
+
 /** A helper as its pool sees it. */
 export type HelperProcess = Helper & {
   /** Whether it has been killed or has exited. A process that hangs in the kernel may outlive its kill. */

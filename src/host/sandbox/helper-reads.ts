@@ -7,7 +7,7 @@ import { Method } from '../../protocol/wire/methods.ts'
 import { pathToUri } from '../../protocol/schemas/path-uri.ts'
 import { decodeBase64 } from '../../protocol/schemas/schema-primitives.ts'
 import { HELPER_SMALL_FILE_BYTES } from '../limits.ts'
-import type { Ask, WithAsk } from './sandboxed-files.ts'
+import type { Ask, WithAsk } from './helper-process.ts'
 
 type Answer = { dataBase64: string } | { bytesNeeded: number }
 

@@ -20,7 +20,7 @@ import { FS_HELPER } from './helper-mode.ts'
 import { readThrough } from './helper-reads.ts'
 import { helperPool } from './helper-pool.ts'
 import type { HelperCounts, PoolLimits } from './helper-pool.ts'
-import type { Helper } from './helper-process.ts'
+import type { Ask, Helper, HelperRequest, WithAsk } from './helper-process.ts'
 import { holdMountPoints } from './mount-points.ts'
 import { whyNoSandbox } from './required-sandbox.ts'
 import { checked, openFile, openFlags } from '../fs/open-file.ts'
@@ -67,11 +67,6 @@ type CallersPool = {
     use: (helper: Helper) => Promise<T>,
   ): Promise<T>
 }
-
-/** A request to a helper. `atMost`: see fs-helper.ts. */
-type Request = { operation: string; params: object; atMost?: number }
-/** Sends a request to a helper and returns the `response` member. Rethrows an error response as RpcError. */
-export type Ask = <T>(request: Request) => Promise<T>
 
 /** Runs `use` with a helper in the sandbox. */
 async function withHelper<T>(
@@ -127,15 +122,12 @@ async function withHelper<T>(
 
 /** Responses are not validated: the helper is this program, alone in its sandbox. */
 function asking(helper: Helper, forbidden: readonly string[], covered = false): Ask {
-  return async <T>(request: Request): Promise<T> => {
+  return async <T>(request: HelperRequest): Promise<T> => {
     const { status, payload } = JSON.parse(await helper.ask(JSON.stringify({ ...request, forbidden, covered })))
     if (status !== 'ok') throw new RpcError(payload.code, payload.message)
     return payload.response as T
   }
 }
-
-/** Runs `use` with a helper, in its turn. */
-export type WithAsk = <T>(use: (ask: Ask, sandboxPid: number) => Promise<T>) => Promise<T>
 
 /** File calls as one request each to a helper. */
 function inHelper(withAsk: WithAsk): Files {
