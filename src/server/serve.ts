@@ -5,6 +5,8 @@ import type { Limits } from '../core/base/limits.ts'
 import { createExecServer } from '../core/rpc/server.ts'
 import type { ExecServer } from '../core/rpc/server.ts'
 import { systemClock } from '../host/clock.ts'
+import { exitWhenIdle } from './idle-exit.ts'
+import type { IdleOptions } from './idle-exit.ts'
 import type { HttpPolicy } from '../host/http/http-policy.ts'
 import { createHost, killAllProcesses } from '../host/index.ts'
 import type { HostLimits } from '../host/limits.ts'
@@ -34,6 +36,8 @@ export type ServeOptions = {
   httpPolicy: HttpPolicy | undefined
   logLevel: LogLevel
   auditFile: AuditFile | undefined
+  /** Whether to exit when nobody uses the server; used with a listener only. */
+  idle: IdleOptions | undefined
   /** Names of options that were given and have no effect. Logged. */
   ignoredOptions: readonly string[]
 }
@@ -122,5 +126,6 @@ export function serveNetwork(
     setTimeout(() => process.exit(0), CLOSE_GRACE_MS)
     setInterval(() => webSockets.connections() === 0 && process.exit(0), 5)
   })
+  if (options.idle !== undefined) exitWhenIdle(options.idle, server, { clock: systemClock, log, end })
   return drainThenEnd(server, log, end)
 }

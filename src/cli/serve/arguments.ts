@@ -5,6 +5,8 @@ import { authOptions, parseAuthentication, parseOwnUserOnly } from './auth-argum
 import { checkCodexOptions, codexOptions } from './codex-arguments.ts'
 import type { AuthenticationOptions } from '../../server/auth/authentication-options.ts'
 import { isHostPattern } from '../../server/http/host-check.ts'
+import { idleOptions, parseIdle } from './idle-arguments.ts'
+import type { IdleOptions } from '../../server/idle-exit.ts'
 import { limitOptions, readLimits } from './limit-arguments.ts'
 import { defaultServeLimits } from './limits.ts'
 import { parseListenUrl } from '../../server/http/listen-url.ts'
@@ -28,6 +30,7 @@ export type ServeCommand = {
   httpPolicy: string | undefined
   logLevel: LogLevel
   auditLog: string | undefined
+  idle: IdleOptions | undefined
   /** Names of options of Codex's server that have no effect. */
   ignoredOptions: readonly string[]
 }
@@ -45,6 +48,7 @@ export const serveOptions = {
   listen: { type: 'string' },
   ...authOptions,
   ...limitOptions,
+  ...idleOptions,
   ...telemetryOptions,
   bwrap: { type: 'string' },
   'require-sandbox': { type: 'boolean' },
@@ -77,6 +81,7 @@ export function parseServe(args: readonly string[]): ServeCommand | InfoCommand 
     httpPolicy: values['http-policy'],
     limits: { ...defaultServeLimits, ...readLimits(values) },
     ...parseTelemetry(values),
+    idle: parseIdle(values, listen),
     ignoredOptions: checkCodexOptions(values),
   }
 }

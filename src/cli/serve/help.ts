@@ -1,6 +1,7 @@
 /** The text of `exec-server --help`. */
 import { AUTH_HELP } from './auth-arguments.ts'
 import { DEFAULT_LISTEN } from './arguments.ts'
+import { IDLE_HELP } from './idle-arguments.ts'
 import { limitHelp } from './limit-arguments.ts'
 import { TELEMETRY_HELP } from './telemetry-arguments.ts'
 
@@ -40,7 +41,7 @@ ${AUTH_HELP}  --bwrap PATH                 the bubblewrap that confines commands
   --http-policy RULES          whom http/request may talk to: {"allow":[…],"deny":[…]} of host names, *.NAME, IP addresses
                                and ranges, or the absolute path of a JSON file with that (default: anybody)
 ${limitHelp}
-${TELEMETRY_HELP}  --help                       show this text
+${IDLE_HELP}${TELEMETRY_HELP}  --help                       show this text
   --version                    show the version
   --licenses                   show the licences of what is inside
 
