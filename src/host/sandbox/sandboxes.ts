@@ -10,6 +10,7 @@ import type { Policy, Surroundings } from '../../sandbox/policy/policy.ts'
 import { seatbeltProfile } from '../../sandbox/macos/seatbelt.ts'
 import { bubblewrapPaths, noBubblewrap, probeBubblewrap, remedyFor } from './bubblewrap.ts'
 import type { Bubblewrap, Probe } from './bubblewrap.ts'
+import { refuseCaseFolding } from './case-folding.ts'
 import { isMountPoint } from './mount-points.ts'
 import { matchedFiles, sandboxDisk } from './sandbox-disk.ts'
 import { isSea } from '../../base/sea.ts'
@@ -146,5 +147,7 @@ export const planNow = (policy: Policy): MountPlan => planMounts(policy, disk)
 export async function planFor(policy: Policy, bubblewrap: Bubblewrap, needs: PlanNeeds = {}): Promise<MountPlan> {
   const matches = policy.denyGlobs.length === 0 ? [] : await matchedFiles(policy.denyGlobs, policy.globScanMaxDepth)
   const deny = [...(needs.deny ?? []), ...matches]
-  return planMounts(policy, disk, { ...needs, protect: [...ownProgram, bubblewrap.path], deny })
+  const plan = planMounts(policy, disk, { ...needs, protect: [...ownProgram, bubblewrap.path], deny })
+  refuseCaseFolding(plan)
+  return plan
 }
