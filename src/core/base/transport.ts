@@ -28,5 +28,6 @@ export const CloseCode = {
   GoingAway: 1001,
   ProtocolError: 1002,
   TooBig: 1009,
+  TryAgainLater: 1013,
 } as const
 export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode]

@@ -18,8 +18,8 @@ export type SocketLimits = {
   heard(socket: Socket): void
   /** The socket is a WebSocket now: cancels its timeout. */
   upgraded(socket: Socket): void
-  /** The socket belongs to a client now, and gives way no more. */
-  initialized(socket: Socket): void
+  /** The socket belongs to a client now, and gives way no more. False: there are as many clients as allowed already. */
+  initialized(socket: Socket): boolean
 }
 
 /**
@@ -99,7 +99,9 @@ export function limitSockets({
       move(socket, 'upgraded')
     },
     initialized: (socket) => {
+      if (clients.size >= connections) return false
       if (leave(socket)) clients.add(socket)
+      return true
     },
   }
 }

@@ -114,8 +114,8 @@ type Serving = {
   server: ExecServer
   limits: ServerLimits
   mayRead: () => boolean
-  /** Called once the client has initialized. */
-  onInitialized: () => void
+  /** Called once the client has initialized. Returns false if there are too many clients. */
+  onInitialized: () => boolean
 }
 
 function serveWebSocket(
@@ -149,7 +149,7 @@ function serveWebSocket(
     release(data)
     if (!isPending || !connection.isInitialized) return
     isPending = false
-    onInitialized()
+    if (!onInitialized()) connection.close(CloseCode.TryAgainLater, 'too many connections')
   })
   socket.on('drain', () => connection.drained())
   keepAlive(websocket, socket, limits.pingIntervalMs, lost)

@@ -83,4 +83,15 @@ test('clients that have initialized never give way, and only they count towards 
   assert.not((clients[0] as Pair).far.destroyed)
 })
 
+test('of the sockets that wait while the last place is taken, none becomes a client', async () => {
+  const { sockets, openAll } = await setup({ connections: 1, pendingSockets: 3 })
+  const [first, second] = (await openAll(2)) as [Pair, Pair]
+  for (const { far } of [first, second]) sockets.upgraded(far)
+  assert.ok(sockets.initialized(first.far))
+  assert.not(sockets.initialized(second.far))
+  first.near.destroy()
+  await eventually(() => first.far.destroyed)
+  assert.ok(sockets.initialized(second.far))
+})
+
 test.run()
