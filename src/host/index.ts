@@ -7,6 +7,7 @@ import type { Limits } from '../core/base/limits.ts'
 import { invalidRequest } from '../protocol/wire/errors.ts'
 import { sandboxedFiles } from './sandbox/sandboxed-files.ts'
 import { sandboxProcess } from './sandbox/sandboxed-process.ts'
+import { COPY_MODE } from './copy/copy-mode.ts'
 import { configFiles } from './fs/config-files.ts'
 import { environmentInfo } from './environment-info.ts'
 import { killAllGroups } from './process-tree/process-tracker.ts'
@@ -16,6 +17,7 @@ import { closeInheritedOnExec } from './ffi/libc.ts'
 import { reapOrphans } from './process-tree/zombie-reaper.ts'
 import type { HostLimits } from './limits.ts'
 import { spawnError } from './os-error.ts'
+import { forkedSelfCommand } from './self-exec.ts'
 import { startSandboxedPiped, startPiped } from './process/pipe-process.ts'
 import { raiseOpenFilesLimit } from './process/open-files-limit.ts'
 import { createSandboxes, sandboxType } from './sandbox/sandboxes.ts'
@@ -77,6 +79,7 @@ export function createHost({ sandbox, limits, httpPolicy, report }: HostOptions)
       sandboxes.required ? undefined : watchMissing(missing, present, changed),
     configFiles: configFiles(limits.configFile),
     requiresSandbox: sandboxes.required,
+    copyAgent: [...forkedSelfCommand(), COPY_MODE],
     sandboxType,
     environmentInfo: () => {
       sandboxes.prepare()

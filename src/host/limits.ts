@@ -97,3 +97,30 @@ export const COLLECT_AFTER_BYTES = 8 * 1024 * 1024
 
 /** Idle time before memory is trimmed: trimming takes some milliseconds. */
 export const TRIM_AFTER_MS = 500
+
+/** Bytes of a file that a copy reads at a time: enough to amortize the call, few enough to wait in queues. */
+export const COPY_BLOCK_BYTES = 256 * 1024
+
+/** Files up to this size are read and written with synchronous calls, which are several times faster for them. */
+export const COPY_SMALL_BYTES = 256 * 1024
+
+/** Files that are written under temporary names before they are synced together and renamed; each is held open. */
+export const COPY_PENDING_FILES = 128
+
+/** Bytes of these files: what an interruption can cost. */
+export const COPY_PENDING_BYTES = 64 * 1024 * 1024
+
+/** Written bytes after which their way to the disk begins, so that the sync at the end is short. */
+export const COPY_WRITEBACK_BYTES = 8 * 1024 * 1024
+
+/** Files from this size on are synced as they end, without blocking; the file system's sync then has little left. */
+export const COPY_SYNC_BYTES = 4 * 1024 * 1024
+
+/**
+ * How long a copy agent waits for the client: longer than clients try to reconnect (45 s), shorter than a session lives
+ * without one (80 s), so that the agent removes what is incomplete before it is killed.
+ */
+export const COPY_IDLE_MS = 60_000
+
+/** Interval of progress messages. */
+export const COPY_PROGRESS_MS = 200

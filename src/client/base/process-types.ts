@@ -32,6 +32,11 @@ export type StartOptions = {
   arg0?: string | undefined
   /** What the process may access. Default: everything. Refused for servers up to 0.140, which would ignore it. */
   sandbox?: Sandbox | undefined
+  /**
+   * Starts the server's own end of `exec-server cp` instead of `argv`, with servers that have the extension
+   * `copyAgent`.
+   */
+  agent?: 'copy' | undefined
   /** The process's id in its session, as shown by `listProcesses`. Default: a generated id. */
   id?: string | undefined
 }

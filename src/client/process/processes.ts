@@ -144,7 +144,7 @@ function startParams(
   paths: PathEncoder,
   limits: ClientLimits,
 ): object {
-  const { argv, cwd, env = {}, envPolicy = INHERIT_ALL, tty = false, stdin = 'closed', arg0, sandbox } = options
+  const { argv, cwd, env = {}, envPolicy = INHERIT_ALL, tty = false, stdin = 'closed', arg0, sandbox, agent } = options
   const { environmentInfo, extensions } = session
   return {
     processId: id,
@@ -158,6 +158,7 @@ function startParams(
     arg0: arg0 ?? null,
     ...(sandbox === undefined ? {} : { sandbox: sandboxContext(sandbox, session, paths) }),
     ...(typeof tty === 'object' ? { terminalSize: tty } : {}),
+    ...(agent === undefined ? {} : { agent }),
     ...(extensions.has('outputWindow') ? { outputWindow: limits.outputWindow } : {}),
   }
 }

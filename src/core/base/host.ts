@@ -160,6 +160,8 @@ export type Host = {
   http(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse>
   /** Access to Codex's configuration files. */
   configFiles: ConfigFiles
+  /** The command of the copy agent: this program, in the mode that is the other end of `exec-server cp`. */
+  readonly copyAgent: readonly string[]
   /** Whether every client must use a sandbox; clients then cannot see each other's processes, nor read configuration. */
   readonly requiresSandbox: boolean
   /** The sandbox that commands run in here. */

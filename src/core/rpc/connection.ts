@@ -37,8 +37,8 @@ import type { Ticket } from './ticket.ts'
 import { CloseCode } from '../base/transport.ts'
 import type { Transport } from '../base/transport.ts'
 
-/** Extensions that show a client the processes of others. */
-const ABOUT_ALL_RUNS: ReadonlySet<Extension> = new Set(['processList', 'detached'])
+/** Extensions that reach beyond a client's sandbox: to the processes of others, or to all files. */
+const BEYOND_SANDBOX: ReadonlySet<Extension> = new Set(['processList', 'detached', 'copyAgent'])
 
 /** Dependencies of a {@link Connection}. */
 export type ConnectionOptions = {
@@ -286,7 +286,7 @@ export class Connection {
     return {
       sessionId: session.id,
       environmentInfo,
-      extensions: EXTENSIONS.filter((name) => !ABOUT_ALL_RUNS.has(name) || !host.requiresSandbox),
+      extensions: EXTENSIONS.filter((name) => !BEYOND_SANDBOX.has(name) || !host.requiresSandbox),
     }
   }
 

@@ -30,7 +30,7 @@ async function start(params: StartParams, services: Services, ticket: Ticket): P
   const { peer, host, files, session } = services
   if (params.argv.length === 0) throw invalidParams('argv must not be empty')
   refuseManagedNetwork(params)
-  const unwrapped = unwrap(params, session)
+  const unwrapped = params.agent === 'copy' ? agentParams(params, host) : unwrap(params, session)
   const isSandboxed = isSomething(unwrapped.sandbox)
   const spec = (): SpawnSpec => spawnSpec(unwrapped, host)
   const options = { peer, isSandboxed, ready: files.settled() }
@@ -59,6 +59,12 @@ async function startDetached(
   const run = await detached.start(spec, { ...options, name: asked?.name ?? undefined })
   session.processes.attachTo(run, processId)
   return run
+}
+
+/** The agent has the name of this program, by whatever path it is started. */
+function agentParams(params: StartParams, host: Host): StartParams {
+  if (isSomething(params.sandbox)) throw invalidParams('the copy agent runs without a sandbox')
+  return { ...params, argv: [...host.copyAgent], arg0: 'exec-server', tty: false }
 }
 
 /** Refuses rather than run with the full network where a filtered one was requested. */

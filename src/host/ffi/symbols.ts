@@ -29,10 +29,15 @@ export type Functions = {
   getenv?: (name: Uint8Array) => bigint
   strlen?: (text: bigint) => bigint
   memset?: (at: bigint, byte: number, length: bigint) => bigint
+  lseek?: (fd: number, offset: bigint, whence: number) => bigint
+  syncfs?: (fd: number) => number
+  sync_file_range?: (fd: number, offset: bigint, length: bigint, flags: number) => number
+  utimensat?: (directory: number, path: Uint8Array, times: BigInt64Array, flags: number) => number
+  mkfifo?: (path: Uint8Array, mode: number) => number
 }
 
 /** Types of C, by Node's names. */
-export type CType = 'i32' | 'u32' | 'u64' | 'pointer'
+export type CType = 'i32' | 'u32' | 'u64' | 'i64' | 'pointer'
 
 /** The type of a function. */
 export type Signature = { arguments: CType[]; return: CType }
@@ -105,6 +110,12 @@ const SYMBOLS: Readonly<Record<keyof Functions, Entry>> = {
   socket: { ...takes('i32', 'i32', 'i32'), only: 'linux' },
   send: { ...takes('i32', 'pointer', 'u64', 'i32'), only: 'linux' },
   recv: { ...takes('i32', 'pointer', 'u64', 'i32'), only: 'linux' },
+  // Of `cp`. Without them: holes are read, each file is synced, times are set to the microsecond, FIFOs are left out.
+  lseek: { ...takes('i32', 'i64', 'i32'), return: 'i64', only: 'linux node' },
+  syncfs: { ...takes('i32'), only: 'linux node' },
+  sync_file_range: { ...takes('i32', 'i64', 'i64', 'u32'), only: 'linux node' },
+  utimensat: { ...takes('i32', 'pointer', 'pointer', 'i32') },
+  mkfifo: { ...takes('pointer', 'u32') },
 }
 
 function takes(...types: CType[]): Signature {

@@ -72,6 +72,8 @@ export const StartParams = v.object({
   pipeStdin: v.optional(v.boolean(), false),
   /** Overrides the child's argv[0]. The executable is still `argv[0]`. */
   arg0: optional(v.string()),
+  /** Extension: starts this server's own executable as the other end of `exec-server cp`. `argv` is ignored. */
+  agent: optional(v.picklist(['copy'])),
   sandbox: SandboxContext,
   enforceManagedNetwork: v.optional(v.boolean(), false),
   /** Rules of a managed network. Unused: managed networks are not supported. */

@@ -39,7 +39,8 @@ export type EnvironmentInfo = {
  * Extensions to Codex's protocol, for feature detection: process/closeStdin; process/resize and `terminalSize` in
  * process/start; more signals in process/signal; process/acknowledge and `outputWindow` in process/start; process/list
  * and process/attach; `graceMs` in process/terminate; http/acknowledge and `bodyWindow` in http/request; http/cancel;
- * process/snapshot; process/wait; `detached` in process/start, process/logs, process/remove and process/subscribe.
+ * process/snapshot; process/wait; `detached` in process/start, process/logs, process/remove and process/subscribe;
+ * `agent` in process/start.
  */
 export const EXTENSIONS = [
   'closeStdin',
@@ -53,6 +54,7 @@ export const EXTENSIONS = [
   'snapshot',
   'wait',
   'detached',
+  'copyAgent',
 ] as const
 /** The name of an extension. */
 export type Extension = (typeof EXTENSIONS)[number]

@@ -1,10 +1,11 @@
 /** `exec-server cp`. The devbox is this machine, so that both sides can be looked at. */
 import { execFileSync, spawnSync } from 'node:child_process'
 import {
-  chmodSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -15,12 +16,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import * as assert from 'uvu/assert'
-import { parsePath } from '../../../src/cli/devbox/cp/cp.ts'
+import { parsePath } from '../../../src/cli/devbox/cp/cp-arguments.ts'
 import { programRunner } from '../../support/programs/program-runner.ts'
 import type { ProgramRunner } from '../../support/programs/program-runner.ts'
 import { eventually, isDeno, serverCommand, startServer } from '../../support/server.ts'
 import type { RunningServer } from '../../support/server.ts'
 import { skip, suite } from '../../support/suite.ts'
+import { startPlainRelay } from '../client/support/plain-relay.ts'
+import type { PlainRelay } from '../client/support/plain-relay.ts'
 import { isSame, pattern } from '../client/support/with-client.ts'
 import { begin, call } from './call.ts'
 import { hasProgram, openScreen } from './screen.ts'
@@ -51,7 +54,7 @@ test('paths with a colon before them are on the devbox', () => {
 })
 
 test('arguments that cannot be followed exit 2 with one line on stderr', async () => {
-  const bad = [[], ['a'], [':/a'], ['a', 'b'], ['a', 'b', ':/c', 'd'], ['a', ':b'], ['a', ''], ['--bogus', 'a', ':/b']]
+  const bad = [[], ['a'], [':/a'], ['a', 'b'], ['a', ':/b', ':/c'], ['a', ':b'], ['a', ''], ['--bogus', 'a', ':/b']]
   const outcomes = await Promise.all(bad.map(async (args) => ({ args, ...(await command(['cp', ...args])) })))
   for (const { args, code, stdout, stderr } of outcomes) {
     assert.is(code, 2, args.join(' '))
@@ -73,10 +76,10 @@ const thereAndBack =
       for (const name of ['b', 'c', 'd']) assert.ok(isSame(readFileSync(at(name)), bytes), `${name} of ${length}`)
     }
   }
-test('a file goes there and back, empty, and of several blocks', thereAndBack(0, 5_000_001))
+test('a file goes there and back, of several blocks', thereAndBack(1_000_001))
 test.full('a file goes there and back, empty, small and of many blocks', thereAndBack(0, 1, 30_000_001))
 
-test('what is longer is cut to what replaces it', async () => {
+test.full('what is longer is cut to what replaces it', async () => {
   writeFileSync(at('a'), 'short')
   for (const name of ['b', 'c']) writeFileSync(at(name), 'something longer')
   assert.equal(await call(['cp', '--url', server.url, at('a'), there('b')]), fine)
@@ -84,10 +87,11 @@ test('what is longer is cut to what replaces it', async () => {
   assert.is(readFileSync(at('b'), 'utf8') + readFileSync(at('c'), 'utf8'), 'shortshort')
 })
 
-test('into a directory things go by their own names, and several go nowhere else', async () => {
+test.full('into a directory things go by their own names, and several go nowhere else', async () => {
   mkdirSync(at('into'))
   for (const name of ['a', 'b']) writeFileSync(at(name), name)
-  assert.equal(await cp(at('a'), there('b'), there('into')), fine)
+  assert.equal(await cp(at('a'), there('b'), there('into')).then(({ code }) => code), 2)
+  assert.equal(await cp(there('a'), there('b'), there('into')), fine)
   assert.is(readFileSync(at('into', 'a'), 'utf8') + readFileSync(at('into', 'b'), 'utf8'), 'ab')
   const { code, stderr } = await cp(at('a'), at('b'), there('nowhere'))
   assert.is(code, 1)
@@ -96,49 +100,56 @@ test('into a directory things go by their own names, and several go nowhere else
   assert.not(existsSync(at('nowhere')))
 })
 
-test('a directory goes with all that is in it, both ways', async () => {
-  mkdirSync(at('tree', 'sub', 'empty'), { recursive: true })
-  for (const name of ['a', 'sub/b c', 'sub/ä\n']) writeFileSync(at('tree', name), name)
-  writeFileSync(at('tree', 'program'), '#!/bin/sh\n')
-  chmodSync(at('tree', 'program'), 0o755)
-  symlinkSync('program', at('tree', 'link'))
+test('a directory goes with all that is in it', async () => {
+  makeTree()
+  assert.equal(await cp('-r', at('tree'), there('up')), fine)
+  assert.equal(treeModes('up'), treeModes('tree'))
+  execFileSync('diff', ['-r', '--no-dereference', at('tree'), at('up')])
+})
+
+test.full('a directory goes both ways, and on the devbox', async () => {
+  makeTree()
   assert.equal(await cp('-r', at('tree'), there('up')), fine)
   assert.equal(await cp('-R', there('up'), at('down')), fine)
   assert.equal(await cp('-r', there('tree'), there('copied')), fine)
-  for (const name of ['up', 'down', 'copied']) execFileSync('diff', ['-r', at('tree'), at(name)])
-  for (const name of ['up', 'down']) {
-    assert.ok(existsSync(at(name, 'sub', 'empty')))
-    const modes = ['program', 'link', 'a'].map((each) => (statSync(at(name, each)).mode & 0o111) !== 0)
-    assert.equal(modes, [true, true, false])
+  for (const name of ['up', 'down', 'copied']) {
+    execFileSync('diff', ['-r', '--no-dereference', at('tree'), at(name)])
+    assert.equal(treeModes(name), treeModes('tree'))
   }
   mkdirSync(at('into'))
   assert.equal(await cp('-r', at('tree'), there('into')), fine)
-  execFileSync('diff', ['-r', at('tree'), at('into', 'tree')])
+  execFileSync('diff', ['-r', '--no-dereference', at('tree'), at('into', 'tree')])
 })
 
-test('what cannot be copied is named, and the rest is copied', async () => {
+function makeTree(): void {
+  mkdirSync(at('tree', 'sub', 'empty'), { recursive: true })
+  for (const name of ['a', 'sub/b c', 'sub/ä\n']) writeFileSync(at('tree', name), name)
+  writeFileSync(at('tree', 'program'), '#!/bin/sh\n', { mode: 0o755 })
+  writeFileSync(at('tree', 'secret'), 'secret', { mode: 0o600 })
+  symlinkSync('program', at('tree', 'link'))
+  symlinkSync('nowhere', at('tree', 'dangling'))
+}
+
+const treeModes = (tree: string): number[] =>
+  ['', 'sub', 'sub/empty', 'a', 'program', 'secret'].map((name) => statSync(at(tree, name)).mode)
+
+test.full('what cannot be copied is named with its side and its path, and the rest is copied', async () => {
   mkdirSync(at('tree'))
   writeFileSync(at('tree', 'fine'), 'fine')
-  symlinkSync('nowhere', at('tree', 'dangling'))
-  symlinkSync('.', at('tree', 'up'))
   spawnSync('mkfifo', [at('tree', 'fifo')])
-  for (const [source, destination] of [
-    [at('tree'), there('one')],
-    [there('tree'), at('two')],
+  for (const [source, destination, side] of [
+    [at('tree'), there('one'), 'on this machine'],
+    [there('tree'), at('two'), 'on the devbox'],
+    [there('tree'), there('three'), 'on the devbox'],
   ] as const) {
-    const { code, stderr } = await cp('-r', source, destination)
-    assert.is(code, 1)
-    // A server does not list links that lead nowhere.
-    const isUpload = source === at('tree')
-    assert.is(stderr.split('\n').length, isUpload ? 4 : 3, stderr)
-    if (isUpload) assert.match(stderr, /dangling is a link that leads nowhere\n/)
-    assert.match(stderr, /fifo is neither a file nor a directory\n/)
-    assert.match(stderr, /up leads back to /)
+    const words = 'is neither a file, a directory nor a link'
+    const stderr = `exec-server: ${side}: ${at('tree', 'fifo')}: ${words}\n`
+    assert.equal(await cp('-r', source, destination), { code: 1, stdout: '', stderr })
   }
-  for (const name of ['one', 'two']) assert.is(readFileSync(at(name, 'fine'), 'utf8'), 'fine')
+  for (const name of ['one', 'two', 'three']) assert.is(readFileSync(at(name, 'fine'), 'utf8'), 'fine')
 })
 
-test('a source that is not there or is a directory is an error, and the others are copied', async () => {
+test.full('a source that is not there or is a directory is an error, and the others are copied', async () => {
   mkdirSync(at('directory'))
   mkdirSync(at('into'))
   writeFileSync(at('a'), 'a')
@@ -147,56 +158,48 @@ test('a source that is not there or is a directory is an error, and the others a
     assert.is(code, 1)
     assert.match(
       stderr,
-      /^exec-server: \S+nothing: No such file or directory\nexec-server: \S+directory is a directory; -r copies it\n$/,
+      /^exec-server: on [^\n]+nothing: No such file or directory\nexec-server: on [^\n]+directory: is a directory; -r copies it\n$/,
     )
     assert.is(readFileSync(at('into', 'a'), 'utf8'), 'a')
     rmSync(at('into', 'a'))
   }
 })
 
-test('a file that breaks off is removed, on either side', async () => {
+test.full('what a signal interrupts leaves nothing, and what was there', async () => {
   for (const [source, destination] of [
-    ['/dev/zero', there('up')],
-    [there('endless'), at('down')],
+    ['/dev/zero', there('target')],
+    [':/dev/zero', at('target')],
+    [':/dev/zero', there('target')],
   ] as const) {
-    // As large as it says, and of no size on the disk.
-    if (source !== '/dev/zero') execFileSync('truncate', ['-s', '200G', at('endless')])
+    writeFileSync(at('target'), 'before')
     const { child, ended, stop } = begin(serverCommand(['cp', '--url', server.url, source, destination]).flat())
     try {
-      const path = destination.replace(/^:/, '')
-      await eventually(() => existsSync(path) && statSync(path).size > 1_000_000, 20_000, 'some of it')
+      const temporary = (): string | undefined =>
+        readdirSync(folder).find((name) => name.startsWith('.exec-server-cp-'))
+      const size = (name: string | undefined): number => (name === undefined ? 0 : statSync(at(name)).size)
+      await eventually(() => size(temporary()) > 1_000_000, 20_000, 'some of it')
       child.kill('SIGINT')
       assert.equal(await ended, { code: 130, stdout: '', stderr: '' })
-      assert.not(existsSync(path), path)
+      assert.equal(readdirSync(folder).sort(), ['target'], destination)
+      assert.is(readFileSync(at('target'), 'utf8'), 'before')
     } finally {
       stop()
     }
   }
 })
 
-test('a device that takes no more is no file to remove', async () => {
+test.full('a device that takes no more is no file to remove', async () => {
   writeFileSync(at('a'), pattern(100_000))
   const { code, stderr } = await cp(there('a'), '/dev/full')
   assert.is(code, 1)
-  assert.match(stderr, /^exec-server: [^\n]+\n$/)
+  assert.match(
+    stderr,
+    /^exec-server: on this machine: \/dev\/full: is written where it is: it is no regular file\nexec-server: on this machine: \/dev\/full: No space left on device\n$/,
+  )
   assert.ok(existsSync('/dev/full'))
 })
 
-test('without a shell on the devbox the files are copied, and it is said what is not', async () => {
-  const bare = await startServer([], { ...process.env, PATH: '/nowhere' })
-  try {
-    for (const name of ['a', 'b']) writeFileSync(at(name), name, { mode: 0o755 })
-    const { code, stdout, stderr } = await command(['cp', '--url', bare.url, at('a'), there('up')])
-    assert.equal([code, stdout, readFileSync(at('up'), 'utf8')], [0, '', 'a'])
-    assert.match(stderr, /^exec-server: which files may be executed was not carried over: [^\n]+\n$/)
-    assert.is((await command(['cp', '--url', bare.url, there('b'), at('down')])).code, 0)
-    assert.is(readFileSync(at('down'), 'utf8'), 'b')
-  } finally {
-    await bare.stop()
-  }
-})
-
-test('a server that refuses is quoted in one line', async () => {
+test.full('a server that refuses is quoted in one line', async () => {
   const strict = await startServer(['--require-sandbox'])
   try {
     writeFileSync(at('a'), 'a')
@@ -207,7 +210,7 @@ test('a server that refuses is quoted in one line', async () => {
     ]) {
       const { code, stderr } = await command(['cp', '--url', strict.url, ...args])
       assert.is(code, 1)
-      assert.match(stderr, /^exec-server: [^\n]*sandbox[^\n]*\n$/)
+      assert.match(stderr, /exec-server: [^\n]*sandbox[^\n]*\n$/)
     }
     assert.not(existsSync(at('b')))
   } finally {
@@ -215,12 +218,90 @@ test('a server that refuses is quoted in one line', async () => {
   }
 })
 
+const plain = suite('exec-server cp with a server that has no copy agent')
+let relay: PlainRelay
+plain.before(async () => {
+  server = await startServer()
+  command = programRunner()
+  relay = await startPlainRelay(server.url)
+})
+plain.before.each(() => {
+  folder = mkdtempSync(join(tmpdir(), 'cp-'))
+})
+plain.after.each(() => rmSync(folder, { recursive: true }))
+
+const SLOWER = 'exec-server: this server has no copy agent: the copy is slower, one file at a time, and follows links\n'
+
+plain.full('files go by the methods of the protocol, with their modes', async () => {
+  writeFileSync(at('a'), pattern(3_000_001), { mode: 0o640 })
+  for (const [source, destination] of [
+    [at('a'), there('b')],
+    [there('b'), at('c')],
+    [there('c'), there('d')],
+  ] as const)
+    assert.equal(await command(['cp', '--url', relay.url, source, destination]), fine)
+  for (const name of ['b', 'c', 'd']) {
+    assert.ok(isSame(readFileSync(at(name)), readFileSync(at('a'))), name)
+    assert.is(statSync(at(name)).mode & 0o777, 0o640, name)
+  }
+  assert.equal(readdirSync(folder).sort(), ['a', 'b', 'c', 'd'])
+})
+
+plain.full('directories go one file at a time, which is said', async () => {
+  makeTree()
+  rmSync(at('tree', 'dangling'))
+  for (const [source, destination] of [
+    [at('tree'), there('up')],
+    [there('tree'), at('down')],
+  ] as const) {
+    assert.equal(await command(['cp', '--url', relay.url, '-r', source, destination]), { ...fine, stderr: SLOWER })
+    execFileSync('diff', ['-r', at('tree'), at(source === at('tree') ? 'up' : 'down')])
+  }
+  for (const name of ['up', 'down']) assert.is(statSync(at(name, 'secret')).mode & 0o777, 0o600)
+})
+
+plain.full('what it replaces keeps its mode, and a link to it stays one', async () => {
+  writeFileSync(at('a'), 'new')
+  writeFileSync(at('target'), 'before', { mode: 0o604 })
+  symlinkSync('target', at('link'))
+  assert.equal(await command(['cp', '--url', relay.url, at('a'), there('link')]), fine)
+  assert.is(readFileSync(at('target'), 'utf8'), 'new')
+  assert.is(statSync(at('target')).mode & 0o777, 0o604)
+  assert.ok(lstatSync(at('link')).isSymbolicLink())
+})
+
+plain.full('what it cannot do is refused', async () => {
+  writeFileSync(at('a'), 'a')
+  const { code, stderr } = await command(['cp', '--url', relay.url, '-p', at('a'), there('b')])
+  assert.equal([code, existsSync(at('b'))], [1, false])
+  assert.match(stderr, /^exec-server: this server has no copy agent, which -p and -a need[^\n]*\n$/)
+})
+
+plain.full(
+  'without a shell on the devbox files are written where they are, and it is said what is missing',
+  async () => {
+    const bare = await startServer([], { ...process.env, PATH: '/nowhere' })
+    const bareRelay = await startPlainRelay(bare.url)
+    try {
+      for (const name of ['a', 'b']) writeFileSync(at(name), name, { mode: 0o755 })
+      const { code, stdout, stderr } = await command(['cp', '--url', bareRelay.url, at('a'), there('up')])
+      assert.equal([code, stdout, readFileSync(at('up'), 'utf8')], [0, '', 'a'])
+      assert.match(stderr, /^exec-server: the devbox has no shell: [^\n]+\n$/)
+      assert.is((await command(['cp', '--url', bareRelay.url, there('b'), at('down')])).code, 0)
+      assert.is(readFileSync(at('down'), 'utf8'), 'b')
+    } finally {
+      bareRelay.close()
+      await bare.stop()
+    }
+  },
+)
+
 if (!isDeno)
-  test('a person who has to wait sees how far it is', async () => {
+  test.full('a person who has to wait sees how far it is', async () => {
     if (!hasProgram('tmux')) skip('there is no tmux')
-    execFileSync('truncate', ['-s', '200G', at('endless')])
-    const screen = openScreen(serverCommand(['cp', '--url', server.url, there('endless'), at('copy')]).flat())
-    await eventually(() => /^endless +\d+% +[\d.]+ MB +[\d.]+ MB\/s$/m.test(screen.text()), 20_000, 'the progress')
+    const screen = openScreen(serverCommand(['cp', '--url', server.url, ':/dev/zero', at('copy')]).flat())
+    const line = /^zero +[\d.]+ [kMG]B +[\d.]+ [kMG]B\/s$/m
+    await eventually(() => line.test(screen.text()), 20_000, 'the progress')
     screen.keys('C-c')
     await screen.until(/^\[exit code 130\]\n\[terminal as before\]/m)
     assert.not(existsSync(at('copy')))
@@ -228,3 +309,4 @@ if (!isDeno)
   })
 
 test.run()
+plain.run()

@@ -261,6 +261,7 @@ export class FakeHost implements Host {
   readonly sandboxes: (Sandbox | undefined)[] = []
   readonly sandboxType = 'linuxSeccomp'
   requiresSandbox = false
+  copyAgent = ['/bin/exec-server', '__copy']
   configFiles = fakeConfigFiles()
 
   collect(): void {}

@@ -30,3 +30,18 @@ export const STDIN_END_WARNING_MS = 1000
 
 /** How long `kill` waits for the process to close after its grace period. */
 export const KILL_MARGIN_MS = 5000
+
+/** How often `cp` tells the agent on the devbox that it is there: several times in the time that the agent waits. */
+export const AGENT_ALIVE_MS = 10_000
+
+/** How long an agent may take to remove what is incomplete, which may be a large tree. */
+export const AGENT_GRACE_MS = 60_000
+
+/** How long `cp` waits for that. */
+export const AGENT_END_MS = 30_000
+
+/** How long after the second signal `cp` still waits for it. */
+export const SECOND_SIGNAL_MS = 700
+
+/** How often `cp` begins a file anew, without the agent, that a lost connection has cut. */
+export const PLAIN_ATTEMPTS = 10

@@ -2,6 +2,7 @@
 import { constants } from 'node:os'
 import process from 'node:process'
 import { withoutIgnored } from '../../../base/own-process.ts'
+import { SECOND_SIGNAL_MS } from '../base/limits.ts'
 
 /** The abort reason after a signal, with the exit code of a command that this signal ended: 128 + n. */
 export class Interrupted extends Error {
@@ -14,20 +15,26 @@ export class Interrupted extends Error {
 
 /**
  * Runs `work` with an abort signal; SIGINT, SIGTERM and SIGHUP abort it with Interrupted. If `work` rejects with that,
- * resolves with its exit code. A second signal of the same kind ends the program at once.
+ * resolves with its exit code. After a second signal the program ends soon, whether `work` has settled or not: what is
+ * here is removed at once, and the devbox has been asked to.
  */
 export async function interruptible(work: (signal: AbortSignal) => Promise<number>): Promise<number> {
   const ending = new AbortController()
-  const handlers = withoutIgnored(['SIGINT', 'SIGTERM', 'SIGHUP']).map(
-    (name) => [name, () => ending.abort(new Interrupted(name))] as const,
-  )
-  for (const [name, handle] of handlers) process.once(name, handle)
+  let leaving: NodeJS.Timeout | undefined
+  const interrupt = (name: NodeJS.Signals): void => {
+    if (ending.signal.aborted)
+      leaving ??= setTimeout(() => process.exit(new Interrupted(name).exitCode), SECOND_SIGNAL_MS)
+    else ending.abort(new Interrupted(name))
+  }
+  const handlers = withoutIgnored(['SIGINT', 'SIGTERM', 'SIGHUP']).map((name) => [name, () => interrupt(name)] as const)
+  for (const [name, handle] of handlers) process.on(name, handle)
   try {
     return await work(ending.signal)
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode
     throw error
   } finally {
+    clearTimeout(leaving)
     for (const [name, handle] of handlers) process.off(name, handle)
   }
 }

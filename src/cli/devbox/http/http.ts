@@ -120,9 +120,8 @@ function headText({ status, statusText, headers }: Response): string {
 }
 
 async function save(body: ReadableStream<Uint8Array>, path: string): Promise<void> {
-  const { localFiles } = await import('../cp/local-files.ts')
-  const { copyStream } = await import('../cp/copy-stream.ts')
-  await copyStream(body, localFiles, path, { add: () => {} })
+  const { saveStream } = await import('../../../host/copy/write/save-stream.ts')
+  await saveStream(body, path)
 }
 
 /**

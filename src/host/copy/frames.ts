@@ -1,0 +1,128 @@
+/**
+ * Messages as bytes: a byte for the kind, four for the length, then JSON, or the bytes of a file as they are. Small
+ * messages are sent together.
+ */
+import { CopyError } from './messages.ts'
+import type { Message } from './messages.ts'
+
+const CONTROL = 0
+const DATA = 1
+const HEAD_BYTES = 5
+
+/** Bytes that are collected before they are sent: several writes of the protocol. */
+const BATCH_BYTES = 256 * 1024
+/** Data from this size on is not copied into the batch. */
+const DIRECT_BYTES = 64 * 1024
+/** Above two paths of the longest kind, each character escaped. */
+const MAX_CONTROL_BYTES = 1024 * 1024
+
+/** Sends messages. Calls must not overlap, but for `sendIfIdle`. */
+export type MessageSink = {
+  /** Resolves when there is room for more. The message may wait for later ones. */
+  send(message: Message): Promise<void> | undefined
+  /** Sends what waits. */
+  flush(): Promise<void>
+  /** Sends a message at once, unless others are being sent. */
+  sendIfIdle(message: Message): void
+}
+
+/** Encodes messages; `write` resolves when it can take more bytes, which are not changed afterwards. */
+export function messageSink(write: (bytes: Uint8Array) => Promise<void>): MessageSink {
+  let batch = new Uint8Array(BATCH_BYTES)
+  let filled = 0
+  let busy = 0
+  const encoder = new TextEncoder()
+
+  const flush = async (more?: Uint8Array): Promise<void> => {
+    const bytes = batch.subarray(0, filled)
+    batch = new Uint8Array(BATCH_BYTES)
+    filled = 0
+    busy++
+    try {
+      if (bytes.length > 0) await write(bytes)
+      // Nothing comes between a head and its bytes.
+      if (more !== undefined) await write(more)
+    } finally {
+      busy--
+    }
+  }
+  const append = (bytes: Uint8Array): void => {
+    batch.set(bytes, filled)
+    filled += bytes.length
+  }
+  const appendHead = (kind: number, length: number): void => {
+    batch[filled] = kind
+    new DataView(batch.buffer).setUint32(filled + 1, length)
+    filled += HEAD_BYTES
+  }
+  const hasRoom = (length: number): boolean => filled + HEAD_BYTES + length <= BATCH_BYTES
+
+  const sendLarge = async (kind: number, bytes: Uint8Array): Promise<void> => {
+    if (!hasRoom(0)) await flush()
+    appendHead(kind, bytes.length)
+    await flush(bytes)
+  }
+  const send = (message: Message): Promise<void> | undefined => {
+    const isData = message.type === 'data'
+    const bytes = isData ? message.bytes : encoder.encode(JSON.stringify(message))
+    const kind = isData ? DATA : CONTROL
+    if (bytes.length >= DIRECT_BYTES) return sendLarge(kind, bytes)
+    if (hasRoom(bytes.length)) {
+      appendHead(kind, bytes.length)
+      append(bytes)
+      return undefined
+    }
+    return flush().then(() => {
+      appendHead(kind, bytes.length)
+      append(bytes)
+    })
+  }
+  return {
+    send,
+    flush: async () => (filled > 0 ? flush() : undefined),
+    sendIfIdle(message) {
+      if (busy > 0) return
+      void send(message)
+      flush().catch(() => {})
+    },
+  }
+}
+
+/**
+ * Decodes messages. The bytes of a file come in the pieces in which they arrive.
+ * @throws {CopyError} if the stream ends within a message, or is none
+ */
+export async function* decodeMessages(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Message, void, undefined> {
+  const head = new Uint8Array(HEAD_BYTES)
+  const decoder = new TextDecoder()
+  let headBytes = 0
+  let left = 0
+  let pieces: Uint8Array[] = []
+  for await (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; ) {
+      if (headBytes < HEAD_BYTES) {
+        head[headBytes++] = chunk[at++] as number
+        if (headBytes === HEAD_BYTES) left = lengthOf(head)
+        continue
+      }
+      const piece = chunk.subarray(at, at + left)
+      at += piece.length
+      left -= piece.length
+      if (head[0] === DATA) yield { type: 'data', bytes: piece }
+      else pieces.push(piece)
+      if (left > 0) continue
+      headBytes = 0
+      if (head[0] === DATA) continue
+      yield JSON.parse(decoder.decode(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces))) as Message
+      pieces = []
+    }
+  }
+  if (headBytes > 0) throw new CopyError('the stream of the copy breaks off')
+}
+
+function lengthOf(head: Uint8Array): number {
+  const length = new DataView(head.buffer).getUint32(1)
+  const isValid = head[0] === DATA ? length > 0 : head[0] === CONTROL && length > 0 && length <= MAX_CONTROL_BYTES
+  if (!isValid) throw new CopyError('the other end of the copy sends something else')
+  return length
+}
