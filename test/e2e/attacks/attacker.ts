@@ -22,13 +22,14 @@ function begin(): void {
   if (++begun === (attack as Attack).sockets) process.send?.('begun')
 }
 
-async function attackForever({ handshake }: Attack, onBegun: () => void): Promise<void> {
+async function attackForever({ handshake, takesNothing }: Attack, onBegun: () => void): Promise<void> {
   for (let isFirst = true; ; isFirst = false) {
     const socket = await dial(url)
     if (socket !== undefined) {
       if (handshake !== 'none') await upgrade(socket)
       if (handshake === 'initialize') await initialize(socket)
     }
+    if (takesNothing === true) socket?.pause()
     if (isFirst) onBegun()
     if (socket !== undefined) await attackUntilClosed(socket)
     await new Promise((resolve) => setTimeout(resolve, REDIAL_MS))

@@ -1,4 +1,6 @@
 /** What one client does to keep the server from serving the others. */
+import { createRequire } from 'node:module'
+import process from 'node:process'
 import { fragmented, frame, message, Opcode, repeated } from './raw-socket.ts'
 
 /** One attack: on each of `sockets` connections, `bytes` are sent again and again. */
@@ -7,6 +9,10 @@ export type Attack = {
   sockets: number
   /** How far each connection gets before. */
   handshake: 'none' | 'upgrade' | 'initialize'
+  /** Whether it takes no answers after the handshake. */
+  takesNothing?: boolean
+  /** What the other client asks meanwhile; by default for the server's status. */
+  observed?: { method: string; params: unknown }
   /** Absent: the connections stay silent. */
   bytes?: () => Buffer
 }
@@ -27,6 +33,17 @@ const profile = (patterns: readonly string[]): object => ({
     network: 'restricted',
   },
   cwd: '/tmp',
+})
+
+/** A file of some 10 MiB that every checkout has. */
+const LARGE_FILE = createRequire(createRequire(import.meta.url).resolve('esbuild')).resolve(
+  `@esbuild/${process.platform}-${process.arch}/bin/esbuild`,
+)
+
+/** What may not be read keeps the read from being made without a helper. */
+const sandboxedRead = (path: string): { method: string; params: object } => ({
+  method: 'fs/readFile',
+  params: { path: `file://${path}`, sandbox: profile(['/nothing/*.secret']) },
 })
 
 const start = (more: object): object => ({
@@ -154,6 +171,15 @@ export const attacks: readonly Attack[] = [
     sockets: 1,
     handshake: 'upgrade',
     bytes: () => repeated(frame(Opcode.Text, '{'), 50_000),
+  },
+  // ---- slots ----
+  {
+    name: 'sandboxed reads that are not taken',
+    sockets: 1,
+    handshake: 'initialize',
+    takesNothing: true,
+    observed: sandboxedRead('/etc/passwd'),
+    bytes: () => repeated(message({ id: 1, ...sandboxedRead(LARGE_FILE) }), 16),
   },
   // ---- sockets ----
   { name: '1,100 silent sockets', sockets: 1100, handshake: 'none' },

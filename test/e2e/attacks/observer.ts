@@ -35,8 +35,9 @@ const GIVE_UP_FACTOR = 3
 /** Attacks a server for `ms` milliseconds. */
 export async function measureEffect(server: RunningServer, attack: Attack, ms: number): Promise<Effect> {
   const client = await Client.connect(server.url)
-  await roundTrips(client, ms / 4)
-  const control = await roundTrips(client, ms)
+  const trips = (duration: number): Promise<Waits> => roundTrips(client, duration, attack.observed)
+  await trips(ms / 4)
+  const control = await trips(ms)
   const attacker = endWithTest(
     fork(join(import.meta.dirname, 'attacker.ts'), [attack.name, server.url], { stdio: 'inherit' }),
     'SIGKILL',
@@ -52,7 +53,7 @@ export async function measureEffect(server: RunningServer, attack: Attack, ms: n
     await second.drop()
     return seconds
   })
-  const attacked = await roundTrips(client, ms)
+  const attacked = await trips(ms)
   const cpu = (cpuSeconds(pid) - cpuBefore) / ((performance.now() - since) / 1000)
   const entry = await entered
   const { resident } = memory(pid)
@@ -62,11 +63,15 @@ export async function measureEffect(server: RunningServer, attack: Attack, ms: n
   return { control, attacked, entry, cpu, memory: resident }
 }
 
-async function roundTrips(client: Client, ms: number): Promise<Waits> {
+async function roundTrips(
+  client: Client,
+  ms: number,
+  { method, params }: NonNullable<Attack['observed']> = { method: 'environment/status', params: null },
+): Promise<Waits> {
   const waits: number[] = []
   for (const end = performance.now() + ms; performance.now() < end; ) {
     const before = performance.now()
-    await client.request('environment/status', null)
+    await client.request(method, params)
     waits.push(performance.now() - before)
     client.messages.length = 0
     await sleep(PAUSE_MS)
