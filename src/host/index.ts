@@ -15,11 +15,17 @@ import { openPolicy } from './http/http-policy.ts'
 import type { HttpPolicy } from './http/http-policy.ts'
 import { closeInheritedOnExec } from './ffi/libc.ts'
 import { reapOrphans } from './process-tree/zombie-reaper.ts'
+import { SANDBOX_TRIES } from './limits.ts'
 import type { HostLimits } from './limits.ts'
+import { invalidParams } from '../protocol/wire/errors.ts'
 import { spawnError } from './os-error.ts'
 import { forkedSelfCommand } from './self-exec.ts'
 import { startSandboxedPiped, startPiped } from './process/pipe-process.ts'
 import { raiseOpenFilesLimit } from './process/open-files-limit.ts'
+import type { SandboxedStart } from './process/sandboxed-command.ts'
+import { startConfirmed } from './sandbox/confirmed-start.ts'
+import { MountsChangedError } from './sandbox/mount-sources.ts'
+import { SandboxSetupError } from './sandbox/mount-verification.ts'
 import { createSandboxes, sandboxType } from './sandbox/sandboxes.ts'
 import type { SandboxOptions, Sandboxes } from './sandbox/sandboxes.ts'
 import { ensureWatchdog } from './process-tree/watchdog.ts'
@@ -95,15 +101,38 @@ export function createHost({ sandbox, limits, httpPolicy, report }: HostOptions)
 
 async function start(spec: SpawnSpec, events: ChildEvents, sandboxes: Sandboxes): Promise<Child> {
   const onTerminal = spec.stdin === 'terminal'
-  const how = await sandboxProcess(onTerminal ? { ...spec, env: terminalEnvironment(spec.env) } : spec, sandboxes)
-  if ('spec' in how) return onTerminal ? startOnTerminal(how.spec, events) : startPiped(how.spec, events)
-  const { sandboxed } = how
+  const full = onTerminal ? { ...spec, env: terminalEnvironment(spec.env) } : spec
+  for (let tries = 1; ; tries++) {
+    const isLast = tries >= SANDBOX_TRIES
+    try {
+      const how = await sandboxProcess(full, sandboxes)
+      if ('sandboxed' in how) return await startSandboxed(spec, how.sandboxed, events, isLast)
+      return await (onTerminal ? startOnTerminal(how.spec, events) : startPiped(how.spec, events))
+    } catch (error) {
+      if (!(error instanceof MountsChangedError || error instanceof SandboxSetupError)) throw error
+      if (isLast) throw invalidParams(`this executor cannot enforce the process sandbox: ${error.message}`)
+    }
+  }
+}
+
+async function startSandboxed(
+  { stdin, terminalSize }: SpawnSpec,
+  sandboxed: SandboxedStart,
+  events: ChildEvents,
+  isLast: boolean,
+): Promise<Child> {
+  let isStarted = false
   try {
-    return await (onTerminal
-      ? startSandboxedOnTerminal(sandboxed, spec.terminalSize, events)
-      : startSandboxedPiped(spec, sandboxed, events))
+    return await startConfirmed(sandboxed, events, isLast, async (held) => {
+      const child = await (stdin === 'terminal'
+        ? startSandboxedOnTerminal(sandboxed, terminalSize, held)
+        : startSandboxedPiped(stdin === 'pipe', sandboxed, held))
+      isStarted = true
+      return child
+    })
   } catch (error) {
-    sandboxed.release()
+    // Once it is started, its exit releases it.
+    if (!isStarted) sandboxed.release()
     throw error
   } finally {
     sandboxed.close()

@@ -53,6 +53,21 @@ export const MAX_HELPER_MOUNTS = 64
  */
 export const HELPER_SMALL_FILE_BYTES = 64 * 1024
 
+/**
+ * Directories and files that are held open while a sandbox with them is set up. More are mounted by path, and verified
+ * all the same: holding thousands would take the descriptors of other calls.
+ */
+export const MAX_HELD_SOURCES = 64
+
+/**
+ * Times that a sandbox is planned again because its mounts are not as planned. Even a command that swaps a directory
+ * all the time wins so many races in a row only rarely, and each costs about as much as starting a command.
+ */
+export const SANDBOX_TRIES = 6
+
+/** How long bubblewrap may take to set up a sandbox, before that is refused: it takes milliseconds on an idle machine. */
+export const SANDBOX_SETUP_MS = 30_000
+
 /** Characters of a failed helper's stderr in the error message. */
 export const HELPER_STDERR_CHARACTERS = 2000
 

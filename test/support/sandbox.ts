@@ -555,11 +555,12 @@ const QUICK_SAMPLE = 4
 export function forEachUser(
   name: string,
   define: (row: DefineRow & { asRoot: DefineRow; full: DefineRow }, user: User) => void,
+  options: { limitMs?: number } = {},
 ): void {
   const everyone = users()
   for (const user of everyone) {
     const isFullOnly = user !== everyone.at(-1)
-    const test = suite(`${name}, as ${user.name}`)
+    const test = suite(`${name}, as ${user.name}`, options)
     let server: Served
     let client: Client
     const obstacle = user.obstacle ?? user.unconfined

@@ -1,9 +1,10 @@
 /**
  * C library calls that the runtimes do not expose. Each is optional: without it, its callers fall back or refuse.
  */
-import { closeSync, readdirSync } from 'node:fs'
+import { closeSync, constants as fileConstants, openSync, readdirSync } from 'node:fs'
 import { constants } from 'node:os'
 import process from 'node:process'
+import { isDeno } from '../../base/runtime.ts'
 import type { Internal } from '../node-internals.ts'
 import { openLibrary } from './library.ts'
 import { checkSymbols, resolveSymbols } from './symbols.ts'
@@ -47,7 +48,7 @@ export function checkLibc(): Internal[] {
  */
 export function openPipe(calls = functions()): [number, number] | undefined {
   // Without ioctl other children would hold the write end open, and the reader would wait for its end of file.
-  if (calls.pipe === undefined || calls.ioctl === undefined) return undefined
+  if (isDeno || calls.pipe === undefined || calls.ioctl === undefined) return undefined
   const fds = new Int32Array(2)
   if (calls.pipe(fds) !== 0) return undefined
   const [read = -1, write = -1] = fds
@@ -56,6 +57,23 @@ export function openPipe(calls = functions()): [number, number] | undefined {
   calls.ioctl(read, FIOCLEX)
   calls.ioctl(write, FIOCLEX)
   return [read, write]
+}
+
+/**
+ * Opens a pipe as one close-on-exec descriptor for both ends, so that its reader never sees an end of file. Linux only;
+ * undefined where the functions for it are missing.
+ */
+export function openTwoWayPipe(calls = functions()): number | undefined {
+  const fds = new Int32Array(2)
+  if (calls.close === undefined || calls.pipe?.(fds) !== 0) return undefined
+  try {
+    // Reopened by name: a runtime may accept only descriptors that it opened itself.
+    return openSync(`/proc/self/fd/${fds[0]}`, fileConstants.O_RDWR)
+  } catch {
+    return undefined
+  } finally {
+    for (const fd of fds) calls.close(fd)
+  }
 }
 
 /** Sets close-on-exec on a descriptor. Returns whether it succeeded. */

@@ -58,8 +58,7 @@ const UNTAGGED = 'processes that leave their group may be left behind, above all
 const SYMBOLS: Readonly<Record<keyof Functions, Entry>> = {
   pipe: {
     ...takes('pointer'),
-    only: 'node',
-    lost: 'commands cannot reopen their output by name (/dev/stderr)',
+    lost: 'commands cannot reopen their output by name (/dev/stderr), and most sandboxes are refused: their mounts could not be verified',
   },
   ioctl: {
     ...takes('i32', 'u64'),

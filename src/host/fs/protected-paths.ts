@@ -53,19 +53,22 @@ export type Forbidden = {
 export function guardAgainst({ paths, covered }: Forbidden) {
   const forbidden = new Set(paths)
 
+  /** Below it, too: another sandbox may have a mount point there, which this one would fill. */
+  const isForbidden = (path: string): boolean => paths.some((one) => isWithin(path, one))
+
   /** Calls `use` with the path relative to its open parent directory. */
   async function pinned<T>(path: string, use: (place: string) => Promise<T>): Promise<T> {
     const name = basename(path)
     if (covered) {
       const real = decodeName(await realpath(nativePath(dirname(path)), { encoding: 'buffer' }))
-      if (forbidden.has(join(real, name))) throw internalError(osErrorText('EROFS'))
+      if (isForbidden(join(real, name))) throw internalError(osErrorText('EROFS'))
       return use(path)
     }
     const directory = await open(nativePath(dirname(path)), O_PATH | O_DIRECTORY)
     try {
       const held = `/proc/self/fd/${directory.fd}`
       const real = await readlink(held, { encoding: 'buffer' }).then(decodeName, () => noProc())
-      if (forbidden.has(join(real, name))) throw internalError(osErrorText('EROFS'))
+      if (isForbidden(join(real, name))) throw internalError(osErrorText('EROFS'))
       return await use(`${held}/${name}`)
     } finally {
       await directory.close()

@@ -103,9 +103,12 @@ function commandIn(sandboxPid: number): number | undefined {
  * The first grandchild of a sandbox process: its child is the sandbox's init, and init's first child is the command.
  */
 export function childOfChild(sandboxPid: number): number | undefined {
-  const [first] = childrenOf(sandboxPid)
-  return first === undefined ? undefined : childrenOf(first)[0]
+  const first = childOf(sandboxPid)
+  return first === undefined ? undefined : childOf(first)
 }
+
+/** The first child of a process. */
+export const childOf = (pid: number): number | undefined => childrenOf(pid)[0]
 
 /** Child pids, in start order. */
 export function childrenOf(parent: number): number[] {

@@ -62,12 +62,12 @@ export async function startPiped(spec: SpawnSpec, events: ChildEvents): Promise<
  * started; the caller then releases.
  */
 export async function startSandboxedPiped(
-  spec: SpawnSpec,
+  pipeStdin: boolean,
   command: SandboxedStart,
   events: ChildEvents,
 ): Promise<Child> {
   const program = { ...command, argv0: command.file, cwd: '/', env: {} }
-  const { child, tag, stdin, outputs } = await spawnPiped(program, spec.stdin === 'pipe', command.descriptors)
+  const { child, tag, stdin, outputs } = await spawnPiped(program, pipeStdin, command.descriptors)
   child.once('exit', command.release)
   return followChild(child, stdin, outputs, trackSandboxed(child.pid as number, tag, command.sharesNetwork), events)
 }

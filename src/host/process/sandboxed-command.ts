@@ -1,9 +1,17 @@
-/** A sandbox program and the descriptors that it inherits as 3, 4 and so on. Call {@link close} once it runs. */
+/**
+ * A sandbox program and the descriptors that it inherits as 3, 4 and so on. Call {@link close} once it runs and is
+ * confirmed.
+ */
 export type SandboxedCommand = {
   file: string
   args: string[]
   descriptors: number[]
   close: () => void
+  /**
+   * Verifies the sandbox, given the pid of its program, and only then lets it run the command. Absent if there is
+   * nothing to verify. `hasEnded`: whether the program has exited. Kill it if this rejects.
+   */
+  confirm?: (pid: number, hasEnded: () => boolean) => Promise<void>
   /** To be called when the process has exited. */
   ended?: () => void
 }

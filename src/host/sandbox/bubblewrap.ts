@@ -14,6 +14,7 @@ import type { MountPlan } from '../../sandbox/linux/mounts.ts'
 import { seccompFilter } from '../../sandbox/linux/seccomp.ts'
 import type { Arch } from '../../sandbox/linux/system-calls.ts'
 import { openMemfd } from '../ffi/memfd.ts'
+import { prepareVerification } from './mount-verification.ts'
 import { withProcessTag } from '../process-tree/process-tag.ts'
 import { PROBE_MS } from '../limits.ts'
 
@@ -36,14 +37,14 @@ export type LauncherCall = Omit<BubblewrapCall, 'command'> & { launch: Parameter
 
 const ARGUMENTS_FD = 3
 const SECCOMP_FD = 4
-const LAUNCHER_FD = 5
+/** The launcher's image or the program, if there is one. */
 const PROGRAM_FD = 5
 
 /**
  * Builds the bubblewrap command. It is started with an empty environment and sets the command's own inside: otherwise a
  * client's LD_PRELOAD would apply to bubblewrap. `program`: the descriptor of an executable that is run instead of the
  * command's file; the sandbox must have a /proc. The result owns it.
- * @throws RpcError (internal) for more arguments than bubblewrap takes
+ * @throws RpcError (internal) for more arguments than bubblewrap takes; {@link MountsChangedError} if the plan is outdated
  */
 export function bubblewrapCommand({
   bubblewrap,
@@ -54,20 +55,7 @@ export function bubblewrapCommand({
   const full = { ...options, abilities: bubblewrap.abilities, seccompFd: SECCOMP_FD }
   if (program === undefined) return call(bubblewrap, command, full, [])
   try {
-    const { descriptors, close, ...rest } = call(
-      bubblewrap,
-      [`/proc/self/fd/${PROGRAM_FD}`, ...command.slice(1)],
-      full,
-      [],
-    )
-    return {
-      ...rest,
-      descriptors: [...descriptors, program],
-      close: () => {
-        close()
-        closeSync(program)
-      },
-    }
+    return call(bubblewrap, [`/proc/self/fd/${PROGRAM_FD}`, ...command.slice(1)], full, [program])
   } catch (error) {
     closeSync(program)
     throw error
@@ -80,34 +68,59 @@ export function bubblewrapCommand({
  */
 export function launcherCommand({ bubblewrap, launch, ...options }: LauncherCall): SandboxedCommand {
   const { abilities } = bubblewrap
-  const command = [launcherPath(abilities, LAUNCHER_FD), ...launcherArguments(launch)]
-  const full = { ...options, abilities, seccompFd: SECCOMP_FD, launcherFd: LAUNCHER_FD }
-  return call(bubblewrap, command, full, [launcherImage(process.arch as Arch)])
+  const command = [launcherPath(abilities, PROGRAM_FD), ...launcherArguments(launch)]
+  const full = { ...options, abilities, seccompFd: SECCOMP_FD, launcherFd: PROGRAM_FD }
+  const launcher = openMemfd(launcherImage(process.arch as Arch))
+  try {
+    return call(bubblewrap, command, full, [launcher])
+  } catch (error) {
+    closeSync(launcher)
+    throw error
+  }
 }
 
+/** `programs`: at most one, which the result owns. */
 function call(
   { path }: Bubblewrap,
   command: readonly string[],
   options: BubblewrapOptions,
-  more: Uint8Array[],
+  programs: readonly number[],
 ): SandboxedCommand {
-  const args = bubblewrapArguments(options)
-  if (args.length > MAX_ARGUMENTS)
-    throw internalError('the sandbox has more mounts and variables than bubblewrap takes')
-  const contents = [
-    Buffer.concat(args.map((arg) => Buffer.from(encodeName(`${arg}\0`)))),
-    seccompFilter(process.arch as Arch, options.network),
-    ...more,
-  ]
-  const descriptors: number[] = []
-  const close = (): void => descriptors.forEach((fd) => closeSync(fd))
+  const { plan, coverForbidden, abilities, network } = options
+  const verification = prepareVerification(plan && { ...plan, forbidden: coverForbidden ? plan.forbidden : [] })
+  const contents: number[] = []
+  const closeContents = (): void => contents.forEach((fd) => closeSync(fd))
   try {
-    for (const bytes of contents) descriptors.push(openMemfd(bytes))
+    // The numbers that they have in bubblewrap, after the arguments and the filter.
+    const sources = abilities.descriptorBinds === true ? [...(verification?.sources.descriptors ?? [])] : []
+    const blockFd = SECCOMP_FD + programs.length + 1
+    const sourceFds = new Map(sources.map(([source], index) => [source, blockFd + 1 + index]))
+    const args = bubblewrapArguments({ ...options, ...(verification && { blockFd, sourceFds }) })
+    if (args.length > MAX_ARGUMENTS)
+      throw internalError('the sandbox has more mounts and variables than bubblewrap takes')
+    contents.push(openMemfd(Buffer.concat(args.map((arg) => Buffer.from(encodeName(`${arg}\0`))))))
+    contents.push(openMemfd(seccompFilter(process.arch as Arch, network)))
+    return {
+      file: path,
+      args: ['--args', String(ARGUMENTS_FD), '--', ...command],
+      descriptors: [
+        ...contents,
+        ...programs,
+        ...(verification ? [verification.gate] : []),
+        ...sources.map(([, fd]) => fd),
+      ],
+      close: () => {
+        closeContents()
+        for (const fd of programs) closeSync(fd)
+        verification?.close()
+      },
+      ...(verification && { confirm: verification.confirm }),
+    }
   } catch (error) {
-    close()
+    closeContents()
+    verification?.close()
     throw error
   }
-  return { file: path, args: ['--args', String(ARGUMENTS_FD), '--', ...command], descriptors, close }
 }
 
 /** The real paths of all executable candidates: the given path, else every `bwrap` on PATH. */
@@ -149,10 +162,12 @@ const VARIANTS: BubblewrapAbilities[] = [
 export async function probeBubblewrap(path: string): Promise<Probe> {
   if (process.arch !== 'x64' && process.arch !== 'arm64')
     return { failure: `there is no seccomp filter for the processor ${process.arch}` }
+  const help = run({ file: path, args: ['--help'], descriptors: [] }).catch(() => undefined)
   let first: string | undefined
   for (const abilities of VARIANTS) {
     const failure = await tryOut({ path, abilities }).catch((error: Error) => error.message)
-    if (failure === undefined) return { abilities }
+    if (failure === undefined)
+      return { abilities: { ...abilities, descriptorBinds: (await help)?.stdout.includes('--ro-bind-fd ') === true } }
     first ??= failure
   }
   return { failure: first as string }
@@ -169,18 +184,28 @@ async function tryOut(bubblewrap: Bubblewrap): Promise<string | undefined> {
     env: new Map(),
     launch: { terminal: false, arg0: 'bwrap', candidates: [bubblewrap.path], args: ['--version'] },
   })
-  return new Promise((resolve) => {
-    const stdio: StdioOptions = ['ignore', 'ignore', 'pipe', ...command.descriptors]
-    const options = { cwd: '/', env: {}, stdio, timeout: PROBE_MS, killSignal: 'SIGKILL' } as const
-    // Tagged, so that it is killed with this server.
-    const child = withProcessTag(() => spawn(command.file, command.args, options))
-    command.close()
-    let said = ''
-    child.stderr?.on('data', (bytes: Buffer) => (said += said.length < 4096 ? bytes.toString() : ''))
-    child.on('error', (error) => resolve(error.message))
-    child.on('close', (code, signal) =>
-      resolve(code === 0 ? undefined : said.trim().split('\n')[0] || `it ended with ${code ?? signal}`),
-    )
+  const { status, stderr } = await run(command).finally(command.close)
+  return status === 0 ? undefined : stderr.trim().split('\n')[0] || `it ended with ${status}`
+}
+
+/** More than bubblewrap's help has, in characters. */
+const MAX_PROBE_OUTPUT = 64 * 1024
+
+type Ended = { status: number | NodeJS.Signals | null; stdout: string; stderr: string }
+
+async function run({ file, args, descriptors }: Omit<SandboxedCommand, 'close'>): Promise<Ended> {
+  const stdio: StdioOptions = ['ignore', 'pipe', 'pipe', ...descriptors]
+  const options = { cwd: '/', env: {}, stdio, timeout: PROBE_MS, killSignal: 'SIGKILL' } as const
+  // Tagged, so that it is killed with this server.
+  const child = withProcessTag(() => spawn(file, args, options))
+  const output = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name]?.on('data', (bytes: Buffer) => {
+      if (output[name].length < MAX_PROBE_OUTPUT) output[name] += bytes.toString()
+    })
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code, signal) => resolve({ status: code ?? signal, ...output }))
   })
 }
 

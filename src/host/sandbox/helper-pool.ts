@@ -94,6 +94,7 @@ export function helperPool(limits: PoolLimits): HelperPool {
         key = getKey()
         helper = take(key, start)
         busy.add(helper)
+        await helper.confirmed
         return await whileItWorks(helper, limits, slot.setAside, use)
       } catch (error) {
         if (error instanceof NoProgressError && helper !== undefined) {

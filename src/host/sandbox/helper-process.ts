@@ -7,6 +7,7 @@ import { lineReader } from '../../base/line-reader.ts'
 import { withProcessTag } from '../process-tree/process-tag.ts'
 import { HELPER_STDERR_CHARACTERS } from '../limits.ts'
 import { activityOf } from './helper-activity.ts'
+import { SandboxSetupError } from './mount-verification.ts'
 
 /** One running helper, which serves one request at a time. */
 export type Helper = {
@@ -32,6 +33,8 @@ export type WithAsk = <T>(use: (ask: Ask, sandboxPid: number) => Promise<T>) => 
 export type HelperProcess = Helper & {
   /** Whether it has been killed or has exited. A process that hangs in the kernel may outlive its kill. */
   readonly isDead: boolean
+  /** Resolves when its sandbox is confirmed. If it rejects, the helper has been killed. */
+  readonly confirmed: Promise<void>
   /** Settles when the process and everything in its sandbox has exited. */
   readonly exited: Promise<void>
   /** Changes whenever the helper has received or sent bytes, or run at all. Undefined where that cannot be known. */
@@ -47,10 +50,11 @@ export type HelperProcess = Helper & {
 export function startHelper(command: SandboxedCommand, messageBytes: number): HelperProcess {
   const { child, exited } = spawnHelper(command)
   let pending: { resolve: (answer: string) => void; reject: (error: Error) => void } | undefined
-  let [stderr, bytes, isDead] = ['', 0, false]
+  let [stderr, bytes, isDead, reason] = ['', 0, false, '']
   const die = (why: string): void => {
     if (!isDead) command.ended?.()
     isDead = true
+    reason ||= why
     pending?.reject(internalError(why))
     pending = undefined
     child.kill('SIGKILL')
@@ -78,8 +82,21 @@ export function startHelper(command: SandboxedCommand, messageBytes: number): He
     die(`fs sandbox helper failed with status ${status}: ${stderr.trim().slice(0, HELPER_STDERR_CHARACTERS)}`)
   })
   const pid = child.pid ?? 0
+  const confirm = async (): Promise<void> => {
+    try {
+      if (child.pid !== undefined) await command.confirm?.(child.pid, () => isDead)
+    } catch (error) {
+      // The message of a bubblewrap that failed by itself.
+      const why = error instanceof SandboxSetupError && isDead ? new SandboxSetupError(reason) : error
+      die('the sandbox of the fs helper was not confirmed')
+      throw why
+    } finally {
+      command.close()
+    }
+  }
   return {
     pid,
+    confirmed: confirm(),
     exited,
     get isDead() {
       return isDead
@@ -108,8 +125,7 @@ function spawnHelper(command: SandboxedCommand): { child: ChildProcess; exited: 
     return { child, exited }
   } catch (error) {
     command.ended?.()
-    throw error
-  } finally {
     command.close()
+    throw error
   }
 }

@@ -6,12 +6,16 @@
  * user holds a shared lock on it, and the last one removes it. Mount points are recognized by an unusual mode on an
  * empty directory or file, which still lets the owner use it. A small shell outlives this server briefly to remove what
  * the server could not.
+ *
+ * They are made and removed in a directory that is held open: a command that swaps that for a link meanwhile does not
+ * lead the server elsewhere.
  */
 import { spawn } from 'node:child_process'
 import {
   closeSync,
   constants,
   fchmodSync,
+  fstatSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -23,16 +27,30 @@ import process from 'node:process'
 import type { Writable } from 'node:stream'
 import { internalError } from '../../protocol/wire/errors.ts'
 import type { MountPlan } from '../../sandbox/linux/mounts.ts'
+import { nameOf, parentOf } from '../../sandbox/policy/policy.ts'
 import { canLock, Lock, lockFile } from '../ffi/libc.ts'
 import { nativePath } from '../fs/native-path.ts'
 import { errorCode } from '../../base/os-error-text.ts'
+import { openPlain } from './mount-sources.ts'
 
 const DIRECTORY_MODE = 0o1755
 const FILE_MODE = 0o1644
 
-type MountPoint = { users: number; fd: number }
+type MountPoint = {
+  users: number
+  /** Locked. */
+  fd: number
+  /** The directory that it is in (O_PATH). */
+  parent: number
+  path: string
+  isDirectory: boolean
+}
 
+/** By the identity of the directory, which cannot be reused while that is open, and the name. */
 const points = new Map<string, MountPoint>()
+
+/** The path of a mount point by way of its open directory. */
+const placeOf = (parent: number, path: string): string => `/proc/self/fd/${parent}/${nameOf(path)}`
 
 /** Whether a path exists only as a mount point of a sandbox, of this server or another. */
 export function isMountPoint(path: string): boolean {
@@ -49,8 +67,9 @@ export function isMountPoint(path: string): boolean {
 /**
  * Creates the mount points, or shares existing ones. Paths that this user may not create are left out: a command
  * running as the same user cannot create them either. Call `release` exactly once.
- * @throws an errno error (EEXIST) if something else was created there; RpcError (internal) if it keeps being removed, or
- * if there are no locks (`isLocking`) to keep other servers from removing it
+ * @throws an errno error (EEXIST) if something else was created there; {@link MountsChangedError} if its directory is not
+ * where it was; RpcError (internal) if it keeps being removed, or if there are no locks (`isLocking`) to keep other
+ * servers from removing it
  */
 export function holdMountPoints(
   wanted: MountPlan['forbidden'],
@@ -60,9 +79,15 @@ export function holdMountPoints(
   if (first !== undefined && !isLocking)
     throw internalError(`cannot prepare ${first.path} for the sandbox: file locks are not available here`)
   const held: MountPlan['forbidden'] = []
-  const release = (): void => held.forEach(({ path, isDirectory }) => releaseOne(path, isDirectory))
+  const keys: string[] = []
+  const release = (): void => keys.splice(0).forEach(releaseOne)
   try {
-    for (const point of wanted) if (acquire(point.path, point.isDirectory)) held.push(point)
+    for (const point of wanted) {
+      const key = acquire(point.path, point.isDirectory)
+      if (key === undefined) continue
+      keys.push(key)
+      held.push(point)
+    }
   } catch (error) {
     release()
     throw error
@@ -73,20 +98,31 @@ export function holdMountPoints(
 /** Attempts on a mount point that another server is removing. */
 const MAX_TRIES = 10
 
-function acquire(path: string, isDirectory: boolean): boolean {
-  const point = points.get(path)
-  if (point !== undefined && isMountPoint(path)) {
-    point.users++
-    return true
-  }
-  for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const made = make(path, isDirectory)
-    if (made === 'not allowed') return false
-    const fd = lockShared(path, made === 'made' ? (isDirectory ? DIRECTORY_MODE : FILE_MODE) : undefined)
-    if (fd !== undefined) {
-      points.set(path, { users: 1, fd })
-      return true
+/** Returns the key of the mount point; undefined if it may not be created. */
+function acquire(path: string, isDirectory: boolean): string | undefined {
+  const parent = openPlain(parentOf(path) ?? '/')
+  if (parent === undefined) return undefined
+  let isKept = false
+  try {
+    const { dev, ino } = fstatSync(parent, { bigint: true })
+    const key = `${dev}:${ino}/${nameOf(path)}`
+    const place = placeOf(parent, path)
+    const point = points.get(key)
+    if (point !== undefined && isMountPoint(place)) {
+      point.users++
+      return key
     }
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const made = make(place, path, isDirectory)
+      if (made === 'not allowed') return undefined
+      const fd = lockShared(place, made === 'made' ? (isDirectory ? DIRECTORY_MODE : FILE_MODE) : undefined)
+      if (fd === undefined) continue
+      points.set(key, { users: 1, fd, parent, path, isDirectory })
+      isKept = true
+      return key
+    }
+  } finally {
+    if (!isKept) closeSync(parent)
   }
   throw internalError(`cannot prepare ${path} for the sandbox`)
 }
@@ -95,15 +131,15 @@ function acquire(path: string, isDirectory: boolean): boolean {
  * Creates one mount point.
  * @throws an errno error, EEXIST if something else exists there
  */
-function make(path: string, isDirectory: boolean): 'made' | 'there' | 'not allowed' {
+function make(place: string, path: string, isDirectory: boolean): 'made' | 'there' | 'not allowed' {
   // Register first: from here on there may be something to clean up.
   tellCleanUp(`+${path}`)
   try {
-    if (isDirectory) mkdirSync(nativePath(path), DIRECTORY_MODE)
-    else closeSync(openSync(nativePath(path), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, FILE_MODE))
+    if (isDirectory) mkdirSync(nativePath(place), DIRECTORY_MODE)
+    else closeSync(openSync(nativePath(place), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, FILE_MODE))
     return 'made'
   } catch (error) {
-    if (errorCode(error) === 'EEXIST' && isMountPoint(path)) return 'there'
+    if (errorCode(error) === 'EEXIST' && isMountPoint(place)) return 'there'
     tellCleanUp(`-${path}`)
     if (['EACCES', 'EPERM', 'EROFS', 'ENOENT'].includes(errorCode(error) ?? '')) return 'not allowed'
     throw error
@@ -114,39 +150,42 @@ function make(path: string, isDirectory: boolean): 'made' | 'there' | 'not allow
  * Opens and locks a mount point; undefined if it is being removed. `mode` is set on a new one, since the umask may have
  * changed it.
  */
-function lockShared(path: string, mode: number | undefined): number | undefined {
+function lockShared(place: string, mode: number | undefined): number | undefined {
   let fd: number
   try {
-    fd = openSync(nativePath(path), constants.O_RDONLY | constants.O_NOFOLLOW)
+    fd = openSync(nativePath(place), constants.O_RDONLY | constants.O_NOFOLLOW)
   } catch {
     return undefined
   }
   if (mode !== undefined) fchmodSync(fd, mode)
-  if (lockFile(fd, Lock.Shared) && isMountPoint(path)) return fd
+  if (lockFile(fd, Lock.Shared) && isMountPoint(place)) return fd
   closeSync(fd)
   return undefined
 }
 
-function releaseOne(path: string, isDirectory: boolean): void {
-  const point = points.get(path)
+function releaseOne(key: string): void {
+  const point = points.get(key)
   if (point === undefined || --point.users > 0) return
-  points.delete(path)
+  points.delete(key)
+  const { fd, parent, path, isDirectory } = point
+  const place = placeOf(parent, path)
   try {
     // Only the last user removes it, and only while it is empty: something outside may have begun to use it.
-    if (lockFile(point.fd, Lock.Exclusive) && isMountPoint(path)) {
-      if (isDirectory) rmdirSync(nativePath(path))
-      else unlinkSync(nativePath(path))
+    if (lockFile(fd, Lock.Exclusive) && isMountPoint(place)) {
+      if (isDirectory) rmdirSync(nativePath(place))
+      else unlinkSync(nativePath(place))
     }
   } catch {
     // Not empty any more, or gone.
   }
-  closeSync(point.fd)
+  closeSync(fd)
+  closeSync(parent)
   tellCleanUp(`-${path}`)
 }
 
 /**
  * The mount clean-up: reads added (+) and removed (-) paths. When this server is gone it waits for the sandboxes to
- * end, then removes the rest.
+ * end, then removes the rest. It enters each directory, and goes by what that is called then.
  */
 const CLEAN_UP = `trap '' HUP INT TERM
 while IFS= read -r line; do
@@ -159,9 +198,12 @@ done
 sleep 0.2 2>/dev/null || sleep 1
 lock() { if command -v flock >/dev/null; then flock -n -- "$@"; else shift; "$@"; fi; }
 for path do
-  [ -L "$path" ] && continue
-  if [ -d "$path" ]; then lock "$path" rmdir -- "$path"
-  elif [ -f "$path" ] && [ ! -s "$path" ]; then lock "$path" rm -f -- "$path"
+  dir=\${path%/*}
+  cd -P -- "\${dir:-/}" 2>/dev/null && [ "$(pwd -P)" = "\${dir:-/}" ] || continue
+  name=./\${path##*/}
+  [ -L "$name" ] && continue
+  if [ -d "$name" ]; then lock "$name" rmdir -- "$name"
+  elif [ -f "$name" ] && [ ! -s "$name" ]; then lock "$name" rm -f -- "$name"
   fi
 done`
 

@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises'
 import process from 'node:process'
 import type { Caller } from '../../core/base/fair-slots.ts'
 import type { Files, OpenFile } from '../../core/base/host.ts'
-import { invalidRequest, RpcError } from '../../protocol/wire/errors.ts'
+import { internalError, invalidRequest, RpcError } from '../../protocol/wire/errors.ts'
 import type { Discovery } from '../../protocol/schemas/capability-roots.ts'
 import type { DirectoryEntry, Metadata, OpenMode, WalkResult } from '../../protocol/schemas/fs.ts'
 import { Method } from '../../protocol/wire/methods.ts'
@@ -23,6 +23,9 @@ import type { HelperCounts, PoolLimits } from './helper-pool.ts'
 import type { Ask, Helper, HelperRequest, WithAsk } from './helper-process.ts'
 import { holdMountPoints } from './mount-points.ts'
 import { whyNoSandbox } from './required-sandbox.ts'
+import { MountsChangedError } from './mount-sources.ts'
+import { SandboxSetupError } from './mount-verification.ts'
+import { SANDBOX_TRIES } from '../limits.ts'
 import { checked, openFile, openFlags } from '../fs/open-file.ts'
 import { fileError } from '../os-error.ts'
 import { childOfChild } from '../process-tree/process-group.ts'
@@ -68,13 +71,30 @@ type CallersPool = {
   ): Promise<T>
 }
 
-/** Runs `use` with a helper in the sandbox. */
-async function withHelper<T>(
+type UseHelper<T> = (ask: Ask, sandboxPid: number) => Promise<T>
+
+/** Runs `use` with a helper in the sandbox, which is planned again while something in it is being moved. */
+async function withHelper<T>(...[policy, sandbox, sandboxes, pool, use]: Parameters<typeof tryHelper<T>>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await tryHelper(policy, sandbox, sandboxes, pool, use)
+    } catch (error) {
+      const isRefusal = error instanceof MountsChangedError
+      if (!isRefusal && !(error instanceof SandboxSetupError)) throw error
+      if (tries < SANDBOX_TRIES) continue
+      throw isRefusal ? invalidRequest(CANNOT_ENFORCE + error.message) : internalError(error.message)
+    }
+  }
+}
+
+const CANNOT_ENFORCE = 'this executor cannot enforce the filesystem sandbox: '
+
+async function tryHelper<T>(
   policy: Policy,
   sandbox: Sandbox,
   sandboxes: Sandboxes,
   pool: CallersPool,
-  use: (ask: Ask, sandboxPid: number) => Promise<T>,
+  use: UseHelper<T>,
 ): Promise<T> {
   try {
     if (process.platform === 'darwin') {
@@ -114,8 +134,8 @@ async function withHelper<T>(
       ours.points?.release()
     }
   } catch (error) {
-    if (error instanceof SandboxUnavailableError)
-      throw invalidRequest(`this executor cannot enforce the filesystem sandbox: ${error.message}`)
+    if (error instanceof SandboxUnavailableError) throw invalidRequest(CANNOT_ENFORCE + error.message)
+    if (error instanceof MountsChangedError || error instanceof SandboxSetupError) throw error
     throw fileError(error)
   }
 }

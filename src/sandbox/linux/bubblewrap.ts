@@ -8,6 +8,11 @@ export type BubblewrapAbilities = {
   userNamespace: boolean
   /** Whether it can mount its own /proc. If not, the sandbox has none: the host's /proc would be a way out. */
   proc: boolean
+  /**
+   * Whether it mounts open directories and files (--bind-fd, --ro-bind-fd): since 0.10, and where the distribution has
+   * added them to mend CVE-2024-42472.
+   */
+  descriptorBinds?: boolean
 }
 
 /** One sandboxed command. */
@@ -24,6 +29,10 @@ export type BubblewrapOptions = {
   coverForbidden: boolean
   /** Descriptor of the launcher image, if the launcher runs the command. */
   launcherFd?: number
+  /** Descriptor of a pipe: once everything is mounted, bubblewrap waits for a byte. */
+  blockFd?: number
+  /** Descriptors of what the plan binds, by path. bubblewrap fails if something else is at that path by now. */
+  sourceFds?: ReadonlyMap<string, number>
 }
 
 /** The launcher's path inside the sandbox. Without a /proc, bubblewrap copies it to /proc/launcher. */
@@ -51,6 +60,7 @@ export function bubblewrapArguments(options: BubblewrapOptions): string[] {
     ...(network === 'restricted' ? ['--unshare-net'] : []),
     // Everything inside is killed when the server or bubblewrap dies.
     '--die-with-parent',
+    ...(options.blockFd === undefined ? [] : ['--block-fd', String(options.blockFd)]),
     ...(options.plan === undefined ? ['--dev-bind', '/', '/', ...processes(options)] : files(options.plan, options)),
     // Before the seccomp filter is installed; otherwise root could still change mounts.
     ...['--cap-drop', 'ALL'],
@@ -72,7 +82,7 @@ function files(plan: MountPlan, options: BubblewrapOptions): string[] {
     ...base(plan.base),
     ...processes(options),
     ...plan.mounts.flatMap((mount) => {
-      if (mount.kind === 'bind') return [mount.writable ? '--bind' : '--ro-bind', mount.path, mount.path]
+      if (mount.kind === 'bind') return bind(mount.path, mount.writable, options.sourceFds?.get(mount.path))
       if (mount.isDirectory) return ['--perms', mount.leadsOn ? '0111' : '0000', '--tmpfs', mount.path]
       return coverFile(mount.path)
     }),
@@ -84,6 +94,11 @@ function files(plan: MountPlan, options: BubblewrapOptions): string[] {
     ...masks.flatMap(({ path }) => ['--remount-ro', path]),
     ...(plan.base === 'empty' ? ['--remount-ro', '/'] : []),
   ]
+}
+
+function bind(path: string, writable: boolean, fd: number | undefined): string[] {
+  const option = writable ? '--bind' : '--ro-bind'
+  return fd === undefined ? [option, path, path] : [`${option}-fd`, String(fd), path]
 }
 
 function base(kind: MountPlan['base']): string[] {

@@ -172,6 +172,31 @@ test('beside what is forbidden everything works as ever', () => {
   assert.equal(readdirSync(folder).sort(), ['copy', 'file', 'link', 'new', 'plain', 'to-be'])
 })
 
+test('nothing is made in what stands in a forbidden place for another sandbox, by any call or link', () => {
+  mkdirSync(at('.git'))
+  mkdirSync(at('tree'))
+  writeFileSync(at('tree/f'), 'x')
+  symlinkSync('.git', at('link'))
+  symlinkSync('.git/new', at('dangling'))
+  const lines = [
+    request('fs/writeFile', { path: at('.git/config'), dataBase64: '' }, forbid(at('.git'))),
+    request('fs/writeFile', { path: at('link/config'), dataBase64: '' }, forbid(at('.git'))),
+    request('fs/writeFile', { path: at('dangling'), dataBase64: '' }, forbid(at('.git'))),
+    request('fs/createDirectory', { path: at('.git/hooks') }, forbid(at('.git'))),
+    request('fs/createDirectory', { path: at('link/a/b') }, forbid(at('.git'))),
+    request('fs/copy', { sourcePath: at('tree'), destinationPath: at('link/t'), recursive: true }, forbid(at('.git'))),
+    request(
+      'fs/copy',
+      { sourcePath: at('tree/f'), destinationPath: at('.git/f'), recursive: false },
+      forbid(at('.git')),
+    ),
+    request('fs/open', { handleId: '', path: at('.git/opened'), mode: 'replace' }, forbid(at('.git'))),
+  ]
+  const { answers } = call(lines.join('\n'))
+  for (const [index, line] of lines.entries()) assert.is(answers[index].status, 'error', line)
+  assert.equal(readdirSync(at('.git')), [])
+})
+
 test('what stands in a forbidden place for another sandbox is kept from sight and from harm', () => {
   mkdirSync(at('.git'))
   mkdirSync(at('sub'))

@@ -116,4 +116,24 @@ test('a helper that cannot be started is an error, and no slot is lost', async (
   assert.match(await ask(helpers, 'a', 'x'), / x$/)
 })
 
+test('a helper whose sandbox is not confirmed is asked nothing and ends; the next call gets another one', async () => {
+  const helpers = pool()
+  let asked = 0
+  let pid = 0
+  const unconfirmed = (): SandboxedCommand => ({
+    ...start(),
+    confirm: async (sandbox) => {
+      pid = sandbox
+      throw new Error('not as planned')
+    },
+  })
+  const use = async (): Promise<void> => void asked++
+  const getKey = (): string => 'a'
+  const error = await helpers.withHelper(caller, getKey, unconfirmed, use).catch((reason: Error) => reason)
+  assert.match(String(error), /not as planned/)
+  await eventually(() => !isAlive(pid))
+  assert.is(asked, 0)
+  assert.is.not(pidOf(await ask(helpers, 'a', 'one')), pid)
+})
+
 test.run()

@@ -1,7 +1,17 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -54,9 +64,46 @@ test('without locks nothing is held, as another server could remove it', () => {
 })
 
 test('what cannot be made is left out', () => {
-  const { held, release } = holdMountPoints([{ path: at('no/such/directory'), isDirectory: true }, ...wanted()])
+  const { held, release } = holdMountPoints([{ path: '/sys/exec-server-test', isDirectory: true }, ...wanted()])
   assert.equal(held, wanted())
   release()
+})
+
+test('a directory that is gone, or has become a link, gets no mount points, nor does what the link leads to', () => {
+  mkdirSync(at('elsewhere'))
+  symlinkSync('elsewhere', at('link'))
+  for (const name of ['no/such/directory', 'link/.git'])
+    assert.throws(() => holdMountPoints([...wanted(), { path: at(name), isDirectory: true }]), /was replaced/)
+  assert.equal(readdirSync(folder).sort(), ['elsewhere', 'link'])
+  assert.equal(readdirSync(at('elsewhere')), [])
+})
+
+test('a mount point is removed from its own directory, not from what has taken its place', () => {
+  for (const name of ['mine', 'foreign']) mkdirSync(at(name))
+  const { release } = holdMountPoints([{ path: at('mine/.git'), isDirectory: true }])
+  const other = holdMountPoints([{ path: at('foreign/.git'), isDirectory: true }])
+  renameSync(at('mine'), at('moved'))
+  symlinkSync('foreign', at('mine'))
+  release()
+  assert.equal(readdirSync(at('moved')), [])
+  assert.equal(readdirSync(at('foreign')), ['.git'])
+  other.release()
+  assert.equal(readdirSync(at('foreign')), [])
+})
+
+test('what a killed server leaves is not looked for behind a link', async () => {
+  for (const name of ['mine', 'foreign']) mkdirSync(at(name))
+  const holder = await startHolder([
+    { path: at('mine/.git'), isDirectory: true },
+    { path: at('own'), isDirectory: true },
+  ])
+  renameSync(at('mine'), at('moved'))
+  symlinkSync('foreign', at('mine'))
+  mkdirSync(at('foreign/.git'))
+  holder.kill('SIGKILL')
+  // Removed after the other one.
+  await eventually(() => !existsSync(at('own')), 5000, 'the end of what is where it was')
+  assert.equal(readdirSync(at('foreign')), ['.git'])
 })
 
 /** Another server's part: holds the points of a folder until it is told to stop. */

@@ -468,4 +468,33 @@ test('masks are made read-only after everything that is mounted in them', () => 
   )
 })
 
+test('what is open is bound by its descriptor, the rest by path, and the command waits for a byte', () => {
+  const plan: MountPlan = {
+    base: 'readable',
+    mounts: [
+      { kind: 'bind', path: '/w', writable: true },
+      { kind: 'bind', path: '/w/.git', writable: false },
+      { kind: 'bind', path: '/more', writable: false },
+    ],
+    forbidden: [],
+    links: [],
+  }
+  const args = bubblewrapArguments({
+    plan,
+    network: 'restricted',
+    abilities: { userNamespace: true, proc: true },
+    seccompFd: 4,
+    cwd: '/',
+    env: new Map(),
+    coverForbidden: true,
+    blockFd: 6,
+    sourceFds: new Map([
+      ['/w', 7],
+      ['/w/.git', 8],
+    ]),
+  }).join(' ')
+  assert.match(args, '--bind-fd 7 /w --ro-bind-fd 8 /w/.git --ro-bind /more /more')
+  assert.match(args, '--block-fd 6')
+})
+
 test.run()
