@@ -2,6 +2,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { errorCode, osErrorText, reasonOf } from '../base/os-error-text.ts'
 import { ErrorCode, RpcError } from '../protocol/wire/errors.ts'
+import { StartFailure } from './process/start-failure.ts'
 
 /**
  * Converts the error of a file call: ENOENT is not-found; permission and argument errors are invalid-request; all
@@ -31,6 +32,7 @@ function fileErrorCode(code: string): number {
 /** Converts the error of a failed spawn, to an internal error. An RpcError is returned as it is. */
 export function spawnError(error: unknown): RpcError {
   if (error instanceof RpcError) return error
+  if (error instanceof StartFailure) return new RpcError(ErrorCode.Internal, error.message)
   const code = errorCode(error)
   const isOfFile = syscallOf(error)?.startsWith('spawn') === true && FILE_ERRORS.includes(code ?? '')
   const missing = isOfFile ? nullDeviceFailure() : undefined

@@ -7,7 +7,9 @@ import { accessSync, closeSync, constants, openSync, readFileSync, readdirSync, 
 import process from 'node:process'
 import { internalError } from '../../protocol/wire/errors.ts'
 import type { SpawnSpec } from '../../core/base/host.ts'
+import { errorCode } from '../../base/os-error-text.ts'
 import { getLimit } from '../ffi/libc.ts'
+import { directoryFailure, programFailure, searchFailure } from './start-failure.ts'
 
 /** The C library's search path for a bare name if the child has no PATH. */
 const DEFAULT_PATH = '/bin:/usr/bin'
@@ -34,15 +36,19 @@ export type Program = {
 
 class ExecError extends Error {
   readonly code: string
-  constructor(code: string) {
+  /** The interpreter that the error is about, if it is not the program. */
+  readonly interpreter: string | undefined
+
+  constructor(code: string, interpreter?: string) {
     super(code)
     this.code = code
+    this.interpreter = interpreter
   }
 }
 
 /**
  * Resolves argv[0] as exec would, in the child's directory and PATH.
- * @throws what exec would fail with, as an error with an errno name in `code`; RpcError for invalid arguments
+ * @throws what exec would fail with, as an error with an errno name in `code`, in words; RpcError for invalid arguments
  */
 export function resolveExecutable(spec: SpawnSpec): Program {
   validateSpawn(spec)
@@ -50,7 +56,7 @@ export function resolveExecutable(spec: SpawnSpec): Program {
   const name = argv[0] as string
   if (name.includes('/')) {
     const path = name.startsWith('/') ? name : `${cwd}/${name}`
-    checkExecutable(path, 0)
+    explainProgram(path, () => checkExecutable(path, 0))
     return { file: name, path }
   }
   const path = searchPath(name, env.get('PATH') ?? DEFAULT_PATH, cwd)
@@ -77,9 +83,27 @@ export function programCandidates(name: string, env: ReadonlyMap<string, string>
 }
 
 function checkDirectory(cwd: string): void {
-  if (!statSync(cwd).isDirectory()) throw new ExecError('ENOTDIR')
-  accessSync(cwd, constants.X_OK)
+  try {
+    if (!statSync(cwd).isDirectory()) throw new ExecError('ENOTDIR')
+    accessSync(cwd, constants.X_OK)
+  } catch (error) {
+    const code = errorCode(error)
+    throw code === undefined ? error : directoryFailure(code, cwd)
+  }
 }
+
+/** Runs a check of a program, and puts its failure in words. */
+function explainProgram(path: string, check: () => void): void {
+  try {
+    check()
+  } catch (error) {
+    const code = errorCode(error)
+    throw code === undefined ? error : programFailure(code, path, interpreterOf(error))
+  }
+}
+
+const interpreterOf = (error: unknown): string | undefined =>
+  error instanceof ExecError ? error.interpreter : undefined
 
 /** Like execvp: EACCES is remembered and the search goes on; the first executable file wins. */
 function searchPath(name: string, search: string, cwd: string): string {
@@ -91,13 +115,14 @@ function searchPath(name: string, search: string, cwd: string): string {
       checkExecutable(path, 0)
       return path
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
+      const code = errorCode(error)
       if (code === 'EACCES') denied = true
-      else if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error
-      else if (exists(path)) throw error
+      else if (code === undefined) throw error
+      else if ((code !== 'ENOENT' && code !== 'ENOTDIR') || exists(path))
+        throw programFailure(code, path, interpreterOf(error))
     }
   }
-  throw new ExecError(denied ? 'EACCES' : 'ENOENT')
+  throw searchFailure(denied ? 'EACCES' : 'ENOENT', name, search)
 }
 
 function exists(path: string): boolean {
@@ -136,7 +161,13 @@ function checkInterpreter(head: Uint8Array, depth: number): void {
   if (interpreter === '') throw new ExecError('ENOEXEC')
   if (depth >= MAX_INTERPRETERS) throw new ExecError('ELOOP')
   // A relative interpreter is left to the kernel; none is seen in practice.
-  if (interpreter.startsWith('/')) checkExecutable(interpreter, depth + 1)
+  if (!interpreter.startsWith('/')) return
+  try {
+    checkExecutable(interpreter, depth + 1)
+  } catch (error) {
+    const code = errorCode(error)
+    throw code === undefined ? error : new ExecError(code, interpreterOf(error) ?? interpreter)
+  }
 }
 
 /** ELF machine numbers that this processor runs natively: its own and that of its 32-bit predecessor. */

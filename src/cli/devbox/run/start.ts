@@ -29,7 +29,7 @@ export async function startProcess(
     const place = cwd === undefined || !isOfPath ? undefined : await faultOfDirectory(client, cwd)
     if (place !== undefined) throw new CommandError(`${cwd}: ${place}`, NOT_EXECUTABLE)
     const exitCode = MISSING.test(error.message) ? NOT_FOUND : UNFIT.test(error.message) ? NOT_EXECUTABLE : OWN_FAILURE
-    throw new CommandError(`${options.argv[0]}: ${withoutNumber(error.message)}`, exitCode)
+    throw new CommandError(`${options.argv[0]}: ${systemText(error.message)}`, exitCode)
   }
 }
 
@@ -43,3 +43,6 @@ async function faultOfDirectory(client: ExecClient, path: string | URL): Promise
 }
 
 const withoutNumber = (message: string): string => message.replace(/ \(os error \d+\)/, '')
+
+/** Only the system's words, as a shell says them: the program is named before. */
+const systemText = (message: string): string => /([^:]+) \(os error \d+\)$/.exec(message)?.[1]?.trim() ?? message

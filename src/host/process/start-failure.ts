@@ -1,0 +1,69 @@
+/**
+ * Why a command cannot be started, in words for the model that asked for it: the same error number may be about the
+ * working directory, the program or its interpreter. The message stays on one line and ends with the system's text.
+ */
+import { basename } from 'node:path'
+import { escapeControlChars } from '../../base/control-chars.ts'
+import { osErrorText } from '../../base/os-error-text.ts'
+import { loginShell } from '../own-user.ts'
+
+/** Characters of a path in a message. */
+const MAX_SHOWN = 300
+
+/** An errno in `code`, as errors of the system have it, and what it is about. */
+export class StartFailure extends Error {
+  readonly code: string
+
+  /** `about` is a clause such as "working directory /x does not exist on this devbox". */
+  constructor(code: string, about: string) {
+    super(`${about}: ${osErrorText(code)}`)
+    this.code = code
+  }
+}
+
+/** A path or a search path, as it is shown. */
+const shown = (text: string): string => {
+  const start = text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text
+  return escapeControlChars(start)
+}
+
+export const directoryFailure = (code: string, path: string): StartFailure =>
+  new StartFailure(code, `working directory ${shown(path)} ${DIRECTORY_FAULTS[code] ?? 'cannot be used'}`)
+
+const DIRECTORY_FAULTS: Record<string, string> = {
+  ENOENT: 'does not exist on this devbox',
+  ENOTDIR: 'is not a directory',
+  EACCES: 'cannot be entered by the user that commands run as',
+}
+
+/** About a program that was named by its path. `interpreter` is the one that a script names. */
+export function programFailure(code: string, path: string, interpreter?: string): StartFailure {
+  const subject =
+    interpreter === undefined
+      ? `program ${shown(path)}`
+      : `program ${shown(path)} needs the interpreter ${shown(interpreter)}, which`
+  const fault = PROGRAM_FAULTS[code] ?? 'cannot be run'
+  return new StartFailure(code, `${subject} ${fault}${code === 'ENOENT' ? shellHint(interpreter ?? path) : ''}`)
+}
+
+const PROGRAM_FAULTS: Record<string, string> = {
+  ENOENT: 'does not exist on this devbox',
+  ENOTDIR: 'does not exist on this devbox, as a part of the path is not a directory',
+  EACCES: 'is not a file that may be executed by the user that commands run as',
+  ENOEXEC: 'has a format that this devbox cannot run',
+}
+
+/** About a name that was looked for on a search path. */
+export function searchFailure(code: string, name: string, search: string): StartFailure {
+  if (code === 'ENOENT')
+    return new StartFailure(code, `program ${shown(name)} was not found in PATH ${shown(search)}${shellHint(name)}`)
+  return new StartFailure(code, `program ${shown(name)} is in PATH ${shown(search)}, but may not be executed`)
+}
+
+const SHELLS = new Set(['ash', 'bash', 'dash', 'fish', 'ksh', 'sh', 'zsh'])
+
+/** Names the shell that there is, to whoever asked for another one. */
+function shellHint(wanted: string): string {
+  if (!SHELLS.has(basename(wanted))) return ''
+  return `; this devbox's shell is ${loginShell().path}`
+}
