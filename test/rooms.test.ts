@@ -59,6 +59,7 @@ const FOLDERS = [
   'client/environments',
   'client/browser.ts',
   'client/index.ts',
+  'cli/base',
   'cli/manual',
   'cli/serve',
   'cli/devbox/base',

@@ -13,7 +13,7 @@ const MAX_BYTES = 64 * 1024
  */
 export function readSecret(path: string): string {
   const secret = readText(path).trim()
-  if (secret === '') throw new UsageError(`Error: websocket auth secret ${path} must not be empty`, 1)
+  if (secret === '') throw new UsageError(`websocket auth secret ${path} must not be empty`, 1)
   return secret
 }
 
@@ -24,7 +24,7 @@ function readText(path: string): string {
     const code = errorCode(error)
     const reason =
       code === undefined || code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? (error as Error).message : osErrorText(code)
-    throw new UsageError(`Error: failed to read websocket auth secret ${path}: ${reason}`, 1)
+    throw new UsageError(`failed to read websocket auth secret ${path}: ${reason}`, 1)
   }
 }
 

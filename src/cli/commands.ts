@@ -14,11 +14,14 @@ export type Command = CommandSummary & {
   manual(): Promise<CommandManual>
 }
 
-type DevboxModule = { run: DevboxCommand; manual: CommandManual }
+type Summary = Pick<Command, 'name' | 'usage' | 'summary'>
 
-const devbox = (load: () => Promise<DevboxModule>): Pick<Command, 'usesDevbox' | 'run' | 'manual'> => ({
+/** A command that uses a devbox. */
+const devbox = (summary: Summary, load: () => Promise<{ run: DevboxCommand; manual: CommandManual }>): Command => ({
+  ...summary,
   usesDevbox: true,
-  run: async (args) => (await import('./devbox/run-command.ts')).runDevboxCommand(async () => (await load()).run, args),
+  run: async (args) =>
+    (await import('./devbox/run-command.ts')).runDevboxCommand(summary.name, async () => (await load()).run, args),
   manual: async () => (await load()).manual,
 })
 
@@ -57,72 +60,64 @@ export const commands: readonly Command[] = [
     manual: async () => (await import('./print-manual.ts')).manManual,
   },
   {
-    name: 'run',
-    usage: '[-t] COMMAND…',
-    summary: 'runs a command there as if it ran here',
-    ...devbox(() => import('./devbox/run/run.ts')),
+    name: 'help',
+    usage: '[COMMAND]',
+    summary: 'shows this text, or that of a command',
+    usesDevbox: false,
+    run: async (args) => (await import('./help-command.ts')).helpCommand(args, commands),
+    manual: async () => (await import('./help-command.ts')).helpManual(commands),
   },
   {
-    name: 'ps',
+    name: 'version',
     usage: '',
-    summary: 'what runs there',
-    ...devbox(async () => {
-      const { ps, manual } = await import('./devbox/run/ps.ts')
-      return { run: ps, manual }
-    }),
+    summary: 'shows the version',
+    usesDevbox: false,
+    run: async (args) => (await import('./help-command.ts')).versionCommand(args),
+    manual: async () => (await import('./help-command.ts')).versionManual,
   },
-  {
-    name: 'attach',
-    usage: 'RUN',
-    summary: 'joins one of these',
-    ...devbox(async () => {
-      const { attach, manual } = await import('./devbox/run/attach.ts')
-      return { run: attach, manual }
-    }),
-  },
-  {
-    name: 'kill',
-    usage: 'RUN…',
-    summary: 'ends them',
-    ...devbox(async () => {
-      const { kill, manual } = await import('./devbox/run/kill.ts')
-      return { run: kill, manual }
-    }),
-  },
-  {
-    name: 'cp',
-    usage: 'SOURCE… DESTINATION',
-    summary: 'copies files; those there are :/PATH',
-    ...devbox(async () => {
-      const { cp, manual } = await import('./devbox/cp/cp.ts')
-      return { run: cp, manual }
-    }),
-  },
-  {
-    name: 'http',
-    usage: 'URL',
-    summary: 'makes an HTTP request from there',
-    ...devbox(async () => {
-      const { http, manual } = await import('./devbox/http/http.ts')
-      return { run: http, manual }
-    }),
-  },
+  devbox(
+    { name: 'run', usage: '[-t] [COMMAND…]', summary: 'runs a command there as if it ran here' },
+    () => import('./devbox/run/run.ts'),
+  ),
+  devbox({ name: 'ps', usage: '', summary: 'what runs there' }, async () => {
+    const { ps, manual } = await import('./devbox/run/ps.ts')
+    return { run: ps, manual }
+  }),
+  devbox({ name: 'attach', usage: 'RUN', summary: 'joins one of these' }, async () => {
+    const { attach, manual } = await import('./devbox/run/attach.ts')
+    return { run: attach, manual }
+  }),
+  devbox({ name: 'kill', usage: 'RUN…', summary: 'ends them' }, async () => {
+    const { kill, manual } = await import('./devbox/run/kill.ts')
+    return { run: kill, manual }
+  }),
+  devbox({ name: 'cp', usage: 'SOURCE… DESTINATION', summary: 'copies files; those there are :/PATH' }, async () => {
+    const { cp, manual } = await import('./devbox/cp/cp.ts')
+    return { run: cp, manual }
+  }),
+  devbox({ name: 'http', usage: 'URL', summary: 'makes an HTTP request from there' }, async () => {
+    const { http, manual } = await import('./devbox/http/http.ts')
+    return { run: http, manual }
+  }),
 ]
+
+/** What people type for a command or an option of the server. */
+const SYNONYMS: Readonly<Record<string, string>> = { '-v': 'version' }
 
 /** Runs the command that the arguments begin with, or serves. Ignores a leading `exec-server`, as in `codex exec-server`. */
 export async function runCommand(args: readonly string[]): Promise<void> {
   const own = args[0] === 'exec-server' ? args.slice(1) : args
-  const command = commands.find(({ name }) => name === own[0])
+  const first = SYNONYMS[own[0] ?? ''] ?? own[0]
+  const command = commands.find(({ name }) => name === first)
   if (command !== undefined) return command.run(own.slice(1))
-  if (own[0] !== undefined && !own[0].startsWith('-')) return refuse(own[0])
+  if (first !== undefined && !first.startsWith('-')) return refuse(first)
   return (await import('./serve/run.ts')).serve(own, commands)
 }
 
 async function refuse(unknown: string): Promise<void> {
   const { reportingUsage } = await import('./serve/reporting-usage.ts')
-  const { UsageError } = await import('../base/usage-error.ts')
-  const names = commands.map(({ name }) => name).join(', ')
+  const { unknownCommand } = await import('./help-command.ts')
   return reportingUsage(async () => {
-    throw new UsageError(`error: there is no command '${unknown.split('\n', 1)[0]}'; there are: ${names}`, 2)
+    throw unknownCommand(unknown, commands)
   })
 }

@@ -67,18 +67,18 @@ export function completions(args: readonly string[], commands: readonly Command[
     if (asksForHelp(args)) return print(COMPLETIONS_HELP)
     const shell = shells.find((each) => each === args[0])
     if (shell === undefined || args.length > 1)
-      throw new UsageError(`error: completions takes one of ${shells.join(', ')}, not '${args.join(' ')}'`, 2)
+      throw new UsageError(`completions takes one of ${shells.join(', ')}, not '${args.join(' ')}'`, 2)
     return print(completionFor(shell, await collectManual(commands)))
-  })
+  }, 'completions')
 }
 
 /** Prints the man page. Sets the exit code. */
 export function man(args: readonly string[], commands: readonly Command[]): Promise<void> {
   return reportingUsage(async () => {
     if (asksForHelp(args)) return print(MAN_HELP)
-    if (args.length > 0) throw new UsageError('error: man takes no arguments', 2)
+    if (args.length > 0) throw new UsageError('man takes no arguments', 2)
     return print(manPage(await collectManual(commands), version))
-  })
+  }, 'man')
 }
 
 const asksForHelp = (args: readonly string[]): boolean =>

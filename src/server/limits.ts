@@ -19,6 +19,9 @@ export type ServerLimits = {
   refusedConnections: number
   /** Time for such a socket to read its 503. */
   refusalMs: number
+  /** Refusals that are logged in each `refusalWindowMs`: whoever knocks without end must not fill a disk. */
+  refusalLines: number
+  refusalWindowMs: number
   /** Time from connecting to the upgrade, or between HTTP requests. A handshake is one round trip. */
   handshakeMs: number
   /**
@@ -58,6 +61,8 @@ export const defaultServerLimits: Readonly<ServerLimits> = {
   pendingSockets: 1024,
   refusedConnections: 64,
   refusalMs: 1000,
+  refusalLines: 20,
+  refusalWindowMs: 60_000,
   handshakeMs: 10_000,
   frameBytes: 16 * MiB,
   pingIntervalMs: 30_000,

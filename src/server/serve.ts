@@ -17,6 +17,7 @@ import type { LogLevel } from '../base/log-level.ts'
 import type { ServerLimits } from './limits.ts'
 import type { Log } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
+import { createRefusals } from './telemetry/refusals.ts'
 import { createTelemetry } from './telemetry/telemetry.ts'
 import { missingInternals, warnOfMissing } from './runtime-check.ts'
 import { serveStdio, stdioStreams } from './transports/stdio.ts'
@@ -107,15 +108,17 @@ export function serveParent(options: ServeOptions): () => void {
 /** Serves the clients of a listener. Returns the handler for stop signals; a second signal ends without draining. */
 export function serveNetwork(
   listener: Listener,
-  options: ServeOptions & Omit<WebSocketServerOptions, 'metrics' | 'report'>,
+  options: ServeOptions & Omit<WebSocketServerOptions, 'metrics' | 'report' | 'onRefused'>,
 ): () => void {
   const { server, log, report } = createServer(options)
   log.write('info', 'listening', { url: listener.url })
   warnOfMissing(log, missingInternals(listener.server))
+  const refusals = createRefusals(log, options.limits)
   const webSockets = serveWebSockets(server, listener, {
     ...options,
-    metrics: createMetrics(server, log.dropped),
+    metrics: createMetrics(server, log.dropped, refusals.counts),
     report,
+    onRefused: refusals.note,
   })
   const end = once(() => {
     log.write('info', 'stopping')

@@ -1,4 +1,4 @@
-/** Connects to the devbox that the options select. */
+/** Connects to the devbox that the options select, and to no other: this machine is used only if it is named. */
 import process from 'node:process'
 import { isSea } from '../../base/sea.ts'
 import { readSecret } from '../../base/secret-file.ts'
@@ -7,7 +7,12 @@ import type { ClientOptions } from '../../client/client.ts'
 import { messageOf, RpcError } from '../../client/base/errors.ts'
 import { displayUrl } from '../../client/transports/target-url.ts'
 import type { ExecClient } from '../../client/base/types.ts'
+import type { EnvironmentSettings, EnvironmentSpec } from '../../client/environments/spec.ts'
 import { CommandError, OWN_FAILURE } from './base/command-error.ts'
+import { connectHints } from './connect-hints.ts'
+import { waitingFor } from './io/say-waiting.ts'
+import { printStderr } from './io/stderr.ts'
+import { noDevbox, noRunningServer, severalServers, startsItsOwn, unknownEnvironment } from './no-devbox.ts'
 import type { TargetValues } from './options.ts'
 
 const CLIENT_NAME = 'exec-server-cli'
@@ -19,42 +24,116 @@ export type Devbox = {
   close(): Promise<void>
 }
 
-type Limits = ClientOptions['limits']
+/** How to connect. `hints` are added to the error that no devbox is named. */
+export type OpenOptions = { limits?: ClientOptions['limits']; hints?: readonly string[] }
 
 /**
  * Connects to the selected devbox; never falls back to another if it cannot be reached.
  * @throws {CommandError} with exit code 255
  */
-export async function openDevbox(
-  { url, env, 'bearer-token-file': tokenFile }: TargetValues,
-  limits?: Limits,
-): Promise<Devbox> {
+export function openDevbox(values: TargetValues, { limits, hints = [] }: OpenOptions = {}): Promise<Devbox> {
+  return connecting(values, async () => {
+    if (values.url !== undefined) return openUrl(values.url, values, limits)
+    if (values.local === true) return openEnvironment({ environments: [LOCAL], defaultId: LOCAL.id }, LOCAL.id, limits)
+    const settings = await readSettings()
+    const { id } = await selectEnvironment(settings, values.env, hints)
+    return openEnvironment(settings, id, limits)
+  })
+}
+
+/**
+ * The same for commands about what runs on a server that is there already: a server that is started for the command
+ * has no runs. With `--local`, or without a devbox if `isImplicit`, that is the one that this user runs here.
+ * @throws {CommandError} with exit code 255
+ */
+export function openRunning(values: TargetValues, { isImplicit = false } = {}): Promise<Devbox> {
+  return connecting(values, async () => {
+    if (values.url !== undefined) return openUrl(values.url, values)
+    if (values.local === true || values.env === LOCAL.id) return openUrl(await runningServer(), values)
+    const settings = await readSettings()
+    if (isImplicit && values.env === undefined && isUnnamed(settings)) {
+      const [server, ...others] = await runningServers()
+      if (server !== undefined && others.length === 0) {
+        printStderr(`no devbox is named: this is the server that you run here, ${server}`)
+        return openUrl(server, values)
+      }
+    }
+    const spec = await selectEnvironment(settings, values.env)
+    if ('command' in spec) throw startsItsOwn(spec.id, spec.command)
+    return openEnvironment(settings, spec.id)
+  })
+}
+
+const LOCAL = { id: 'local', local: true } as const satisfies EnvironmentSpec
+
+/** The devbox in a message, without secrets. */
+function nameOf({ url, env, local }: TargetValues): string {
+  if (url !== undefined) return displayUrl(url)
+  return local === true ? 'this machine' : `the ${env === undefined ? 'default environment' : `environment ${env}`}`
+}
+
+async function connecting(values: TargetValues, open: () => Promise<Devbox>): Promise<Devbox> {
   try {
     await trustExtraAuthorities()
-    if (url === undefined) return await openEnvironment(env, limits)
-    const headers = tokenFile === undefined ? {} : { authorization: `Bearer ${readSecret(tokenFile)}` }
-    const client = await connect({ url, headers }, { clientName: CLIENT_NAME, limits })
-    return { client, close: () => client.close() }
+    return await waitingFor(`${nameOf(values)} to answer`, open())
   } catch (error) {
+    if (error instanceof CommandError) throw error
     // Error responses of the server do not name it.
-    const who = url !== undefined && error instanceof RpcError ? `${displayUrl(url)}: ` : ''
-    throw new CommandError(`${who}${messageOf(error)}`, OWN_FAILURE)
+    const who = values.url !== undefined && error instanceof RpcError ? `${displayUrl(values.url)}: ` : ''
+    throw new CommandError(`${who}${messageOf(error)}`, OWN_FAILURE, connectHints(error, values))
   }
 }
 
-async function openEnvironment(id: string | undefined, limits: Limits): Promise<Devbox> {
-  const { loadEnvironmentManager } = await import('../../client/environments/load.ts')
-  const manager = await loadEnvironmentManager({ client: { clientName: CLIENT_NAME, limits } })
-  const environment = id === undefined ? manager.default() : manager.get(id)
-  if (environment === undefined) {
-    const known = manager.ids.length === 0 ? 'there is none' : `there are: ${manager.ids.join(', ')}`
-    throw new CommandError(
-      `${id === undefined ? 'no environment is the default' : `there is no environment ${id}`}; ${known}`,
-      OWN_FAILURE,
-    )
-  }
-  const client = await environment.client()
+async function openUrl(url: string, values: TargetValues, limits?: ClientOptions['limits']): Promise<Devbox> {
+  const { 'bearer-token-file': tokenFile } = values
+  const headers = tokenFile === undefined ? {} : { authorization: `Bearer ${readSecret(tokenFile)}` }
+  const client = await connect({ url, headers }, { clientName: CLIENT_NAME, limits })
+  return { client, close: () => client.close() }
+}
+
+async function readSettings(): Promise<EnvironmentSettings> {
+  return (await import('../../client/environments/load.ts')).readEnvironmentSettings()
+}
+
+/** Whether the settings leave open which devbox is meant: this machine is nobody's default here. */
+const isUnnamed = ({ defaultId }: EnvironmentSettings): boolean => defaultId === undefined || defaultId === LOCAL.id
+
+/** @throws {CommandError} if there is none of this name, or none is named */
+async function selectEnvironment(
+  settings: EnvironmentSettings,
+  id: string | undefined,
+  hints: readonly string[] = [],
+): Promise<EnvironmentSpec> {
+  const ids = settings.environments.map((each) => each.id)
+  if (id === undefined && isUnnamed(settings)) throw noDevbox(ids, await runningServers(), hints)
+  const found = settings.environments.find((each) => each.id === (id ?? settings.defaultId))
+  if (found === undefined) throw unknownEnvironment(id ?? '', ids)
+  return found
+}
+
+async function openEnvironment(
+  settings: EnvironmentSettings,
+  id: string,
+  limits?: ClientOptions['limits'],
+): Promise<Devbox> {
+  const { createEnvironmentManager } = await import('../../client/environments/manager.ts')
+  const manager = createEnvironmentManager({ ...settings, connect, client: { clientName: CLIENT_NAME, limits } })
+  const client = await manager.get(id)?.client()
+  if (client === undefined) throw new CommandError(`there is no environment ${id}`, OWN_FAILURE)
   return { client, close: () => manager.close() }
+}
+
+/** URLs of the servers of this user that listen here. */
+async function runningServers(): Promise<string[]> {
+  const { ownServers } = await import('./listening.ts')
+  return ownServers()
+}
+
+async function runningServer(): Promise<string> {
+  const [server, ...others] = await runningServers()
+  if (server === undefined) throw noRunningServer()
+  if (others.length > 0) throw severalServers([server, ...others])
+  return server
 }
 
 /** The executable's entry has hidden NODE_EXTRA_CA_CERTS from the runtime, which would complain on stderr. */

@@ -19,13 +19,16 @@ Usage: exec-server doctor [--json] [options of the server]
   --url URL                 the server to look at, instead of this machine
   --env ID                  the same, for an environment of $CODEX_HOME/environments.toml
   --bearer-token-file PATH  the token that the server of --url asks for
-  --help                    show this text
+  -h, --help                show this text
 
 Exits 0 if sandboxes can be enforced here, or if all works that was tried with the server; else 1. 255 says that the server
 could not be reached.
 `
 
-const serverOptions = { ...targetOptions, json: { type: 'boolean' } } as const
+/** Without --url and --env it is about this machine. */
+const { local: _, ...remoteOptions } = targetOptions
+
+const serverOptions = { ...remoteOptions, json: { type: 'boolean' } } as const
 
 export const manual: CommandManual = { help: HELP, options: { ...serverOptions, bwrap: { type: 'string' } } }
 
@@ -33,9 +36,9 @@ export const manual: CommandManual = { help: HELP, options: { ...serverOptions, 
 export async function doctor(args: readonly string[]): Promise<void> {
   const isRemote = args.some((arg) => /^--(?:url|env|bearer-token-file)(?:=|$)/.test(arg))
   if (args.includes('--help') || args.includes('-h')) return reportingUsage(async () => writeStdout(HELP))
-  if (!isRemote) return reportingUsage(() => doctorOfMachine(args))
+  if (!isRemote) return reportingUsage(() => doctorOfMachine(args), 'doctor')
   const { runDevboxCommand } = await import('../devbox/run-command.ts')
-  return runDevboxCommand(async () => doctorOfServer, args)
+  return runDevboxCommand('doctor', async () => doctorOfServer, args)
 }
 
 async function doctorOfMachine(args: readonly string[]): Promise<void> {
@@ -44,7 +47,7 @@ async function doctorOfMachine(args: readonly string[]): Promise<void> {
   if (command.kind !== 'doctor') return writeStdout(`exec-server ${version}\n`)
   const { examineMachine } = await import('./machine.ts')
   const { examineSandbox } = await import('./sandbox.ts')
-  const { listeningServers } = await import('./listening.ts')
+  const { listeningServers } = await import('../devbox/listening.ts')
   const print = printer(isJson)
   print.one(fine('exec-server', version))
   for await (const finding of examineMachine()) print.one(finding)

@@ -1,5 +1,4 @@
 /** Parses the server's command line. */
-import { parseArgs } from 'node:util'
 import type { SandboxOptions } from '../../host/sandbox/sandboxes.ts'
 import { authOptions, parseAuthentication, parseOwnUserOnly } from './auth-arguments.ts'
 import { checkCodexOptions, codexOptions } from './codex-arguments.ts'
@@ -7,6 +6,7 @@ import type { AuthenticationOptions } from '../../server/auth/authentication-opt
 import { isHostPattern } from '../../server/http/host-check.ts'
 import { idleOptions, parseIdle } from './idle-arguments.ts'
 import type { IdleOptions } from '../../server/idle-exit.ts'
+import { parseOptions as parseArguments } from '../base/parse-options.ts'
 import { limitOptions, readLimits } from './limit-arguments.ts'
 import { defaultServeLimits } from './limits.ts'
 import { parseListenUrl } from '../../server/http/listen-url.ts'
@@ -99,32 +99,21 @@ export function parseDoctor(args: readonly string[]): DoctorCommand | InfoComman
 }
 
 function parseOptions(args: readonly string[]) {
-  try {
-    const options = { ...codexOptions, ...serveOptions }
-    const { values, tokens } = parseArgs({ args: [...args], options, tokens: true })
-    const seen = new Set<string>()
-    for (const token of tokens) {
-      if (token.kind !== 'option') continue
-      if (seen.has(token.name) && !('multiple' in (options[token.name as keyof typeof options] ?? {})))
-        throw new Error(`option --${token.name} was given twice`)
-      seen.add(token.name)
-    }
-    return values
-  } catch (error) {
-    throw new UsageError(`error: ${(error as Error).message.split('\n', 1)[0]}`, 2)
-  }
+  const { values, positionals } = parseArguments(args, { ...codexOptions, ...serveOptions })
+  if (positionals.length > 0) throw new UsageError(`a server takes options only, not '${positionals[0]}'`, 2)
+  return values
 }
 
 function sandboxOptions(bubblewrap: string | undefined, required: boolean | undefined): SandboxOptions {
   if (bubblewrap !== undefined && !bubblewrap.startsWith('/'))
-    throw new UsageError(`error: --bwrap takes an absolute path, not '${bubblewrap}'`, 2)
+    throw new UsageError(`--bwrap takes an absolute path, not '${bubblewrap}'`, 2)
   return { required: required === true, ...(bubblewrap === undefined ? {} : { bubblewrap }) }
 }
 
 function hostPatterns(values: readonly string[] = []): readonly string[] {
   const bad = values.find((value) => !isHostPattern(value))
   if (bad !== undefined)
-    throw new UsageError(`error: --allow-host takes a host name, *.NAME or *, without a port, not '${bad}'`, 2)
+    throw new UsageError(`--allow-host takes a host name, *.NAME or *, without a port, not '${bad}'`, 2)
   return values
 }
 
@@ -132,7 +121,7 @@ function pageOrigins(values: readonly string[] = []): readonly string[] {
   const bad = values.find((value) => !isOrigin(value))
   if (bad === undefined) return values
   throw new UsageError(
-    `error: --allow-origin takes an origin as browsers send it, https://app.example or http://localhost:3000 say, not '${bad}'`,
+    `--allow-origin takes an origin as browsers send it, https://app.example or http://localhost:3000 say, not '${bad}'`,
     2,
   )
 }
@@ -146,6 +135,6 @@ function parseListen(value: string): Listen {
   try {
     return parseListenUrl(value)
   } catch (error) {
-    throw new UsageError(`Error: ${(error as Error).message}`, 1)
+    throw new UsageError((error as Error).message, 2)
   }
 }

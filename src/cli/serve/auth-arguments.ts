@@ -102,7 +102,7 @@ function refuseOnStdio(values: AuthValues): AuthenticationOptions {
 
 function capabilityUrl(values: AuthValues): AuthenticationOptions {
   const other = BEARER_FLAGS.find((name) => values[name] !== undefined && name !== 'ws-token-file')
-  if (other !== undefined) throw new UsageError(`error: --capability-url cannot be used with --${other}`, 2)
+  if (other !== undefined) throw new UsageError(`--capability-url cannot be used with --${other}`, 2)
   return { kind: 'capability-url', tokenFile: nonEmpty(values, 'ws-token-file') }
 }
 
@@ -117,10 +117,7 @@ function bearer(values: AuthValues): AuthenticationOptions {
       throw failure('websocket auth flags require `--ws-auth capability-token` or `--ws-auth signed-bearer-token`')
     }
     default:
-      throw new UsageError(
-        `error: --ws-auth takes capability-token or signed-bearer-token, not '${values['ws-auth']}'`,
-        2,
-      )
+      throw new UsageError(`--ws-auth takes capability-token or signed-bearer-token, not '${values['ws-auth']}'`, 2)
   }
 }
 
@@ -163,7 +160,7 @@ function skewSeconds(value: string | undefined): number {
   if (value === undefined) return DEFAULT_SKEW_SECONDS
   if (/^[0-9]{1,5}$/.test(value) && Number(value) <= MAX_SKEW_SECONDS) return Number(value)
   throw new UsageError(
-    `error: --ws-max-clock-skew-seconds takes a whole number from 0 to ${MAX_SKEW_SECONDS}, not '${value}'`,
+    `--ws-max-clock-skew-seconds takes a whole number from 0 to ${MAX_SKEW_SECONDS}, not '${value}'`,
     2,
   )
 }
@@ -176,10 +173,10 @@ function nonEmpty(
   values: AuthValues,
   name: 'ws-token-file' | 'ws-token-sha256' | 'ws-shared-secret-file',
 ): string | undefined {
-  if (values[name] === '') throw new UsageError(`error: --${name} takes a value that is not empty`, 2)
+  if (values[name] === '') throw new UsageError(`--${name} takes a value that is not empty`, 2)
   return values[name]
 }
 
 const trimmed = (value: string | undefined): string | undefined => value?.trim() || undefined
 
-const failure = (message: string): UsageError => new UsageError(`Error: ${message}`, 1)
+const failure = (message: string): UsageError => new UsageError(message, 2)

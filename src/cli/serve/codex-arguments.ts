@@ -50,7 +50,7 @@ export const codexOptions: ParseArgsOptionsConfig = { ...ignored, ...policy, ...
 export function checkCodexOptions(values: Values): string[] {
   for (const name of Object.keys(values)) {
     const reason = refusal(name, values)
-    if (reason !== undefined) throw new UsageError(`error: --${name} ${reason}`, 2)
+    if (reason !== undefined) throw new UsageError(`--${name} ${reason}`, 2)
   }
   return Object.keys(ignored).filter((name) => Object.hasOwn(values, name))
 }

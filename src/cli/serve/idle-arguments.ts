@@ -25,14 +25,14 @@ export function parseIdle(
 ): IdleOptions | undefined {
   const { 'exit-when-idle': seconds, 'on-idle': command } = values
   if (seconds === undefined) {
-    if (command !== undefined) throw new UsageError('error: --on-idle requires --exit-when-idle', 2)
+    if (command !== undefined) throw new UsageError('--on-idle requires --exit-when-idle', 2)
     return undefined
   }
   const number = /^[0-9]{1,6}$/.test(seconds) ? Number(seconds) : 0
   if (number < 1 || number > MAX_SECONDS)
-    throw new UsageError(`error: --exit-when-idle takes a whole number from 1 to ${MAX_SECONDS}, not '${seconds}'`, 2)
-  if (command === '') throw new UsageError('error: --on-idle takes a shell command', 2)
+    throw new UsageError(`--exit-when-idle takes a whole number from 1 to ${MAX_SECONDS}, not '${seconds}'`, 2)
+  if (command === '') throw new UsageError('--on-idle takes a shell command', 2)
   if (listen.kind === 'stdio')
-    throw new UsageError('error: --exit-when-idle requires a listener: on stdio the server ends with its client', 2)
+    throw new UsageError('--exit-when-idle requires a listener: on stdio the server ends with its client', 2)
   return { idleMs: number * 1000, command }
 }

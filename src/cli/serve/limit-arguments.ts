@@ -153,7 +153,7 @@ export function readLimits(values: Partial<Record<Flag, string>>): Partial<Serve
     if (value === undefined) continue
     const number = /^[0-9]{1,9}$/.test(value) ? Number(value) : -1
     if (number < min || number > max)
-      throw new UsageError(`error: --${flag} takes a whole number from ${min} to ${max}, not '${value}'`, 2)
+      throw new UsageError(`--${flag} takes a whole number from ${min} to ${max}, not '${value}'`, 2)
     limits[limit] = number * unit
   }
   return limits

@@ -13,6 +13,6 @@ export const serverManual = (commands: readonly CommandSummary[]): CommandManual
 })
 
 export const fsHelperManual: CommandManual = {
-  help: 'Answers one file call on stdin, for use in a sandbox: a server starts it.\n',
+  help: 'Answers file calls on stdin, for use in a sandbox: a server starts it.\n\nUsage: exec-server fs-helper\n',
   options: {},
 }

@@ -3,6 +3,7 @@
  * else is loaded when the listener is open.
  */
 import process from 'node:process'
+import { isatty } from 'node:tty'
 import type { HttpPolicy } from '../../host/http/http-policy.ts'
 import type { AuditFile } from '../../server/telemetry/audit-file.ts'
 import { parseServe } from './arguments.ts'
@@ -19,6 +20,7 @@ import type { CommandSummary } from './help.ts'
 import { reportingUsage } from './reporting-usage.ts'
 import { writeStdout } from './stdout.ts'
 import { withoutIgnored } from '../../base/own-process.ts'
+import { writeText } from '../../base/write-all.ts'
 import { licenseNotices } from '../../base/sea.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { version } from '../../base/version.ts'
@@ -69,6 +71,18 @@ async function startServer(command: ServeCommand): Promise<void> {
   const checkPeer = command.listen.kind === 'unix' ? anyPeer : peerCheck(command)
   const { serveNetwork } = await import('../../server/serve.ts')
   stop = serveNetwork(listener, { ...options, authenticator, checkPeer, checkHost })
+  if (isatty(2)) await tellNextSteps(url, path !== '', command.authentication)
+}
+
+/** Only after the server is up. A URL that holds a secret is not shown where it has not been printed already. */
+async function tellNextSteps(url: string, isSecret: boolean, { kind }: AuthenticationOptions): Promise<void> {
+  const { nextSteps } = await import('./next-steps.ts')
+  const needsToken = kind === 'capability-token' || kind === 'signed-bearer-token'
+  try {
+    writeText(2, nextSteps({ url: isSecret && !isatty(1) ? 'URL' : url, needsToken }))
+  } catch {
+    // The terminal has gone: the server goes on.
+  }
 }
 
 /**
@@ -81,7 +95,7 @@ async function auditFile(path: string | undefined): Promise<AuditFile | undefine
   try {
     return openAuditFile(path)
   } catch (error) {
-    throw new UsageError(`Error: cannot open the audit log ${path}: ${await reasonOf(error)}`, 1)
+    throw new UsageError(`cannot open the audit log ${path}: ${await reasonOf(error)}`, 1)
   }
 }
 
@@ -95,7 +109,7 @@ async function httpPolicy(value: string | undefined): Promise<HttpPolicy | undef
   try {
     return readHttpPolicy(value)
   } catch (error) {
-    throw new UsageError(`error: --http-policy: ${(error as Error).message}`, 2)
+    throw new UsageError(`--http-policy: ${(error as Error).message}`, 2)
   }
 }
 
@@ -123,7 +137,7 @@ async function listen(where: Exclude<Listen, { kind: 'stdio' }>, hosts: readonly
   } catch (error) {
     if (error instanceof UsageError) throw error
     const place = where.kind === 'unix' ? where.path : `${where.address}:${where.port}`
-    throw new UsageError(`Error: cannot listen on ${place}: ${await reasonOf(error)}`, 1)
+    throw new UsageError(`cannot listen on ${place}: ${await reasonOf(error)}`, 1)
   }
 }
 

@@ -16,6 +16,6 @@ export function writeStdout(text: string): void {
     writeText(1, text)
   } catch (error) {
     if (errorCode(error) === 'EPIPE') process.exit(BROKEN_PIPE)
-    throw new UsageError(`Error: cannot write to stdout: ${reasonOf(error)}`, 1)
+    throw new UsageError(`cannot write to stdout: ${reasonOf(error)}`, 1)
   }
 }

@@ -24,8 +24,7 @@ export function parseTelemetry(values: {
 }): TelemetryOptions {
   const { 'log-level': level = DEFAULT_LOG_LEVEL, 'audit-log': auditLog } = values
   const logLevel = logLevels.find((each) => each === level)
-  if (logLevel === undefined)
-    throw new UsageError(`error: --log-level takes ${logLevels.join(', ')}, not '${level}'`, 2)
-  if (auditLog === '') throw new UsageError('error: --audit-log takes the path of a file', 2)
+  if (logLevel === undefined) throw new UsageError(`--log-level takes ${logLevels.join(', ')}, not '${level}'`, 2)
+  if (auditLog === '') throw new UsageError('--audit-log takes the path of a file', 2)
   return { logLevel, auditLog }
 }

@@ -7,9 +7,19 @@ export class ConnectError extends Error {
   override name = 'ConnectError'
   /** Whether a retry may succeed. */
   readonly isTransient: boolean
-  constructor(message: string, { isTransient = false, cause }: { isTransient?: boolean; cause?: unknown } = {}) {
+  /** The HTTP status with which the server refused the connection, if it did. */
+  readonly status: number | undefined
+  constructor(
+    message: string,
+    {
+      isTransient = false,
+      status,
+      cause,
+    }: { isTransient?: boolean; status?: number | undefined; cause?: unknown } = {},
+  ) {
     super(message, cause === undefined ? undefined : { cause })
     this.isTransient = isTransient
+    this.status = status
   }
 }
 

@@ -6,14 +6,18 @@ export type ClientLimits = {
   connectMs: number
   /** Timeout for the whole handshake. Same as Codex. */
   initializeMs: number
+  /** Bytes of the text with which a server refuses a connection: a sentence or two. */
+  refusalBytes: number
+  /** How long that text may take to arrive. */
+  refusalMs: number
   /** How long to retry a lost connection. Same as the newest Codex; servers keep a session for 10 to 80 s. */
   recoveryMs: number
   /** Delay between two attempts; the first is immediate. Same as Codex. */
   recoveryIntervalMs: number
-  /** Silence after which the client pings the server. */
+  /** Silence after which the client pings the server, up to a fifth later. */
   pingIntervalMs: number
   /**
-   * Timeout for the reply. Interval plus timeout stay well below `recoveryMs`, so that the session can still be
+   * Timeout for the reply. A peer that has vanished is noticed within 20 s. Interval plus timeout stay well below `recoveryMs`, so that the session can still be
    * resumed.
    */
   pingTimeoutMs: number
@@ -116,9 +120,11 @@ const MiB = 1024 * 1024
 export const defaultClientLimits: Readonly<ClientLimits> = {
   connectMs: 10_000,
   initializeMs: 10_000,
+  refusalBytes: 4096,
+  refusalMs: 1000,
   recoveryMs: 45_000,
   recoveryIntervalMs: 100,
-  pingIntervalMs: 10_000,
+  pingIntervalMs: 7500,
   pingTimeoutMs: 10_000,
   callsInFlight: 128,
   callsWaiting: 65_536,

@@ -11,8 +11,8 @@ export class EnvironmentUnavailableError extends ConnectError {
   override name = 'EnvironmentUnavailableError'
   readonly environmentId: string
   constructor(environmentId: string, cause: unknown) {
-    const isTransient = cause instanceof ConnectError && cause.isTransient
-    super(`environment \`${environmentId}\` is not available: ${messageOf(cause)}`, { isTransient, cause })
+    const { isTransient = false, status } = cause instanceof ConnectError ? cause : {}
+    super(`environment \`${environmentId}\` is not available: ${messageOf(cause)}`, { isTransient, status, cause })
     this.environmentId = environmentId
   }
 }

@@ -10,6 +10,9 @@ const TRANSPORT_CLOSED = -32000
 /** Grace after a ping timeout: the event loop may have been busy while a reply was waiting in the socket. */
 const PING_GRACE_MS = 100
 
+/** Parts of the ping interval in which it is looked whether anything arrived. */
+const QUIET_TICKS = 5
+
 /** Callbacks of a connection. */
 export type ConnectionEvents = {
   notification(method: string, params: unknown): void
@@ -132,13 +135,18 @@ export class Connection implements TransportEvents {
   }
 
   /**
-   * Detects a dead peer: after `pingIntervalMs` of silence sends a ping, or calls `ask` if the transport has none, and
-   * ends the connection if nothing arrives within `pingTimeoutMs`.
+   * Detects a dead peer: after `pingIntervalMs` of silence, or up to a `QUIET_TICKS`th more, sends a ping, or calls `ask`
+   * if the transport has none, and ends the connection if nothing arrives within `pingTimeoutMs`. Ticks and a flag instead
+   * of the time of each message: messages are many.
    */
   watch(ask: () => void): void {
     const { pingIntervalMs, pingTimeoutMs } = this.#limits
+    const tickMs = pingIntervalMs / QUIET_TICKS
+    let quietTicks = 0
     const silence = (): void => {
-      if (this.#takeHeard()) return schedule(silence, pingIntervalMs)
+      quietTicks = this.#takeHeard() ? 0 : quietTicks + 1
+      if (quietTicks < QUIET_TICKS) return schedule(silence, tickMs)
+      quietTicks = 0
       if (this.#transport?.ping !== undefined) this.#transport.ping()
       else ask()
       schedule(timeout, pingTimeoutMs)
@@ -150,7 +158,7 @@ export class Connection implements TransportEvents {
     const schedule = (step: () => void, ms: number): void => {
       if (this.#lost === undefined) this.#timer = setTimeout(step, ms)
     }
-    schedule(silence, pingIntervalMs)
+    schedule(silence, tickMs)
   }
 
   /** Whether anything arrived since the last check. A paused connection counts as alive. */

@@ -25,6 +25,14 @@ export type StdioCommand = {
   onStderr?: ((line: string) => void) | undefined
 }
 
+/** Characters of a first line that is no message. */
+const BANNER_CHARS = 200
+
+/** Why a server whose stdout begins with such a line cannot be used. */
+const noMessage = (line: string): string =>
+  `its stdout begins with ${JSON.stringify(line.slice(0, BANNER_CHARS))}, which is no message: ` +
+  'a login banner, or what a shell profile prints, must go to stderr'
+
 type Child = ChildProcessByStdio<Writable, Readable, Readable>
 
 /** Characters of the last stderr line that are kept for the error message. */
@@ -76,7 +84,12 @@ function follow(
   // Kill the server when this program exits. After a SIGKILL of this program, the server reads end of file.
   const unregister = atExit(() => killGroup(child))
   let lastStderr = ''
-  const lines = textLines(limits.messageBytes, (line) => events.message(line))
+  let isFirst = true
+  const lines = textLines(limits.messageBytes, (line) => {
+    if (isFirst && !line.startsWith('{')) return events.closed(noMessage(line))
+    isFirst = false
+    events.message(line)
+  })
   const stderr = stderrLines(limits.stderrLine, (line) => {
     lastStderr = line.slice(-LAST_STDERR_CHARS)
     onStderr?.(line)

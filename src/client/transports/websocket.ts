@@ -1,10 +1,12 @@
 /** WebSocket transport on `ws`, for Node and Deno: supports headers, pings and unix sockets. */
+import type { IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { WebSocket } from 'ws'
 import type { RawData } from 'ws'
 import { isSea } from '../../base/sea.ts'
 import { ConnectError, messageOf } from '../base/errors.ts'
 import type { ClientLimits } from '../base/limits.ts'
+import { refusalError, socketError } from './connect-failure.ts'
 import { displayUrl, parseWebSocketUrl } from './target-url.ts'
 import type { Connector, Transport, TransportEvents } from './transport.ts'
 
@@ -12,9 +14,6 @@ import type { Connector, Transport, TransportEvents } from './transport.ts'
 const ABNORMAL_CLOSURE = 1006
 
 const NORMAL_CLOSURE = 1000
-
-/** HTTP statuses worth a retry: a token being renewed, a proxy whose server is not up yet. */
-const TRANSIENT_STATUSES = [401, 408, 409, 425, 429, 500, 502, 503, 504]
 
 /** How long the peer may take to answer the close frame, in ms; Codex's servers never do. */
 const CLOSE_GRACE_MS = 200
@@ -62,17 +61,16 @@ export function webSocketConnector(
           reject(error)
         }
         socket.on('unexpected-response', (_, response) => {
-          response.resume()
-          const status = response.statusCode ?? 0
-          fail(
-            new ConnectError(`${name} refused the connection with HTTP status ${status}`, {
-              isTransient: TRANSIENT_STATUSES.includes(status),
-            }),
-          )
+          // The refusal is known: an error while its body comes, such as a reset, changes nothing.
+          socket.off('error', failed).on('error', () => {})
+          void refusalBody(response, limits).then((body) => {
+            const { statusCode: status = 0, headers } = response
+            const server = headers['server']
+            fail(refusalError(name, { status, body, server: server === undefined ? undefined : String(server) }))
+          })
         })
-        socket.once('error', (error) =>
-          fail(new ConnectError(`cannot connect to ${name}: ${messageOf(error)}`, { isTransient: true, cause: error })),
-        )
+        const failed = (error: Error): void => fail(socketError(name, error))
+        socket.once('error', failed)
         socket.once('open', () => {
           signal.removeEventListener('abort', abort)
           resolve(openTransport(socket, events, limits))
@@ -80,6 +78,24 @@ export function webSocketConnector(
         listen(socket, events)
       }),
   }
+}
+
+/** The beginning of the text with which a server refuses. Never rejects, and takes no longer than `refusalMs`. */
+async function refusalBody(response: IncomingMessage, { refusalBytes, refusalMs }: ClientLimits): Promise<string> {
+  const pieces: Buffer[] = []
+  let length = 0
+  const timer = setTimeout(() => response.destroy(), refusalMs)
+  try {
+    for await (const piece of response) {
+      pieces.push(piece as Buffer)
+      length += (piece as Buffer).length
+      if (length >= refusalBytes) break
+    }
+  } catch {
+    // Cut off: what has come is shown.
+  }
+  clearTimeout(timer)
+  return Buffer.concat(pieces).subarray(0, refusalBytes).toString()
 }
 
 function listen(socket: WebSocket, events: TransportEvents): void {

@@ -56,7 +56,7 @@ function readUrlToken(file: string): string {
   const token = readSecret(file)
   if (URL_SAFE.test(token) && token.length >= MIN_TOKEN) return token
   throw new UsageError(
-    `error: the token in ${file} must have ${MIN_TOKEN} or more letters, digits, - and _, to stand in a URL`,
+    `the token in ${file} must have ${MIN_TOKEN} or more letters, digits, - and _, to stand in a URL`,
     2,
   )
 }
@@ -79,7 +79,7 @@ function signedBearerAuthenticator(
   const secret = readSecret(options.secretFile)
   if (Buffer.byteLength(secret) < MIN_SHARED_SECRET_BYTES) {
     throw new UsageError(
-      `Error: signed websocket bearer secret ${options.secretFile} must be at least ${MIN_SHARED_SECRET_BYTES} bytes`,
+      `signed websocket bearer secret ${options.secretFile} must be at least ${MIN_SHARED_SECRET_BYTES} bytes`,
       1,
     )
   }

@@ -3,7 +3,10 @@ import type { IncomingMessage } from 'node:http'
 import { Hono } from 'hono'
 import type { Context, MiddlewareHandler } from 'hono'
 import type { Authenticator } from '../auth/authenticator.ts'
+import { CONFINED } from '../auth/peer-check.ts'
 import type { PeerCheck } from '../auth/peer-check.ts'
+import type { OnRefused } from '../telemetry/refusals.ts'
+import { peerName } from './peer-name.ts'
 import { METRICS_TYPE } from '../telemetry/metrics.ts'
 
 /** The last handler of the WebSocket route: performs the upgrade. */
@@ -19,12 +22,13 @@ export type AppParts = {
   checkPeer: PeerCheck
   metrics: () => string
   isReady: () => boolean
+  onRefused: OnRefused
 }
 
 /** Creates the Hono app: `/readyz`, `/healthz`, `/metrics` and the WebSocket at `/` or the authenticator's prefix. */
-export function createApp({ upgrade, authenticator, checkPeer, metrics, isReady }: AppParts): Hono {
+export function createApp({ upgrade, authenticator, checkPeer, metrics, isReady, onRefused }: AppParts): Hono {
   const app = new Hono()
-  const authorize = authorizeWith(authenticator, checkPeer)
+  const authorize = authorizeWith(authenticator, checkPeer, onRefused)
 
   app.get('/readyz', (context) => (isReady() ? context.body(null, 200) : context.text('draining', 503)))
   app.get('/healthz', (context) => context.body(null, 200))
@@ -47,15 +51,22 @@ export function createApp({ upgrade, authenticator, checkPeer, metrics, isReady 
 }
 
 /** Middleware that answers 401 to unauthenticated requests, and 403 to those of peers that may not connect. */
-function authorizeWith(authenticator: Authenticator, checkPeer: PeerCheck): MiddlewareHandler {
+function authorizeWith(authenticator: Authenticator, checkPeer: PeerCheck, onRefused: OnRefused): MiddlewareHandler {
   return async (context, next) => {
     // Read from the Node request: the adapters drop empty headers.
     const { headers, socket } = (context.env as { incoming: IncomingMessage }).incoming
     const { authorization } = headers
     const refusal = await authenticator.authenticate({ authorization, token: context.req.param('token') })
-    if (refusal !== undefined) return context.text(refusal, 401)
+    if (refusal !== undefined) {
+      onRefused({ status: 401, reason: 'token', peer: peerName(socket), why: refusal })
+      return context.text(refusal, 401)
+    }
     const foreign = await checkPeer(socket)
-    if (foreign !== undefined) return context.text(foreign, 403)
+    if (foreign !== undefined) {
+      const reason = foreign === CONFINED ? 'confined' : 'user'
+      onRefused({ status: 403, reason, peer: peerName(socket), why: foreign })
+      return context.text(foreign, 403)
+    }
     await next()
     return undefined
   }

@@ -5,14 +5,15 @@
 import net, { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { listenUrl } from './listen-url.ts'
+import type { OnRefused } from '../telemetry/refusals.ts'
 
 /** A listening socket that queues connections until `accept` is called. Sockets are delivered paused. */
 export type Listener = {
   url: string
   /** For checks of the runtime; see `accept` for its connections. */
   server: Server
-  /** Passes queued and future connections to `take`. */
-  accept(take: (socket: Socket) => void): void
+  /** Passes queued and future connections to `take`. Those that the listener itself refuses go to `onRefused`. */
+  accept(take: (socket: Socket) => void, onRefused?: OnRefused): void
   /** Stops accepting connections. */
   close(): void
 }
@@ -48,7 +49,7 @@ export async function openListener(address: string, port: number): Promise<Liste
  */
 export async function openServer(
   bind: (server: Server) => void,
-): Promise<{ server: Server; accept: Listener['accept'] }> {
+): Promise<{ server: Server; accept: (take: (socket: Socket) => void) => void }> {
   const waiting: Socket[] = []
   let accept = (socket: Socket): void => void waiting.push(socket)
   // The options that an HTTP server uses. Queued sockets stay paused, so that none of their data is lost.

@@ -5,6 +5,8 @@
 import type { Socket } from 'node:net'
 import { clearTimeout, setTimeout } from 'node:timers'
 import type { ServerLimits } from '../limits.ts'
+import type { OnRefused } from '../telemetry/refusals.ts'
+import { peerName } from './peer-name.ts'
 
 /** How far a socket has come that has not initialized. */
 const STAGES = ['silent', 'requested', 'upgraded'] as const
@@ -26,13 +28,10 @@ export type SocketLimits = {
  * Allows `connections` sockets that have initialized, and `pendingSockets` others; of these it destroys one that takes
  * longer than `handshakeMs` to its upgrade, and the oldest of the most frequent stage where there are too many.
  */
-export function limitSockets({
-  connections,
-  pendingSockets,
-  refusedConnections,
-  refusalMs,
-  handshakeMs,
-}: ServerLimits): SocketLimits {
+export function limitSockets(
+  { connections, pendingSockets, refusedConnections, refusalMs, handshakeMs }: ServerLimits,
+  onRefused: OnRefused = () => {},
+): SocketLimits {
   /** In the order of their coming. */
   const pending: Record<Stage, Set<Socket>> = { silent: new Set(), requested: new Set(), upgraded: new Set() }
   const timers = new WeakMap<Socket, NodeJS.Timeout>()
@@ -57,6 +56,7 @@ export function limitSockets({
   }
 
   const refuse = (socket: Socket): void => {
+    onRefused({ status: 503, reason: 'connections', peer: peerName(socket), why: refusalText(connections) })
     socket.on('error', () => socket.destroy())
     if (refused.size >= refusedConnections) return void socket.destroy()
     refused.add(socket)
@@ -106,8 +106,10 @@ export function limitSockets({
   }
 }
 
+const refusalText = (connections: number): string => `too many connections: ${connections}`
+
 function refusal(connections: number): string {
-  const text = `too many connections: ${connections}\n`
+  const text = `${refusalText(connections)}\n`
   const head = [
     'HTTP/1.1 503 Service Unavailable',
     'Content-Type: text/plain; charset=UTF-8',

@@ -33,7 +33,12 @@ export async function openUnixListener(path: string): Promise<Listener> {
   return {
     url: `unix:${path}`,
     server,
-    accept: (take) => accept((socket) => (mayConnect(socket) ? take(socket) : reject(socket))),
+    accept: (take, onRefused) =>
+      accept((socket) => {
+        if (mayConnect(socket)) return take(socket)
+        onRefused?.({ status: 403, reason: 'user', peer: 'unix', why: REFUSED })
+        reject(socket)
+      }),
     close: () => {
       remove()
       accept((socket) => socket.destroy())
@@ -67,8 +72,8 @@ function openPrivately(path: string): ReturnType<typeof openServer> {
 /** Removes the socket of a server that no longer runs. */
 async function removeStale(path: string): Promise<void> {
   const found = identity(path)
-  if (found === undefined) throw new UsageError(`Error: cannot listen on ${path}: it exists and is not a socket`, 1)
-  if (await hasListener(path)) throw new UsageError(`Error: cannot listen on ${path}: it is in use`, 1)
+  if (found === undefined) throw new UsageError(`cannot listen on ${path}: it exists and is not a socket`, 1)
+  if (await hasListener(path)) throw new UsageError(`cannot listen on ${path}: it is in use`, 1)
   // Another server may have replaced it with its own socket in the meantime.
   if (identity(path) === found) unlinkSync(path)
 }
@@ -102,8 +107,12 @@ export function mayConnect(socket: object): boolean {
   return peer !== undefined && (peer.user === 0 || peer.user === process.geteuid?.()) && !isConfined(peer.pid)
 }
 
+/** The body of the refusal. */
+const REFUSED = 'this socket lets in the user of the server and root only, and no command that the server has confined'
+
 function reject(socket: Socket): void {
   socket.on('error', () => {})
-  socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+  const head = ['HTTP/1.1 403 Forbidden', 'Connection: close', `Content-Length: ${REFUSED.length}`]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${REFUSED}`)
   socket.resume()
 }

@@ -8,6 +8,8 @@ import { processStates } from '../../core/base/snapshot.ts'
 import { ErrorCode } from '../../protocol/wire/errors.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import { escapeControlChars } from '../../base/control-chars.ts'
+import { refusalReasons } from './refusals.ts'
+import type { Refusals } from './refusals.ts'
 import { eventLoopDelay } from './event-loop-delay.ts'
 import { version } from '../../base/version.ts'
 
@@ -21,8 +23,15 @@ type Sample = readonly [Labels, number]
 const METHOD_NAMES = [Method.Initialize, ...methods.keys(), UNKNOWN_METHOD]
 const ERROR_CODES = Object.values(ErrorCode)
 
-/** Returns a function that renders the current metrics. `droppedLines` returns how many lines the log has lost. */
-export function createMetrics(server: ExecServer, droppedLines: () => number): () => string {
+/**
+ * Returns a function that renders the current metrics. `droppedLines` returns how many lines the log has lost, and
+ * `refusals` what was not let in.
+ */
+export function createMetrics(
+  server: ExecServer,
+  droppedLines: () => number,
+  refusals: Refusals['counts'],
+): () => string {
   const { totals } = server.observer
   const startedAt = Date.now()
   const since = performance.now()
@@ -45,6 +54,8 @@ export function createMetrics(server: ExecServer, droppedLines: () => number): (
 
     family('gauge', 'exec_server_connections', 'Clients that are connected.', now.connections)
     family('counter', 'exec_server_connections_total', 'Clients that have connected.', totals.connections)
+    const refused = by('reason', refusalReasons, (reason) => refusals()[reason])
+    family('counter', 'exec_server_connections_refused_total', 'Requests answered with 401, 403 or 503.', refused)
     family('gauge', 'exec_server_sessions', 'Sessions, by whether a client is connected to them.', [
       [{ state: 'attached' }, now.attachedSessions],
       [{ state: 'detached' }, now.detachedSessions],

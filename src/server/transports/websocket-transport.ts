@@ -5,6 +5,7 @@ import type { ServerLimits } from '../limits.ts'
 import type { Totals } from '../../core/base/observer.ts'
 import type { Transport } from '../../core/base/transport.ts'
 import { noteBytes } from '../../host/memory-pressure.ts'
+import { peerName } from '../http/peer-name.ts'
 import { payloadLength } from './message-encoding.ts'
 import { encodeMessage } from './websocket-frames.ts'
 
@@ -20,8 +21,7 @@ export function websocketTransport(
 ): Transport {
   // Clients drop the connection at a frame of more than 16 MiB, but accept a fragmented message of 64 MiB.
   const maxPayload = limits.frameBytes / 2
-  // The peer of a unix socket has no address.
-  const peer = socket.remoteAddress === undefined ? 'unix' : `${socket.remoteAddress}:${socket.remotePort ?? 0}`
+  const peer = peerName(socket)
   return {
     source: `websocket JSON-RPC message from exec-server websocket ${peer}`,
     peer,

@@ -15,6 +15,8 @@ import type { ServerLimits } from '../limits.ts'
 import type { Upgrade } from '../http/app.ts'
 import { originForm } from '../http/host-check.ts'
 import type { HostCheck, Refusal } from '../http/host-check.ts'
+import { peerName } from '../http/peer-name.ts'
+import type { OnRefused } from '../telemetry/refusals.ts'
 
 type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void>
 type Environment = { incoming: IncomingMessage }
@@ -36,10 +38,18 @@ export type UpgradeServerOptions = {
   origins: ReadonlySet<string>
   makeApp: (upgrade: Upgrade) => Hono
   onSocket: (websocket: WebSocket, socket: Socket) => void
+  onRefused: OnRefused
 }
 
 /** Creates an HTTP server for the app, not yet listening; each upgraded WebSocket goes to `onSocket`. */
-export function createUpgradeServer({ limits, checkHost, origins, makeApp, onSocket }: UpgradeServerOptions): Server {
+export function createUpgradeServer({
+  limits,
+  checkHost,
+  origins,
+  makeApp,
+  onSocket,
+  onRefused,
+}: UpgradeServerOptions): Server {
   const upgraded = new WeakSet<IncomingMessage>()
   // The adapter drops response bodies, treats every request as a GET, and loses track of late rejections.
   const request = async (url: URL, init: RequestInit, env: Environment): Promise<Response> => {
@@ -70,7 +80,7 @@ export function createUpgradeServer({ limits, checkHost, origins, makeApp, onSoc
 
   const listener = getRequestListener(app.fetch)
   const server = createServer((request, response) => {
-    const refusal = refusalOf(request, checkHost, NO_ORIGINS)
+    const refusal = refusalOf(request, { checkHost, origins: NO_ORIGINS, onRefused })
     if (refusal !== undefined) return refuseRequest(response, refusal)
     normalizeRequestForHono(request)
     void listener(request, response)
@@ -78,19 +88,27 @@ export function createUpgradeServer({ limits, checkHost, origins, makeApp, onSoc
   injectWebSocket(server)
   const [adapter] = server.listeners('upgrade')
   server.removeAllListeners('upgrade')
-  server.on('upgrade', withChecks(adapter as UpgradeListener, checkHost, origins))
+  server.on('upgrade', withChecks(adapter as UpgradeListener, { checkHost, origins, onRefused }))
   return server
 }
 
 /** Web pages may use the WebSocket only: the other endpoints send no CORS headers and reject every Origin. */
 const NO_ORIGINS: ReadonlySet<string> = new Set()
 
+type Checks = { checkHost: HostCheck; origins: ReadonlySet<string>; onRefused: OnRefused }
+
 /** Checks that apply to every path: the Origin and the Host. */
-function refusalOf(request: IncomingMessage, checkHost: HostCheck, origins: ReadonlySet<string>): Refusal | undefined {
+function refusalOf(request: IncomingMessage, { checkHost, origins, onRefused }: Checks): Refusal | undefined {
+  const peer = peerName(request.socket)
   // Browsers send Origin with every WebSocket handshake; agents do not.
   const { origin } = request.headers
-  if (origin !== undefined && !origins.has(origin)) return { status: 403, message: '' }
-  return checkHost(request)
+  if (origin !== undefined && !origins.has(origin)) {
+    onRefused({ status: 403, reason: 'origin', peer, why: `it comes from a web page of ${origin}` })
+    return { status: 403, message: '' }
+  }
+  const refusal = checkHost(request)
+  if (refusal?.status === 403) onRefused({ status: 403, reason: 'host', peer, why: refusal.message })
+  return refusal
 }
 
 /** Rewrites what the Hono adapters cannot parse: invalid Host values, and absolute-form or empty request targets. */
@@ -101,10 +119,10 @@ function normalizeRequestForHono(request: IncomingMessage): void {
 }
 
 /** Wraps the adapter's upgrade listener with the checks, normalization and error responses that it lacks. */
-function withChecks(listener: UpgradeListener, checkHost: HostCheck, origins: ReadonlySet<string>) {
+function withChecks(listener: UpgradeListener, checks: Checks) {
   return (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', () => socket.destroy())
-    const refusal = refusalOf(request, checkHost, origins)
+    const refusal = refusalOf(request, checks)
     if (refusal !== undefined) return refuseUpgrade(socket, request, refusal)
     normalizeRequestForHono(request)
     // A target that starts with `//` would be parsed as an authority.

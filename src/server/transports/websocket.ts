@@ -15,6 +15,7 @@ import type { HostCheck } from '../http/host-check.ts'
 import type { Listener } from '../http/listener.ts'
 import { limitSockets } from '../http/socket-limits.ts'
 import type { ServerLimits } from '../limits.ts'
+import type { OnRefused } from '../telemetry/refusals.ts'
 import { startConnectionChecks } from '../../host/node-internals.ts'
 import { inputTurns } from './input-turns.ts'
 import { watchFaults } from './websocket-faults.ts'
@@ -51,6 +52,8 @@ export type WebSocketServerOptions = {
   metrics: () => string
   /** Called with an error that kept an upgraded WebSocket from being served. */
   report?: (fault: unknown) => void
+  /** Called with each request or connection that is not let in. */
+  onRefused?: OnRefused
 }
 
 /** Serves HTTP and WebSocket connections from `listener` within `limits`. Returns immediately. */
@@ -65,16 +68,19 @@ export function serveWebSockets(
     origins = [],
     metrics,
     report = () => {},
+    onRefused = () => {},
   }: WebSocketServerOptions,
 ): WebSocketServer {
   let connections = 0
-  const sockets = limitSockets(limits)
+  const sockets = limitSockets(limits, onRefused)
   const turns = inputTurns()
   const http = createUpgradeServer({
     limits: { ...limits, messageBytes: server.limits.messageBytes },
     checkHost,
     origins: new Set(origins),
-    makeApp: (upgrade) => createApp({ upgrade, authenticator, checkPeer, metrics, isReady: () => !server.isDraining }),
+    onRefused,
+    makeApp: (upgrade) =>
+      createApp({ upgrade, authenticator, checkPeer, metrics, isReady: () => !server.isDraining, onRefused }),
     onSocket: (websocket, socket) => {
       connections++
       sockets.upgraded(socket)
@@ -100,7 +106,7 @@ export function serveWebSockets(
     if (!sockets.admit(socket)) return
     http.emit('connection', socket)
     socket.resume()
-  })
+  }, onRefused)
   return {
     connections: () => connections,
     closeIdle: () => {

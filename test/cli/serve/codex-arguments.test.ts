@@ -22,7 +22,7 @@ test("options of Codex's server that change nothing here are ignored, and named"
 
 test('their values are read as Codex reads them', () => {
   for (const value of ['0', '-1', 'x', '', '1.5', '00'])
-    assert.match(refusalOf([`--concurrent-requests=${value}`])?.message ?? '', /^error: --concurrent-requests takes/)
+    assert.match(refusalOf([`--concurrent-requests=${value}`])?.message ?? '', /^--concurrent-requests takes/)
   assert.is(refusalOf(['--concurrent-requests', '1', '--concurrent-requests', '2'])?.exitCode, 2)
   assert.is(refusalOf(['--enable'])?.exitCode, 2)
 })
@@ -34,10 +34,10 @@ test('options that change what commands may reach are refused with the reason', 
     ['--proxy-private-ips-via-upstream'],
   ]) {
     const { exitCode, message } = refusalOf(args) ?? { exitCode: 0, message: '' }
-    assert.equal([exitCode, message], [2, `error: ${args[0]} is not supported: this server has no network proxy`])
+    assert.equal([exitCode, message], [2, `${args[0]} is not supported: this server has no network proxy`])
   }
   const inherit = refusalOf(['--linux-sandbox-pid-namespace', 'inherit'])
-  assert.match(inherit?.message ?? '', /^error: --linux-sandbox-pid-namespace takes only isolate/)
+  assert.match(inherit?.message ?? '', /^--linux-sandbox-pid-namespace takes only isolate/)
   assert.is(refusalOf(['--linux-sandbox-pid-namespace', 'isolate']), undefined)
 })
 

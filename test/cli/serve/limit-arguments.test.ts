@@ -49,7 +49,7 @@ test('what is no whole number, or out of bounds, is refused with the bounds', ()
     for (const value of ['', '-1', '1.5', '1e3', 'x', ' 1', '0x10', '1000001', '99999999999']) {
       assert.match(
         refusal(flag, value),
-        new RegExp(`^error: --${flag} takes a whole number from [01] to [0-9]+, not '${value}'$`),
+        new RegExp(`^--${flag} takes a whole number from [01] to [0-9]+, not '${value}'$`),
       )
     }
     const [, max] = /to ([0-9]+),/.exec(refusal(flag, 'x')) as unknown as [string, string]

@@ -119,6 +119,17 @@ test('a silent peer is asked for a sign of life, and given up without one', asyn
   await talking.connection.close()
 })
 
+test('silence counts from the last message, so that a loss is noticed within 20 s', () => {
+  const time = manualTimers()
+  const { connection, lost } = open({})
+  connection.watch(() => {})
+  // At the worst a message comes just after the look that would have missed it.
+  time.advance(1501)
+  connection.alive()
+  time.advance(20_000)
+  assert.is(lost.length, 1)
+})
+
 test('a paused connection does not time out', () => {
   const time = manualTimers()
   let pauses = 0

@@ -59,7 +59,7 @@ test('arguments that cannot be followed exit 2 with one line on stderr', async (
   for (const { args, code, stdout, stderr } of outcomes) {
     assert.is(code, 2, args.join(' '))
     assert.is(stdout, '')
-    assert.match(stderr, /^error: [^\n]+\n$/)
+    assert.match(stderr, /^exec-server: [^\n]+\n(?: {2}[^\n]+\n)+$/)
   }
   assert.match((await call(['cp', '--help'])).stdout, /^Usage: exec-server cp /m)
 })

@@ -93,7 +93,10 @@ test('with --url the doctor looks at a server as its clients see it', async () =
 test('a server that cannot be reached is one line, and exit code 255', async () => {
   const { code, stdout, stderr } = await call(['doctor', '--url', 'ws://127.0.0.1:1'])
   assert.equal({ code, stdout }, { code: 255, stdout: '' })
-  assert.match(stderr, /^exec-server: cannot connect to ws:\/\/127\.0\.0\.1:1[^\n]*\n$/)
+  assert.match(
+    stderr,
+    /^exec-server: cannot connect to ws:\/\/127\.0\.0\.1:1[^\n]*\n {2}nothing listens there[^\n]*\n$/,
+  )
 })
 
 runsOnNode('each odd thing is told with what is lost', () => {

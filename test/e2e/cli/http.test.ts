@@ -151,7 +151,7 @@ test('a request that fails exits 1 with one line, and leaves no half of a file',
   const broken = await http(`${origin}/broken`)
   assert.is(broken.code, 1)
   assert.is(broken.stdout, 'half')
-  assert.match(broken.stderr, /^exec-server: [^\n]+\n$/)
+  assert.match(broken.stderr, /^exec-server: [^\n]+\n(?: {2}[^\n]+\n)*$/)
   const file = join(folder, 'broken')
   assert.is((await http('-o', file, `${origin}/broken`)).code, 1)
   assert.not(existsSync(file))
@@ -160,7 +160,7 @@ test('a request that fails exits 1 with one line, and leaves no half of a file',
 test('a devbox that cannot be reached exits 255', async () => {
   const { code, stderr } = await command(['http', '--url', 'ws://127.0.0.1:1', `${origin}/`])
   assert.is(code, 255)
-  assert.match(stderr, /^exec-server: [^\n]+\n$/)
+  assert.match(stderr, /^exec-server: [^\n]+\n(?: {2}[^\n]+\n)*$/)
 })
 
 test('arguments that cannot be followed exit 2 with one line on stderr', async () => {
@@ -179,7 +179,7 @@ test('arguments that cannot be followed exit 2 with one line on stderr', async (
   for (const { args, code, stdout, stderr } of outcomes) {
     assert.is(code, 2, args.join(' '))
     assert.is(stdout, '')
-    assert.match(stderr, /^error: [^\n]+\n$/)
+    assert.match(stderr, /^exec-server: [^\n]+\n(?: {2}[^\n]+\n)+$/)
   }
   assert.match((await call(['http', '--help'])).stdout, /^Usage: exec-server http /m)
 })

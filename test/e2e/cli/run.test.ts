@@ -49,23 +49,22 @@ async function started(command: readonly string[], body: (started: Started) => P
   }
 }
 
-test('arguments that cannot be followed exit 2 with one line on stderr', async () => {
+test('arguments that cannot be followed exit 2 with the reason and a hint on stderr', async () => {
   const bad = [
     [],
-    ['-t'],
     ['--bogus', 'x'],
     ['--url'],
     ['--url', 'ws://x', '--env', 'y', 'z'],
     ['--bearer-token-file', 'x', 'y'],
-    ['--cwd', 'here', 'ls'],
     ['--env-var', '=x', 'ls'],
-    ['-t', '-t', 'ls'],
+    ['--cwd', '/', '-w', '/', 'ls'],
+    ['--timeout', 'soon', 'ls'],
   ]
   const outcomes = await Promise.all(bad.map(async (args) => ({ args, ...(await command(['run', ...args])) })))
   for (const { args, code, stdout, stderr } of outcomes) {
     assert.is(code, 2, args.join(' '))
     assert.is(stdout, '')
-    assert.match(stderr, /^error: [^\n]+\n$/)
+    assert.match(stderr, /^exec-server: [^\n]+\n(?: {2}[^\n]+\n)+$/)
   }
 })
 
@@ -77,7 +76,7 @@ test('--help is on stdout, and the list of commands in that of the server', asyn
     assert.match(stdout, new RegExp(`exec-server ${word} `))
 })
 
-test('a devbox that cannot be had exits 255 with one line on stderr, and runs nothing here', async () => {
+test('a devbox that is not named, or cannot be reached, exits 255 with the reason on stderr, and nothing runs here', async () => {
   const nowhere = ['--url', 'ws://127.0.0.1:1']
   const home = mkdtempSync(join(folder, 'home-'))
   const mark = join(folder, 'ran-here')
@@ -85,6 +84,7 @@ test('a devbox that cannot be had exits 255 with one line on stderr, and runs no
     [nowhere, {}],
     [['--url', 'http://127.0.0.1:1'], {}],
     [['--env', 'unknown'], {}],
+    [[], {}],
     [[], { CODEX_EXEC_SERVER_URL: 'ws://127.0.0.1:1' }],
     [[], { CODEX_EXEC_SERVER_URL: 'none' }],
     [['--url', server.url, '--bearer-token-file', join(folder, 'missing')], {}],
@@ -97,7 +97,7 @@ test('a devbox that cannot be had exits 255 with one line on stderr, and runs no
     })
     assert.is(code, 255, options.join(' '))
     assert.is(stdout, '')
-    assert.match(stderr, /^exec-server: [^\n]+\n$/)
+    assert.match(stderr, /^exec-server: [^\n]+\n(?: {2}[^\n]+\n)*$/)
   }
   assert.throws(() => readFileSync(mark))
 })
@@ -116,7 +116,7 @@ const exitsAsInAShell =
       assert.is(code, expected, args.join(' '))
       assert.is(stdout, '')
       assert.match(stderr, says)
-      assert.match(stderr, /^exec-server: [^\n]+\n$/)
+      assert.match(stderr, /^exec-server: [^\n]+\n(?: {2}[^\n]+\n)*$/)
     }
   }
 test('what cannot be started exits as in a shell, with one line on stderr', exitsAsInAShell(NOT_STARTED))
@@ -135,13 +135,16 @@ test('a token is sent to the server that asks for it', async () => {
     })
     const { code, stderr } = await call(['run', '--url', guarded.url, 'echo', 'hi'])
     assert.is(code, 255)
-    assert.match(stderr, /^exec-server: [^\n]*401[^\n]*\n$/)
+    assert.match(
+      stderr,
+      /^exec-server: [^\n]*401: missing websocket bearer token\n {2}[^\n]*--bearer-token-file PATH\n$/,
+    )
   } finally {
     await guarded.stop()
   }
 })
 
-test('environments are found as Codex finds them, and the default is this machine', async () => {
+test('environments are found as Codex finds them, and this machine is used only if it is named', async () => {
   const home = mkdtempSync(join(folder, 'home-'))
   const env = { ...process.env, CODEX_HOME: home, CODEX_EXEC_SERVER_URL: server.url }
   const whose = ['sh', '-c', 'echo $PPID']
@@ -149,7 +152,7 @@ test('environments are found as Codex finds them, and the default is this machin
     Number((await call(['run', ...args, '--', ...whose], { env })).stdout)
   assert.is(await parent([], env), server.child.pid)
   const { CODEX_EXEC_SERVER_URL: _, ...without } = env
-  const here = await parent([], without)
+  const here = await parent(['--local'], without)
   assert.ok(here > 0 && here !== server.child.pid)
   writeFileSync(
     join(home, 'environments.toml'),

@@ -37,7 +37,7 @@ test('a policy that cannot be read ends the server before it listens', () => {
     })
     assert.is(status, 2, value)
     assert.is(stdout, '')
-    assert.match(stderr, /^error: [^\n]*--http-policy[^\n]*\n$/)
+    assert.match(stderr, /^exec-server: [^\n]*--http-policy[^\n]*\n/)
   }
 })
 

@@ -172,7 +172,7 @@ test('a file that cannot be opened ends the server at once with one line', async
   for (const [path, reason] of bad) {
     const { code, stdout, stderr } = await program(['--audit-log', path])
     assert.equal([code, stdout], [1, ''], path)
-    assert.match(stderr, new RegExp(`^Error: cannot open the audit log ${path}: ${reason}[^\\n]*\\n$`))
+    assert.match(stderr, new RegExp(`^exec-server: cannot open the audit log ${path}: ${reason}[^\\n]*\\n$`))
   }
   assert.is((await program(['--audit-log='])).code, 2)
 })

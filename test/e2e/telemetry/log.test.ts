@@ -62,7 +62,7 @@ test('--log-level takes four levels, and anything else is a usage error', () => 
     const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', timeout: 20_000 })
     assert.equal(
       [status, stdout, stderr],
-      [2, '', `error: --log-level takes error, warn, info, debug, not '${level}'\n`],
+      [2, '', `exec-server: --log-level takes error, warn, info, debug, not '${level}'\n  see: exec-server --help\n`],
     )
   }
 })

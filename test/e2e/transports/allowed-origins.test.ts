@@ -81,7 +81,7 @@ test('what is no origin cannot be allowed', () => {
   for (const origin of wrong.slice(0, 3)) {
     const { status, stdout, stderr } = call(['--allow-origin', OWN, '--allow-origin', origin])
     assert.equal([status, stdout], [2, ''], origin)
-    assert.match(stderr, /^error: --allow-origin takes an origin/)
+    assert.match(stderr, /^exec-server: --allow-origin takes an origin/)
   }
   for (const origin of wrong) assert.throws(() => parseServe(['--allow-origin', origin]), /--allow-origin/, origin)
   assert.throws(() => parseServe(['--listen', 'stdio', '--allow-origin', OWN]), /stdio/)

@@ -353,7 +353,7 @@ test('a token that cannot stand in a URL, or is short, is refused without being 
   ]) {
     const { code, stdout, stderr } = await program(['--capability-url', '--ws-token-file', file('bad', token)])
     assert.equal([code, stdout], [2, ''], token)
-    assert.match(stderr, /^error: the token in \/[^\n]*\n$/)
+    assert.match(stderr, /^exec-server: the token in \/[^\n]*\n {2}[^\n]*\n$/)
     assert.not.ok(stderr.includes(token))
   }
 })
@@ -432,76 +432,88 @@ function contradictions(): Contradiction[] {
   const signed = ['--ws-auth', 'signed-bearer-token']
   const digest = ['--ws-token-sha256', sha256('x')]
   const needsSigned =
-    'Error: `--ws-shared-secret-file`, `--ws-issuer`, `--ws-audience`, and `--ws-max-clock-skew-seconds` require `--ws-auth signed-bearer-token`'
+    'exec-server: `--ws-shared-secret-file`, `--ws-issuer`, `--ws-audience`, and `--ws-max-clock-skew-seconds` require `--ws-auth signed-bearer-token`'
   const needsCapability =
-    'Error: `--ws-token-file` and `--ws-token-sha256` require `--ws-auth capability-token`, not `signed-bearer-token`'
+    'exec-server: `--ws-token-file` and `--ws-token-sha256` require `--ws-auth capability-token`, not `signed-bearer-token`'
   const needsMode =
-    'Error: websocket auth flags require `--ws-auth capability-token` or `--ws-auth signed-bearer-token`'
-  const notOnStdio = 'Error: WebSocket auth requires a WebSocket listener, not stdio'
+    'exec-server: websocket auth flags require `--ws-auth capability-token` or `--ws-auth signed-bearer-token`'
+  const notOnStdio = 'exec-server: WebSocket auth requires a WebSocket listener, not stdio'
   return [
     [
       capability,
-      1,
-      'Error: `--ws-token-file` or `--ws-token-sha256` is required when `--ws-auth capability-token` is set',
+      2,
+      'exec-server: `--ws-token-file` or `--ws-token-sha256` is required when `--ws-auth capability-token` is set',
     ],
     [
       [...capability, '--ws-token-file', tokenFile, ...digest],
-      1,
-      'Error: `--ws-token-file` and `--ws-token-sha256` are mutually exclusive',
+      2,
+      'exec-server: `--ws-token-file` and `--ws-token-sha256` are mutually exclusive',
     ],
-    [['--ws-token-file', tokenFile], 1, needsMode],
-    [['--ws-issuer', ''], 1, needsMode],
-    [signed, 1, 'Error: `--ws-shared-secret-file` is required when `--ws-auth signed-bearer-token` is set'],
-    [[...signed, '--ws-shared-secret-file', secretFile, ...digest], 1, needsCapability],
-    [[...capability, ...digest, '--ws-issuer', ''], 1, needsSigned],
-    [[...capability, ...digest, '--ws-max-clock-skew-seconds', '5'], 1, needsSigned],
+    [['--ws-token-file', tokenFile], 2, needsMode],
+    [['--ws-issuer', ''], 2, needsMode],
+    [signed, 2, 'exec-server: `--ws-shared-secret-file` is required when `--ws-auth signed-bearer-token` is set'],
+    [[...signed, '--ws-shared-secret-file', secretFile, ...digest], 2, needsCapability],
+    [[...capability, ...digest, '--ws-issuer', ''], 2, needsSigned],
+    [[...capability, ...digest, '--ws-max-clock-skew-seconds', '5'], 2, needsSigned],
     [
       [...capability, '--ws-token-sha256', 'abc'],
-      1,
-      'Error: --ws-token-sha256 must be a 64-character hex SHA-256 digest',
+      2,
+      'exec-server: --ws-token-sha256 must be a 64-character hex SHA-256 digest',
     ],
     [
       [...capability, '--ws-token-file', '/nowhere'],
       1,
-      'Error: failed to read websocket auth secret /nowhere: No such file or directory (os error 2)',
+      'exec-server: failed to read websocket auth secret /nowhere: No such file or directory (os error 2)',
     ],
     [
       [...capability, '--ws-token-file', folder],
       1,
-      `Error: failed to read websocket auth secret ${folder}: Is a directory (os error 21)`,
+      `exec-server: failed to read websocket auth secret ${folder}: Is a directory (os error 21)`,
     ],
-    [[...capability, '--ws-token-file', empty], 1, `Error: websocket auth secret ${empty} must not be empty`],
+    [[...capability, '--ws-token-file', empty], 1, `exec-server: websocket auth secret ${empty} must not be empty`],
     [
       [...capability, '--ws-token-file', huge],
       1,
-      `Error: failed to read websocket auth secret ${huge}: it has more than 65536 bytes`,
+      `exec-server: failed to read websocket auth secret ${huge}: it has more than 65536 bytes`,
     ],
     [
       [...signed, '--ws-shared-secret-file', short],
       1,
-      `Error: signed websocket bearer secret ${short} must be at least 32 bytes`,
+      `exec-server: signed websocket bearer secret ${short} must be at least 32 bytes`,
     ],
-    [['--listen', 'stdio', ...capability, ...digest], 1, notOnStdio],
-    [['--listen', 'stdio', '--ws-audience', 'x'], 1, notOnStdio],
-    [['--listen', 'stdio', '--capability-url'], 1, 'Error: --capability-url requires a WebSocket listener, not stdio'],
-    [['--listen', 'stdio', '--allow-host', 'x'], 1, 'Error: --allow-host requires a WebSocket listener, not stdio'],
+    [['--listen', 'stdio', ...capability, ...digest], 2, notOnStdio],
+    [['--listen', 'stdio', '--ws-audience', 'x'], 2, notOnStdio],
+    [
+      ['--listen', 'stdio', '--capability-url'],
+      2,
+      'exec-server: --capability-url requires a WebSocket listener, not stdio',
+    ],
+    [
+      ['--listen', 'stdio', '--allow-host', 'x'],
+      2,
+      'exec-server: --allow-host requires a WebSocket listener, not stdio',
+    ],
     [
       ['--listen', 'stdio', '--allow-unauthenticated'],
-      1,
-      'Error: --allow-unauthenticated requires a WebSocket listener, not stdio',
+      2,
+      'exec-server: --allow-unauthenticated requires a WebSocket listener, not stdio',
     ],
-    [['--ws-auth', 'password'], 2, "error: --ws-auth takes capability-token or signed-bearer-token, not 'password'"],
-    [['--capability-url', ...capability, ...digest], 2, 'error: --capability-url cannot be used with --ws-auth'],
-    [['--capability-url', ...digest], 2, 'error: --capability-url cannot be used with --ws-token-sha256'],
-    [[...capability, '--ws-token-file', ''], 2, 'error: --ws-token-file takes a value that is not empty'],
-    [[...signed, '--ws-shared-secret-file', secretFile, '--ws-max-clock-skew-seconds', '-1'], 2, 'error: '],
+    [
+      ['--ws-auth', 'password'],
+      2,
+      "exec-server: --ws-auth takes capability-token or signed-bearer-token, not 'password'",
+    ],
+    [['--capability-url', ...capability, ...digest], 2, 'exec-server: --capability-url cannot be used with --ws-auth'],
+    [['--capability-url', ...digest], 2, 'exec-server: --capability-url cannot be used with --ws-token-sha256'],
+    [[...capability, '--ws-token-file', ''], 2, 'exec-server: --ws-token-file takes a value that is not empty'],
+    [[...signed, '--ws-shared-secret-file', secretFile, '--ws-max-clock-skew-seconds', '-1'], 2, 'exec-server: '],
     [
       [...signed, '--ws-shared-secret-file', secretFile, '--ws-max-clock-skew-seconds', '1.5'],
       2,
-      'error: --ws-max-clock-skew-seconds takes',
+      'exec-server: --ws-max-clock-skew-seconds takes',
     ],
-    [[...capability, ...capability, ...digest], 2, 'error: option --ws-auth was given twice'],
-    [[...capability, '--ws-token-file', binary], 1, `Error: failed to read websocket auth secret ${binary}: `],
+    [[...capability, ...capability, ...digest], 2, 'exec-server: option --ws-auth was given twice'],
+    [[...capability, '--ws-token-file', binary], 1, `exec-server: failed to read websocket auth secret ${binary}: `],
   ]
 }
 
@@ -509,7 +521,7 @@ async function endsTheStart([args, exitCode, message]: Contradiction, run: Progr
   const { code, stdout, stderr } = await run(args)
   assert.equal([code, stdout], [exitCode, ''], args.join(' '))
   assert.ok(stderr.startsWith(message), stderr)
-  assert.match(stderr, /^[^\n]+\n$/)
+  assert.match(stderr, exitCode === 2 ? /^[^\n]+\n(?: {2}[^\n]+\n)+$/ : /^[^\n]+\n$/)
 }
 
 test('flags that contradict each other, and secrets that are none, end the start with one line', async () => {
@@ -522,7 +534,7 @@ test('flags that contradict each other are refused by the parser with their exit
     // The files of secrets are read by whoever starts.
     if (refusal === undefined) continue
     assert.is(refusal.exitCode, exitCode, args.join(' '))
-    assert.ok(refusal.message.startsWith(message), refusal.message)
+    assert.ok(`exec-server: ${refusal.message}`.startsWith(message), refusal.message)
     assert.not.match(refusal.message, /\n/)
   }
 })
@@ -554,7 +566,7 @@ test('an address that others can reach is refused without authentication, unless
     const listen = ['--listen', `ws://${address}:0`]
     assert.throws(
       () => parseServe(listen),
-      /^Error: .* can be reached by others.*--capability-url or --ws-auth.*127\.0\.0\.1.*--allow-unauthenticated/,
+      /^.* can be reached by others.*--capability-url or --ws-auth.*127\.0\.0\.1.*--allow-unauthenticated/,
       address,
     )
     assert.is(parseServe([...listen, '--allow-unauthenticated']).kind, 'serve')
@@ -572,8 +584,8 @@ test('an address that others can reach is refused without authentication, unless
     assert.is(parseServe(['--listen', `ws://${address}:0`]).kind, 'serve', address)
   }
   const { status, stdout, stderr } = call(['--listen', 'ws://0.0.0.0:0'])
-  assert.equal([status, stdout], [1, ''])
-  assert.match(stderr, /^Error: [^\n]+\n$/)
+  assert.equal([status, stdout], [2, ''])
+  assert.match(stderr, /^exec-server: [^\n]+\n {2}[^\n]+\n$/)
   await withServer(['--listen', 'ws://0.0.0.0:0', '--allow-unauthenticated'], async ({ port }) => {
     await (await Client.connect(`ws://127.0.0.1:${port}`)).close()
   })

@@ -42,24 +42,24 @@ function isUsageError(args: readonly string[]): void {
   const { status, stdout, stderr } = call(...args)
   assert.is(status, 2, args.join(' '))
   assert.is(stdout, '')
-  assert.match(stderr, /^error: [^\n]+\n$/)
+  assert.match(stderr, /^exec-server: [^\n]+\n(?: {2}[^\n]+\n)+$/)
 }
 
-test('a usage error exits 2 with one line on stderr and nothing on stdout', () => {
+test('a usage error exits 2 with its reason and a hint on stderr, and nothing on stdout', () => {
   isUsageError(['--bogus'])
   for (const args of USAGE_ERRORS) {
     const refusal = refusalOf(args)
     assert.is(refusal?.exitCode, 2, args.join(' '))
-    assert.match(refusal?.message ?? '', /^error: [^\n]+$/)
+    assert.match(refusal?.message ?? '', /^[^\n]+$/)
   }
 })
 
 test('an unknown command names those that there are', () => {
   isUsageError(['stray'])
-  assert.match(call('stray').stderr, /^error: there is no command 'stray'; there are: doctor, .*\brun, ps\b/)
+  assert.match(call('stray').stderr, /^exec-server: there is no command 'stray'\n {2}there are: doctor, .*\brun, ps\b/)
 })
 
-test.full('usage errors exit 2 with one line on stderr and nothing on stdout', () => {
+test.full('usage errors exit 2 with their reason and a hint on stderr, and nothing on stdout', () => {
   for (const args of USAGE_ERRORS) isUsageError(args)
 })
 
@@ -84,15 +84,15 @@ function cannotListen(listen: string, ...more: string[]): void {
   const { status, stdout, stderr } = call('--listen', listen, ...more)
   assert.is(status, 1, listen)
   assert.is(stdout, '')
-  assert.match(stderr, /^Error: [^\n]+\n$/)
+  assert.match(stderr, /^exec-server: cannot listen on [^\n]+\n$/)
 }
 
-test('a listen value that cannot be exits 1 with one line on stderr', () => {
-  cannotListen('ws://localhost:0')
+test('an invalid listen value is a usage error', () => {
+  isUsageError(['--listen', 'ws://localhost:0'])
   for (const listen of BAD_LISTENS) {
     const refusal = refusalOf(['--listen', listen])
-    assert.is(refusal?.exitCode, 1, listen)
-    assert.match(refusal?.message ?? '', /^Error: [^\n]+$/)
+    assert.is(refusal?.exitCode, 2, listen)
+    assert.match(refusal?.message ?? '', /^[^\n]+$/)
   }
 })
 
@@ -106,8 +106,8 @@ test('a bind that fails exits 1 with one line on stderr', async () => {
   cannotListen('ws://203.0.113.7:0', '--allow-unauthenticated')
 })
 
-test.full('listen values that cannot be exit 1 with one line on stderr', () => {
-  for (const listen of BAD_LISTENS) cannotListen(listen)
+test.full('invalid listen values are usage errors', () => {
+  for (const listen of BAD_LISTENS) isUsageError(['--listen', listen])
 })
 
 test('the URL is the first and only line', async () => {

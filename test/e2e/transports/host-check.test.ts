@@ -196,7 +196,7 @@ test('what is no name cannot be allowed', () => {
     assert.ok(isHostPattern(name), name)
   const { status, stdout, stderr } = call(['--allow-host', 'ok', '--allow-host', 'devbox:80'])
   assert.equal([status, stdout], [2, ''])
-  assert.match(stderr, /^error: --allow-host takes a host name[^\n]*'devbox:80'\n$/)
+  assert.match(stderr, /^exec-server: --allow-host takes a host name[^\n]*'devbox:80'\n/)
 })
 
 /** Headers, targets and patterns of about so many characters that would keep a careless expression busy. */

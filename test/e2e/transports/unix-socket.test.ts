@@ -174,7 +174,7 @@ test('a socket that is in use stays, and so does its server', async () => {
   const path = join(folder, 'live.sock')
   await withServer(['--listen', `unix:${path}`], async () => {
     const { status, stdout, stderr } = call(['--listen', `unix:${path}`])
-    assert.equal([status, stdout, stderr], [1, '', `Error: cannot listen on ${path}: it is in use\n`])
+    assert.equal([status, stdout, stderr], [1, '', `exec-server: cannot listen on ${path}: it is in use\n`])
     await (await Client.connect(socketUrl(path))).close()
   })
 })
@@ -190,7 +190,10 @@ test.full('what is no socket is never removed', async () => {
   mkdirSync(directory)
   for (const path of [file, link, dangling, directory]) {
     const { code, stdout, stderr } = await program(['--listen', `unix:${path}`])
-    assert.equal([code, stdout, stderr], [1, '', `Error: cannot listen on ${path}: it exists and is not a socket\n`])
+    assert.equal(
+      [code, stdout, stderr],
+      [1, '', `exec-server: cannot listen on ${path}: it exists and is not a socket\n`],
+    )
     assert.ok(lstatSync(path))
   }
   assert.is(readFileSync(link, 'utf8'), 'precious')
@@ -215,7 +218,7 @@ test.full('what is no socket is never removed', async () => {
 test('paths that cannot be are refused with one line', async () => {
   const long = join(folder, 'x'.repeat(108 - folder.length - 1))
   const rows = [
-    ['unix:', /^Error: invalid --listen URL/],
+    ['unix:', /^exec-server: invalid --listen URL/],
     ['unix:relative.sock', /absolute path/],
     ['unix://relative/x.sock', /absolute path/],
     ['unix:/', /absolute path/],
@@ -223,15 +226,15 @@ test('paths that cannot be are refused with one line', async () => {
     [`unix:${long}`, /at most 107 bytes, and this one 108/],
     [
       `unix:${join(folder, 'nowhere', 'x.sock')}`,
-      /^Error: cannot listen on \/[^\n]*: (No such file or directory|Permission denied)/,
+      /^exec-server: cannot listen on \/[^\n]*: (No such file or directory|Permission denied)/,
     ],
-    ['UNIX:/tmp/x.sock', /^Error: unsupported --listen URL/],
+    ['UNIX:/tmp/x.sock', /^exec-server: unsupported --listen URL/],
   ] as const
   for (const [listen, message] of rows) {
     const { code, stdout, stderr } = await program(['--listen', listen])
-    assert.equal([code, stdout], [1, ''], listen)
+    assert.equal([code, stdout], [/cannot listen/.test(stderr) ? 1 : 2, ''], listen)
     assert.match(stderr, message)
-    assert.match(stderr, /^Error: [^\n]+\n$/)
+    assert.match(stderr, /^exec-server: [^\n]+\n(?: {2}[^\n]+\n)?$/)
   }
 })
 
@@ -341,7 +344,7 @@ withUsers('a socket that others own, or in a directory of theirs, is an error an
   } as const
   const { status, stderr } = spawnSync(command, args, options)
   assert.is(status, 1)
-  assert.match(stderr, /^Error: cannot listen on [^\n]*Permission denied[^\n]*\n$/)
+  assert.match(stderr, /^exec-server: cannot listen on [^\n]*Permission denied[^\n]*\n$/)
 
   // In a sticky directory nobody removes what is another's, and a connect that is not allowed says nothing of its server.
   const sticky = join(folder, 'sticky')
@@ -353,7 +356,7 @@ withUsers('a socket that others own, or in a directory of theirs, is an error an
     const [, otherArgs] = serverCommand(['--listen', `unix:${path}`])
     const other = spawnSync(command, otherArgs, options)
     assert.equal([other.status, other.stdout], [1, ''])
-    assert.match(other.stderr, /^Error: [^\n]*in use\n$/)
+    assert.match(other.stderr, /^exec-server: [^\n]*in use\n$/)
     await (await Client.connect(socketUrl(path))).close()
   })
 })

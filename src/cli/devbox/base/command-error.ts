@@ -1,9 +1,11 @@
-/** A failed command: a one-line message for stderr, and the exit code. */
+/** A failed command: a one-line message for stderr, what to do about it in lines of their own, and the exit code. */
 export class CommandError extends Error {
   readonly exitCode: number
-  constructor(message: string, exitCode: number) {
+  readonly hints: readonly string[]
+  constructor(message: string, exitCode: number, hints: readonly string[] = []) {
     super(message)
     this.exitCode = exitCode
+    this.hints = hints
   }
 }
 

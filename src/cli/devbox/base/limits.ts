@@ -22,6 +22,21 @@ export const EXIT_GRACE_MS = 600
 /** How long a command has to exit by itself once its terminal is gone. */
 export const HANGUP_GRACE_MS = 2000
 
+/** What is waited for is said after this long: people begin to wonder. */
+export const WAITING_MS = 3000
+
+/** After a second interrupt: how long a devbox has to show that it is there. More than a round trip to anywhere. */
+export const LEAVE_ANSWER_MS = 700
+
+/** The same after the terminal is gone, with nobody left to wait. */
+export const HANGUP_ANSWER_MS = 400
+
+/** How long the end of what runs there is waited for when we leave a devbox that may not answer. The request has been sent. */
+export const LEAVE_CLOSE_MS = 100
+
+/** Bytes typed into a terminal that wait for a devbox that does not take them. Beyond it, keys are not read. */
+export const KEYS_ROOM = MiB
+
 /** How long to wait for the end of a stdin that may already be closed. */
 export const STDIN_END_MS = 30
 
@@ -45,3 +60,5 @@ export const SECOND_SIGNAL_MS = 700
 
 /** How often `cp` begins a file anew, without the agent, that a lost connection has cut. */
 export const PLAIN_ATTEMPTS = 10
+/** How long a command has to end by itself after SIGTERM, once --timeout is over. */
+export const TIMEOUT_GRACE_MS = 2000

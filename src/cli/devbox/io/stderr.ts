@@ -7,6 +7,11 @@ export function printStderr(message: string): void {
   writeStderr(`exec-server: ${escapeControlChars(message)}\n`)
 }
 
+/** The same where the cursor may stand anywhere, and a line feed does not return it: on a terminal in raw mode. */
+export function printRawStderr(message: string): void {
+  writeStderr(`\r\nexec-server: ${message.split('\n').map(escapeControlChars).join('\r\n')}\r\n`)
+}
+
 /** Writes text as it is. Ignores errors: stderr may have no reader. */
 export function writeStderr(text: string): void {
   try {

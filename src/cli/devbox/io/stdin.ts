@@ -5,7 +5,7 @@ import { isatty } from 'node:tty'
 import { NEWLINE } from '../../../base/line-reader.ts'
 import { messageOf, UnsupportedError } from '../../../client/base/errors.ts'
 import type { RemoteProcess } from '../../../client/base/types.ts'
-import { STDIN_END_MS, STDIN_END_WARNING_MS } from '../base/limits.ts'
+import { KEYS_ROOM, STDIN_END_MS, STDIN_END_WARNING_MS } from '../base/limits.ts'
 import { printStderr } from './stderr.ts'
 
 export type FeedOptions = {
@@ -22,13 +22,14 @@ export async function feedStdin({ process: remote, isTerminal, filter, passesEnd
   const writer = remote.stdin.getWriter()
   // Writes report its errors.
   writer.closed.catch(() => {})
+  const input = filter === undefined ? writer : keyQueue(writer)
   let last: number | undefined
   try {
     for await (const bytes of inputPieces()) {
       const piece = filter === undefined ? bytes : filter(bytes)
       if (piece.length === 0) continue
       last = piece.at(-1)
-      await writer.write(piece)
+      await input.write(piece)
     }
   } catch {
     return closeOwnStdin()
@@ -40,6 +41,23 @@ export async function feedStdin({ process: remote, isTerminal, filter, passesEnd
     await writer.close()
   } catch (error) {
     if (error instanceof UnsupportedError && last !== undefined) setTimeout(warnOfEnd, STDIN_END_WARNING_MS).unref()
+  }
+}
+
+/** Takes keys without waiting for the devbox, up to a bound: the next one may be for us. */
+function keyQueue(writer: WritableStreamDefaultWriter<Uint8Array>): { write(piece: Uint8Array): Promise<void> } {
+  let queued = 0
+  let failure: unknown
+  return {
+    async write(piece) {
+      if (failure !== undefined) throw failure
+      queued += piece.length
+      const written = writer.write(piece).then(
+        () => void (queued -= piece.length),
+        (error: unknown) => void (failure ??= error),
+      )
+      if (queued > KEYS_ROOM) await written
+    },
   }
 }
 

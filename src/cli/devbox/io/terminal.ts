@@ -33,6 +33,8 @@ export function onResize(resized: (size: TerminalSize) => void): () => void {
 
 /** Switches raw mode on and off; both can be called repeatedly. */
 export type RawMode = {
+  /** In raw mode a line feed does not return the cursor. */
+  readonly isRaw: boolean
   enter(): void
   /** Restores the settings from before the first `enter`. */
   leave(): void
@@ -49,6 +51,9 @@ export function rawMode(): RawMode {
     stty(0, saved)
   }
   return {
+    get isRaw() {
+      return isRaw
+    },
     enter() {
       saved ??= stty(0, '-g').trim()
       if (saved === '') return

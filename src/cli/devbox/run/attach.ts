@@ -8,12 +8,15 @@ import type { CommandManual } from '../../manual/manual.ts'
 import { pipeOutput } from '../io/pipe-output.ts'
 import { OWN_FAILURE } from '../base/command-error.ts'
 import { detachKeys } from './detach-keys.ts'
+import { escapeKeys, escapeList } from './escape-keys.ts'
+import { createLeaving } from './leaving.ts'
 import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from '../options.ts'
 import { BROKEN_PIPE, FdWriteError } from '../io/fd-writer.ts'
 import { findRun, runNumber } from './run-number.ts'
-import { printStderr } from '../io/stderr.ts'
+import { printRawStderr, printStderr } from '../io/stderr.ts'
+import { waitingFor } from '../io/say-waiting.ts'
 import { feedStdin } from '../io/stdin.ts'
-import { openDevbox } from '../target.ts'
+import { openRunning } from '../target.ts'
 import { onResize, rawMode, terminalSize } from '../io/terminal.ts'
 import { writeOut } from '../io/write-out.ts'
 
@@ -25,7 +28,7 @@ ${TARGET_HELP}
 Its output comes from the first that its server still keeps on, about a megabyte. Stdin goes to it, if it has a terminal or a
 pipe there; the end of ours does not end it. A terminal takes the size of this one. The exit code is the process's; 255 says
 that the devbox could not be reached, or was lost.
-Ctrl-P Ctrl-Q leaves it, and it goes on; where it has no terminal, Ctrl-C does.
+Ctrl-P Ctrl-Q, or ~. at the beginning of a line, leaves it, and it goes on; where it has no terminal, Ctrl-C does. ~? lists more.
 `
 
 /** What the man page and the completions tell of it. */
@@ -41,15 +44,27 @@ export async function attach(args: readonly string[]): Promise<number> {
   checkTarget(values)
   if (positionals.length !== 1) throw usageError('attach takes one RUN')
   const run = runNumber(positionals[0] as string)
-  const devbox = await openDevbox(values)
+  const devbox = await openRunning(values)
   try {
-    return await attachTo(devbox.client, await findRun(devbox.client, run, OWN_FAILURE))
+    return await attachTo(devbox.client, await waitingFor('the list of runs', findRun(devbox.client, run)))
   } finally {
     await devbox.close().catch(() => {})
   }
 }
 
 class Detached {}
+
+/** Leaves at Ctrl-P Ctrl-Q, at `~.`, and at the second Ctrl-C that the devbox does not answer. */
+function keyFilter(client: ExecClient, detach: () => void): (bytes: Uint8Array) => Uint8Array {
+  const keys = detachKeys(detach)
+  const escapes = escapeKeys({
+    leave: detach,
+    suspend: () => process.kill(process.pid, 'SIGTSTP'),
+    list: () => printRawStderr(escapeList('leaves it, and it goes on, as Ctrl-P Ctrl-Q').join('\n')),
+  })
+  const { countKeys } = createLeaving({ client, isStarting: () => false, giveUp: detach, say: printRawStderr })
+  return (bytes) => countKeys(escapes(keys(bytes)))
+}
 
 async function attachTo(client: ExecClient, { run, tty: isTerminal }: ListedProcess): Promise<number> {
   const ending = new AbortController()
@@ -62,6 +77,10 @@ async function attachTo(client: ExecClient, { run, tty: isTerminal }: ListedProc
   for (const signal of withoutIgnored(['SIGINT', 'SIGTERM', 'SIGHUP']))
     on(signal, () => ending.abort(128 + constants.signals[signal]))
   on('SIGCONT', () => raw?.enter())
+  on('SIGTSTP', () => {
+    raw?.leave()
+    process.kill(process.pid, 'SIGSTOP')
+  })
   try {
     const handle = await client.attach(run)
     const resize = (size = terminalSize()): void => {
@@ -72,7 +91,7 @@ async function attachTo(client: ExecClient, { run, tty: isTerminal }: ListedProc
       cleanups.push(onResize(resize))
     }
     raw?.enter()
-    const filter = raw === undefined ? undefined : detachKeys(() => ending.abort(new Detached()))
+    const filter = raw === undefined ? undefined : keyFilter(client, () => ending.abort(new Detached()))
     void feedStdin({ process: handle, isTerminal, filter, passesEnd: false })
     let isWarned = raw !== undefined || !isatty(2)
     const onLost = (): void => {

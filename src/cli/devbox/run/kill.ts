@@ -1,14 +1,17 @@
 /** `exec-server kill`: terminates a process of any client, or sends it a signal. */
 import { messageOf, RpcError } from '../../../client/base/errors.ts'
 import type { ExecClient, SignalName } from '../../../client/base/types.ts'
+import type { Advice } from '../../base/parse-options.ts'
 import type { CommandManual } from '../../manual/manual.ts'
 import { CommandError } from '../base/command-error.ts'
+import { parseDuration } from '../base/duration.ts'
 import { KILL_MARGIN_MS } from '../base/limits.ts'
 import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from '../options.ts'
 import { findRun, runNumber } from './run-number.ts'
 import { printStderr } from '../io/stderr.ts'
-import { signalNamed, signalNames } from './signal-names.ts'
-import { openDevbox } from '../target.ts'
+import { isSignal, signalNamed, signalNames } from './signal-names.ts'
+import { waitingFor } from '../io/say-waiting.ts'
+import { openRunning } from '../target.ts'
 import { writeOut } from '../io/write-out.ts'
 
 const DEFAULT_GRACE_S = 10
@@ -18,7 +21,7 @@ const HELP = `Ends processes on a devbox with all that they started, and waits u
 Usage: exec-server kill [options] RUN…
 
 ${TARGET_HELP}  --grace SECONDS           after SIGTERM, before SIGKILL (default ${DEFAULT_GRACE_S}; 0: SIGKILL at once)
-  -s, --signal SIGNAL       only send this to the process's group, and wait for nothing
+  -s, --signal SIGNAL       only send this to the process's group, and wait for nothing; -SIGNAL is the same, as in -9 or -TERM
 
 Exit code 1 says that one of them was not there, or over already.
 `
@@ -33,28 +36,43 @@ export const manual: CommandManual = { help: HELP, options, choices: { signal: s
  * @throws {UsageError | CommandError}
  */
 export async function kill(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseOptions(args, options)
+  const { values, positionals } = parseOptions(withSignalOption(args), options, ADVICE)
   if (values.help === true) return writeOut(HELP)
   checkTarget(values)
   const { signal, grace } = values
   if (signal !== undefined && grace !== undefined)
     throw usageError('--grace is for an end, and --signal sends a signal only')
   const name = signal === undefined ? undefined : signalNamed(signal)
-  const graceMs = grace === undefined ? DEFAULT_GRACE_S * 1000 : milliseconds(grace)
+  const graceMs = grace === undefined ? DEFAULT_GRACE_S * 1000 : parseDuration('--grace', grace)
   const runs = positionals.map(runNumber)
   if (runs.length === 0) throw usageError('kill takes a RUN')
-  const devbox = await openDevbox(values)
+  const devbox = await openRunning(values)
   try {
-    const outcomes = await Promise.all(runs.map((run) => endOne(devbox.client, run, name, graceMs)))
+    const ends = Promise.all(runs.map((run) => endOne(devbox.client, run, name, graceMs)))
+    const outcomes = await waitingFor(
+      `the end of ${runs.length === 1 ? `run ${runs[0]}` : `${runs.length} runs`}`,
+      ends,
+    )
     return outcomes.every((isDone) => isDone) ? 0 : 1
   } finally {
     await devbox.close().catch(() => {})
   }
 }
 
-function milliseconds(text: string): number {
-  if (!/^\d+(\.\d+)?$/.test(text)) throw usageError(`--grace takes seconds, not '${text}'`)
-  return Math.round(Number(text) * 1000)
+const ADVICE: Advice = {
+  '-l': `the signals are ${signalNames.join(', ')}`,
+  '--list': `the signals are ${signalNames.join(', ')}`,
+}
+
+/** What stands for a signal, known or not: a number, or two capital letters and more. */
+const SIGNAL_OPTION = /^-(?:\d+|[A-Z][A-Z\d]+)$/
+
+/** `-9` and `-TERM`, as kill(1) takes them, become `--signal=…`. */
+export function withSignalOption(args: readonly string[]): string[] {
+  const end = args.indexOf('--')
+  const isOption = (arg: string, index: number): boolean =>
+    (end < 0 || index < end) && (SIGNAL_OPTION.test(arg) || (/^-[a-z]/.test(arg) && isSignal(arg.slice(1))))
+  return args.map((arg, index) => (isOption(arg, index) ? `--signal=${arg.slice(1)}` : arg))
 }
 
 /** Terminates or signals one run. Prints its failure and returns false, so that the others are still handled. */
@@ -65,7 +83,7 @@ async function endOne(
   graceMs: number,
 ): Promise<boolean> {
   try {
-    const { state } = await findRun(client, run, 1)
+    const { state } = await findRun(client, run)
     if (state === 'closed' || (signal !== undefined && state === 'exited'))
       throw new CommandError(`run ${run} is over already`, 1)
     const process = await client.attach(run)

@@ -5,19 +5,22 @@ import type { CommandManual } from '../../manual/manual.ts'
 import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from '../options.ts'
 import { escapeControlChars } from '../../../base/control-chars.ts'
 import { quoteForShell } from '../io/quote-for-shell.ts'
-import { openDevbox } from '../target.ts'
+import { waitingFor } from '../io/say-waiting.ts'
+import { openRunning } from '../target.ts'
 import { writeOut } from '../io/write-out.ts'
 
 const HELP = `Shows the processes that clients have started on a devbox, and those that ended a short while ago.
 
 Usage: exec-server ps [options]
 
-${TARGET_HELP}  --json                    a JSON array with all that is known
+${TARGET_HELP}  -a, --all                 all of them, which is what is shown
+  --json                    a JSON array with all that is known
 
+Without a devbox, these are the processes of the server that you run on this machine, if there is one.
 STATE is starting, running, or the exit code; "+" says that what it left behind still writes. RUN is what attach and kill take.
 `
 
-const options = { ...targetOptions, json: { type: 'boolean' } } as const
+const options = { ...targetOptions, all: { type: 'boolean', short: 'a' }, json: { type: 'boolean' } } as const
 
 /** What the man page and the completions tell of it. */
 export const manual: CommandManual = { help: HELP, options }
@@ -31,9 +34,9 @@ export async function ps(args: readonly string[]): Promise<number> {
   if (values.help === true) return writeOut(HELP)
   checkTarget(values)
   if (positionals.length > 0) throw usageError('ps takes no arguments')
-  const devbox = await openDevbox(values)
+  const devbox = await openRunning(values, { isImplicit: true })
   try {
-    const processes = await devbox.client.listProcesses()
+    const processes = await waitingFor('the list of runs', devbox.client.listProcesses())
     const width = process.stdout.isTTY ? process.stdout.columns : undefined
     return await writeOut(
       values.json === true ? `${JSON.stringify(processes, null, 2)}\n` : processTable(processes, Date.now(), width),

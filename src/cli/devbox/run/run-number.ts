@@ -12,13 +12,16 @@ export function runNumber(text: string): number {
   return Number(text)
 }
 
+/** Exit code for a run that there is not: the devbox is there. */
+const NO_SUCH_RUN = 1
+
 /**
  * Finds a process by its run number.
- * @throws {CommandError} with `exitCode` if there is none
+ * @throws {CommandError} with exit code 1 if there is none
  * @throws {UnsupportedError} if the server cannot list processes
  */
-export async function findRun(client: ExecClient, run: number, exitCode: number): Promise<ListedProcess> {
+export async function findRun(client: ExecClient, run: number): Promise<ListedProcess> {
   const found = (await client.listProcesses()).find((each) => each.run === run)
-  if (found === undefined) throw new CommandError(`there is no run ${run}, or none any more`, exitCode)
+  if (found === undefined) throw new CommandError(`there is no run ${run}, or none any more`, NO_SUCH_RUN)
   return found
 }

@@ -3,21 +3,27 @@ import { constants } from 'node:os'
 import process from 'node:process'
 import { isatty } from 'node:tty'
 import type { CommandManual } from '../../manual/manual.ts'
-import type { ExecClient, RemoteProcess, StartOptions } from '../../../client/base/types.ts'
+import type { ExecClient, RemoteProcess } from '../../../client/base/types.ts'
 import { pipeOutput } from '../io/pipe-output.ts'
 import { OWN_FAILURE } from '../base/command-error.ts'
 import { exitBySignal } from '../io/exit-by-signal.ts'
-import { interruptCounter } from './interrupts.ts'
-import { EXIT_GRACE_MS, HANGUP_GRACE_MS } from '../base/limits.ts'
+import { escapeKeys, escapeList } from './escape-keys.ts'
+import { createLeaving } from './leaving.ts'
+import { EXIT_GRACE_MS, HANGUP_GRACE_MS, LEAVE_CLOSE_MS, WAITING_MS } from '../base/limits.ts'
 import { BROKEN_PIPE, FdWriteError } from '../io/fd-writer.ts'
-import { parseRun, RUN_HELP, runOptions } from './run-arguments.ts'
+import { misplacedText, parseRun, RUN_HELP, runOptions } from './run-arguments.ts'
 import type { RunArguments } from './run-arguments.ts'
+import { waitingFor } from '../io/say-waiting.ts'
 import { forwardSignals } from './signals.ts'
 import type { ForwardedSignal } from './signals.ts'
 import { startProcess } from './start.ts'
-import { feedStdin, isStdinEmpty } from '../io/stdin.ts'
+import { startOptions } from './start-options.ts'
+import { printRawStderr, printStderr } from '../io/stderr.ts'
+import { feedStdin } from '../io/stdin.ts'
 import { openDevbox } from '../target.ts'
-import { onResize, rawMode, terminalSize } from '../io/terminal.ts'
+import type { Devbox } from '../target.ts'
+import { onResize, rawMode } from '../io/terminal.ts'
+import { endAfter } from './timeout.ts'
 import { watchConnection } from '../watch-connection.ts'
 import { writeOut } from '../io/write-out.ts'
 
@@ -34,23 +40,35 @@ const INTERRUPTED = 130
  * @throws {UsageError | CommandError}
  */
 export async function run(args: readonly string[]): Promise<number> {
-  const options = parseRun(args)
+  const options = parseRun(args, isatty(0))
   if (options === undefined) return writeOut(RUN_HELP)
-  const devbox = await openDevbox(options.target)
-  const signals = new Set<ForwardedSignal>()
+  const hints = options.misplaced === undefined ? [] : [misplacedText(options.misplaced)]
+  const devbox = await openDevbox(options.target, { hints })
+  for (const hint of hints) printStderr(hint)
+  const state: RunState = { signals: new Set(), isLeft: false }
   let exitCode: number
   try {
-    exitCode = await runRemote(devbox.client, options, signals)
+    exitCode = await runRemote(devbox.client, options, state)
   } finally {
-    await devbox.close().catch(() => {})
+    await close(devbox, state)
   }
-  if (exitCode === INTERRUPTED && signals.has('SIGINT') && isatty(2)) exitBySignal('SIGINT')
+  if (exitCode === INTERRUPTED && state.signals.has('SIGINT') && isatty(2)) exitBySignal('SIGINT')
   return exitCode < 0 ? OWN_FAILURE : exitCode
 }
 
-/** Runs the remote command and resolves with its exit code. Adds the signals received to `signals`. */
-async function runRemote(client: ExecClient, options: RunArguments, signals: Set<ForwardedSignal>): Promise<number> {
-  const { isTerminal } = options
+/** What has happened: signals received, and whether we leave without waiting for the devbox. */
+type RunState = { signals: Set<ForwardedSignal>; isLeft: boolean }
+
+/** Ends what runs there. The devbox may not answer if we have left: it has been told. */
+async function close(devbox: Devbox, { isLeft }: RunState): Promise<void> {
+  const closed = devbox.close().catch(() => {})
+  await (isLeft ? Promise.race([closed, new Promise((resolve) => setTimeout(resolve, LEAVE_CLOSE_MS))]) : closed)
+}
+
+/** Runs the remote command and resolves with its exit code. */
+async function runRemote(client: ExecClient, options: RunArguments, state: RunState): Promise<number> {
+  const { isTerminal, timeoutMs } = options
+  const { signals } = state
   const started = Promise.withResolvers<RemoteProcess>()
   started.promise.catch(() => {})
   /** Signals reach the command only while it is running. */
@@ -65,13 +83,17 @@ async function runRemote(client: ExecClient, options: RunArguments, signals: Set
     }, EXIT_GRACE_MS)
   }
   const endWith = (reason: unknown): void => ending.abort(reason)
-  const interrupts = interruptCounter(
-    client,
-    () => phase === 'starting',
-    () => endWith(INTERRUPTED),
-  )
+  const leaveWith = (exitCode: number): void => {
+    state.isLeft = true
+    endWith(exitCode)
+  }
   const raw = isTerminal && isatty(0) ? rawMode() : undefined
-  const cleanups: (() => void)[] = [() => raw?.leave()]
+  const say = (message: string): void => {
+    if (raw?.isRaw === true) printRawStderr(message)
+    else if (isatty(2)) printStderr(message)
+  }
+  const leaver = createLeaving({ client, isStarting: () => phase === 'starting', giveUp: leaveWith, say })
+  const cleanups: (() => void)[] = [() => raw?.leave(), leaver.end]
   cleanups.push(
     forwardSignals({
       client,
@@ -81,24 +103,27 @@ async function runRemote(client: ExecClient, options: RunArguments, signals: Set
       onContinue: () => phase === 'running' && raw?.enter(),
       onSignal: (name) => {
         signals.add(name)
+        const exitCode = BY_SIGNAL + constants.signals[name]
         if (phase === 'exited') exitSoon(name)
         // Before the start there is no process to forward the signal to: give up.
-        if (phase === 'starting' && (name === 'SIGTERM' || name === 'SIGHUP'))
-          endWith(BY_SIGNAL + constants.signals[name])
-        if (name === 'SIGHUP' && isTerminal) setTimeout(endWith, HANGUP_GRACE_MS, HUNG_UP).unref()
-        return name === 'SIGINT' && interrupts.count()
+        if (phase === 'starting' && name === 'SIGTERM') leaveWith(exitCode)
+        if (name === 'SIGHUP') {
+          leaver.hangUp(exitCode)
+          if (isTerminal) setTimeout(endWith, HANGUP_GRACE_MS, HUNG_UP).unref()
+        }
+        return (name === 'SIGINT' || name === 'SIGTERM') && leaver.interrupt(exitCode)
       },
     }),
   )
   process.on('uncaughtException', endWith)
   cleanups.push(() => process.off('uncaughtException', endWith))
-  if (!isTerminal && isatty(2)) cleanups.push(watchConnection(client))
+  cleanups.push(watchConnection(client, { say, afterMs: isTerminal ? WAITING_MS : 0 }))
   try {
     // Listen before the size is read, so that no change is missed.
     if (isTerminal)
       cleanups.push(onResize((size) => void started.promise.then((handle) => handle.resize(size)).catch(() => {})))
     const start = await startOptions(client, options)
-    const handle = await startProcess(client, start, ending.signal)
+    const handle = await waitingFor('the devbox to start the command', startProcess(client, start, ending.signal))
     started.resolve(handle)
     phase = 'running'
     // Track the exit separately: the output may lag behind when our readers are slow.
@@ -108,8 +133,14 @@ async function runRemote(client: ExecClient, options: RunArguments, signals: Set
       if (isTerminal || (exitCode > BY_SIGNAL && signals.size > 0)) leaving.abort()
     })
     exited.catch(() => {})
+    if (timeoutMs !== undefined) cleanups.push(endAfter(timeoutMs, client, handle, leaveWith))
     raw?.enter()
-    const filter = raw === undefined ? undefined : interrupts.countKeys
+    const escapes = escapeKeys({
+      leave: () => leaveWith(OWN_FAILURE),
+      suspend: () => process.kill(process.pid, 'SIGTSTP'),
+      list: () => printRawStderr(escapeList('leaves, and ends the command').join('\n')),
+    })
+    const filter = raw === undefined ? undefined : (bytes: Uint8Array) => leaver.countKeys(escapes(bytes))
     if (isTerminal || start.stdin === 'pipe') void feedStdin({ process: handle, isTerminal, filter })
     return await pipeOutput({ client, process: handle, leave: leaving.signal, signal: ending.signal })
   } catch (error) {
@@ -120,11 +151,4 @@ async function runRemote(client: ExecClient, options: RunArguments, signals: Set
   } finally {
     for (const clean of cleanups) clean()
   }
-}
-
-async function startOptions(client: ExecClient, { argv, cwd, env, isTerminal }: RunArguments): Promise<StartOptions> {
-  if (!isTerminal)
-    return { argv, cwd, env, stdin: client.extensions.has('closeStdin') || !(await isStdinEmpty()) ? 'pipe' : 'closed' }
-  const { TERM } = process.env
-  return { argv, cwd, env: TERM === undefined ? env : { TERM, ...env }, tty: terminalSize() ?? true }
 }

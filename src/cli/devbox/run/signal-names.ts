@@ -26,12 +26,17 @@ const NUMBERS: Readonly<Record<string, SignalName>> = {
   15: 'terminate',
 }
 
+const find = (text: string): SignalName | undefined => NUMBERS[text] ?? NAMES[text.toUpperCase().replace(/^SIG/, '')]
+
+/** Whether it is the name, in any case and with or without SIG, or the number of a signal that can be sent. */
+export const isSignal = (text: string): boolean => find(text) !== undefined
+
 /**
- * Parses a signal name, in any case and with or without SIG, or a number.
+ * Parses such a name or number.
  * @throws {UsageError}
  */
 export function signalNamed(text: string): SignalName {
-  const found = NUMBERS[text] ?? NAMES[text.toUpperCase().replace(/^SIG/, '')]
+  const found = find(text)
   if (found === undefined) throw usageError(`--signal takes one of ${signalNames.join(', ')}, not '${text}'`)
   return found
 }

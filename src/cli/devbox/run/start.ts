@@ -1,6 +1,7 @@
 /** Starts a process, and reports failures as a shell does. */
 import { ErrorCode, messageOf, RpcError } from '../../../client/base/errors.ts'
 import type { ExecClient, RemoteProcess, StartOptions } from '../../../client/base/types.ts'
+import { quoteForShell } from '../io/quote-for-shell.ts'
 import { CommandError, OWN_FAILURE } from '../base/command-error.ts'
 
 const NOT_FOUND = 127
@@ -27,10 +28,21 @@ export async function startProcess(
     const { cwd } = options
     const isOfPath = MISSING.test(error.message) || UNFIT.test(error.message)
     const place = cwd === undefined || !isOfPath ? undefined : await faultOfDirectory(client, cwd)
-    if (place !== undefined) throw new CommandError(`${cwd}: ${place}`, NOT_EXECUTABLE)
+    if (place !== undefined) throw new CommandError(`${String(cwd)}: ${place}`, NOT_EXECUTABLE)
     const exitCode = MISSING.test(error.message) ? NOT_FOUND : UNFIT.test(error.message) ? NOT_EXECUTABLE : OWN_FAILURE
-    throw new CommandError(`${options.argv[0]}: ${systemText(error.message)}`, exitCode)
+    const hints = isOfPath ? shellHints(options.argv) : []
+    throw new CommandError(`${options.argv[0]}: ${systemText(error.message)}`, exitCode, hints)
   }
+}
+
+/** White space, and what shells act on. */
+const FOR_A_SHELL = /[\s|&;<>()$`*?~]/
+
+/** A single argument that looks like a command line is one for a shell, which ssh would start and this does not. */
+function shellHints(argv: readonly string[]): string[] {
+  const [line = ''] = argv
+  if (argv.length > 1 || !FOR_A_SHELL.test(line)) return []
+  return [`a command line needs a shell: exec-server run -- sh -c ${quoteForShell(line)}`]
 }
 
 /** Why a command cannot run in a directory, if the directory is the reason. */

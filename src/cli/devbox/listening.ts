@@ -1,5 +1,5 @@
 /** The servers of this machine that listen, as far as this user may see them. Linux only. */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import process from 'node:process'
 import { processNumbers } from '../../host/process-tree/proc-stat.ts'
 import { listenUrl } from '../../server/http/listen-url.ts'
@@ -23,6 +23,21 @@ export function listeningServers(): ListeningServer[] {
     if (urls.length > 0) servers.push({ pid, urls })
   }
   return servers
+}
+
+/** URLs of the servers of this user, at addresses to connect to. */
+export function ownServers(): string[] {
+  const user = process.geteuid?.()
+  const own = listeningServers().filter(({ pid }) => ownerOf(pid) === user)
+  return own.flatMap(({ urls }) => urls.map(reachable))
+}
+
+/** A server that listens on all addresses is called at loopback. */
+export const reachable = (url: string): string =>
+  url.replace('ws://0.0.0.0:', 'ws://127.0.0.1:').replace('ws://[::]:', 'ws://[::1]:')
+
+function ownerOf(pid: number): number | undefined {
+  return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid
 }
 
 function readText(path: string): string {

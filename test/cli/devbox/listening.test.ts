@@ -1,7 +1,7 @@
 /** Reads the kernel's tables of listening sockets. */
 import process from 'node:process'
 import * as assert from 'uvu/assert'
-import { listeningServers, tcpListeners, unixListeners } from '../../../src/cli/doctor/listening.ts'
+import { listeningServers, tcpListeners, unixListeners } from '../../../src/cli/devbox/listening.ts'
 import { startServer } from '../../support/server.ts'
 import { test } from '../../support/suite.ts'
 
