@@ -88,7 +88,10 @@ test('a directory that may not be entered is no missing one', () => {
 
 test('a message is one line of bounded length, whatever the path', () => {
   const message = refusal(['ls'], { cwd: `/nowhere\n\x1b[31m/${'x'.repeat(4000)}` })
-  assert.match(message, /^working directory \/nowhere\\x0a\\x1b\[31m\/x+… does not exist on this devbox: .* \(os error 2\)$/)
+  assert.match(
+    message,
+    /^working directory \/nowhere\\x0a\\x1b\[31m\/x+… does not exist on this devbox: .* \(os error 2\)$/,
+  )
   assert.ok(message.length < 500)
   assert.ok(refusal(['no-such'], { env: new Map([['PATH', '/x:'.repeat(4000)]]) }).length < 500)
 })
