@@ -1,6 +1,6 @@
 /**
  * Whether a helper still works, as the kernel sees it: one that hangs on a mount that does not answer, or is stopped, uses
- * no CPU time and is never scheduled.
+ * no CPU time and is hardly ever scheduled.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { childrenOf } from '../process-tree/process-group.ts'
@@ -14,22 +14,36 @@ const STIME = 12
 const GENERATIONS = 3
 
 /**
- * A text that is the same for as long as no process of the sandbox runs and `bytes` does not change. Undefined where that
- * cannot be known, and for one that only waits for a processor. `pid`: the sandbox process.
+ * Times that the threads of an idle runtime are scheduled between two looks: V8 wakes its main thread every 8 s. A file
+ * operation takes twice as many.
  */
-export function activityOf(pid: number, bytes: number): string | undefined {
-  const parts: string[] = []
+const IDLE_SWITCHES = 2
+
+/** What a sandbox has done so far: bytes exchanged, CPU time in 10 ms, how often its threads were scheduled. */
+export type Activity = { bytes: number; cpu: number; switches: number }
+
+/** Whether a sandbox has done something between two looks. */
+export const hasWorked = (before: Activity, now: Activity): boolean =>
+  now.bytes !== before.bytes || now.cpu > before.cpu + 1 || now.switches > before.switches + IDLE_SWITCHES
+
+/**
+ * What a sandbox has done. Undefined where that cannot be known, and for one that only waits for a processor. `pid`: the
+ * sandbox process.
+ */
+export function activityOf(pid: number, bytes: number): Activity | undefined {
+  const sum: Activity = { bytes, cpu: 0, switches: 0 }
   let generation = [pid]
   for (let count = 0; count < GENERATIONS; count++) {
     for (const process of generation) {
       const threads = threadsOf(process)
       if (threads.some((status) => /^State:\tR/m.test(status))) return undefined
       const fields = statFields(process)
-      parts.push(`${process} ${fields?.[UTIME]} ${fields?.[STIME]} ${switchesOf(threads)}`)
+      sum.cpu += Number(fields?.[UTIME] ?? 0) + Number(fields?.[STIME] ?? 0)
+      sum.switches += switchesOf(threads)
     }
     generation = generation.flatMap(childrenOf)
   }
-  return statFields(pid) === undefined ? undefined : `${bytes}: ${parts.join(', ')}`
+  return statFields(pid) === undefined ? undefined : sum
 }
 
 /** The status of each thread of a process; none for one that is gone. */

@@ -12,6 +12,8 @@ import type { Limits } from '../../core/base/limits.ts'
 import type { HostLimits } from '../limits.ts'
 import { internalError, overloaded } from '../../protocol/wire/errors.ts'
 import type { SandboxedCommand } from '../process/sandboxed-command.ts'
+import { hasWorked } from './helper-activity.ts'
+import type { Activity } from './helper-activity.ts'
 import { startHelper } from './helper-process.ts'
 import type { Helper, HelperProcess } from './helper-process.ts'
 
@@ -127,10 +129,10 @@ async function whileItWorks<T>(
   const { promise: stalled, reject } = Promise.withResolvers<never>()
   // Counts its own ticks: after a pause of the whole machine, or of this process, no time has passed.
   let quietTicks = 0
-  let last: string | undefined
+  let last: Activity | undefined
   const timer = setInterval(() => {
     const now = helper.activity()
-    quietTicks = now === undefined || now !== last ? 0 : quietTicks + 1
+    quietTicks = now === undefined || last === undefined || hasWorked(last, now) ? 0 : quietTicks + 1
     last = now
     if (quietTicks * helperSlowMs >= helperStallMs)
       reject(new NoProgressError(`the file call made no progress for ${helperStallMs / 1000} s and was given up`))

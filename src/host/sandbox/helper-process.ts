@@ -7,6 +7,7 @@ import { lineReader } from '../../base/line-reader.ts'
 import { withProcessTag } from '../process-tree/process-tag.ts'
 import { HELPER_STDERR_CHARACTERS } from '../limits.ts'
 import { activityOf } from './helper-activity.ts'
+import type { Activity } from './helper-activity.ts'
 import { SandboxSetupError } from './mount-verification.ts'
 
 /** One running helper, which serves one request at a time. */
@@ -37,8 +38,8 @@ export type HelperProcess = Helper & {
   readonly confirmed: Promise<void>
   /** Settles when the process and everything in its sandbox has exited. */
   readonly exited: Promise<void>
-  /** Changes whenever the helper has received or sent bytes, or run at all. Undefined where that cannot be known. */
-  activity(): string | undefined
+  /** What it has done so far. Undefined where that cannot be known. */
+  activity(): Activity | undefined
   /** Kills it. A pending request fails with `why`. */
   kill(why: string): void
 }
