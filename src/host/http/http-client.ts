@@ -122,6 +122,8 @@ export function httpClient(policy: HttpPolicy): (request: HttpRequest, signal: A
   return async (request, signal) => {
     const { url } = request
     if (request.method.toUpperCase() === 'CONNECT') throw new Error('tunnels cannot be asked for')
+    // The runtime would take 0 for the default port.
+    if (url.port === '0') throw new Error('nothing can be reached at port 0')
     const proxy = proxyFor(url, process.env)
     await Promise.race([check(bareHost(url), proxy !== undefined), aborted(signal)])
     signal.throwIfAborted()
@@ -160,6 +162,8 @@ function start(options: RequestOptions): ClientRequest {
 function exchange(request: HttpRequest, options: RequestOptions, signal: AbortSignal): Promise<HttpResponse | 'stale'> {
   const { promise, resolve, reject } = Promise.withResolvers<HttpResponse | 'stale'>()
   const sent = start({ ...options, method: request.method })
+  // The bytes are limited. By their number the runtime drops headers without a word.
+  sent.maxHeadersCount = 0
   // The runtime has converted it to upper case.
   sent.method = request.method
   const codings = acceptCodings()

@@ -246,4 +246,19 @@ onNode('zstd is announced to a number of servers at a time, which each end of a 
   await eventually(async () => (await announced()) === 'zstd,gzip')
 })
 
+test('a head may have 512 KiB, and any number of headers', async () => {
+  const long = ['x-long', 'l'.repeat(500 * 1024)] as const
+  const { get } = await site((_, socket) => socket.write(reply('ok', [long])))
+  assert.is((await get()).header('x-long')?.length, 500 * 1024)
+  const many = Array.from({ length: 3000 }, (_, index) => [`x-${index}`, 'y'] as const)
+  const other = await site((_, socket) => socket.write(reply('ok', many)))
+  assert.is((await other.get()).headers.filter(({ name }) => /^x-/.test(name)).length, 3000)
+})
+
+test('port 0 is refused, and is never the default port', async () => {
+  const { get } = await site((_, socket) => socket.write(reply('ok')))
+  for (const url of ['http://127.0.0.1:0/', 'https://127.0.0.1:0/'])
+    assert.match(await failure(get({ url: new URL(url) })), /port 0/, url)
+})
+
 test.run()
