@@ -2,7 +2,6 @@
 import { closeSync, openSync } from 'node:fs'
 import { errorCode, osErrorText, reasonOf } from '../base/os-error-text.ts'
 import { ErrorCode, RpcError } from '../protocol/wire/errors.ts'
-import { StartFailure } from './process/start-failure.ts'
 
 /**
  * Converts the error of a file call: ENOENT is not-found; permission and argument errors are invalid-request; all
@@ -26,6 +25,17 @@ function fileErrorCode(code: string): number {
       return ErrorCode.InvalidRequest
     default:
       return ErrorCode.Internal
+  }
+}
+
+/** An errno in `code`, as errors of the system have it, and what it is about. */
+export class StartFailure extends Error {
+  readonly code: string
+
+  /** `about` is a clause such as "working directory /x does not exist on this devbox". */
+  constructor(code: string, about: string) {
+    super(`${about}: ${osErrorText(code)}`)
+    this.code = code
   }
 }
 

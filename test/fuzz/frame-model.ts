@@ -10,7 +10,7 @@ export type FrameEvent =
   | { kind: 'violation'; tooBig: boolean }
 
 const FRAME_BYTES = 16n * 1024n * 1024n
-const MESSAGE_BYTES = 4n * FRAME_BYTES
+export const MESSAGE_BYTES = 4 * Number(FRAME_BYTES)
 
 const Opcode = { Continuation: 0, Text: 1, Binary: 2, Close: 8, Ping: 9, Pong: 10 } as const
 
@@ -23,6 +23,12 @@ export class FrameModel {
   /** The opcode of the message under way. */
   #under: number | undefined
   #isOver = false
+  readonly #messageBytes: () => number
+
+  /** `messageBytes`: how many bytes the current message may have. */
+  constructor(messageBytes: () => number) {
+    this.#messageBytes = messageBytes
+  }
 
   /** Whether the next byte would begin a message. */
   get isBetweenMessages(): boolean {
@@ -85,7 +91,8 @@ export class FrameModel {
         ? BigInt(short)
         : this.#held.slice(2, 2 + lengthBytes).reduce((sum, byte) => sum * 256n + BigInt(byte), 0n)
     const sum = this.#fragments.reduce((total, bytes) => total + BigInt(bytes.length), length)
-    if (!isControl && (length > FRAME_BYTES || sum > MESSAGE_BYTES)) return { kind: 'violation', tooBig: true }
+    if (!isControl && (length > FRAME_BYTES || sum > BigInt(this.#messageBytes())))
+      return { kind: 'violation', tooBig: true }
     const start = 2 + lengthBytes + 4
     return {
       fin,

@@ -24,6 +24,9 @@ const NOT_CALLED = new Set<string>([Method.Initialized, ...NOTIFICATIONS])
 const ENGINE =
   /^internal error$|\b(?:Type|Range|Reference|Syntax|Assertion|DOM)?(?:Error|Exception)\b: |ERR_[A-Z_]{6}|is not a function|Cannot read prop|\[object /
 
+/** Bytes that a message may have before a session is open. */
+export const FIRST_MESSAGE_BYTES = 64 * 1024
+
 export class Ledger {
   /** By id text: answers that are due and have not come. */
   readonly #due = new Map<string, number>()
@@ -41,8 +44,20 @@ export class Ledger {
     this.#hasSession = hasSession
   }
 
+  /** Whether a message was above the bound, which closes the connection for that reason. */
+  isTooBig = false
+
+  get hasSession(): boolean {
+    return this.#hasSession
+  }
+
   /** Notes what a message calls for. Returns whether it must close the connection. */
   sent(bytes: Uint8Array): boolean {
+    if (!this.#hasSession && bytes.length > FIRST_MESSAGE_BYTES) {
+      this.expectMalformed()
+      this.isTooBig = true
+      return true
+    }
     const message = expected(bytes)
     switch (message.kind) {
       case 'malformed':

@@ -4,22 +4,11 @@
  */
 import { basename } from 'node:path'
 import { escapeControlChars } from '../../base/control-chars.ts'
-import { osErrorText } from '../../base/os-error-text.ts'
+import { StartFailure } from '../os-error.ts'
 import { loginShell } from '../own-user.ts'
 
 /** Characters of a path in a message. */
 const MAX_SHOWN = 300
-
-/** An errno in `code`, as errors of the system have it, and what it is about. */
-export class StartFailure extends Error {
-  readonly code: string
-
-  /** `about` is a clause such as "working directory /x does not exist on this devbox". */
-  constructor(code: string, about: string) {
-    super(`${about}: ${osErrorText(code)}`)
-    this.code = code
-  }
-}
 
 /** A path or a search path, as it is shown. */
 const shown = (text: string): string => {

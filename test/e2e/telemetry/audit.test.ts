@@ -203,12 +203,12 @@ test('each refused start is recorded once with its reason', async () => {
     [
       [null, 'early', params.argv, 'client must call initial'],
       [null, 'lives', params.argv, 'process lives already ex'],
-      [2, 'missing', undefined, 'No such file or director'],
+      [2, 'missing', undefined, 'program /there/is/none d'],
       [null, 'empty', [], 'argv must not be empty'],
       [null, null, null, 'processId: Invalid type:'],
       [null, null, null, lines.filter(({ event }) => event === 'refused')[5]?.['reason'].slice(0, 24)],
       [null, 'network', params.argv, 'this executor cannot enf'],
-      [3, 'terminal', undefined, 'No such file or director'],
+      [3, 'terminal', undefined, 'program /there/is/none d'],
     ],
   )
 })

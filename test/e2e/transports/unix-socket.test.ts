@@ -18,6 +18,7 @@ import {
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import process from 'node:process'
+import { pathToFileURL } from 'node:url'
 import * as assert from 'uvu/assert'
 import { openUnixListener } from '../../../src/server/http/unix-listener.ts'
 import { Client } from '../../support/client.ts'
@@ -321,12 +322,17 @@ confining('a command that the server has confined is not let in, and its user is
       print $socket join("\\r\\n", "GET / HTTP/1.1", "Host: x", @ARGV[1 .. $#ARGV], "", ""); print substr(<$socket>, 9, 3)`
     const argv = ['perl', '-e', script, path, ...UPGRADE]
     const root = { path: { type: 'special', value: { kind: 'root' } }, access: 'read' }
-    const permissions = { type: 'managed', file_system: { type: 'restricted', entries: [root] }, network: 'enabled' }
-    assert.equal(await client.run('free', argv), { code: 0, output: '101' })
-    assert.equal(await client.run('confined', argv, { sandbox: { permissions, cwd: null } }), {
-      code: 0,
-      output: '403',
+    // Without an entry that names it, the socket is not there at all.
+    const named = { path: { type: 'path', path: pathToFileURL(path).href }, access: 'read' }
+    const confined = (entries: object[]): object => ({
+      sandbox: {
+        permissions: { type: 'managed', file_system: { type: 'restricted', entries }, network: 'enabled' },
+        cwd: null,
+      },
     })
+    assert.equal(await client.run('free', argv), { code: 0, output: '101' })
+    assert.match((await client.run('covered', argv, confined([root]))).output, /^Connection refused/)
+    assert.equal(await client.run('confined', argv, confined([root, named])), { code: 0, output: '403' })
     await client.close()
   })
 })

@@ -10,6 +10,7 @@ import type { Place } from '../place.ts'
 import { waitFor } from '../subject.ts'
 
 const PROTOCOL_ERROR = 1002
+const TOO_BIG = 1009
 
 const encode = (message: object): Input => ({ bytes: new TextEncoder().encode(JSON.stringify(message)), binary: false })
 
@@ -71,7 +72,8 @@ class Conversation {
       () => `the connection was not closed (unanswered: ${this.#ledger.unanswered})`,
     )
     if (!this.#ledger.complete) throw new Failure(`closed without an answer to ${this.#ledger.unanswered}`)
-    if (this.#closeCode !== PROTOCOL_ERROR) throw new Failure(`closed with ${this.#closeCode}`)
+    if (this.#closeCode !== (this.#ledger.isTooBig ? TOO_BIG : PROTOCOL_ERROR))
+      throw new Failure(`closed with ${this.#closeCode}`)
   }
 
   /** Ends what was started, waits for every answer, and asks for one more. */

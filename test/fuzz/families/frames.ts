@@ -5,10 +5,10 @@ import type { Socket } from 'node:net'
 import { UPGRADE_REQUEST } from '../../support/web/raw-http.ts'
 import { Failure } from '../failure.ts'
 import type { Batch, Family, Input, Subject } from '../family.ts'
-import { FrameModel, serverFrames } from '../frame-model.ts'
+import { FrameModel, MESSAGE_BYTES, serverFrames } from '../frame-model.ts'
 import type { FrameEvent } from '../frame-model.ts'
 import { frame, frames } from '../generate/frames.ts'
-import { Ledger } from '../ledger.ts'
+import { FIRST_MESSAGE_BYTES, Ledger } from '../ledger.ts'
 import { networkSubject } from '../network-subject.ts'
 import type { Place } from '../place.ts'
 import { waitFor } from '../subject.ts'
@@ -40,8 +40,8 @@ const PINGS_AT_ONCE = 45
 
 class RawConnection {
   readonly #socket: Socket
-  readonly #model = new FrameModel()
   readonly #ledger = new Ledger(false)
+  readonly #model = new FrameModel(() => (this.#ledger.hasSession ? MESSAGE_BYTES : FIRST_MESSAGE_BYTES))
   readonly #pings: Buffer[] = []
   readonly #pongs: Buffer[] = []
   #held: Buffer = Buffer.alloc(0)
