@@ -117,7 +117,7 @@ test('a helper that cannot be started is an error, and no slot is lost', async (
 })
 
 test('a helper whose sandbox is not confirmed is asked nothing and ends; the next call gets another one', async () => {
-  const helpers = pool()
+  const helpers = pool({ helperIdleMs: 100 })
   let asked = 0
   let pid = 0
   const unconfirmed = (): SandboxedCommand => ({
