@@ -119,6 +119,9 @@ export const COPY_BLOCK_BYTES = 256 * 1024
 /** Files up to this size are read and written with synchronous calls, which are several times faster for them. */
 export const COPY_SMALL_BYTES = 256 * 1024
 
+/** Files up to this size are one message of a copy: it fits into a batch of messages, with its name. */
+export const COPY_INLINE_BYTES = 64 * 1024
+
 /** Files that are written under temporary names before they are synced together and renamed; each is held open. */
 export const COPY_PENDING_FILES = 128
 

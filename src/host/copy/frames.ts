@@ -1,13 +1,15 @@
 /**
- * Messages as bytes: a byte for the kind, four for the length, then JSON, or the bytes of a file as they are. Small
- * messages are sent together.
+ * Messages as bytes: a byte for the kind, four for the length, then JSON, or the bytes of a file as they are; a small file
+ * is the length of its JSON, the JSON, and its bytes. Small messages are sent together.
  */
 import { CopyError } from './messages.ts'
-import type { Message } from './messages.ts'
+import type { Message, SmallFile } from './messages.ts'
 
 const CONTROL = 0
 const DATA = 1
+const SMALL = 2
 const HEAD_BYTES = 5
+const LENGTH_BYTES = 4
 
 /** Bytes that are collected before they are sent: several writes of the protocol. */
 const BATCH_BYTES = 256 * 1024
@@ -62,7 +64,20 @@ export function messageSink(write: (bytes: Uint8Array) => Promise<void>): Messag
     appendHead(kind, bytes.length)
     await flush(bytes)
   }
+  const appendSmall = (json: Uint8Array, bytes: Uint8Array): void => {
+    appendHead(SMALL, LENGTH_BYTES + json.length + bytes.length)
+    new DataView(batch.buffer).setUint32(filled, json.length)
+    filled += LENGTH_BYTES
+    append(json)
+    append(bytes)
+  }
+  const sendSmall = ({ bytes, ...file }: SmallFile): Promise<void> | undefined => {
+    const json = encoder.encode(JSON.stringify(file))
+    if (hasRoom(LENGTH_BYTES + json.length + bytes.length)) return void appendSmall(json, bytes)
+    return flush().then(() => appendSmall(json, bytes))
+  }
   const send = (message: Message): Promise<void> | undefined => {
+    if (message.type === 'small') return sendSmall(message)
     const isData = message.type === 'data'
     const bytes = isData ? message.bytes : encoder.encode(JSON.stringify(message))
     const kind = isData ? DATA : CONTROL
@@ -113,16 +128,24 @@ export async function* decodeMessages(chunks: AsyncIterable<Uint8Array>): AsyncG
       if (left > 0) continue
       headBytes = 0
       if (head[0] === DATA) continue
-      yield JSON.parse(decoder.decode(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces))) as Message
+      const whole = pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces)
       pieces = []
+      yield head[0] === SMALL ? smallFile(whole, decoder) : (JSON.parse(decoder.decode(whole)) as Message)
     }
   }
   if (headBytes > 0) throw new CopyError('the stream of the copy breaks off')
 }
 
+function smallFile(bytes: Uint8Array, decoder: TextDecoder): SmallFile {
+  const start = LENGTH_BYTES + new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
+  const file = JSON.parse(decoder.decode(bytes.subarray(LENGTH_BYTES, start))) as Omit<SmallFile, 'bytes'>
+  return { ...file, bytes: bytes.subarray(start) }
+}
+
 function lengthOf(head: Uint8Array): number {
   const length = new DataView(head.buffer).getUint32(1)
-  const isValid = head[0] === DATA ? length > 0 : head[0] === CONTROL && length > 0 && length <= MAX_CONTROL_BYTES
+  const isWhole = head[0] === CONTROL || head[0] === SMALL
+  const isValid = head[0] === DATA ? length > 0 : isWhole && length > 0 && length <= MAX_CONTROL_BYTES
   if (!isValid) throw new CopyError('the other end of the copy sends something else')
   return length
 }

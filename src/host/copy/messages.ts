@@ -80,6 +80,9 @@ export type Entry = {
   targetRoot?: number
 }
 
+/** A file that is small enough to be one message. */
+export type SmallFile = { type: 'small'; entry: Entry; crc: number; bytes: Uint8Array }
+
 /** The end of a file's bytes, with their checksum (CRC-32; holes do not count). */
 export type FileEnd = { type: 'end'; crc: number; size: number }
 
@@ -99,6 +102,8 @@ export type Message =
   | Hello
   | Roots
   | Entry
+  /** A whole file, with the checksum of its bytes. */
+  | SmallFile
   | { type: 'data'; bytes: Uint8Array }
   /** So many zero bytes that need no space. */
   | { type: 'hole'; length: number }

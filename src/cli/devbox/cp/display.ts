@@ -60,6 +60,10 @@ export function copyDisplay(
         case 'progress':
           progress.set(message)
           return true
+        case 'small':
+          progress.begin(posix.basename(message.entry.source), message.bytes.length)
+          progress.add(message.bytes.length)
+          return false
         case 'entry':
           if (message.kind === 'file') progress.begin(posix.basename(message.source), message.size)
           return false

@@ -94,11 +94,12 @@ async function copyHere(request: CopyRequest, input: Input, writer: DestinationW
   const state = { file: '', bytes: 0, files: 0 }
   let last = 0
   for await (const message of readSources(request, writer.hello(), gone.signal)) {
-    if (message.type === 'entry') {
-      state.file = message.path === '' ? message.source : message.path
-      if (message.kind === 'file') state.files++
+    const entry = message.type === 'small' ? message.entry : message
+    if (entry.type === 'entry') {
+      state.file = entry.path === '' ? entry.source : entry.path
+      if (entry.kind === 'file') state.files++
     }
-    if (message.type === 'data') state.bytes += message.bytes.length
+    if (message.type === 'data' || message.type === 'small') state.bytes += message.bytes.length
     if (message.type === 'hole') state.bytes += message.length
     if (message.type === 'report' || message.type === 'totals') outbox.push(message)
     else await writer.take(message)

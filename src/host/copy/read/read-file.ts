@@ -3,7 +3,7 @@ import { close, fstatSync, read, readSync } from 'node:fs'
 import type { BigIntStats } from 'node:fs'
 import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
-import { COPY_BLOCK_BYTES, COPY_SMALL_BYTES } from '../../limits.ts'
+import { COPY_BLOCK_BYTES, COPY_INLINE_BYTES, COPY_SMALL_BYTES } from '../../limits.ts'
 import { extentsOf } from './extents.ts'
 import { note } from '../texts.ts'
 import type { Message } from '../messages.ts'
@@ -46,6 +46,20 @@ export async function* readContents(
   if (info.isFile()) yield* readRest(fd, state, data, signal)
   yield* changes(fd, info, path)
   yield { type: 'end', ...state }
+}
+
+/**
+ * The bytes of a small file with their checksum, synchronously; undefined for a file that is not small and complete at
+ * once.
+ */
+export function readSmall(fd: number, info: BigIntStats): { bytes: Uint8Array; crc: number } | undefined {
+  if (!info.isFile() || info.size > COPY_INLINE_BYTES || info.blocks * 512n < info.size) return undefined
+  // One byte more finds out that it has grown.
+  const bytes = Buffer.allocUnsafe(Number(info.size) + 1)
+  const length = readAllSync(fd, bytes)
+  if (length !== Number(info.size)) return undefined
+  const contents = bytes.subarray(0, length)
+  return { bytes: contents, crc: crc32(contents) }
 }
 
 function readAllSync(fd: number, bytes: Buffer): number {

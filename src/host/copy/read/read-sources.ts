@@ -10,7 +10,7 @@ import { idOf, machineId } from '../machine.ts'
 import { CopyError } from '../messages.ts'
 import type { CopyOptions, CopyRequest, Entry, EntryKind, Hello, Message } from '../messages.ts'
 import { excluder, expandPattern, isPattern } from '../patterns.ts'
-import { readContents } from './read-file.ts'
+import { readContents, readSmall } from './read-file.ts'
 import { failure } from '../texts.ts'
 
 type Messages = AsyncGenerator<Message, void, undefined>
@@ -156,8 +156,11 @@ class SourceReader {
     let isOpen = false
     try {
       const info = fstatSync(fd, { bigint: true })
+      const entry = this.#entry(root, { ...found, info }, 'file')
+      const small = readSmall(fd, info)
+      if (small !== undefined) return yield { type: 'small', entry, ...small }
       isOpen = true
-      yield this.#entry(root, { ...found, info }, 'file')
+      yield entry
       yield* readContents(fd, info, source, this.#signal)
     } catch (error) {
       if (isOpen) yield { type: 'broken' }

@@ -15,7 +15,7 @@ import { lookAtDestination, Target } from './destination.ts'
 import { Leftovers, temporaryBeside } from '../leftovers.ts'
 import { idOf, machineId } from '../machine.ts'
 import { COPY_VERSION, CopyError } from '../messages.ts'
-import type { CopyOptions, Entry, Hello, Message, Report, Roots } from '../messages.ts'
+import type { CopyOptions, Entry, Hello, Message, Report, Roots, SmallFile } from '../messages.ts'
 import { PendingFiles } from './pending.ts'
 import { lookAt, lookThrough, Refusal } from './plan-file.ts'
 import { failure } from '../texts.ts'
@@ -79,6 +79,8 @@ export class DestinationWriter {
         return undefined
       case 'entry':
         return this.#takeEntry(message)
+      case 'small':
+        return this.#takeSmall(message)
       case 'roots':
         this.#takeRoots(message)
         return undefined
@@ -118,6 +120,15 @@ export class DestinationWriter {
       if (entry.kind === 'directory') target.close(entry.path)
       this.#failed(target.finalPlaceOf(entry.path), error)
     }
+  }
+
+  async #takeSmall({ entry, crc, bytes }: SmallFile): Promise<void> {
+    await this.#takeEntry(entry)
+    const file = this.#file
+    this.#file = undefined
+    if (file === undefined) return
+    if (bytes.length > 0) file.write(bytes)
+    await file.end({ type: 'end', crc, size: bytes.length })
   }
 
   #failed(path: string, error: unknown): void {
