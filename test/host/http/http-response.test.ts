@@ -252,7 +252,7 @@ test('a head may have 512 KiB, and any number of headers', async () => {
   assert.is((await get()).header('x-long')?.length, 500 * 1024)
   const many = Array.from({ length: 3000 }, (_, index) => [`x-${index}`, 'y'] as const)
   const other = await site((_, socket) => socket.write(reply('ok', many)))
-  assert.is((await other.get()).headers.filter(({ name }) => /^x-/.test(name)).length, 3000)
+  assert.is((await other.get()).headers.filter(({ name }) => name.startsWith('x-')).length, 3000)
 })
 
 test('port 0 is refused, and is never the default port', async () => {
