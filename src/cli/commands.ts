@@ -76,7 +76,7 @@ export const commands: readonly Command[] = [
     manual: async () => (await import('./help-command.ts')).versionManual,
   },
   devbox(
-    { name: 'run', usage: '[-t] [COMMAND…]', summary: 'runs a command there as if it ran here' },
+    { name: 'run', usage: '[-td] [COMMAND…]', summary: 'runs a command there as if it ran here' },
     () => import('./devbox/run/run.ts'),
   ),
   devbox({ name: 'ps', usage: '', summary: 'what runs there' }, async () => {
@@ -90,6 +90,18 @@ export const commands: readonly Command[] = [
   devbox({ name: 'kill', usage: 'RUN…', summary: 'ends them' }, async () => {
     const { kill, manual } = await import('./devbox/run/kill.ts')
     return { run: kill, manual }
+  }),
+  devbox({ name: 'logs', usage: '[-f] RUN', summary: 'shows the output of one of these' }, async () => {
+    const { logs, manual } = await import('./devbox/runs/logs.ts')
+    return { run: logs, manual }
+  }),
+  devbox({ name: 'wait', usage: 'RUN', summary: 'waits for its end, and exits with its exit code' }, async () => {
+    const { wait, manual } = await import('./devbox/runs/wait.ts')
+    return { run: wait, manual }
+  }),
+  devbox({ name: 'rm', usage: 'RUN…', summary: 'forgets ended ones, with their output' }, async () => {
+    const { rm, manual } = await import('./devbox/runs/rm.ts')
+    return { run: rm, manual }
   }),
   devbox({ name: 'cp', usage: 'SOURCE… DESTINATION', summary: 'copies files; those there are :/PATH' }, async () => {
     const { cp, manual } = await import('./devbox/cp/cp.ts')

@@ -7,6 +7,7 @@ import { createFetch } from './http/fetch.ts'
 import { createFiles } from './fs/files.ts'
 import { defaultClientLimits } from './base/limits.ts'
 import type { ClientLimits } from './base/limits.ts'
+import { followRuns, logs, remove, snapshot, wait } from './process/runs.ts'
 import { createProcesses } from './process/processes.ts'
 import { Session } from './session/session.ts'
 import type { Abortable, ExecClient, Output, StartOptions } from './base/types.ts'
@@ -87,6 +88,14 @@ export async function openClient(
     },
     start: (options, abort) => processes.start(options, abort),
     run: (options, collect) => run(client, options, collect),
+    startDetached: (options, abort) => processes.startDetached(options, abort),
+    get processes() {
+      return followRuns(session)
+    },
+    logs: (run, options) => logs(session, { run }, options),
+    snapshot: async (run, options) => snapshot(session, { run }, options),
+    waitFor: async (run, options) => wait(session, { run }, options),
+    removeRun: (run, abort) => remove(session, { run }, abort),
     fs: createFiles(session, limits),
     fetch: createFetch(session, limits),
     listProcesses: (abort) => processes.list(abort),

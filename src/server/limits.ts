@@ -42,6 +42,8 @@ export type ServerLimits = {
   pendingPongs: number
   /** How long a peer may take to answer our close frame. */
   closeTimeoutMs: number
+  /** Bytes of the files in --log-dir: weeks of builds, on any disk. */
+  runLogs: number
   /** Log lines queued for stderr. Some thousand lines; further ones are dropped and counted. */
   logQueue: number
   /** Characters of one text in the log: enough for a stack trace. */
@@ -69,6 +71,7 @@ export const defaultServerLimits: Readonly<ServerLimits> = {
   probeMs: 3000,
   pendingPongs: 16_384,
   closeTimeoutMs: 2000,
+  runLogs: 1024 * MiB,
   logQueue: MiB,
   logText: 8192,
   auditText: 64 * 1024,

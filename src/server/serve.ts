@@ -9,6 +9,7 @@ import { exitWhenIdle } from './idle-exit.ts'
 import type { IdleOptions } from './idle-exit.ts'
 import type { HttpPolicy } from '../host/http/http-policy.ts'
 import { createHost, killAllProcesses } from '../host/index.ts'
+import type { RunDirectory } from '../host/runs/run-directory.ts'
 import type { HostLimits } from '../host/limits.ts'
 import type { SandboxOptions } from '../host/sandbox/sandboxes.ts'
 import type { AuditFile } from './telemetry/audit-file.ts'
@@ -37,13 +38,15 @@ export type ServeOptions = {
   httpPolicy: HttpPolicy | undefined
   logLevel: LogLevel
   auditFile: AuditFile | undefined
+  /** Where detached runs are written down. */
+  runs: RunDirectory | undefined
   /** Whether to exit when nobody uses the server; used with a listener only. */
   idle: IdleOptions | undefined
   /** Names of options that were given and have no effect. Logged. */
   ignoredOptions: readonly string[]
 }
 
-function createServer({ limits, sandbox, httpPolicy, logLevel, auditFile, ignoredOptions }: ServeOptions): {
+function createServer({ limits, sandbox, httpPolicy, logLevel, auditFile, runs, ignoredOptions }: ServeOptions): {
   server: ExecServer
   log: Log
   report: (fault: unknown) => void
@@ -52,7 +55,9 @@ function createServer({ limits, sandbox, httpPolicy, logLevel, auditFile, ignore
   // A contained internal error is logged and never ends the server.
   const report = (fault: unknown): void =>
     log.write('error', 'internalError', { fault: fault instanceof Error ? fault.stack : String(fault) })
+  runs?.onFault(report)
   const server = createExecServer({
+    store: runs,
     host: createHost({ sandbox, limits, httpPolicy, report }),
     clock: systemClock,
     limits,

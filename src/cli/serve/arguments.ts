@@ -30,6 +30,7 @@ export type ServeCommand = {
   httpPolicy: string | undefined
   logLevel: LogLevel
   auditLog: string | undefined
+  logDir: string | undefined
   idle: IdleOptions | undefined
   /** Names of options of Codex's server that have no effect. */
   ignoredOptions: readonly string[]

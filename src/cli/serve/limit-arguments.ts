@@ -19,6 +19,8 @@ const MiB = 1024 * 1024
 const DAY_SECONDS = 86_400
 /** One read returns all that is kept of a process: its base64 must fit a message. */
 const MAX_READ_MIB = 40
+/** 16 TiB. */
+const MAX_LOG_MIB = 16_777_216
 /** 64 GiB. */
 const MAX_MIB = 65_536
 /** About the default maximum of file descriptors of a process on Linux (fs.nr_open). */
@@ -48,6 +50,14 @@ const table = [
     min: 1,
     max: MAX_READ_MIB,
     help: 'MiB of output of each process that are kept for reading',
+  },
+  {
+    flag: 'log-mib',
+    limit: 'runLogs',
+    unit: MiB,
+    min: 1,
+    max: MAX_LOG_MIB,
+    help: 'how much --log-dir may hold; beyond it the output of ended runs goes first',
   },
   {
     flag: 'stdin-mib',

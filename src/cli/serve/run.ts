@@ -5,6 +5,7 @@
 import process from 'node:process'
 import { isatty } from 'node:tty'
 import type { HttpPolicy } from '../../host/http/http-policy.ts'
+import type { RunDirectory } from '../../host/runs/run-directory.ts'
 import type { AuditFile } from '../../server/telemetry/audit-file.ts'
 import { parseServe } from './arguments.ts'
 import type { InfoCommand, ServeCommand } from './arguments.ts'
@@ -52,6 +53,7 @@ async function startServer(command: ServeCommand): Promise<void> {
     sandbox: command.listen.kind === 'unix' ? { ...command.sandbox, ownSocket: command.listen.path } : command.sandbox,
     httpPolicy: await httpPolicy(command.httpPolicy),
     auditFile: await auditFile(command.auditLog),
+    runs: await runDirectory(command.logDir, command.limits.runLogs),
   }
   if (command.listen.kind === 'stdio') {
     stop = (await import('../../server/serve.ts')).serveParent(options)
@@ -96,6 +98,20 @@ async function auditFile(path: string | undefined): Promise<AuditFile | undefine
     return openAuditFile(path)
   } catch (error) {
     throw new UsageError(`cannot open the audit log ${path}: ${await reasonOf(error)}`, 1)
+  }
+}
+
+/**
+ * Opened before the listener, since what earlier servers have left is listed.
+ * @throws {UsageError}
+ */
+async function runDirectory(path: string | undefined, quota: number): Promise<RunDirectory | undefined> {
+  if (path === undefined) return undefined
+  const { directoryBounds, openRunDirectory } = await import('../../host/runs/run-directory.ts')
+  try {
+    return await openRunDirectory(path, directoryBounds(quota))
+  } catch (error) {
+    throw new UsageError(`cannot use the directory ${path} of --log-dir: ${await reasonOf(error)}`, 1)
   }
 }
 

@@ -3,15 +3,18 @@ import { DEFAULT_LOG_LEVEL, logLevels } from '../../base/log-level.ts'
 import type { LogLevel } from '../../base/log-level.ts'
 import { UsageError } from '../../base/usage-error.ts'
 
-export type TelemetryOptions = { logLevel: LogLevel; auditLog: string | undefined }
+export type TelemetryOptions = { logLevel: LogLevel; auditLog: string | undefined; logDir: string | undefined }
 
 export const telemetryOptions = {
   'log-level': { type: 'string' },
   'audit-log': { type: 'string' },
+  'log-dir': { type: 'string' },
 } as const
 
 export const TELEMETRY_HELP = `  --log-level LEVEL            what is logged on stderr, as JSON lines: ${logLevels.join(', ')} (default ${DEFAULT_LOG_LEVEL})
   --audit-log FILE             append to this file who started what, and how it ended
+  --log-dir DIR                write the output of detached runs (run -d) there, whole, within --log-mib: what has ended is kept
+                               there beyond the server
 `
 
 /**
@@ -21,10 +24,12 @@ export const TELEMETRY_HELP = `  --log-level LEVEL            what is logged on 
 export function parseTelemetry(values: {
   'log-level'?: string | undefined
   'audit-log'?: string | undefined
+  'log-dir'?: string | undefined
 }): TelemetryOptions {
-  const { 'log-level': level = DEFAULT_LOG_LEVEL, 'audit-log': auditLog } = values
+  const { 'log-level': level = DEFAULT_LOG_LEVEL, 'audit-log': auditLog, 'log-dir': logDir } = values
   const logLevel = logLevels.find((each) => each === level)
   if (logLevel === undefined) throw new UsageError(`--log-level takes ${logLevels.join(', ')}, not '${level}'`, 2)
   if (auditLog === '') throw new UsageError('--audit-log takes the path of a file', 2)
-  return { logLevel, auditLog }
+  if (logDir === '') throw new UsageError('--log-dir takes the path of a directory', 2)
+  return { logLevel, auditLog, logDir }
 }

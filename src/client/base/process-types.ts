@@ -1,9 +1,10 @@
 /** The public types of processes. */
 import type { EnvPolicy, ListedProcess, OutputStream, Signal, TerminalSize } from '../../protocol/schemas/process.ts'
+import type { ScreenSnapshot, SnapshotResult, WaitResult } from '../../protocol/schemas/runs.ts'
 import type { Sandbox } from '../../protocol/schemas/sandbox.ts'
 import type { Abortable } from './abortable.ts'
 
-export type { EnvPolicy, ListedProcess, OutputStream, Sandbox, TerminalSize }
+export type { EnvPolicy, ListedProcess, OutputStream, Sandbox, ScreenSnapshot, TerminalSize, WaitResult }
 
 /** A signal sent to a process group. Codex's servers support `interrupt` only. */
 export type SignalName = Signal
@@ -118,6 +119,49 @@ export type ReadResult = {
   sandboxDenied: boolean
 }
 
+/** Both ends of a stream. Nothing is dropped: `head` is all of it. */
+export type StreamEnds = {
+  head: Uint8Array
+  tail: Uint8Array
+  totalBytes: number
+  /** Bytes that are missing between head and tail. */
+  droppedBytes: number
+  truncated: boolean
+}
+
+/** How a process is, and what it has written. A terminal has `terminal` and `screen` instead of stdout and stderr. */
+export type ProcessSnapshot = Omit<SnapshotResult, 'stdout' | 'stderr' | 'terminal' | 'screen'> & {
+  stdout: StreamEnds | undefined
+  stderr: StreamEnds | undefined
+  terminal: StreamEnds | undefined
+  screen: ScreenSnapshot | undefined
+}
+
+/** `until`: the exit of the root process (the default), or the end of all output. `timeoutMs`: default none. */
+export type WaitOptions = Abortable & { until?: 'exit' | 'close'; timeoutMs?: number }
+
+/**
+ * Which output of a run to read: from `position` (bytes of output before it), or its last bytes; what was written since
+ * a time (a Date, or milliseconds since the epoch). `follow`: until the run has ended.
+ */
+export type LogOptions = Abortable & {
+  follow?: boolean
+  position?: number
+  lastBytes?: number
+  since?: Date | number
+}
+
+/** Output of a run, or how much of it is no longer kept at this point. */
+export type LogEntry =
+  | { type: 'output'; stream: OutputStream; atMs: number; position: number; bytes: Uint8Array }
+  | { type: 'dropped'; bytes: number }
+
+/** What happens to the runs of a server. `list` comes first, and again where events were missed. */
+export type RunEvent =
+  | { type: 'list'; processes: ListedProcess[] }
+  | { type: 'started' | 'exited' | 'closed' | 'removed'; process: ListedProcess }
+  | { type: 'failed'; process: ListedProcess; message: string }
+
 /** What happened to a write. Anything but `accepted` means that the bytes were not delivered. */
 export type WriteStatus = 'accepted' | 'unknownProcess' | 'stdinClosed' | 'starting'
 
@@ -143,6 +187,11 @@ export type RemoteProcess = AsyncDisposable &
     events(options?: Abortable & { afterSeq?: number }): AsyncIterableIterator<ProcessEvent>
     /** Reads what the server has buffered after `afterSeq`. */
     read(options?: ReadOptions): Promise<ReadResult>
+    /**
+     * How it is, and what it has written: both ends of each stream, and the screen of a terminal.
+     * @throws {UnsupportedError} If the server cannot tell.
+     */
+    snapshot(options?: Abortable & { maxBytes?: number }): Promise<ProcessSnapshot>
     /** Writes to stdin. Resolves once the server has accepted the bytes. Concurrent calls keep their order. */
     write(bytes: Uint8Array | string, options?: Abortable): Promise<WriteStatus>
     /**

@@ -3,7 +3,17 @@ import type { ListedProcess } from '../../protocol/schemas/process.ts'
 import type { EnvironmentInfo } from '../../protocol/schemas/session.ts'
 import type { Abortable } from './abortable.ts'
 import type { RemoteFiles } from './file-types.ts'
-import type { Output, RemoteProcess, StartOptions } from './process-types.ts'
+import type {
+  LogEntry,
+  LogOptions,
+  Output,
+  ProcessSnapshot,
+  RemoteProcess,
+  RunEvent,
+  StartOptions,
+  WaitOptions,
+  WaitResult,
+} from './process-types.ts'
 
 export type * from './abortable.ts'
 export type * from './file-types.ts'
@@ -66,6 +76,30 @@ export type ExecClient = AsyncDisposable & {
    * @throws {OutputLostError} If some output is gone.
    */
   run(options: StartOptions, collect?: Abortable & { maxBytes?: number; input?: Uint8Array | string }): Promise<Output>
+  /**
+   * Starts a run that belongs to the server: it goes on without this client, until it ends, is terminated, or the server
+   * ends. Closing the client, or disposing of the handle, leaves it alone.
+   * @throws {UnsupportedError} If the server has no such runs.
+   */
+  startDetached(
+    options: Omit<StartOptions, 'id'> & { name?: string },
+    abort?: Abortable,
+  ): Promise<RemoteProcess & { readonly run: number }>
+  /**
+   * Everything that happens to the runs of the server, whoever started them, without polling.
+   * @throws {UnsupportedError} If the server cannot tell.
+   * @example
+   * for await (const event of client.processes) if (event.type === 'exited') console.log(event.process.argv)
+   */
+  readonly processes: AsyncIterable<RunEvent>
+  /** The output of a run, by number or name, with times. */
+  logs(run: number | string, options?: LogOptions): AsyncIterableIterator<LogEntry>
+  /** How a run is, and what it has written. */
+  snapshot(run: number | string, options?: Abortable & { maxBytes?: number }): Promise<ProcessSnapshot>
+  /** Resolves when a run has exited or closed, or when the time is up. */
+  waitFor(run: number | string, options?: WaitOptions): Promise<WaitResult>
+  /** Forgets an ended detached run, with its output. */
+  removeRun(run: number | string, abort?: Abortable): Promise<void>
   /** The devbox's files. */
   readonly fs: RemoteFiles
   /** HTTP requests made by the devbox. */
@@ -76,10 +110,10 @@ export type ExecClient = AsyncDisposable & {
    */
   listProcesses(abort?: Abortable): Promise<ListedProcess[]>
   /**
-   * A second handle for the listed process with number `run`. It applies no backpressure: a slow reader may lag.
+   * A second handle for the listed process with the number, or name, `run`. It applies no backpressure: a slow reader may lag.
    * @throws {UnsupportedError} If the server cannot attach to processes.
    */
-  attach(run: number, abort?: Abortable): Promise<RemoteProcess>
+  attach(run: number | string, abort?: Abortable): Promise<RemoteProcess>
   /** The devbox's shell, directories and capabilities; undefined if the server lacks the method. */
   readInfo(abort?: Abortable): Promise<EnvironmentInfo | undefined>
   /**

@@ -10,6 +10,7 @@ import { collectOutput, outputStreams } from './process-output.ts'
 import type { OutputStreams } from './process-output.ts'
 import type { Abortable, ProcessEvent, RemoteProcess, SignalName, TerminalSize } from '../base/types.ts'
 import { call } from '../session/unsupported.ts'
+import { snapshot } from './runs.ts'
 
 /** Options of {@link processHandle}. */
 export type HandleOptions = {
@@ -19,10 +20,20 @@ export type HandleOptions = {
   events: ProcessEvents
   isTerminal: boolean
   sandboxType: string | undefined
+  /** Whether it belongs to the server, so that disposing of the handle leaves it alone. */
+  isDetached?: boolean
 }
 
 /** Creates the public handle of a process. */
-export function processHandle({ id, rpc, limits, events, isTerminal, sandboxType }: HandleOptions): RemoteProcess {
+export function processHandle({
+  id,
+  rpc,
+  limits,
+  events,
+  isTerminal,
+  sandboxType,
+  isDetached = false,
+}: HandleOptions): RemoteProcess {
   const input = new ProcessInput({ id, rpc, limits, isTerminal })
   let stdin: WritableStream<Uint8Array> | undefined
   let outputs: OutputStreams | undefined
@@ -43,6 +54,7 @@ export function processHandle({ id, rpc, limits, events, isTerminal, sandboxType
     events: (options) => events.iterate(options) as AsyncIterableIterator<ProcessEvent>,
     [Symbol.asyncIterator]: () => events.iterate() as AsyncIterableIterator<ProcessEvent>,
     read: (options) => events.read(options),
+    snapshot: async (options) => snapshot(rpc, { processId: id }, options),
     write: (bytes, options) => input.write(bytes, options),
     closeStdin: (options) => input.end(options),
     resize: async ({ rows, columns }: TerminalSize, { signal } = {}) => {
@@ -67,6 +79,7 @@ export function processHandle({ id, rpc, limits, events, isTerminal, sandboxType
       return streams().stderr
     },
     [Symbol.asyncDispose]: async () => {
+      if (isDetached) return
       // If the connection is gone for good, the server terminates the session's processes itself.
       if (!events.isOver) await terminate().catch(() => {})
     },

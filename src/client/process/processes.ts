@@ -20,7 +20,11 @@ const POLL_MS = 10_000
 export type Processes = {
   start(options: StartOptions, abort?: Abortable): Promise<RemoteProcess>
   list(abort?: Abortable): Promise<ListedProcess[]>
-  attach(run: number, abort?: Abortable): Promise<RemoteProcess>
+  startDetached(
+    options: StartOptions & { name?: string },
+    abort?: Abortable,
+  ): Promise<RemoteProcess & { readonly run: number }>
+  attach(run: number | string, abort?: Abortable): Promise<RemoteProcess>
   /** Kills the processes that this client started and that still run. */
   terminateAll(): Promise<void>
 }
@@ -97,13 +101,41 @@ export function createProcesses(session: Session, limits: ClientLimits): Process
     }
   }
 
-  async function attach(run: number, { signal }: Abortable = {}): Promise<RemoteProcess> {
+  async function startDetached(
+    { name, ...options }: StartOptions & { name?: string },
+    { signal }: Abortable = {},
+  ): Promise<RemoteProcess & { readonly run: number }> {
+    if (!session.extensions.has('detached')) throw new UnsupportedError('this server has no runs without a client')
+    const id = `detached-${++count}-${nonce}`
+    const params = (paths: PathEncoder): object => {
+      const { outputWindow: _, ...rest } = startParams(id, options, session, paths, limits)
+      return { ...rest, detached: { name: name ?? null } }
+    }
+    const { run, sandboxType } = await session.call<{ run: number; sandboxType?: string }>(
+      Method.ProcessStart,
+      params,
+      { signal },
+    )
+    return Object.assign(foreignHandle(id, isTerminal(options), sandboxType), { run })
+  }
+
+  async function attach(run: number | string, { signal }: Abortable = {}): Promise<RemoteProcess> {
     const id = `run-${run}-${++count}-${nonce}`
     const { tty } = await call<{ tty: boolean }>(session, Method.ProcessAttach, { run, processId: id }, { signal })
+    return foreignHandle(id, tty, undefined, false)
+  }
+
+  /** The handle of a process whose events are read, not sent. */
+  function foreignHandle(
+    id: string,
+    isTerminal: boolean,
+    sandboxType: string | undefined,
+    isDetached = true,
+  ): RemoteProcess {
     const events = open(id, true)
     eventsById.set(id, events)
     void poll(id, events)
-    return processHandle({ id, rpc: session, limits, events, isTerminal: tty, sandboxType: undefined })
+    return processHandle({ id, rpc: session, limits, events, isTerminal, sandboxType, isDetached })
   }
 
   /** The server sends no notifications about another client's process, so poll it. */
@@ -118,6 +150,7 @@ export function createProcesses(session: Session, limits: ClientLimits): Process
 
   return {
     start,
+    startDetached,
     attach,
     list: async ({ signal } = {}) => {
       const { processes } = await call<{ processes: ListedProcess[] }>(session, Method.ProcessList, null, {
@@ -143,7 +176,7 @@ function startParams(
   session: Session,
   paths: PathEncoder,
   limits: ClientLimits,
-): object {
+): Record<string, unknown> {
   const { argv, cwd, env = {}, envPolicy = INHERIT_ALL, tty = false, stdin = 'closed', arg0, sandbox, agent } = options
   const { environmentInfo, extensions } = session
   return {

@@ -54,10 +54,10 @@ test('ps shows a table of what runs and what is over, in order', async () => {
   assert.is(code, 0)
   assert.is(stderr, '')
   const [head, ...rows] = stdout.trimEnd().split('\n')
-  assert.match(head as string, /^RUN +STATE +PID +TTY +CLIENT +AGE +COMMAND$/)
-  assert.match(rows[0] as string, /^1 +running +\d+ +no +exec-server-cli +\d+s +sh -c 'echo ready; cat'$/)
-  assert.match(rows[1] as string, /^2 +running +\d+ +yes +exec-server-cli /)
-  assert.match(rows[2] as string, /^3 +3 +\d+ +no +exec-server-cli \(gone\) /)
+  assert.match(head as string, /^RUN +NAME +STATE +PID +TTY +CLIENT +AGE +COMMAND$/)
+  assert.match(rows[0] as string, /^1 +- +running +\d+ +no +exec-server-cli +\d+s +sh -c 'echo ready; cat'$/)
+  assert.match(rows[1] as string, /^2 +- +running +\d+ +yes +exec-server-cli /)
+  assert.match(rows[2] as string, /^3 +- +3 +\d+ +no +exec-server-cli \(gone\) /)
   const listed = JSON.parse((await devbox('ps', '--json')).stdout) as ListedProcess[]
   assert.equal(
     listed.map(({ run, state, exitCode }) => [run, state, exitCode]),
@@ -78,9 +78,9 @@ test('the table is as wide as its terminal, and shows nothing that could move th
   assert.equal(
     table.split('\n').map((line) => line.trimEnd()),
     [
-      'RUN  STATE    PID   TTY  CLIENT   AGE  COMMAND',
-      `7    running  4711  no   codex    1m   sh -c 'echo "a b"'`,
-      `7    0+       -     no   \\x1b[2J  1m   $'\\x1b]0;x\\x07'`,
+      'RUN  NAME  STATE    PID   TTY  CLIENT   AGE  COMMAND',
+      `7    -     running  4711  no   codex    1m   sh -c 'echo "a b"'`,
+      `7    -     0+       -     no   \\x1b[2J  1m   $'\\x1b]0;x\\x07'`,
       '',
     ],
   )
@@ -110,10 +110,10 @@ test('arguments that cannot be followed exit 2 with the reason and a hint on std
     ['ps', '--bogus'],
     ['attach'],
     ['attach', '1', '2'],
-    ['attach', 'x'],
+    ['attach', 'x y'],
     ['attach', '0'],
     ['kill'],
-    ['kill', 'one'],
+    ['kill', '1x'],
     ['kill', '-s', 'NONE', '1'],
     ['kill', '--grace', '-1', '1'],
     ['kill', '-s', 'INT', '--grace', '1', '1'],

@@ -9,6 +9,8 @@ import type { FdWriteError } from './fd-writer.ts'
 export type PipeOutputOptions = {
   client: ExecClient
   process: RemoteProcess
+  /** Copies what comes after this event. */
+  afterSeq?: number | undefined
   /** Called when output was lost; without it, that is an OutputLostError. */
   onLost?: (() => void) | undefined
   /** Once aborted, do not wait for background children after the process exits, unless they keep writing. */
@@ -22,7 +24,14 @@ export type PipeOutputOptions = {
  * @throws {FdWriteError} as soon as one of our outputs fails
  * @throws {OutputLostError | DisconnectedError} or the signal's reason
  */
-export async function pipeOutput({ client, process, onLost, leave, signal }: PipeOutputOptions): Promise<number> {
+export async function pipeOutput({
+  client,
+  process,
+  afterSeq = 0,
+  onLost,
+  leave,
+  signal,
+}: PipeOutputOptions): Promise<number> {
   const failure = new AbortController()
   const failed = (error: FdWriteError): void => failure.abort(error)
   const room = client.extensions.has('outputWindow') ? OUTPUT_ROOM : OUTPUT_ROOM_WITHOUT_WINDOW
@@ -48,7 +57,7 @@ export async function pipeOutput({ client, process, onLost, leave, signal }: Pip
   }
   const any = AbortSignal.any([failure.signal, quiet.signal, signal].filter((each) => each !== undefined))
   try {
-    for await (const event of process.events({ signal: any })) {
+    for await (const event of process.events({ afterSeq, signal: any })) {
       clearTimeout(timer)
       await take(event)
       watchQuiet()

@@ -12,7 +12,8 @@ import { escapeKeys, escapeList } from './escape-keys.ts'
 import { createLeaving } from './leaving.ts'
 import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from '../options.ts'
 import { BROKEN_PIPE, FdWriteError } from '../io/fd-writer.ts'
-import { findRun, runNumber } from './run-number.ts'
+import { drawScreen, RESET } from './draw-screen.ts'
+import { findRun, runReference } from './run-reference.ts'
 import { printRawStderr, printStderr } from '../io/stderr.ts'
 import { waitingFor } from '../io/say-waiting.ts'
 import { feedStdin } from '../io/stdin.ts'
@@ -25,7 +26,8 @@ const HELP = `Joins a process that somebody has started on a devbox.
 Usage: exec-server attach [options] RUN
 
 ${TARGET_HELP}
-Its output comes from the first that its server still keeps on, about a megabyte. Stdin goes to it, if it has a terminal or a
+Its output comes from the first that its server still keeps on, about a megabyte (see logs for all of it). On a terminal, what
+its terminal shows is drawn first, whatever came before. Stdin goes to it, if it has a terminal or a
 pipe there; the end of ours does not end it. A terminal takes the size of this one. The exit code is the process's; 255 says
 that the devbox could not be reached, or was lost.
 Ctrl-P Ctrl-Q, or ~. at the beginning of a line, leaves it, and it goes on; where it has no terminal, Ctrl-C does. ~? lists more.
@@ -43,7 +45,7 @@ export async function attach(args: readonly string[]): Promise<number> {
   if (values.help === true) return writeOut(HELP)
   checkTarget(values)
   if (positionals.length !== 1) throw usageError('attach takes one RUN')
-  const run = runNumber(positionals[0] as string)
+  const run = runReference(positionals[0] as string)
   const devbox = await openRunning(values)
   try {
     return await attachTo(devbox.client, await waitingFor('the list of runs', findRun(devbox.client, run)))
@@ -67,6 +69,7 @@ function keyFilter(client: ExecClient, detach: () => void): (bytes: Uint8Array) 
 }
 
 async function attachTo(client: ExecClient, { run, tty: isTerminal }: ListedProcess): Promise<number> {
+  const isDrawn = isTerminal && isatty(1) && client.extensions.has('snapshot')
   const ending = new AbortController()
   const raw = isTerminal && isatty(0) ? rawMode() : undefined
   const cleanups: (() => void)[] = [() => raw?.leave()]
@@ -91,6 +94,7 @@ async function attachTo(client: ExecClient, { run, tty: isTerminal }: ListedProc
       cleanups.push(onResize(resize))
     }
     raw?.enter()
+    const afterSeq = isDrawn ? await drawScreen(handle) : 0
     const filter = raw === undefined ? undefined : keyFilter(client, () => ending.abort(new Detached()))
     void feedStdin({ process: handle, isTerminal, filter, passesEnd: false })
     let isWarned = raw !== undefined || !isatty(2)
@@ -99,9 +103,10 @@ async function attachTo(client: ExecClient, { run, tty: isTerminal }: ListedProc
       isWarned = true
     }
     const leave = isTerminal ? AbortSignal.abort() : undefined
-    const exitCode = await pipeOutput({ client, process: handle, leave, signal: ending.signal, onLost })
+    const exitCode = await pipeOutput({ client, process: handle, afterSeq, leave, signal: ending.signal, onLost })
     return exitCode < 0 ? OWN_FAILURE : exitCode
   } catch (error) {
+    if (isDrawn) await writeOut(RESET)
     raw?.leave()
     if (typeof error === 'number') return error
     if (error instanceof FdWriteError && error.isGone) return BROKEN_PIPE

@@ -7,7 +7,8 @@ import { CommandError } from '../base/command-error.ts'
 import { parseDuration } from '../base/duration.ts'
 import { KILL_MARGIN_MS } from '../base/limits.ts'
 import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from '../options.ts'
-import { findRun, runNumber } from './run-number.ts'
+import { findRun, runReference } from './run-reference.ts'
+import type { RunReference } from './run-reference.ts'
 import { printStderr } from '../io/stderr.ts'
 import { isSignal, signalNamed, signalNames } from './signal-names.ts'
 import { waitingFor } from '../io/say-waiting.ts'
@@ -44,7 +45,7 @@ export async function kill(args: readonly string[]): Promise<number> {
     throw usageError('--grace is for an end, and --signal sends a signal only')
   const name = signal === undefined ? undefined : signalNamed(signal)
   const graceMs = grace === undefined ? DEFAULT_GRACE_S * 1000 : parseDuration('--grace', grace)
-  const runs = positionals.map(runNumber)
+  const runs = positionals.map(runReference)
   if (runs.length === 0) throw usageError('kill takes a RUN')
   const devbox = await openRunning(values)
   try {
@@ -78,7 +79,7 @@ export function withSignalOption(args: readonly string[]): string[] {
 /** Terminates or signals one run. Prints its failure and returns false, so that the others are still handled. */
 async function endOne(
   client: ExecClient,
-  run: number,
+  run: RunReference,
   signal: SignalName | undefined,
   graceMs: number,
 ): Promise<boolean> {

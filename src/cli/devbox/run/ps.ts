@@ -17,7 +17,8 @@ ${TARGET_HELP}  -a, --all                 all of them, which is what is shown
   --json                    a JSON array with all that is known
 
 Without a devbox, these are the processes of the server that you run on this machine, if there is one.
-STATE is starting, running, or the exit code; "+" says that what it left behind still writes. RUN is what attach and kill take.
+STATE is starting, running, or the exit code; "+" says that what it left behind still writes, "lost" that the server was killed
+first. RUN is what attach, logs, wait, kill and rm take; so is NAME. Those of "run -d" are (detached): they need no client.
 `
 
 const options = { ...targetOptions, all: { type: 'boolean', short: 'a' }, json: { type: 'boolean' } } as const
@@ -46,7 +47,7 @@ export async function ps(args: readonly string[]): Promise<number> {
   }
 }
 
-const HEAD = ['RUN', 'STATE', 'PID', 'TTY', 'CLIENT', 'AGE', 'COMMAND']
+const HEAD = ['RUN', 'NAME', 'STATE', 'PID', 'TTY', 'CLIENT', 'AGE', 'COMMAND']
 
 /** Formats the table; `now` is in ms since the epoch. Cuts lines at `width` columns, if given. */
 export function processTable(processes: readonly ListedProcess[], now: number, width: number | undefined): string {
@@ -59,13 +60,14 @@ export function processTable(processes: readonly ListedProcess[], now: number, w
 }
 
 function rowOf(
-  { run, state, exitCode, pid, tty, client, attached, argv, startedAtMs }: ListedProcess,
+  { run, name, detached, state, exitCode, pid, tty, client, attached, argv, startedAtMs }: ListedProcess,
   now: number,
 ): string[] {
-  const shown = state === 'exited' ? `${exitCode}+` : state === 'closed' ? `${exitCode}` : state
-  const who = `${escapeControlChars(client) || '-'}${attached ? '' : ' (gone)'}`
+  const shown = state === 'exited' ? `${exitCode}+` : state === 'closed' ? `${exitCode ?? 'lost'}` : state
+  const who = `${escapeControlChars(client) || '-'}${detached ? ' (detached)' : attached ? '' : ' (gone)'}`
   return [
     String(run),
+    name ?? '-',
     shown,
     String(pid ?? '-'),
     tty ? 'yes' : 'no',

@@ -4,6 +4,7 @@ import type { Advice } from '../../base/parse-options.ts'
 import { parseDuration } from '../base/duration.ts'
 import { checkTarget, parseOptions, splitCommand, TARGET_HELP, targetOptions, usageError } from '../options.ts'
 import type { TargetValues } from '../options.ts'
+import { runName } from './run-reference.ts'
 
 export const RUN_HELP = `Runs a command on a devbox as if it ran here. Without a command, on a terminal, it opens a login shell.
 
@@ -13,6 +14,9 @@ ${TARGET_HELP}  -t, --tty                 in a terminal of this one's size
   -i, --interactive         stdin goes to the command, which it always does
   -w, --cwd DIR             where on the devbox it runs; ~ is the home there (default: where its server was started)
   -e, --env-var NAME=VALUE  a variable beside those of the server, or NAME with its value here; may be given several times
+  -d, --detach              leave it to the server, and print its RUN (or NAME): it goes on without us, until it ends, or kill, or
+                            the server ends; see ps, logs, attach, wait and rm
+  --name NAME               with -d: how to call it, instead of by a number
   --timeout SECONDS         end the command after that, with exit code 124; also 5m, 2h
 
 Options stand before the command: what stands behind it is the command's. Stdin, stdout and stderr, signals, Ctrl-Z and the exit
@@ -32,11 +36,12 @@ export const runOptions = {
   cwd: { type: 'string', short: 'w' },
   'env-var': { type: 'string', short: 'e', multiple: true },
   timeout: { type: 'string' },
+  detach: { type: 'boolean', short: 'd' },
+  name: { type: 'string' },
 } as const
 
 const OTHER_USER =
   'a command runs as the user of its server: put sudo -u USER before it, or connect to a server of that user'
-const STAYS = 'a command ends with run: for one that stays, run it under nohup, tmux or systemd-run there'
 
 /** Options of ssh, docker and kubectl. */
 export const RUN_ADVICE: Advice = {
@@ -45,8 +50,6 @@ export const RUN_ADVICE: Advice = {
   '-l': OTHER_USER,
   '--workdir': 'the directory is -w DIR, or --cwd DIR',
   '-C': 'the directory is -w DIR, or --cwd DIR',
-  '-d': STAYS,
-  '--detach': STAYS,
   '-p': 'the port is part of the URL: --url ws://HOST:PORT',
   '-T': 'without -t there is no terminal',
 }
@@ -60,6 +63,8 @@ export type RunArguments = {
   /** Empty: a login shell. */
   argv: readonly string[]
   timeoutMs: number | undefined
+  /** The server is to own it, under a name or without one. */
+  detached: { name?: string } | undefined
   /** An option behind the command that looks like ours. */
   misplaced: string | undefined
 }
@@ -73,8 +78,12 @@ export function parseRun(args: readonly string[], hasTerminal: boolean): RunArgu
   const { values } = parseOptions(own, runOptions, RUN_ADVICE)
   if (values.help === true) return undefined
   checkTarget(values)
-  const { cwd, tty = false, 'env-var': variables = [], timeout } = values
-  const isTerminal = tty || (command.length === 0 && hasTerminal)
+  const { cwd, tty = false, 'env-var': variables = [], timeout, detach = false } = values
+  const detached = detach ? detachedName(values.name) : undefined
+  if (detach && timeout !== undefined)
+    throw usageError('--timeout ends a command that we wait for, not one of --detach')
+  if (!detach && values.name !== undefined) throw usageError('--name is for a run of --detach')
+  const isTerminal = tty || (command.length === 0 && hasTerminal && !detach)
   if (command.length === 0 && !isTerminal)
     throw usageError('run takes a command', 'without one it opens a login shell, for which stdin must be a terminal')
   if (cwd === '') throw usageError('--cwd takes a directory on the devbox')
@@ -84,9 +93,16 @@ export function parseRun(args: readonly string[], hasTerminal: boolean): RunArgu
     cwd,
     env: Object.fromEntries(variables.flatMap(variable)),
     argv: command,
+    detached,
     timeoutMs: timeout === undefined ? undefined : parseDuration('--timeout', timeout),
     misplaced: isSeparated ? undefined : command.slice(1).find(isOurs),
   }
+}
+
+/** The name of a detached run, if it is to have one. */
+function detachedName(name: string | undefined): { name?: string } {
+  if (name === undefined) return {}
+  return { name: runName(name, `--name takes a letter, then up to 63 of A-Z a-z 0-9 . _ -, not '${name}'`) }
 }
 
 /** Options that hardly any other program has. */

@@ -48,12 +48,22 @@ export async function run(args: readonly string[]): Promise<number> {
   const state: RunState = { signals: new Set(), isLeft: false }
   let exitCode: number
   try {
+    if (options.detached !== undefined) return await runDetached(devbox.client, options)
     exitCode = await runRemote(devbox.client, options, state)
   } finally {
     await close(devbox, state)
   }
   if (exitCode === INTERRUPTED && state.signals.has('SIGINT') && isatty(2)) exitBySignal('SIGINT')
   return exitCode < 0 ? OWN_FAILURE : exitCode
+}
+
+/** Starts the command for the server, and prints how it is called. */
+async function runDetached(client: ExecClient, options: RunArguments): Promise<number> {
+  const { detached } = options
+  const { stdin: _, ...start } = await startOptions(client, options)
+  const starting = startProcess(client, start, () => client.startDetached({ ...start, ...detached }))
+  const { run } = await waitingFor('the devbox to start the command', starting)
+  return writeOut(`${detached?.name ?? run}\n`)
 }
 
 /** What has happened: signals received, and whether we leave without waiting for the devbox. */
@@ -123,7 +133,10 @@ async function runRemote(client: ExecClient, options: RunArguments, state: RunSt
     if (isTerminal)
       cleanups.push(onResize((size) => void started.promise.then((handle) => handle.resize(size)).catch(() => {})))
     const start = await startOptions(client, options)
-    const handle = await waitingFor('the devbox to start the command', startProcess(client, start, ending.signal))
+    const handle = await waitingFor(
+      'the devbox to start the command',
+      startProcess(client, start, () => client.start(start, { signal: ending.signal })),
+    )
     started.resolve(handle)
     phase = 'running'
     // Track the exit separately: the output may lag behind when our readers are slow.

@@ -1,6 +1,6 @@
 /** Starts a process, and reports failures as a shell does. */
 import { ErrorCode, messageOf, RpcError } from '../../../client/base/errors.ts'
-import type { ExecClient, RemoteProcess, StartOptions } from '../../../client/base/types.ts'
+import type { ExecClient, StartOptions } from '../../../client/base/types.ts'
 import { quoteForShell } from '../io/quote-for-shell.ts'
 import { CommandError, OWN_FAILURE } from '../base/command-error.ts'
 
@@ -12,16 +12,16 @@ const MISSING = /\(os error 2\)/
 const UNFIT = /\(os error (?:8|13|20|21|40|62)\)/
 
 /**
- * Starts a process on the devbox.
+ * Starts a process on the devbox by `start`; `options` are those that it uses.
  * @throws {CommandError} with a shell's exit code: 127 not found, 126 not executable; 255 for other server errors
  */
-export async function startProcess(
+export async function startProcess<Started>(
   client: ExecClient,
-  options: StartOptions,
-  signal?: AbortSignal,
-): Promise<RemoteProcess> {
+  options: Pick<StartOptions, 'argv' | 'cwd'>,
+  start: () => Promise<Started>,
+): Promise<Started> {
   try {
-    return await client.start(options, { signal })
+    return await start()
   } catch (error) {
     if (!(error instanceof RpcError)) throw error
     // The error is the same for the program and for the working directory: check the directory.
