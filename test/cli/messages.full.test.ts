@@ -27,7 +27,7 @@ test('command lines that name no devbox, or cannot be followed, say what is wron
   }
   mkdirSync(join(folder, 'home'))
   const env = { PATH: process.env['PATH'], HOME: join(folder, 'home') }
-  await checkTranscript(join(import.meta.dirname, 'messages', 'usage.txt'), programRunner(), {
+  await checkTranscript(join(import.meta.dirname, 'messages', 'usage.txt'), programRunner(true), {
     env,
     places: { FOLDER: folder },
     mask: withoutServers,

@@ -17,10 +17,10 @@ export type ProgramRunner = (args: readonly string[], env?: NodeJS.ProcessEnv) =
 
 /**
  * In the full tier each call starts a process. In the quick tier one process from source, which ends with the calling
- * scope, serves all calls in order: most processor time would go to process starts.
+ * scope, serves all calls in order: most processor time would go to process starts. So it is in every tier if `isShared`.
  */
-export function programRunner(): ProgramRunner {
-  if (process.env['EXEC_SERVER_TEST_TIER'] !== 'quick' || isDeno) return runProcess
+export function programRunner(isShared = process.env['EXEC_SERVER_TEST_TIER'] === 'quick'): ProgramRunner {
+  if (!isShared || isDeno) return runProcess
   const child = fork(join(import.meta.dirname, 'program-loop.ts'), {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: sourceEnv(),
