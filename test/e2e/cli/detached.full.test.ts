@@ -29,7 +29,7 @@ test('a run goes on when its client has ended and its session has expired, and i
     const metrics = await fetch(`${server.url.replace('ws:', 'http:')}/metrics`)
     return /^exec_server_sessions\{state="detached"\} 0$/m.test(await metrics.text())
   })
-  assert.match((await devbox('ps')).stdout, /^1 +job +running .*\(detached\)/m)
+  assert.match((await devbox('ps')).stdout, /^\d+ +job +running .*\(detached\)/m)
   const following = begin(serverCommand(['logs', '--url', server.url, '-f', 'job']).flat())
   await call(['run', '--url', server.url, '--', 'sh', '-c', `echo go > ${fifo}; rm ${fifo}`])
   assert.is((await devbox('wait', 'job')).code, 7)
