@@ -48,7 +48,7 @@ export async function checkTranscript(
     }
     const own = Object.fromEntries(words(filled(variables)).map((each) => each.split(/=(.*)/s, 2)))
     const { code, stdout, stderr } = await run(words(filled(args)), { ...env, ...own })
-    const written = emptied(mask(Buffer.from(stdout + stderr, 'latin1').toString()))
+    const written = emptied(mask(Buffer.from(stdout + stderr, 'latin1').toString())).replaceAll('\r\n', '\n')
     pieces.push(line, ...(written === '' ? [] : [written.replace(/\n$/, '')]), `[${code}]`)
     isOutput = true
   }
