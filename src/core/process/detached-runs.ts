@@ -10,7 +10,7 @@ import type { Snapshot } from '../base/snapshot.ts'
 import { listed } from './process-registry.ts'
 import type { Owner, ProcessRun } from './process-registry.ts'
 import { ProcessTable } from './process-table.ts'
-import type { StartOptions, TableOptions } from './process-table.ts'
+import type { StartOptions, TableOptions } from './table-options.ts'
 
 /** The owner of all detached runs. */
 const SERVER: Owner = { id: '', isAttached: () => true, isServer: true }

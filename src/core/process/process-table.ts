@@ -1,48 +1,17 @@
 /** The processes of one session, keyed by the client's process ids. */
 import { invalidRequest, overloaded } from '../../protocol/wire/errors.ts'
 import { detached } from '../../protocol/wire/json.ts'
-import type { Clock } from '../base/clock.ts'
-import type { Host, SpawnSpec } from '../base/host.ts'
-import type { Limits } from '../base/limits.ts'
-import type { Observer, Origin, Peer, ProcessObserver } from '../base/observer.ts'
+import type { SpawnSpec } from '../base/host.ts'
+import type { Origin, ProcessObserver } from '../base/observer.ts'
 import type { TerminalSize } from '../../protocol/schemas/process.ts'
 import type { Screen } from '../base/screen.ts'
 import { Process } from './process.ts'
 import type { Listener } from './process-events.ts'
-import type { RetainedBudget } from '../output/retained-budget.ts'
-import type { Owner, ProcessRun, ProcessRegistry } from './process-registry.ts'
+import type { ProcessRun } from './process-registry.ts'
 import type { Snapshot } from '../base/snapshot.ts'
 import { StdinBudget } from './stdin-budget.ts'
+import type { StartOptions, TableOptions } from './table-options.ts'
 import type { ScreenCount } from '../output/terminal-screen.ts'
-
-/** Dependencies of one session's {@link ProcessTable}. */
-export type TableOptions = {
-  clock: Clock
-  host: Host
-  limits: Limits
-  budget: RetainedBudget
-  observer: Observer
-  /** Counts the emulators of all sessions. Default: those of this table alone. */
-  screens?: ScreenCount
-  /** The processes of all sessions. */
-  runs: ProcessRegistry
-  /** The session that owns this table. */
-  owner: Owner
-}
-
-/** How to start one process. */
-export type StartOptions = {
-  peer: Peer
-  isSandboxed: boolean
-  /** Awaited before the spawn: earlier file mutations of the same connection. Undefined: none. */
-  ready: Promise<void> | undefined
-  /** Flow-control window in bytes; see {@link ProcessOptions}. */
-  outputWindow?: number | undefined
-  /** Name of a detached run. */
-  name?: string | undefined
-  /** Called with the run right before the spawn. */
-  onRun?: ((run: ProcessRun) => void) | undefined
-}
 
 type Entry = {
   readonly process: Process

@@ -11,8 +11,8 @@ import { ErrorCode, invalidRequest, RpcError } from '../../protocol/wire/errors.
 import type { JsonValue } from '../../protocol/wire/json.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import { decodeParams } from '../../protocol/schemas/schema-primitives.ts'
-import { EXTENSIONS, InitializeParams } from '../../protocol/schemas/session.ts'
-import type { Extension, InitializeResult } from '../../protocol/schemas/session.ts'
+import { BEYOND_SANDBOX, EXTENSIONS, InitializeParams } from '../../protocol/schemas/session.ts'
+import type { InitializeResult } from '../../protocol/schemas/session.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Drain } from '../session/drain.ts'
 import { FileHandles } from '../fs/file-handles.ts'
@@ -36,9 +36,6 @@ import type { Snapshot } from '../base/snapshot.ts'
 import type { Ticket } from './ticket.ts'
 import { CloseCode } from '../base/transport.ts'
 import type { Transport } from '../base/transport.ts'
-
-/** Extensions that reach beyond a client's sandbox: to the processes of others, or to all files. */
-const BEYOND_SANDBOX: ReadonlySet<Extension> = new Set(['processList', 'detached', 'copyAgent'])
 
 /** Dependencies of a {@link Connection}. */
 export type ConnectionOptions = {

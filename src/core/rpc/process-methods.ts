@@ -20,7 +20,7 @@ import type { Services } from './method.ts'
 import type { Ticket } from './ticket.ts'
 import type { Process } from '../process/process.ts'
 import type { ProcessRun } from '../process/process-registry.ts'
-import type { StartOptions } from '../process/process-table.ts'
+import type { StartOptions } from '../process/table-options.ts'
 import type { Session } from '../session/session.ts'
 import { waitForProcess } from './wait.ts'
 

@@ -59,5 +59,8 @@ export const EXTENSIONS = [
 /** The name of an extension. */
 export type Extension = (typeof EXTENSIONS)[number]
 
+/** Extensions that reach beyond a client's sandbox: to the processes of others, or to all files. */
+export const BEYOND_SANDBOX: ReadonlySet<Extension> = new Set(['processList', 'detached', 'copyAgent'])
+
 /** Result of initialize. */
 export type InitializeResult = { sessionId: string; environmentInfo: EnvironmentInfo; extensions: Extension[] }
