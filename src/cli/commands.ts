@@ -111,6 +111,10 @@ export const commands: readonly Command[] = [
     const { http, manual } = await import('./devbox/http/http.ts')
     return { run: http, manual }
   }),
+  devbox({ name: 'mcp', usage: '', summary: 'lets any agent work there, over MCP' }, async () => {
+    const { mcp, manual } = await import('./devbox/mcp.ts')
+    return { run: mcp, manual }
+  }),
 ]
 
 /** What people type for a command or an option of the server. */

@@ -1,0 +1,65 @@
+/** `exec-server mcp`: an MCP server on stdin and stdout, for any agent. */
+import type { CommandManual } from '../manual/manual.ts'
+import { messageOf } from '../../client/base/errors.ts'
+import { SANDBOX_MODES } from '../../mcp/policy.ts'
+import type { SandboxMode } from '../../mcp/policy.ts'
+import { CommandError } from './base/command-error.ts'
+import { writeOut } from './io/write-out.ts'
+import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from './options.ts'
+import { openDevbox } from './target.ts'
+
+const HELP = `Lets any agent work on a devbox: an MCP server (Model Context Protocol) on stdin and stdout.
+
+Usage: exec-server mcp [options]
+
+${TARGET_HELP}  --workspace DIR           the directory on the devbox to work in (default: where its server was started)
+  --sandbox MODE            read-only, workspace-write (default) or full: what commands and file calls may write
+  --network STATE           on or off (default): whether commands have a network, and fetch is offered; with full it is on
+
+The sandbox is enforced on the devbox, for every tool. Where it cannot be enforced, calls are refused: exec-server doctor.
+When the client closes stdin, the server ends, and so does everything that it started.
+`
+
+const options = {
+  ...targetOptions,
+  workspace: { type: 'string' },
+  sandbox: { type: 'string' },
+  network: { type: 'string' },
+} as const
+
+const NETWORK = ['on', 'off'] as const
+
+/** What the man page and the completions tell of it. */
+export const manual: CommandManual = { help: HELP, options, choices: { sandbox: SANDBOX_MODES, network: NETWORK } }
+
+const isMode = (word: string): word is SandboxMode => (SANDBOX_MODES as readonly string[]).includes(word)
+
+/**
+ * Serves until the client is gone.
+ * @throws {UsageError | CommandError}
+ */
+export async function mcp(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseOptions(args, options)
+  if (values.help === true) return writeOut(HELP)
+  if (positionals.length > 0) throw usageError(`mcp takes no argument, not '${positionals[0]}'`)
+  checkTarget(values)
+  const { workspace: directory, sandbox: mode = 'workspace-write', network } = values
+  if (!isMode(mode)) throw usageError(`--sandbox takes ${SANDBOX_MODES.join(', ')}, not '${mode}'`)
+  if (network !== undefined && network !== 'on' && network !== 'off')
+    throw usageError(`--network takes on or off, not '${network}'`)
+  if (directory !== undefined && !directory.startsWith('/'))
+    throw usageError(`--workspace takes an absolute path on the devbox, not '${directory}'`)
+  const hasNetwork = network === undefined ? mode === 'full' : network === 'on'
+  const devbox = await openDevbox(values)
+  try {
+    const { openWorkspace } = await import('../../mcp/workspace.ts')
+    const workspace = await openWorkspace(devbox.client, { directory, mode, hasNetwork }).catch((error: unknown) => {
+      throw new CommandError(messageOf(error), 1)
+    })
+    const { serveStdio } = await import('../../mcp/stdio.ts')
+    await serveStdio(workspace)
+    return 0
+  } finally {
+    await devbox.close().catch(() => {})
+  }
+}

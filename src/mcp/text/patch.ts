@@ -1,0 +1,68 @@
+/** Unified diffs: made of two texts, and read from a patch. */
+import { applyPatch, createTwoFilesPatch, parsePatch } from 'diff'
+import type { StructuredPatch } from 'diff'
+import { DIFF_CHARS, MAX_EDITS } from '../limits.ts'
+import { ToolError } from '../tool.ts'
+import { cutMiddle } from './cut.ts'
+
+/** Time for a diff to be computed, in ms. Two unlike texts of 10 MiB would take minutes. */
+const DIFF_MS = 2000
+
+/** The diff between two versions of a file, cut to what an answer holds. */
+export function diffOf(path: string, before: string, after: string): string {
+  const diff = createTwoFilesPatch(path, path, before, after, undefined, undefined, {
+    context: 3,
+    timeout: DIFF_MS,
+    headerOptions: { includeIndex: false, includeUnderline: false, includeFileHeaders: true },
+  })
+  return diff === undefined ? '[the diff takes too long to compute]' : cutMiddle(diff, DIFF_CHARS)
+}
+
+/** What a patch does to one file. `from` undefined: creates it; `to` undefined: deletes it. */
+export type FilePatch = { from: string | undefined; to: string | undefined; patch: StructuredPatch }
+
+/**
+ * Reads a unified diff of one or more files.
+ * @throws {ToolError} if it is none
+ */
+export function readPatch(text: string): FilePatch[] {
+  let patches: StructuredPatch[]
+  try {
+    patches = parsePatch(text)
+  } catch (error) {
+    throw new ToolError(`the patch cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  const files = patches.map((patch) => {
+    const from = nameIn(patch.oldFileName, 'a/')
+    const to = nameIn(patch.newFileName, 'b/')
+    if (from === undefined && to === undefined) throw new ToolError(NO_DIFF)
+    if (patch.isCopy === true) throw new ToolError('a patch that copies files is not supported')
+    if (patch.hunks.length === 0 && from === to) throw new ToolError(`the patch has no change for ${from}`)
+    return { from, to, patch }
+  })
+  if (files.length === 0) throw new ToolError(NO_DIFF)
+  if (files.length > MAX_EDITS) throw new ToolError(`the patch changes more than ${MAX_EDITS} files`)
+  const names = files.flatMap(({ from, to }) => [...new Set([from, to])].filter((name) => name !== undefined))
+  if (new Set(names).size < names.length) throw new ToolError('the patch names a file twice')
+  return files
+}
+
+const NO_DIFF =
+  'the patch is no unified diff: it needs a line `--- PATH`, a line `+++ PATH` and hunks that begin with @@'
+
+/**
+ * The file's new text.
+ * @throws {ToolError} if a hunk does not fit
+ */
+export function patched(before: string, { from, to, patch }: FilePatch): string {
+  const after = applyPatch(before, patch, { fuzzFactor: 0 })
+  if (after === false)
+    throw new ToolError(`the patch does not fit ${from ?? to}; nothing was changed: read the file and try again`)
+  return after
+}
+
+/** git writes a/ and b/ before the names. */
+function nameIn(name: string | undefined, prefix: string): string | undefined {
+  if (name === undefined || name === '' || name === '/dev/null') return undefined
+  return name.startsWith(prefix) ? name.slice(prefix.length) : name
+}

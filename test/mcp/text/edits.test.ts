@@ -1,0 +1,28 @@
+import * as assert from 'uvu/assert'
+import { applyEdits } from '../../../src/mcp/text/edits.ts'
+import { suite } from '../../support/suite.ts'
+
+const test = suite('edits')
+const edit = (before: string, after: string, all = false) => ({ old_text: before, new_text: after, replace_all: all })
+
+test('edits apply in order, each to the outcome of those before it', () => {
+  assert.is(applyEdits('a b', [edit('a', 'b2'), edit('b2 b', 'c')]), 'c')
+})
+
+test('a text that is there several times is replaced only with replace_all', () => {
+  assert.throws(() => applyEdits('x x', [edit('x', 'y')]), /found 2 times/)
+  assert.is(applyEdits('x x', [edit('x', 'y', true)]), 'y y')
+})
+
+test('a replacement is taken as it is, whatever a pattern would make of it', () => {
+  assert.is(applyEdits('a.c', [edit('.', '$& $1 $$')]), 'a$& $1 $$c')
+})
+
+test('the refusal names the edit, and line ends that differ', () => {
+  assert.throws(() => applyEdits('a', [edit('a', 'b'), edit('a', 'c')]), /old_text of edit 2 was not found/)
+  assert.throws(() => applyEdits('a\r\nb', [edit('a\nb', 'c')]), /end with \\r\\n/)
+  assert.throws(() => applyEdits('a', [edit('', 'c')]), /is empty/)
+  assert.throws(() => applyEdits('a', [edit('a', 'a')]), /are the same/)
+})
+
+test.run()
