@@ -73,7 +73,7 @@ test('the table is as wide as its terminal, and shows nothing that could move th
   const table = processTable(
     [example, { ...example, client: '\x1b[2J', state: 'exited', exitCode: 0, argv: ['\x1b]0;x\x07'], pid: null }],
     1_061_000,
-    60,
+    66,
   )
   assert.equal(
     table.split('\n').map((line) => line.trimEnd()),
