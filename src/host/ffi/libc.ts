@@ -62,15 +62,19 @@ export function openPipe(calls = functions()): [number, number] | undefined {
 /**
  * Opens a pipe as one close-on-exec descriptor for both ends, so that its reader never sees an end of file. Linux only;
  * undefined where the functions for it are missing.
+ * @throws an errno error, EMFILE for one
  */
 export function openTwoWayPipe(calls = functions()): number | undefined {
   const fds = new Int32Array(2)
-  if (calls.close === undefined || calls.pipe?.(fds) !== 0) return undefined
+  if (calls.close === undefined || calls.pipe === undefined) return undefined
+  if (calls.pipe(fds) !== 0) {
+    // Its errno is not passed on. There are too few descriptors, which opening a file says as well.
+    closeSync(openSync('/dev/null', fileConstants.O_RDONLY))
+    throw new Error('no pipe can be made')
+  }
   try {
     // Reopened by name: a runtime may accept only descriptors that it opened itself.
     return openSync(`/proc/self/fd/${fds[0]}`, fileConstants.O_RDWR)
-  } catch {
-    return undefined
   } finally {
     for (const fd of fds) calls.close(fd)
   }

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { Hono } from 'hono'
 import type { Context, MiddlewareHandler } from 'hono'
 import type { Authenticator } from '../auth/authenticator.ts'
-import { CONFINED } from '../auth/peer-check.ts'
+import { CONFINED, GONE } from '../auth/peer-check.ts'
 import type { PeerCheck } from '../auth/peer-check.ts'
 import type { OnRefused } from '../telemetry/refusals.ts'
 import { peerName } from './peer-name.ts'
@@ -64,7 +64,7 @@ function authorizeWith(authenticator: Authenticator, checkPeer: PeerCheck, onRef
     const foreign = await checkPeer(socket)
     if (foreign !== undefined) {
       const reason = foreign === CONFINED ? 'confined' : 'user'
-      onRefused({ status: 403, reason, peer: peerName(socket), why: foreign })
+      if (foreign !== GONE) onRefused({ status: 403, reason, peer: peerName(socket), why: foreign })
       return context.text(foreign, 403)
     }
     await next()
