@@ -46,8 +46,9 @@ export function createMcpServer(workspace: Workspace): Server {
   return server
 }
 
-const instructions = ({ policy }: Workspace): string =>
-  `Runs commands and edits files on a devbox. Relative paths are below ${policy.workspace}. ${describePolicy(policy)}`
+const instructions = ({ policy, shell }: Workspace): string =>
+  `Runs commands (in ${shell}) and edits files on a devbox. ` +
+  `Relative paths are below ${policy.workspace}. ${describePolicy(policy)}`
 
 const unknownTool = (name: string, { policy }: Workspace): string =>
   name === 'fetch' && !policy.hasNetwork
