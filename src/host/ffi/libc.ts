@@ -62,16 +62,13 @@ export function openPipe(calls = functions()): [number, number] | undefined {
 /**
  * Opens a pipe as one close-on-exec descriptor for both ends, so that its reader never sees an end of file. Linux only;
  * undefined where the functions for it are missing.
- * @throws an errno error, EMFILE for one
+ * @throws an errno error, such as EMFILE
  */
 export function openTwoWayPipe(calls = functions()): number | undefined {
   const fds = new Int32Array(2)
   if (calls.close === undefined || calls.pipe === undefined) return undefined
-  if (calls.pipe(fds) !== 0) {
-    // Its errno is not passed on. There are too few descriptors, which opening a file says as well.
-    closeSync(openSync('/dev/null', fileConstants.O_RDONLY))
-    throw new Error('no pipe can be made')
-  }
+  // There is no other reason for it to fail; its errno cannot be read.
+  if (calls.pipe(fds) !== 0) throw Object.assign(new Error('EMFILE: no descriptors for a pipe'), { code: 'EMFILE' })
   try {
     // Reopened by name: a runtime may accept only descriptors that it opened itself.
     return openSync(`/proc/self/fd/${fds[0]}`, fileConstants.O_RDWR)

@@ -126,7 +126,7 @@ inExecutable(
 
 onLinux('`run` without a server gives commands the limit that it was started with', () => {
   const env = { PATH: process.env['PATH'], HOME: temporaryFolder() }
-  const [command, args] = serverCommand(['run', '--', ...LIMIT])
+  const [command, args] = serverCommand(['run', '--local', '--', ...LIMIT])
   const script = isExecutable ? `ulimit -Sn ${SOFT}; exec "$0" "$@"` : `ulimit -Sn ${SOFT}; "$0" "$@"; exit`
   const { status, stdout } = spawnSync('/bin/sh', ['-c', script, command, ...args], { encoding: 'utf8', env })
   assert.equal({ status, stdout }, { status: 0, stdout: `${SOFT}\n` })

@@ -52,7 +52,7 @@ test('they change nothing of the other commands', () => {
   const call = (...args: string[]) => spawnSync(...serverCommand(args), { env, encoding: 'utf8' })
   assert.match(call('--version').stdout, /^exec-server /)
   const script = 'echo $NODE_DEBUG'
-  const { stdout, stderr } = call('run', '--', '/bin/sh', '-c', script)
+  const { stdout, stderr } = call('run', '--local', '--', '/bin/sh', '-c', script)
   assert.equal({ stdout, stderr }, { stdout: `${env['NODE_DEBUG']}\n`, stderr: '' })
   assert.equal(readdirSync(folder), [])
 })
