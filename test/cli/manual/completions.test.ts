@@ -13,8 +13,8 @@ test('bash completes commands, and what a command takes', () => {
 })
 
 test('bash completes the options of the server and of each command', () => {
-  assert.equal(askBash('exec-server', '--lo'), ['--log-level'])
-  assert.equal(askBash('exec-server', '--listen', 'stdio', '--log'), ['--log-level'])
+  assert.equal(askBash('exec-server', '--log-le'), ['--log-level'])
+  assert.equal(askBash('exec-server', '--listen', 'stdio', '--log-l'), ['--log-level'])
   assert.equal(askBash('exec-server', 'run', '--cw'), ['--cwd'])
   assert.equal(askBash('exec-server', 'ps', '--cw'), [])
 })
@@ -35,7 +35,7 @@ test.full('fish completes commands, options and values', () => {
   const offered = askFish('exec-server ')
   for (const name of names) assert.ok(offered.includes(name), `${name} of ${offered}`)
   assert.equal(askFish('exec-server ru'), ['run'])
-  assert.equal(askFish('exec-server --lo'), ['--log-level'])
+  assert.equal(askFish('exec-server --log-le'), ['--log-level'])
   assert.equal(askFish('exec-server --log-level de'), ['debug'])
   assert.equal(askFish('exec-server run --cw'), ['--cwd'])
   assert.equal(askFish('exec-server ps --cw'), [])
