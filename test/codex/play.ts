@@ -1,5 +1,5 @@
 /** Plays one case: a server, a Codex that is led by the case's script, and nothing left of either afterwards. */
-import { equal, ok } from 'node:assert/strict'
+import { deepEqual, equal, ok } from 'node:assert/strict'
 import type { Case, Scene } from './cases.ts'
 import { runCodex } from './client.ts'
 import { makeHome, STARTED_ENVIRONMENT } from './home.ts'
@@ -75,8 +75,24 @@ async function overWebSocket(it: Play): Promise<void> {
     () => ok(!example.cuts || relay.connections() > 1, 'Codex did not come back after the cut'),
     () => relay.close(),
     () => server.stop(),
-    () => program.ours && equal(server.stderr(), '', 'stderr of the server'),
+    () =>
+      program.ours && deepEqual(eventsOf(server.stderr()), example.capability ? [REFUSAL] : [], 'stderr of the server'),
   )
+}
+
+/** What {@link assertClosed} leads to: the first refusal is a warning. */
+const REFUSAL = 'connectionRefused 401'
+
+/** The events of a log; a line that is none as it is. */
+function eventsOf(log: string): string[] {
+  return log
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      if (!line.startsWith('{')) return line
+      const { event, status } = JSON.parse(line) as { event: string; status?: number }
+      return `${event} ${status}`
+    })
 }
 
 /** Codex itself starts the server, and stops it with SIGTERM. */
