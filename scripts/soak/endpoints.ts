@@ -81,7 +81,11 @@ class Servers {
     child.on('error', (error) => this.#ledger.fault(`${this.#name}: ${error.message}`))
     // Whatever it has to say there, it has met with what should not happen.
     child.stderr?.on('data', (bytes: Buffer) => {
-      if (this.#subject.leavesNothing) this.#ledger.fault(`${this.#name} says: ${bytes.toString().trim()}`)
+      // The first refusal of an abusive client is a warning, as it must be.
+      const lines = bytes.toString().trim().split('\n')
+      const unexpected = lines.filter((line) => !line.includes('"event":"connectionRefused"'))
+      if (this.#subject.leavesNothing && unexpected.length > 0)
+        this.#ledger.fault(`${this.#name} says: ${unexpected.join('\n')}`)
     })
     this.child = child
     return child
