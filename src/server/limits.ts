@@ -19,7 +19,7 @@ export type ServerLimits = {
   refusedConnections: number
   /** Time for such a socket to read its 503. */
   refusalMs: number
-  /** Refusals that are logged in each `refusalWindowMs`: whoever knocks without end must not fill a disk. */
+  /** Refusals that are logged in each `refusalWindowMs`: a peer that keeps trying must not fill a disk. */
   refusalLines: number
   refusalWindowMs: number
   /** Time from connecting to the upgrade, or between HTTP requests. A handshake is one round trip. */

@@ -40,7 +40,7 @@ export type ServeOptions = {
   auditFile: AuditFile | undefined
   /** Where detached runs are written down. */
   runs: RunDirectory | undefined
-  /** Whether to exit when nobody uses the server; used with a listener only. */
+  /** Whether to exit when the server is idle; used with a listener only. */
   idle: IdleOptions | undefined
   /** Names of options that were given and have no effect. Logged. */
   ignoredOptions: readonly string[]

@@ -95,7 +95,7 @@ async function readSettings(): Promise<EnvironmentSettings> {
   return (await import('../../client/environments/load.ts')).readEnvironmentSettings()
 }
 
-/** Whether the settings leave open which devbox is meant: this machine is nobody's default here. */
+/** Whether the settings leave open which devbox is meant: this machine is no default here. */
 const isUnnamed = ({ defaultId }: EnvironmentSettings): boolean => defaultId === undefined || defaultId === LOCAL.id
 
 /** @throws {CommandError} if there is none of this name, or none is named */

@@ -1,4 +1,4 @@
-/** The options for a server that ends when nobody uses it. */
+/** The options for a server that ends when it is idle. */
 import type { Listen } from '../../server/http/listen-url.ts'
 import type { IdleOptions } from '../../server/idle-exit.ts'
 import { UsageError } from '../../base/usage-error.ts'

@@ -86,7 +86,7 @@ export type ExecClient = AsyncDisposable & {
     abort?: Abortable,
   ): Promise<RemoteProcess & { readonly run: number }>
   /**
-   * Everything that happens to the runs of the server, whoever started them, without polling.
+   * Everything that happens to the runs of the server, no matter who started them, without polling.
    * @throws {UnsupportedError} If the server cannot tell.
    * @example
    * for await (const event of client.processes) if (event.type === 'exited') console.log(event.process.argv)

@@ -5,7 +5,7 @@
 
 /** Whose calls they are, by identity: a connection. */
 export type Caller = {
-  /** Its waiting calls are then dropped, because nobody takes their answers. */
+  /** Its waiting calls are then dropped, because their answers have no reader. */
   readonly isGone: boolean
 }
 

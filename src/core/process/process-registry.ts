@@ -1,6 +1,6 @@
 /**
  * The processes of all sessions in start order, and the detached runs of earlier servers: for all that looks at runs,
- * whoever started them, and for those who follow them.
+ * no matter who started them, and for those who follow them.
  */
 import { invalidRequest, messageOf } from '../../protocol/wire/errors.ts'
 import { detached } from '../../protocol/wire/json.ts'

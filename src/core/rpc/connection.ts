@@ -179,7 +179,7 @@ export class Connection {
     return !this.#isIdle || this.#transport.queued() > 0
   }
 
-  /** Whether nobody takes its answers any more. */
+  /** Whether its answers have no reader any more. */
   get isGone(): boolean {
     return this.#state === 'gone'
   }

@@ -1,4 +1,4 @@
-/** Handlers of the methods that look at runs, wait for them and follow them, whoever started them. */
+/** Handlers of the methods that look at runs, wait for them and follow them, no matter who started them. */
 import { invalidParams, invalidRequest } from '../../protocol/wire/errors.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import { LogsParams, RemoveParams, SnapshotParams, WaitParams } from '../../protocol/schemas/runs.ts'

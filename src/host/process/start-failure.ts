@@ -51,7 +51,7 @@ export function searchFailure(code: string, name: string, search: string): Start
 
 const SHELLS = new Set(['ash', 'bash', 'dash', 'fish', 'ksh', 'sh', 'zsh'])
 
-/** Names the shell that there is, to whoever asked for another one. */
+/** Names the existing shell where another one was asked for. */
 function shellHint(wanted: string): string {
   if (!SHELLS.has(basename(wanted))) return ''
   return `; this devbox's shell is ${loginShell().path}`

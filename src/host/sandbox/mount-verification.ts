@@ -37,7 +37,7 @@ export type MountVerification = {
 
 /**
  * Prepares the verification of a plan, which bubblewrap carries out as it is given. Undefined if there is nothing to
- * verify: nobody can swap the root, /dev or /proc.
+ * verify: no command can swap the root, /dev or /proc.
  * @throws {MountsChangedError} if the plan is outdated; an errno error; Error where nothing can hold bubblewrap back
  */
 export function prepareVerification(plan: MountPlan | undefined): MountVerification | undefined {

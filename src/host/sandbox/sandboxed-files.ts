@@ -179,7 +179,7 @@ function inHelper(withAsk: WithAsk): Files {
           await ask({ operation: Method.FsClose, params: { descriptor } })
           return file
         } catch (error) {
-          // The helper was killed meanwhile, because opening took too long: nobody takes the file.
+          // The helper was killed meanwhile, because opening took too long: no caller takes the file.
           await file.close()
           throw error
         }

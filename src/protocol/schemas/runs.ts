@@ -4,7 +4,7 @@ import { optional, u64 } from './schema-primitives.ts'
 import { RunName } from './process.ts'
 import type { ListedProcess, OutputStream, TerminalSize } from './process.ts'
 
-/** Names a process: by its id in this session, or by the number or name of its run, whoever started it. */
+/** Names a process: by its id in this session, or by the number or name of its run, no matter who started it. */
 const target = { processId: optional(v.string()), run: optional(v.union([u64, RunName])) }
 /** Decoded members that name a process. Exactly one must be there. */
 export type RunTarget = { processId?: string | null | undefined; run?: number | string | null | undefined }

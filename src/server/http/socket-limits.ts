@@ -1,6 +1,6 @@
 /**
  * Limits sockets. Those that have not come through `initialize` are counted apart, and give way to newer ones: peers
- * that open sockets and send nothing, or a byte per second, shut nobody out.
+ * that open sockets and send nothing, or a byte per second, do not shut out others.
  */
 import type { Socket } from 'node:net'
 import { clearTimeout, setTimeout } from 'node:timers'

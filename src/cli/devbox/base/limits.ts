@@ -28,7 +28,7 @@ export const WAITING_MS = 3000
 /** After a second interrupt: how long a devbox has to show that it is there. More than a round trip to anywhere. */
 export const LEAVE_ANSWER_MS = 700
 
-/** The same after the terminal is gone, with nobody left to wait. */
+/** The same after the terminal is gone, with no user left to wait. */
 export const HANGUP_ANSWER_MS = 400
 
 /** How long the end of what runs there is waited for when we leave a devbox that may not answer. The request has been sent. */

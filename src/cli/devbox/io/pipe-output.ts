@@ -55,15 +55,15 @@ export async function pipeOutput({
       onLost()
     }
   }
-  const any = AbortSignal.any([failure.signal, quiet.signal, signal].filter((each) => each !== undefined))
+  const either = AbortSignal.any([failure.signal, quiet.signal, signal].filter((each) => each !== undefined))
   try {
-    for await (const event of process.events({ afterSeq, signal: any })) {
+    for await (const event of process.events({ afterSeq, signal: either })) {
       clearTimeout(timer)
       await take(event)
       watchQuiet()
     }
   } catch (error) {
-    if (!quiet.signal.aborted || any.reason !== quiet.signal.reason) throw error
+    if (!quiet.signal.aborted || either.reason !== quiet.signal.reason) throw error
   } finally {
     clearTimeout(timer)
     leave?.removeEventListener('abort', watchQuiet)

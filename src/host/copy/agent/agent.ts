@@ -64,7 +64,7 @@ async function writeRole(request: CopyRequest, input: Input): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
     process.once(signal, () => {
       writer.abandon()
-      // A normal exit would wait for a write that nobody reads.
+      // A normal exit would wait for a write without a reader.
       process.kill(process.pid, 'SIGKILL')
     })
   try {

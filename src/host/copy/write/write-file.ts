@@ -19,7 +19,7 @@ const [fsyncAsync, openAsync] = [promisify(fsync), promisify(open)]
 
 /** What writing a file needs. */
 export type FileContext = {
-  /** Whether nothing can be there, and nobody else looks. */
+  /** Whether nothing can be there, and no other process looks. */
   isFresh: boolean
   attributes: AttributeOptions
   leftovers: Leftovers
