@@ -90,9 +90,24 @@ export type FrameReceiver = {
   /** Of the message so far, without the current frame. */
   _totalPayloadLength: number
   _opcode: number
+  /** What has arrived and is not consumed yet. */
+  _buffers: Buffer[]
+  /** Of the current frame; undefined if it has none. */
+  _mask: Buffer | undefined
+  /** Whether the current frame is the last of its message. */
+  _fin: boolean
+  /** Whether the loop goes on. */
+  _loop: boolean
+  /** Payloads of the message so far, and their length. */
+  _fragments: Buffer[]
+  _messageLength: number
   startLoop(done: (error?: Error) => void): void
   getInfo(done: (error?: Error) => void): void
   haveLength(done: (error?: Error) => void): void
+  getData(done: (error?: Error) => void): void
+  dataMessage(done: (error?: Error) => void): void
+  /** Takes so many bytes of what has arrived. */
+  consume(length: number): Buffer
   createError(kind: ErrorConstructor, message: string, prefix: boolean, status: number, code: string): Error
 }
 
@@ -101,12 +116,23 @@ function isReceiver(value: unknown): value is FrameReceiver {
   const typeOf = (member: string): string => typeof Reflect.get(value, member)
   return (
     RECEIVER_NUMBERS.every((member) => typeOf(member) === 'number') &&
+    RECEIVER_FLAGS.every((member) => typeOf(member) === 'boolean') &&
+    RECEIVER_LISTS.every((member) => Array.isArray(Reflect.get(value, member))) &&
     RECEIVER_METHODS.every((member) => typeOf(member) === 'function')
   )
 }
 
-const RECEIVER_NUMBERS = ['_state', '_bufferedBytes', '_payloadLength', '_totalPayloadLength', '_opcode']
-const RECEIVER_METHODS = ['startLoop', 'getInfo', 'haveLength', 'createError']
+const RECEIVER_NUMBERS = [
+  '_state',
+  '_bufferedBytes',
+  '_payloadLength',
+  '_totalPayloadLength',
+  '_messageLength',
+  '_opcode',
+]
+const RECEIVER_FLAGS = ['_fin', '_loop']
+const RECEIVER_LISTS = ['_buffers', '_fragments']
+const RECEIVER_METHODS = ['startLoop', 'getInfo', 'haveLength', 'getData', 'dataMessage', 'consume', 'createError']
 
 /** States of the parser: before a frame, and waiting until it is started again. */
 export const ReceiverState = { BeforeFrame: 0, Deferred: 6 } as const

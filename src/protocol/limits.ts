@@ -16,10 +16,10 @@ export const MAX_VALUES = 32_768
 export const OBJECT_WEIGHT = 3
 
 /**
- * Bytes of a message besides one long base64 member, such as the content of a file. Linux takes at most 6 MiB of
- * arguments and variables together: what is more is its own error.
+ * Bytes of a message besides one long base64 member, such as the content of a file. Linux takes 2 MiB of arguments and
+ * variables together by default, and refuses what is more itself.
  */
-export const MAX_TEXT_BYTES = 8 * 1024 * 1024
+export const MAX_TEXT_BYTES = 4 * 1024 * 1024
 
 /** Arguments of a command. A shell that expands `*` in a full directory makes thousands. */
 export const MAX_ARGUMENTS = 16_384
@@ -32,3 +32,6 @@ export const MAX_PATH_CHARACTERS = 16_384
 
 /** Entries, and paths of a list, in a sandbox: fifty times more than any real profile has. */
 export const MAX_ENTRIES = 2048
+
+/** Characters of these entries or paths together: each is read several times. Real profiles have some 100 KB. */
+export const MAX_ENTRY_CHARACTERS = 1024 * 1024

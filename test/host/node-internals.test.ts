@@ -88,9 +88,17 @@ test('a receiver without a member that is used is none', () => {
     _payloadLength: 0,
     _totalPayloadLength: 0,
     _opcode: 0,
+    _messageLength: 0,
+    _fin: false,
+    _loop: false,
+    _buffers: [],
+    _fragments: [],
     startLoop: () => {},
     getInfo: () => {},
     haveLength: () => {},
+    getData: () => {},
+    dataMessage: () => {},
+    consume: () => {},
     createError: () => {},
   }
   assert.is(receiverOf({ _receiver: whole }), whole)

@@ -1,6 +1,6 @@
 /** The parts that permission profiles and legacy policies have in common: entries, lists of paths, network access. */
 import * as v from 'valibot'
-import { MAX_ENTRIES } from '../limits.ts'
+import { MAX_ENTRIES, MAX_ENTRY_CHARACTERS } from '../limits.ts'
 import type { Access, Entry, EntryPath, FilePermissions, Network } from './sandbox.ts'
 import { isNothing, optional, path } from './schema-primitives.ts'
 
@@ -47,8 +47,26 @@ const entryPath = v.variant('type', [
   ),
 ])
 
+/** Checks how much there is before anything is read: a list of valibot reads all of its items before its length. */
+const boundedList = v.pipe(
+  v.array(v.unknown()),
+  v.maxLength(MAX_ENTRIES, `may have at most ${MAX_ENTRIES} items`),
+  v.check(
+    (items) => items.reduce<number>((sum, item) => sum + charactersOf(item), 0) <= MAX_ENTRY_CHARACTERS,
+    `may have at most ${MAX_ENTRY_CHARACTERS} characters`,
+  ),
+)
+
+/** Characters of a string, or of the strings below an entry, whose depth the parser has limited. */
+function charactersOf(item: unknown): number {
+  if (typeof item === 'string') return item.length
+  if (typeof item !== 'object' || item === null) return 0
+  return Object.values(item).reduce<number>((sum, member) => sum + charactersOf(member), 0)
+}
+
 /** Schema of the entries of a profile or policy. */
 export const entries = v.pipe(
+  boundedList,
   v.array(
     v.pipe(
       // `missing_path_behavior` is ignored: missing paths are always skipped.
@@ -56,7 +74,6 @@ export const entries = v.pipe(
       v.transform(({ path: at, access }): Entry => ({ at, access })),
     ),
   ),
-  v.maxLength(MAX_ENTRIES),
 )
 
 /** Schema of a glob scan depth. */
@@ -86,7 +103,7 @@ export type Permissions = { files: FilePermissions; network: Network }
 export const unrestricted = (): FilePermissions => ({ unrestricted: true })
 
 /** Schema of a list of paths. */
-export const paths = optional(v.pipe(v.array(path), v.maxLength(MAX_ENTRIES)))
+export const paths = optional(v.pipe(boundedList, v.array(path)))
 
 type Paths = readonly string[] | null | undefined
 

@@ -123,8 +123,12 @@ export function encodeName(name: string): Uint8Array {
   return Uint8Array.from(bytes)
 }
 
+/** What a normalised absolute path does not have: an empty component, `.` or `..`, or a slash at its end. */
+const UNUSUAL = /^$|^[^/]|\/\.{0,2}\/|.\/\.{0,2}$|^\/\.{1,2}$/s
+
 /** Resolves `.`, `..` and repeated or trailing slashes of an absolute path, as text. */
 export function normalizePath(path: string): string {
+  if (!UNUSUAL.test(path)) return path
   const parts: string[] = []
   for (const part of path.split('/')) {
     if (part === '' || part === '.') continue

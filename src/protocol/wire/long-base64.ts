@@ -3,6 +3,8 @@
  * it would be copied three times, into memory that the runtime is slow to release.
  */
 
+import { MAX_VALUES } from '../limits.ts'
+
 /** Decoded bytes, in place of the base64 string. */
 export class Base64Text {
   readonly bytes: Uint8Array
@@ -18,6 +20,9 @@ export const LONG_BYTES = 64 * 1024
 const PIECE_BYTES = 64 * 1024
 
 const QUOTE = 0x22
+
+/** Quotes that are looked at: more than a message within {@link MAX_VALUES} has, but for escaped ones. */
+const MAX_QUOTES = 4 * MAX_VALUES
 
 /** Matches the name of a base64 member at the end of the text before its value. */
 const MEMBER = /"(chunk|dataBase64|bodyBase64)"[ \t\r\n]*:[ \t\r\n]*$/
@@ -37,7 +42,8 @@ export type LongMember = {
  * not a known member with standard, padded base64; the ordinary parser then reports errors.
  */
 export function findLongMember(message: Uint8Array): LongMember | undefined {
-  for (let start = message.indexOf(QUOTE); start >= 0; ) {
+  let start = message.indexOf(QUOTE)
+  for (let quotes = 0; start >= 0 && quotes < MAX_QUOTES; quotes++) {
     const end = message.indexOf(QUOTE, start + 1)
     if (end < 0) return undefined
     if (end - start > LONG_BYTES) {

@@ -1,11 +1,13 @@
 /**
  * Protocol faults of a WebSocket peer. `ws` answers each with an immediate close frame; here requests already
  * accepted are answered first, and an oversized message gets an error response. Also adds what `ws` does not have: a
- * limit on the size of single frames, one on the size of messages that changes, and slices of a flood.
+ * limit on the size of single frames, one on the size of messages that changes, and slices of a flood and of large
+ * messages.
  */
 import { setImmediate } from 'node:timers'
 import type { WebSocket } from 'ws'
 import { ReceiverState, receiverOf } from '../../host/node-internals.ts'
+import { readLargeFrames } from './large-frames.ts'
 
 /** Opcodes from here on are control frames, which have their own limit (RFC 6455, section 5.5). */
 const FIRST_CONTROL_OPCODE = 8
@@ -37,6 +39,7 @@ export function watchFaults(
 ): void {
   const receiver = receiverOf(websocket)
   if (receiver === undefined) return
+  readLargeFrames(receiver)
   let fault: Fault | undefined
 
   const createError = receiver.createError

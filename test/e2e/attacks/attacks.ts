@@ -83,10 +83,10 @@ export const attacks: readonly Attack[] = [
       message(start({ sandbox: profile(many(400, (i) => `/w${i}/${'{a,'.repeat(1000)}${'}'.repeat(1000)}`)) })),
   },
   {
-    name: '4,000 globs of `**` and classes',
+    name: '2,000 globs of `**` and classes',
     sockets: 1,
     handshake: 'initialize',
-    bytes: () => message(start({ sandbox: profile(many(4000, (i) => `/w${i}${'/**/*a*[b-z]'.repeat(100)}`)) })),
+    bytes: () => message(start({ sandbox: profile(many(2000, (i) => `/w${i}${'/**/*a*[b-z]'.repeat(150)}`)) })),
   },
   // ---- messages ----
   { name: '60 MiB of {}, before initialize', sockets: 1, handshake: 'upgrade', bytes: () => large('[', '{},', '{}]') },
@@ -111,13 +111,20 @@ export const attacks: readonly Attack[] = [
     bytes: () => message(start({ argv: many(60_000, String) })),
   },
   {
-    name: '4,000 paths of 1,000 names',
+    name: '2,000 paths of 1,000 names',
     sockets: 1,
     handshake: 'initialize',
     bytes: () => {
       const path = `/${'x/'.repeat(1000)}`
-      return message(start({ sandbox: { ...profile([]), workspaceRoots: many(4000, (i) => `${path}${i}`) } }))
+      return message(start({ sandbox: { ...profile([]), workspaceRoots: many(2000, (i) => `${path}${i}`) } }))
     },
+  },
+  {
+    name: '4 MiB of paths with empty names',
+    sockets: 1,
+    handshake: 'initialize',
+    bytes: () =>
+      message(start({ sandbox: { ...profile([]), workspaceRoots: many(250, () => `/${'x//'.repeat(5333)}`) } })),
   },
   // ---- frames ----
   { name: 'pings', sockets: 1, handshake: 'initialize', bytes: () => repeated(frame(Opcode.Ping, ''), 100_000) },

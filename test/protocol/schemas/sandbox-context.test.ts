@@ -419,6 +419,17 @@ test('more entries than any profile has are refused', () => {
   refuses({ permissions: { type: 'disabled' }, workspaceRoots: Array.from({ length: 2049 }, () => '/a') })
 })
 
+test('what is too much is refused before any of it is read', () => {
+  const roots = (list: string[]): Json => ({ permissions: { type: 'disabled' }, workspaceRoots: list })
+  const wrong = 'no path'
+  refuses(roots([wrong]), /neither absolute/)
+  refuses(roots(Array.from({ length: 2049 }, () => wrong)), /at most 2048 items/)
+  const long = `${wrong}${'x'.repeat(16_000)}`
+  refuses(roots(Array.from({ length: 66 }, () => long)), /at most 1048576 characters/)
+  const entry = { path: { type: 'glob_pattern', pattern: 'x'.repeat(16_000) }, access: 'deny' }
+  refuses(profile(restricted(...Array.from({ length: 66 }, () => entry))), /at most 1048576 characters/)
+})
+
 test('a member that the objects of the language have is no member of a request', () => {
   for (const text of [
     '{"__proto__":{"permissions":{"type":"disabled"}}}',

@@ -3,6 +3,8 @@ import * as assert from 'uvu/assert'
 import { parseMessage } from '../../../src/protocol/wire/envelope.ts'
 import { isJsonObject, parseJson } from '../../../src/protocol/wire/json.ts'
 import type { JsonValue } from '../../../src/protocol/wire/json.ts'
+import { MAX_VALUES } from '../../../src/protocol/limits.ts'
+import type { LongMember } from '../../../src/protocol/wire/long-base64.ts'
 import { Base64Text, findLongMember, LONG_BYTES } from '../../../src/protocol/wire/long-base64.ts'
 import { test } from '../../support/suite.ts'
 
@@ -34,6 +36,14 @@ for (const name of ['chunk', 'dataBase64', 'bodyBase64']) {
     }
   })
 }
+
+test('a member behind more strings than a message may have is not looked for', () => {
+  const member = `"chunk":"${'A'.repeat(2 * LONG_BYTES)}"`
+  const behind = (strings: number): LongMember | undefined =>
+    findLongMember(encode(`{"params":{"x":[${Array.from({ length: strings }, () => '""').join(',')}],${member}}}`))
+  assert.is(behind(MAX_VALUES)?.name, 'chunk')
+  assert.is(behind(2 * MAX_VALUES), undefined)
+})
 
 test('short ones, and long strings of other names, stay strings', () => {
   const long = data(100_000).toBase64()
