@@ -11,7 +11,7 @@ import { ErrorCode, invalidRequest, RpcError } from '../../protocol/wire/errors.
 import type { JsonValue } from '../../protocol/wire/json.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import { decodeParams } from '../../protocol/schemas/schema-primitives.ts'
-import { BEYOND_SANDBOX, EXTENSIONS, InitializeParams } from '../../protocol/schemas/session.ts'
+import { BEYOND_SANDBOX, EXTENSIONS, InitializeParams, PROTOCOL_VERSION } from '../../protocol/schemas/session.ts'
 import type { InitializeResult } from '../../protocol/schemas/session.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Drain } from '../session/drain.ts'
@@ -283,6 +283,7 @@ export class Connection {
     return {
       sessionId: session.id,
       environmentInfo,
+      protocolVersion: PROTOCOL_VERSION,
       extensions: EXTENSIONS.filter((name) => !BEYOND_SANDBOX.has(name) || !host.requiresSandbox),
     }
   }

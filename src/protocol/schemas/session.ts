@@ -62,5 +62,13 @@ export type Extension = (typeof EXTENSIONS)[number]
 /** Extensions that reach beyond a client's sandbox: to the processes of others, or to all files. */
 export const BEYOND_SANDBOX: ReadonlySet<Extension> = new Set(['processList', 'detached', 'copyAgent'])
 
+/** The version that clients older than 0.121 require in the answer to initialize. Later ones ignore it. */
+export const PROTOCOL_VERSION = 'exec-server.v0'
+
 /** Result of initialize. */
-export type InitializeResult = { sessionId: string; environmentInfo: EnvironmentInfo; extensions: Extension[] }
+export type InitializeResult = {
+  sessionId: string
+  environmentInfo: EnvironmentInfo
+  protocolVersion: typeof PROTOCOL_VERSION
+  extensions: Extension[]
+}

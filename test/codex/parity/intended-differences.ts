@@ -38,6 +38,13 @@ const answers: Intended[] = [
     'absent',
     String.raw`\["closeStdin",.*\]`,
   ),
+  member(
+    'the protocol version is answered for clients older than 0.121; later ones ignore it',
+    /^(initialize|message)$/,
+    String.raw`result(\.result)?\.protocolVersion`,
+    'absent',
+    '"exec-server\\.v0"',
+  ),
   outcome(EXTENSIONS, /^process\/list$/, 'error -32601', 'result'),
   outcome(EXTENSIONS, /^process\/resize$/, 'error -32601', MALFORMED),
   outcome(EXTENSIONS, /^http\/(acknowledge|cancel)$/, 'error -32601', 'result'),

@@ -89,10 +89,15 @@ test('two requests under one id are both answered', async () => {
 
 // ---- the handshake ----
 
-test('initialize tells the session and the environment', async () => {
+test('initialize answers the session, the environment, the protocol version and the extensions', async () => {
   const { client, host } = setup()
   const { result } = await client.ask('initialize', { clientName: '' })
-  assert.equal(result, { sessionId: 'session-1', environmentInfo: host.environmentInfo(), extensions: EXTENSIONS })
+  assert.equal(result, {
+    sessionId: 'session-1',
+    environmentInfo: host.environmentInfo(),
+    protocolVersion: 'exec-server.v0',
+    extensions: EXTENSIONS,
+  })
 })
 
 test('an initialize that fails may be tried again on the same connection', async () => {
