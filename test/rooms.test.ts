@@ -21,6 +21,7 @@ const FOLDERS = [
   'core/http',
   'core/output',
   'core/process',
+  'core/shell-snapshot',
   'core/session',
   'core/capabilities',
   'core/rpc',

@@ -10,6 +10,7 @@ function capabilities(readsConfig: boolean): Record<string, boolean> {
     fileWriteStreaming: true,
     httpHeaderEnvVars: true,
     fsWatchMissing: true,
+    shellSnapshotV2: true,
     ...(process.platform === 'linux' ? LINUX_CAPABILITIES : {}),
     // On macOS, requirements may also come from a device profile, which is not read here; the policy must be complete.
     ...(process.platform === 'linux' && readsConfig ? { environmentConfigRead: true } : {}),

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path'
 import { eventually } from '../support/server.ts'
 import type { SandboxMode } from './home.ts'
+import { featureCases } from './feature-cases.ts'
 import { mcpCases } from './mcp/mcp-cases.ts'
 import type { McpKind, McpTools } from './mcp/mcp-fixture.ts'
 import type { Script } from './model.ts'
@@ -35,6 +36,10 @@ export type Case = {
   sandbox?: SandboxMode
   /** It has an MCP server on the executor's side. */
   mcp?: McpKind
+  /** Features of Codex that are off by default and on here. */
+  features?: readonly string[]
+  /** The first release that it is of: the second number of its version. */
+  since?: number
   /** What is in the folder before Codex starts. */
   prepare?(work: string): void
   script(scene: Scene): Script
@@ -256,5 +261,6 @@ export const cases: readonly Case[] = [
       deepEqual(readdirSync(work), [])
     },
   },
+  ...featureCases,
   ...mcpCases,
 ]

@@ -76,9 +76,11 @@ export type Config = {
   sandbox: SandboxMode
   /** A table of an MCP server, if there is one. */
   mcp: string
+  /** Features that are off by default. */
+  features?: readonly string[] | undefined
 }
 
-function configToml({ model, modelUrl, sandbox, mcp }: Config): string {
+function configToml({ model, modelUrl, sandbox, mcp, features = [] }: Config): string {
   return `model = ${JSON.stringify(model)}
 model_provider = "stand-in"
 approval_policy = "never"
@@ -92,7 +94,7 @@ enabled = false
 
 [features]
 unified_exec = true
-
+${features.map((feature) => `${feature} = true\n`).join('')}
 [model_providers.stand-in]
 name = "stand-in"
 base_url = ${JSON.stringify(modelUrl)}

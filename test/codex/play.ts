@@ -135,7 +135,13 @@ async function lead({ release, program, example, home }: Play, way: Way, mcp?: M
   }
   const model = await startModel(example.script(scene))
   const sandbox = example.sandbox ?? 'danger-full-access'
-  home.writeConfig({ model: release.model, modelUrl: model.baseUrl, sandbox, mcp: mcp?.table ?? '' })
+  home.writeConfig({
+    model: release.model,
+    modelUrl: model.baseUrl,
+    sandbox,
+    mcp: mcp?.table ?? '',
+    features: example.features,
+  })
   const { exit, log } = await runCodex(installedCodex(release.version), home, way.clientEnv).finally(model.close)
   try {
     model.assertPlayed()

@@ -2,6 +2,8 @@
 
 export type Release = {
   version: string
+  /** The second number of the version. */
+  minor: number
   /** A model that the release knows by itself: for others it does not offer apply_patch. */
   model: string
   /** It reads environments.toml, and so can start the server itself. */
@@ -30,6 +32,7 @@ export function releaseOf(version: string): Release {
   if (Number.isNaN(minor)) throw new Error(`not a version of Codex: ${version}`)
   return {
     version,
+    minor,
     model: minor >= 125 ? 'gpt-5.5' : 'gpt-5.2',
     startsServer: minor >= 140,
     resumes: minor >= 150,

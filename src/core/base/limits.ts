@@ -54,6 +54,21 @@ export type Limits = {
   chunksPerProcess: number
   /** Retained output of all processes together. That of ended processes is dropped first. */
   retainedTotal: number
+  /** Snapshots of login shells in one session, the least recently used goes first. Same as the reference. */
+  shellSnapshots: number
+  /** State and variables of one snapshot: they are passed in the environment, of which Linux takes 2 MiB. */
+  shellSnapshotBytes: number
+  /** Snapshots of all sessions together. Beyond that, login shells run as they are. */
+  shellSnapshotsTotal: number
+  /** Characters of what a snapshot is found by, the sandbox included: twice the largest profile of a real client. */
+  shellSnapshotKey: number
+  /** What the startup files and the capture may print. */
+  shellSnapshotOutput: number
+  /** How long a capture may take. Same as the reference. */
+  shellSnapshotMs: number
+  /** How often a capture that fails is made, and how long after the last one. Same as the reference. */
+  shellSnapshotTries: number
+  shellSnapshotRetryMs: number
   /**
    * Terminal emulators at a time. A terminal has none until its screen is asked for, or its output fills half of what
    * is retained. Each takes some 100 KiB at 24 by 80.
@@ -197,6 +212,14 @@ export const defaultLimits: Readonly<Limits> = {
   retainedEdge: 1 / 8,
   chunksPerProcess: 50_000,
   retainedTotal: 256 * MiB,
+  shellSnapshots: 16,
+  shellSnapshotBytes: MiB,
+  shellSnapshotsTotal: 64 * MiB,
+  shellSnapshotKey: 256 * 1024,
+  shellSnapshotOutput: 4 * MiB,
+  shellSnapshotMs: 10_000,
+  shellSnapshotTries: 3,
+  shellSnapshotRetryMs: 1000,
   screens: 64,
   screenCells: 131_072,
   screenResizes: 256,

@@ -44,6 +44,11 @@ const DENIED = new Set([
 export function childEnvironment(server: Env, policy: EnvPolicy | null | undefined, request: Env): Map<string, string> {
   const env = policy ? applyPolicy(server, policy) : new Map<string, string>()
   for (const [name, value] of request) env.set(name, value)
+  return withoutDenied(env)
+}
+
+/** Leaves out the credentials that no child gets. */
+export function withoutDenied(env: Env): Map<string, string> {
   return keep(env, (name) => !DENIED.has(asciiUpperCase(name)))
 }
 

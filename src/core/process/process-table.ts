@@ -52,7 +52,7 @@ export class ProcessTable {
   async start(
     processId: string,
     spec: () => SpawnSpec,
-    { peer, isSandboxed, ready, outputWindow, name, onRun }: StartOptions,
+    { peer, isSandboxed, ready, prepare, outputWindow, name, onRun }: StartOptions,
   ): Promise<{ announce: () => void; run: ProcessRun }> {
     this.checkFree(processId)
     this.#checkRoom()
@@ -90,7 +90,7 @@ export class ProcessTable {
       onRun?.(run)
       const sandboxType = isSandboxed ? host.sandboxType : 'none'
       processObserver = observer.starting?.({ run: run.number, peer, processId: id, spec: command, sandboxType })
-      const child = await host.spawn(command, process)
+      const child = await host.spawn(prepare === undefined ? command : await prepare(command), process)
       process.started(child, processObserver, command.terminalSize)
       observer.totals.starts++
       processObserver?.started(child.pid)

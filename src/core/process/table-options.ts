@@ -1,6 +1,6 @@
 /** What a table of processes is made with, and a start in it. */
 import type { Clock } from '../base/clock.ts'
-import type { Host } from '../base/host.ts'
+import type { Host, SpawnSpec } from '../base/host.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Observer, Peer } from '../base/observer.ts'
 import type { RetainedBudget } from '../output/retained-budget.ts'
@@ -28,6 +28,8 @@ export type StartOptions = {
   isSandboxed: boolean
   /** Awaited before the spawn: earlier file mutations of the same connection. Undefined: none. */
   ready: Promise<void> | undefined
+  /** Called with what is to be spawned: returns how it is spawned. What is shown and recorded is the original. */
+  prepare?: ((spec: SpawnSpec) => Promise<SpawnSpec>) | undefined
   /** Flow-control window in bytes; see ProcessOptions in process.ts. */
   outputWindow?: number | undefined
   /** Name of a detached run. */

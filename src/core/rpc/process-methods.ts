@@ -22,6 +22,7 @@ import type { Process } from '../process/process.ts'
 import type { ProcessRun } from '../process/process-registry.ts'
 import type { StartOptions } from '../process/table-options.ts'
 import type { Session } from '../session/session.ts'
+import { SNAPSHOT_SHELLS } from '../shell-snapshot/shells.ts'
 import { waitForProcess } from './wait.ts'
 
 const FAMILY = 'exec'
@@ -33,7 +34,7 @@ async function start(params: StartParams, services: Services, ticket: Ticket): P
   const unwrapped = params.agent === 'copy' ? agentParams(params, host) : unwrap(params, session)
   const isSandboxed = isSomething(unwrapped.sandbox)
   const spec = (): SpawnSpec => spawnSpec(unwrapped, host)
-  const options = { peer, isSandboxed, ready: files.settled() }
+  const options = { peer, isSandboxed, ready: files.settled(), prepare: snapshotStart(unwrapped, services) }
   const sandboxType = isSandboxed ? host.sandboxType : 'none'
   if (isSomething(params.detached)) {
     const { number } = await startDetached(params, spec, options, services)
@@ -43,6 +44,19 @@ async function start(params: StartParams, services: Services, ticket: Ticket): P
   const { announce } = await session.processes.start(params.processId, spec, { ...options, outputWindow })
   ticket.afterResponse(announce)
   return { processId: params.processId, sandboxType }
+}
+
+/** Has a login shell's command started with a snapshot, if the client asks for that. */
+function snapshotStart(
+  { shellSnapshot: request, envPolicy: policy, env, argv }: StartParams,
+  { session, host, caller }: Services,
+): StartOptions['prepare'] {
+  if (!isSomething(request)) return undefined
+  const { name, path } = request.shell
+  if (argv[0] === path && argv[1] === '-lc' && !SNAPSHOT_SHELLS.has(name))
+    throw invalidParams(`shell snapshots are of bash, zsh and sh, not of ${name.slice(0, 100)}`)
+  const files = host.files(undefined, caller)
+  return (spec) => session.shells.prepare(spec, { request, policy, own: env.keys(), files })
 }
 
 /** Starts a run of the server's, and attaches the session to it under its id. */

@@ -8,12 +8,16 @@ import type { TableOptions } from '../process/table-options.ts'
 import type { Listener } from '../process/process-events.ts'
 import { ProcessRegistry } from '../process/process-registry.ts'
 import type { Snapshot } from '../base/snapshot.ts'
+import { ShellSnapshots } from '../shell-snapshot/shell-snapshots.ts'
+import type { SnapshotBudget } from '../shell-snapshot/shell-snapshots.ts'
 import type { Workspace } from './legacy-workspace.ts'
 
 /** A session, attached to a connection or waiting for its client to resume it. */
 export type Session = {
   readonly id: string
   readonly processes: ProcessTable
+  /** Its snapshots of login shells. */
+  readonly shells: ShellSnapshots
   attached: boolean
   /** While attached: probes whether the connection is still alive. */
   probe: (() => void) | undefined
@@ -32,6 +36,7 @@ type StoreOption = { store?: RunStore | undefined }
 export class SessionRegistry {
   readonly #options: RegistryOptions
   readonly #sessions = new Map<string, Session>()
+  readonly #snapshotBudget: SnapshotBudget = { bytes: 0 }
   /** The processes of all sessions. */
   readonly registry: ProcessRegistry
   /** The runs that belong to no session. */
@@ -68,7 +73,16 @@ export class SessionRegistry {
     const id = this.#options.host.uuid()
     const owner = { id, isAttached: () => session.attached }
     const processes = new ProcessTable({ ...this.#options, runs: this.registry, owner })
-    const session: Session = { id, processes, workspace: {}, attached: true, probe: undefined, cancelExpiry: undefined }
+    const shells = new ShellSnapshots({ ...this.#options, budget: this.#snapshotBudget })
+    const session: Session = {
+      id,
+      processes,
+      shells,
+      workspace: {},
+      attached: true,
+      probe: undefined,
+      cancelExpiry: undefined,
+    }
     this.#sessions.set(id, session)
     return session
   }
@@ -110,6 +124,7 @@ export class SessionRegistry {
   #end(session: Session, event: SessionEvent): void {
     this.#sessions.delete(session.id)
     session.cancelExpiry?.()
+    session.shells.dispose()
     session.processes.dispose()
     this.#options.observer.session?.(event, session.id)
   }

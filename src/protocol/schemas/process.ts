@@ -47,6 +47,19 @@ export const TerminalSize = v.object({ rows: cells, columns: cells })
 /** Terminal size in character cells. */
 export type TerminalSize = v.InferOutput<typeof TerminalSize>
 
+/** Length of a snapshot's scope in bytes. Same as the reference; real ones hold two ids. */
+const MAX_SCOPE_BYTES = 256
+
+/** Asks for a login shell's command to be run with the state that an earlier login shell of the same scope had. */
+export const ShellSnapshotRequest = v.object({
+  /** What may share a snapshot: a conversation and its environment. */
+  scopeId: v.pipe(v.string(), v.nonEmpty('must not be empty'), v.maxBytes(MAX_SCOPE_BYTES, 'is too long')),
+  /** The shell of `argv`: its kind, and its path as in `argv`. */
+  shell: v.pipe(anObject, v.object({ name: v.string(), path: v.string() })),
+})
+/** Decoded request for a snapshot. */
+export type ShellSnapshotRequest = v.InferOutput<typeof ShellSnapshotRequest>
+
 /** Params of process/start. */
 export const StartParams = v.object({
   processId: v.string(),
@@ -79,6 +92,7 @@ export const StartParams = v.object({
   /** Rules of a managed network. Unused: managed networks are not supported. */
   managedNetwork: optional(anObject),
   networkProxy: optional(v.custom<unknown>(() => true)),
+  shellSnapshot: optional(v.pipe(anObject, ShellSnapshotRequest)),
   /** The conversation and the tool call that this is for. Passed to the command as environment variables. */
   metadata: optional(v.pipe(anObject, v.object({ threadId: optional(uuid), toolCallId: optional(v.string()) }))),
 })

@@ -22,7 +22,6 @@ const LEFT_OUT = [
   'networkProxyTransparentTcp',
   'credentialMasking',
   'credentialMaskingCustomProviders',
-  'shellSnapshotV2',
   'capabilityDiscoveryV2',
   'linuxApprovedRootWritePreservesRestrictions',
   'windowsMxc',
@@ -158,10 +157,6 @@ const processes: Intended[] = [
   outcome('a managed network cannot be enforced, and is refused', /^process\/start$/, 'result', MALFORMED, {
     ...today,
     request: /"enforceManagedNetwork":true/,
-  }),
-  outcome('shell snapshots are passed over', /^process\/start$/, MALFORMED, 'result', {
-    ...today,
-    request: / shellSnapshot /,
   }),
   member(
     'variables that newer releases keep from children are kept from those of older clients',

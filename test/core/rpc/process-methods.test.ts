@@ -54,6 +54,40 @@ test('a command gets the variables that say what it is run for, over those of th
   assert.equal(Object.fromEntries(host.child.spec.env), { CODEX_TOOL_CALL_ID: 'given' })
 })
 
+test('a snapshot is captured first; where that fails, the login shell runs as it was asked for', async () => {
+  const { client, host } = await setup()
+  const argv = ['/bin/bash', '-lc', 'command']
+  const shellSnapshot = { scopeId: 's', shell: { name: 'bash', path: '/bin/bash' } }
+  const id = client.begin('process/start', startParams('p', { argv, shellSnapshot }))
+  await settled()
+  const capture = host.child
+  assert.equal(capture.spec.argv.slice(0, 2), ['/bin/bash', '-lc'])
+  assert.is.not(capture.spec.argv[2], 'command')
+  assert.is(client.answer(id), undefined)
+  capture.exit(1)
+  await settled()
+  assert.equal(host.child.spec.argv, argv)
+  assert.is(client.answer(id)?.error, undefined)
+  assert.is(capture.forgotten, true)
+})
+
+test('a snapshot of a shell that has none, or without a scope, is refused', async () => {
+  const { client } = await setup()
+  const argv = ['/bin/fish', '-lc', 'command']
+  const refused = [
+    { scopeId: 's', shell: { name: 'fish', path: '/bin/fish' } },
+    { scopeId: '', shell: { name: 'bash', path: '/bin/fish' } },
+    { scopeId: 'x'.repeat(257), shell: { name: 'bash', path: '/bin/fish' } },
+    { scopeId: 's', shell: null },
+    5,
+  ]
+  for (const shellSnapshot of refused)
+    assert.is(codeOf(await client.start('p', { argv, shellSnapshot })), ErrorCode.InvalidParams)
+  // Of another shell than the one of the command: passed over, as the reference does.
+  const other = { scopeId: 's', shell: { name: 'fish', path: '/usr/bin/fish' } }
+  assert.is(codeOf(await client.start('p', { argv, shellSnapshot: other })), undefined)
+})
+
 test('stdin is closed, a pipe or a terminal', async () => {
   const { client, host } = await setup()
   for (const [id, more] of Object.entries({

@@ -32,6 +32,7 @@ test('initialize tells the session and the environment', async () => {
     fileWriteStreaming: true,
     httpHeaderEnvVars: true,
     fsWatchMissing: true,
+    shellSnapshotV2: true,
     ...(process.platform === 'linux'
       ? {
           environmentConfigRead: true,

@@ -289,7 +289,15 @@ function start(surroundings: Surroundings): Params {
         enforceManagedNetwork: fc.constantFrom<Json[]>(undefined, undefined, undefined, true, false),
         networkProxy: fc.constantFrom<Json[]>(undefined, undefined, null, 0),
         metadata: maybe(record({ threadId: maybe(fc.oneof(fc.uuid(), oddString)), toolCallId: maybe(oddString) })),
-        shellSnapshot: maybe(oddValue),
+        shellSnapshot: maybe(
+          fc.oneof(
+            oddValue,
+            record({
+              scopeId: oddString,
+              shell: record({ name: fc.constantFrom('sh', 'bash', 'x'), path: oddString }),
+            }),
+          ),
+        ),
       },
       ['processId', 'cwd', 'env', 'tty'],
     ),

@@ -197,6 +197,16 @@ const cwds: Case[] = [
   ...requests('process/start', { 'cwd a URI': { ...base, cwd: 'file://$T' } }, { release: OLD, own: true }),
 ]
 
+const BASH = { name: 'bash', path: '/bin/bash' }
+const FISH = { name: 'fish', path: '/bin/bash' }
+/** Nothing of the user's own is read, so that its startup files do not tell the two sides apart. */
+const login = {
+  ...base,
+  env: { HOME: '/nonexistent', PATH: '/usr/bin:/bin' },
+  argv: ['/bin/bash', '-lc', `echo "$0 $1 $HOME $A $(shopt login_shell)"; ${PAUSE} 3`, 'zero', 'one'],
+}
+const shellSnapshot = { scopeId: 's', shell: BASH }
+
 /** What newer clients add. */
 const newer: Case[] = [
   ...requests(
@@ -223,8 +233,24 @@ const newer: Case[] = [
       'shellSnapshot null': { ...base, shellSnapshot: null },
       'shellSnapshot malformed': { ...base, shellSnapshot: 5 },
       'shellSnapshot without a shell': { ...base, shellSnapshot: { scopeId: 's' } },
+      'shellSnapshot without a scope': { ...base, shellSnapshot: { scopeId: '', shell: BASH } },
+      'shellSnapshot with a long scope': { ...base, shellSnapshot: { scopeId: 'é'.repeat(129), shell: BASH } },
+      'shellSnapshot of a shell that is not known': { ...login, shellSnapshot: { scopeId: 's', shell: FISH } },
+      'shellSnapshot of another command': { ...base, shellSnapshot: { scopeId: 's', shell: FISH } },
     },
     { release: NEW, own: true },
+  ),
+  runs('a login shell with a snapshot', { ...login, shellSnapshot }, NEW),
+  runs(
+    'a login shell with a snapshot and a policy',
+    { ...login, shellSnapshot, envPolicy: { ...POLICY, set: { A: '1' } } },
+    NEW,
+  ),
+  runs('a login shell with a snapshot on a terminal', { ...login, shellSnapshot, tty: true }, NEW),
+  runs(
+    'a shell that is no login shell, with a snapshot',
+    { ...login, argv: ['/bin/bash', '-c', `echo "$A"; ${PAUSE}`], shellSnapshot },
+    NEW,
   ),
 ]
 

@@ -1,0 +1,64 @@
+/** What is tried of features that Codex has off by default. */
+import { equal, match, ok } from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Case } from './cases.ts'
+import { exec } from './tools.ts'
+
+/** A startup file of the login shell that counts how often it is read. */
+const PROFILE = `echo run >> "$HOME/runs"
+echo noise
+export FROM_PROFILE=set
+export PATH="$HOME/own-bin:$PATH"
+from_profile() { echo "function $1"; }
+umask 027
+`
+
+const homeOf = (work: string): string => join(work, '..')
+
+const runsIn = (work: string): number => readFileSync(join(homeOf(work), 'runs'), 'utf8').split('\n').length - 1
+
+function writeProfile(work: string): void {
+  writeFileSync(join(homeOf(work), '.bash_profile'), PROFILE)
+}
+
+/** As of the release whose server takes part: what the reference leaves out of a snapshot is not asked for here. */
+function* assertState(work: string): ReturnType<Case['script']> {
+  for (const index of [1, 2, 3]) {
+    const { text, exitCode } = yield exec(
+      `echo "$FROM_PROFILE"; from_profile ${index}; echo "$PATH"; pwd; exit ${index}`,
+    )
+    match(text, new RegExp(`^set\\nfunction ${index}\\n[^\\n]*/own-bin:[^\\n]*\\n`))
+    ok(text.endsWith(`\n${work}\n`), text)
+    equal(exitCode, index)
+  }
+  equal(runsIn(work), 1, 'the startup files are read once')
+}
+
+/** The features by their names in config.toml. */
+export const featureCases: readonly Case[] = [
+  {
+    name: 'with shell_snapshot_v2 the startup files of the login shell run once, and commands have their state',
+    features: ['shell_snapshot_v2'],
+    since: 171,
+    prepare: writeProfile,
+    *script({ work }) {
+      yield* assertState(work)
+    },
+  },
+  {
+    name: 'with shell_snapshot_v2 a command in the workspace-write sandbox has the state of the login shell',
+    features: ['shell_snapshot_v2'],
+    since: 171,
+    sandbox: 'workspace-write',
+    prepare: writeProfile,
+    *script({ work }) {
+      for (const index of [1, 2]) {
+        const { text, exitCode } = yield exec(`from_profile ${index} && touch inside-${index} && ! touch ../outside`)
+        match(text, /^function [12]\n.*Read-only file system\n$/)
+        equal(exitCode, 0)
+        ok(readFileSync(join(work, `inside-${index}`)).length === 0)
+      }
+    },
+  },
+]
