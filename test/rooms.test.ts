@@ -71,6 +71,7 @@ const FOLDERS = [
   'mcp',
   'cli/base',
   'cli/manual',
+  'cli/config',
   'cli/serve',
   'cli/devbox/base',
   'cli/devbox/io',

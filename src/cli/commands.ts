@@ -36,6 +36,14 @@ export const commands: readonly Command[] = [
     manual: async () => (await import('./doctor/doctor.ts')).manual,
   },
   {
+    name: 'config',
+    usage: '[--json]',
+    summary: 'the options that a server would have, and where each comes from',
+    usesDevbox: false,
+    run: async (args) => (await import('./serve/config-command.ts')).configCommand(args),
+    manual: async () => (await import('./serve/config-command.ts')).manual,
+  },
+  {
     name: 'fs-helper',
     usage: '',
     summary: 'answers file calls on stdin, for use in a sandbox',

@@ -13,13 +13,14 @@ export const usageError = (message: string, ...hints: string[]): UsageError => n
 type Parsed<T extends ParseArgsOptionsConfig> = ReturnType<typeof parseArgs<{ options: T; allowPositionals: true }>>
 
 /**
- * Parses options and positional arguments in any order.
+ * Parses options and positional arguments in any order. `allowNegative`: `--no-NAME` sets the flag NAME to false.
  * @throws {UsageError} for unknown options, missing values, and a repeated option that is not `multiple`
  */
 export function parseOptions<const T extends ParseArgsOptionsConfig>(
   args: readonly string[],
   options: T,
   advice: Advice = {},
+  allowNegative = false,
 ): Parsed<T> {
   const config: ParseArgsOptionsConfig = options
   try {
@@ -27,6 +28,7 @@ export function parseOptions<const T extends ParseArgsOptionsConfig>(
       args: [...args],
       options: config,
       allowPositionals: true,
+      allowNegative,
       tokens: true,
     })
     refuseTwice(tokens, config)

@@ -4,6 +4,7 @@ import { version } from '../../base/version.ts'
 import { checkTarget, parseOptions, targetOptions, usageError } from '../devbox/options.ts'
 import type { CommandManual } from '../manual/manual.ts'
 import { parseDoctor } from '../serve/arguments.ts'
+import { withConfig } from '../serve/with-config.ts'
 import { reportingUsage } from '../serve/reporting-usage.ts'
 import { writeStdout } from '../serve/stdout.ts'
 import { findingLines, findingsJson, fine } from './findings.ts'
@@ -43,7 +44,8 @@ export async function doctor(args: readonly string[]): Promise<void> {
 
 async function doctorOfMachine(args: readonly string[]): Promise<void> {
   const isJson = args.includes('--json')
-  const command = parseDoctor(args.filter((arg) => arg !== '--json'))
+  const own = args.filter((arg) => arg !== '--json')
+  const command = await withConfig(own, parseDoctor)
   if (command.kind !== 'doctor') return writeStdout(`exec-server ${version}\n`)
   const { examineMachine } = await import('./machine.ts')
   const { examineSandbox } = await import('./sandbox.ts')

@@ -7,6 +7,8 @@ import { isHostPattern } from '../../server/http/host-check.ts'
 import { idleOptions, parseIdle } from './idle-arguments.ts'
 import type { IdleOptions } from '../../server/idle-exit.ts'
 import { parseOptions as parseArguments } from '../base/parse-options.ts'
+import { configFile } from '../config/config-argument.ts'
+import type { OptionValue } from '../config/options.ts'
 import { limitOptions, readLimits } from './limit-arguments.ts'
 import { defaultServeLimits } from './limits.ts'
 import { parseListenUrl } from '../../server/http/listen-url.ts'
@@ -45,26 +47,34 @@ export type InfoCommand = { kind: 'help' | 'version' | 'licenses' }
 /** A free port on loopback. */
 export const DEFAULT_LISTEN = 'ws://127.0.0.1:0'
 
+/** Every option of the server. Help, completions, the man page and the configuration file come from this table. */
 export const serveOptions = {
-  listen: { type: 'string' },
+  listen: { type: 'string', fallback: DEFAULT_LISTEN },
   ...authOptions,
   ...limitOptions,
   ...idleOptions,
   ...telemetryOptions,
   bwrap: { type: 'string' },
   'require-sandbox': { type: 'boolean' },
-  'http-policy': { type: 'string' },
-  help: { type: 'boolean', short: 'h' },
-  version: { type: 'boolean', short: 'V' },
-  licenses: { type: 'boolean' },
+  'http-policy': { type: 'string', inFile: 'table' },
+  config: { type: 'string', short: 'c', multiple: true, inFile: 'never' },
+  help: { type: 'boolean', short: 'h', inFile: 'never' },
+  version: { type: 'boolean', short: 'V', inFile: 'never' },
+  licenses: { type: 'boolean', inFile: 'never' },
 } as const
 
+/** What a command line, or a command line and a file together, say. */
+export type ServeValues = ReturnType<typeof parseServeOptions>
+
+/** What a file says: values by the names of options. */
+export type FileValues = Readonly<Record<string, OptionValue>>
+
 /**
- * Parses the arguments of the server.
+ * Parses the arguments of the server. What the command line says wins over the values of a file.
  * @throws {UsageError}
  */
-export function parseServe(args: readonly string[]): ServeCommand | InfoCommand {
-  const values = parseOptions(args)
+export function parseServe(args: readonly string[], fromFile: FileValues = {}): ServeCommand | InfoCommand {
+  const values = merge(fromFile, parseServeOptions(args))
   if (values.help === true) return { kind: 'help' }
   if (values.version === true) return { kind: 'version' }
   if (values.licenses === true) return { kind: 'licenses' }
@@ -83,24 +93,36 @@ export function parseServe(args: readonly string[]): ServeCommand | InfoCommand 
     limits: { ...defaultServeLimits, ...readLimits(values) },
     ...parseTelemetry(values),
     idle: parseIdle(values, listen),
-    ignoredOptions: checkCodexOptions(values),
+    ignoredOptions: checkCodexOptions(withoutFile(values)),
   }
+}
+
+/** Flags that are false are as those that are not given. */
+const merge = (fromFile: FileValues, values: ServeValues): ServeValues =>
+  Object.fromEntries(Object.entries({ ...fromFile, ...values }).filter(([, value]) => value !== false)) as ServeValues
+
+function withoutFile({ config, ...values }: ServeValues): Readonly<Record<string, unknown>> {
+  return configFile(config).hasOverrides ? { ...values, config } : values
 }
 
 /**
  * Parses the arguments of `doctor`. Accepts the server's options, of which it uses those for the sandbox.
  * @throws {UsageError}
  */
-export function parseDoctor(args: readonly string[]): DoctorCommand | InfoCommand {
-  const values = parseOptions(args)
+export function parseDoctor(args: readonly string[], fromFile: FileValues = {}): DoctorCommand | InfoCommand {
+  const values = merge(fromFile, parseServeOptions(args))
   if (values.help === true) return { kind: 'help' }
   if (values.version === true) return { kind: 'version' }
   if (values.licenses === true) return { kind: 'licenses' }
   return { kind: 'doctor', sandbox: sandboxOptions(values.bwrap, values['require-sandbox']) }
 }
 
-function parseOptions(args: readonly string[]) {
-  const { values, positionals } = parseArguments(args, { ...codexOptions, ...serveOptions })
+/**
+ * The options as they are given.
+ * @throws {UsageError} for what is no option of a server
+ */
+export function parseServeOptions(args: readonly string[]) {
+  const { values, positionals } = parseArguments(args, { ...codexOptions, ...serveOptions }, {}, true)
   if (positionals.length > 0) throw new UsageError(`a server takes options only, not '${positionals[0]}'`, 2)
   return values
 }

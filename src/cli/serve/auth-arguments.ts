@@ -37,7 +37,7 @@ export const authOptions = {
   'ws-shared-secret-file': { type: 'string' },
   'ws-issuer': { type: 'string' },
   'ws-audience': { type: 'string' },
-  'ws-max-clock-skew-seconds': { type: 'string' },
+  'ws-max-clock-skew-seconds': { type: 'string', inFile: 'number', fallback: DEFAULT_SKEW_SECONDS },
   'allow-local-users': { type: 'boolean' },
   'allow-unauthenticated': { type: 'boolean' },
   'allow-host': { type: 'string', multiple: true },

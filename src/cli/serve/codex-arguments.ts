@@ -7,7 +7,6 @@ type Values = Readonly<Record<string, unknown>>
 /** Without effect here: requests always run concurrently, and Codex's configuration is the client's. */
 const ignored = {
   'concurrent-requests': { type: 'string' },
-  config: { type: 'string', short: 'c', multiple: true },
   enable: { type: 'string', multiple: true },
   disable: { type: 'string', multiple: true },
   'strict-config': { type: 'boolean' },
@@ -42,8 +41,11 @@ const remote = {
 /** All of them, for `parseArgs`. They are not in the help: they are for scripts that start either server. */
 export const codexOptions: ParseArgsOptionsConfig = { ...ignored, ...policy, ...remote }
 
+/** `--config` has another use here, too: config-argument.ts tells a file from an override of Codex's configuration. */
+const IGNORED: readonly string[] = ['concurrent-requests', 'config', 'enable', 'disable', 'strict-config']
+
 /**
- * Returns the names of the options that are ignored.
+ * Returns the names of the options that are ignored. `values` has `config` only where it holds overrides.
  * @throws {UsageError} for one that must not be: commands would have other rights, or the server another client, than
  * the caller expects
  */
@@ -52,7 +54,7 @@ export function checkCodexOptions(values: Values): string[] {
     const reason = refusal(name, values)
     if (reason !== undefined) throw new UsageError(`--${name} ${reason}`, 2)
   }
-  return Object.keys(ignored).filter((name) => Object.hasOwn(values, name))
+  return IGNORED.filter((name) => Object.hasOwn(values, name))
 }
 
 function refusal(name: string, values: Values): string | undefined {

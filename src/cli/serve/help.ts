@@ -41,7 +41,9 @@ ${AUTH_HELP}  --bwrap PATH                 the bubblewrap that confines commands
   --http-policy RULES          whom http/request may talk to: {"allow":[…],"deny":[…]} of host names, *.NAME, IP addresses
                                and ranges, or the absolute path of a JSON file with that (default: anybody)
 ${limitHelp}
-${IDLE_HELP}${TELEMETRY_HELP}  --help                       show this text
+${IDLE_HELP}${TELEMETRY_HELP}  --config FILE                read options from this file, TOML or JSON: keys are options without their dashes; the
+                               command line wins, where --no-NAME is a flag's opposite; exec-server config shows both
+  --help                       show this text
   --version                    show the version
   --licenses                   show the licences of what is inside
 

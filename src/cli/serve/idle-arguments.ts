@@ -7,7 +7,7 @@ import { UsageError } from '../../base/usage-error.ts'
 const MAX_SECONDS = 604_800
 
 export const idleOptions = {
-  'exit-when-idle': { type: 'string' },
+  'exit-when-idle': { type: 'string', inFile: 'number' },
   'on-idle': { type: 'string' },
 } as const
 

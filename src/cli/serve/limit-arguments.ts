@@ -137,10 +137,12 @@ const table = [
 type Flag = (typeof table)[number]['flag']
 
 /** The options in the form that `parseArgs` takes. */
-export const limitOptions = Object.fromEntries(table.map(({ flag }) => [flag, { type: 'string' }])) as Record<
-  Flag,
-  { type: 'string' }
->
+export const limitOptions = Object.fromEntries(
+  table.map(({ flag, limit, unit }) => [
+    flag,
+    { type: 'string', inFile: 'number', fallback: defaultServeLimits[limit] / unit },
+  ]),
+) as Record<Flag, { type: 'string'; inFile: 'number'; fallback: number }>
 
 const FLAG_WIDTH = 29
 

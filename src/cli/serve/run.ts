@@ -8,6 +8,7 @@ import type { HttpPolicy } from '../../host/http/http-policy.ts'
 import type { RunDirectory } from '../../host/runs/run-directory.ts'
 import type { AuditFile } from '../../server/telemetry/audit-file.ts'
 import { parseServe } from './arguments.ts'
+import { withConfig } from './with-config.ts'
 import type { InfoCommand, ServeCommand } from './arguments.ts'
 import type { AuthenticationOptions } from '../../server/auth/authentication-options.ts'
 import { allowAll } from '../../server/auth/authenticator.ts'
@@ -29,7 +30,7 @@ import { version } from '../../base/version.ts'
 /** Serves, or prints the help with these commands, the version or the licences. Usage errors set the exit code; other errors are thrown. */
 export function serve(args: readonly string[], commands: readonly CommandSummary[]): Promise<void> {
   return reportingUsage(async () => {
-    const command = parseServe(args)
+    const command = await withConfig(args, parseServe)
     if (command.kind === 'serve') return startServer(command)
     return printInfo(command, commands)
   })

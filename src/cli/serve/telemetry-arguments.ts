@@ -6,7 +6,7 @@ import { UsageError } from '../../base/usage-error.ts'
 export type TelemetryOptions = { logLevel: LogLevel; auditLog: string | undefined; logDir: string | undefined }
 
 export const telemetryOptions = {
-  'log-level': { type: 'string' },
+  'log-level': { type: 'string', fallback: DEFAULT_LOG_LEVEL },
   'audit-log': { type: 'string' },
   'log-dir': { type: 'string' },
 } as const
