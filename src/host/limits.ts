@@ -25,6 +25,8 @@ export type HostLimits = {
   helpersDying: number
   /** How long an idle helper is kept: an agent's next patch comes within that time, or much later. */
   helperIdleMs: number
+  /** How long an idle helper is left to the connection that used it last: its next call comes within a second. */
+  helperOwnedMs: number
 }
 
 /** The limits unless the embedder sets others; no option changes them. */
@@ -36,6 +38,7 @@ export const defaultHostLimits: Readonly<HostLimits> = {
   helperStallMs: 30_000,
   helpersDying: 16,
   helperIdleMs: 20_000,
+  helperOwnedMs: 1000,
 }
 
 /** Timeout of the probe of one bubblewrap, in which a complete sandbox runs. */

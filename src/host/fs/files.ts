@@ -33,11 +33,28 @@ const PIECE_BYTES = 64 * 1024
  */
 export async function readFile(
   path: string,
-  { followSymlinks, maxBytes, reserve }: ReadFileOptions,
+  options: ReadFileOptions,
   verify?: (file: FileHandle) => Promise<void>,
 ): Promise<Uint8Array> {
+  return readOpened(await openToRead(path, options), path, options, verify)
+}
+
+/**
+ * Opens a file of any kind.
+ * @throws an errno error
+ */
+export async function openToRead(path: string, { followSymlinks }: { followSymlinks: boolean }): Promise<FileHandle> {
   if (!followSymlinks) await refuseParentLinks(path)
-  const file = await open(nativePath(path), O_RDONLY | O_NONBLOCK | (followSymlinks ? 0 : O_NOFOLLOW))
+  return open(nativePath(path), O_RDONLY | O_NONBLOCK | (followSymlinks ? 0 : O_NOFOLLOW))
+}
+
+/** Reads an open file like {@link readFile}, and closes it. */
+export async function readOpened(
+  file: FileHandle,
+  path: string,
+  { maxBytes, reserve }: Pick<ReadFileOptions, 'maxBytes' | 'reserve'>,
+  verify?: (file: FileHandle) => Promise<void>,
+): Promise<Uint8Array> {
   try {
     await verify?.(file)
     const info = await file.stat()
@@ -68,20 +85,20 @@ async function readAll(file: FileHandle, size: number, maxBytes: number): Promis
   return pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces, total)
 }
 
-async function writeFile(
-  path: string,
-  data: Uint8Array,
-  { followSymlinks }: { followSymlinks: boolean },
-): Promise<void> {
-  if (!followSymlinks) await refuseParentLinks(path)
-  return writeTo(
-    await open(nativePath(path), O_WRONLY | O_CREAT | O_NONBLOCK | (followSymlinks ? 0 : O_NOFOLLOW)),
-    path,
-    data,
-  )
+async function writeFile(path: string, data: Uint8Array, options: { followSymlinks: boolean }): Promise<void> {
+  return writeOpened(await openToWrite(path, options), path, data)
 }
 
-async function writeTo(file: FileHandle, path: string, data: Uint8Array): Promise<void> {
+async function openToWrite(path: string, { followSymlinks }: { followSymlinks: boolean }): Promise<FileHandle> {
+  if (!followSymlinks) await refuseParentLinks(path)
+  return open(nativePath(path), O_WRONLY | O_CREAT | O_NONBLOCK | (followSymlinks ? 0 : O_NOFOLLOW))
+}
+
+/**
+ * Replaces what is in an open file, and closes it.
+ * @throws RpcError (invalid request) for a FIFO or socket; else an errno error
+ */
+export async function writeOpened(file: FileHandle, path: string, data: Uint8Array): Promise<void> {
   try {
     const info = await file.stat()
     if (info.isFIFO() || info.isSocket()) throw invalidRequest(`path \`${path}\` is not a file`)
@@ -233,7 +250,7 @@ export function guardedFiles(forbidden: Forbidden): Files {
     ...files,
     writeFile: answering(async (path, data, { followSymlinks }) => {
       if (!followSymlinks) await refuseParentLinks(path)
-      await guard.openForWriting(path, { followLinks: followSymlinks, use: (file) => writeTo(file, path, data) })
+      await guard.openForWriting(path, { followLinks: followSymlinks, use: (file) => writeOpened(file, path, data) })
     }),
     createDirectory: answering((path, options) => createDirectory(path, options, guard)),
     getMetadata: answering(async (path, options) => {
@@ -267,6 +284,30 @@ export const openUnder = answering((forbidden: Forbidden, path: string, mode: Op
     ? openAt(nativePath(path), path, mode)
     : openGuarded(path, mode, guardAgainst(forbidden)),
 )
+
+/**
+ * Opens a file, to be read whole or written anew, for the helper, which hands it over.
+ * @throws RpcError
+ */
+export const openWhole = answering(
+  (forbidden: Forbidden, path: string, mode: OpenMode, options: { followSymlinks: boolean }) =>
+    mode === 'read'
+      ? openToRead(path, options)
+      : forbidden.paths.length === 0
+        ? openToWrite(path, options)
+        : openToWriteGuarded(path, options, guardAgainst(forbidden)),
+)
+
+async function openToWriteGuarded(
+  path: string,
+  { followSymlinks }: { followSymlinks: boolean },
+  guard: ReturnType<typeof guardAgainst>,
+): Promise<FileHandle> {
+  if (!followSymlinks) await refuseParentLinks(path)
+  const { promise, resolve } = Promise.withResolvers<FileHandle>()
+  await guard.openForWriting(path, { followLinks: followSymlinks, use: async (file) => resolve(file) })
+  return promise
+}
 
 /** Opens a file; a new one is created under the guard. */
 async function openGuarded(path: string, mode: OpenMode, guard: ReturnType<typeof guardAgainst>): Promise<FileHandle> {

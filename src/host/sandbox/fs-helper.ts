@@ -10,6 +10,9 @@
  *
  *     {"status":"ok","payload":{"operation":"fs/readFile","response":{"bytesNeeded":1048576}}}
  *
+ * With `handOver` set, fs/readFile and fs/writeFile only open the file, which stays open under the number in
+ * `response.descriptor`, as after fs/open. There is no such number if it is not a regular file.
+ *
  * An optional member `forbidden` lists paths that must not be created; `covered` says that mounts protect them as well.
  * A file opened by `fs/open` stays open, under the number in `response.descriptor`, until `fs/close` gets that number:
  * meanwhile any process that may access this one's /proc/PID/fd can reopen it, which is how the server takes it over.
@@ -27,8 +30,8 @@ import { isJsonObject, parseJson } from '../../protocol/wire/json.ts'
 import type { JsonValue } from '../../protocol/wire/json.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import { decodeParams } from '../../protocol/schemas/schema-primitives.ts'
-import { OpenParams } from '../../protocol/schemas/fs.ts'
-import { guardedFiles, openUnder } from '../fs/files.ts'
+import { OpenParams, ReadFileParams } from '../../protocol/schemas/fs.ts'
+import { guardedFiles, openUnder, openWhole } from '../fs/files.ts'
 import type { Forbidden } from '../fs/protected-paths.ts'
 import { lineReader } from '../../base/line-reader.ts'
 import { retryOnEagain, writeText } from '../../base/write-all.ts'
@@ -94,7 +97,8 @@ async function answer(line: Uint8Array): Promise<string> {
 /** Open files by descriptor. */
 const open = new Map<number, FileHandle>()
 
-async function run({ operation, params, forbidden, atMost }: Request): Promise<RawJson | object> {
+async function run({ operation, params, forbidden, atMost, handOver }: Request): Promise<RawJson | object> {
+  if (handOver) return openToHandOver(operation, params, forbidden)
   switch (operation) {
     case Method.FsOpen: {
       const { path, mode } = decodeParams(OpenParams, params)
@@ -117,6 +121,18 @@ async function run({ operation, params, forbidden, atMost }: Request): Promise<R
         ? runFileOperation(operation, params, guardedFiles(forbidden), defaultLimits)
         : runWithin(atMost, operation, params, guardedFiles(forbidden))
   }
+}
+
+async function openToHandOver(operation: string, params: JsonValue, forbidden: Forbidden): Promise<object> {
+  const { path, followSymlinks } = decodeParams(ReadFileParams, params)
+  const mode = operation === Method.FsWriteFile ? 'replace' : 'read'
+  const file = await openWhole(forbidden, path, mode, { followSymlinks: followSymlinks ?? true })
+  if (!(await file.stat()).isFile()) {
+    await file.close()
+    return {}
+  }
+  open.set(file.fd, file)
+  return { descriptor: file.fd }
 }
 
 /** A file has more bytes than the caller has room for. */
@@ -147,17 +163,29 @@ async function runWithin(
   }
 }
 
-type Request = { operation: string; params: JsonValue; forbidden: Forbidden; atMost: number | undefined }
+type Request = {
+  operation: string
+  params: JsonValue
+  forbidden: Forbidden
+  atMost: number | undefined
+  handOver: boolean
+}
 
 function readRequest(request: JsonValue): Request {
   if (!isJsonObject(request)) throw new Error('a request is a JSON object')
-  const { operation, params, forbidden = [], covered = false, atMost } = request
+  const { operation, params, forbidden = [], covered = false, atMost, handOver } = request
   if (typeof operation !== 'string') throw new Error('missing member `operation`')
   if (params === undefined) throw new Error('missing member `params`')
   if (!Array.isArray(forbidden) || !forbidden.every((path) => typeof path === 'string'))
     throw new Error('`forbidden` is a list of paths')
   if (atMost !== undefined && typeof atMost !== 'number') throw new Error('`atMost` is a number of bytes')
-  return { operation, params, forbidden: { paths: forbidden as string[], covered: covered === true }, atMost }
+  return {
+    operation,
+    params,
+    forbidden: { paths: forbidden as string[], covered: covered === true },
+    atMost,
+    handOver: handOver === true,
+  }
 }
 
 function jsonText(result: RawJson | object): string {

@@ -40,11 +40,12 @@ export type HelperPool = {
   counts(): HelperCounts
 }
 
-type Idle = { key: string; helper: HelperProcess; cancelEnd: () => void }
+type Idle = { key: string; helper: HelperProcess; caller: Caller; since: number; cancelEnd: () => void }
 
 /** Creates a pool. Idle helpers are killed after `helperIdleMs`; responses are limited to `messageBytes`. */
 export function helperPool(limits: PoolLimits): HelperPool {
-  const { helperCount, helpersPerCaller, helpersAside, helperIdleMs, helpersDying, messageBytes } = limits
+  const { helperCount, helpersPerCaller, helpersAside, helperIdleMs, helperOwnedMs, helpersDying, messageBytes } =
+    limits
   const slots = new FairSlots({ total: helperCount, perCaller: helpersPerCaller, aside: helpersAside })
   /** Least recently used first. */
   const idle: Idle[] = []
@@ -59,26 +60,40 @@ export function helperPool(limits: PoolLimits): HelperPool {
     helper.kill(why)
   }
 
-  const take = (key: string | undefined, start: () => SandboxedCommand): HelperProcess => {
-    const index = key === undefined ? -1 : idle.findLastIndex((kept) => kept.key === key)
+  /**
+   * Index of an idle helper of this sandbox: the caller's own, else one that its last caller no longer uses. A client
+   * with many calls would otherwise take the helper of one with few, which then waits for a new one to start.
+   */
+  const findIdle = (caller: Caller, key: string): number => {
+    const own = idle.findLastIndex((kept) => kept.key === key && kept.caller === caller)
+    if (own >= 0) return own
+    const before = performance.now() - helperOwnedMs
+    return idle.findLastIndex((kept) => kept.key === key && (kept.caller.isGone || kept.since < before))
+  }
+
+  const take = (caller: Caller, key: string | undefined, start: () => SandboxedCommand): HelperProcess => {
+    const index = key === undefined ? -1 : findIdle(caller, key)
     const [warm] = index < 0 ? [] : idle.splice(index, 1)
     warm?.cancelEnd()
     if (warm !== undefined && !warm.helper.isDead) return warm.helper
     if (dying.size >= helpersDying)
       throw overloaded(`${dying.size} fs sandbox helpers hang and cannot be killed, on a mount that does not answer`)
-    if (idle.length + busy.size >= helperCount) evict(idle.shift())
+    if (idle.length + busy.size >= helperCount) evictFor(caller)
     return startHelper(start(), messageBytes)
   }
 
-  const evict = (kept: Idle | undefined): void => {
+  /** Ends an idle helper: the caller's own, else the least recently used. */
+  const evictFor = (caller: Caller): void => {
+    const own = idle.findIndex((kept) => kept.caller === caller || kept.caller.isGone)
+    const [kept] = idle.splice(Math.max(0, own), 1)
     kept?.cancelEnd()
     if (kept !== undefined) end(kept.helper, 'evicted')
   }
 
-  const release = (helper: HelperProcess, key: string | undefined): void => {
+  const release = (caller: Caller, helper: HelperProcess, key: string | undefined): void => {
     busy.delete(helper)
     if (helper.isDead || key === undefined) return end(helper, 'not needed any more')
-    const kept: Idle = { key, helper, cancelEnd: () => clearTimeout(timer) }
+    const kept: Idle = { key, helper, caller, since: performance.now(), cancelEnd: () => clearTimeout(timer) }
     const timer = setTimeout(() => {
       idle.splice(idle.indexOf(kept), 1)
       end(helper, 'idle')
@@ -94,7 +109,7 @@ export function helperPool(limits: PoolLimits): HelperPool {
       let key: string | undefined
       try {
         key = getKey()
-        helper = take(key, start)
+        helper = take(caller, key, start)
         busy.add(helper)
         await helper.confirmed
         return await whileItWorks(helper, limits, slot.setAside, use)
@@ -106,7 +121,7 @@ export function helperPool(limits: PoolLimits): HelperPool {
         }
         throw error
       } finally {
-        if (helper !== undefined) release(helper, key)
+        if (helper !== undefined) release(caller, helper, key)
         slot.release()
       }
     },

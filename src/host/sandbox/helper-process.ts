@@ -21,8 +21,8 @@ export type Helper = {
   pid: number
 }
 
-/** A request to a helper. `atMost`: see fs-helper.ts. */
-export type HelperRequest = { operation: string; params: object; atMost?: number }
+/** A request to a helper. `atMost`, `handOver`: see fs-helper.ts. */
+export type HelperRequest = { operation: string; params: object; atMost?: number; handOver?: true }
 
 /** Sends a request to a helper and returns the `response` member. Rethrows an error response as RpcError. */
 export type Ask = <T>(request: HelperRequest) => Promise<T>

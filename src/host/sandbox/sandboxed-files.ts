@@ -1,11 +1,11 @@
 /** File calls under a sandbox: in a helper, or directly where the sandbox restricts nothing. */
-import { open } from 'node:fs/promises'
+import { constants } from 'node:fs'
 import process from 'node:process'
 import type { Caller } from '../../core/base/fair-slots.ts'
-import type { Files, OpenFile } from '../../core/base/host.ts'
+import type { Files } from '../../core/base/host.ts'
 import { internalError, invalidRequest, RpcError } from '../../protocol/wire/errors.ts'
 import type { Discovery } from '../../protocol/schemas/capability-roots.ts'
-import type { DirectoryEntry, Metadata, OpenMode, WalkResult } from '../../protocol/schemas/fs.ts'
+import type { DirectoryEntry, Metadata, WalkResult } from '../../protocol/schemas/fs.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import { parsePath, pathToUri } from '../../protocol/schemas/path-uri.ts'
 import type { Sandbox } from '../../protocol/schemas/sandbox.ts'
@@ -17,7 +17,7 @@ import { withDirectReads } from './direct-reads.ts'
 import { helperCommand, helperFiles, identify } from './helper-command.ts'
 import { selfCommand } from '../self-exec.ts'
 import { FS_HELPER } from './helper-mode.ts'
-import { readThrough } from './helper-reads.ts'
+import { readThrough, reopen, writeThrough } from './whole-files.ts'
 import { helperPool } from './helper-pool.ts'
 import type { HelperCounts, PoolLimits } from './helper-pool.ts'
 import type { Ask, Helper, HelperRequest, WithAsk } from './helper-process.ts'
@@ -26,11 +26,13 @@ import { whyNoSandbox } from './required-sandbox.ts'
 import { MountsChangedError } from './mount-sources.ts'
 import { SandboxSetupError } from './mount-verification.ts'
 import { SANDBOX_TRIES } from '../limits.ts'
-import { checked, openFile, openFlags } from '../fs/open-file.ts'
+import { checked, openFile } from '../fs/open-file.ts'
 import { fileError } from '../os-error.ts'
 import { childOfChild } from '../process-tree/process-group.ts'
 import { SandboxUnavailableError, planFor, policyOf, SANDBOX_EXEC, seatbeltArguments } from './sandboxes.ts'
 import type { Sandboxes } from './sandboxes.ts'
+
+const { O_RDONLY, O_WRONLY } = constants
 
 /** The file calls of a host, and the helpers that they use. */
 export type SandboxedFiles = {
@@ -154,8 +156,7 @@ function inHelper(withAsk: WithAsk): Files {
   const simply = <T>(operation: string, params: object): Promise<T> => withAsk((ask) => ask<T>({ operation, params }))
   return {
     readFile: (path, options) => readThrough(withAsk, path, options),
-    writeFile: (path, data, options) =>
-      simply(Method.FsWriteFile, { path: pathToUri(path), dataBase64: data.toBase64(), ...options }),
+    writeFile: (path, data, options) => writeThrough(withAsk, path, data, options),
     createDirectory: (path, options) => simply(Method.FsCreateDirectory, { path: pathToUri(path), ...options }),
     getMetadata: (path, options) => simply<Metadata>(Method.FsGetMetadata, { path: pathToUri(path), ...options }),
     readDirectory: async (path) =>
@@ -169,30 +170,13 @@ function inHelper(withAsk: WithAsk): Files {
     discover: (root, bounds) => simply<Discovery>(Method.CapabilityRootsDiscover, { root, bounds }),
     open: (path, mode) =>
       withAsk(async (ask, sandboxPid) => {
+        const helper = childOfChild(sandboxPid)
+        if (helper === undefined)
+          throw invalidRequest('sandboxed file streams need /proc, which this machine does not have')
         const params = { handleId: '', path: pathToUri(path), mode }
         const { descriptor } = await ask<{ descriptor: number }>({ operation: Method.FsOpen, params })
-        const file = await takeOver(sandboxPid, descriptor, path, mode).catch(async (error: unknown) => {
-          await ask({ operation: Method.FsClose, params: { descriptor } })
-          throw error
-        })
-        try {
-          await ask({ operation: Method.FsClose, params: { descriptor } })
-          return file
-        } catch (error) {
-          // The helper was killed meanwhile, because opening took too long: no caller takes the file.
-          await file.close()
-          throw error
-        }
+        const file = await reopen(ask, helper, descriptor, mode === 'read' ? O_RDONLY : O_WRONLY)
+        return openFile(await checked(file, path, mode))
       }),
   }
-}
-
-/**
- * Reopens a helper's open file through /proc/PID/fd: the same file, whatever its name is now, with no more access than
- * the helper's mounts grant.
- */
-async function takeOver(sandboxPid: number, descriptor: number, path: string, mode: OpenMode): Promise<OpenFile> {
-  const helper = childOfChild(sandboxPid)
-  if (helper === undefined) throw invalidRequest('sandboxed file streams need /proc, which this machine does not have')
-  return openFile(await checked(await open(`/proc/${helper}/fd/${descriptor}`, openFlags(mode)), path, mode))
 }

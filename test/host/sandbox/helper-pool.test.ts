@@ -20,6 +20,9 @@ const ask = (from: ReturnType<typeof pool>, key: string | undefined, line: strin
     start,
     (helper) => helper.ask(line),
   )
+/** Ends an idle helper of the caller, or none. */
+const endHelper = (from: ReturnType<typeof pool>, key: string): Promise<unknown> =>
+  ask(from, key, 'die').catch(() => undefined)
 const pidOf = (answer: string): number => Number(answer.split(' ')[0])
 
 test('calls of one sandbox share a helper, those of others do not, and an idle one ends', async () => {
@@ -29,6 +32,32 @@ test('calls of one sandbox share a helper, those of others do not, and an idle o
   assert.is(pidOf(await ask(helpers, 'a', 'two')), pidOf(first))
   assert.is.not(pidOf(await ask(helpers, 'b', 'three')), pidOf(first))
   await eventually(() => !isAlive(pidOf(first)))
+})
+
+test('a helper is left to the connection that used it, until that has gone or makes no more calls', async () => {
+  const owner = { isGone: false }
+  const askFrom = (from: ReturnType<typeof pool>, by: { isGone: boolean }, key: string): Promise<number> =>
+    from
+      .withHelper(
+        by,
+        () => key,
+        start,
+        (helper) => helper.ask('x'),
+      )
+      .then(pidOf)
+  const helpers = pool({ helperCount: 3 })
+  const own = await askFrom(helpers, owner, 'a')
+  assert.is.not(await askFrom(helpers, caller, 'a'), own)
+  assert.is(await askFrom(helpers, owner, 'a'), own)
+  // Helpers of other sandboxes displace the caller's own before it displaces those of others.
+  for (const key of ['b', 'c', 'd', 'e']) await askFrom(helpers, caller, key)
+  assert.is(await askFrom(helpers, owner, 'a'), own)
+  owner.isGone = true
+  assert.is(await askFrom(helpers, caller, 'a'), own)
+
+  const unhurried = pool({ helperCount: 3, helperOwnedMs: -1 })
+  assert.is(await askFrom(unhurried, caller, 'a'), await askFrom(unhurried, { isGone: false }, 'a'))
+  await Promise.all([helpers, unhurried].flatMap((from) => ['a', 'd', 'e'].map((key) => endHelper(from, key))))
 })
 
 test('there are never more helpers than allowed, and every waiting call is served', async () => {
