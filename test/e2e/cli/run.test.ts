@@ -186,7 +186,7 @@ test('a connection that is lost comes back, and not a byte of output or input is
     }
   }))
 
-test('Ctrl-C twice gives up a connection that does not come back', async () => {
+test.full('Ctrl-C twice gives up a connection that does not come back', async () => {
   const mortal = await startServer()
   await started([...runPrefix(mortal.url), 'sh', '-c', 'echo ready; exec sleep 1000'], async ({ child, ended }) => {
     mortal.child.kill('SIGKILL')
@@ -205,7 +205,7 @@ test('Ctrl-C twice gives up a connection that does not come back', async () => {
   })
 })
 
-test('a signal ends it although something that ignores it holds the output', () =>
+test.full('a signal ends it although something that ignores it holds the output', () =>
   started(
     [...runPrefix(server.url), 'sh', '-c', '(trap "" INT; sleep 1000) & echo $!; wait'],
     async ({ child, ended, stdout }) => {
@@ -213,7 +213,8 @@ test('a signal ends it although something that ignores it holds the output', () 
       assert.is((await ended).code, 130)
       await eventually(() => !isAlive(Number(stdout())), 30_000, 'the end of what was left')
     },
-  ))
+  ),
+)
 
 test.full('nothing of the command is left when a signal has ended us', async () => {
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
@@ -257,7 +258,7 @@ unlessDenoInFull('a reader of stdout who has stopped keeps us from nothing', () 
   }),
 )
 
-test('a full disk is an error of one line, and ends the command', async () => {
+test.full('a full disk is an error of one line, and ends the command', async () => {
   const { code, stderr } = await begin(['sh', '-c', '"$@" >/dev/full', 'sh', ...runPrefix(server.url), 'yes']).ended
   assert.is(code, 255)
   assert.match(stderr, /^exec-server: cannot write to stdout: [^\n]*[Nn]o space left[^\n]*\n$/)

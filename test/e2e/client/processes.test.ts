@@ -119,7 +119,7 @@ for (const subject of subjects) {
     },
   )
 
-  test('twenty megabytes come whole through a stream', async () => {
+  test.full('twenty megabytes come whole through a stream', async () => {
     const process = await client.start({ argv: ['head', '-c', '20000000', '/dev/zero'] })
     assert.is(await bytesOf(process.stdout), 20_000_000)
     assert.is(await bytesOf(process.stderr), 0)
@@ -149,7 +149,7 @@ for (const subject of subjects) {
     assert.is((await process.wait()).exitCode, 6)
   })
 
-  test('a reader however slow loses nothing: the process is held back', async () => {
+  test.full('a reader however slow loses nothing: the process is held back', async () => {
     // It takes a piece with each call that is answered, and the process writes in one go.
     const process = await client.start({ argv: ['head', '-c', '6000000', '/dev/zero'] })
     let bytes = 0
@@ -177,7 +177,7 @@ for (const subject of subjects) {
     assert.type(lags, 'number')
   })
 
-  test('a reader that falls behind every buffer gets a lag event, never a silent gap', async () => {
+  test.full('a reader that falls behind every buffer gets a lag event, never a silent gap', async () => {
     // So that it takes little to fall behind.
     const limits = { replayEvents: 8, replayBytes: 65_536, unreadEvents: 8, unreadBytes: 65_536, holdMs: 1 }
     await using forgetful = await connect(server.url, { limits })
@@ -208,7 +208,7 @@ for (const subject of subjects) {
     await assert_rejects(process.output(), OutputLostError)
   })
 
-  test('a reader that falls behind what is kept here gets the rest from the server', async () => {
+  test.full('a reader that falls behind what is kept here gets the rest from the server', async () => {
     const limits = { replayEvents: 2, replayBytes: 10_000, unreadEvents: 2, unreadBytes: 10_000, holdMs: 1 }
     await using forgetful = await connect(server.url, { limits })
     const process = await forgetful.start({
@@ -229,7 +229,7 @@ for (const subject of subjects) {
     assert.is(text((await process.output()).stdout), seen)
   })
 
-  test('an unread process holds up no other', async () => {
+  test.full('an unread process holds up no other', async () => {
     const flood = await client.start({ argv: ['yes'] })
     const reader = flood.stdout.getReader()
     await reader.read()

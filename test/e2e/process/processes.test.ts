@@ -309,7 +309,7 @@ test('writes reach a pipe in order, once for each write id', async () => {
   await client.request('process/terminate', { processId: 'writes' })
 })
 
-test('a megabyte written to a terminal comes back whole', async () => {
+test.full('a megabyte written to a terminal comes back whole', async () => {
   await client.start('echo', sh('stty raw -echo; echo ready; exec cat'), { tty: true })
   await client.until(() => client.outputOf('echo').toString().startsWith('ready\n'))
   const data = Buffer.alloc(
@@ -481,7 +481,7 @@ test('a waiting read delays nothing and is woken by output', async () => {
   await client.request('process/terminate', { processId: 'wait' })
 })
 
-test('a megabyte is retained for each process, the oldest chunks dropped', async () => {
+test.full('a megabyte is retained for each process, the oldest chunks dropped', async () => {
   await client.run('retained', sh('seq 1 300000'))
   const { chunks, nextSeq } = await client.request('process/read', { processId: 'retained' })
   const kept = chunks.reduce(
@@ -516,7 +516,7 @@ async function runTerminals(count: number): Promise<void> {
   }
 }
 
-test('many terminals at once all deliver their output and exit', () => runTerminals(20))
+test.full('many terminals at once all deliver their output and exit', () => runTerminals(20))
 test.full('600 terminals at once all deliver their output and exit', () => runTerminals(600))
 
 test('no descriptor and no zombie is left of all that', async () => {

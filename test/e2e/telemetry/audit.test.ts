@@ -213,64 +213,67 @@ test('each refused start is recorded once with its reason', async () => {
   )
 })
 
-test('every start has an end, however it ends: by itself, terminated, with its session, with its server', async () => {
-  const path = newPath()
-  const server = await startServer(['--audit-log', path, '--session-ttl-seconds', '1'])
-  const client = await Client.connect(server.url)
-  await client.run('by itself', ['/bin/true'])
-  await client.start('terminated', ['/bin/sleep', '100'], { tty: true })
-  await client.request('process/terminate', { processId: 'terminated' })
-  await client.closed('terminated')
-  await client.request('process/terminate', { processId: 'terminated' })
-  const leaving = await Client.connect(server.url)
-  await leaving.start('expires', ['/bin/sleep', '100'])
-  await leaving.start('exited', ['/bin/sh', '-c', 'sleep 100 & exit 5'])
-  await leaving.until(() => leaving.eventsOf('exited').length > 0)
-  await leaving.drop()
-  await eventually(
-    () => linesOf(path).filter(({ event }) => event === 'end').length === 4,
-    20_000,
-    'the end of an expired session',
-  )
-  await client.start('stopped', ['/bin/sleep', '100'])
-  // Those that are about to start when the server ends.
-  for (let index = 0; index < 20; index++)
-    void client.ask('process/start', {
-      processId: `late-${index}`,
-      argv: ['/bin/sleep', '100'],
-      cwd: '/',
-      env: {},
-      tty: index % 2 === 0,
-    })
-  assert.is(await server.stop(), 0)
+test.full(
+  'every start has an end, however it ends: by itself, terminated, with its session, with its server',
+  async () => {
+    const path = newPath()
+    const server = await startServer(['--audit-log', path, '--session-ttl-seconds', '1'])
+    const client = await Client.connect(server.url)
+    await client.run('by itself', ['/bin/true'])
+    await client.start('terminated', ['/bin/sleep', '100'], { tty: true })
+    await client.request('process/terminate', { processId: 'terminated' })
+    await client.closed('terminated')
+    await client.request('process/terminate', { processId: 'terminated' })
+    const leaving = await Client.connect(server.url)
+    await leaving.start('expires', ['/bin/sleep', '100'])
+    await leaving.start('exited', ['/bin/sh', '-c', 'sleep 100 & exit 5'])
+    await leaving.until(() => leaving.eventsOf('exited').length > 0)
+    await leaving.drop()
+    await eventually(
+      () => linesOf(path).filter(({ event }) => event === 'end').length === 4,
+      20_000,
+      'the end of an expired session',
+    )
+    await client.start('stopped', ['/bin/sleep', '100'])
+    // Those that are about to start when the server ends.
+    for (let index = 0; index < 20; index++)
+      void client.ask('process/start', {
+        processId: `late-${index}`,
+        argv: ['/bin/sleep', '100'],
+        cwd: '/',
+        env: {},
+        tty: index % 2 === 0,
+      })
+    assert.is(await server.stop(), 0)
 
-  const lines = linesOf(path)
-  checkRuns(lines)
-  const ends = lines.filter(({ event, process }) => event === 'end' && !String(process).startsWith('late-'))
-  assert.equal(
-    ends.map(({ process, exitCode, killed }) => [process, exitCode, killed]),
-    [
-      ['by itself', 0, false],
-      ['terminated', 137, false],
-      ['expires', null, true],
-      ['exited', 5, true],
-      ['stopped', null, true],
-    ],
-  )
-  // A shell that has long exited took as long as it ran, and not as long as its child.
-  const [expires, exited] = ['expires', 'exited'].map(
-    (id) => ends.find((line) => line['process'] === id)?.['ms'] as number,
-  )
-  assert.ok((expires as number) >= 1000 && (exited as number) < (expires as number))
-  assert.equal(
-    lines.filter(({ event }) => event === 'terminate').map(({ process, running }) => [process, running]),
-    [
-      ['terminated', true],
-      ['terminated', false],
-    ],
-  )
-  assert.is(lines.at(-1)?.event, 'serverStopped')
-})
+    const lines = linesOf(path)
+    checkRuns(lines)
+    const ends = lines.filter(({ event, process }) => event === 'end' && !String(process).startsWith('late-'))
+    assert.equal(
+      ends.map(({ process, exitCode, killed }) => [process, exitCode, killed]),
+      [
+        ['by itself', 0, false],
+        ['terminated', 137, false],
+        ['expires', null, true],
+        ['exited', 5, true],
+        ['stopped', null, true],
+      ],
+    )
+    // A shell that has long exited took as long as it ran, and not as long as its child.
+    const [expires, exited] = ['expires', 'exited'].map(
+      (id) => ends.find((line) => line['process'] === id)?.['ms'] as number,
+    )
+    assert.ok((expires as number) >= 1000 && (exited as number) < (expires as number))
+    assert.equal(
+      lines.filter(({ event }) => event === 'terminate').map(({ process, running }) => [process, running]),
+      [
+        ['terminated', true],
+        ['terminated', false],
+      ],
+    )
+    assert.is(lines.at(-1)?.event, 'serverStopped')
+  },
+)
 
 test.full('what a client names at length is cut, with a mark', async () => {
   const path = newPath()
@@ -322,7 +325,7 @@ test('a line that a killed server left behind in part is ended before the next',
   )
 })
 
-test('where it cannot be written nothing is started, and all else goes on', async () => {
+test.full('where it cannot be written nothing is started, and all else goes on', async () => {
   const path = newPath()
   symlinkSync('/dev/full', path)
   const server = await startServer(['--audit-log', path, '--log-level', 'error'])
@@ -445,7 +448,7 @@ const readOnly = {
   cwd: 'file:///tmp',
 }
 
-test('a sandboxed command is recorded as such, and cannot reach the file', async () => {
+test.full('a sandboxed command is recorded as such, and cannot reach the file', async () => {
   const path = newPath()
   const server = await startServer(['--audit-log', path])
   const client = await Client.connect(server.url)

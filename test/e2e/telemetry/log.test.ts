@@ -147,7 +147,7 @@ test('level debug logs each request with its method, code and time', async () =>
   assert.ok(waited >= WAIT_MS - 10, `${waited} ms`)
 })
 
-test('stdio is logged alike, and stdout has nothing of it', async () => {
+test.full('stdio is logged alike, and stdout has nothing of it', async () => {
   const [command, args] = serverCommand(['--listen', 'stdio', '--log-level', 'info'])
   const child = endWithTest(spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] }))
   let [out, err] = ['', '']
@@ -170,7 +170,7 @@ test('stdio is logged alike, and stdout has nothing of it', async () => {
   )
 })
 
-test('no token, argument, variable, content or address of a request is in the log, at any level', async () => {
+test.full('no token, argument, variable, content or address of a request is in the log, at any level', async () => {
   const folder = temporaryFolder('exec-server-log-')
   const token = 'hidden-token-of-some-characters'
   writeFileSync(join(folder, 'token'), token)
@@ -205,42 +205,45 @@ test('no token, argument, variable, content or address of a request is in the lo
   assert.not.match(server.stderr(), 'hidden')
 })
 
-test('an unread stderr delays no client; lines beyond the bound are dropped and counted, and the count is logged once it is read', async () => {
-  const server = await startWithStderr(['--log-level', 'debug'], 'pipe')
-  const { child, url } = server
-  const client = await Client.connect(url)
-  const requests = 15_000
-  for (let id = 100; id < 100 + requests; id++) client.send(`{"id":${id},"method":"environment/status"}`)
-  await client.until(() => client.messages.length > requests, 60_000, 'all answers')
-  const droppedLines = async (): Promise<number> => (await scrape(url))('exec_server_log_lines_dropped_total')
-  assert.ok((await droppedLines()) > 1000, `${await droppedLines()} lines dropped`)
+test.full(
+  'an unread stderr delays no client; lines beyond the bound are dropped and counted, and the count is logged once it is read',
+  async () => {
+    const server = await startWithStderr(['--log-level', 'debug'], 'pipe')
+    const { child, url } = server
+    const client = await Client.connect(url)
+    const requests = 15_000
+    for (let id = 100; id < 100 + requests; id++) client.send(`{"id":${id},"method":"environment/status"}`)
+    await client.until(() => client.messages.length > requests, 60_000, 'all answers')
+    const droppedLines = async (): Promise<number> => (await scrape(url))('exec_server_log_lines_dropped_total')
+    assert.ok((await droppedLines()) > 1000, `${await droppedLines()} lines dropped`)
 
-  let text = ''
-  child.stderr?.on('data', (bytes: Buffer) => (text += bytes.toString()))
-  await eventually(
-    () => text.length > defaultServerLimits.logQueue / 2 && text.endsWith('\n'),
-    20_000,
-    'what was queued',
-  )
-  // A short line may find room where the one before it did not, so it may be told in parts.
-  const whole = (): Line[] => linesOf(text.slice(0, text.lastIndexOf('\n') + 1))
-  const toldOf = (): number =>
-    whole().reduce((sum, { event, lines }) => sum + (event === 'linesDropped' ? (lines as number) : 0), 0)
-  // It is told with the next line that finds room; until then there may be none for the next line either.
-  let more = 0
-  const isAllTold = async (): Promise<boolean> => {
-    more++
-    await client.request('environment/status', {})
-    return toldOf() === (await droppedLines())
-  }
-  await eventually(isAllTold, 20_000, 'the count')
-  const requestsTold = (): number => whole().filter(({ event }) => event === 'request').length
-  const dropped = await droppedLines()
-  await eventually(() => requestsTold() + dropped === requests + 1 + more, 20_000, 'the lines of all other requests')
-  assert.is(await droppedLines(), dropped)
-  await client.close()
-  assert.is(await server.stop(), 0)
-})
+    let text = ''
+    child.stderr?.on('data', (bytes: Buffer) => (text += bytes.toString()))
+    await eventually(
+      () => text.length > defaultServerLimits.logQueue / 2 && text.endsWith('\n'),
+      20_000,
+      'what was queued',
+    )
+    // A short line may find room where the one before it did not, so it may be told in parts.
+    const whole = (): Line[] => linesOf(text.slice(0, text.lastIndexOf('\n') + 1))
+    const toldOf = (): number =>
+      whole().reduce((sum, { event, lines }) => sum + (event === 'linesDropped' ? (lines as number) : 0), 0)
+    // It is told with the next line that finds room; until then there may be none for the next line either.
+    let more = 0
+    const isAllTold = async (): Promise<boolean> => {
+      more++
+      await client.request('environment/status', {})
+      return toldOf() === (await droppedLines())
+    }
+    await eventually(isAllTold, 20_000, 'the count')
+    const requestsTold = (): number => whole().filter(({ event }) => event === 'request').length
+    const dropped = await droppedLines()
+    await eventually(() => requestsTold() + dropped === requests + 1 + more, 20_000, 'the lines of all other requests')
+    assert.is(await droppedLines(), dropped)
+    await client.close()
+    assert.is(await server.stop(), 0)
+  },
+)
 
 test.full('a stderr whose reader is gone is no end either', async () => {
   const { child, url, stop } = await startWithStderr(['--log-level', 'debug'], 'pipe')

@@ -124,7 +124,7 @@ test('requests, errors, connections and sessions are counted', async () => {
   await server.stop()
 })
 
-test('processes are counted by state, and their bytes', async () => {
+test.full('processes are counted by state, and their bytes', async () => {
   const server = await startServer()
   const client = await Client.connect(server.url)
   await client.start('runs', ['/bin/cat'], { pipeStdin: true })
@@ -233,7 +233,7 @@ test.full(
   },
 )
 
-test('the bodies of http/request are counted', async () => {
+test.full('the bodies of http/request are counted', async () => {
   const server = await startServer()
   const client = await Client.connect(server.url)
   const peer = createServer((request, response) => {

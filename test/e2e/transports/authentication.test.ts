@@ -118,7 +118,7 @@ test('the Origin, the Host, the route and the upgrade are checked before the tok
   })
 })
 
-test('nothing that follows an upgrade without a token is read', async () => {
+test.full('nothing that follows an upgrade without a token is read', async () => {
   await withServer(['--ws-auth', 'capability-token', '--ws-token-file', tokenFile], async ({ port }) => {
     const touched = join(folder, 'touched')
     const messages = [
@@ -261,7 +261,7 @@ test.full('a blank issuer or audience is none, and the skew can be set', async (
 /** The server's own descriptors. */
 const descriptors = ({ child }: RunningServer): number => readdirSync(`/proc/${child.pid}/fd`).length
 
-test('clients that leave while their token is looked at leave nothing behind', async () => {
+test.full('clients that leave while their token is looked at leave nothing behind', async () => {
   await withServer(['--ws-auth', 'signed-bearer-token', '--ws-shared-secret-file', secretFile], async (server) => {
     const { port } = server
     const authorization = [`Authorization: Bearer ${jwt({ exp: now(300) })}`]
@@ -548,51 +548,57 @@ test('a server with flags that contradict each other does not start', async () =
   for (const exitCode of [1, 2]) await endsTheStart(rows.find(([, code]) => code === exitCode) as Contradiction, run)
 })
 
-test('an address that others can reach is refused without authentication, unless that is asked for in words', async () => {
-  const refused = [
-    '0.0.0.0',
-    '192.0.2.1',
-    '10.0.0.1',
-    '[::]',
-    '[::ffff:0.0.0.0]',
-    '[::ffff:192.0.2.1]',
-    '[2001:db8::1]',
-    '[fe80::1%1]',
-    '[64:ff9b::127.0.0.1]',
-    '128.0.0.1',
-    '1.127.0.0',
-  ]
-  for (const address of refused) {
-    const listen = ['--listen', `ws://${address}:0`]
-    assert.throws(
-      () => parseServe(listen),
-      /^.* can be reached by others.*--capability-url or --ws-auth.*127\.0\.0\.1.*--allow-unauthenticated/,
-      address,
-    )
-    assert.is(parseServe([...listen, '--allow-unauthenticated']).kind, 'serve')
-    assert.is(parseServe([...listen, '--capability-url']).kind, 'serve')
-    assert.is(parseServe([...listen, '--ws-auth', 'capability-token', '--ws-token-sha256', sha256('x')]).kind, 'serve')
-  }
-  for (const address of [
-    '127.0.0.1',
-    '127.255.0.9',
-    '[::1]',
-    '[0:0:0:0:0:0:0:1]',
-    '[::ffff:127.0.0.1]',
-    '[::ffff:7fff:1]',
-  ]) {
-    assert.is(parseServe(['--listen', `ws://${address}:0`]).kind, 'serve', address)
-  }
-  const { status, stdout, stderr } = call(['--listen', 'ws://0.0.0.0:0'])
-  assert.equal([status, stdout], [2, ''])
-  assert.match(stderr, /^exec-server: [^\n]+\n {2}[^\n]+\n$/)
-  await withServer(['--listen', 'ws://0.0.0.0:0', '--allow-unauthenticated'], async ({ port }) => {
-    await (await Client.connect(`ws://127.0.0.1:${port}`)).close()
-  })
-  await withServer(['--listen', 'ws://0.0.0.0:0', '--capability-url'], async ({ port, url }) => {
-    assert.is((await upgrade(port)).status, 401)
-    await (await Client.connect(url)).close()
-  })
-})
+test.full(
+  'an address that others can reach is refused without authentication, unless that is asked for in words',
+  async () => {
+    const refused = [
+      '0.0.0.0',
+      '192.0.2.1',
+      '10.0.0.1',
+      '[::]',
+      '[::ffff:0.0.0.0]',
+      '[::ffff:192.0.2.1]',
+      '[2001:db8::1]',
+      '[fe80::1%1]',
+      '[64:ff9b::127.0.0.1]',
+      '128.0.0.1',
+      '1.127.0.0',
+    ]
+    for (const address of refused) {
+      const listen = ['--listen', `ws://${address}:0`]
+      assert.throws(
+        () => parseServe(listen),
+        /^.* can be reached by others.*--capability-url or --ws-auth.*127\.0\.0\.1.*--allow-unauthenticated/,
+        address,
+      )
+      assert.is(parseServe([...listen, '--allow-unauthenticated']).kind, 'serve')
+      assert.is(parseServe([...listen, '--capability-url']).kind, 'serve')
+      assert.is(
+        parseServe([...listen, '--ws-auth', 'capability-token', '--ws-token-sha256', sha256('x')]).kind,
+        'serve',
+      )
+    }
+    for (const address of [
+      '127.0.0.1',
+      '127.255.0.9',
+      '[::1]',
+      '[0:0:0:0:0:0:0:1]',
+      '[::ffff:127.0.0.1]',
+      '[::ffff:7fff:1]',
+    ]) {
+      assert.is(parseServe(['--listen', `ws://${address}:0`]).kind, 'serve', address)
+    }
+    const { status, stdout, stderr } = call(['--listen', 'ws://0.0.0.0:0'])
+    assert.equal([status, stdout], [2, ''])
+    assert.match(stderr, /^exec-server: [^\n]+\n {2}[^\n]+\n$/)
+    await withServer(['--listen', 'ws://0.0.0.0:0', '--allow-unauthenticated'], async ({ port }) => {
+      await (await Client.connect(`ws://127.0.0.1:${port}`)).close()
+    })
+    await withServer(['--listen', 'ws://0.0.0.0:0', '--capability-url'], async ({ port, url }) => {
+      assert.is((await upgrade(port)).status, 401)
+      await (await Client.connect(url)).close()
+    })
+  },
+)
 
 test.run()

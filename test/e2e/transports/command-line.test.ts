@@ -128,7 +128,7 @@ test('the URL has an IPv6 address in brackets', async () => {
   assert.is(await six.stop(), 0)
 })
 
-test('SIGTERM and SIGINT kill every group, close connections with a close frame, and exit 0', async () => {
+test.full('SIGTERM and SIGINT kill every group, close connections with a close frame, and exit 0', async () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const server = await startServer()
     const client = await Client.connect(server.url)
@@ -173,26 +173,29 @@ test('a closed stdin does not end a server that listens on the network', async (
   assert.equal(await once(child, 'exit'), [0, null])
 })
 
-test('a server whose directory is removed serves on, and hands none of its own descriptors to a command', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'removed-'))
-  const [command, args] = serverCommand([])
-  atEnd(() => rmSync(folder, { recursive: true, force: true }))
-  const child = endWithTest(
-    spawn('/bin/sh', ['-c', 'cd "$0"; exec "$@" 9</dev/null', folder, command, ...args], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    }),
-  )
-  const url = await firstLine(child)
-  rmSync(folder, { recursive: true })
-  const client = await Client.connect(url)
-  assert.match((await client.request('environment/info', {})).cwd, /^file:\/\/\//)
-  assert.equal(await client.run('p', ['/bin/sh', '-c', 'test -e /proc/self/fd/9 || echo closed'], { cwd: '/' }), {
-    code: 0,
-    output: 'closed\n',
-  })
-  await client.close()
-  child.kill('SIGTERM')
-  await once(child, 'exit')
-})
+test.full(
+  'a server whose directory is removed serves on, and hands none of its own descriptors to a command',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'removed-'))
+    const [command, args] = serverCommand([])
+    atEnd(() => rmSync(folder, { recursive: true, force: true }))
+    const child = endWithTest(
+      spawn('/bin/sh', ['-c', 'cd "$0"; exec "$@" 9</dev/null', folder, command, ...args], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      }),
+    )
+    const url = await firstLine(child)
+    rmSync(folder, { recursive: true })
+    const client = await Client.connect(url)
+    assert.match((await client.request('environment/info', {})).cwd, /^file:\/\/\//)
+    assert.equal(await client.run('p', ['/bin/sh', '-c', 'test -e /proc/self/fd/9 || echo closed'], { cwd: '/' }), {
+      code: 0,
+      output: 'closed\n',
+    })
+    await client.close()
+    child.kill('SIGTERM')
+    await once(child, 'exit')
+  },
+)
 
 test.run()

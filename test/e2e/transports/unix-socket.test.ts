@@ -94,7 +94,7 @@ test('a client is served at the printed path, whatever Host it sends, and the so
   }
 })
 
-test('the socket is removed at the end with clients there, and with SIGINT', async () => {
+test.full('the socket is removed at the end with clients there, and with SIGINT', async () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const path = join(folder, 'end.sock')
     await withServer(['--listen', `unix:${path}`], async (server) => {
@@ -128,35 +128,38 @@ test('the socket is removed at any end of the process, also before anybody is se
   assert.is(existsSync(path), false)
 })
 
-test('the socket has its mode from its first moment, whatever the umask, which holds for nothing else', async () => {
-  const path = join(folder, 'moment.sock')
-  const before = process.umask(0)
-  try {
-    const opening = openUnixListener(path)
-    // It is there, and whatever is done to it later has not been done yet.
+test.full(
+  'the socket has its mode from its first moment, whatever the umask, which holds for nothing else',
+  async () => {
+    const path = join(folder, 'moment.sock')
+    const before = process.umask(0)
+    try {
+      const opening = openUnixListener(path)
+      // It is there, and whatever is done to it later has not been done yet.
+      assert.is(modeOf(path), 0o600)
+      assert.is(process.umask(), 0)
+      const listener = await opening
+      assert.is(modeOf(path), 0o600)
+      listener.close()
+      assert.is(existsSync(path), false)
+    } finally {
+      process.umask(before)
+    }
+    const [command, args] = serverCommand(['--listen', `unix:${path}`])
+    const server = spawn('/bin/sh', ['-c', 'umask 0; exec "$0" "$@"', command, ...args], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    started.push(server)
+    await firstLine(server)
     assert.is(modeOf(path), 0o600)
-    assert.is(process.umask(), 0)
-    const listener = await opening
-    assert.is(modeOf(path), 0o600)
-    listener.close()
-    assert.is(existsSync(path), false)
-  } finally {
-    process.umask(before)
-  }
-  const [command, args] = serverCommand(['--listen', `unix:${path}`])
-  const server = spawn('/bin/sh', ['-c', 'umask 0; exec "$0" "$@"', command, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  started.push(server)
-  await firstLine(server)
-  assert.is(modeOf(path), 0o600)
-  const client = await Client.connect(socketUrl(path))
-  const file = join(folder, 'open-to-all')
-  await client.request('fs/writeFile', { path: file, dataBase64: '' })
-  assert.is(modeOf(file), 0o666)
-  await client.close()
-  await stop(server)
-})
+    const client = await Client.connect(socketUrl(path))
+    const file = join(folder, 'open-to-all')
+    await client.request('fs/writeFile', { path: file, dataBase64: '' })
+    assert.is(modeOf(file), 0o666)
+    await client.close()
+    await stop(server)
+  },
+)
 
 test('a socket that a killed server has left is replaced', async () => {
   const path = join(folder, 'stale.sock')
@@ -246,7 +249,7 @@ test.full('the longest path works', async () => {
   assert.is(existsSync(path), false)
 })
 
-test('authentication is not needed, and is asked for where it is given', async () => {
+test.full('authentication is not needed, and is asked for where it is given', async () => {
   const path = join(folder, 'auth.sock')
   const token = join(folder, 'token')
   writeFileSync(token, 'a-token-for-the-socket')

@@ -183,7 +183,7 @@ async function askInOneBurst(count: number): Promise<void> {
   await client.drop()
 }
 
-test('many requests in one burst while four processes flood are all answered', () => askInOneBurst(2000))
+test.full('many requests in one burst while four processes flood are all answered', () => askInOneBurst(2000))
 test.full('20,000 requests in one burst while four processes flood are all answered', () => askInOneBurst(20_000))
 
 function residentBytes(kind: string): number {
@@ -193,7 +193,7 @@ function residentBytes(kind: string): number {
   return Number(line?.[1]) * 1024
 }
 
-test('a client that stops reading costs bounded memory, delays no other client, and loses nothing', async () => {
+test.full('a client that stops reading costs bounded memory, delays no other client, and loses nothing', async () => {
   const lazy = await Client.connect(server.url)
   const other = await Client.connect(server.url)
   const { socket } = lazy
