@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import process from 'node:process'
 import { setImmediate } from 'node:timers'
-import type { Child, ChildEvents, Host, SpawnSpec } from '../core/base/host.ts'
+import type { AllowedStarts, Child, ChildEvents, Host, SpawnSpec } from '../core/base/host.ts'
 import type { Limits } from '../core/base/limits.ts'
 import { invalidRequest } from '../protocol/wire/errors.ts'
 import { sandboxedFiles } from './sandbox/sandboxed-files.ts'
@@ -38,15 +38,19 @@ export type HostOptions = {
   limits: HostLimits & Pick<Limits, 'configFile' | 'messageBytes'>
   /** The destinations of http/request; absent: all. */
   httpPolicy?: HttpPolicy | undefined
+  /** Absent: all. */
+  starts?: AllowedStarts
   /** Called with an error that was handled but not expected. */
   report: (fault: unknown) => void
 }
+
+const ALL_STARTS: AllowedStarts = { direct: true, prepared: true }
 
 /**
  * Creates the host. Sets close-on-exec on inherited descriptors, raises the limit of open files, and reaps orphans when
  * this process is PID 1.
  */
-export function createHost({ sandbox, limits, httpPolicy, report }: HostOptions): Host {
+export function createHost({ sandbox, limits, httpPolicy, starts = ALL_STARTS, report }: HostOptions): Host {
   closeInheritedOnExec()
   raiseOpenFilesLimit()
   reapOrphans()
@@ -85,6 +89,7 @@ export function createHost({ sandbox, limits, httpPolicy, report }: HostOptions)
       sandboxes.required ? undefined : watchMissing(missing, present, changed),
     configFiles: configFiles(limits.configFile),
     requiresSandbox: sandboxes.required,
+    starts,
     copyAgent: [...forkedSelfCommand(), COPY_MODE],
     sandboxType,
     environmentInfo: () => {
@@ -101,7 +106,7 @@ export function createHost({ sandbox, limits, httpPolicy, report }: HostOptions)
 
 async function start(spec: SpawnSpec, events: ChildEvents, sandboxes: Sandboxes): Promise<Child> {
   const onTerminal = spec.stdin === 'terminal'
-  const full = onTerminal ? { ...spec, env: terminalEnvironment(spec.env) } : spec
+  const full = onTerminal && spec.isPrepared !== true ? { ...spec, env: terminalEnvironment(spec.env) } : spec
   for (let tries = 1; ; tries++) {
     const isLast = tries >= SANDBOX_TRIES
     try {

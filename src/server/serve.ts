@@ -1,6 +1,7 @@
 /** The server behind a listener that is already open; loaded after the URL is printed. */
 import { stat } from 'node:fs'
 import process from 'node:process'
+import type { AllowedStarts } from '../core/base/host.ts'
 import type { Limits } from '../core/base/limits.ts'
 import { createExecServer } from '../core/rpc/server.ts'
 import type { ExecServer } from '../core/rpc/server.ts'
@@ -36,6 +37,7 @@ export type ServeOptions = {
   limits: ServeLimits
   sandbox: SandboxOptions
   httpPolicy: HttpPolicy | undefined
+  starts: AllowedStarts
   logLevel: LogLevel
   auditFile: AuditFile | undefined
   /** Where detached runs are written down. */
@@ -46,7 +48,16 @@ export type ServeOptions = {
   ignoredOptions: readonly string[]
 }
 
-function createServer({ limits, sandbox, httpPolicy, logLevel, auditFile, runs, ignoredOptions }: ServeOptions): {
+function createServer({
+  limits,
+  sandbox,
+  httpPolicy,
+  starts,
+  logLevel,
+  auditFile,
+  runs,
+  ignoredOptions,
+}: ServeOptions): {
   server: ExecServer
   log: Log
   report: (fault: unknown) => void
@@ -58,7 +69,7 @@ function createServer({ limits, sandbox, httpPolicy, logLevel, auditFile, runs, 
   runs?.onFault(report)
   const server = createExecServer({
     store: runs,
-    host: createHost({ sandbox, limits, httpPolicy, report }),
+    host: createHost({ sandbox, limits, httpPolicy, starts, report }),
     clock: systemClock,
     limits,
     observer,

@@ -67,7 +67,8 @@ export function manualPage({ name, usage, summary, usesDevbox }: Summary, manual
     paragraphs,
     operands: manual.operands ?? [],
     options: Object.entries(manual.options).map(([long, { type, multiple }]) => {
-      const found = options.find((option) => option.names.includes(`--${long}`))
+      // A flag that is on by default is shown as its opposite.
+      const found = options.find(({ names }) => names.includes(`--${long}`) || names.includes(`--no-${long}`))
       if (found === undefined) throw new Error(`the help of exec-server ${name} does not mention --${long}`)
       const { names, help, value = 'VALUE' } = found
       const choices = manual.choices?.[long] ?? []

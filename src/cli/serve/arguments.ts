@@ -15,6 +15,8 @@ import { parseListenUrl } from '../../server/http/listen-url.ts'
 import type { Listen } from '../../server/http/listen-url.ts'
 import type { ServeLimits } from '../../server/serve.ts'
 import type { LogLevel } from '../../base/log-level.ts'
+import { parseStarts, startOptions } from './start-arguments.ts'
+import type { AllowedStarts } from '../../core/base/host.ts'
 import { parseTelemetry, telemetryOptions } from './telemetry-arguments.ts'
 import { UsageError } from '../../base/usage-error.ts'
 
@@ -29,6 +31,7 @@ export type ServeCommand = {
   origins: readonly string[]
   limits: ServeLimits
   sandbox: SandboxOptions
+  starts: AllowedStarts
   httpPolicy: string | undefined
   logLevel: LogLevel
   auditLog: string | undefined
@@ -56,6 +59,7 @@ export const serveOptions = {
   ...telemetryOptions,
   bwrap: { type: 'string' },
   'require-sandbox': { type: 'boolean' },
+  ...startOptions,
   'http-policy': { type: 'string', inFile: 'table' },
   config: { type: 'string', short: 'c', multiple: true, inFile: 'never' },
   help: { type: 'boolean', short: 'h', inFile: 'never' },
@@ -89,6 +93,7 @@ export function parseServe(args: readonly string[], fromFile: FileValues = {}): 
     hosts: hostPatterns(values['allow-host']),
     origins: pageOrigins(values['allow-origin']),
     sandbox,
+    starts: parseStarts(values),
     httpPolicy: values['http-policy'],
     limits: { ...defaultServeLimits, ...readLimits(values) },
     ...parseTelemetry(values),
@@ -97,9 +102,12 @@ export function parseServe(args: readonly string[], fromFile: FileValues = {}): 
   }
 }
 
-/** Flags that are false are as those that are not given. */
-const merge = (fromFile: FileValues, values: ServeValues): ServeValues =>
-  Object.fromEntries(Object.entries({ ...fromFile, ...values }).filter(([, value]) => value !== false)) as ServeValues
+/** Flags that are false are as those that are not given, unless they are on by default. */
+function merge(fromFile: FileValues, values: ServeValues): ServeValues {
+  const isOn = (name: string): boolean => Object.hasOwn(startOptions, name)
+  const all = Object.entries({ ...fromFile, ...values })
+  return Object.fromEntries(all.filter(([name, value]) => value !== false || isOn(name))) as ServeValues
+}
 
 function withoutFile({ config, ...values }: ServeValues): Readonly<Record<string, unknown>> {
   return configFile(config).hasOverrides ? { ...values, config } : values

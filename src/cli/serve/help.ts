@@ -3,6 +3,7 @@ import { AUTH_HELP } from './auth-arguments.ts'
 import { DEFAULT_LISTEN } from './arguments.ts'
 import { IDLE_HELP } from './idle-arguments.ts'
 import { limitHelp } from './limit-arguments.ts'
+import { START_HELP } from './start-arguments.ts'
 import { TELEMETRY_HELP } from './telemetry-arguments.ts'
 
 /** Width of a command and its arguments, at which the summaries are aligned. */
@@ -38,7 +39,7 @@ Options:
                                the URL with the real port is the only line on stdout
 ${AUTH_HELP}  --bwrap PATH                 the bubblewrap that confines commands (default: the first on PATH)
   --require-sandbox            refuse every command and file call whose files no sandbox confines
-  --http-policy RULES          whom http/request may talk to: {"allow":[…],"deny":[…]} of host names, *.NAME, IP addresses
+${START_HELP}  --http-policy RULES          whom http/request may talk to: {"allow":[…],"deny":[…]} of host names, *.NAME, IP addresses
                                and ranges, or the absolute path of a JSON file with that (default: anybody)
 ${limitHelp}
 ${IDLE_HELP}${TELEMETRY_HELP}  --config FILE                read options from this file, TOML or JSON: keys are options without their dashes; the

@@ -25,6 +25,8 @@ export type SpawnSpec = {
   terminalSize?: TerminalSize
   /** The sandbox to run in. Absent: none was requested. */
   sandbox?: Sandbox
+  /** The sandbox must confine, and nothing is added to the environment. */
+  isPrepared?: true
 }
 
 /** Callbacks of a child. None is called before `spawn` has returned. */
@@ -133,6 +135,9 @@ export type HttpResponse = {
   cancel(): void
 }
 
+/** Which starts are allowed: direct ones, which leave something to the server to resolve, and prepared ones. */
+export type AllowedStarts = { direct: boolean; prepared: boolean }
+
 /** The machine: processes, files, HTTP and environment. */
 export type Host = {
   /**
@@ -164,6 +169,7 @@ export type Host = {
   readonly copyAgent: readonly string[]
   /** Whether every client must use a sandbox; clients then cannot see each other's processes, nor read configuration. */
   readonly requiresSandbox: boolean
+  readonly starts: AllowedStarts
   /** The sandbox that commands run in here. */
   sandboxType: SandboxType
   /** What `initialize` and environment/info report of this machine. */

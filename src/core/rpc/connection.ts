@@ -11,7 +11,7 @@ import { ErrorCode, invalidRequest, RpcError } from '../../protocol/wire/errors.
 import type { JsonValue } from '../../protocol/wire/json.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import { decodeParams } from '../../protocol/schemas/schema-primitives.ts'
-import { BEYOND_SANDBOX, EXTENSIONS, InitializeParams, PROTOCOL_VERSION } from '../../protocol/schemas/session.ts'
+import { InitializeParams } from '../../protocol/schemas/session.ts'
 import type { InitializeResult } from '../../protocol/schemas/session.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Drain } from '../session/drain.ts'
@@ -29,6 +29,7 @@ import { count, shortName, UNKNOWN_METHOD } from '../base/observer.ts'
 import type { Observer, Origin, Peer } from '../base/observer.ts'
 import { OutboundScheduler } from '../base/outbound-scheduler.ts'
 import { RunFeed } from '../process/run-feed.ts'
+import { initializeResult } from './initialize-result.ts'
 import { Requests } from './requests.ts'
 import { Responder } from './responder.ts'
 import type { SessionRegistry } from '../session/session.ts'
@@ -280,12 +281,7 @@ export class Connection {
     observer.session?.(isNew ? 'created' : 'resumed', session.id, this.#peer)
     // Events start after the response.
     ticket.afterResponse(() => sessions.listen(session, this.#scheduler))
-    return {
-      sessionId: session.id,
-      environmentInfo,
-      protocolVersion: PROTOCOL_VERSION,
-      extensions: EXTENSIONS.filter((name) => !BEYOND_SANDBOX.has(name) || !host.requiresSandbox),
-    }
+    return initializeResult(session.id, environmentInfo, host)
   }
 
   /** Pauses input while the client leaves its responses unread, or has too many requests running. */

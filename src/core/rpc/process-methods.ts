@@ -23,6 +23,7 @@ import type { ProcessRun } from '../process/process-registry.ts'
 import type { StartOptions } from '../process/table-options.ts'
 import type { Session } from '../session/session.ts'
 import { SNAPSHOT_SHELLS } from '../shell-snapshot/shells.ts'
+import { preparedParams } from './prepared-start.ts'
 import { waitForProcess } from './wait.ts'
 
 const FAMILY = 'exec'
@@ -31,7 +32,8 @@ async function start(params: StartParams, services: Services, ticket: Ticket): P
   const { peer, host, files, session } = services
   if (params.argv.length === 0) throw invalidParams('argv must not be empty')
   refuseManagedNetwork(params)
-  const unwrapped = params.agent === 'copy' ? agentParams(params, host) : unwrap(params, session)
+  const unwrapped =
+    preparedParams(params, host) ?? (params.agent === 'copy' ? agentParams(params, host) : unwrap(params, session))
   const isSandboxed = isSomething(unwrapped.sandbox)
   const spec = (): SpawnSpec => spawnSpec(unwrapped, host)
   const options = { peer, isSandboxed, ready: files.settled(), prepare: snapshotStart(unwrapped, services) }
@@ -109,6 +111,7 @@ function spawnSpec(params: StartParams, host: Host): SpawnSpec {
     ...(params.tty && isSomething(params.terminalSize) ? { terminalSize: params.terminalSize } : {}),
     ...(isSomething(params.arg0) ? { arg0: params.arg0 } : {}),
     ...(isSomething(params.sandbox) ? { sandbox: params.sandbox } : {}),
+    ...(params.prepared ? { isPrepared: true } : {}),
   }
 }
 

@@ -52,8 +52,8 @@ export function sandboxedFiles(sandboxes: Sandboxes, limits: PoolLimits): Sandbo
     filesFor: (sandbox, caller) => {
       const policy = sandbox && policyOf(sandbox, { tmpdir: process.env['TMPDIR'] })
       if (sandboxes.required) {
-        const why = sandbox === undefined ? 'without a sandbox (--require-sandbox)' : whyNoSandbox(policy)
-        if (why !== undefined) throw invalidRequest(`this executor touches no file ${why}`)
+        const why = sandbox === undefined ? 'without a sandbox' : whyNoSandbox(policy)
+        if (why !== undefined) throw invalidRequest(`this executor touches no file ${why} (--require-sandbox)`)
       }
       if (sandbox === undefined || policy === undefined) return files
       const ofCaller: CallersPool = { withHelper: (...args) => pool.withHelper(caller, ...args) }

@@ -23,19 +23,19 @@ export type HowToStart =
 
 /**
  * Prepares a command's sandbox.
- * @throws RpcError (invalid params, -32602) if the sandbox cannot be enforced here, or is missing under
- * --require-sandbox
+ * @throws RpcError (invalid params, -32602) if the sandbox cannot be enforced here, or is missing or confines nothing
+ * where --require-sandbox or a prepared start asks for one
  */
 export async function sandboxProcess(spec: SpawnSpec, sandboxes: Sandboxes): Promise<HowToStart> {
   try {
     const { sandbox, cwd, env } = spec
     const policy = sandbox && policyOf(sandbox, { cwd, tmpdir: env.get('TMPDIR') })
-    if (sandbox === undefined || (policy === undefined && sandbox.network === 'enabled')) {
-      if (sandboxes.required) refuseCommand(sandbox && whyNoSandbox(policy))
-      return { spec }
+    const asker = sandboxes.required ? '--require-sandbox' : spec.isPrepared === true ? 'prepared' : undefined
+    if (asker !== undefined) {
+      const why = sandbox === undefined ? 'without a sandbox' : whyNoSandbox(policy)
+      if (why !== undefined) throw invalidParams(`this executor runs no command ${why} (${asker})`)
     }
-    const why = sandboxes.required ? whyNoSandbox(policy) : undefined
-    if (why !== undefined) refuseCommand(why)
+    if (sandbox === undefined || (policy === undefined && sandbox.network === 'enabled')) return { spec }
     validateSpawn(spec)
     checkSize(spec.argv, env)
     if (process.platform === 'darwin') return { spec: behindSeatbelt(spec, policy, sandbox.network) }
@@ -45,10 +45,6 @@ export async function sandboxProcess(spec: SpawnSpec, sandboxes: Sandboxes): Pro
       throw invalidParams(`this executor cannot enforce the process sandbox: ${error.message}`)
     throw error
   }
-}
-
-function refuseCommand(why = 'without a sandbox (--require-sandbox)'): never {
-  throw invalidParams(`this executor runs no command ${why}`)
 }
 
 /** Attempts when another process creates a path between the check and the creation of its mount point. */

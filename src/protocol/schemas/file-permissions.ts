@@ -48,7 +48,7 @@ const entryPath = v.variant('type', [
 ])
 
 /** Checks how much there is before anything is read: a list of valibot reads all of its items before its length. */
-const boundedList = v.pipe(
+export const boundedList = v.pipe(
   v.array(v.unknown()),
   v.maxLength(MAX_ENTRIES, `may have at most ${MAX_ENTRIES} items`),
   v.check(

@@ -2,8 +2,10 @@
 import * as v from 'valibot'
 import { anObject, base64, optional, path, stringMap, u64 } from './schema-primitives.ts'
 import { MAX_ARGUMENTS, MAX_VARIABLES } from '../limits.ts'
+import { PreparedStart } from './prepared-start.ts'
 import { SandboxContext } from './sandbox-context.ts'
 import type { SandboxType } from './sandbox.ts'
+import { tellingMember } from './unknown-members.ts'
 
 const variables = v.pipe(
   stringMap,
@@ -60,8 +62,7 @@ export const ShellSnapshotRequest = v.object({
 /** Decoded request for a snapshot. */
 export type ShellSnapshotRequest = v.InferOutput<typeof ShellSnapshotRequest>
 
-/** Params of process/start. */
-export const StartParams = v.object({
+const startMembers = v.object({
   processId: v.string(),
   argv: v.pipe(v.array(v.string()), v.maxLength(MAX_ARGUMENTS, `may have at most ${MAX_ARGUMENTS} arguments`)),
   cwd: path,
@@ -88,6 +89,8 @@ export const StartParams = v.object({
   /** Extension: starts this server's own executable as the other end of `exec-server cp`. `argv` is ignored. */
   agent: optional(v.picklist(['copy'])),
   sandbox: SandboxContext,
+  /** Extension: everything is resolved, the sandbox too, and nothing is added. */
+  prepared: optional(v.lazy((input) => (input === false ? v.literal(false) : PreparedStart))),
   enforceManagedNetwork: v.optional(v.boolean(), false),
   /** Rules of a managed network. Unused: managed networks are not supported. */
   managedNetwork: optional(anObject),
@@ -96,6 +99,20 @@ export const StartParams = v.object({
   /** The conversation and the tool call that this is for. Passed to the command as environment variables. */
   metadata: optional(v.pipe(anObject, v.object({ threadId: optional(uuid), toolCallId: optional(v.string()) }))),
 })
+const START_MEMBERS: ReadonlySet<string> = new Set(Object.keys(startMembers.entries))
+
+/** Params of process/start. Unknown members are ignored, unless they ask for a confinement or another way of start. */
+export const StartParams = v.pipe(
+  anObject,
+  v.rawCheck(({ dataset, addIssue }) => {
+    const member = dataset.typed ? tellingMember(dataset.value, START_MEMBERS) : undefined
+    if (member !== undefined)
+      addIssue({
+        message: `${member.slice(0, 100)}: this executor does not know this member, and runs nothing without it`,
+      })
+  }),
+  startMembers,
+)
 /** Decoded params of process/start. */
 export type StartParams = v.InferOutput<typeof StartParams>
 

@@ -1,5 +1,6 @@
 /** A fake host whose child processes are scripted by the test. */
 import type {
+  AllowedStarts,
   Child,
   ChildEvents,
   Files,
@@ -261,6 +262,7 @@ export class FakeHost implements Host {
   readonly sandboxes: (Sandbox | undefined)[] = []
   readonly sandboxType = 'linuxSeccomp'
   requiresSandbox = false
+  starts: AllowedStarts = { direct: true, prepared: true }
   copyAgent = ['/bin/exec-server', '__copy']
   configFiles = fakeConfigFiles()
 
