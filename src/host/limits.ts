@@ -101,6 +101,12 @@ export const HTTP_IDLE_SOCKETS = 8
 /** Size of HTTP response headers, in bytes: somewhat more than the reference takes. The runtime would allow 16 KiB. */
 export const HTTP_HEADER_BYTES = 512 * 1024
 
+/**
+ * Bytes of an incomplete line of a response's head that wait for the rest: status lines and content-lengths are shorter,
+ * and others are passed on as they come.
+ */
+export const HTTP_HELD_LINE_BYTES = 256
+
 /** Piece of a decoded HTTP body, in bytes: as much as a socket gives at a time. Each body being decoded holds one. */
 export const HTTP_DECODED_CHUNK_BYTES = 64 * 1024
 

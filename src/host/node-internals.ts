@@ -3,7 +3,10 @@
  * checked at start-up, and what it served is lost without it, nothing else.
  */
 import type { EventEmitter } from 'node:events'
+import { Socket } from 'node:net'
 import process from 'node:process'
+import { Readable } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import v8 from 'node:v8'
 import vm from 'node:vm'
 import { isDeno } from '../base/runtime.ts'
@@ -52,6 +55,31 @@ export function setBlocking(stream: object, isBlocking: boolean): boolean {
   if (handle === undefined || typeof set !== 'function') return false
   Reflect.apply(set, handle, [isBlocking])
   return true
+}
+
+/**
+ * Puts `rewrite` between a socket and its readers until it returns its last bytes. It is called with null at the end of
+ * the connection. A socket hands what it reads to its own method `push`: without that, readers get the bytes as they
+ * came. Does nothing on Deno, whose HTTP client reads sockets by other means.
+ */
+export function rewriteReads(
+  socket: Duplex,
+  rewrite: (chunk: Buffer | null) => { bytes: Buffer; isLast: boolean },
+): void {
+  if (isDeno) return
+  socket.push = (chunk: Buffer | null): boolean => {
+    const { bytes, isLast } = rewrite(chunk)
+    if (isLast) Reflect.deleteProperty(socket, 'push')
+    const wantsMore = bytes.length === 0 || Readable.prototype.push.call(socket, bytes)
+    return chunk === null ? Readable.prototype.push.call(socket, null) : wantsMore
+  }
+}
+
+/** Checks that a socket takes its method `push` from the streams. */
+export function checkReads(): Internal[] {
+  const isPresent = isDeno || Reflect.get(Socket.prototype, 'push') === Readable.prototype.push
+  const lost = 'http/request refuses responses with bare line feeds, or with the same content-length twice'
+  return [{ name: 'net.Socket push', isPresent, lost }]
 }
 
 /**

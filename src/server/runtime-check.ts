@@ -8,6 +8,7 @@ import {
   checkConnectionChecks,
   checkHandle,
   checkMinorCollection,
+  checkReads,
   checkReceiver,
   checkSetBlocking,
 } from '../host/node-internals.ts'
@@ -22,6 +23,7 @@ export function missingInternals(listening?: Server): Internal[] {
       : [...checkHandle(listening), ...checkReceiver(ws), ...checkConnectionChecks(createServer())]),
     ...(process.stderr.isTTY ? checkSetBlocking(process.stderr) : []),
     ...checkMinorCollection(),
+    ...checkReads(),
     ...checkLibc(),
   ].filter(({ isPresent }) => !isPresent)
 }

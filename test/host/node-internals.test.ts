@@ -9,12 +9,14 @@ import {
   checkConnectionChecks,
   checkHandle,
   checkMinorCollection,
+  checkReads,
   checkReceiver,
   checkSetBlocking,
   descriptorOf,
   minorCollection,
   pendingWriteBytes,
   receiverOf,
+  rewriteReads,
   setBlocking,
   startConnectionChecks,
 } from '../../src/host/node-internals.ts'
@@ -33,6 +35,7 @@ test('nothing is missing in the runtime that the tests run on', async () => {
     ...checkReceiver(ws),
     ...checkConnectionChecks(createHttpServer()),
     ...checkMinorCollection(),
+    ...checkReads(),
   ]
   server.close()
   assert.equal(missing(found), [])
@@ -137,6 +140,32 @@ test('young objects are collected on request, unless the runtime does not let us
     assert.is(none, undefined)
     assert.equal(missing(checkMinorCollection(none ?? null)), ['--expose-gc'])
   }
+})
+
+runsOnNode('what a socket reads passes through a rewrite until its last bytes, and then as it comes', async () => {
+  const server = createServer((socket) => void socket.pipe(socket)).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  const seen: (string | null)[] = []
+  const pushes = (isLast: boolean): void => {
+    rewriteReads(socket, (chunk) => {
+      seen.push(chunk && chunk.toString())
+      return { bytes: Buffer.from(`<${chunk?.toString() ?? ''}>`), isLast }
+    })
+  }
+  const answer = async (text: string): Promise<string> => {
+    socket.write(text)
+    return String((await once(socket, 'data'))[0])
+  }
+  pushes(true)
+  assert.is(await answer('a'), '<a>')
+  assert.is(await answer('b'), 'b')
+  pushes(false)
+  assert.is(await answer('c'), '<c>')
+  const [last] = await Promise.all([once(socket, 'data'), once(socket, 'end'), socket.end()])
+  assert.is(String(last[0]), '<>')
+  assert.equal(seen, ['a', 'c', null])
+  server.close()
 })
 
 test.run()

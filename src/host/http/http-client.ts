@@ -19,6 +19,7 @@ import { trust, VERIFIED } from './http-certificates.ts'
 import type { HttpPolicy } from './http-policy.ts'
 import { portOf, proxyFor } from './http-proxy.ts'
 import { httpResponse } from './http-response.ts'
+import { rewriteResponseHead } from './response-head.ts'
 import { tunnelAgent } from './http-tunnel.ts'
 import type { TunnelOptions } from './http-tunnel.ts'
 import { isDeno } from '../../base/runtime.ts'
@@ -155,7 +156,11 @@ function proxyAuthorization({ username, password }: URL): Record<string, string>
 }
 
 function start(options: RequestOptions): ClientRequest {
-  return (options.protocol === 'https:' ? https : http).request({ ...options, maxHeaderSize: HTTP_HEADER_BYTES })
+  const { request } = options.protocol === 'https:' ? https : http
+  const sent = request({ ...options, maxHeaderSize: HTTP_HEADER_BYTES })
+  // Before the request is on the socket, and so before a response is.
+  sent.once('socket', rewriteResponseHead)
+  return sent
 }
 
 /** Makes one attempt. `stale`: a kept connection was dead; retry. */

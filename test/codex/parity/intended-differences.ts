@@ -421,6 +421,21 @@ const decoding: Intended[] = [
     ...today,
     request: /large window/,
   }),
+  outcome(
+    'a response with chunks and a length is refused: RFC 9112 treats it as an attempt to smuggle a response',
+    /^http\/request$/,
+    'result',
+    FAILED,
+    { request: /with chunks and a length/ },
+  ),
+  member(
+    'a content-length that is given twice is told once',
+    /^http\/request$/,
+    String.raw`result\.headers.*`,
+    '.*',
+    String.raw`"2"|\[\{"name":"content-length","value":"2"\}\]`,
+    { request: /with its length (twice|as a list)/ },
+  ),
 ]
 
 // ---- sandboxes ----

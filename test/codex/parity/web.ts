@@ -108,6 +108,8 @@ const pages: Record<string, Answering> = {
   big: (response, query) => response.end('0123456789abcdef'.repeat(Number(query.get('bytes')) / 16)),
   binary: (response) => response.end(Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))),
   reset: (response) => response.socket?.destroy(),
+  /** Bytes as they are given, and the end of the connection. */
+  raw: (response, query) => response.socket?.end(Buffer.from(query.get('bytes') ?? '', 'latin1')),
   garbage: (response) => response.socket?.end('this is not HTTP\r\n\r\n'),
   hints: (response) => {
     response.writeEarlyHints({ link: '</a>; rel=preload' })

@@ -222,6 +222,24 @@ test('a proxy that is silent is waited for no longer than was asked, and is let 
   }
 })
 
+test('bare line feeds in heads are understood over TLS, directly and from a proxy', async () => {
+  const { serve } = tls
+  tls.serve = (_, socket) => socket.write('HTTP/1.1 200 OK\ncontent-length: 4\ncontent-length: 4\n\n\nok\n')
+  await withServer([], { CODEX_CA_CERTIFICATE: trusted }, async (client) => {
+    for (let time = 0; time < 2; time++) assert.is(textOf(await ask(client, tls.url('/', 'localhost'))), '\nok\n')
+  })
+  const loose = await Web.start((_, socket) => {
+    socket.write('HTTP/1.1 200 Connected\n\n')
+    const through = connect(tls.port, '127.0.0.1')
+    socket.pipe(through).pipe(socket)
+  })
+  await withServer([], { ALL_PROXY: loose.url(), CODEX_CA_CERTIFICATE: trusted }, async (client) => {
+    assert.is(textOf(await ask(client, 'https://somewhere.test/')), '\nok\n')
+  })
+  await loose.stop()
+  tls.serve = serve
+})
+
 // ---- certificates ----
 
 test('an authority that the environment adds is trusted, and no other', async () => {

@@ -192,6 +192,26 @@ test('the headers of a response keep their order and repeats; those that are no 
   assert.is(valueOf(house.web.last, 'cookie'), undefined, 'no cookie is kept')
 })
 
+const LINE_FEEDS = 'heads with bare line feeds, or the same length twice, are understood'
+test(LINE_FEEDS, async () => {
+  const answers = [
+    'HTTP/1.1 200 OK\ncontent-length: 4\nx-a: b\n\n\nok\n',
+    'HTTP/1.1 103 Early\nx: y\n\nHTTP/1.1 200\r\nx-a: b\ncontent-length: 4\r\n\n\nok\n',
+    'HTTP/1.1 200 OK\r\nContent-Length: 4\r\nx-a: b\r\ncontent-length: 4\r\n\r\n\nok\n',
+    'HTTP/1.1 200 OK\r\nx-a: b\r\ncontent-length: 4, 4\r\n\r\n\nok\n',
+    'HTTP/1.1 200 OK\nx-a: b\ntransfer-encoding: chunked\n\n4\r\n\nok\n\r\n0\r\n\r\n',
+  ]
+  for (const answer of answers) {
+    house.serve((_, socket) => socket.write(answer))
+    const got = await get()
+    assert.is(textOf(got), '\nok\n', answer)
+    assert.equal(headersOf(got, 'x-a'), ['b'], answer)
+  }
+  assert.is(house.web.connections, 1, 'on one connection')
+  house.serve((_, socket) => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nok'))
+  assert.is((await get()).error?.code, -32603, 'two lengths')
+})
+
 test('a response without a body has none, whatever its headers say', async () => {
   for (const [method, status, headers] of [
     ['HEAD', 200, [['content-length', 5]]],

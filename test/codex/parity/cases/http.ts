@@ -17,6 +17,12 @@ const header = (name: string, value: string): { name: string; value: string } =>
 const post = (text: string): Params => ({ method: 'POST', bodyBase64: Buffer.from(text).toString('base64') })
 const to = (target: string, status = 302): string => `$H/redirect?status=${status}&to=${target}`
 
+const CHUNKED = 'transfer-encoding: chunked\r\n\r\n'
+
+const raw = (what: string, bytes: string): Record<string, Params> => ({
+  [`a response ${what}`]: get(`$H/raw?bytes=${encodeURIComponent(bytes)}`),
+})
+
 /** A time limit that ends in the body: the reference needs some 300 ms to its first headers on a busy machine. */
 const IN_THE_BODY_MS = 2000
 
@@ -200,6 +206,19 @@ const redirects: Case[] = [
     'redirect 303 of a HEAD': get(to('/echo', 303), { method: 'HEAD' }),
     'redirect 300': get(to('/echo', 300)),
     'redirect 304': get(to('/echo', 304)),
+    ...raw('with bare line feeds', 'HTTP/1.1 200 OK\nx-a: b\ncontent-length: 2\n\nok'),
+    ...raw('with one bare line feed', 'HTTP/1.1 200 OK\r\nx-a: b\ncontent-length: 2\r\n\r\nok'),
+    ...raw('after one with bare line feeds', 'HTTP/1.1 103 Early\na: b\n\nHTTP/1.1 200 OK\ncontent-length: 2\n\nok'),
+    ...raw('with its length twice', 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 2\r\n\r\nok'),
+    ...raw('with its length as a list', 'HTTP/1.1 200 OK\r\ncontent-length: 2, 2\r\n\r\nok'),
+    ...raw('with two lengths', 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nok'),
+    ...raw('with chunks and a length', `HTTP/1.1 200 OK\r\ncontent-length: 2\r\n${CHUNKED}2\r\nok\r\n0\r\n\r\n`),
+    ...raw('with chunks that end in line feeds', `HTTP/1.1 200 OK\r\n${CHUNKED}2\nok\n0\n\n`),
+    ...raw('with a folded header', 'HTTP/1.1 200 OK\r\nx-a: b\r\n c\r\ncontent-length: 2\r\n\r\nok'),
+    ...raw('with a space before a colon', 'HTTP/1.1 200 OK\r\nx-a : b\r\ncontent-length: 2\r\n\r\nok'),
+    ...raw('with a NUL', 'HTTP/1.1 200 OK\r\nx-a: b\0\r\ncontent-length: 2\r\n\r\nok'),
+    ...raw('without a reason', 'HTTP/1.1 200\ncontent-length: 2\n\nok'),
+    ...raw('of HTTP/1.0', 'HTTP/1.0 200 OK\n\nok'),
     'redirect without a location': get('$H/redirect-without-location'),
     'redirect to nothing': get(to('')),
     'redirect to a relative path': get(to('echo')),
