@@ -1,6 +1,6 @@
 /**
- * Makes dist/client: the client library as a package has it, bundled with what it uses, for Node and Deno and for
- * browsers, with its types and with the notices of what is inside.
+ * Makes dist/client: the client library as a package has it, and the server for programs, bundled with what they use, for
+ * Node and Deno and, of the client, for browsers, with their types and with the notices of what is inside.
  * `--output DIR` puts it elsewhere: what DIR holds is deleted. `--no-types` leaves the types out, which take the longest.
  */
 import { execFileSync } from 'node:child_process'
@@ -30,9 +30,13 @@ const common = {
 } satisfies BuildOptions
 const { metafile } = await build({
   ...common,
-  entryPoints: { index: join(client, 'index.ts'), mcp: join(client, 'mcp', 'index.ts') },
+  entryPoints: {
+    index: join(client, 'index.ts'),
+    mcp: join(client, 'mcp', 'index.ts'),
+    server: join(root, 'src', 'embed', 'index.ts'),
+  },
   platform: 'node',
-  // The entries share their classes, so that an error of one is known by the other.
+  // The entries share their classes, so that an error of one is known by the other, and nothing that only one needs.
   splitting: true,
   // Optional: for MCP over HTTP, and for terminals of a server in the program itself.
   external: ['@modelcontextprotocol/sdk', 'node-pty'],
@@ -54,7 +58,9 @@ if (given['no-types'] !== true) emitTypes()
 console.log(output)
 
 function emitTypes(): void {
-  const types = ['index.ts', 'browser.ts', join('mcp', 'index.ts')].map((file) => join(client, file))
+  const types = ['index.ts', 'browser.ts', join('mcp', 'index.ts'), join('..', 'embed', 'index.ts')].map((file) =>
+    join(client, file),
+  )
   const options = [
     '--ignoreConfig',
     '--declaration',

@@ -84,6 +84,7 @@ const FOLDERS = [
   'cli/devbox/runs',
   'cli/doctor',
   'cli',
+  'embed',
   'main.ts',
 ]
 

@@ -34,10 +34,10 @@ export type ExecServer = {
   /** Whether the server is draining, so that new work is refused. */
   readonly isDraining: boolean
   /**
-   * Refuses new work. Settles when running work has ended and its clients have been notified, or after
-   * `limits.drainMs`.
+   * Refuses new work. Settles when running work has ended and its clients have been notified, or after `graceMs`
+   * (default `limits.drainMs`).
    */
-  drain(): Promise<void>
+  drain(graceMs?: number): Promise<void>
   /** Kills every process, ends every session and closes every connection. */
   shutdown(): void
 }
@@ -82,7 +82,7 @@ export function createExecServer({
     get isDraining() {
       return drain.hasBegun
     },
-    drain: () => drain.begin(),
+    drain: (graceMs) => drain.begin(graceMs),
     shutdown() {
       sessions.dispose()
       for (const connection of connections) connection.close(CloseCode.GoingAway, 'server is shutting down')

@@ -54,18 +54,22 @@ export class Drain {
     return this.#ended !== undefined
   }
 
-  /** Starts draining. Settles once the server has been idle for `drainQuietMs`, at the latest after `drainMs`. */
-  begin(): Promise<void> {
-    this.#ended ??= new Promise((resolve) => this.#poll(resolve, this.#options.clock.now(), -Infinity))
+  /**
+   * Starts draining. Settles once the server has been idle for `drainQuietMs`, at the latest after `graceMs`. Later calls
+   * change nothing.
+   */
+  begin(graceMs = this.#options.limits.drainMs): Promise<void> {
+    const { clock } = this.#options
+    this.#ended ??= new Promise((resolve) => this.#poll(resolve, clock.now() + graceMs, -Infinity))
     return this.#ended
   }
 
-  #poll(resolve: () => void, beganAt: number, busyAt: number): void {
+  #poll(resolve: () => void, endsAt: number, busyAt: number): void {
     const { clock, limits, isBusy } = this.#options
     const now = clock.now()
     const lastBusyAt = isBusy() ? now : busyAt
-    if (now - beganAt >= limits.drainMs || now - lastBusyAt >= limits.drainQuietMs) return resolve()
-    clock.after(POLL_MS, () => this.#poll(resolve, beganAt, lastBusyAt))
+    if (now >= endsAt || now - lastBusyAt >= limits.drainQuietMs) return resolve()
+    clock.after(POLL_MS, () => this.#poll(resolve, endsAt, lastBusyAt))
   }
 
   /** @throws -32001 for a method that would be new work */

@@ -19,7 +19,11 @@ import { RunLog, runFile } from './run-log.ts'
 import type { LogBounds } from './run-log.ts'
 
 /** A store that tells of failures of the disk. */
-export type RunDirectory = RunStore & { onFault(call: (fault: unknown) => void): void }
+export type RunDirectory = RunStore & {
+  onFault(call: (fault: unknown) => void): void
+  /** Resolves when everything that was given to it is in the files. */
+  flush(): Promise<void>
+}
 
 /** Bytes for all runs. */
 export type DirectoryBounds = LogBounds & { quota: number }
@@ -93,6 +97,7 @@ export async function openRunDirectory(path: string, bounds: DirectoryBounds): P
   return {
     earlier,
     onFault: (call) => (tell = call),
+    flush: async () => void (await Promise.all([...logs.values()].map((log) => log.flush()))),
     create(run, onCaughtUp) {
       const log = logOf(run.run, onCaughtUp)
       open.add(run.run)

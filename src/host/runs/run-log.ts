@@ -86,6 +86,11 @@ export class RunLog implements RunWriter {
     if (this.#queue.length === 1) this.#do(() => this.#drain())
   }
 
+  /** Resolves when everything so far is written. Does not reject. */
+  flush(): Promise<void> {
+    return this.#work
+  }
+
   end(run: ListedProcess): void {
     this.#do(() => this.#saveRun(run))
   }

@@ -6,7 +6,7 @@ import { createAudit } from './audit.ts'
 import type { AuditFile } from './audit-file.ts'
 import type { LogLevel } from '../../base/log-level.ts'
 import { createLog, stderrSink } from './log.ts'
-import type { Log } from './log.ts'
+import type { Log, Sink } from './log.ts'
 
 /** The observer, and the log behind it. */
 export type Telemetry = {
@@ -16,9 +16,17 @@ export type Telemetry = {
   stop(): void
 }
 
-/** Creates the observer. Events that `logLevel` excludes cost nothing. Without `auditFile` there is no audit log. */
-export function createTelemetry(logLevel: LogLevel, auditFile: AuditFile | undefined, limits: ServerLimits): Telemetry {
-  const log = createLog(logLevel, stderrSink(limits.logQueue), limits)
+/**
+ * Creates the observer. Events that `logLevel` excludes cost nothing. Without `auditFile` there is no audit log. The log
+ * goes to `sink`, by default stderr.
+ */
+export function createTelemetry(
+  logLevel: LogLevel,
+  auditFile: AuditFile | undefined,
+  limits: ServerLimits,
+  sink: Sink = stderrSink(limits.logQueue),
+): Telemetry {
+  const log = createLog(logLevel, sink, limits)
   const audit = auditFile === undefined ? undefined : createAudit(auditFile, log, limits)
   const request = combined(log.has('debug') ? logRequests(log) : undefined, audit?.request)
   return {

@@ -17,7 +17,12 @@ const CLOSE_GRACE_MS = 5000
 /** Serves one client on `input` and `output`. Resolves when its last response is written, or it stops reading. */
 export function serveStdio(server: ExecServer, input: Readable, output: Writable): Promise<void> {
   const { totals } = server.observer
-  return new Promise((finished) => {
+  return new Promise((resolve) => {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const finished = (): void => {
+      clearTimeout(timer)
+      resolve()
+    }
     const transport: Transport = {
       source: 'JSON-RPC message from exec-server stdio',
       peer: 'stdio',
@@ -31,7 +36,7 @@ export function serveStdio(server: ExecServer, input: Readable, output: Writable
       resumeInput: () => void input.resume(),
       close: () => {
         output.end(finished)
-        setTimeout(finished, CLOSE_GRACE_MS)
+        timer ??= setTimeout(finished, CLOSE_GRACE_MS)
       },
     }
     const connection = server.connect(transport)

@@ -1,6 +1,7 @@
 /** The WebSocket transport: connects every upgraded socket to the core. */
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { clearInterval, setInterval } from 'node:timers'
+import { clearInterval, clearTimeout, setInterval, setTimeout } from 'node:timers'
 import type { WebSocket } from 'ws'
 import type { Connection } from '../../core/rpc/connection.ts'
 import { release } from '../../core/base/bytes.ts'
@@ -34,8 +35,16 @@ const INTERNAL_ERROR = 1011
 
 /** A running WebSocket server. */
 export type WebSocketServer = {
+  /** Serves a listener's connections. */
+  accept(listener: Pick<Listener, 'accept'>): void
+  /** Serves the upgrade request of another HTTP server, after all checks. */
+  upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void
+  /** Serves a WebSocket that another server has let in and upgraded. */
+  serve(websocket: WebSocket, socket: Socket): void
   /** Number of open WebSocket connections. */
   connections(): number
+  /** Resolves when no WebSocket is open; after `ms` those that are left are cut off. */
+  ended(ms: number): Promise<void>
   /** Ends keep-alive and closes idle HTTP connections. WebSockets stay open. */
   closeIdle(): void
 }
@@ -59,7 +68,17 @@ export type WebSocketServerOptions = {
 /** Serves HTTP and WebSocket connections from `listener` within `limits`. Returns immediately. */
 export function serveWebSockets(
   server: ExecServer,
-  listener: Listener,
+  listener: Pick<Listener, 'accept'>,
+  options: WebSocketServerOptions,
+): WebSocketServer {
+  const webSockets = createWebSocketServer(server, options)
+  webSockets.accept(listener)
+  return webSockets
+}
+
+/** Creates a server of HTTP and WebSocket connections that are given to it. */
+export function createWebSocketServer(
+  server: ExecServer,
   {
     limits,
     authenticator,
@@ -71,9 +90,30 @@ export function serveWebSockets(
     onRefused = () => {},
   }: WebSocketServerOptions,
 ): WebSocketServer {
-  let connections = 0
+  const open = new Set<WebSocket>()
+  let onEnded: (() => void) | undefined
   const sockets = limitSockets(limits, onRefused)
   const turns = inputTurns()
+  const serve = (websocket: WebSocket, socket: Socket): void => {
+    open.add(websocket)
+    sockets.upgraded(socket)
+    websocket.on('close', () => {
+      open.delete(websocket)
+      if (open.size === 0) onEnded?.()
+    })
+    websocket.on('error', () => {})
+    try {
+      serveWebSocket(
+        { server, limits, mayRead: turns(), onInitialized: () => sockets.initialized(socket) },
+        websocket,
+        socket,
+      )
+    } catch (fault) {
+      // Left open it would stay silent for good.
+      websocket.close(INTERNAL_ERROR, 'internal error')
+      report(fault)
+    }
+  }
   const http = createUpgradeServer({
     limits: { ...limits, messageBytes: server.limits.messageBytes },
     checkHost,
@@ -81,34 +121,36 @@ export function serveWebSockets(
     onRefused,
     makeApp: (upgrade) =>
       createApp({ upgrade, authenticator, checkPeer, metrics, isReady: () => !server.isDraining, onRefused }),
-    onSocket: (websocket, socket) => {
-      connections++
-      sockets.upgraded(socket)
-      websocket.on('close', () => connections--)
-      websocket.on('error', () => {})
-      try {
-        serveWebSocket(
-          { server, limits, mayRead: turns(), onInitialized: () => sockets.initialized(socket) },
-          websocket,
-          socket,
-        )
-      } catch (fault) {
-        // Left open it would stay silent for good.
-        websocket.close(INTERNAL_ERROR, 'internal error')
-        report(fault)
-      }
-    },
+    onSocket: serve,
   })
   startConnectionChecks(http)
   http.keepAliveTimeout = Math.min(http.keepAliveTimeout, limits.handshakeMs)
   http.on('request', ({ socket }) => sockets.heard(socket))
-  listener.accept((socket) => {
-    if (!sockets.admit(socket)) return
-    http.emit('connection', socket)
-    socket.resume()
-  }, onRefused)
   return {
-    connections: () => connections,
+    accept: (listener) =>
+      listener.accept((socket) => {
+        if (!sockets.admit(socket)) return
+        http.emit('connection', socket)
+        socket.resume()
+      }, onRefused),
+    upgrade: (request, socket, head) => {
+      if (!sockets.admit(socket)) return
+      sockets.heard(socket)
+      http.emit('upgrade', request, socket, head)
+    },
+    serve: (websocket, socket) => {
+      if (open.size >= limits.connections) return websocket.close(CloseCode.TryAgainLater, 'too many connections')
+      if (sockets.admit(socket)) serve(websocket, socket)
+    },
+    connections: () => open.size,
+    ended: async (ms) => {
+      if (open.size === 0) return
+      const { promise, resolve } = Promise.withResolvers<void>()
+      onEnded = resolve
+      const timer = setTimeout(() => open.forEach((websocket) => websocket.terminate()), ms)
+      await promise
+      clearTimeout(timer)
+    },
     closeIdle: () => {
       http.close()
       http.closeIdleConnections()

@@ -56,6 +56,7 @@ const examples = [
   (text as string)
     .replace("'ws://127.0.0.1:4600'", 'process.env.DEVBOX!')
     .replace("'http://127.0.0.1:8080/'", 'process.env.WEB!')
+    .replace('http.listen(8080,', 'http.listen(0,')
     .replace(
       "'npx', args: ['-y', '@modelcontextprotocol/server-everything']",
       JSON.stringify(join(root, 'node_modules', '.bin', 'mcp-server-everything')),
@@ -67,6 +68,7 @@ const EXPECTED = [
   /^stdout apple\npear\n\nexited with 0\n$/,
   /^hello\ntrue\n200 hi\n$/,
   /^\[ "?'?remote"?'? \] 0\n$/,
+  /^0\n$/,
   /^true\n$/,
 ]
 
@@ -98,12 +100,18 @@ test.full('its types are whole, and those of the README’s programs are right',
     join(folder, 'types.ts'),
     `import { connect, RpcError, DisconnectedError, type ExecClient, type ProcessEvent, type RemoteProcess } from 'exec-server/client'
     import { processTransport } from 'exec-server/client/mcp'
+    import { createServer, type Server } from 'exec-server/server'
     import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
     export async function use(client: ExecClient, process: RemoteProcess): Promise<Transport> {
       const event: ProcessEvent | undefined = (await process.events().next()).value
       if (event?.type === 'output') event.bytes.toBase64()
       // @ts-expect-error: no such member
       event?.nonsense
+      const server: Server = await createServer({ 'retained-mib': 1 })
+      const inside: ExecClient = await server.connect()
+      await inside.close()
+      // @ts-expect-error: no such option
+      await createServer({ retained: 1 })
       // @ts-expect-error: argv is a list
       await client.start({ argv: 'ls' })
       if (event === undefined) throw new RpcError(1, 'x')
@@ -137,6 +145,32 @@ test.full('its types are whole, and those of the README’s programs are right',
       .join('\n'),
     '',
   )
+})
+
+/** The modules that a module of the package loads at once. */
+function loadedBy(name: string, loaded = new Set<string>()): Set<string> {
+  if (loaded.has(name)) return loaded
+  loaded.add(name)
+  const text = readFileSync(join(installed, 'dist', 'client', name), 'utf8')
+  for (const [, target] of text.matchAll(/^(?:import|export|\} from)\b[^;]*?"\.\/([^"]+)";$/gm))
+    loadedBy(target as string, loaded)
+  return loaded
+}
+
+test.full('the client loads nothing of the server, and an error of one is known by the other', async () => {
+  const texts = (name: string): string =>
+    [...loadedBy(name)].map((module) => readFileSync(join(installed, 'dist', 'client', module), 'utf8')).join('')
+  const ofServer = /class Hono|createExecServer/
+  assert.match(texts('server.js'), ofServer)
+  for (const name of ['index.js', 'mcp.js', 'browser.js']) assert.not.match(texts(name), ofServer, name)
+  const program = `import { RpcError } from 'exec-server/client'
+    import { createServer } from 'exec-server/server'
+    await using server = await createServer()
+    await using client = await server.connect()
+    console.log((await client.start({ argv: [] }).catch((error) => error)) instanceof RpcError)`
+  writeFileSync(join(folder, 'errors.mjs'), program)
+  const args = isDeno ? ['run', '-A', '--node-modules-dir=manual'] : []
+  assert.is((await run(process.execPath, [...args, join(folder, 'errors.mjs')], { cwd: folder })).stdout, 'true\n')
 })
 
 test('a program for browsers gets a module without anything of Node', async () => {

@@ -109,6 +109,23 @@ test('within the quota nothing is dropped; beyond it ended runs go first, then t
   assert.equal(faults, [])
 })
 
+test('a flush waits until output and end of every run are in the files', async () => {
+  const path = join(temporaryFolder(), 'runs')
+  const first = await opened(path)
+  for (const number of [1, 2]) {
+    const { write, writer } = first.writer(number)
+    write('output')
+    writer.end(run(number, { state: 'closed', exitCode: number }))
+  }
+  await first.store.flush()
+  const second = await opened(path)
+  assert.equal(
+    second.store.earlier.map(({ exitCode }) => exitCode),
+    [1, 2],
+  )
+  assert.is(await second.text(2), 'output')
+})
+
 test('a part of a log is read at a time, and each goes on where the last ended', async () => {
   const { store, writer } = await opened(join(temporaryFolder(), 'runs'), 256 * KiB)
   const { write } = writer(1)
