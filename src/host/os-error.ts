@@ -1,5 +1,6 @@
 /** Converts operating system errors to protocol errors. */
 import { closeSync, openSync } from 'node:fs'
+import { escapeControlChars } from '../base/control-chars.ts'
 import { errorCode, osErrorText, reasonOf } from '../base/os-error-text.ts'
 import { ErrorCode, RpcError } from '../protocol/wire/errors.ts'
 
@@ -26,6 +27,14 @@ function fileErrorCode(code: string): number {
     default:
       return ErrorCode.Internal
   }
+}
+
+/** Characters of a path in a message. */
+const MAX_SHOWN = 300
+
+/** A path or a search path, as a message shows it: in one line. */
+export function shownPath(path: string): string {
+  return escapeControlChars(path.length > MAX_SHOWN ? `${path.slice(0, MAX_SHOWN)}…` : path)
 }
 
 /** An errno in `code`, as errors of the system have it, and what it is about. */

@@ -32,6 +32,8 @@ export type Case = {
   cuts?: true
   /** The server lets in only who has its capability URL. No reference can be asked for that. */
   capability?: true
+  /** It is about what the reference does not do. */
+  ours?: true
   /** Absent: full access. */
   sandbox?: SandboxMode
   /** It has an MCP server on the executor's side. */
@@ -138,6 +140,15 @@ export const cases: readonly Case[] = [
       equal(readFileSync(file, 'utf8'), 'one\ntwo\nthree\n')
       const removed = yield applyPatch('*** Delete File: new folder/file.txt')
       ok(!existsSync(file), removed.whole)
+    },
+  },
+  {
+    name: 'a patch that cannot be applied tells the model which directory is missing',
+    ours: true,
+    since: 150,
+    *script({ work }) {
+      const { whole } = yield applyPatch('*** Update File: none/folder/file.txt', '@@', '-one', '+two')
+      ok(whole.includes(`directory ${join(work, 'none')} does not exist on this devbox`), whole)
     },
   },
   {

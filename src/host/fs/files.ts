@@ -20,6 +20,7 @@ import { nativePath } from './native-path.ts'
 import { checked, openAt, openFile } from './open-file.ts'
 import { errorCode, osErrorText } from '../../base/os-error-text.ts'
 import { fileError } from '../os-error.ts'
+import { fileFailure } from './file-failure.ts'
 import { walk } from './walk.ts'
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = constants
@@ -211,15 +212,28 @@ async function isLink(path: string): Promise<boolean> {
   return (await lstat(nativePath(path)).catch(() => undefined))?.isSymbolicLink() ?? false
 }
 
-/** Wraps a call so that it throws RpcError only. */
+/** Wraps a call so that it throws RpcError only, with a message about the paths among its arguments. */
 function answering<A extends unknown[], R>(call: (...args: A) => Promise<R>): (...args: A) => Promise<R> {
   return async (...args) => {
     try {
       return await call(...args)
     } catch (error) {
-      throw fileError(error)
+      throw await fileFailure(error, args.filter(isPath))
     }
   }
+}
+
+const isPath = (value: unknown): value is string => typeof value === 'string' && value.startsWith('/')
+
+/** Like {@link answering}, for the call with which clients try what exists: that it does not is no failure to explain. */
+function probing<A extends unknown[], R>(call: (...args: A) => Promise<R>): (...args: A) => Promise<R> {
+  return answering(async (...args) => {
+    try {
+      return await call(...args)
+    } catch (error) {
+      throw errorCode(error) === 'ENOENT' ? fileError(error) : error
+    }
+  })
 }
 
 const NOTHING: ReadonlySet<string> = new Set()
@@ -229,7 +243,7 @@ export const files: Files = {
   readFile: answering(readFile),
   writeFile: answering(writeFile),
   createDirectory: answering((path, options) => createDirectory(path, options)),
-  getMetadata: answering(getMetadata),
+  getMetadata: probing(getMetadata),
   readDirectory: answering(readDirectory),
   remove: answering(remove),
   copy: answering((source, destination, options) => copyPath(source, destination, options, unguarded)),
@@ -253,7 +267,7 @@ export function guardedFiles(forbidden: Forbidden): Files {
       await guard.openForWriting(path, { followLinks: followSymlinks, use: (file) => writeOpened(file, path, data) })
     }),
     createDirectory: answering((path, options) => createDirectory(path, options, guard)),
-    getMetadata: answering(async (path, options) => {
+    getMetadata: probing(async (path, options) => {
       await guard.refuseHidden(path)
       return getMetadata(path, options)
     }),

@@ -3,21 +3,11 @@
  * working directory, the program or its interpreter. The message stays on one line and ends with the system's text.
  */
 import { basename } from 'node:path'
-import { escapeControlChars } from '../../base/control-chars.ts'
-import { StartFailure } from '../os-error.ts'
+import { shownPath, StartFailure } from '../os-error.ts'
 import { loginShell } from '../own-user.ts'
 
-/** Characters of a path in a message. */
-const MAX_SHOWN = 300
-
-/** A path or a search path, as it is shown. */
-const shown = (text: string): string => {
-  const start = text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text
-  return escapeControlChars(start)
-}
-
 export const directoryFailure = (code: string, path: string): StartFailure =>
-  new StartFailure(code, `working directory ${shown(path)} ${DIRECTORY_FAULTS[code] ?? 'cannot be used'}`)
+  new StartFailure(code, `working directory ${shownPath(path)} ${DIRECTORY_FAULTS[code] ?? 'cannot be used'}`)
 
 const DIRECTORY_FAULTS: Record<string, string> = {
   ENOENT: 'does not exist on this devbox',
@@ -29,8 +19,8 @@ const DIRECTORY_FAULTS: Record<string, string> = {
 export function programFailure(code: string, path: string, interpreter?: string): StartFailure {
   const subject =
     interpreter === undefined
-      ? `program ${shown(path)}`
-      : `program ${shown(path)} needs the interpreter ${shown(interpreter)}, which`
+      ? `program ${shownPath(path)}`
+      : `program ${shownPath(path)} needs the interpreter ${shownPath(interpreter)}, which`
   const fault = PROGRAM_FAULTS[code] ?? 'cannot be run'
   return new StartFailure(code, `${subject} ${fault}${code === 'ENOENT' ? shellHint(interpreter ?? path) : ''}`)
 }
@@ -45,8 +35,11 @@ const PROGRAM_FAULTS: Record<string, string> = {
 /** About a name that was looked for on a search path. */
 export function searchFailure(code: string, name: string, search: string): StartFailure {
   if (code === 'ENOENT')
-    return new StartFailure(code, `program ${shown(name)} was not found in PATH ${shown(search)}${shellHint(name)}`)
-  return new StartFailure(code, `program ${shown(name)} is in PATH ${shown(search)}, but may not be executed`)
+    return new StartFailure(
+      code,
+      `program ${shownPath(name)} was not found in PATH ${shownPath(search)}${shellHint(name)}`,
+    )
+  return new StartFailure(code, `program ${shownPath(name)} is in PATH ${shownPath(search)}, but may not be executed`)
 }
 
 const SHELLS = new Set(['ash', 'bash', 'dash', 'fish', 'ksh', 'sh', 'zsh'])

@@ -51,9 +51,9 @@ for (const subject of shared) {
       await fs.copy(at('sp ace'), at('copy'), { recursive: true })
       assert.is(readFileSync(at('copy', 'ä', 'f'), 'utf8'), 'häll\ufeffo')
       assert.is(await fs.exists(at('copy', 'ä')), true)
-      assert.is(
+      assert.match(
         (await failure(fs.remove(at('copy'), { recursive: false }))).message,
-        'Directory not empty (os error 39)',
+        /Directory not empty \(os error 39\)$/,
       )
       await fs.remove(at('copy'))
       await fs.remove(at('copy'))

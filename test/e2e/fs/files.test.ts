@@ -45,9 +45,10 @@ const base64 = (text: string | Buffer): string => Buffer.from(text).toString('ba
 const at = (...names: string[]): string => join(folder, ...names)
 const request = (method: string, params: object): Promise<any> => client.request(`fs/${method}`, params)
 
+/** The code, and the system's text at the end of the message. */
 async function code(method: string, params: object): Promise<[number | undefined, string | undefined]> {
   const { error } = await client.ask(`fs/${method}`, params)
-  return [error?.code, error?.message]
+  return [error?.code, /[^:]+ \(os error \d+\)$/.exec(error?.message ?? '')?.[0].trim() ?? error?.message]
 }
 
 const NOT_FOUND = [-32004, 'No such file or directory (os error 2)']

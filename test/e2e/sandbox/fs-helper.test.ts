@@ -64,7 +64,13 @@ test('a failed call is an answer, and exits 0', () => {
   const { status, answers } = call(request('fs/readFile', { path: at('missing') }))
   assert.is(status, 0)
   assert.equal(answers, [
-    { status: 'error', payload: { code: -32004, message: 'No such file or directory (os error 2)' } },
+    {
+      status: 'error',
+      payload: {
+        code: -32004,
+        message: `${folder}/missing does not exist on this devbox: No such file or directory (os error 2)`,
+      },
+    },
   ])
   assert.is(call(request('fs/readFile', {})).answers[0].payload.code, -32602)
   assert.is(call(request('process/start', {})).answers[0].payload.code, -32600)
