@@ -27,8 +27,10 @@ export type ProcessEventsOptions = {
   limits: ClientLimits
   /** Whether the server throttles the process until output is acknowledged. */
   isWindowed: boolean
-  /** Whether another client started the process. It is only polled then, and evicted events may be missed. */
+  /** Whether another client started the process. It is only read then, and evicted events may be missed. */
   isForeign: boolean
+  /** Called when somebody wants events. */
+  onWanted?: () => void
 }
 
 /** The event stream of one process, for any number of readers. */
@@ -67,7 +69,10 @@ export class ProcessEvents {
       log,
       failure: () => this.#failure,
       read: (read) => this.read(read),
-      onJoin: () => this.#stopExpectingReader(),
+      onJoin: () => {
+        this.#stopExpectingReader()
+        options.onWanted?.()
+      },
       onProgress: this.#onProgress,
     }
     if (!options.isForeign) this.#expectedReader = { leave: log.join({ afterSeq: 0, wake: () => {} }) }
@@ -82,6 +87,7 @@ export class ProcessEvents {
    */
   wait(): Promise<Exit> {
     this.#stopExpectingReader()
+    this.#options.onWanted?.()
     return this.#exited.promise
   }
 

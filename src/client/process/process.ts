@@ -10,7 +10,7 @@ import { collectOutput, outputStreams } from './process-output.ts'
 import type { OutputStreams } from './process-output.ts'
 import type { Abortable, ProcessEvent, RemoteProcess, SignalName, TerminalSize } from '../base/types.ts'
 import { call } from '../session/unsupported.ts'
-import { snapshot } from './runs.ts'
+import { snapshot, waitForExit } from './runs.ts'
 
 /** Options of {@link processHandle}. */
 export type HandleOptions = {
@@ -67,7 +67,10 @@ export function processHandle({
       await call(rpc, Method.ProcessSignal, { processId: id, signal: name }, { signal })
     },
     terminate,
-    wait: ({ signal } = {}) => unlessAborted(events.wait(), signal),
+    wait: ({ signal } = {}) =>
+      events.isForeign && rpc.extensions.has('wait')
+        ? waitForExit(rpc, { processId: id }, signal)
+        : unlessAborted(events.wait(), signal),
     output: ({ signal, maxBytes = limits.gatheredOutput } = {}) => collectOutput(handle, { signal, maxBytes }),
     get stdin() {
       return (stdin ??= input.stream())

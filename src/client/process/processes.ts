@@ -76,10 +76,19 @@ export function createProcesses(session: Session, limits: ClientLimits): Process
     return session.call(Method.ProcessTerminate, { processId: id }, { repeatable: true, urgent: true }).catch(() => {})
   }
 
-  function open(id: string, isForeign = false): ProcessEvents {
+  /** `onWanted`: for a process of another client, or of the server. */
+  function open(id: string, onWanted?: () => void): ProcessEvents {
     if (eventsById.has(id)) throw new Error(`this client has a process ${id} already`)
+    const isForeign = onWanted !== undefined
     const isWindowed = !isForeign && session.extensions.has('outputWindow')
-    return new ProcessEvents({ id, rpc: session, limits, isWindowed, isForeign })
+    return new ProcessEvents({
+      id,
+      rpc: session,
+      limits,
+      isWindowed,
+      isForeign,
+      ...(isForeign ? { onWanted } : {}),
+    })
   }
 
   async function start(options: StartOptions, { signal }: Abortable = {}): Promise<RemoteProcess> {
@@ -125,16 +134,19 @@ export function createProcesses(session: Session, limits: ClientLimits): Process
     return foreignHandle(id, tty, undefined, false)
   }
 
-  /** The handle of a process whose events are read, not sent. */
+  /** The handle of a process whose events are read, not sent: from the first reader on, so that an unused one costs nothing. */
   function foreignHandle(
     id: string,
     isTerminal: boolean,
     sandboxType: string | undefined,
     isDetached = true,
   ): RemoteProcess {
-    const events = open(id, true)
-    eventsById.set(id, events)
-    void poll(id, events)
+    const onWanted = (): void => {
+      if (eventsById.has(id) || events.isOver) return
+      eventsById.set(id, events)
+      void poll(id, events)
+    }
+    const events = open(id, onWanted)
     return processHandle({ id, rpc: session, limits, events, isTerminal, sandboxType, isDetached })
   }
 

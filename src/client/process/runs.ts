@@ -5,6 +5,7 @@ import { bytesOf } from '../base/base64.ts'
 import { UnsupportedError } from '../base/errors.ts'
 import type {
   Abortable,
+  Exit,
   LogEntry,
   LogOptions,
   ListedProcess,
@@ -57,6 +58,12 @@ export function wait(
   need(rpc, 'wait', 'wait for a process')
   const params = { ...target, until, timeoutMs: timeoutMs ?? null }
   return rpc.call<WaitResult>(Method.ProcessWait, params, { signal, repeatable: true })
+}
+
+/** Waits for the exit of a process whose events are not sent to this client. The server answers when it has exited. */
+export async function waitForExit(rpc: RpcClient, target: Target, signal: AbortSignal | undefined): Promise<Exit> {
+  const { exitCode, sandboxDenied } = await wait(rpc, target, { signal })
+  return { exitCode: exitCode ?? -1, sandboxDenied }
 }
 
 /** Reads the output of a run from any position. With `follow`, until it has ended. */

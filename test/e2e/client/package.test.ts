@@ -66,6 +66,8 @@ const examples = [
 const EXPECTED = [
   /^Linux\n 0\n$/,
   /^stdout apple\npear\n\nexited with 0\n$/,
+  /^6 bytes\n2 6 0\n$/,
+  /^\[ "?'?true"?'? \] 0\n$/,
   /^hello\ntrue\n200 hi\n$/,
   /^\[ "?'?remote"?'? \] 0\n$/,
   /^0\n$/,
