@@ -60,3 +60,18 @@ export const FETCH_MS = 30_000
 
 /** Largest message from the client: a file of `EDIT_BYTES` in JSON or base64, with room for escapes. */
 export const MAX_MESSAGE = 32 * MiB
+
+// ---- over HTTP, in the process that serves all clients --------------------------------------------------------------
+
+/** Clients over HTTP at a time, beyond which the one that was idle for the longest time is ended. */
+export const HTTP_SESSIONS = 64
+/** How long a client over HTTP may be away without a request: clients that go say so seldom. */
+export const SESSION_IDLE_MS = 1_800_000
+/** One message over HTTP: a file of `EDIT_BYTES` in base64. */
+export const MAX_HTTP_MESSAGE = 16 * MiB
+/** Values of such a message: parsed in some 10 ms. A patch of 100 files has some 300. */
+export const MAX_HTTP_VALUES = 32_768
+/** Events kept for a client that comes back to a lost stream: the answers of some minutes. */
+export const EVENT_LOG_BYTES = 2 * MiB
+/** What an event takes besides its text. */
+export const EVENT_OVERHEAD = 256

@@ -121,17 +121,24 @@ export function serveParent(options: ServeOptions): () => void {
   return drainThenEnd(server, log, end)
 }
 
+/** Answers requests to `/mcp`, with the tools of this server. */
+export type HttpEndpoint = { fetch(request: Request): Promise<Response>; close(): Promise<void> }
+
+type NetworkOptions = ServeOptions &
+  Omit<WebSocketServerOptions, 'metrics' | 'report' | 'onRefused' | 'mcp'> & {
+    mcp: ((server: ExecServer) => HttpEndpoint) | undefined
+  }
+
 /** Serves the clients of a listener. Returns the handler for stop signals; a second signal ends without draining. */
-export function serveNetwork(
-  listener: Listener,
-  options: ServeOptions & Omit<WebSocketServerOptions, 'metrics' | 'report' | 'onRefused'>,
-): () => void {
+export function serveNetwork(listener: Listener, options: NetworkOptions): () => void {
   const { server, log, report } = createServer(options)
   log.write('info', 'listening', { url: listener.url })
   warnOfMissing(log, missingInternals(listener.server))
   const refusals = createRefusals(log, options.limits)
+  const mcp = options.mcp?.(server)
   const webSockets = serveWebSockets(server, listener, {
     ...options,
+    mcp: mcp?.fetch,
     metrics: createMetrics(server, log.dropped, refusals.counts),
     report,
     onRefused: refusals.note,
@@ -140,6 +147,7 @@ export function serveNetwork(
     log.write('info', 'stopping')
     listener.close()
     webSockets.closeIdle()
+    void mcp?.close()
     server.shutdown()
     killAllProcesses()
     setTimeout(() => process.exit(0), CLOSE_GRACE_MS)

@@ -2,7 +2,7 @@
 import type { CommandManual } from '../manual/manual.ts'
 import { messageOf } from '../../client/base/errors.ts'
 import { SANDBOX_MODES } from '../../mcp/policy.ts'
-import type { SandboxMode } from '../../mcp/policy.ts'
+import { NETWORK_STATES, parseMcpPolicy } from '../base/mcp-policy.ts'
 import { CommandError } from './base/command-error.ts'
 import { writeOut } from './io/write-out.ts'
 import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from './options.ts'
@@ -27,12 +27,12 @@ const options = {
   network: { type: 'string' },
 } as const
 
-const NETWORK = ['on', 'off'] as const
-
 /** What the man page and the completions tell of it. */
-export const manual: CommandManual = { help: HELP, options, choices: { sandbox: SANDBOX_MODES, network: NETWORK } }
-
-const isMode = (word: string): word is SandboxMode => (SANDBOX_MODES as readonly string[]).includes(word)
+export const manual: CommandManual = {
+  help: HELP,
+  options,
+  choices: { sandbox: SANDBOX_MODES, network: NETWORK_STATES },
+}
 
 /**
  * Serves until the client is gone.
@@ -43,17 +43,11 @@ export async function mcp(args: readonly string[]): Promise<number> {
   if (values.help === true) return writeOut(HELP)
   if (positionals.length > 0) throw usageError(`mcp takes no argument, not '${positionals[0]}'`)
   checkTarget(values)
-  const { workspace: directory, sandbox: mode = 'workspace-write', network } = values
-  if (!isMode(mode)) throw usageError(`--sandbox takes ${SANDBOX_MODES.join(', ')}, not '${mode}'`)
-  if (network !== undefined && network !== 'on' && network !== 'off')
-    throw usageError(`--network takes on or off, not '${network}'`)
-  if (directory !== undefined && !directory.startsWith('/'))
-    throw usageError(`--workspace takes an absolute path on the devbox, not '${directory}'`)
-  const hasNetwork = network === undefined ? mode === 'full' : network === 'on'
+  const policy = parseMcpPolicy(values)
   const devbox = await openDevbox(values)
   try {
     const { openWorkspace } = await import('../../mcp/workspace.ts')
-    const workspace = await openWorkspace(devbox.client, { directory, mode, hasNetwork }).catch((error: unknown) => {
+    const workspace = await openWorkspace(devbox.client, policy).catch((error: unknown) => {
       throw new CommandError(messageOf(error), 1)
     })
     const { serveStdio } = await import('../../mcp/stdio.ts')

@@ -17,6 +17,8 @@ import type { ServeLimits } from '../../server/serve.ts'
 import type { LogLevel } from '../../base/log-level.ts'
 import { parseStarts, startOptions } from './start-arguments.ts'
 import type { AllowedStarts } from '../../core/base/host.ts'
+import { mcpOptions, parseMcp } from './mcp-arguments.ts'
+import type { McpPolicy } from '../base/mcp-policy.ts'
 import { parseTelemetry, telemetryOptions } from './telemetry-arguments.ts'
 import { UsageError } from '../../base/usage-error.ts'
 
@@ -37,6 +39,8 @@ export type ServeCommand = {
   auditLog: string | undefined
   logDir: string | undefined
   idle: IdleOptions | undefined
+  /** What MCP clients over HTTP may do; undefined if there are none. */
+  mcp: McpPolicy | undefined
   /** Names of options of Codex's server that have no effect. */
   ignoredOptions: readonly string[]
 }
@@ -57,6 +61,7 @@ export const serveOptions = {
   ...limitOptions,
   ...idleOptions,
   ...telemetryOptions,
+  ...mcpOptions,
   bwrap: { type: 'string' },
   'require-sandbox': { type: 'boolean' },
   ...startOptions,
@@ -98,6 +103,7 @@ export function parseServe(args: readonly string[], fromFile: FileValues = {}): 
     limits: { ...defaultServeLimits, ...readLimits(values) },
     ...parseTelemetry(values),
     idle: parseIdle(values, listen),
+    mcp: parseMcp(values, listen),
     ignoredOptions: checkCodexOptions(withoutFile(values)),
   }
 }

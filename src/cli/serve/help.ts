@@ -4,6 +4,7 @@ import { DEFAULT_LISTEN } from './arguments.ts'
 import { IDLE_HELP } from './idle-arguments.ts'
 import { limitHelp } from './limit-arguments.ts'
 import { START_HELP } from './start-arguments.ts'
+import { MCP_HELP } from './mcp-arguments.ts'
 import { TELEMETRY_HELP } from './telemetry-arguments.ts'
 
 /** Width of a command and its arguments, at which the summaries are aligned. */
@@ -42,7 +43,7 @@ ${AUTH_HELP}  --bwrap PATH                 the bubblewrap that confines commands
 ${START_HELP}  --http-policy RULES          whom http/request may talk to: {"allow":[…],"deny":[…]} of host names, *.NAME, IP addresses
                                and ranges, or the absolute path of a JSON file with that (default: anybody)
 ${limitHelp}
-${IDLE_HELP}${TELEMETRY_HELP}  --config FILE                read options from this file, TOML or JSON: keys are options without their dashes; the
+${IDLE_HELP}${TELEMETRY_HELP}${MCP_HELP}  --config FILE                read options from this file, TOML or JSON: keys are options without their dashes; the
                                command line wins, where --no-NAME is a flag's opposite; exec-server config shows both
   --help                       show this text
   --version                    show the version

@@ -4,6 +4,8 @@
  */
 import process from 'node:process'
 import { isatty } from 'node:tty'
+import type { ExecServer } from '../../core/rpc/server.ts'
+import type { HttpEndpoint } from '../../server/serve.ts'
 import { parseServe } from './arguments.ts'
 import { withConfig } from './with-config.ts'
 import type { InfoCommand, ServeCommand } from './arguments.ts'
@@ -62,8 +64,21 @@ async function startServer(command: ServeCommand): Promise<void> {
   const { anyPeer, peerCheck } = await import('../../server/auth/peer-check.ts')
   const checkPeer = command.listen.kind === 'unix' ? anyPeer : peerCheck(command)
   const { serveNetwork } = await import('../../server/serve.ts')
-  stop = serveNetwork(listener, { ...options, authenticator, checkPeer, checkHost })
+  stop = serveNetwork(listener, {
+    ...options,
+    authenticator,
+    checkPeer,
+    checkHost,
+    mcp: await mcpEndpoint(command.mcp),
+  })
   if (isatty(2)) await tellNextSteps(url, path !== '', command.authentication)
+}
+
+/** Its modules, an SDK among them, are loaded only if the option is given. */
+async function mcpEndpoint(policy: ServeCommand['mcp']): Promise<((server: ExecServer) => HttpEndpoint) | undefined> {
+  if (policy === undefined) return undefined
+  const { endpointFor } = await import('../../mcp/http/endpoint-for.ts')
+  return (server) => endpointFor(server, policy)
 }
 
 /** Only after the server is up. A URL that holds a secret is not shown where it has not been printed already. */

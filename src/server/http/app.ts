@@ -1,5 +1,6 @@
 /** The HTTP routes: health checks for everyone, metrics and the WebSocket upgrade for authenticated clients. */
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import { Hono } from 'hono'
 import type { Context, MiddlewareHandler } from 'hono'
 import type { Authenticator } from '../auth/authenticator.ts'
@@ -23,10 +24,15 @@ export type AppParts = {
   metrics: () => string
   isReady: () => boolean
   onRefused: OnRefused
+  /** Answers requests to `/mcp`, once they are authenticated. Absent: there is no such path. */
+  mcp?: ((request: Request, socket: Socket) => Promise<Response>) | undefined
 }
 
-/** Creates the Hono app: `/readyz`, `/healthz`, `/metrics` and the WebSocket at `/` or the authenticator's prefix. */
-export function createApp({ upgrade, authenticator, checkPeer, metrics, isReady, onRefused }: AppParts): Hono {
+/**
+ * Creates the Hono app: `/readyz`, `/healthz`, `/metrics`, `/mcp`, and the WebSocket at `/` or the authenticator's
+ * prefix.
+ */
+export function createApp({ upgrade, authenticator, checkPeer, metrics, isReady, onRefused, mcp }: AppParts): Hono {
   const app = new Hono()
   const authorize = authorizeWith(authenticator, checkPeer, onRefused)
 
@@ -39,6 +45,7 @@ export function createApp({ upgrade, authenticator, checkPeer, metrics, isReady,
   for (const prefix of new Set(['', authenticator.prefix])) {
     app.get(`${prefix}/metrics`, authorize, (context) => context.body(metrics(), 200, { 'content-type': METRICS_TYPE }))
     app.all(`${prefix}/metrics`, (context) => context.body(null, 405, { allow: 'GET,HEAD' }))
+    if (mcp !== undefined) app.all(`${prefix}/mcp`, authorize, (context) => mcp(context.req.raw, socketOf(context)))
   }
 
   // With a token in the path, `/` remains so that it can answer 401 with the reason.
@@ -49,6 +56,8 @@ export function createApp({ upgrade, authenticator, checkPeer, metrics, isReady,
   app.notFound((context) => context.body(null, 404))
   return app
 }
+
+const socketOf = ({ env }: Context): Socket => (env as { incoming: IncomingMessage }).incoming.socket
 
 /** Middleware that answers 401 to unauthenticated requests, and 403 to those of peers that may not connect. */
 function authorizeWith(authenticator: Authenticator, checkPeer: PeerCheck, onRefused: OnRefused): MiddlewareHandler {

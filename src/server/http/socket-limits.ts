@@ -18,7 +18,7 @@ export type SocketLimits = {
   admit(socket: Socket): boolean
   /** The socket has sent a request head: restarts its timeout. */
   heard(socket: Socket): void
-  /** The socket is a WebSocket now: cancels its timeout. */
+  /** The socket is a WebSocket now, or carries a request that may take long: cancels its timeout. */
   upgraded(socket: Socket): void
   /** The socket belongs to a client now, and gives way no more. False: there are as many clients as allowed already. */
   initialized(socket: Socket): boolean
@@ -96,6 +96,7 @@ export function limitSockets(
     },
     upgraded: (socket) => {
       clearTimeout(timers.get(socket))
+      timers.delete(socket)
       move(socket, 'upgraded')
     },
     initialized: (socket) => {

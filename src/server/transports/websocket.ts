@@ -15,6 +15,7 @@ import type { PeerCheck } from '../auth/peer-check.ts'
 import type { HostCheck } from '../http/host-check.ts'
 import type { Listener } from '../http/listener.ts'
 import { limitSockets } from '../http/socket-limits.ts'
+import type { SocketLimits } from '../http/socket-limits.ts'
 import type { ServerLimits } from '../limits.ts'
 import type { OnRefused } from '../telemetry/refusals.ts'
 import { startConnectionChecks } from '../../host/node-internals.ts'
@@ -63,6 +64,8 @@ export type WebSocketServerOptions = {
   report?: (fault: unknown) => void
   /** Called with each request or connection that is not let in. */
   onRefused?: OnRefused
+  /** Answers requests to `/mcp`. */
+  mcp?: ((request: Request) => Promise<Response>) | undefined
 }
 
 /** Serves HTTP and WebSocket connections from `listener` within `limits`. Returns immediately. */
@@ -88,6 +91,7 @@ export function createWebSocketServer(
     metrics,
     report = () => {},
     onRefused = () => {},
+    mcp,
   }: WebSocketServerOptions,
 ): WebSocketServer {
   const open = new Set<WebSocket>()
@@ -120,7 +124,15 @@ export function createWebSocketServer(
     origins: new Set(origins),
     onRefused,
     makeApp: (upgrade) =>
-      createApp({ upgrade, authenticator, checkPeer, metrics, isReady: () => !server.isDraining, onRefused }),
+      createApp({
+        upgrade,
+        authenticator,
+        checkPeer,
+        metrics,
+        isReady: () => !server.isDraining,
+        onRefused,
+        mcp: mcp && ((request, socket) => answerLong(sockets, socket, () => mcp(request))),
+      }),
     onSocket: serve,
   })
   startConnectionChecks(http)
@@ -156,6 +168,12 @@ export function createWebSocketServer(
       http.closeIdleConnections()
     },
   }
+}
+
+/** Answers a request that may take as long as a WebSocket is open. Its socket counts as a client's. */
+async function answerLong(sockets: SocketLimits, socket: Socket, answer: () => Promise<Response>): Promise<Response> {
+  sockets.upgraded(socket)
+  return sockets.initialized(socket) ? answer() : new Response('too many connections', { status: 503 })
 }
 
 type Serving = {
