@@ -69,6 +69,7 @@ const FOLDERS = [
   'mcp/workspace.ts',
   'mcp/tools',
   'mcp',
+  'mcp/http',
   'cli/base',
   'cli/manual',
   'cli/config',
