@@ -81,7 +81,7 @@ export type Server = AsyncDisposable & {
   readonly url: string | undefined
   /** The path for clients of the program's own listeners: `/`, or `/c/TOKEN` with a capability URL. */
   readonly path: string
-  /** A client in this program. Its calls and their results are objects all the way. */
+  /** A client in this program, without a connection. */
   connect(options?: ClientOptions): Promise<ExecClient>
   /** Serves one client on streams. The program has let it in. Resolves when the client has gone. */
   serveStreams(streams: ByteStreams): Promise<void>
