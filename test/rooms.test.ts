@@ -42,6 +42,7 @@ const FOLDERS = [
   'host/copy/agent',
   'host/process',
   'host/runs',
+  'host/recording',
   'host/sandbox',
   'host/index.ts',
   'server/limits.ts',

@@ -10,7 +10,15 @@ import { createHost, killAllProcesses } from '../host/index.ts'
 import { atExit } from '../client/base/at-exit.ts'
 import { clientLimits, openClient } from '../client/client.ts'
 import { inProcessConnector } from '../client/transports/in-process.ts'
-import { openAudit, openAuthenticator, openHttpPolicy, openListen, openRuns, urlOf } from '../cli/serve/open-parts.ts'
+import {
+  openAudit,
+  openAuthenticator,
+  openHttpPolicy,
+  openListen,
+  openRecorder,
+  openRuns,
+  urlOf,
+} from '../cli/serve/open-parts.ts'
 import type { Open } from '../cli/serve/open-parts.ts'
 import type { ServeCommand } from '../cli/serve/arguments.ts'
 import { UsageError } from '../base/usage-error.ts'
@@ -37,16 +45,15 @@ const CLOSE_GRACE_MS = 250
 export async function createServer(config: ServerConfig = {}, { log: sink }: ServerOptions = {}): Promise<Server> {
   const command = parseServerConfig(config)
   const { limits, listen } = command
-  const { sandbox, httpPolicy, authenticator, path, runs, auditFile, listener, checkHost } = await openParts(
-    command,
-    config,
-  )
+  const parts = await openParts(command, config)
+  const { sandbox, httpPolicy, authenticator, path, runs, recordings, auditFile, listener, checkHost } = parts
   const telemetry = createTelemetry(command.logLevel, auditFile, limits, sink && lineSink(sink))
   const { log } = telemetry
   const report = (fault: unknown): void =>
     log.write('error', 'internalError', { fault: fault instanceof Error ? fault.stack : String(fault) })
   runs?.onFault(report)
-  const host = createHost({ sandbox, limits, httpPolicy, starts: command.starts, report })
+  recordings?.onStopped((file, reason) => log.write('warn', 'recordingStopped', { file, reason }))
+  const host = createHost({ sandbox, limits, httpPolicy, recordings, starts: command.starts, report })
   const core = createExecServer({ store: runs, host, clock: systemClock, limits, observer: telemetry.observer })
   // Of all servers in this program; later calls find none.
   const unregister = atExit(() => killAllProcesses())
@@ -79,10 +86,10 @@ export async function createServer(config: ServerConfig = {}, { log: sink }: Ser
     const flushed = Promise.all([...streams].map(({ finished }) => finished))
     await Promise.all([webSockets.ended(CLOSE_GRACE_MS), within(CLOSE_GRACE_MS, flushed)])
     for (const { input, output } of streams) for (const stream of [input, output]) stream.destroy()
-    await runs?.flush()
+    await Promise.all([runs?.flush(), recordings?.settled()])
     telemetry.stop()
     auditFile?.close()
-    if (command.logDir !== undefined) directories.delete(resolve(command.logDir))
+    for (const directory of directoriesOf(command)) directories.delete(directory)
     unregister()
   }
   const close = async ({ graceMs = limits.drainMs }: { graceMs?: number } = {}): Promise<void> => {
@@ -133,26 +140,30 @@ export async function createServer(config: ServerConfig = {}, { log: sink }: Ser
 
 type Pair = { input: Readable; output: Writable; finished: Promise<void> }
 
-/** Directories of detached runs that servers of this program use. The file lock in each tells programs apart only. */
+/** Directories of detached runs and of recordings that servers of this program use. The file lock in each tells programs apart only. */
 const directories = new Set<string>()
+
+const directoriesOf = ({ logDir, recordDir }: Pick<ServeCommand, 'logDir' | 'recordDir'>): string[] =>
+  [...new Set([logDir, recordDir])].flatMap((path) => (path === undefined ? [] : [resolve(path)]))
 
 /** Opens what the configuration names, before anything of the server is there. Leaves nothing open on failure. */
 async function openParts({ listen, sandbox, limits, ...command }: ServeCommand, config: ServerConfig) {
   const httpPolicy = await openHttpPolicy(command.httpPolicy)
   const { authenticator, path } = await openAuthenticator(command.authentication)
-  const logDir = command.logDir === undefined ? undefined : resolve(command.logDir)
-  if (logDir !== undefined && directories.has(logDir))
-    throw new UsageError(`another server of this program uses the directory ${logDir}`, 1)
-  const runs = await openRuns(logDir, limits.runLogs)
+  const own = directoriesOf(command)
+  const used = own.find((path) => directories.has(path))
+  if (used !== undefined) throw new UsageError(`another server of this program uses the directory ${used}`, 1)
+  const runs = await openRuns(command.logDir, limits.runLogs)
+  const recordings = await openRecorder(command.recordDir, limits.runLogs)
   const auditFile = await openAudit(command.auditLog)
   try {
     const isListening = config.listen !== undefined && listen.kind !== 'stdio'
     const { listener, checkHost = hostCheck(command.hosts) }: Partial<Open> = isListening
       ? await openListen(listen, command.hosts)
       : {}
-    if (logDir !== undefined) directories.add(logDir)
-    const own = listen.kind === 'unix' ? { ...sandbox, ownSocket: listen.path } : sandbox
-    return { sandbox: own, httpPolicy, authenticator, path, runs, auditFile, listener, checkHost }
+    for (const directory of own) directories.add(directory)
+    const confined = listen.kind === 'unix' ? { ...sandbox, ownSocket: listen.path } : sandbox
+    return { sandbox: confined, httpPolicy, authenticator, path, runs, recordings, auditFile, listener, checkHost }
   } catch (error) {
     auditFile?.close()
     throw error

@@ -30,6 +30,7 @@ export type ServerConfig = {
   'retained-mib'?: number
   'retained-per-process'?: number
   'log-dir'?: string
+  record?: string
   'log-mib'?: number
   'stdin-mib'?: number
   'max-connections'?: number

@@ -26,6 +26,8 @@ import type { SandboxedStart } from './process/sandboxed-command.ts'
 import { startConfirmed } from './sandbox/confirmed-start.ts'
 import { MountsChangedError } from './sandbox/mount-sources.ts'
 import { SandboxSetupError } from './sandbox/mount-verification.ts'
+import { startRecorded } from './recording/recorded-terminal.ts'
+import type { Recordings } from './recording/recordings.ts'
 import { createSandboxes, sandboxType } from './sandbox/sandboxes.ts'
 import type { SandboxOptions, Sandboxes } from './sandbox/sandboxes.ts'
 import { ensureWatchdog } from './process-tree/watchdog.ts'
@@ -38,6 +40,8 @@ export type HostOptions = {
   limits: HostLimits & Pick<Limits, 'configFile' | 'messageBytes'>
   /** The destinations of http/request; absent: all. */
   httpPolicy?: HttpPolicy | undefined
+  /** Where terminals are recorded; absent: nowhere. */
+  recordings?: Recordings | undefined
   /** Absent: all. */
   starts?: AllowedStarts
   /** Called with an error that was handled but not expected. */
@@ -50,7 +54,14 @@ const ALL_STARTS: AllowedStarts = { direct: true, prepared: true }
  * Creates the host. Sets close-on-exec on inherited descriptors, raises the limit of open files, and reaps orphans when
  * this process is PID 1.
  */
-export function createHost({ sandbox, limits, httpPolicy, starts = ALL_STARTS, report }: HostOptions): Host {
+export function createHost({
+  sandbox,
+  limits,
+  httpPolicy,
+  recordings,
+  starts = ALL_STARTS,
+  report,
+}: HostOptions): Host {
   closeInheritedOnExec()
   raiseOpenFilesLimit()
   reapOrphans()
@@ -74,6 +85,8 @@ export function createHost({ sandbox, limits, httpPolicy, starts = ALL_STARTS, r
     spawn: async (spec, events) => {
       ensureWatchdog()
       try {
+        if (recordings !== undefined && spec.stdin === 'terminal')
+          return await startRecorded(spec, events, recordings, (own) => start(spec, own, sandboxes))
         return await start(spec, events, sandboxes)
       } catch (error) {
         throw spawnError(error)

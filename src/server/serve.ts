@@ -11,6 +11,7 @@ import type { IdleOptions } from './idle-exit.ts'
 import type { HttpPolicy } from '../host/http/http-policy.ts'
 import { createHost, killAllProcesses } from '../host/index.ts'
 import type { RunDirectory } from '../host/runs/run-directory.ts'
+import type { Recordings } from '../host/recording/recordings.ts'
 import type { HostLimits } from '../host/limits.ts'
 import type { SandboxOptions } from '../host/sandbox/sandboxes.ts'
 import type { AuditFile } from './telemetry/audit-file.ts'
@@ -42,6 +43,8 @@ export type ServeOptions = {
   auditFile: AuditFile | undefined
   /** Where detached runs are written down. */
   runs: RunDirectory | undefined
+  /** Where terminals are recorded. */
+  recordings: Recordings | undefined
   /** Whether to exit when the server is idle; used with a listener only. */
   idle: IdleOptions | undefined
   /** Names of options that were given and have no effect. Logged. */
@@ -56,6 +59,7 @@ function createServer({
   logLevel,
   auditFile,
   runs,
+  recordings,
   ignoredOptions,
 }: ServeOptions): {
   server: ExecServer
@@ -67,9 +71,10 @@ function createServer({
   const report = (fault: unknown): void =>
     log.write('error', 'internalError', { fault: fault instanceof Error ? fault.stack : String(fault) })
   runs?.onFault(report)
+  recordings?.onStopped((file, reason) => log.write('warn', 'recordingStopped', { file, reason }))
   const server = createExecServer({
     store: runs,
-    host: createHost({ sandbox, limits, httpPolicy, starts, report }),
+    host: createHost({ sandbox, limits, httpPolicy, recordings, starts, report }),
     clock: systemClock,
     limits,
     observer,
@@ -114,7 +119,9 @@ export function serveParent(options: ServeOptions): () => void {
     log.write('info', 'stopping')
     server.shutdown()
     killAllProcesses()
-    process.exit(0)
+    if (options.recordings === undefined) process.exit(0)
+    setTimeout(() => process.exit(0), CLOSE_GRACE_MS)
+    void options.recordings.settled().finally(() => process.exit(0))
   })
   const { input, output } = stdioStreams()
   void serveStdio(server, input, output).then(end)
@@ -151,7 +158,10 @@ export function serveNetwork(listener: Listener, options: NetworkOptions): () =>
     server.shutdown()
     killAllProcesses()
     setTimeout(() => process.exit(0), CLOSE_GRACE_MS)
-    setInterval(() => webSockets.connections() === 0 && process.exit(0), 5)
+    const { recordings } = options
+    let isRecorded = recordings === undefined
+    void recordings?.settled().finally(() => (isRecorded = true))
+    setInterval(() => isRecorded && webSockets.connections() === 0 && process.exit(0), 5)
   })
   if (options.idle !== undefined) exitWhenIdle(options.idle, server, { clock: systemClock, log, end })
   return drainThenEnd(server, log, end)

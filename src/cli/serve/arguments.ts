@@ -38,6 +38,7 @@ export type ServeCommand = {
   logLevel: LogLevel
   auditLog: string | undefined
   logDir: string | undefined
+  recordDir: string | undefined
   idle: IdleOptions | undefined
   /** What MCP clients over HTTP may do; undefined if there are none. */
   mcp: McpPolicy | undefined

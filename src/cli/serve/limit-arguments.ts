@@ -57,7 +57,7 @@ const table = [
     unit: MiB,
     min: 1,
     max: MAX_LOG_MIB,
-    help: 'how much --log-dir may hold; beyond it the output of ended runs goes first',
+    help: 'how much --log-dir and --record may hold each; what has ended goes first',
   },
   {
     flag: 'stdin-mib',

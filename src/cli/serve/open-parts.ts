@@ -1,5 +1,6 @@
 /** Opens what the options of a server name: files, secrets and the listener. Modules are loaded only where they are needed. */
 import type { HttpPolicy } from '../../host/http/http-policy.ts'
+import type { Recordings } from '../../host/recording/recordings.ts'
 import type { RunDirectory } from '../../host/runs/run-directory.ts'
 import type { AuditFile } from '../../server/telemetry/audit-file.ts'
 import type { AuthenticationOptions } from '../../server/auth/authentication-options.ts'
@@ -37,6 +38,20 @@ export async function openRuns(path: string | undefined, quota: number): Promise
     return await openRunDirectory(path, directoryBounds(quota))
   } catch (error) {
     throw new UsageError(`cannot use the directory ${path} of --log-dir: ${await reasonOf(error)}`, 1)
+  }
+}
+
+/**
+ * Opened before the listener, so that every terminal is recorded.
+ * @throws {UsageError}
+ */
+export async function openRecorder(path: string | undefined, quota: number): Promise<Recordings | undefined> {
+  if (path === undefined) return undefined
+  const { openRecordings, recordingsBounds } = await import('../../host/recording/recordings.ts')
+  try {
+    return openRecordings(path, recordingsBounds(quota))
+  } catch (error) {
+    throw new UsageError(`cannot use the directory ${path} of --record: ${await reasonOf(error)}`, 1)
   }
 }
 

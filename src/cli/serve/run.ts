@@ -11,7 +11,15 @@ import { withConfig } from './with-config.ts'
 import type { InfoCommand, ServeCommand } from './arguments.ts'
 import type { AuthenticationOptions } from '../../server/auth/authentication-options.ts'
 import type { CommandSummary } from './help.ts'
-import { openAudit, openAuthenticator, openHttpPolicy, openListen, openRuns, urlOf } from './open-parts.ts'
+import {
+  openAudit,
+  openAuthenticator,
+  openHttpPolicy,
+  openListen,
+  openRecorder,
+  openRuns,
+  urlOf,
+} from './open-parts.ts'
 import { reportingUsage } from './reporting-usage.ts'
 import { writeStdout } from './stdout.ts'
 import { withoutIgnored } from '../../base/own-process.ts'
@@ -47,6 +55,7 @@ async function startServer(command: ServeCommand): Promise<void> {
     httpPolicy: await openHttpPolicy(command.httpPolicy),
     auditFile: await openAudit(command.auditLog),
     runs: await openRuns(command.logDir, command.limits.runLogs),
+    recordings: await openRecorder(command.recordDir, command.limits.runLogs),
   }
   if (command.listen.kind === 'stdio') {
     stop = (await import('../../server/serve.ts')).serveParent(options)

@@ -1,20 +1,10 @@
 /** The directory of `--log-dir`: what detached runs write, within a quota, and what earlier servers have left. */
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import process from 'node:process'
 import * as v from 'valibot'
 import type { RunStore } from '../../core/base/run-store.ts'
 import type { ListedProcess } from '../../protocol/schemas/process.ts'
+import { openOwnDirectory } from './own-directory.ts'
 import { RunLog, runFile } from './run-log.ts'
 import type { LogBounds } from './run-log.ts'
 
@@ -58,9 +48,7 @@ const StoredRun = v.object({
  * @throws Error that says why it cannot be used
  */
 export async function openRunDirectory(path: string, bounds: DirectoryBounds): Promise<RunDirectory> {
-  mkdirSync(path, { recursive: true, mode: 0o700 })
-  refuseForeign(path)
-  lock(path)
+  openOwnDirectory(path, { isPrivate: false })
   let tell: (fault: unknown) => void = () => {}
   const report = (fault: unknown): void => tell(fault)
   const logs = new Map<number, RunLog>()
@@ -128,41 +116,6 @@ export async function openRunDirectory(path: string, bounds: DirectoryBounds): P
       total -= log.bytes
       log.remove()
     },
-  }
-}
-
-/** Only this user may be able to write it. */
-function refuseForeign(path: string): void {
-  const { uid, mode } = statSync(path)
-  if (uid !== process.geteuid?.()) throw new Error(`it belongs to user ${uid}`)
-  if ((mode & 0o022) !== 0) throw new Error(`its group or others can write it: chmod go-w ${path}`)
-}
-
-/** A server that still runs keeps its directory. */
-function lock(path: string): void {
-  const file = join(path, 'lock')
-  const holder = holderOf(file)
-  if (holder !== undefined && holder !== process.pid && isAlive(holder))
-    throw new Error(`the server with process id ${holder} uses it (if there is none, remove ${file})`)
-  rmSync(file, { force: true })
-  const fd = openSync(file, 'wx', 0o600)
-  writeSync(fd, String(process.pid))
-  closeSync(fd)
-}
-
-function holderOf(file: string): number | undefined {
-  try {
-    return Number(readFileSync(file, 'utf8')) || undefined
-  } catch {
-    return undefined
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 
