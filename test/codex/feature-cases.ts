@@ -40,7 +40,7 @@ export const featureCases: readonly Case[] = [
   {
     name: 'with shell_snapshot_v2 the startup files of the login shell run once, and commands have their state',
     features: ['shell_snapshot_v2'],
-    since: 171,
+    since: 150,
     prepare: writeProfile,
     *script({ work }) {
       yield* assertState(work)
@@ -49,7 +49,7 @@ export const featureCases: readonly Case[] = [
   {
     name: 'with shell_snapshot_v2 a command in the workspace-write sandbox has the state of the login shell',
     features: ['shell_snapshot_v2'],
-    since: 171,
+    since: 150,
     sandbox: 'workspace-write',
     prepare: writeProfile,
     *script({ work }) {

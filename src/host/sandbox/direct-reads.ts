@@ -4,6 +4,7 @@
  */
 import type { Files } from '../../core/base/host.ts'
 import { discover } from '../../core/capabilities/capability-discovery.ts'
+import { fileFailure } from '../fs/file-failure.ts'
 import { files, readFile } from '../fs/files.ts'
 import { nativePath } from '../fs/native-path.ts'
 import { openAt, openFile } from '../fs/open-file.ts'
@@ -25,7 +26,7 @@ export function withDirectReads(helper: Files): Files {
       return await direct()
     } catch (error) {
       if (error instanceof OnProcError) return inHelper()
-      throw fileError(error)
+      throw await fileFailure(error, [path])
     }
   }
   const reads: Files = {

@@ -11,9 +11,9 @@ import type { ReadFileOptions } from '../../core/base/host.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import { pathToUri } from '../../protocol/schemas/path-uri.ts'
 import { decodeBase64 } from '../../protocol/schemas/schema-primitives.ts'
+import { fileFailure } from '../fs/file-failure.ts'
 import { readOpened, writeOpened } from '../fs/files.ts'
 import { HELPER_SMALL_FILE_BYTES } from '../limits.ts'
-import { fileError } from '../os-error.ts'
 import { childOfChild } from '../process-tree/process-group.ts'
 import type { Ask, HelperRequest, WithAsk } from './helper-process.ts'
 
@@ -50,7 +50,7 @@ export async function readThrough(
   }
   for (;;) {
     const result = await withAsk(tryOnce)
-    if ('file' in result) return await answering(() => readOpened(result.file, path, { maxBytes, reserve: more }))
+    if ('file' in result) return await answering(path, () => readOpened(result.file, path, { maxBytes, reserve: more }))
     if ('room' in result) await result.room
     else {
       await more(result.bytes.length)
@@ -77,14 +77,14 @@ export async function writeThrough(
     if (taken === undefined) await ask({ operation, params: { ...params, dataBase64: data.toBase64() } })
     return taken
   })
-  if (file !== undefined) await answering(() => writeOpened(file, path, data))
+  if (file !== undefined) await answering(path, () => writeOpened(file, path, data))
 }
 
-async function answering<T>(call: () => Promise<T>): Promise<T> {
+async function answering<T>(path: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call()
   } catch (error) {
-    throw fileError(error)
+    throw await fileFailure(error, [path])
   }
 }
 
