@@ -111,7 +111,7 @@ export const commands: readonly Command[] = [
     const { rm, manual } = await import('./devbox/runs/rm.ts')
     return { run: rm, manual }
   }),
-  devbox({ name: 'cp', usage: 'SOURCE… DESTINATION', summary: 'copies files; those there are :/PATH' }, async () => {
+  devbox({ name: 'cp', usage: 'SOURCE… DESTINATION', summary: 'copies files; those there are :PATH' }, async () => {
     const { cp, manual } = await import('./devbox/cp/cp.ts')
     return { run: cp, manual }
   }),

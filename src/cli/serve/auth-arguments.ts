@@ -74,7 +74,7 @@ export function parseAuthentication(values: AuthValues, listen: Listen): Authent
   if (isOpen && listen.kind === 'websocket' && !isLoopbackAddress(listen.address)) {
     throw failure(
       `${listen.address} can be reached by others, who could run commands here: use --capability-url or --ws-auth, ` +
-        'or listen on 127.0.0.1, or give --allow-unauthenticated to let in whoever comes',
+        'or listen on 127.0.0.1, or give --allow-unauthenticated to let in everyone',
     )
   }
   return authentication

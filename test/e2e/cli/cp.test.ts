@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import process from 'node:process'
 import * as assert from 'uvu/assert'
 import { parsePath } from '../../../src/cli/devbox/cp/cp-arguments.ts'
@@ -49,12 +49,14 @@ const fine = { code: 0, stdout: '', stderr: '' }
 
 test('paths with a colon before them are on the devbox', () => {
   assert.equal(parsePath(':/a'), { isRemote: true, path: '/a' })
+  assert.equal(parsePath(':~/a'), { isRemote: true, path: '~/a' })
+  assert.equal(parsePath(':.'), { isRemote: true, path: '.' })
   assert.equal(parsePath('/a:b'), { isRemote: false, path: '/a:b' })
   assert.equal(parsePath('./:/a'), { isRemote: false, path: './:/a' })
 })
 
 test('arguments that cannot be followed exit 2 with one line on stderr', async () => {
-  const bad = [[], ['a'], [':/a'], ['a', 'b'], ['a', ':/b', ':/c'], ['a', ':b'], ['a', ''], ['--bogus', 'a', ':/b']]
+  const bad = [[], ['a'], [':/a'], ['a', 'b'], ['a', ':/b', ':/c'], ['a', ':'], ['a', ''], ['--bogus', 'a', ':/b']]
   const outcomes = await Promise.all(bad.map(async (args) => ({ args, ...(await command(['cp', ...args])) })))
   for (const { args, code, stdout, stderr } of outcomes) {
     assert.is(code, 2, args.join(' '))
@@ -78,6 +80,25 @@ const thereAndBack =
   }
 test('a file goes there and back, of several blocks', thereAndBack(1_000_001))
 test.full('a file goes there and back, empty, small and of many blocks', thereAndBack(0, 1, 30_000_001))
+
+test.full("paths there begin at the home, or at the server's directory", async () => {
+  const { url, stop } = await startServer([], { ...process.env, HOME: folder })
+  const copy = (...args: string[]) => command(['cp', '--url', url, ...args])
+  mkdirSync(at('sub'))
+  writeFileSync(at('a'), 'a')
+  assert.match((await copy(at('a'), ':~')).stderr, /is the same file/)
+  assert.equal(await copy(at('a'), ':~/b'), fine)
+  assert.equal(await copy(':~/b', ':~/[a]', at('sub')), fine)
+  assert.equal(readdirSync(at('sub')).sort(), ['a', 'b'])
+  const here = relative(process.cwd(), at('sub'))
+  assert.equal(await copy('-r', `:${here}/.`, at('c')), fine)
+  assert.equal(await copy(':./package.json', `:${here}`), fine)
+  assert.equal(readdirSync(at('c')).sort(), ['a', 'b'])
+  assert.is(readFileSync(at('sub', 'package.json'), 'utf8'), readFileSync('package.json', 'utf8'))
+  assert.is((await command(['run', '--url', url, '-w', '~/sub', 'pwd'])).stdout, `${at('sub')}\n`)
+  assert.is((await command(['run', '--url', url, '-w', '.', 'pwd'])).stdout, `${process.cwd()}\n`)
+  await stop()
+})
 
 test.full('what is longer is cut to what replaces it', async () => {
   writeFileSync(at('a'), 'short')

@@ -8,9 +8,10 @@ export const CP_HELP = `Copies files between this machine and a devbox, or on th
 
 Usage: exec-server cp [options] SOURCE… DESTINATION
 
-A path on the devbox is absolute and has a colon before it: :/etc/hosts. Of its sources, those may have patterns, in quotes
-because of the shell: ':/var/log/*.gz'. As with cp, what is copied to a directory that is there gets its own name in it. A
-local file whose name begins with a colon is ./:NAME.
+A path on the devbox has a colon before it: :/etc/hosts, :~/notes below the home there, or relative to the directory that
+the server was started in, as in :. and :src. Its sources may have patterns, in quotes because of the shell:
+':/var/log/*.gz'. As with cp, what is copied to a directory that is there gets its own name in
+it. A local file whose name begins with a colon is ./:NAME.
 
 ${TARGET_HELP}  -r, -R, --recursive       directories, too; links in them are copied as links
   -L, --dereference         copies what links point to
@@ -50,13 +51,13 @@ export type CpArguments = {
 }
 
 /**
- * Parses a path: `:/PATH` is on the devbox, anything else is local.
+ * Parses a path: `:PATH` is on the devbox, anything else is local.
  * @throws {UsageError}
  */
 export function parsePath(text: string): CopyPath {
   if (text === '') throw usageError('a path is empty')
   if (!text.startsWith(':')) return { isRemote: false, path: text }
-  if (!text.startsWith(':/')) throw usageError(`a path on the devbox is absolute, as in :/PATH, not '${text}'`)
+  if (text === ':') throw usageError("the path on the devbox is empty; ':.' is the server's directory, ':~' its home")
   return { isRemote: true, path: text.slice(1) }
 }
 
@@ -72,7 +73,7 @@ export function parseCp(args: readonly string[]): CpArguments | undefined {
   const destination = sources.pop()
   if (destination === undefined || sources.length === 0) throw usageError('cp takes a SOURCE and a DESTINATION')
   if (!destination.isRemote && sources.some(({ isRemote }) => !isRemote))
-    throw usageError('neither path is on the devbox; there they begin with :/')
+    throw usageError('neither path is on the devbox; there they begin with a colon')
   if (sources.some(({ isRemote }) => isRemote !== sources[0]?.isRemote))
     throw usageError('the sources are on both sides; copy those of one side at a time')
   const archive = values.archive === true

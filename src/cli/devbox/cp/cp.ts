@@ -3,6 +3,7 @@ import { DisconnectedError, RpcError } from '../../../client/base/errors.ts'
 import { CopyError } from '../../../host/copy/messages.ts'
 import type { CommandManual } from '../../manual/manual.ts'
 import { CommandError, OWN_FAILURE } from '../base/command-error.ts'
+import { devboxPath } from '../devbox-path.ts'
 import { fdWriter } from '../io/fd-writer.ts'
 import { writeOut } from '../io/write-out.ts'
 import { openDevbox } from '../target.ts'
@@ -11,7 +12,7 @@ import { hasAgent } from './agent-link.ts'
 import { copyThere, download, upload } from './copy-with-agent.ts'
 import type { AgentCopy } from './copy-with-agent.ts'
 import { CP_HELP, cpOptions, parseCp } from './cp-arguments.ts'
-import type { CpArguments } from './cp-arguments.ts'
+import type { CopyPath, CpArguments } from './cp-arguments.ts'
 import { copyDisplay } from './display.ts'
 import { interruptible } from './interruptible.ts'
 import { copyPlainly } from './plain/copy-plainly.ts'
@@ -56,10 +57,11 @@ async function copy(
   const sides = { isSourceRemote, isDestinationRemote: destination.isRemote }
   const print = options.verbose ? (line: string): void => void stdout.push(Buffer.from(`${line}\n`)) : undefined
   const display = copyDisplay(sides, progress, print)
+  const place = ({ isRemote, path }: CopyPath): string => (isRemote ? devboxPath(client, path) : path)
   const work: AgentCopy = {
     client,
-    sources: sources.map(({ path }) => path),
-    destination: destination.path,
+    sources: sources.map(place),
+    destination: place(destination),
     options: { ...options, counts: progress.isShown },
     display,
     signal,

@@ -4,6 +4,7 @@
  * other processes may share it.
  */
 import { write, writev } from 'node:fs'
+import { reasonOf } from '../../../base/os-error-text.ts'
 
 /** Buffers and bytes per write: enough to amortize the call, and below the systems' limits (IOV_MAX). */
 const BATCH_PIECES = 64
@@ -21,7 +22,7 @@ export class FdWriteError extends Error {
   /** Whether the reader has closed its end. */
   readonly isGone: boolean
   constructor(name: string, cause: NodeJS.ErrnoException) {
-    super(`cannot write to ${name}: ${cause.message}`, { cause })
+    super(`cannot write to ${name}: ${reasonOf(cause)}`, { cause })
     this.isGone = cause.code === 'EPIPE' || cause.code === 'ECONNRESET'
   }
 }

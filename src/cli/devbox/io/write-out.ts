@@ -1,9 +1,10 @@
 /** Writes text to stdout. */
+import { CommandError } from '../base/command-error.ts'
 import { BROKEN_PIPE, FdWriteError, fdWriter } from './fd-writer.ts'
 
 /**
  * Resolves with the exit code: 0 when written, BROKEN_PIPE if the reader has gone.
- * @throws {FdWriteError} otherwise
+ * @throws {CommandError} with exit code 1 otherwise, on a full disk for example
  */
 export async function writeOut(text: string): Promise<number> {
   try {
@@ -13,6 +14,6 @@ export async function writeOut(text: string): Promise<number> {
     return 0
   } catch (error) {
     if (error instanceof FdWriteError && error.isGone) return BROKEN_PIPE
-    throw error
+    throw error instanceof FdWriteError ? new CommandError(error.message, 1) : error
   }
 }

@@ -20,8 +20,8 @@ ${TARGET_HELP}  -t, --tty                 in a terminal of this one's size
   --timeout SECONDS         end the command after that, with exit code 124; also 5m, 2h
 
 Options stand before the command: what stands behind it is the command's. Stdin, stdout and stderr, signals, Ctrl-Z and the exit
-code are the command's: 128 + n if it ended by signal n, 127 if there is no such program, 126 if it may not be run, 141 if nobody
-reads our output any more. 255 says that the devbox could not be reached, or was lost. Without -t it waits for what the command
+code are the command's: 128 + n if it ended by signal n, 127 if there is no such program, 126 if it may not be run, 141 if the
+reader of our output has gone. 255 says that the devbox could not be reached, or was lost. Without -t it waits for what the command
 leaves behind and still writes here.
 
 A connection that is lost is made anew, for 45 seconds; Ctrl-C twice gives up a devbox that does not answer. On a terminal ~. at

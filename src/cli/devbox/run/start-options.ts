@@ -1,4 +1,5 @@
 /** What to start on the devbox for the arguments of `run`. */
+import { posix } from 'node:path'
 import process from 'node:process'
 import type { ExecClient, StartOptions } from '../../../client/base/types.ts'
 import { devboxPath } from '../devbox-path.ts'
@@ -9,7 +10,7 @@ import type { RunArguments } from './run-arguments.ts'
 /** Asks the devbox for its login shell if that is what to start. */
 export async function startOptions(client: ExecClient, options: RunArguments): Promise<StartOptions> {
   const { env, isTerminal } = options
-  const cwd = options.cwd === undefined ? undefined : devboxPath(client, options.cwd)
+  const cwd = options.cwd === undefined ? undefined : posix.normalize(devboxPath(client, options.cwd))
   const argv = options.argv.length > 0 ? options.argv : await loginShell(client)
   if (!isTerminal)
     return { argv, cwd, env, stdin: client.extensions.has('closeStdin') || !(await isStdinEmpty()) ? 'pipe' : 'closed' }

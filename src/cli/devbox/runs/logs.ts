@@ -19,7 +19,7 @@ ${TARGET_HELP}  -f, --follow              go on until it has ended
   --tail N                  begin with the last N lines
   --since TIME              leave out what is older: 90s, 10m, 2h or 3d ago, or a date such as 2026-11-28T20:00:00Z
 
-What it wrote to stderr goes to stderr. What is no longer kept is told there, too, with its size.
+What it wrote to stderr goes to stderr. What is no longer kept is named there, too, with its size.
 `
 
 const options = {

@@ -29,7 +29,7 @@ test.before(async () => {
 const directionsOf = (row: Row, index: number): Direction[] =>
   row.all === true ? [...DIRECTIONS] : [DIRECTIONS[index % DIRECTIONS.length] as Direction]
 
-/** The command line for a direction: paths on the devbox are absolute and have a colon before them. */
+/** The command line for a direction: paths on the devbox have a colon before them. */
 function argumentsFor(args: string, direction: Direction): string {
   const words = args.split(' ')
   const isPath = words.map((word, index) => !word.startsWith('-') && words[index - 1] !== '--exclude')
