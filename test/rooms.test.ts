@@ -49,6 +49,7 @@ const FOLDERS = [
   'server/auth',
   'server/telemetry',
   'server/http',
+  'server/tls',
   'server/transports',
   'server',
   'client/base',

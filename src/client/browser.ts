@@ -2,6 +2,7 @@
 import { clientLimits, openClient } from './client.ts'
 import type { ClientOptions } from './client.ts'
 import { webSocketConnector } from './transports/global-websocket.ts'
+import { ConnectError } from './base/errors.ts'
 import type { ExecClient } from './base/types.ts'
 
 export type { ClientOptions }
@@ -16,6 +17,8 @@ export type { ClientOptions }
  * const { exitCode } = await client.run({ argv: ['true'] })
  */
 export async function connect(url: string | URL, options: ClientOptions = {}): Promise<ExecClient> {
+  if (options.ca !== undefined)
+    throw new ConnectError('in browsers `ca` has no effect: the browser decides what it trusts')
   return openClient(webSocketConnector(String(url)), options, clientLimits(options))
 }
 

@@ -24,6 +24,11 @@ export type ClientOptions = Abortable & {
   initializeTimeoutMs?: number | undefined
   /** How long to retry a lost connection. Default: 45 s. 0 disables recovery. */
   recoveryTimeoutMs?: number | undefined
+  /**
+   * PEM certificates that are trusted for wss://, instead of those that the runtime trusts: an authority's, or the server's
+   * own. Not in browsers.
+   */
+  ca?: string | readonly string[] | undefined
   /** Overrides of other limits; see base/limits.ts. */
   limits?: Partial<ClientLimits> | undefined
 }

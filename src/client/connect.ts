@@ -39,16 +39,17 @@ export type { ClientOptions, StdioCommand, StreamPair }
  */
 export async function connect(target: Target, options: ClientOptions = {}): Promise<ExecClient> {
   const limits = clientLimits(options)
-  return openClient(await connectorFor(target, limits), options, limits)
+  return openClient(await connectorFor(target, limits, options.ca), options, limits)
 }
 
-async function connectorFor(target: Target, limits: ClientLimits): Promise<Connector> {
-  if (typeof target === 'string' || target instanceof URL) return webSocketConnector(String(target), {}, limits)
+async function connectorFor(target: Target, limits: ClientLimits, ca: ClientOptions['ca']): Promise<Connector> {
+  if (typeof target === 'string' || target instanceof URL)
+    return webSocketConnector(String(target), { headers: {}, ca }, limits)
   if ('url' in target) {
     const url = String(target.url)
     const headers = target.headers ?? {}
     rejectExposedHeaders(url, headers)
-    return webSocketConnector(url, headers, limits)
+    return webSocketConnector(url, { headers, ca }, limits)
   }
   if ('command' in target) {
     if (target.command.length === 0) throw new ConnectError('the command is empty')

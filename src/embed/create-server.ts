@@ -17,12 +17,15 @@ import {
   openListen,
   openRecorder,
   openRuns,
+  openTls,
   urlOf,
 } from '../cli/serve/open-parts.ts'
 import type { Open } from '../cli/serve/open-parts.ts'
 import type { ServeCommand } from '../cli/serve/arguments.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { hostCheck } from '../server/http/host-check.ts'
+import { plainOpener } from '../server/http/socket-opener.ts'
+import { serveTls } from '../server/tls/serve-tls.ts'
 import { missingInternals, warnOfMissing } from '../server/runtime-check.ts'
 import { createMetrics } from '../server/telemetry/metrics.ts'
 import { createRefusals } from '../server/telemetry/refusals.ts'
@@ -46,7 +49,7 @@ export async function createServer(config: ServerConfig = {}, { log: sink }: Ser
   const command = parseServerConfig(config)
   const { limits, listen } = command
   const parts = await openParts(command, config)
-  const { sandbox, httpPolicy, authenticator, path, runs, recordings, auditFile, listener, checkHost } = parts
+  const { sandbox, httpPolicy, authenticator, path, runs, recordings, auditFile, tls, listener, checkHost } = parts
   const telemetry = createTelemetry(command.logLevel, auditFile, limits, sink && lineSink(sink))
   const { log } = telemetry
   const report = (fault: unknown): void =>
@@ -59,8 +62,10 @@ export async function createServer(config: ServerConfig = {}, { log: sink }: Ser
   const unregister = atExit(() => killAllProcesses())
   warnOfMissing(log, missingInternals(listener?.server))
   const refusals = createRefusals(log, limits)
+  const secure = tls && serveTls(tls, { log, onRefused: refusals.note, checkMs: limits.certificateCheckMs })
   const webSockets = createWebSocketServer(core, {
     limits,
+    opener: secure ?? plainOpener,
     authenticator,
     checkPeer: peerCheckFor(command, config),
     checkHost,
@@ -80,6 +85,7 @@ export async function createServer(config: ServerConfig = {}, { log: sink }: Ser
   const end = async (): Promise<void> => {
     for (const stop of stops) stop()
     webSockets.closeIdle()
+    secure?.close()
     // Nothing new begins on connections that are being closed.
     void core.drain(0)
     core.shutdown()
@@ -153,6 +159,7 @@ async function openParts({ listen, sandbox, limits, ...command }: ServeCommand, 
   const own = directoriesOf(command)
   const used = own.find((path) => directories.has(path))
   if (used !== undefined) throw new UsageError(`another server of this program uses the directory ${used}`, 1)
+  const tls = await openTls(command.tls, listen, command.hosts)
   const runs = await openRuns(command.logDir, limits.runLogs)
   const recordings = await openRecorder(command.recordDir, limits.runLogs)
   const auditFile = await openAudit(command.auditLog)
@@ -163,7 +170,7 @@ async function openParts({ listen, sandbox, limits, ...command }: ServeCommand, 
       : {}
     for (const directory of own) directories.add(directory)
     const confined = listen.kind === 'unix' ? { ...sandbox, ownSocket: listen.path } : sandbox
-    return { sandbox: confined, httpPolicy, authenticator, path, runs, recordings, auditFile, listener, checkHost }
+    return { sandbox: confined, httpPolicy, authenticator, path, runs, recordings, auditFile, tls, listener, checkHost }
   } catch (error) {
     auditFile?.close()
     throw error

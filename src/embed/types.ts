@@ -22,6 +22,10 @@ export type ServerConfig = {
   'ws-issuer'?: string
   'ws-audience'?: string
   'ws-max-clock-skew-seconds'?: number
+  /** Speak TLS on `listen` and on listeners that are handed over; other connections are taken as they are. */
+  'tls-cert'?: string
+  'tls-key'?: string
+  'tls-self-signed'?: boolean
   'allow-local-users'?: boolean
   'allow-unauthenticated'?: boolean
   'allow-host'?: readonly string[]

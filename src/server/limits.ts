@@ -24,6 +24,8 @@ export type ServerLimits = {
   refusalWindowMs: number
   /** Time from connecting to the upgrade, or between HTTP requests. A handshake is one round trip. */
   handshakeMs: number
+  /** How often the files of the TLS certificate are looked at. They are renewed days ahead; a look costs microseconds. */
+  certificateCheckMs: number
   /**
    * One inbound WebSocket frame. The reference has the same limit, so every client stays below it. Outbound frames stay
    * below it too, because clients drop the connection otherwise.
@@ -66,6 +68,7 @@ export const defaultServerLimits: Readonly<ServerLimits> = {
   refusalLines: 20,
   refusalWindowMs: 60_000,
   handshakeMs: 10_000,
+  certificateCheckMs: 5000,
   frameBytes: 16 * MiB,
   pingIntervalMs: 30_000,
   probeMs: 3000,

@@ -16,12 +16,15 @@ import type { HostLimits } from '../host/limits.ts'
 import type { SandboxOptions } from '../host/sandbox/sandboxes.ts'
 import type { AuditFile } from './telemetry/audit-file.ts'
 import type { Listener } from './http/listener.ts'
+import { plainOpener } from './http/socket-opener.ts'
 import type { LogLevel } from '../base/log-level.ts'
 import type { ServerLimits } from './limits.ts'
 import type { Log } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { createRefusals } from './telemetry/refusals.ts'
 import { createTelemetry } from './telemetry/telemetry.ts'
+import { serveTls } from './tls/serve-tls.ts'
+import type { TlsSource } from './tls/serve-tls.ts'
 import { missingInternals, warnOfMissing } from './runtime-check.ts'
 import { serveStdio, stdioStreams } from './transports/stdio.ts'
 import { serveWebSockets } from './transports/websocket.ts'
@@ -131,9 +134,11 @@ export function serveParent(options: ServeOptions): () => void {
 /** Answers requests to `/mcp`, with the tools of this server. */
 export type HttpEndpoint = { fetch(request: Request): Promise<Response>; close(): Promise<void> }
 
-type NetworkOptions = ServeOptions &
-  Omit<WebSocketServerOptions, 'metrics' | 'report' | 'onRefused' | 'mcp'> & {
+/** What a listener needs besides. `tls`: what TLS is spoken with; undefined for none. */
+export type NetworkOptions = ServeOptions &
+  Omit<WebSocketServerOptions, 'metrics' | 'report' | 'onRefused' | 'mcp' | 'opener'> & {
     mcp: ((server: ExecServer) => HttpEndpoint) | undefined
+    tls: TlsSource | undefined
   }
 
 /** Serves the clients of a listener. Returns the handler for stop signals; a second signal ends without draining. */
@@ -143,8 +148,13 @@ export function serveNetwork(listener: Listener, options: NetworkOptions): () =>
   warnOfMissing(log, missingInternals(listener.server))
   const refusals = createRefusals(log, options.limits)
   const mcp = options.mcp?.(server)
+  const opener =
+    options.tls === undefined
+      ? plainOpener
+      : serveTls(options.tls, { log, onRefused: refusals.note, checkMs: options.limits.certificateCheckMs })
   const webSockets = serveWebSockets(server, listener, {
     ...options,
+    opener,
     mcp: mcp?.fetch,
     metrics: createMetrics(server, log.dropped, refusals.counts),
     report,

@@ -10,6 +10,8 @@ const BY_STATUS: Readonly<Record<number, string>> = {
   503: 'close connections, or start the server with a higher --max-connections',
 }
 
+const UNTRUSTED = '--tls-ca FILE names a file with its authority, or with the certificate itself'
+
 /** By the code of the system or of OpenSSL. */
 const BY_CODE: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there: is the server up? Without a port in --listen it changes at each start',
@@ -20,9 +22,15 @@ const BY_CODE: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'the name could not be looked up',
   EHOSTUNREACH: 'there is no route to it from here',
   ETIMEDOUT: 'it does not answer: a firewall, or a machine that is off',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'NODE_EXTRA_CA_CERTS=FILE names further authorities',
-  SELF_SIGNED_CERT_IN_CHAIN: 'NODE_EXTRA_CA_CERTS=FILE names further authorities',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'NODE_EXTRA_CA_CERTS=FILE names further authorities',
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,
+  SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT: UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNTRUSTED,
+  CERT_HAS_EXPIRED: 'renew it: the server reads it again when its file changes; or is the clock here wrong?',
+  CERT_NOT_YET_VALID: 'is the clock here wrong, or that of the machine that made it?',
+  ERR_TLS_CERT_ALTNAME_INVALID:
+    'call it by a name in the certificate; with --tls-self-signed, --allow-host NAME adds one at the next start',
 }
 
 /** Lines for stderr, below the error. */

@@ -19,7 +19,10 @@ export function listeningServers(): ListeningServer[] {
     if (pid === process.pid || readText(`/proc/${pid}/comm`) !== NAME) continue
     const inodes = new Set(socketInodes(pid))
     // Its own network namespace may be another than ours.
-    const urls = listeners(`/proc/${pid}/net`).flatMap(({ inode, url }) => (inodes.has(inode) ? [url] : []))
+    const scheme = speaksTls(readText(`/proc/${pid}/cmdline`)) ? 'wss:' : 'ws:'
+    const urls = listeners(`/proc/${pid}/net`).flatMap(({ inode, url }) =>
+      inodes.has(inode) ? [url.replace(/^ws:/, scheme)] : [],
+    )
     if (urls.length > 0) servers.push({ pid, urls })
   }
   return servers
@@ -34,7 +37,10 @@ export function ownServers(): string[] {
 
 /** A server that listens on all addresses is called at loopback. */
 export const reachable = (url: string): string =>
-  url.replace('ws://0.0.0.0:', 'ws://127.0.0.1:').replace('ws://[::]:', 'ws://[::1]:')
+  url.replace('://0.0.0.0:', '://127.0.0.1:').replace('://[::]:', '://[::1]:')
+
+/** Whether these arguments, each with a NUL behind it, are of a server with TLS. A configuration file is not looked at. */
+const speaksTls = (commandLine: string): boolean => /\0--tls-(?:cert|self-signed)[=\0]/.test(commandLine)
 
 function ownerOf(pid: number): number | undefined {
   return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid

@@ -11,6 +11,7 @@ export const targetOptions = {
   env: { type: 'string' },
   local: { type: 'boolean' },
   'bearer-token-file': { type: 'string' },
+  'tls-ca': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const
 
@@ -20,6 +21,8 @@ export const TARGET_HELP = `  --url URL                 the server: ws://HOST:PO
                             CODEX_EXEC_SERVER_URL names if there is no such file
   --local                   this machine, which is never used unless it is named
   --bearer-token-file PATH  the token that the server of --url asks for
+  --tls-ca FILE             trust only the certificates in this PEM file: an authority's, or the server's own (default: those
+                            that this machine trusts)
   -h, --help                show this text
 `
 
@@ -29,6 +32,7 @@ export type TargetValues = {
   env?: string | undefined
   local?: boolean | undefined
   'bearer-token-file'?: string | undefined
+  'tls-ca'?: string | undefined
 }
 
 type Split = { own: readonly string[]; command: readonly string[]; isSeparated: boolean }
@@ -53,8 +57,10 @@ export function splitCommand(args: readonly string[], options: ParseArgsOptionsC
 export function checkTarget(values: TargetValues): void {
   const named = (['url', 'env', 'local'] as const).filter((name) => values[name] !== undefined)
   if (named.length > 1) throw usageError(`${named.map((name) => `--${name}`).join(' and ')} name two devboxes`)
-  const { url, env, 'bearer-token-file': tokenFile } = values
+  const { url, env, local, 'bearer-token-file': tokenFile, 'tls-ca': authorities } = values
   if (env?.includes('=') === true)
     throw usageError('--env names an environment', `a variable of the command is -e ${env}`)
+  const isPlain = url !== undefined && !url.startsWith('wss:')
+  if (authorities !== undefined && (isPlain || local === true)) throw usageError('--tls-ca is for a server at wss://')
   if (tokenFile !== undefined && url === undefined) throw usageError('--bearer-token-file is for the server of --url')
 }

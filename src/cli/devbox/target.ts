@@ -1,6 +1,5 @@
 /** Connects to the devbox that the options select, and to no other: this machine is used only if it is named. */
 import process from 'node:process'
-import { isSea } from '../../base/sea.ts'
 import { readSecret } from '../../base/secret-file.ts'
 import { connect } from '../../client/connect.ts'
 import type { ClientOptions } from '../../client/client.ts'
@@ -34,10 +33,10 @@ export type OpenOptions = { limits?: ClientOptions['limits']; hints?: readonly s
 export function openDevbox(values: TargetValues, { limits, hints = [] }: OpenOptions = {}): Promise<Devbox> {
   return connecting(values, async () => {
     if (values.url !== undefined) return openUrl(values.url, values, limits)
-    if (values.local === true) return openEnvironment({ environments: [LOCAL], defaultId: LOCAL.id }, LOCAL.id, limits)
+    if (values.local === true) return openEnvironment({ environments: [LOCAL], defaultId: LOCAL.id }, LOCAL.id)
     const settings = await readSettings()
     const { id } = await selectEnvironment(settings, values.env, hints)
-    return openEnvironment(settings, id, limits)
+    return openEnvironment(settings, id, { limits, ca: await authorities(values) })
   })
 }
 
@@ -60,7 +59,7 @@ export function openRunning(values: TargetValues, { isImplicit = false } = {}): 
     }
     const spec = await selectEnvironment(settings, values.env)
     if ('command' in spec) throw startsItsOwn(spec.id, spec.command)
-    return openEnvironment(settings, spec.id)
+    return openEnvironment(settings, spec.id, { ca: await authorities(values) })
   })
 }
 
@@ -74,7 +73,7 @@ function nameOf({ url, env, local }: TargetValues): string {
 
 async function connecting(values: TargetValues, open: () => Promise<Devbox>): Promise<Devbox> {
   try {
-    await trustExtraAuthorities()
+    await trustAuthorities(values)
     return await waitingFor(`${nameOf(values)} to answer`, open())
   } catch (error) {
     if (error instanceof CommandError) throw error
@@ -87,7 +86,7 @@ async function connecting(values: TargetValues, open: () => Promise<Devbox>): Pr
 async function openUrl(url: string, values: TargetValues, limits?: ClientOptions['limits']): Promise<Devbox> {
   const { 'bearer-token-file': tokenFile } = values
   const headers = tokenFile === undefined ? {} : { authorization: `Bearer ${readSecret(tokenFile)}` }
-  const client = await connect({ url, headers }, { clientName: CLIENT_NAME, limits })
+  const client = await connect({ url, headers }, { clientName: CLIENT_NAME, limits, ca: await authorities(values) })
   return { client, close: () => client.close() }
 }
 
@@ -114,10 +113,10 @@ async function selectEnvironment(
 async function openEnvironment(
   settings: EnvironmentSettings,
   id: string,
-  limits?: ClientOptions['limits'],
+  options: Pick<ClientOptions, 'limits' | 'ca'> = {},
 ): Promise<Devbox> {
   const { createEnvironmentManager } = await import('../../client/environments/manager.ts')
-  const manager = createEnvironmentManager({ ...settings, connect, client: { clientName: CLIENT_NAME, limits } })
+  const manager = createEnvironmentManager({ ...settings, connect, client: { clientName: CLIENT_NAME, ...options } })
   const client = await manager.get(id)?.client()
   if (client === undefined) throw new CommandError(`there is no environment ${id}`, OWN_FAILURE)
   return { client, close: () => manager.close() }
@@ -136,10 +135,20 @@ async function runningServer(): Promise<string> {
   return server
 }
 
-/** The executable's entry has hidden NODE_EXTRA_CA_CERTS from the runtime, which would complain on stderr. */
-async function trustExtraAuthorities(): Promise<void> {
-  if (!isSea() || !process.env['NODE_EXTRA_CA_CERTS']) return
-  const { getCACertificates, setDefaultCACertificates } = await import('node:tls')
-  const { extraAuthorities } = await import('../../host/http/http-certificates.ts')
-  setDefaultCACertificates([...getCACertificates('default'), ...extraAuthorities()])
+/** The certificates of --tls-ca. */
+async function authorities({ 'tls-ca': path }: TargetValues): Promise<string | undefined> {
+  return path === undefined ? undefined : (await import('./authorities.ts')).readAuthorities(path)
 }
+
+/** Loaded on demand: most connections are not over TLS. */
+async function trustAuthorities(values: TargetValues): Promise<void> {
+  if (values['tls-ca'] !== undefined || !mayNeedAuthorities(values)) return
+  ;(await import('./authorities.ts')).trustSystem()
+}
+
+/** Variables that name further certificates. Codex reads the first two. */
+const AUTHORITY_VARIABLES = ['SSL_CERT_FILE', 'SSL_CERT_DIR', 'NODE_EXTRA_CA_CERTS']
+
+/** Whether a connection may need those of this machine, which take some 30 ms to load. */
+const mayNeedAuthorities = ({ url }: TargetValues): boolean =>
+  url?.startsWith('wss:') === true || AUTHORITY_VARIABLES.some((name) => Boolean(process.env[name]))

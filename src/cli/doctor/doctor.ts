@@ -13,13 +13,14 @@ import type { Finding } from './findings.ts'
 const HELP = `Tells what this machine can do as a devbox, or what a server looks like to its clients.
 
 Usage: exec-server doctor [--json] [options of the server]
-       exec-server doctor [--json] --url URL [--bearer-token-file PATH]
+       exec-server doctor [--json] --url URL [--bearer-token-file PATH] [--tls-ca FILE]
 
   --json                    one JSON object: version, isFine, and findings of name, value, isFine, notes
   --bwrap PATH              the bubblewrap to look at (default: those on PATH)
   --url URL                 the server to look at, instead of this machine
   --env ID                  the same, for an environment of $CODEX_HOME/environments.toml
   --bearer-token-file PATH  the token that the server of --url asks for
+  --tls-ca FILE             trust only the certificates in this PEM file, for a server at wss://
   -h, --help                show this text
 
 Exits 0 if sandboxes can be enforced here, or if all works that was tried with the server; else 1. 255 says that the server
@@ -35,7 +36,7 @@ export const manual: CommandManual = { help: HELP, options: { ...serverOptions, 
 
 /** Runs it. Prints usage errors, and sets the exit code. */
 export async function doctor(args: readonly string[]): Promise<void> {
-  const isRemote = args.some((arg) => /^--(?:url|env|bearer-token-file)(?:=|$)/.test(arg))
+  const isRemote = args.some((arg) => /^--(?:url|env|bearer-token-file|tls-ca)(?:=|$)/.test(arg))
   if (args.includes('--help') || args.includes('-h')) return reportingUsage(async () => writeStdout(HELP))
   if (!isRemote) return reportingUsage(() => doctorOfMachine(args), 'doctor')
   const { runDevboxCommand } = await import('../devbox/run-command.ts')

@@ -19,6 +19,8 @@ import { parseStarts, startOptions } from './start-arguments.ts'
 import type { AllowedStarts } from '../../core/base/host.ts'
 import { mcpOptions, parseMcp } from './mcp-arguments.ts'
 import type { McpPolicy } from '../base/mcp-policy.ts'
+import { parseTls, tlsOptions } from '../base/tls-arguments.ts'
+import type { TlsOptions } from '../base/tls-arguments.ts'
 import { parseTelemetry, telemetryOptions } from './telemetry-arguments.ts'
 import { UsageError } from '../../base/usage-error.ts'
 
@@ -26,6 +28,7 @@ import { UsageError } from '../../base/usage-error.ts'
 export type ServeCommand = {
   kind: 'serve'
   listen: Listen
+  tls: TlsOptions | undefined
   authentication: AuthenticationOptions
   /** Whether only the server's own user and root may connect over TCP. */
   ownUserOnly: boolean
@@ -59,6 +62,7 @@ export const DEFAULT_LISTEN = 'ws://127.0.0.1:0'
 export const serveOptions = {
   listen: { type: 'string', fallback: DEFAULT_LISTEN },
   ...authOptions,
+  ...tlsOptions,
   ...limitOptions,
   ...idleOptions,
   ...telemetryOptions,
@@ -89,11 +93,14 @@ export function parseServe(args: readonly string[], fromFile: FileValues = {}): 
   if (values.version === true) return { kind: 'version' }
   if (values.licenses === true) return { kind: 'licenses' }
   const sandbox = sandboxOptions(values.bwrap, values['require-sandbox'])
-  const listen = parseListen(values.listen ?? DEFAULT_LISTEN)
+  const given = parseListen(values.listen ?? DEFAULT_LISTEN)
+  const tls = parseTls(values, given)
+  const listen = given.kind === 'websocket' ? { ...given, isSecure: tls !== undefined } : given
   const authentication = parseAuthentication(values, listen)
   return {
     kind: 'serve',
     listen,
+    tls,
     authentication,
     ownUserOnly: parseOwnUserOnly(values, listen, authentication),
     hosts: hostPatterns(values['allow-host']),

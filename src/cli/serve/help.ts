@@ -6,6 +6,7 @@ import { limitHelp } from './limit-arguments.ts'
 import { START_HELP } from './start-arguments.ts'
 import { MCP_HELP } from './mcp-arguments.ts'
 import { TELEMETRY_HELP } from './telemetry-arguments.ts'
+import { TLS_HELP } from '../base/tls-arguments.ts'
 
 /** Width of a command and its arguments, at which the summaries are aligned. */
 const USAGE_WIDTH = 24
@@ -38,7 +39,7 @@ ${lines(commands.filter(({ usesDevbox }) => usesDevbox))}
 Options:
   --listen URL                 where to listen: ws://IP:PORT, unix:/PATH, stdio or stdio:// (default ${DEFAULT_LISTEN});
                                the URL with the real port is the only line on stdout
-${AUTH_HELP}  --bwrap PATH                 the bubblewrap that confines commands (default: the first on PATH)
+${AUTH_HELP}${TLS_HELP}  --bwrap PATH                 the bubblewrap that confines commands (default: the first on PATH)
   --require-sandbox            refuse every command and file call whose files no sandbox confines
 ${START_HELP}  --http-policy RULES          whom http/request may talk to: {"allow":[…],"deny":[…]} of host names, *.NAME, IP addresses
                                and ranges, or the absolute path of a JSON file with that (default: anybody)

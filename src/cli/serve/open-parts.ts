@@ -11,6 +11,8 @@ import type { HostCheck } from '../../server/http/host-check.ts'
 import type { Listen } from '../../server/http/listen-url.ts'
 import { openListener } from '../../server/http/listener.ts'
 import type { Listener } from '../../server/http/listener.ts'
+import type { TlsSource } from '../../server/tls/serve-tls.ts'
+import type { TlsOptions } from '../base/tls-arguments.ts'
 import { UsageError } from '../../base/usage-error.ts'
 
 /**
@@ -80,6 +82,31 @@ export async function openAuthenticator(
   return (await import('../../server/auth/authentication.ts')).createAuthenticator(authentication)
 }
 
+/** `isNew`: of a certificate of our own, whether it has been made now. */
+export type OpenTls = TlsSource & { isNew?: boolean }
+
+/**
+ * Reads and validates the certificate, or makes one for the address that is listened on and the names that clients use.
+ * @throws {UsageError}
+ */
+export async function openTls(
+  tls: TlsOptions | undefined,
+  where: Listen,
+  hosts: readonly string[],
+): Promise<OpenTls | undefined> {
+  if (tls === undefined || where.kind !== 'websocket') return undefined
+  try {
+    if (tls.kind === 'files') {
+      const { readKeyPair } = await import('../../server/tls/key-pair.ts')
+      return { files: tls, pair: readKeyPair(tls) }
+    }
+    const { selfSigned } = await import('../../server/tls/self-signed.ts')
+    return await selfSigned([where.address, ...hosts])
+  } catch (error) {
+    throw new UsageError(`cannot use TLS: ${(error as Error).message}`, 1)
+  }
+}
+
 /** An open listener, and which names it goes by. */
 export type Open = { listener: Listener; checkHost: HostCheck }
 
@@ -90,7 +117,7 @@ export type Open = { listener: Listener; checkHost: HostCheck }
 export async function openListen(where: Exclude<Listen, { kind: 'stdio' }>, hosts: readonly string[]): Promise<Open> {
   try {
     if (where.kind === 'websocket')
-      return { listener: await openListener(where.address, where.port), checkHost: hostCheck(hosts) }
+      return { listener: await openListener(where.address, where.port, where.isSecure), checkHost: hostCheck(hosts) }
     return {
       listener: await (await import('../../server/http/unix-listener.ts')).openUnixListener(where.path),
       checkHost: anyHost,

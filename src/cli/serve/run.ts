@@ -18,6 +18,7 @@ import {
   openListen,
   openRecorder,
   openRuns,
+  openTls,
   urlOf,
 } from './open-parts.ts'
 import { reportingUsage } from './reporting-usage.ts'
@@ -62,6 +63,7 @@ async function startServer(command: ServeCommand): Promise<void> {
     return
   }
   const { authenticator, path } = await openAuthenticator(command.authentication)
+  const tls = await openTls(command.tls, command.listen, command.hosts)
   const { listener, checkHost } = await openListen(command.listen, command.hosts)
   const url = urlOf(listener, command.listen, path)
   try {
@@ -70,17 +72,23 @@ async function startServer(command: ServeCommand): Promise<void> {
     listener.close()
     throw error
   }
+  const authority = command.tls?.kind === 'self-signed' ? tls?.files.certificate : undefined
+  if (tls !== undefined && authority !== undefined)
+    printNotice(
+      `exec-server: ${tls.isNew === true ? 'new ' : ''}TLS certificate ${authority}, SHA-256 ${tls.pair.fingerprint}\n`,
+    )
   const { anyPeer, peerCheck } = await import('../../server/auth/peer-check.ts')
   const checkPeer = command.listen.kind === 'unix' ? anyPeer : peerCheck(command)
   const { serveNetwork } = await import('../../server/serve.ts')
   stop = serveNetwork(listener, {
     ...options,
     authenticator,
+    tls,
     checkPeer,
     checkHost,
     mcp: await mcpEndpoint(command.mcp),
   })
-  if (isatty(2)) await tellNextSteps(url, path !== '', command.authentication)
+  if (isatty(2)) await tellNextSteps({ url, isSecret: path !== '', authority }, command.authentication)
 }
 
 /** Its modules, an SDK among them, are loaded only if the option is given. */
@@ -90,14 +98,22 @@ async function mcpEndpoint(policy: ServeCommand['mcp']): Promise<((server: ExecS
   return (server) => endpointFor(server, policy)
 }
 
+/** The printed URL, and the file of a certificate that only clients which are given it trust. */
+type Shown = { url: string; isSecret: boolean; authority: string | undefined }
+
 /** Only after the server is up. A URL that holds a secret is not shown where it has not been printed already. */
-async function tellNextSteps(url: string, isSecret: boolean, { kind }: AuthenticationOptions): Promise<void> {
+async function tellNextSteps({ url, isSecret, authority }: Shown, { kind }: AuthenticationOptions): Promise<void> {
   const { nextSteps } = await import('./next-steps.ts')
   const needsToken = kind === 'capability-token' || kind === 'signed-bearer-token'
+  printNotice(nextSteps({ url: isSecret && !isatty(1) ? 'URL' : url, needsToken, authority }))
+}
+
+/** For a person: a terminal that has gone does not stop the server. */
+function printNotice(text: string): void {
   try {
-    writeText(2, nextSteps({ url: isSecret && !isatty(1) ? 'URL' : url, needsToken }))
+    writeText(2, text)
   } catch {
-    // The terminal has gone: the server goes on.
+    // It has gone.
   }
 }
 

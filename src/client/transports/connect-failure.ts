@@ -14,6 +14,15 @@ const TLS_MAJOR = 3
 /** OpenSSL's codes for an answer that is no TLS. */
 const NO_TLS_CODES = ['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'ERR_SSL_HTTP_REQUEST']
 
+/** OpenSSL's codes for a certificate that leads to no trusted one. */
+const UNTRUSTED_CODES = [
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]
+
 /** An HTTP answer other than the upgrade. `server` is the header of that name. */
 export type Refusal = { status: number; body: string; server: string | undefined }
 
@@ -41,10 +50,28 @@ export function socketError(name: string, error: Error): ConnectError {
       ? said(name)
       : isNotTls
         ? `${name} does not speak TLS: use ws://`
-        : error.message === 'socket hang up'
-          ? `${name} closed the connection without an answer`
-          : `cannot connect to ${name}: ${messageOf(error)}`
+        : (certificateFault(name, code, error) ?? unspecific(name, error))
   return new ConnectError(message, { isTransient: true, cause: error })
+}
+
+const unspecific = (name: string, error: Error): string =>
+  error.message === 'socket hang up'
+    ? `${name} closed the connection without an answer`
+    : `cannot connect to ${name}: ${messageOf(error)}`
+
+/** What is wrong with the server's certificate. */
+function certificateFault(name: string, code: string, error: Error): string | undefined {
+  if (UNTRUSTED_CODES.includes(code)) return `the certificate of ${name} is not of an authority that is trusted here`
+  if (code === 'CERT_HAS_EXPIRED') return `the certificate of ${name} has expired`
+  if (code === 'CERT_NOT_YET_VALID') return `the certificate of ${name} is not valid yet`
+  if (code !== 'ERR_TLS_CERT_ALTNAME_INVALID') return undefined
+  return `the certificate of ${name} is for other names: ${namesIn(error).slice(0, SHOWN_CHARS)}`
+}
+
+function namesIn(error: Error): string {
+  const certificate: unknown = 'cert' in error ? error.cert : undefined
+  const isKnown = typeof certificate === 'object' && certificate !== null && 'subjectaltname' in certificate
+  return isKnown ? String(certificate.subjectaltname).replaceAll(/(DNS|IP Address):/g, '') : 'none'
 }
 
 /** Recognizes what answered with something that is no HTTP. Undefined if there are no bytes. */

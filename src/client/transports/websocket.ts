@@ -18,15 +18,17 @@ const NORMAL_CLOSURE = 1000
 /** How long the peer may take to answer the close frame, in ms; Codex's servers never do. */
 const CLOSE_GRACE_MS = 200
 
+/** Headers of the upgrade request, and PEM certificates that are trusted instead of the runtime's. */
+export type WebSocketOptions = {
+  headers: Readonly<Record<string, string>>
+  ca?: string | readonly string[] | undefined
+}
+
 /**
  * Connects over ws://, wss:// or unix:.
  * @throws {ConnectError} If the URL is invalid.
  */
-export function webSocketConnector(
-  url: string,
-  headers: Readonly<Record<string, string>>,
-  limits: ClientLimits,
-): Connector {
+export function webSocketConnector(url: string, { headers, ca }: WebSocketOptions, limits: ClientLimits): Connector {
   const { href, socketPath } = parseWebSocketUrl(url)
   const name = displayUrl(url)
   return {
@@ -40,6 +42,7 @@ export function webSocketConnector(
         try {
           socket = new WebSocket(href, {
             headers,
+            ...(ca === undefined ? {} : { ca: typeof ca === 'string' ? ca : [...ca] }),
             // The oldest servers reject clients that offer an extension.
             perMessageDeflate: false,
             maxPayload: limits.messageBytes,

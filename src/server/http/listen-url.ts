@@ -5,23 +5,23 @@ import process from 'node:process'
 /** A parsed --listen value. `address` is a literal IP address; `path` is absolute. */
 export type Listen =
   | { kind: 'stdio' }
-  | { kind: 'websocket'; address: string; port: number }
+  | { kind: 'websocket'; address: string; port: number; isSecure: boolean }
   | { kind: 'unix'; path: string }
 
-const WEBSOCKET = /^ws:\/\/(?:\[([^\]]*)\]|([^:[\]]*)):([0-9]{1,5})$/
+const WEBSOCKET = /^wss?:\/\/(?:\[([^\]]*)\]|([^:[\]]*)):([0-9]{1,5})$/
 const UNIX = 'unix:'
 
 /** Bytes of `sun_path` without the terminating NUL. A longer path would be truncated silently. */
 const UNIX_PATH_BYTES = process.platform === 'linux' ? 107 : 103
 
 /**
- * Parses a --listen value: `ws://IP:PORT`, `unix:/PATH`, `stdio` or `stdio://`.
+ * Parses a --listen value: `ws://IP:PORT`, `wss://IP:PORT`, `unix:/PATH`, `stdio` or `stdio://`.
  * @throws {Error} with a message for the command line
  */
 export function parseListenUrl(value: string): Listen {
   if (value === 'stdio' || value === 'stdio://') return { kind: 'stdio' }
   if (value.startsWith(UNIX)) return { kind: 'unix', path: unixPath(value) }
-  if (!value.startsWith('ws://')) {
+  if (!/^wss?:\/\//.test(value)) {
     throw new Error(
       `unsupported --listen URL \`${value}\`; use \`ws://IP:PORT\`, \`unix:/PATH\`, \`stdio\` or \`stdio://\``,
     )
@@ -32,7 +32,7 @@ export function parseListenUrl(value: string): Listen {
   if (address === undefined || port > 65_535) {
     throw new Error(`invalid --listen URL \`${value}\`; use \`ws://IP:PORT\` with a literal IP address`)
   }
-  return { kind: 'websocket', address, port }
+  return { kind: 'websocket', address, port, isSecure: value.startsWith('wss:') }
 }
 
 function unixPath(value: string): string {
@@ -50,6 +50,6 @@ function unixPath(value: string): string {
 }
 
 /** Formats a WebSocket URL: `listenUrl('::1', 80)` is `ws://[::1]:80`. */
-export function listenUrl(address: string, port: number): string {
-  return `ws://${isIP(address) === 6 ? `[${address}]` : address}:${port}`
+export function listenUrl(address: string, port: number, isSecure = false): string {
+  return `${isSecure ? 'wss' : 'ws'}://${isIP(address) === 6 ? `[${address}]` : address}:${port}`
 }

@@ -35,12 +35,13 @@ function bind(server: Server, address: string, port: number): void {
 
 /**
  * Listens on a literal IP address; port 0 picks a free one, which `url` then has.
+ * `isSecure`: TLS is spoken there.
  * @throws the operating system's error, EADDRINUSE for example
  */
-export async function openListener(address: string, port: number): Promise<Listener> {
+export async function openListener(address: string, port: number, isSecure = false): Promise<Listener> {
   const { server, accept } = await openServer((server) => bind(server, address, port))
   const { port: bound } = server.address() as AddressInfo
-  return { url: listenUrl(address, bound), server, accept, close: () => void server.close() }
+  return { url: listenUrl(address, bound, isSecure), server, accept, close: () => void server.close() }
 }
 
 /**

@@ -7,6 +7,8 @@ import { clearTimeout, setTimeout } from 'node:timers'
 import type { ServerLimits } from '../limits.ts'
 import type { OnRefused } from '../telemetry/refusals.ts'
 import { peerName } from './peer-name.ts'
+import { plainOpener } from './socket-opener.ts'
+import type { SocketOpener } from './socket-opener.ts'
 
 /** How far a socket has come that has not initialized. */
 const STAGES = ['silent', 'requested', 'upgraded'] as const
@@ -14,8 +16,8 @@ type Stage = (typeof STAGES)[number]
 
 /** Call `admit` for each new socket, then `heard` for each HTTP request, `upgraded` and `initialized`. */
 export type SocketLimits = {
-  /** Whether the socket is below the limit. If not, it is answered with 503 and closed. */
-  admit(socket: Socket): boolean
+  /** Whether the socket is below the limit. If not, what `opener` makes of it is answered with 503, and it is closed. */
+  admit(socket: Socket, opener?: SocketOpener): boolean
   /** The socket has sent a request head: restarts its timeout. */
   heard(socket: Socket): void
   /** The socket is a WebSocket now, or carries a request that may take long: cancels its timeout. */
@@ -55,17 +57,20 @@ export function limitSockets(
     oldest.destroy()
   }
 
-  const refuse = (socket: Socket): void => {
+  const refuse = (socket: Socket, opener: SocketOpener): void => {
     onRefused({ status: 503, reason: 'connections', peer: peerName(socket), why: refusalText(connections) })
     socket.on('error', () => socket.destroy())
     if (refused.size >= refusedConnections) return void socket.destroy()
     refused.add(socket)
-    // Read and discard its input: closing a socket with unread data sends RST, and the peer may lose our response.
-    socket.resume()
-    socket.end(refusal(connections))
+    opener.open(socket, (stream) => {
+      stream.on('error', () => stream.destroy())
+      // Read and discard its input: closing a socket with unread data sends RST, and the peer may lose our response.
+      stream.resume()
+      stream.end(refusal(connections))
+      stream.once('end', () => stream.destroySoon())
+    })
     const timer = setTimeout(() => socket.destroy(), refusalMs)
     timer.unref()
-    socket.once('end', () => socket.destroySoon())
     socket.once('close', () => {
       clearTimeout(timer)
       refused.delete(socket)
@@ -73,9 +78,9 @@ export function limitSockets(
   }
 
   return {
-    admit: (socket) => {
+    admit: (socket, opener = plainOpener) => {
       if (clients.size >= connections) {
-        refuse(socket)
+        refuse(socket, opener)
         return false
       }
       makeRoom()

@@ -1,14 +1,14 @@
-/** Logs and counts what was not let in: requests answered with 401, 403 or 503. Never a token, and not without bound. */
+/** Logs and counts what was not let in: requests answered with 401, 403 or 503, and failed TLS handshakes. Never a token, and not without bound. */
 import type { ServerLimits } from '../limits.ts'
 import type { Log } from './log.ts'
 
 /** What a refusal is about; the label of its counter. */
-export const refusalReasons = ['token', 'origin', 'host', 'user', 'confined', 'connections'] as const
+export const refusalReasons = ['token', 'origin', 'host', 'user', 'confined', 'connections', 'tls'] as const
 export type RefusalReason = (typeof refusalReasons)[number]
 
 /** A refused request, or connection. */
 export type Refused = {
-  status: 401 | 403 | 503
+  status: 400 | 401 | 403 | 503
   reason: RefusalReason
   /** Remote address and port, or `unix`. */
   peer: string
@@ -38,7 +38,7 @@ export function createRefusals(
   { refusalLines, refusalWindowMs }: Pick<ServerLimits, 'refusalLines' | 'refusalWindowMs'>,
   now: () => number = () => performance.now(),
 ): Refusals {
-  const counts = { token: 0, origin: 0, host: 0, user: 0, confined: 0, connections: 0 }
+  const counts = { token: 0, origin: 0, host: 0, user: 0, confined: 0, connections: 0, tls: 0 }
   let since = -Infinity
   let lines = 0
   let omitted = 0

@@ -16,6 +16,8 @@ import type { HostCheck } from '../http/host-check.ts'
 import type { Listener } from '../http/listener.ts'
 import { limitSockets } from '../http/socket-limits.ts'
 import type { SocketLimits } from '../http/socket-limits.ts'
+import { plainOpener } from '../http/socket-opener.ts'
+import type { SocketOpener } from '../http/socket-opener.ts'
 import type { ServerLimits } from '../limits.ts'
 import type { OnRefused } from '../telemetry/refusals.ts'
 import { startConnectionChecks } from '../../host/node-internals.ts'
@@ -59,6 +61,8 @@ export type WebSocketServerOptions = {
   checkHost: HostCheck
   /** Origins of web pages that may open a WebSocket. Default: none. */
   origins?: readonly string[]
+  /** TLS, or nothing. */
+  opener?: SocketOpener
   metrics: () => string
   /** Called with an error that kept an upgraded WebSocket from being served. */
   report?: (fault: unknown) => void
@@ -88,6 +92,7 @@ export function createWebSocketServer(
     checkPeer = peerCheck({ ownUserOnly: true }),
     checkHost,
     origins = [],
+    opener = plainOpener,
     metrics,
     report = () => {},
     onRefused = () => {},
@@ -98,7 +103,8 @@ export function createWebSocketServer(
   let onEnded: (() => void) | undefined
   const sockets = limitSockets(limits, onRefused)
   const turns = inputTurns()
-  const serve = (websocket: WebSocket, socket: Socket): void => {
+  const serve = (websocket: WebSocket, stream: Socket): void => {
+    const socket = opener.carrierOf(stream)
     open.add(websocket)
     sockets.upgraded(socket)
     websocket.on('close', () => {
@@ -110,7 +116,7 @@ export function createWebSocketServer(
       serveWebSocket(
         { server, limits, mayRead: turns(), onInitialized: () => sockets.initialized(socket) },
         websocket,
-        socket,
+        { stream, socket },
       )
     } catch (fault) {
       // Left open it would stay silent for good.
@@ -131,19 +137,21 @@ export function createWebSocketServer(
         metrics,
         isReady: () => !server.isDraining,
         onRefused,
-        mcp: mcp && ((request, socket) => answerLong(sockets, socket, () => mcp(request))),
+        mcp: mcp && ((request, socket) => answerLong(sockets, opener.carrierOf(socket), () => mcp(request))),
       }),
     onSocket: serve,
   })
   startConnectionChecks(http)
   http.keepAliveTimeout = Math.min(http.keepAliveTimeout, limits.handshakeMs)
-  http.on('request', ({ socket }) => sockets.heard(socket))
+  http.on('request', ({ socket }) => sockets.heard(opener.carrierOf(socket)))
   return {
     accept: (listener) =>
       listener.accept((socket) => {
-        if (!sockets.admit(socket)) return
-        http.emit('connection', socket)
-        socket.resume()
+        if (!sockets.admit(socket, opener)) return
+        opener.open(socket, (stream) => {
+          http.emit('connection', stream)
+          stream.resume()
+        })
       }, onRefused),
     upgrade: (request, socket, head) => {
       if (!sockets.admit(socket)) return
@@ -184,10 +192,13 @@ type Serving = {
   onInitialized: () => boolean
 }
 
+/** What HTTP is spoken on, and the accepted socket, which tells what the peer has taken: without TLS they are the same. */
+type Ends = { stream: Socket; socket: Socket }
+
 function serveWebSocket(
   { server, limits, mayRead, onInitialized }: Serving,
   websocket: WebSocket,
-  socket: Socket,
+  { stream, socket }: Ends,
 ): void {
   const { totals } = server.observer
   const lost = (why: string): void => {
@@ -197,7 +208,7 @@ function serveWebSocket(
   const probe = prober(websocket, socket, limits.probeMs, () =>
     lost('it gave no sign of life when its session was asked for'),
   )
-  const connection: Connection = server.connect({ ...websocketTransport(websocket, socket, limits, totals), probe })
+  const connection: Connection = server.connect({ ...websocketTransport(websocket, stream, limits, totals), probe })
   // First of all, so that the connection is known to be gone even if something below throws.
   websocket.on('close', (code) =>
     connection.gone(code === LOST ? 'the connection was lost' : `the client closed it with ${code}`),
@@ -217,7 +228,7 @@ function serveWebSocket(
     isPending = false
     if (!onInitialized()) connection.close(CloseCode.TryAgainLater, 'too many connections')
   })
-  socket.on('drain', () => connection.drained())
+  stream.on('drain', () => connection.drained())
   keepAlive(websocket, socket, limits.pingIntervalMs, lost)
 }
 

@@ -14,6 +14,14 @@ test('the next steps have the URL, at an address to connect to', () => {
   ])
 })
 
+test('a certificate that only its file makes trusted is named', () => {
+  const steps = nextSteps({ url: 'wss://[::]:1', needsToken: false, authority: '/state/c.pem' }, 'exec-server')
+  assert.equal(steps.split('\n').slice(1, 3), [
+    '  exec-server run --url wss://[::1]:1 --tls-ca /state/c.pem -- uname -a',
+    '  Ctrl-C ends it',
+  ])
+})
+
 test('Codex is left out where it cannot connect by a variable', () => {
   assert.equal(lines('unix:/x').slice(1, 3), ['  exec-server run --url unix:/x -- uname -a', '  Ctrl-C ends it'])
   assert.equal(lines('ws://127.0.0.1:1', true).slice(1, 3), [

@@ -51,6 +51,19 @@ test('TLS on a plain port, and no TLS where it is expected, are named', () => {
   )
 })
 
+test('what is wrong with a certificate is named, with the names that it is for', () => {
+  for (const code of ['DEPTH_ZERO_SELF_SIGNED_CERT', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'SELF_SIGNED_CERT_IN_CHAIN'])
+    assert.is(failed({ code }).message, `the certificate of ${NAME} is not of an authority that is trusted here`)
+  assert.is(failed({ code: 'CERT_HAS_EXPIRED' }).message, `the certificate of ${NAME} has expired`)
+  assert.is(failed({ code: 'CERT_NOT_YET_VALID' }).message, `the certificate of ${NAME} is not valid yet`)
+  const cert = { subjectaltname: 'DNS:devbox.example, IP Address:192.0.2.1' }
+  assert.is(
+    failed({ code: 'ERR_TLS_CERT_ALTNAME_INVALID', cert }).message,
+    `the certificate of ${NAME} is for other names: devbox.example, 192.0.2.1`,
+  )
+  assert.match(failed({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' }).message, /is for other names: none$/)
+})
+
 test('what the system says stays, with its code in the cause', () => {
   const error = failed({ code: 'ECONNREFUSED' }, 'connect ECONNREFUSED')
   assert.is(error.message, `cannot connect to ${NAME}: connect ECONNREFUSED`)

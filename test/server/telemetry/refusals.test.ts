@@ -52,7 +52,7 @@ test('all of them are counted, logged or not', () => {
   const { refusals } = logged('warn')
   for (let count = 0; count < 10; count++) refusals.note(wrongToken)
   refusals.note(wrongHost)
-  assert.equal(refusals.counts(), { token: 10, origin: 0, host: 1, user: 0, confined: 0, connections: 0 })
+  assert.equal(refusals.counts(), { token: 10, origin: 0, host: 1, user: 0, confined: 0, connections: 0, tls: 0 })
 })
 
 test.run()
