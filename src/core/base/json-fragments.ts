@@ -5,6 +5,7 @@
 import { encodeNotification } from '../../protocol/wire/envelope.ts'
 import type { IdText } from '../../protocol/wire/envelope.ts'
 import { Method } from '../../protocol/wire/methods.ts'
+import { release } from './bytes.ts'
 import type { HttpResponse } from './host.ts'
 import type { Chunk } from './chunk.ts'
 
@@ -34,6 +35,11 @@ export class RawJson {
   /** The complete JSON text. */
   get text(): string {
     return this.head + (typeof this.body === 'string' ? this.body : this.body.toBase64()) + this.tail
+  }
+
+  /** Frees the bytes, if they may be freed: the message has been written, or will not be. */
+  discard(): void {
+    if (this.isLastUse && typeof this.body !== 'string') release(this.body)
   }
 
   /** Wraps this result in the response to request `id`. */

@@ -6,7 +6,8 @@ export class ResponseMemoryLimiter {
   readonly #bound: number
   readonly #queued: () => number
   #reserved = 0
-  readonly #waiting: { bytes: number; grant: () => void }[] = []
+  readonly #waiting: { bytes: number; grant: () => void; refuse: (reason: Error) => void }[] = []
+  #refusal: Error | undefined
 
   /** `bound` in bytes; `queued` returns the bytes that the transport holds. */
   constructor(bound: number, queued: () => number) {
@@ -14,13 +15,17 @@ export class ResponseMemoryLimiter {
     this.#queued = queued
   }
 
-  /** Reserves `bytes`. Undefined: granted at once; otherwise settles when granted, in order of request. */
+  /**
+   * Reserves `bytes`. Undefined: granted at once; otherwise settles when granted, in order of request, or rejects with
+   * the reason of `refuse`.
+   */
   reserve(bytes: number): Promise<void> | undefined {
+    if (this.#refusal !== undefined) return rejected(this.#refusal)
     if (this.#waiting.length === 0 && this.#fits(bytes)) {
       this.#reserved += bytes
       return undefined
     }
-    return new Promise((grant) => this.#waiting.push({ bytes, grant }))
+    return new Promise((grant, refuse) => this.#waiting.push({ bytes, grant, refuse }))
   }
 
   /** Returns `bytes` of an earlier reservation. */
@@ -38,7 +43,16 @@ export class ResponseMemoryLimiter {
     }
   }
 
-  /** Grants all waiting reservations: the connection is gone, so their results are never sent. */
+  /**
+   * Rejects all waiting and later reservations: the connection is gone. Granted together, a thousand reads would take
+   * the memory of a thousand files.
+   */
+  refuse(reason: Error): void {
+    this.#refusal = reason
+    for (const { refuse } of this.#waiting.splice(0)) refuse(reason)
+  }
+
+  /** Grants all waiting reservations, for users that notice themselves that the connection is gone. */
   dispose(): void {
     for (const { bytes, grant } of this.#waiting.splice(0)) {
       this.#reserved += bytes
@@ -51,4 +65,11 @@ export class ResponseMemoryLimiter {
     const taken = this.#reserved + this.#queued()
     return this.#reserved === 0 ? this.#queued() < this.#bound : taken + bytes <= this.#bound
   }
+}
+
+/** A rejected promise that may be awaited later. */
+function rejected(reason: Error): Promise<never> {
+  const promise = Promise.reject<never>(reason)
+  promise.catch(() => {})
+  return promise
 }

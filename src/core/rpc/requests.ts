@@ -1,4 +1,5 @@
 /** The requests of one connection that are under way. */
+import { internalError } from '../../protocol/wire/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import { ResponseMemoryLimiter } from '../base/response-memory-limiter.ts'
 import { RequestLimiter } from './request-limiter.ts'
@@ -56,10 +57,10 @@ export class Requests implements TicketOwner {
     for (const ticket of this.#open) ticket.release()
   }
 
-  /** Grants all memory: the connection is gone, so no response is sent. */
+  /** The connection is gone: requests that wait for memory fail. */
   dispose(): void {
     this.close()
-    this.responseMemory.dispose()
+    this.responseMemory.refuse(internalError('the connection is gone'))
   }
 
   report(fault: unknown): void {

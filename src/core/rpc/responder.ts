@@ -68,6 +68,7 @@ export class Responder {
     if (!ticket.answer()) return
     try {
       if (!this.#isStopped) this.#transport.send(message)
+      else if (message instanceof RawJson) message.discard()
     } finally {
       ticket.end()
     }

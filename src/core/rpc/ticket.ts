@@ -81,7 +81,7 @@ export class Ticket {
 
   /**
    * Reserves memory for a response of about `bytes` bytes; released when the response has been queued. Undefined:
-   * available at once.
+   * available at once. Rejects if the connection is gone.
    */
   reserve(bytes: number): Promise<void> | undefined {
     this.#reservedBytes += bytes

@@ -1,9 +1,13 @@
-/** Encodes messages into buffers that the transport allocates, with room for its own framing. */
+/** Encodes messages into buffers of the transport, whole or piece by piece. */
 import { RawJson } from '../../core/base/json-fragments.ts'
-import { release } from '../../core/base/bytes.ts'
 
 /** Bytes encoded as base64 at a time: a multiple of three (no padding inside), and a short-lived string. */
 const PIECE_BYTES = 96 * 1024
+
+/** A UTF-16 unit has at most so many bytes in UTF-8. */
+export const MAX_UNIT_BYTES = 3
+
+const utf8 = new TextEncoder()
 
 /** Length of the encoded message in bytes. */
 export function payloadLength(message: string | RawJson): number {
@@ -11,23 +15,88 @@ export function payloadLength(message: string | RawJson): number {
 }
 
 /**
- * Writes the message into `target` from offset `at`, which must have `payloadLength(message)` bytes of room.
- * Each part is copied once. Releases the body of a RawJson on its last use.
+ * Writes the message into `target` from offset `at`, which must have `payloadLength(message)` bytes of room, and
+ * returns how many it took. Each part is copied once. Releases the body of a RawJson on its last use.
  */
-export function writePayload(target: Buffer, message: string | RawJson, at: number): void {
-  if (typeof message === 'string') {
-    target.write(message, at)
-    return
-  }
-  const { head, body, tail, isLastUse } = message
+export function writePayload(target: Buffer, message: string | RawJson, at: number): number {
+  if (typeof message === 'string') return target.write(message, at)
+  const { head, body, tail } = message
   let to = at + target.write(head, at, 'latin1')
-  if (typeof body === 'string') {
-    to += target.write(body, to, 'latin1')
-  } else {
-    for (let from = 0; from < body.length; from += PIECE_BYTES) {
-      to += target.write(body.subarray(from, from + PIECE_BYTES).toBase64(), to, 'latin1')
-    }
-    if (isLastUse) release(body)
+  to += typeof body === 'string' ? target.write(body, to, 'latin1') : writeBase64(target, body, to)
+  message.discard()
+  return to + target.write(tail, to, 'latin1') - at
+}
+
+/** Frees the body of a message that is not needed any more. */
+export function discard(message: string | RawJson): void {
+  if (message instanceof RawJson) message.discard()
+}
+
+function writeBase64(target: Buffer, bytes: Uint8Array, at: number): number {
+  let to = at
+  for (let from = 0; from < bytes.length; from += PIECE_BYTES)
+    to += target.write(bytes.subarray(from, from + PIECE_BYTES).toBase64(), to, 'latin1')
+  return to - at
+}
+
+/** Writes a part of a message into `target` from `at` to `end`; returns how many bytes. Zero: the part has ended. */
+type Part = (target: Buffer, at: number, end: number) => number
+
+function textPart(text: string): Part {
+  let from = 0
+  return (target, at, end) => {
+    // No more units than there are bytes of room. A surrogate pair is never split.
+    const { read, written } = utf8.encodeInto(text.slice(from, from + (end - at)), target.subarray(at, end))
+    from += read
+    return written
   }
-  target.write(tail, to, 'latin1')
+}
+
+function base64Part(bytes: Uint8Array): Part {
+  let from = 0
+  return (target, at, end) => {
+    const piece = bytes.subarray(from, from + Math.floor((end - at) / 4) * 3)
+    from += piece.length
+    return writeBase64(target, piece, at)
+  }
+}
+
+/** Encodes one large message piece by piece, so that its encoded form never exists as a whole. */
+export class PieceEncoder {
+  readonly #message: string | RawJson
+  readonly #parts: Part[]
+  /** Bytes that have not been written yet. */
+  remaining: number
+
+  constructor(message: string | RawJson) {
+    this.#message = message
+    this.remaining = payloadLength(message)
+    if (typeof message === 'string') this.#parts = [textPart(message)]
+    else {
+      const { head, body, tail } = message
+      this.#parts = [textPart(head), typeof body === 'string' ? textPart(body) : base64Part(body), textPart(tail)]
+    }
+  }
+
+  /** Writes as much as there is room for in `target` from `at` on, at least eight bytes; returns how many bytes. */
+  write(target: Buffer, at: number): number {
+    let to = at
+    for (let part = this.#parts[0]; part !== undefined; part = this.#parts[0]) {
+      const written = part(target, to, target.length)
+      to += written
+      if (written > 0) continue
+      // No room for another character, or base64 group.
+      if (target.length - to < 4 && this.remaining > to - at) break
+      this.#parts.shift()
+    }
+    this.remaining -= to - at
+    if (this.remaining === 0) this.discard()
+    return to - at
+  }
+
+  /** Frees the message. */
+  discard(): void {
+    this.#parts.length = 0
+    discard(this.#message)
+  }
 }

@@ -208,7 +208,9 @@ function serveWebSocket(
   const probe = prober(websocket, socket, limits.probeMs, () =>
     lost('it gave no sign of life when its session was asked for'),
   )
-  const connection: Connection = server.connect({ ...websocketTransport(websocket, stream, limits, totals), probe })
+  const onDrained = (): void => connection.drained()
+  const transport = websocketTransport(websocket, stream, { carrier: socket, limits, totals, onDrained })
+  const connection: Connection = server.connect({ ...transport, probe })
   // First of all, so that the connection is known to be gone even if something below throws.
   websocket.on('close', (code) =>
     connection.gone(code === LOST ? 'the connection was lost' : `the client closed it with ${code}`),
@@ -228,7 +230,6 @@ function serveWebSocket(
     isPending = false
     if (!onInitialized()) connection.close(CloseCode.TryAgainLater, 'too many connections')
   })
-  stream.on('drain', () => connection.drained())
   keepAlive(websocket, socket, limits.pingIntervalMs, lost)
 }
 

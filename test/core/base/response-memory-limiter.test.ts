@@ -107,4 +107,14 @@ test('when the connection is gone no request waits any more', async () => {
   budget.release(50)
 })
 
+test('when its answers have no reader any more, what waits is refused, and what comes later, too', async () => {
+  const budget = new ResponseMemoryLimiter(10, () => 10)
+  const waiting = [budget.reserve(5), budget.reserve(50)]
+  const reason = new Error('gone')
+  budget.refuse(reason)
+  waiting.push(budget.reserve(1))
+  const results = await Promise.allSettled(waiting)
+  assert.ok(results.every((result) => result.status === 'rejected' && result.reason === reason))
+})
+
 test.run()

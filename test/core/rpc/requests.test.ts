@@ -14,17 +14,21 @@ test('a connection is idle when its last request has ended, whatever the order',
   assert.equal([requests.size, idle()], [0, 1])
 })
 
-test('a connection that is gone grants the memory that its requests wait for', async () => {
+test('requests of a connection that is gone do not wait for memory, and get none', async () => {
   const { ticket, requests } = openTicket({ outboundTotal: 1000 })
   ticket.reserve(900)
-  let granted = false
-  void ticket.reserve(900)?.then(() => (granted = true))
+  const reservation = ticket.reserve(900)
+  let outcome = 'waiting'
+  reservation?.then(
+    () => (outcome = 'granted'),
+    (error: unknown) => (outcome = String(error)),
+  )
   requests.close()
   await settled()
-  assert.not(granted)
+  assert.is(outcome, 'waiting')
   requests.dispose()
   await settled()
-  assert.ok(granted)
+  assert.match(outcome, 'the connection is gone')
 })
 
 test.run()

@@ -1,5 +1,8 @@
 /** What one client does to keep the server from serving the others. */
+import { truncateSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import process from 'node:process'
 import { fragmented, frame, message, Opcode, repeated } from './raw-socket.ts'
 
@@ -56,6 +59,14 @@ const many = (count: number, one: (index: number) => string): string[] =>
   Array.from({ length: count }, (_, i) => one(i))
 
 const filled = (bytes: number, text: string): Buffer => Buffer.alloc(bytes, text)
+
+/** A sparse file of 40 MiB. */
+function makeFileOf40MiB(): string {
+  const path = join(tmpdir(), 'exec-server-attack-40-MiB')
+  writeFileSync(path, '')
+  truncateSync(path, 40 * MiB)
+  return path
+}
 
 /** 60 MiB of JSON. */
 const large = (open: string, fill: string, close: string): Buffer => {
@@ -178,6 +189,26 @@ export const attacks: readonly Attack[] = [
     sockets: 1,
     handshake: 'upgrade',
     bytes: () => repeated(frame(Opcode.Text, '{'), 50_000),
+  },
+  // ---- large files ----
+  {
+    name: 'reads of 40 MiB',
+    sockets: 1,
+    handshake: 'initialize',
+    bytes: () => message({ id: 1, method: 'fs/readFile', params: { path: `file://${makeFileOf40MiB()}` } }),
+  },
+  {
+    name: 'writes of 40 MiB',
+    sockets: 1,
+    handshake: 'initialize',
+    bytes: () => {
+      const data = Buffer.alloc(40 * MiB, 7).toString('base64')
+      const path = `file://${join(tmpdir(), 'exec-server-attack-written')}`
+      return fragmented(
+        Buffer.from(`{"id":1,"method":"fs/writeFile","params":{"path":"${path}","dataBase64":"${data}"}}`),
+        FRAME,
+      )
+    },
   },
   // ---- slots ----
   {

@@ -3,6 +3,9 @@
  * attack the round trips of another client without it and with it, in one run, on a server of its own. Servers are
  * started from source, or from the executable that EXEC_SERVER_BINARY names. Exits 1 where p99 is above 50 ms.
  */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { startServer } from '../../support/server.ts'
@@ -35,6 +38,11 @@ const cells = ({ control, attacked, entry, cpu, memory }: Effect): string[] => [
   cpu.toFixed(2),
   memory.toFixed(0),
 ]
+
+// For the files of the attacks, which are killed.
+const folder = mkdtempSync(join(tmpdir(), 'attacks-'))
+process.env['TMPDIR'] = folder
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 
 console.log(row(['round trips in ms', 'control', '', 'attacked', '', '', 'entry', 'cpu', 'MiB']))
 console.log(row(['', 'p99', 'max', 'median', 'p99', 'max', '', '', '']))
