@@ -70,6 +70,7 @@ const FOLDERS = [
   'mcp/policy.ts',
   'mcp/workspace.ts',
   'mcp/tools',
+  'mcp/resources',
   'mcp',
   'mcp/http',
   'cli/base',

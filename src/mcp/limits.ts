@@ -58,6 +58,15 @@ export const GREP_LINES = 200
 /** Time limit of `fetch` by default. */
 export const FETCH_MS = 30_000
 
+/** Largest file that is read as a resource: in base64 it stays below the 10 MiB of SDK clients. */
+export const RESOURCE_BYTES = 5 * MiB
+/** Resources that one client follows. */
+export const MAX_SUBSCRIPTIONS = 64
+/** How often they are looked at: a person hardly notices a second, and a call takes a tenth of a millisecond. */
+export const SUBSCRIPTION_POLL_MS = 1000
+/** Roots of a client that are taken; a project has a few. */
+export const MAX_ROOTS = 64
+
 /** Largest message from the client: a file of `EDIT_BYTES` in JSON or base64, with room for escapes. */
 export const MAX_MESSAGE = 32 * MiB
 

@@ -9,12 +9,18 @@ export type Policy = { mode: SandboxMode; hasNetwork: boolean; workspace: string
 
 type Entries = Extract<Sandbox['files'], { unrestricted: false }>['entries']
 
-/** The sandbox of every command and file call. Undefined: everything is allowed. */
-export function sandboxOf({ mode, hasNetwork, workspace }: Policy): Sandbox | undefined {
+/**
+ * The sandbox of every command and file call. Undefined: everything is allowed. `roots` are the directories that may be
+ * written with `workspace-write`.
+ */
+export function sandboxOf(
+  { mode, hasNetwork, workspace }: Policy,
+  roots: readonly string[] = [workspace],
+): Sandbox | undefined {
   const place: Omit<Sandbox, 'files'> = {
     network: hasNetwork ? 'enabled' : 'restricted',
     cwd: workspace,
-    workspaceRoots: [workspace],
+    workspaceRoots: [...roots],
   }
   if (mode === 'full') return hasNetwork ? undefined : { files: { unrestricted: true }, ...place }
   const entries: Entries = [{ at: { type: 'root' }, access: 'read' }]

@@ -10,7 +10,10 @@ import { RunList } from './runs/run-list.ts'
 export type Workspace = {
   client: ExecClient
   policy: Policy
-  sandbox: Sandbox | undefined
+  /** Of every command and file call from now on. */
+  readonly sandbox: Sandbox | undefined
+  /** Lets only these directories of the workspace be written, where the policy lets the workspace be written. */
+  narrow(roots: readonly string[]): void
   /** The shell that runs commands. */
   shell: string
   runs: RunList
@@ -37,11 +40,14 @@ export async function openWorkspace(
     throw new Error('the server was started in /: name the directory that may be written with --workspace')
   const workspace = await realDirectory(client, given)
   const policy = { mode, hasNetwork, workspace }
-  const sandbox = sandboxOf(policy)
+  let sandbox = sandboxOf(policy)
   return {
     client,
     policy,
-    sandbox,
+    get sandbox() {
+      return sandbox
+    },
+    narrow: (roots) => (sandbox = sandboxOf(policy, roots)),
     shell: environmentInfo?.shell.path ?? '/bin/sh',
     runs: new RunList(),
     resolve: (path) => posix.resolve(workspace, path),

@@ -3,7 +3,12 @@ import { MAX_RUNS } from '../limits.ts'
 import { ToolError } from '../tool.ts'
 import type { Run } from './run.ts'
 
+/** What happens to the list: `removed` is a run that made room, or was cancelled. */
+export type RunChange = { what: 'started' | 'ended' | 'removed'; run: Run }
+
 export class RunList {
+  /** Called with each change. */
+  onChange: (change: RunChange) => void = () => {}
   readonly #runs = new Map<string, Run>()
   #starting = 0
   #count = 0
@@ -28,12 +33,14 @@ export class RunList {
     const finished = this.all().find(({ state }) => state !== 'running')
     if (this.#runs.size + this.#starting >= MAX_RUNS) {
       if (finished === undefined) throw new ToolError(`${MAX_RUNS} commands are running: kill some first`)
-      this.#runs.delete(finished.id)
+      this.delete(finished.id)
     }
     this.#starting++
     try {
       const run = await start(`run-${++this.#count}`)
       this.#runs.set(run.id, run)
+      this.onChange({ what: 'started', run })
+      void run.closed.then(() => this.onChange({ what: 'ended', run }))
       return run
     } finally {
       this.#starting--
@@ -41,6 +48,7 @@ export class RunList {
   }
 
   delete(id: string): void {
-    this.#runs.delete(id)
+    const run = this.#runs.get(id)
+    if (run !== undefined && this.#runs.delete(id)) this.onChange({ what: 'removed', run })
   }
 }

@@ -51,6 +51,16 @@ export class Run {
     void this.#exited.then(() => clearTimeout(timer))
   }
 
+  /** Resolves when it has ended, and its output is complete. */
+  get closed(): Promise<void> {
+    return this.#closed
+  }
+
+  /** The screen of its terminal as text; undefined without one. Rejects if the server cannot tell. */
+  async screen(signal: AbortSignal): Promise<string | undefined> {
+    return (await this.#process.snapshot({ signal, maxBytes: 0 })).screen?.lines.join('\n').trimEnd()
+  }
+
   get state(): RunState {
     if (this.exit !== undefined) return 'exited'
     return this.loss === undefined ? 'running' : 'lost'

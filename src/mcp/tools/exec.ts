@@ -27,7 +27,7 @@ const input = v.strictObject({
 })
 
 export function execTool(workspace: Workspace): Tool {
-  const { client, shell, sandbox, runs, policy } = workspace
+  const { client, shell, runs, policy } = workspace
   const isReadOnly = policy.mode === 'read-only' && !policy.hasNetwork
   return defineTool({
     name: 'exec',
@@ -41,6 +41,7 @@ export function execTool(workspace: Workspace): Tool {
     async run(options, { signal, progress }) {
       const { command, timeout_ms: timeoutMs, stdin, tty, yield_time_ms: yieldMs, max_output_bytes: max } = options
       const cwd = workspace.resolve(options.cwd ?? '.')
+      const { sandbox } = workspace
       const run = await runs.add(async (id) => {
         const start = { argv: [shell, '-c', command], cwd, tty, stdin: stdin ? 'pipe' : 'closed', sandbox } as const
         const process = await client.start(start, { signal })

@@ -34,11 +34,11 @@ export function searchCommand(options: Input, path: string, hasRipgrep: boolean)
 }
 
 export function grepTool(workspace: Workspace): Tool {
-  const { client, sandbox, shell } = workspace
+  const { client, shell } = workspace
   let ripgrep: Promise<boolean> | undefined
   const hasRipgrep = (): Promise<boolean> =>
     (ripgrep ??= client
-      .run({ argv: [shell, '-c', 'command -v rg'], sandbox })
+      .run({ argv: [shell, '-c', 'command -v rg'], sandbox: workspace.sandbox })
       .then(({ exitCode }) => exitCode === 0)
       .catch((error: unknown) => {
         ripgrep = undefined
@@ -59,7 +59,10 @@ export function grepTool(workspace: Workspace): Tool {
     }),
     async run(options, { signal }) {
       const argv = searchCommand(options, workspace.resolve(options.path), await hasRipgrep())
-      const process = await client.start({ argv, cwd: workspace.policy.workspace, sandbox }, { signal })
+      const process = await client.start(
+        { argv, cwd: workspace.policy.workspace, sandbox: workspace.sandbox },
+        { signal },
+      )
       const found = new LineCounter({ maxLines: options.max_lines, maxLine: LINE_CHARS, maxText: MAX_ANSWER_BYTES })
       const errors = new LineCounter({ maxLines: 5, maxLine: LINE_CHARS, maxText: MAX_ANSWER_BYTES })
       let [exitCode, bytes] = [0, 0]

@@ -1,6 +1,8 @@
 /** The tools for commands that go on: `write_stdin`, `read_output`, `kill`, `list_runs`. */
 import * as v from 'valibot'
 import { ANSWER_BYTES, MAX_ANSWER_BYTES, MAX_RUNS, MAX_YIELD_MS } from '../limits.ts'
+import type { Run } from '../runs/run.ts'
+import type { OutputPart } from '../runs/run-report.ts'
 import { nextOutput, reportRun, RunReport, wholeOutput } from '../runs/run-report.ts'
 import { count, defineTool, flag, ToolError } from '../tool.ts'
 import type { Tool } from '../tool.ts'
@@ -66,19 +68,29 @@ function readOutput({ runs }: Workspace): Tool {
         v.pipe(v.number(), v.integer(), v.minValue(0), v.description('a position in bytes; 0 is the start')),
       ),
       tail: flag('the end of the output instead of what comes next'),
+      screen: flag('with tty: what the terminal shows now, instead of its output'),
       yield_time_ms: count('how long to wait for the end of the command', 0, MAX_YIELD_MS, 0),
       max_output_bytes: maxBytes,
     }),
     output: RunReport,
-    async run({ run_id: id, cursor, tail, yield_time_ms: ms, max_output_bytes: max }, call) {
+    async run({ run_id: id, cursor, tail, screen, yield_time_ms: ms, max_output_bytes: max }, call) {
       const run = runs.get(id)
       await waitWithProgress(run, ms, call)
+      if (screen) return reportRun(run, await screenOf(run, call.signal))
       const { total } = run.output
       const from = cursor ?? run.cursor
       if (from > total) throw new ToolError(`cursor ${from} is behind the end of the output, ${total} bytes`)
       return reportRun(run, nextOutput(run.output, tail ? Math.max(total - max, 0) : from, max))
     },
   })
+}
+
+/** @throws {ToolError} if it has no terminal */
+async function screenOf(run: Run, signal: AbortSignal): Promise<OutputPart> {
+  const text = await run.screen(signal)
+  if (text === undefined) throw new ToolError(`${run.id} has no terminal: start it with tty`)
+  const end = run.output.total
+  return { text, omitted: end - run.cursor, end }
 }
 
 function kill({ runs }: Workspace): Tool {
