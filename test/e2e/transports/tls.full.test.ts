@@ -1,7 +1,8 @@
 /** A server that speaks TLS, and the command line as its client. */
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { get as httpsGet } from 'node:https'
+import type { IncomingMessage } from 'node:http'
+import { get as httpsGet, request as httpsRequest } from 'node:https'
 import { connect as connectTcp } from 'node:net'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -139,6 +140,33 @@ test('a client that stops reading over TLS holds its process back, and gets ever
   const output = await run.output({ maxBytes: 9_000_000 })
   assert.is(output.stdout.length, 8_000_004)
   await client.close()
+})
+
+test('a long request of MCP over TLS outlives the time for handshakes', async () => {
+  const { port } = await startTls(filesFolder(), '--mcp', '--handshake-seconds', '1')
+  const accept = 'application/json, text/event-stream'
+  const params = { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'test', version: '1' } }
+  const send = (method: string, headers: Readonly<Record<string, string>>, body = ''): Promise<IncomingMessage> =>
+    new Promise((resolve, reject) => {
+      const all = { accept, 'content-type': 'application/json', ...headers }
+      const request = httpsRequest({ port, path: '/mcp', method, headers: all, ...OPTIONS }, resolve)
+      request.on('error', reject).end(body)
+    })
+  const first = await send('POST', {}, JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params }))
+  assert.is(first.statusCode, 200)
+  first.resume()
+  const session = { 'mcp-session-id': String(first.headers['mcp-session-id']) }
+  const stream = await send('GET', session)
+  assert.is(stream.statusCode, 200)
+  let isClosed = false
+  stream.on('error', () => {}).on('close', () => (isClosed = true))
+  stream.resume()
+  // A silent socket that comes later has its time limit, too: when that is over, so is the one of the stream.
+  const silent = connectTcp(port, '127.0.0.1')
+  silent.on('error', () => {})
+  await once(silent, 'close')
+  assert.not(isClosed)
+  stream.destroy()
 })
 
 test('a certificate of its own keeps its fingerprint at a restart, and clients trust its file', async () => {
