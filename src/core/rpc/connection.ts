@@ -96,20 +96,24 @@ export class Connection {
 
   // ---- called by the transport ----
 
-  /** Handles one inbound message. */
-  receive(bytes: Uint8Array): void {
-    if (this.#state !== 'open') return
+  /** Handles one inbound message, and may overwrite it. Returns whether its bytes are still used. */
+  receive(bytes: Uint8Array): boolean {
+    if (this.#state !== 'open') return false
     const message = parseMessage(bytes)
     switch (message.kind) {
       case 'request':
-        return this.#request(message.id, message.method, message.params, bytes.length)
+        this.#request(message.id, message.method, message.params, bytes.length)
+        return message.keepsBytes
       case 'notification':
-        return this.#notification(message.method)
+        this.#notification(message.method)
+        break
       case 'response':
-        return this.close(CloseCode.ProtocolError, 'unexpected answer: the server has asked nothing')
+        this.close(CloseCode.ProtocolError, 'unexpected answer: the server has asked nothing')
+        break
       case 'malformed':
-        return this.refuse(message.detail, message.id)
+        this.refuse(message.detail, message.id)
     }
+    return false
   }
 
   /** Responds with -32600 to a message that cannot be parsed, or was too large to accept. The default id is -1. */

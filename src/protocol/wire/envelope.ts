@@ -5,7 +5,7 @@
 import { MAX_TEXT_BYTES } from '../limits.ts'
 import { isJsonObject, JsonLimitError, JsonSyntaxError, parseJson } from './json.ts'
 import type { JsonObject, JsonValue } from './json.ts'
-import { findLongMember, latin1, LONG_BYTES } from './long-base64.ts'
+import { Base64Text, decodedView, decodeInPlace, findLongMember, latin1, LONG_BYTES } from './long-base64.ts'
 
 /** A request id as JSON text, so that 64-bit integers keep every digit. */
 export type IdText = string
@@ -13,9 +13,12 @@ export type IdText = string
 /** The id of error responses to messages whose own id could not be read. */
 export const NO_ID: IdText = '-1'
 
-/** A decoded message. `detail` says what is malformed; `id` is that of a request that is too large to be read. */
+/**
+ * A decoded message. `keepsBytes` says that a part of the received bytes is in `params`; `detail` what is malformed; `id` is
+ * that of a request that is too large to be read.
+ */
 export type Message =
-  | { kind: 'request'; id: IdText; method: string; params: JsonValue }
+  | { kind: 'request'; id: IdText; method: string; params: JsonValue; keepsBytes: boolean }
   | { kind: 'notification'; method: string }
   | { kind: 'response' }
   | { kind: 'malformed'; detail: string; id?: IdText }
@@ -26,17 +29,20 @@ const MAX_ID = 2n ** 63n - 1n
 // ignoreBOM keeps a byte-order mark in the text, so that the parser rejects it.
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Decodes one message. Never throws: bad UTF-8, JSON or members, and too much of them, give `malformed`. */
+/** Decodes one message, and may overwrite `bytes`. Never throws: bad UTF-8, JSON or members, and too much of them, give `malformed`. */
 export function parseMessage(bytes: Uint8Array): Message {
   let value: JsonValue
+  let keepsBytes = false
   try {
-    value = (bytes.length > LONG_BYTES ? parseAround(bytes) : undefined) ?? parseText(bytes)
+    const around = bytes.length > LONG_BYTES ? parseAround(bytes) : undefined
+    keepsBytes = around !== undefined
+    value = around ?? parseText(bytes)
   } catch (error) {
     if (error instanceof JsonLimitError) return tooMuch(bytes, error.message)
     if (error instanceof JsonSyntaxError) return malformed(error.message)
     return malformed('not valid UTF-8')
   }
-  return isJsonObject(value) ? classify(value) : malformed('expected a JSON-RPC object')
+  return isJsonObject(value) ? classify(value, keepsBytes) : malformed('expected a JSON-RPC object')
 }
 
 function parseText(bytes: Uint8Array): JsonValue {
@@ -44,17 +50,21 @@ function parseText(bytes: Uint8Array): JsonValue {
   return parseJson(utf8.decode(bytes))
 }
 
-/** Decodes a message with a long base64 member in `params`; undefined if there is none, or the message is malformed. */
+/**
+ * Decodes a message with a long base64 member in `params`, in place; undefined, with the message as it was, if there is
+ * none, or the message is malformed.
+ */
 function parseAround(bytes: Uint8Array): JsonValue | undefined {
   const member = findLongMember(bytes)
   if (member === undefined || bytes.length - (member.end - member.start) > MAX_TEXT_BYTES) return undefined
-  const { name, start, end, value } = member
+  const { name, start, end } = member
+  const value = new Base64Text(decodedView(bytes, member))
   try {
     const before = utf8.decode(bytes.subarray(0, start))
     const message = parseJson(`${before}""${utf8.decode(bytes.subarray(end + 1))}`, { at: before.length, value })
     const params = isJsonObject(message) ? message['params'] : undefined
     // Elsewhere, for example in environment variables, it is an ordinary string.
-    return isJsonObject(params) && params[name] === value ? message : undefined
+    return isJsonObject(params) && params[name] === value && decodeInPlace(bytes, member) ? message : undefined
   } catch {
     return undefined
   }
@@ -70,7 +80,7 @@ function tooMuch(bytes: Uint8Array, detail: string): Message {
   return { ...malformed(detail), ...(id === undefined ? {} : { id }) }
 }
 
-function classify(object: JsonObject): Message {
+function classify(object: JsonObject, keepsBytes: boolean): Message {
   if (!isTrace(object['trace'])) return malformed('`trace` must be an object of strings')
   const method = object['method']
   if (method === undefined) return classifyResponse(object)
@@ -78,7 +88,7 @@ function classify(object: JsonObject): Message {
   if (!('id' in object)) return { kind: 'notification', method }
   const id = idText(object['id'])
   if (id === undefined) return malformed('`id` must be a string or a 64-bit integer')
-  return { kind: 'request', id, method, params: object['params'] ?? null }
+  return { kind: 'request', id, method, params: object['params'] ?? null, keepsBytes }
 }
 
 function classifyResponse(object: JsonObject): Message {

@@ -1,11 +1,11 @@
 /**
- * Decodes the long base64 member of a message, such as a block of a file, straight from the received bytes. As a string
- * it would be copied three times, into memory that the runtime is slow to release.
+ * Decodes the long base64 member of a message, such as a block of a file, in place: into the bytes of its own text. As a
+ * string, or in memory of its own, it would be copied, and fresh memory costs more than to decode.
  */
 
 import { MAX_VALUES } from '../limits.ts'
 
-/** Decoded bytes, in place of the base64 string. */
+/** Decoded bytes, in place of the base64 string. They may be a part of the message that they came with. */
 export class Base64Text {
   readonly bytes: Uint8Array
   constructor(bytes: Uint8Array) {
@@ -18,8 +18,10 @@ export const LONG_BYTES = 64 * 1024
 
 /** Bytes of base64 decoded at a time; a multiple of 4. */
 const PIECE_BYTES = 64 * 1024
+const DECODED_PIECE_BYTES = (PIECE_BYTES / 4) * 3
 
 const QUOTE = 0x22
+const PADDING = 0x3d
 
 /** Quotes that are looked at: more than a message within {@link MAX_VALUES} has, but for escaped ones. */
 const MAX_QUOTES = 4 * MAX_VALUES
@@ -28,18 +30,17 @@ const MAX_QUOTES = 4 * MAX_VALUES
 const MEMBER = /"(chunk|dataBase64|bodyBase64)"[ \t\r\n]*:[ \t\r\n]*$/
 const MEMBER_BYTES = 64
 
-/** A long base64 member of a message. */
+/** A long member of a message, not yet decoded. */
 export type LongMember = {
   name: string
   /** Offsets in bytes of the opening and of the closing quote. */
   start: number
   end: number
-  value: Base64Text
 }
 
 /**
- * Finds and decodes the first string longer than {@link LONG_BYTES}, at any depth. Undefined if there is none, or it is
- * not a known member with standard, padded base64; the ordinary parser then reports errors.
+ * Finds the first string longer than {@link LONG_BYTES}, at any depth. Undefined if there is none, or it is not a known
+ * member.
  */
 export function findLongMember(message: Uint8Array): LongMember | undefined {
   let start = message.indexOf(QUOTE)
@@ -47,10 +48,8 @@ export function findLongMember(message: Uint8Array): LongMember | undefined {
     const end = message.indexOf(QUOTE, start + 1)
     if (end < 0) return undefined
     if (end - start > LONG_BYTES) {
-      // A backslash is not base64, so a decoded value is a whole string without escapes.
       const name = MEMBER.exec(latin1(message.subarray(Math.max(0, start - MEMBER_BYTES), start)))?.[1]
-      const bytes = name === undefined ? undefined : decode(message.subarray(start + 1, end))
-      return name === undefined || bytes === undefined ? undefined : { name, start, end, value: new Base64Text(bytes) }
+      return name === undefined ? undefined : { name, start, end }
     }
     start = end
   }
@@ -62,21 +61,63 @@ const decoder = new TextDecoder('latin1')
 /** Bytes as characters; for ASCII. */
 export const latin1 = (bytes: Uint8Array): string => decoder.decode(bytes)
 
-function decode(text: Uint8Array): Uint8Array | undefined {
-  if (text.length % 4 !== 0) return undefined
-  const padding = text[text.length - 2] === 0x3d ? 2 : text[text.length - 1] === 0x3d ? 1 : 0
-  const bytes = new Uint8Array((text.length / 4) * 3 - padding)
-  try {
-    for (let [from, to] = [0, 0]; from < text.length; from += PIECE_BYTES) {
-      const piece = text.subarray(from, from + PIECE_BYTES)
-      const { written } = bytes.subarray(to).setFromBase64(latin1(piece), { lastChunkHandling: 'strict' })
-      to += written
-      // The decoder skips white space, so count bytes; padding is valid only at the very end.
-      if (written !== (piece.length / 4) * 3 && (from + piece.length < text.length || to !== bytes.length))
-        return undefined
+const encoder = new TextEncoder()
+
+/** Views that are all that is used of their buffer. */
+const owners = new WeakSet<Uint8Array>()
+
+/** Whether the buffer of `bytes` may be freed with them, although they are only a part of it. */
+export const ownsBuffer = (bytes: Uint8Array): boolean => owners.has(bytes)
+
+/** The bytes of a member once {@link decodeInPlace} has decoded it; the message may not be used any more then. */
+export function decodedView(message: Uint8Array, { start, end }: LongMember): Uint8Array {
+  const length = end - start - 1
+  const padding = message[end - 2] === PADDING ? 2 : message[end - 1] === PADDING ? 1 : 0
+  const view = message.subarray(start + 1, start + 1 + Math.max(0, Math.floor(length / 4) * 3 - padding))
+  if (message.byteLength === message.buffer.byteLength) owners.add(view)
+  return view
+}
+
+/**
+ * Decodes a member over its own text. Returns false, with the message as it was, if it is not standard, padded base64; the
+ * ordinary parser then reports errors. A backslash is not base64, so what is decoded is a whole string without
+ * escapes.
+ */
+export function decodeInPlace(message: Uint8Array, { start, end }: LongMember): boolean {
+  const text = message.subarray(start + 1, end)
+  if (text.length % 4 !== 0) return false
+  const scratch = new Uint8Array(DECODED_PIECE_BYTES)
+  for (let [from, to] = [0, 0]; from < text.length; from += PIECE_BYTES, to += DECODED_PIECE_BYTES) {
+    const written = decodePiece(text.subarray(from, from + PIECE_BYTES), scratch, from + PIECE_BYTES >= text.length)
+    if (written === undefined) {
+      restore(text, from / PIECE_BYTES)
+      return false
     }
+    text.set(scratch.subarray(0, written), to)
+  }
+  return true
+}
+
+/** Decodes one piece; returns the number of bytes, or undefined if it is not base64. */
+function decodePiece(piece: Uint8Array, target: Uint8Array, isLast: boolean): number | undefined {
+  const last = piece.length - 1
+  const padding = !isLast ? 0 : piece[last - 1] === PADDING ? 2 : piece[last] === PADDING ? 1 : 0
+  try {
+    const { written } = target.setFromBase64(latin1(piece), { lastChunkHandling: 'strict' })
+    // The decoder skips white space, so count bytes; padding is valid only at the very end.
+    return written === (piece.length / 4) * 3 - padding ? written : undefined
   } catch {
     return undefined
   }
-  return bytes
+}
+
+/** Encodes the first `pieces` pieces again, the last one first: none is overwritten before it has been read. */
+function restore(text: Uint8Array, pieces: number): void {
+  for (let index = pieces - 1; index >= 0; index--) {
+    const from = index * DECODED_PIECE_BYTES
+    encoder.encodeInto(
+      text.subarray(from, from + DECODED_PIECE_BYTES).toBase64(),
+      text.subarray(index * PIECE_BYTES, (index + 1) * PIECE_BYTES),
+    )
+  }
 }

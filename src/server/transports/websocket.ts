@@ -224,8 +224,7 @@ function serveWebSocket(
   websocket.on('message', (data: Buffer) => {
     noteBytes(data.length)
     totals.received += data.length
-    connection.receive(data)
-    release(data)
+    if (!connection.receive(data)) release(data)
     if (!isPending || !connection.isInitialized) return
     isPending = false
     if (!onInitialized()) connection.close(CloseCode.TryAgainLater, 'too many connections')

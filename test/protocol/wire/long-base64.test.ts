@@ -1,11 +1,12 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
+import { release } from '../../../src/core/base/bytes.ts'
 import { parseMessage } from '../../../src/protocol/wire/envelope.ts'
 import { isJsonObject, parseJson } from '../../../src/protocol/wire/json.ts'
 import type { JsonValue } from '../../../src/protocol/wire/json.ts'
 import { MAX_VALUES } from '../../../src/protocol/limits.ts'
 import type { LongMember } from '../../../src/protocol/wire/long-base64.ts'
-import { Base64Text, findLongMember, LONG_BYTES } from '../../../src/protocol/wire/long-base64.ts'
+import { Base64Text, decodeInPlace, findLongMember, LONG_BYTES } from '../../../src/protocol/wire/long-base64.ts'
 import { test } from '../../support/suite.ts'
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -36,6 +37,27 @@ for (const name of ['chunk', 'dataBase64', 'bodyBase64']) {
     }
   })
 }
+
+test('a member is decoded into the bytes of its message, which are freed with it if they are all of a buffer', () => {
+  const message = encode(`{"id":7,"method":"m","params":{"chunk":"${data(200_000).toBase64()}"}}`)
+  const read = (bytes: Uint8Array): Uint8Array => {
+    const parsed = parseMessage(bytes)
+    if (parsed.kind !== 'request' || !isJsonObject(parsed.params)) return assert.unreachable() as never
+    assert.ok(parsed.keepsBytes)
+    return (parsed.params['chunk'] as Base64Text).bytes
+  }
+  const shared = new Uint8Array(message.length + 10)
+  shared.set(message, 5)
+  const part = read(shared.subarray(5, -5))
+  assert.is(part.buffer, shared.buffer)
+  release(part)
+  assert.ok(shared.length > 0, 'others may use the rest of the buffer')
+  const whole = Uint8Array.from(message)
+  const bytes = read(whole)
+  assert.is(bytes.buffer, whole.buffer)
+  release(bytes)
+  assert.is(whole.length, 0)
+})
 
 test('a member behind more strings than a message may have is not looked for', () => {
   const member = `"chunk":"${'A'.repeat(2 * LONG_BYTES)}"`
@@ -76,7 +98,9 @@ test('what is not standard, padded base64 stays a string, for its method to refu
   ]
   for (const wrong of wrongs) {
     const text = `{"id":7,"method":"m","params":{"chunk":"${wrong}"}}`
-    assert.is(findLongMember(encode(text)), undefined, wrong.slice(-10))
+    const message = encode(text)
+    assert.not(decodeInPlace(message, findLongMember(message) as LongMember), wrong.slice(-10))
+    assert.equal(Buffer.from(message).toString(), text, 'the message is as it was')
     assert.is(paramsOf(text)['chunk'], JSON.parse(`"${wrong}"`), wrong.slice(-10))
   }
 })
