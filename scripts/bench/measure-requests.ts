@@ -2,7 +2,9 @@
 import { statSync } from 'node:fs'
 import { onServer } from './measure.ts'
 import type { Measure } from './measure.ts'
+import { cpuSeconds } from './proc.ts'
 import { startServer } from './servers.ts'
+import type { Server } from './servers.ts'
 import type { Session } from './session.ts'
 import { eachTimed, median, rate } from './statistics.ts'
 
@@ -20,7 +22,7 @@ const executable: Measure = {
 
 const startup: Measure = {
   name: 'startup',
-  rows: [{ label: 'start-up to URL', unit: 'ms', target: { ratioMax: 3 } }],
+  rows: [{ label: 'start-up to URL', unit: 'ms', goal: { ratioMax: 1.9 } }],
   run: async (subject) => {
     const times: number[] = []
     for (let index = 0; index < STARTS; index++) {
@@ -32,24 +34,27 @@ const startup: Measure = {
   },
 }
 
-async function roundTrip(session: Session, method: string, params: object): Promise<number[]> {
+async function roundTrip(session: Session, { pid }: Server, method: string, params: object): Promise<number[]> {
   const ask = (): Promise<string> => session.ask(method, params)
   await eachTimed(WARM_UP, ask)
   const sequential = median(await eachTimed(REQUESTS, ask)) * 1000
-  return [sequential, await rate(MANY_REQUESTS, IN_FLIGHT, ask)]
+  const before = cpuSeconds(pid)
+  const perSecond = await rate(MANY_REQUESTS, IN_FLIGHT, ask)
+  return [sequential, perSecond, ((cpuSeconds(pid) - before) / MANY_REQUESTS) * 1e6]
 }
 
 const requestRows = (method: string) => [
-  { label: `round trip, ${method}`, unit: 'µs', target: { ratioMax: 1.1 } },
-  { label: `${IN_FLIGHT} in flight, ${method}`, unit: '1/s' },
+  { label: `round trip, ${method}`, unit: 'µs', goal: { ratioMax: 0.85 } },
+  { label: `${IN_FLIGHT} in flight, ${method}`, unit: '1/s', goal: { ratioMin: 1.5 } },
+  { label: `CPU of a request in flight, ${method}`, unit: 'µs', goal: { ratioMax: 1.2 } },
 ]
 
-const metadata = onServer('metadata', requestRows('fs/getMetadata'), (session) =>
-  roundTrip(session, 'fs/getMetadata', { path: session.subject.path('/') }),
+const metadata = onServer('metadata', requestRows('fs/getMetadata'), (session, server) =>
+  roundTrip(session, server, 'fs/getMetadata', { path: session.subject.path('/') }),
 )
 
-const status = onServer('status', requestRows('environment/status'), (session) =>
-  roundTrip(session, 'environment/status', {}),
+const status = onServer('status', requestRows('environment/status'), (session, server) =>
+  roundTrip(session, server, 'environment/status', {}),
 )
 
 export const requestMeasures: readonly Measure[] = [executable, startup, metadata, status]

@@ -36,14 +36,14 @@ export const sandboxMeasures: readonly Measure[] = [
   onServer(
     'sandboxed-files',
     [
-      { label: 'sandboxed write, the first', unit: 'ms', target: { ratioMax: 1 } },
-      { label: 'sandboxed write, the following', unit: 'ms', target: { ratioMax: 1 } },
+      { label: 'sandboxed write, the first', unit: 'ms', goal: { ratioMax: 1.1 } },
+      { label: 'sandboxed write, the following', unit: 'ms', goal: { ratioMax: 0.08 } },
     ],
     writes,
   ),
   onServer(
     'sandboxed-commands',
-    [{ label: 'start to closed, sandboxed', unit: 'ms', target: { ratioMax: 1 } }],
+    [{ label: 'start to closed, sandboxed', unit: 'ms', goal: { ratioMax: 1 } }],
     commands,
   ),
 ]

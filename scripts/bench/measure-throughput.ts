@@ -2,16 +2,16 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { onServer } from './measure.ts'
-import type { Measure } from './measure.ts'
+import type { Goal, Measure, Row } from './measure.ts'
 import { cpuSeconds } from './proc.ts'
 import type { Server } from './servers.ts'
 import type { Session } from './session.ts'
 import { eachTimed, median, timed } from './statistics.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
-const STDOUT_BYTES = 512 * 1024 * 1024
+const STDOUT_BYTES = 256 * 1024 * 1024
 const LINE = `${'x'.repeat(79)}\n`
-const LINES = 800_000
+const LINES = 200_000
 const FILE_BYTES = 8 * 1024 * 1024
 const FILE_RUNS = 9
 
@@ -28,12 +28,12 @@ async function throughput(session: Session, server: Server, { argv, tty, bytes }
   return [bytes / 1e3 / ms, cpu / (bytes / 1e9)]
 }
 
-const throughputRows = (what: string, target: object) => [
-  { label: `${what} throughput`, unit: 'MB/s', ...target },
-  { label: `${what}, CPU of the server`, unit: 's/GB' },
+const throughputRows = (what: string, ratioMin: number, cpuGoal: { goal?: Goal }): Row[] => [
+  { label: `${what} throughput`, unit: 'MB/s', goal: { ratioMin } },
+  { label: `${what}, CPU of the server`, unit: 's/GB', ...cpuGoal },
 ]
 
-const stdout = onServer('stdout', throughputRows('stdout', { target: { ratioMin: 1.3 } }), (session, server) =>
+const stdout = onServer('stdout', throughputRows('stdout', 2, { goal: { ratioMax: 0.35 } }), (session, server) =>
   throughput(session, server, {
     argv: ['head', '-c', String(STDOUT_BYTES), '/dev/zero'],
     tty: false,
@@ -41,7 +41,7 @@ const stdout = onServer('stdout', throughputRows('stdout', { target: { ratioMin:
   }),
 )
 
-const terminal = onServer('terminal-output', throughputRows('terminal', {}), (session, server) => {
+const terminal = onServer('terminal-output', throughputRows('terminal', 1.3, {}), (session, server) => {
   const path = join(temporaryFolder(), 'lines')
   writeFileSync(path, LINE.repeat(LINES))
   // A terminal puts a carriage return before each end of line.
@@ -66,8 +66,8 @@ async function filesReadAndWritten(session: Session): Promise<readonly number[]>
 const files = onServer(
   'files',
   [
-    { label: 'read of an 8 MiB file', unit: 'ms' },
-    { label: 'write of an 8 MiB file', unit: 'ms' },
+    { label: 'read of an 8 MiB file', unit: 'ms', goal: { ratioMax: 0.5 } },
+    { label: 'write of an 8 MiB file', unit: 'ms', goal: { ratioMax: 0.7 } },
   ],
   filesReadAndWritten,
 )

@@ -3,15 +3,17 @@ import type { Server, Subject } from './servers.ts'
 import { startServer } from './servers.ts'
 import { Session } from './session.ts'
 
-/** What is asked of the ratio ours/reference, or of our value alone. */
-export type Target = { ratioMax?: number; ratioMin?: number; oursMax?: number }
+/** What the ratio ours/reference should be, or our value alone. */
+export type Goal = { ratioMax?: number; ratioMin?: number; oursMax?: number }
 
-export type Row = { label: string; unit: string; target?: Target }
+export type Row = { label: string; unit: string; goal?: Goal }
 
 /** One figure for each row. */
 export type Measure = {
   name: string
   rows: readonly Row[]
+  /** Runs that are enough, for what hardly varies and takes long. Default: as many as were asked for. */
+  maxRuns?: number
   run(subject: Subject): Promise<readonly number[]>
 }
 
@@ -20,10 +22,12 @@ export function onServer(
   name: string,
   rows: readonly Row[],
   run: (session: Session, server: Server) => Promise<readonly number[]>,
+  maxRuns = Infinity,
 ): Measure {
   return {
     name,
     rows,
+    maxRuns,
     run: async (subject) => {
       const server = await startServer(subject)
       try {

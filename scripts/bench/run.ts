@@ -1,16 +1,17 @@
 /**
  * Measures the built executable side by side with the reference, in turns under the same client:
  *
- *   npm run bench -- [--runs N] [--reference VERSION | none] [--only NAME]... [--ours COMMAND]
+ *   npm run bench -- [--runs N] [--reference VERSION | none] [--ours COMMAND] [--json] [NAME…]
  *
- * `--ours` runs another command in our executable's place, for example under a profiler.
+ * A NAME chooses the rows that it is a part of, or all rows of the measure of that name; a wrong one lists them.
+ * `--json` prints the table as JSON. `--ours` runs another command in our executable's place, for example under a profiler.
  */
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { installReference } from './install-reference.ts'
-import type { Measure } from './measure.ts'
+import type { Measure, Row } from './measure.ts'
 import { memoryMeasures } from './measure-memory.ts'
 import { processMeasures } from './measure-processes.ts'
 import { requestMeasures } from './measure-requests.ts'
@@ -19,7 +20,7 @@ import { throughputMeasures } from './measure-throughput.ts'
 import { killEverything, pathDialect } from './servers.ts'
 import type { Subject } from './servers.ts'
 import { median } from './statistics.ts'
-import { table } from './table.ts'
+import { resultOf, table } from './table.ts'
 import type { Line } from './table.ts'
 import { removeTemporaryFolder, temporaryFolder } from './temporary-folder.ts'
 
@@ -32,14 +33,14 @@ const measures: readonly Measure[] = [
   ...sandboxMeasures,
   ...memoryMeasures,
 ]
-const names = measures.map(({ name }) => name)
 
-const { values } = parseArgs({
+const { values, positionals: chosen } = parseArgs({
+  allowPositionals: true,
   options: {
     runs: { type: 'string', default: '3' },
     reference: { type: 'string', default: '0.171.0' },
-    only: { type: 'string', multiple: true, default: names },
     ours: { type: 'string' },
+    json: { type: 'boolean', default: false },
   },
 })
 
@@ -71,7 +72,8 @@ function referenceSubject(): Subject | undefined {
 }
 
 /** In turns, so that whatever else goes on in the machine hits both alike. */
-async function compare(measure: Measure, subjects: readonly Subject[], runs: number): Promise<Line[]> {
+async function compare(measure: Measure, subjects: readonly Subject[], asked: number): Promise<Line[]> {
+  const runs = Math.min(asked, measure.maxRuns ?? Infinity)
   const figures = new Map<Subject, (readonly number[])[]>(subjects.map((subject) => [subject, []]))
   for (let run = 0; run < runs; run++) {
     for (const subject of subjects) {
@@ -87,6 +89,7 @@ async function compare(measure: Measure, subjects: readonly Subject[], runs: num
     found === undefined ? undefined : median(found.map((row) => row[index] as number))
   return measure.rows.map((row, index) => ({
     ...row,
+    measure: measure.name,
     ours: column(ours, index) as number,
     reference: column(reference, index),
   }))
@@ -106,17 +109,32 @@ async function inTime<T>(work: Promise<T>, what: string): Promise<T> {
 async function main(): Promise<void> {
   const runs = Number(values.runs)
   if (!Number.isInteger(runs) || runs < 1) throw new Error('--runs must be a whole number from 1 on')
-  const stranger = values.only.find((name) => !names.includes(name))
-  if (stranger !== undefined) throw new Error(`no measure ${stranger}; there are ${names.join(', ')}`)
+  const stranger = chosen.find((name) => !measures.some((measure) => measure.rows.some(isNamed(measure, name))))
+  if (stranger !== undefined) throw new Error(`no row is called ${stranger}; there are\n${listed}`)
 
   const subjects = [oursSubject(), referenceSubject()].filter((subject) => subject !== undefined)
   const lines: Line[] = []
   for (const measure of measures)
-    if (values.only.includes(measure.name)) lines.push(...(await compare(measure, subjects, runs)))
-  process.stdout.write(
-    `${runs} runs in turns, medians; the reference is Codex ${values.reference}\n\n${table(lines)}\n`,
-  )
+    if (measure.rows.some(isChosen(measure)))
+      lines.push(...(await compare(measure, subjects, runs)).filter(isChosen(measure)))
+  const results = lines.map(resultOf)
+  if (values.json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`)
+  else
+    process.stdout.write(
+      `${runs} runs in turns, medians; the reference is Codex ${values.reference}\n\n${table(results)}\n`,
+    )
 }
+
+/** Whether a row of a measure has this name. */
+const isNamed =
+  ({ name }: Measure, part: string) =>
+  ({ label }: Row): boolean =>
+    name === part || label.includes(part)
+
+const isChosen = (measure: Measure) => (row: Row) =>
+  chosen.length === 0 || chosen.some((part) => isNamed(measure, part)(row))
+
+const listed = measures.map(({ name, rows }) => `  ${name}: ${rows.map(({ label }) => label).join('; ')}`).join('\n')
 
 // However the end comes about.
 process.on('exit', () => {

@@ -1,23 +1,56 @@
-/** The figures as text in columns. */
-import type { Row, Target } from './measure.ts'
+/** The figures, as text in columns or as JSON. */
+import type { Goal, Row } from './measure.ts'
 
-export type Line = Row & { ours: number; reference: number | undefined }
+export type Line = Row & { measure: string; ours: number; reference: number | undefined }
 
-export function table(lines: readonly Line[]): string {
+/** A line as others read it. Without a reference there is no ratio, and only what depends on it is not judged. */
+export type Result = {
+  measure: string
+  row: string
+  unit: string
+  ours: number
+  reference: number | null
+  ratio: number | null
+  goal: string | null
+  met: boolean | null
+}
+
+export function resultOf({ measure, label, unit, ours, reference, goal }: Line): Result {
+  const ratio = reference === undefined ? null : ours / reference
+  const judged = goal === undefined ? undefined : judge(goal, ours, ratio)
+  return {
+    measure,
+    row: label,
+    unit,
+    ours,
+    reference: reference ?? null,
+    ratio,
+    goal: judged?.goal ?? null,
+    met: judged?.met ?? null,
+  }
+}
+
+function judge({ ratioMax, ratioMin, oursMax }: Goal, ours: number, ratio: number | null) {
+  if (oursMax !== undefined) return { goal: `ours <= ${oursMax}`, met: ours <= oursMax }
+  const [goal, met] =
+    ratioMax === undefined
+      ? [`>= ${ratioMin}`, (value: number): boolean => value >= (ratioMin ?? 0)]
+      : [`<= ${ratioMax}`, (value: number): boolean => value <= ratioMax]
+  return { goal, met: ratio === null ? null : met(ratio) }
+}
+
+export function table(results: readonly Result[]): string {
   const cells = [
-    ['measure', 'unit', 'ours', 'reference', 'ratio', 'target', ''],
-    ...lines.map((line) => {
-      const ratio = line.reference === undefined ? undefined : line.ours / line.reference
-      const ratioText = ratio === undefined ? '' : ratio.toFixed(2)
-      return [
-        line.label,
-        line.unit,
-        number(line.ours),
-        number(line.reference),
-        ratioText,
-        ...targetCells(line.target, line.ours, ratio),
-      ]
-    }),
+    ['measure', 'unit', 'ours', 'reference', 'ratio', 'goal', 'met'],
+    ...results.map(({ row, unit, ours, reference, ratio, goal, met }) => [
+      row,
+      unit,
+      number(ours),
+      number(reference),
+      ratio === null ? '' : ratio.toFixed(2),
+      goal ?? '',
+      met === null ? '' : met ? 'yes' : 'no',
+    ]),
   ]
   const widths = (cells[0] as string[]).map((_, column) =>
     Math.max(...cells.map((row) => (row[column] as string).length)),
@@ -31,17 +64,7 @@ export function table(lines: readonly Line[]): string {
 
 const isNumeric = (column: number): boolean => column >= 2 && column <= 4
 
-function number(value: number | undefined): string {
-  if (value === undefined) return ''
+function number(value: number | null): string {
+  if (value === null) return ''
   return value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2)
 }
-
-function targetCells(target: Target | undefined, ours: number, ratio: number | undefined): [string, string] {
-  const { ratioMax, ratioMin, oursMax } = target ?? {}
-  if (oursMax !== undefined) return [`ours <= ${oursMax}`, verdict(ours <= oursMax)]
-  if (ratioMax !== undefined) return [`<= ${ratioMax}`, verdict(ratio === undefined || ratio <= ratioMax)]
-  if (ratioMin !== undefined) return [`>= ${ratioMin}`, verdict(ratio === undefined || ratio >= ratioMin)]
-  return ['', '']
-}
-
-const verdict = (met: boolean): string => (met ? '' : 'missed')
