@@ -27,10 +27,10 @@ export function restoreVariables(env: NodeJS.ProcessEnv = process.env): void {
 const NAME = 'exec-server'
 
 /** Names the process in `ps` and `top`, whatever its file is called. The runtime has named it after its main thread. */
-export function nameProcess(): void {
+export function nameProcess(name = NAME): void {
   if (process.platform !== 'linux') return
   try {
-    writeFileSync('/proc/self/comm', NAME)
+    writeFileSync('/proc/self/comm', name)
   } catch {
     // Without /proc, no name is shown.
   }

@@ -44,6 +44,14 @@ export const commands: readonly Command[] = [
     manual: async () => (await import('./serve/config-command.ts')).manual,
   },
   {
+    name: 'accept',
+    usage: '',
+    summary: 'lets a devbox dial in that nothing can reach, for clients here',
+    usesDevbox: false,
+    run: async (args) => (await import('./accept/accept.ts')).accept(args),
+    manual: async () => (await import('./accept/accept-arguments.ts')).manual,
+  },
+  {
     name: 'fs-helper',
     usage: '',
     summary: 'answers file calls on stdin, for use in a sandbox',

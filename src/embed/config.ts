@@ -13,6 +13,9 @@ export const PROCESS_OPTIONS = [
   'mcp-workspace',
   'mcp-sandbox',
   'mcp-network',
+  'connect',
+  'token-file',
+  'allow-plaintext',
 ] as const
 
 /**

@@ -17,6 +17,7 @@ import type { SandboxOptions } from '../host/sandbox/sandboxes.ts'
 import type { AuditFile } from './telemetry/audit-file.ts'
 import type { Listener } from './http/listener.ts'
 import { plainOpener } from './http/socket-opener.ts'
+import type { SocketOpener } from './http/socket-opener.ts'
 import type { LogLevel } from '../base/log-level.ts'
 import type { ServerLimits } from './limits.ts'
 import type { Log } from './telemetry/log.ts'
@@ -54,7 +55,11 @@ export type ServeOptions = {
   ignoredOptions: readonly string[]
 }
 
-function createServer({
+/** A server, and what is reported of it. */
+export type ServerParts = { server: ExecServer; log: Log; report: (fault: unknown) => void }
+
+/** Creates a server with this process's host, log and audit log. */
+export function createServer({
   limits,
   sandbox,
   httpPolicy,
@@ -64,11 +69,7 @@ function createServer({
   runs,
   recordings,
   ignoredOptions,
-}: ServeOptions): {
-  server: ExecServer
-  log: Log
-  report: (fault: unknown) => void
-} {
+}: ServeOptions): ServerParts {
   const { log, observer, stop } = createTelemetry(logLevel, auditFile, limits)
   // A contained internal error is logged and never ends the server.
   const report = (fault: unknown): void =>
@@ -139,18 +140,28 @@ export type NetworkOptions = ServeOptions &
   Omit<WebSocketServerOptions, 'metrics' | 'report' | 'onRefused' | 'mcp' | 'opener'> & {
     mcp: ((server: ExecServer) => HttpEndpoint) | undefined
     tls: TlsSource | undefined
+    /** In place of TLS. */
+    opener?: SocketOpener
   }
 
 /** Serves the clients of a listener. Returns the handler for stop signals; a second signal ends without draining. */
 export function serveNetwork(listener: Listener, options: NetworkOptions): () => void {
-  const { server, log, report } = createServer(options)
+  return serveListener(createServer(options), listener, options)
+}
+
+/** The same with a server that is there. */
+export function serveListener(
+  { server, log, report }: ServerParts,
+  listener: Listener,
+  options: NetworkOptions,
+): () => void {
   log.write('info', 'listening', { url: listener.url })
   warnOfMissing(log, missingInternals(listener.server))
   const refusals = createRefusals(log, options.limits)
   const mcp = options.mcp?.(server)
   const opener =
     options.tls === undefined
-      ? plainOpener
+      ? (options.opener ?? plainOpener)
       : serveTls(options.tls, { log, onRefused: refusals.note, checkMs: options.limits.certificateCheckMs })
   const webSockets = serveWebSockets(server, listener, {
     ...options,

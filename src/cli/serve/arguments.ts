@@ -9,10 +9,12 @@ import type { IdleOptions } from '../../server/idle-exit.ts'
 import { parseOptions as parseArguments } from '../base/parse-options.ts'
 import { configFile } from '../config/config-argument.ts'
 import type { OptionValue } from '../config/options.ts'
+import { connectOptions, parseConnect } from '../connect/connect-arguments.ts'
 import { limitOptions, readLimits } from './limit-arguments.ts'
 import { defaultServeLimits } from './limits.ts'
 import { parseListenUrl } from '../../server/http/listen-url.ts'
 import type { Listen } from '../../server/http/listen-url.ts'
+import type { ConnectOptions } from '../../server/link/link-options.ts'
 import type { ServeLimits } from '../../server/serve.ts'
 import type { LogLevel } from '../../base/log-level.ts'
 import { parseStarts, startOptions } from './start-arguments.ts'
@@ -27,8 +29,11 @@ import { UsageError } from '../../base/usage-error.ts'
 /** The parsed options of the server. Paths and URLs are syntactically valid; nothing has been opened or read. */
 export type ServeCommand = {
   kind: 'serve'
+  /** Without effect if `connect` is set. */
   listen: Listen
   tls: TlsOptions | undefined
+  /** Where to dial out to instead of listening. */
+  connect: ConnectOptions | undefined
   authentication: AuthenticationOptions
   /** Whether only the server's own user and root may connect over TCP. */
   ownUserOnly: boolean
@@ -63,6 +68,7 @@ export const serveOptions = {
   listen: { type: 'string', fallback: DEFAULT_LISTEN },
   ...authOptions,
   ...tlsOptions,
+  ...connectOptions,
   ...limitOptions,
   ...idleOptions,
   ...telemetryOptions,
@@ -101,6 +107,7 @@ export function parseServe(args: readonly string[], fromFile: FileValues = {}): 
     kind: 'serve',
     listen,
     tls,
+    connect: parseConnect(values, ['listen', ...Object.keys({ ...authOptions, ...tlsOptions, ...mcpOptions })]),
     authentication,
     ownUserOnly: parseOwnUserOnly(values, listen, authentication),
     hosts: hostPatterns(values['allow-host']),

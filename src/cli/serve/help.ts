@@ -1,6 +1,7 @@
 /** The text of `exec-server --help`. */
 import { AUTH_HELP } from './auth-arguments.ts'
 import { DEFAULT_LISTEN } from './arguments.ts'
+import { CONNECT_HELP } from '../connect/connect-arguments.ts'
 import { IDLE_HELP } from './idle-arguments.ts'
 import { limitHelp } from './limit-arguments.ts'
 import { START_HELP } from './start-arguments.ts'
@@ -39,7 +40,7 @@ ${lines(commands.filter(({ usesDevbox }) => usesDevbox))}
 Options:
   --listen URL                 where to listen: ws://IP:PORT, unix:/PATH, stdio or stdio:// (default ${DEFAULT_LISTEN});
                                the URL with the real port is the only line on stdout
-${AUTH_HELP}${TLS_HELP}  --bwrap PATH                 the bubblewrap that confines commands (default: the first on PATH)
+${AUTH_HELP}${TLS_HELP}${CONNECT_HELP}  --bwrap PATH                 the bubblewrap that confines commands (default: the first on PATH)
   --require-sandbox            refuse every command and file call whose files no sandbox confines
 ${START_HELP}  --http-policy RULES          whom http/request may talk to: {"allow":[…],"deny":[…]} of host names, *.NAME, IP addresses
                                and ranges, or the absolute path of a JSON file with that (default: anybody)

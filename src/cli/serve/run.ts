@@ -10,6 +10,8 @@ import { parseServe } from './arguments.ts'
 import { withConfig } from './with-config.ts'
 import type { InfoCommand, ServeCommand } from './arguments.ts'
 import type { AuthenticationOptions } from '../../server/auth/authentication-options.ts'
+import type { ConnectOptions } from '../../server/link/link-options.ts'
+import type { ServeOptions } from '../../server/serve.ts'
 import type { CommandSummary } from './help.ts'
 import {
   openAudit,
@@ -62,6 +64,10 @@ async function startServer(command: ServeCommand): Promise<void> {
     stop = (await import('../../server/serve.ts')).serveParent(options)
     return
   }
+  if (command.connect !== undefined) {
+    stop = await dialOut(command.connect, options)
+    return
+  }
   const { authenticator, path } = await openAuthenticator(command.authentication)
   const tls = await openTls(command.tls, command.listen, command.hosts)
   const { listener, checkHost } = await openListen(command.listen, command.hosts)
@@ -96,6 +102,26 @@ async function mcpEndpoint(policy: ServeCommand['mcp']): Promise<((server: ExecS
   if (policy === undefined) return undefined
   const { endpointFor } = await import('../../mcp/http/endpoint-for.ts')
   return (server) => endpointFor(server, policy)
+}
+
+/**
+ * Prints the URL once `accept` is there: then clients can use the devbox.
+ * @throws {UsageError} if the secret cannot be used
+ */
+async function dialOut(connect: ConnectOptions, options: ServeOptions): Promise<() => void> {
+  const { readLinkSecret } = await import('../../server/link/link-secret.ts')
+  const secret = readLinkSecret(connect.tokenFile)
+  const { serveLinks } = await import('../../server/serve-links.ts')
+  return serveLinks({ ...connect, secret, onReady: () => printReady(connect.name) }, options)
+}
+
+/** A program may wait for the line. One that does not read it goes on without. */
+function printReady(name: string): void {
+  try {
+    writeText(1, `${name}\n`)
+  } catch {
+    // There is no reader.
+  }
 }
 
 /** The printed URL, and the file of a certificate that only clients which are given it trust. */

@@ -121,7 +121,7 @@ const isToken =
  * Commands inherit the server's environment, where the token or the URL may have been exported for a client.
  * Skips secrets of fewer than MIN_TOKEN characters: they could match unrelated variables.
  */
-function scrubSecretsFromEnv(secret: string): void {
+export function scrubSecretsFromEnv(secret: string): void {
   if (secret.length < MIN_TOKEN) return
   for (const [name, value] of Object.entries(process.env)) {
     if (value?.includes(secret) !== true) continue

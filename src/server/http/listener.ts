@@ -10,8 +10,8 @@ import type { OnRefused } from '../telemetry/refusals.ts'
 /** A listening socket that queues connections until `accept` is called. Sockets are delivered paused. */
 export type Listener = {
   url: string
-  /** For checks of the runtime; see `accept` for its connections. */
-  server: Server
+  /** For checks of the runtime; see `accept` for its connections. Undefined: it dials out. */
+  server?: Server
   /** Passes queued and future connections to `take`. Those that the listener itself refuses go to `onRefused`. */
   accept(take: (socket: Socket) => void, onRefused?: OnRefused): void
   /** Stops accepting connections. */

@@ -98,7 +98,7 @@ const NO_ORIGINS: ReadonlySet<string> = new Set()
 type Checks = { checkHost: HostCheck; origins: ReadonlySet<string>; onRefused: OnRefused }
 
 /** Checks that apply to every path: the Origin and the Host. */
-function refusalOf(request: IncomingMessage, { checkHost, origins, onRefused }: Checks): Refusal | undefined {
+export function refusalOf(request: IncomingMessage, { checkHost, origins, onRefused }: Checks): Refusal | undefined {
   const peer = peerName(request.socket)
   // Browsers send Origin with every WebSocket handshake; agents do not.
   const { origin } = request.headers
@@ -112,7 +112,7 @@ function refusalOf(request: IncomingMessage, { checkHost, origins, onRefused }: 
 }
 
 /** Rewrites what the Hono adapters cannot parse: invalid Host values, and absolute-form or empty request targets. */
-function normalizeRequestForHono(request: IncomingMessage): void {
+export function normalizeRequestForHono(request: IncomingMessage): void {
   const target = originForm(request.url ?? '')
   request.url = target.startsWith('/') ? target : `/${target}`
   request.headers.host = 'localhost'
@@ -140,7 +140,7 @@ function withChecks(listener: UpgradeListener, checks: Checks) {
   }
 }
 
-function refuseRequest(response: ServerResponse, { status, message }: Refusal): void {
+export function refuseRequest(response: ServerResponse, { status, message }: Refusal): void {
   response.writeHead(status, {
     connection: 'close',
     'content-type': TEXT,
@@ -149,7 +149,7 @@ function refuseRequest(response: ServerResponse, { status, message }: Refusal): 
   response.end(message)
 }
 
-function refuseUpgrade(
+export function refuseUpgrade(
   socket: Duplex,
   { method }: IncomingMessage,
   { status, message }: Refusal,

@@ -13,7 +13,7 @@ export async function listenThrough(opener: SocketOpener, onStream = (_: Socket)
   const http = createHttp((request, response) => response.end(`at ${request.url}`))
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) =>
     opener.open(socket, (stream) => {
-      onStream(stream)
+      onStream(stream as Socket)
       http.emit('connection', stream)
       stream.resume()
     }),
