@@ -31,12 +31,14 @@ async function examineLinux(named: string | undefined): Promise<{ findings: Find
       findings.push(amiss('bubblewrap', path, ...notes))
       continue
     }
-    const { userNamespace, proc } = result.abilities
+    const { userNamespace, proc, attaches } = result.abilities
     const noProc = 'no: commands see none. In a container, run it with --security-opt systempaths=unconfined'
+    const noNested = 'no: refused while another sandboxed command runs. Use a bubblewrap that is not setuid'
     findings.push(
       fine('bubblewrap', path),
       fine('user namespace', userNamespace ? 'yes' : 'no; as root it works without'),
       proc ? fine('own /proc', 'yes') : amiss('own /proc', noProc),
+      attaches === true ? fine('nested mounts', 'yes') : amiss('nested mounts', noNested),
       fine('network namespace', 'yes'),
       fine('system call filter', 'yes'),
     )

@@ -102,6 +102,14 @@ function inheritedDescriptors(): number[] {
   }
 }
 
+const NS_GET_USERNS = 0xb701n
+
+/** Opens the user namespace that owns a namespace, to close with {@link closeDescriptor}. Undefined on failure. */
+export function owningUserNamespace(namespace: number, calls = functions()): number | undefined {
+  const fd = calls.ioctl?.(namespace, NS_GET_USERNS)
+  return fd === undefined || fd < 0 ? undefined : fd
+}
+
 /** Whether so many descriptors are free below this one. False if that cannot be known. */
 export function hasFreeDescriptors(count: number, below: bigint, calls = functions()): boolean {
   const { fcntl, close } = calls

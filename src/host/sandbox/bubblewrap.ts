@@ -12,9 +12,11 @@ import type { BubblewrapAbilities, BubblewrapOptions } from '../../sandbox/linux
 import { launcherArguments, launcherImage } from '../../sandbox/linux/launcher.ts'
 import type { MountPlan } from '../../sandbox/linux/mounts.ts'
 import { seccompFilter } from '../../sandbox/linux/seccomp.ts'
+import { stageMounts, unstaged } from '../../sandbox/linux/staged-mounts.ts'
 import type { Arch } from '../../sandbox/linux/system-calls.ts'
 import { openMemfd } from '../ffi/memfd.ts'
-import { prepareVerification } from './mount-verification.ts'
+import { prepareVerification, SandboxSetupError } from './mount-verification.ts'
+import { areSandboxesRunning, countSandbox } from '../process/running-sandboxes.ts'
 import { withProcessTag } from '../process-tree/process-tag.ts'
 import { PROBE_MS } from '../limits.ts'
 
@@ -83,11 +85,15 @@ export function launcherCommand({ bubblewrap, launch, ...options }: LauncherCall
 function call(
   { path }: Bubblewrap,
   command: readonly string[],
-  options: BubblewrapOptions,
+  { plan: wanted, ...options }: BubblewrapOptions,
   programs: readonly number[],
 ): SandboxedCommand {
-  const { plan, coverForbidden, abilities, network } = options
-  const verification = prepareVerification(plan && { ...plan, forbidden: coverForbidden ? plan.forbidden : [] })
+  const { coverForbidden, abilities, network } = options
+  const plan = wanted && { ...wanted, forbidden: coverForbidden ? wanted.forbidden : [] }
+  // It costs a process more, so only where a command may be swapping directories.
+  const attaches = abilities.attaches === true && areSandboxesRunning()
+  const staged = plan && (attaches ? stageMounts : unstaged)(plan)
+  const verification = prepareVerification(plan, staged?.attach ?? [], abilities.userNamespace)
   const contents: number[] = []
   const closeContents = (): void => contents.forEach((fd) => closeSync(fd))
   try {
@@ -95,7 +101,7 @@ function call(
     const sources = abilities.descriptorBinds === true ? [...(verification?.sources.descriptors ?? [])] : []
     const blockFd = SECCOMP_FD + programs.length + 1
     const sourceFds = new Map(sources.map(([source], index) => [source, blockFd + 1 + index]))
-    const args = bubblewrapArguments({ ...options, ...(verification && { blockFd, sourceFds }) })
+    const args = bubblewrapArguments({ ...options, plan, staged, ...(verification && { blockFd, sourceFds }) })
     if (args.length > MAX_ARGUMENTS)
       throw internalError('the sandbox has more mounts and variables than bubblewrap takes')
     contents.push(openMemfd(Buffer.concat(args.map((arg) => Buffer.from(encodeName(`${arg}\0`))))))
@@ -149,14 +155,20 @@ export function noBubblewrap(named: string | undefined): string {
 /** The outcome of a probe. */
 export type Probe = { abilities: BubblewrapAbilities } | { failure: string }
 
-const READABLE: MountPlan = { base: 'readable', mounts: [], links: [], forbidden: [] }
+/** A sandbox with one mount, over a directory that each has. */
+const PROBE: MountPlan = {
+  base: 'readable',
+  mounts: [{ kind: 'mask', path: '/dev/shm', isDirectory: true, leadsOn: false }],
+  links: [],
+  forbidden: [],
+}
 
 /** Ability sets to probe, best first. Only root can mount without a user namespace. */
 const VARIANTS: BubblewrapAbilities[] = [
   { userNamespace: true, proc: true },
   { userNamespace: true, proc: false },
   ...(process.geteuid?.() === 0 ? [{ userNamespace: false, proc: true }] : []),
-]
+].flatMap((abilities) => [true, false].map((attaches) => ({ ...abilities, attaches })))
 
 /** Probes a bubblewrap by running a complete sandbox. Never rejects: returns its abilities, or the first failure. */
 export async function probeBubblewrap(path: string): Promise<Probe> {
@@ -175,15 +187,18 @@ export async function probeBubblewrap(path: string): Promise<Probe> {
 
 /** Returns undefined on success, else the error message. */
 async function tryOut(bubblewrap: Bubblewrap): Promise<string | undefined> {
+  // As if a command were running, for the mount program.
+  const notRunning = countSandbox()
   const command = launcherCommand({
     bubblewrap,
-    plan: READABLE,
+    plan: PROBE,
     coverForbidden: false,
     network: 'restricted',
     cwd: '/',
     env: new Map(),
     launch: { terminal: false, arg0: 'bwrap', candidates: [bubblewrap.path], args: ['--version'] },
   })
+  notRunning()
   const { status, stderr } = await run(command).finally(command.close)
   return status === 0 ? undefined : stderr.trim().split('\n')[0] || `it ended with ${status}`
 }
@@ -193,7 +208,7 @@ const MAX_PROBE_OUTPUT = 64 * 1024
 
 type Ended = { status: number | NodeJS.Signals | null; stdout: string; stderr: string }
 
-async function run({ file, args, descriptors }: Omit<SandboxedCommand, 'close'>): Promise<Ended> {
+async function run({ file, args, descriptors, confirm }: Omit<SandboxedCommand, 'close'>): Promise<Ended> {
   const stdio: StdioOptions = ['ignore', 'pipe', 'pipe', ...descriptors]
   const options = { cwd: '/', env: {}, stdio, timeout: PROBE_MS, killSignal: 'SIGKILL' } as const
   // Tagged, so that it is killed with this server.
@@ -203,10 +218,21 @@ async function run({ file, args, descriptors }: Omit<SandboxedCommand, 'close'>)
     child[name]?.on('data', (bytes: Buffer) => {
       if (output[name].length < MAX_PROBE_OUTPUT) output[name] += bytes.toString()
     })
-  return new Promise((resolve, reject) => {
+  const ended = new Promise<Ended>((resolve, reject) => {
     child.on('error', reject)
     child.on('close', (code, signal) => resolve({ status: code ?? signal, ...output }))
   })
+  try {
+    if (child.pid !== undefined) await confirm?.(child.pid, () => child.exitCode !== null || child.signalCode !== null)
+  } catch (error) {
+    // If bubblewrap has ended by itself, its message says why.
+    if (!(error instanceof SandboxSetupError) && child.kill('SIGKILL')) {
+      await ended
+      throw error
+    }
+    child.kill('SIGKILL')
+  }
+  return ended
 }
 
 /** The remedy for a bubblewrap that fails with this message. */

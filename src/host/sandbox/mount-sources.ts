@@ -11,8 +11,9 @@ export const O_PATH = 0o10000000
 
 /** Something is not, or no longer, where the plan has it: plan again. */
 export class MountsChangedError extends Error {
-  constructor(path: string) {
-    super(`what is at ${path} was replaced while the sandbox was being set up`)
+  constructor(path?: string) {
+    const what = path === undefined ? 'a mount point' : `what is at ${path}`
+    super(`${what} was replaced while the sandbox was being set up`)
   }
 }
 

@@ -10,9 +10,12 @@ import { isSetUp, misplacedMount } from '../../sandbox/linux/mount-check.ts'
 import { parseMountTable, sourceOf } from '../../sandbox/linux/mountinfo.ts'
 import type { MountTable } from '../../sandbox/linux/mountinfo.ts'
 import type { MountPlan } from '../../sandbox/linux/mounts.ts'
+import type { Attachment } from '../../sandbox/linux/staged-mounts.ts'
 import { errorCode } from '../../base/os-error-text.ts'
 import { openTwoWayPipe } from '../ffi/libc.ts'
 import { nativePath } from '../fs/native-path.ts'
+import { attachMounts } from '../process/attach-mounts.ts'
+import { registerUndisturbed, undisturbedOver } from '../process/running-sandboxes.ts'
 import { childOf, signalQuietly } from '../process-tree/process-group.ts'
 import { SANDBOX_SETUP_MS } from '../limits.ts'
 import { MountsChangedError, openSources } from './mount-sources.ts'
@@ -37,10 +40,15 @@ export type MountVerification = {
 
 /**
  * Prepares the verification of a plan, which bubblewrap carries out as it is given. Undefined if there is nothing to
- * verify: no command can swap the root, /dev or /proc.
+ * verify: no command can swap the root, /dev or /proc. `attach`: what
+ * bubblewrap leaves to the mount program. `userNamespace`: whether the sandbox has one of its own.
  * @throws {MountsChangedError} if the plan is outdated; an errno error; Error where nothing can hold bubblewrap back
  */
-export function prepareVerification(plan: MountPlan | undefined): MountVerification | undefined {
+export function prepareVerification(
+  plan: MountPlan | undefined,
+  attach: readonly Attachment[],
+  userNamespace: boolean,
+): MountVerification | undefined {
   if (plan === undefined || plan.mounts.length + plan.forbidden.length === 0) return undefined
   const gate = openTwoWayPipe()
   if (gate === undefined)
@@ -52,21 +60,29 @@ export function prepareVerification(plan: MountPlan | undefined): MountVerificat
     closeSync(gate)
     throw error
   }
+  const earlier = undisturbedOver()
+  const own = attach.length === 0 ? registerUndisturbed() : undefined
   return {
     gate,
     sources,
     confirm: async (pid, hasEnded) => {
       try {
-        verify(plan, sources, await untilSetUp(pid, hasEnded))
+        const child = await untilSetUp(pid, hasEnded)
+        if (attach.length > 0 && !(await attachMounts(child, attach, userNamespace))) throw new MountsChangedError()
+        await earlier
+        verify(plan, sources, child)
       } catch (error) {
         // It outlives bubblewrap: it is tied to that only once the gate is open.
         const child = childOf(pid)
         if (child !== undefined) signalQuietly(child, 'SIGKILL')
         throw error
+      } finally {
+        own?.done()
       }
       writeSync(gate, 'x')
     },
     close: () => {
+      own?.done()
       sources.close()
       closeSync(gate)
     },
@@ -76,16 +92,15 @@ export function prepareVerification(plan: MountPlan | undefined): MountVerificat
 /** Pause between looks at the mount table, in ms. bubblewrap takes some milliseconds. */
 const LOOK_MS = 1
 
-/** Returns the pid of bubblewrap's child, which is in the sandbox, as soon as all its mounts are made. */
-async function untilSetUp(bubblewrapPid: number, hasEnded: () => boolean): Promise<{ child: number; seen: Seen }> {
+/** Returns the pid of bubblewrap's child, which is in the sandbox, as soon as bubblewrap has made its mounts. */
+async function untilSetUp(bubblewrapPid: number, hasEnded: () => boolean): Promise<number> {
   const deadline = performance.now() + SANDBOX_SETUP_MS
   for (;;) {
     const child = childOf(bubblewrapPid)
     const inside = child === undefined ? undefined : readTable(child)
     if (child !== undefined && inside?.at('/dev')?.type === 'tmpfs') {
-      const seen = { inside, outside: readTable('self'), isUnreachable }
-      if (seen.outside !== undefined && isSetUp({ ...seen, outside: seen.outside }))
-        return { child, seen: { ...seen, outside: seen.outside } }
+      const outside = readTable('self')
+      if (outside !== undefined && isSetUp({ inside, outside, isUnreachable })) return child
     }
     if (hasEnded()) throw new SandboxSetupError('bubblewrap ended while it set up the sandbox')
     if (performance.now() > deadline) throw new SandboxSetupError('bubblewrap did not set up the sandbox in time')
@@ -93,12 +108,13 @@ async function untilSetUp(bubblewrapPid: number, hasEnded: () => boolean): Promi
   }
 }
 
-type Seen = Parameters<typeof misplacedMount>[1]
-
-function verify(plan: MountPlan, sources: MountSources, { child, seen }: { child: number; seen: Seen }): void {
+function verify(plan: MountPlan, sources: MountSources, child: number): void {
+  const [inside, outside] = [readTable(child), readTable('self')]
+  if (inside === undefined || outside === undefined) throw new MountsChangedError('/')
   const root = `/proc/${child}/root`
   const misplaced =
-    misplacedMount(plan, seen) ?? (isOpenToUs(root, seen.outside) ? sources.changedUnder(root) : undefined)
+    misplacedMount(plan, { inside, outside, isUnreachable }) ??
+    (isOpenToUs(root, outside) ? sources.changedUnder(root) : undefined)
   if (misplaced !== undefined) throw new MountsChangedError(misplaced)
 }
 

@@ -8,6 +8,7 @@ import type { Policy } from '../../sandbox/policy/policy.ts'
 import { argv0Command } from '../process/argv0.ts'
 import { launcherCommand } from './bubblewrap.ts'
 import { controlSockets } from './control-sockets.ts'
+import { countSandbox } from '../process/running-sandboxes.ts'
 import type { SandboxedStart } from '../process/sandboxed-command.ts'
 import { holdMountPoints } from './mount-points.ts'
 import { whyNoSandbox } from './required-sandbox.ts'
@@ -78,7 +79,12 @@ async function buildSandboxed(
     try {
       const common = { bubblewrap, network: sandbox.network, cwd, env, launch, coverForbidden: true }
       const command = launcherCommand({ ...common, plan: plan && { ...plan, forbidden: points.held } })
-      return { ...command, release: points.release, sharesNetwork: sandbox.network === 'enabled' }
+      const ended = countSandbox()
+      const release = (): void => {
+        ended()
+        points.release()
+      }
+      return { ...command, release, sharesNetwork: sandbox.network === 'enabled' }
     } catch (error) {
       points.release()
       throw error

@@ -4,6 +4,7 @@ import process from 'node:process'
 import type { Network, Sandbox, SandboxType } from '../../protocol/schemas/sandbox.ts'
 import { planMounts } from '../../sandbox/linux/mounts.ts'
 import type { MountPlan } from '../../sandbox/linux/mounts.ts'
+import { nestedMountPoint } from '../../sandbox/linux/staged-mounts.ts'
 import type { PlanNeeds } from '../../sandbox/policy/resolved-paths.ts'
 import { isWithin, resolvePolicy } from '../../sandbox/policy/policy.ts'
 import type { Policy, Surroundings } from '../../sandbox/policy/policy.ts'
@@ -13,6 +14,7 @@ import type { Bubblewrap, Probe } from './bubblewrap.ts'
 import { refuseCaseFolding } from './case-folding.ts'
 import { isMountPoint } from './mount-points.ts'
 import { matchedFiles, sandboxDisk } from './sandbox-disk.ts'
+import { areSandboxesRunning } from '../process/running-sandboxes.ts'
 import { isSea } from '../../base/sea.ts'
 import { homeDirectory } from '../own-user.ts'
 import { executableFiles } from '../self-exec.ts'
@@ -142,12 +144,23 @@ export const planNow = (policy: Policy): MountPlan => planMounts(policy, disk)
 
 /**
  * Plans the mounts for a policy.
- * @throws RpcError (invalid params) if a deny glob cannot be enforced
+ * @throws RpcError (invalid params) if a deny glob cannot be enforced; SandboxUnavailableError if the mounts cannot be
+ * made while other commands run
  */
 export async function planFor(policy: Policy, bubblewrap: Bubblewrap, needs: PlanNeeds = {}): Promise<MountPlan> {
   const matches = policy.denyGlobs.length === 0 ? [] : await matchedFiles(policy.denyGlobs, policy.globScanMaxDepth)
   const deny = [...(needs.deny ?? []), ...matches]
   const plan = planMounts(policy, disk, { ...needs, protect: [...ownProgram, bubblewrap.path], deny })
   refuseCaseFolding(plan)
+  if (bubblewrap.abilities.attaches !== true && areSandboxesRunning()) refuseNested(plan)
   return plan
+}
+
+/** @throws SandboxUnavailableError where a running command could lead bubblewrap to create a mount point elsewhere */
+function refuseNested(plan: MountPlan): void {
+  const path = nestedMountPoint(plan)
+  if (path !== undefined)
+    throw new SandboxUnavailableError(
+      `bubblewrap may not start a program that mounts, so ${path} cannot be mounted while another sandboxed command runs`,
+    )
 }

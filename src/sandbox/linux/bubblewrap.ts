@@ -1,6 +1,8 @@
 /** Turns a mount plan into bubblewrap's arguments. */
 import type { Network } from '../../protocol/schemas/sandbox.ts'
 import type { MountPlan } from './mounts.ts'
+import { SHARED, unstaged } from './staged-mounts.ts'
+import type { StagedMounts } from './staged-mounts.ts'
 
 /** What bubblewrap can do on this machine. */
 export type BubblewrapAbilities = {
@@ -13,6 +15,8 @@ export type BubblewrapAbilities = {
    * added them to mend CVE-2024-42472.
    */
   descriptorBinds?: boolean
+  /** Whether the mount program works, so that bubblewrap need not look up what a command may change. */
+  attaches?: boolean
 }
 
 /** One sandboxed command. */
@@ -27,8 +31,10 @@ export type BubblewrapOptions = {
   env: ReadonlyMap<string, string>
   /** Whether placeholders exist at the forbidden paths, so that they can be covered. */
   coverForbidden: boolean
+  /** Where the mounts of the plan are made. Undefined: each at its place. */
+  staged?: StagedMounts | undefined
   /** Descriptor of the launcher image, if the launcher runs the command. */
-  launcherFd?: number
+  launcherFd?: number | undefined
   /** Descriptor of a pipe: once everything is mounted, bubblewrap waits for a byte. */
   blockFd?: number
   /** Descriptors of what the plan binds, by path. bubblewrap fails if something else is at that path by now. */
@@ -77,28 +83,34 @@ export function bubblewrapArguments(options: BubblewrapOptions): string[] {
 }
 
 function files(plan: MountPlan, options: BubblewrapOptions): string[] {
-  const masks = plan.mounts.filter((mount) => mount.kind === 'mask' && mount.isDirectory)
+  const { mounts, links, forbidden, attach } = options.staged ?? unstaged(plan)
+  const masks = mounts.filter(({ mount }) => mount.kind === 'mask' && mount.isDirectory)
   return [
     ...base(plan.base),
     ...processes(options),
-    ...plan.mounts.flatMap((mount) => {
-      if (mount.kind === 'bind') return bind(mount.path, mount.writable, options.sourceFds?.get(mount.path))
-      if (mount.isDirectory) return ['--perms', mount.leadsOn ? '0111' : '0000', '--tmpfs', mount.path]
-      return coverFile(mount.path)
+    ...(attach.length > 0 ? shared() : []),
+    ...mounts.flatMap(({ mount, place }) => {
+      if (mount.kind === 'bind') return bind(mount.path, place, mount.writable, options.sourceFds?.get(mount.path))
+      if (mount.isDirectory) return ['--perms', mount.leadsOn ? '0111' : '0000', '--tmpfs', place]
+      return coverFile(place)
     }),
-    ...plan.links.flatMap(({ path, text }) => ['--symlink', text, path]),
+    ...links.flatMap(({ path, text }) => ['--symlink', text, path]),
     ...(options.coverForbidden
-      ? plan.forbidden.flatMap(({ path, isDirectory }) => (isDirectory ? coverDirectory(path) : coverFile(path)))
+      ? forbidden.flatMap(({ path, isDirectory }) => (isDirectory ? coverDirectory(path) : coverFile(path)))
       : []),
     // Last, because bubblewrap creates mount points in them for the mounts below.
-    ...masks.flatMap(({ path }) => ['--remount-ro', path]),
+    ...masks.flatMap(({ place }) => ['--remount-ro', place]),
     ...(plan.base === 'empty' ? ['--remount-ro', '/'] : []),
   ]
 }
 
-function bind(path: string, writable: boolean, fd: number | undefined): string[] {
+function shared(): string[] {
+  return [...coverDirectory(SHARED.absent), ...coverDirectory(SHARED.denied, '0000'), ...coverFile(SHARED.file)]
+}
+
+function bind(path: string, place: string, writable: boolean, fd: number | undefined): string[] {
   const option = writable ? '--bind' : '--ro-bind'
-  return fd === undefined ? [option, path, path] : [`${option}-fd`, String(fd), path]
+  return fd === undefined ? [option, path, place] : [`${option}-fd`, String(fd), place]
 }
 
 function base(kind: MountPlan['base']): string[] {
@@ -122,4 +134,7 @@ function processes({ abilities, launcherFd }: BubblewrapOptions): string[] {
 /** /dev/null on a nodev mount: even root cannot open it. */
 const coverFile = (path: string): string[] => ['--ro-bind', '/dev/null', path]
 
-const coverDirectory = (path: string): string[] => ['--perms', '0555', '--tmpfs', path, '--remount-ro', path]
+const coverDirectory = (path: string, mode = '0555'): string[] => [
+  ...['--perms', mode, '--tmpfs', path],
+  ...['--remount-ro', path],
+]

@@ -9,6 +9,7 @@
 import { isWithin } from '../policy/policy.ts'
 import type { Mount, MountPlan } from './mounts.ts'
 import { sourceOf } from './mountinfo.ts'
+import { STAGE } from './staged-mounts.ts'
 import type { MountEntry, MountTable } from './mountinfo.ts'
 
 /** The two tables to compare, and what they do not show. */
@@ -80,6 +81,8 @@ function isOwn(entry: MountEntry, { inside, outside }: MountsSeen): boolean {
     return entry.device === processes.device || (isReadOnly(entry) && shows(entry, entry.path, outside))
   }
   if (!isWithin(entry.path, '/dev')) return false
+  // The cover of the mounts that were attached elsewhere.
+  if (entry.path === STAGE) return isFresh(entry, outside) && isReadOnly(entry)
   return entry.path === '/dev' ? isFresh(entry, outside) : entry.type === 'devpts' || shows(entry, entry.path, outside)
 }
 

@@ -3,7 +3,7 @@
  * the same profile is being started. Whatever it does, nothing outside changes and nothing denied is read.
  * `EXEC_SERVER_TEST_RACES` sets the number of tries of each form.
  */
-import { chownSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 import * as assert from 'uvu/assert'
 import {
@@ -25,17 +25,22 @@ const TRIES = Number(process.env['EXEC_SERVER_TEST_RACES'] ?? 10)
 const RENAMEAT2 = process.arch === 'arm64' ? 276 : 316
 
 /**
- * Makes the directory and the link, then exchanges them (RENAME_EXCHANGE), with pauses of up to 2 ms: some swaps come
- * between the plan and the mount, some between two mounts. It ends by itself after an hour.
+ * Makes the directory and a link for each target, then exchanges the directory with one link after the other
+ * (RENAME_EXCHANGE) and back, with pauses of up to 2 ms: some swaps come between the plan and the mount, some between two
+ * mounts. It ends by itself after an hour.
  */
 const SWAP = `
-my ($dir, $link, $target) = @ARGV;
+my ($dir, @targets) = @ARGV;
 mkdir $dir or die $!;
 for my $name ('x.key', 'key.txt') { open(my $f, '>', "$dir/$name"); print $f 'own' }
-symlink $target, $link or die $!;
+symlink $targets[$_], "$dir-$_" or die $! for 0 .. $#targets;
 $| = 1; print "swapping\\n";
 my $end = time + 3600;
-while (time < $end) { syscall(${RENAMEAT2}, -100, $dir, -100, $link, 2); select(undef, undef, undef, rand(0.002)) }
+for (my $i = 0; time < $end; $i++) {
+  my $link = "$dir-" . (($i >> 1) % @targets);
+  syscall(${RENAMEAT2}, -100, $dir, -100, $link, 2);
+  select(undef, undef, undef, rand(0.002));
+}
 `
 
 /** The outcome of one try: everything that it printed or answered. Undefined: refused. */
@@ -91,41 +96,43 @@ const shown = (directory: string): string =>
     .sort()
     .join('\n')
 
-type Race = { target: string; roots: string[]; entries: Entry[]; attempt: Try; isMostlyRefused?: boolean }
+type Race = { target: 'out' | 'secret'; roots: string[]; entries: Entry[]; attempt: Try; isMostlyRefused?: boolean }
 
-function restore({ tree: { out }, user: { uid } }: Attempt): void {
-  for (const name of readdirSync(out)) rmSync(`${out}/${name}`, { recursive: true })
-  mkdirSync(`${out}/dir`)
-  writeFileSync(`${out}/plain.txt`, 'plain')
-  writeFileSync(`${out}/dir/file.txt`, 'file')
-  for (const name of ['dir', 'plain.txt', 'dir/file.txt']) chownSync(`${out}/${name}`, uid, uid)
-}
+/** The protected names in a workspace, at any depth. */
+const protectedNames = (workspace: string): string[] =>
+  readdirSync(workspace, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /(^|\/)\.(git|codex|agents|aws)$/.test(name),
+  )
 
 async function race(a: Attempt, what: Race): Promise<void> {
   const { tree } = a
+  const own = protectedNames(tree.ws).length
   const { target, roots, entries, attempt, isMostlyRefused = false } = what
   tree.dir('fresh')
   for (let i = 0; i < TRIES; i++) tree.dir(`fresh/${i}`)
   tree.ignored = ['ws', 'fresh']
   const all = [READ_ALL, WRITE_ROOTS, at(tree.secret, 'deny'), at(`${tree.secret}.txt`, 'deny'), ...entries]
-  const swapper = await a.start(['perl', '-e', SWAP, `${tree.ws}/d`, `${tree.ws}/l`, target], {
-    sandbox: managed(roots, all),
-  })
+  // The second leads out of the root that bubblewrap makes, into the one that it leaves.
+  const targets = [`../${target}`, `/oldroot${tree[target]}`]
+  const swapper = await a.start(['perl', '-e', SWAP, `${tree.ws}/d`, ...targets], { sandbox: managed(roots, all) })
   await a.client.until(() => a.client.outputOf(swapper).includes('swapping'))
-  const before = shown(tree.out)
+  const look = (): string => `${shown(tree.out)}\n${shown(tree.secret)}`
+  let before = look()
   let [escaped, refused] = [0, 0]
   for (let i = 0; i < TRIES; i++) {
     // A denied directory of its own, so that no helper is shared with an earlier try.
     const output = await attempt(a, managed(roots, [...all, at(tree.in('fresh', String(i)), 'deny')]))
     if (output === undefined) refused++
-    const changed = shown(tree.out) !== before
-    if (changed || output?.includes(SECRET) === true) escaped++
-    if (changed) restore(a)
+    const now = look()
+    if (now !== before || output?.includes(SECRET) === true) escaped++
+    before = now
   }
   await a.client.ask('process/terminate', { processId: swapper })
   await a.client.closed(swapper)
   console.log(`${TRIES} tries as ${a.user.name}: ${escaped} escaped, ${refused} refused`)
   assert.is(escaped, 0)
+  // Helpers of file calls make no placeholders; those of commands are removed when they end.
+  await a.client.until(() => protectedNames(tree.ws).length === own)
   assert.ok(refused < TRIES || isMostlyRefused, 'every try was refused')
 }
 
@@ -136,10 +143,10 @@ forEachUser(
     const isMostlyRefused = true
     const perl = onPath('perl') === undefined ? 'no perl' : undefined
     for (const [name, attempt, target] of [
-      ['writes by a command', byCommand, '../out'],
-      ['writes by fs/writeFile', byWriteFile, '../out'],
-      ['reads by a command', byCommand, '../secret'],
-      ['reads by fs/readFile', byReadFile, '../secret'],
+      ['writes by a command', byCommand, 'out'],
+      ['writes by fs/writeFile', byWriteFile, 'out'],
+      ['reads by a command', byCommand, 'secret'],
+      ['reads by fs/readFile', byReadFile, 'secret'],
     ] as const) {
       row.full(
         `a directory in a workspace with a deny glob, swapped with a link: no ${name} outside`,

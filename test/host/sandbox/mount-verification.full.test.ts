@@ -19,6 +19,8 @@ import * as assert from 'uvu/assert'
 import { bubblewrapCommand, bubblewrapPaths, probeBubblewrap } from '../../../src/host/sandbox/bubblewrap.ts'
 import { MountsChangedError } from '../../../src/host/sandbox/mount-sources.ts'
 import { SandboxSetupError } from '../../../src/host/sandbox/mount-verification.ts'
+import { countSandbox } from '../../../src/host/process/running-sandboxes.ts'
+import type { BubblewrapAbilities } from '../../../src/sandbox/linux/bubblewrap.ts'
 import type { MountPlan } from '../../../src/sandbox/linux/mounts.ts'
 import { endWithTest } from '../../support/child.ts'
 import { test as everywhere } from '../../support/suite.ts'
@@ -53,17 +55,19 @@ const plan = (): MountPlan => ({
 type Outcome = { error: unknown; ran: boolean }
 
 /** Plans, swaps, and starts a command that writes into every place. */
-async function start(descriptorBinds: boolean, swap: () => void): Promise<Outcome> {
+async function start(how: Partial<BubblewrapAbilities>, swap: () => void, wanted = plan()): Promise<Outcome> {
   assert.ok(path !== undefined && abilities !== undefined)
+  const notRunning = countSandbox()
   const command = bubblewrapCommand({
-    bubblewrap: { path, abilities: { ...abilities, descriptorBinds } },
-    plan: plan(),
+    bubblewrap: { path, abilities: { ...abilities, ...how } },
+    plan: wanted,
     coverForbidden: true,
     network: 'restricted',
     cwd: '/',
     env: new Map([['PATH', '/usr/bin:/bin']]),
-    command: ['sh', '-c', `for d in ${at('w')} ${at('w/d')} ${at('out')}; do echo x > $d/ran; done`],
+    command: ['/bin/sh', '-c', `for d in ${at('w')} ${at('w/d')} ${at('out')}; do echo x > $d/ran; done`],
   })
+  notRunning()
   swap()
   const child = spawn(command.file, command.args, {
     stdio: ['ignore', 'ignore', 'ignore', ...command.descriptors],
@@ -85,60 +89,106 @@ async function start(descriptorBinds: boolean, swap: () => void): Promise<Outcom
   }
 }
 
-const BY = { 'by descriptor': true, 'by path, as older releases of bubblewrap do': false }
+const ATTACHED = { attaches: true, descriptorBinds: true }
+const HOW: Record<string, Required<Pick<BubblewrapAbilities, 'attaches' | 'descriptorBinds'>>> = {
+  'by the mount program': ATTACHED,
+  'by the mount program, from paths': { attaches: true, descriptorBinds: false },
+  'by bubblewrap, from descriptors': { attaches: false, descriptorBinds: true },
+  'by bubblewrap, from paths': { attaches: false, descriptorBinds: false },
+}
 
-for (const [how, byDescriptor] of Object.entries(BY)) {
-  if (byDescriptor && abilities?.descriptorBinds !== true) continue
+for (const [how, wanted] of Object.entries(HOW)) {
+  if (wanted.descriptorBinds && abilities?.descriptorBinds !== true) continue
+  if (wanted.attaches && abilities?.attaches !== true) continue
+  /** Nothing was written there; nothing was made either, where bubblewrap looks no mount point up. */
+  const assertUntouched = (): void => {
+    const names = readdirSync(at('out'))
+    assert.equal(wanted.attaches ? names : names.filter((name) => name === 'ran'), [])
+  }
 
   test(`mounts that are as planned are let through, ${how}`, async () => {
-    const { error, ran } = await start(byDescriptor, () => {})
+    const { error, ran } = await start(wanted, () => {})
     assert.equal([error, ran], [undefined, true])
     assert.ok(existsSync(at('w/d/ran')) && !existsSync(at('out/ran')))
   })
 
   test(`a directory that became a link gets nothing mounted that is run, ${how}`, async () => {
     for (const target of ['../out', at('out'), `/oldroot${at('out')}`]) {
-      const { error, ran } = await start(byDescriptor, () => {
+      const { error, ran } = await start(wanted, () => {
         renameSync(at('w/d'), at('w/aside'))
         symlinkSync(target, at('w/d'))
       })
       assert.ok(error instanceof MountsChangedError || error instanceof SandboxSetupError, String(error))
       assert.not(ran, target)
-      assert.not(existsSync(at('out/ran')))
+      assertUntouched()
       rmSync(at('w/d'))
       renameSync(at('w/aside'), at('w/d'))
     }
   })
 
   test(`a writable root that became a link gets nothing mounted that is run, ${how}`, async () => {
-    const { error, ran } = await start(byDescriptor, () => {
+    const { error, ran } = await start(wanted, () => {
       renameSync(at('w'), at('aside'))
       symlinkSync('out', at('w'))
     })
     assert.ok(error instanceof MountsChangedError || error instanceof SandboxSetupError, String(error))
     assert.not(ran)
-    assert.equal(
-      readdirSync(at('out')).filter((name) => name === 'ran'),
-      [],
-    )
+    assertUntouched()
     rmSync(at('w'))
     renameSync(at('aside'), at('w'))
   })
 }
+
+/** Mount points below a directory that is no mount itself, as when a mounted one becomes a link just afterwards. */
+const nested = (): MountPlan => ({
+  base: 'readable',
+  mounts: [
+    { kind: 'bind', path: at('w'), writable: true },
+    { kind: 'mask', path: at('w/d/key'), isDirectory: false, leadsOn: false },
+    { kind: 'mask', path: at('w/d/deep/directory'), isDirectory: true, leadsOn: false },
+  ],
+  forbidden: [{ path: at('w/d/.git'), isDirectory: true }],
+  links: [],
+})
+
+for (const prefix of ['', '/oldroot'])
+  (abilities?.attaches === true ? test : everywhere.skip)(
+    `no mount point comes to be behind a link to ${prefix}/ABSOLUTE`,
+    async () => {
+      const { error, ran } = await start(
+        ATTACHED,
+        () => {
+          renameSync(at('w/d'), at('w/aside'))
+          symlinkSync(prefix + at('out'), at('w/d'))
+        },
+        nested(),
+      )
+      assert.ok(error instanceof MountsChangedError, String(error))
+      assert.not(ran)
+      assert.equal(readdirSync(at('out')), [])
+    },
+  )
 
 test('a sandbox waits as long as it is not confirmed', async () => {
   assert.ok(path !== undefined && abilities !== undefined)
   const before = readdirSync('/proc/self/fd').length
   const shared = { coverForbidden: true, network: 'restricted', cwd: '/', env: new Map<string, string>() } as const
   const bubblewrap = { path, abilities }
-  const command = bubblewrapCommand({ ...shared, bubblewrap, plan: plan(), command: ['sh', '-c', `> ${at('w/ran')}`] })
+  const notRunning = countSandbox()
+  const command = bubblewrapCommand({
+    ...shared,
+    bubblewrap,
+    plan: plan(),
+    command: ['/bin/sh', '-c', `> ${at('w/ran')}`],
+  })
   const child = spawn(command.file, command.args, {
     stdio: ['ignore', 'ignore', 'ignore', ...command.descriptors],
     detached: true,
   })
   endWithTest(child)
+  notRunning()
   // Another one, which is started later and confirmed, has come to its end meanwhile.
-  assert.is((await start(false, () => {})).error, undefined)
+  assert.is((await start({ descriptorBinds: false }, () => {})).error, undefined)
   rmSync(at('w/ran'))
   assert.is(child.exitCode, null)
   await command.confirm?.(child.pid as number, () => false)
