@@ -20,6 +20,13 @@ export function noteBytes(bytes: number): void {
   tidyLater()
 }
 
+const caches: (() => void)[] = []
+
+/** Calls `call` once traffic is low after a burst, for memory that is only kept for bursts. */
+export function onQuiet(call: () => void): void {
+  caches.push(call)
+}
+
 let tidying: NodeJS.Timeout | undefined
 
 /** The C library keeps freed memory, some 15 MiB after a burst. Trims it once traffic is low. */
@@ -27,6 +34,7 @@ function tidyLater(): void {
   if (tidying !== undefined) return void tidying.refresh()
   tidying = setTimeout(() => {
     tidying = undefined
+    for (const drop of caches) drop()
     mallocTrim()
   }, TRIM_AFTER_MS)
   tidying.unref()

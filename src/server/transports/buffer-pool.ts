@@ -2,6 +2,7 @@
  * Buffers that are used again. To touch fresh memory costs more than to fill it: the kernel has to find and clear each
  * page.
  */
+import { release } from '../../core/base/bytes.ts'
 
 /** Hands out buffers of one size. */
 export class BufferPool {
@@ -23,5 +24,10 @@ export class BufferPool {
   /** Takes back a buffer that is no longer used. */
   giveBack(buffer: Buffer): void {
     if (this.#free.length < this.#kept) this.#free.push(buffer)
+  }
+
+  /** Frees all free buffers. */
+  clear(): void {
+    for (const buffer of this.#free.splice(0)) release(buffer)
   }
 }

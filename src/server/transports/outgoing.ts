@@ -5,7 +5,7 @@
 import process from 'node:process'
 import { setImmediate } from 'node:timers'
 import type { RawJson } from '../../core/base/json-fragments.ts'
-import { noteBytes } from '../../host/memory-pressure.ts'
+import { noteBytes, onQuiet } from '../../host/memory-pressure.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { discard, PieceEncoder } from './message-encoding.ts'
 import { frameRoom, writeFragment, writeFrame } from './websocket-frames.ts'
@@ -20,6 +20,7 @@ const TURN_BYTES = 1024 * 1024
 const KEPT_BUFFERS = 4
 
 const pool = new BufferPool(BUFFER_BYTES, KEPT_BUFFERS)
+onQuiet(() => pool.clear())
 
 /** Where the bytes go; a socket. */
 export type Sink = {
@@ -152,7 +153,8 @@ export class Outgoing {
   }
 
   readonly #written = (error?: Error | null): void => {
-    if (this.#writing !== undefined) pool.giveBack(this.#writing)
+    // After an error the sink may still have it.
+    if (this.#writing !== undefined && !error) pool.giveBack(this.#writing)
     this.#writing = undefined
     if (error) this.stop()
     if (this.#isStopped) return
