@@ -1,10 +1,10 @@
 /**
  * Tries the built executable with real Codex releases, whose model is played by a script:
  *
- *     node test/codex/run.ts [--server reference] [--only TEXT] [VERSION...]
+ *     node test/codex/run.ts [--server reference|reverse] [--only TEXT] [VERSION...]
  *
- * With `--server reference` it is Codex's own server that is tried, which shows what can be asked of ours,
- * and with `--only` the cases that have this text in their names.
+ * With `--server reference` it is Codex's own server that is tried, which shows what can be asked of ours, with
+ * `--server reverse` ours behind `exec-server accept`, and with `--only` the cases that have this text in their names.
  */
 import { existsSync } from 'node:fs'
 import process from 'node:process'
@@ -15,11 +15,15 @@ import { play } from './play.ts'
 import type { Transport } from './play.ts'
 import { releaseOf } from './release.ts'
 import type { Release } from './release.ts'
-import { built, executable, reference } from './server.ts'
+import { built, executable, reference, reverse } from './server.ts'
+import type { ServerProgram } from './server.ts'
 
 const options = { server: { type: 'string', default: 'ours' }, only: { type: 'string', default: '' } } as const
 const { values, positionals: asked } = parseArgs({ options, allowPositionals: true })
-if (!['ours', 'reference'].includes(values.server)) throw new Error(`not a server to try: ${values.server}`)
+if (!['ours', 'reference', 'reverse'].includes(values.server)) throw new Error(`not a server to try: ${values.server}`)
+
+/** Other servers than ours. */
+const programs: Readonly<Record<string, (version: string) => ServerProgram>> = { reference, reverse: () => reverse }
 
 const DEFAULT_VERSIONS = ['0.130.0', '0.150.0', '0.171.0']
 
@@ -48,8 +52,8 @@ async function check(name: string, body: () => unknown): Promise<boolean> {
 async function checkRelease(release: Release): Promise<void> {
   const { version } = release
   if (!(await check(`${version} is installed`, () => installedCodex(version)))) return
-  const program = values.server === 'reference' ? reference(version) : built
-  const transports: Transport[] = release.startsServer ? ['ws', 'stdio'] : ['ws']
+  const program = programs[values.server]?.(version) ?? built
+  const transports: Transport[] = release.startsServer && values.server !== 'reverse' ? ['ws', 'stdio'] : ['ws']
   for (const transport of transports) {
     for (const example of cases) {
       if (!example.name.includes(values.only)) continue

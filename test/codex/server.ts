@@ -21,6 +21,13 @@ export type ServerProgram = {
 
 export const built: ServerProgram = { file: executable, args: [], ours: true }
 
+/** The same, dialling out to an `accept` of its own. What accept logs when its devbox leaves is not held to anything. */
+export const reverse: ServerProgram = {
+  file: process.execPath,
+  args: [join(root, 'test', 'codex', 'reverse-server.ts'), executable],
+  ours: false,
+}
+
 export const reference = (version: string): ServerProgram => ({
   file: installedCodex(version),
   args: ['exec-server'],
@@ -60,7 +67,7 @@ export async function startServer(
   child.stdout.on('data', (bytes: Buffer) => (stdout += bytes.toString()))
   child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()))
   const ended = once(child, 'exit').then(([code, signal]: (number | string | null)[]) => code ?? signal)
-  await eventually(() => stdout.includes('\n') || child.exitCode !== null, 10_000, 'the line with the URL')
+  await eventually(() => stdout.includes('\n') || child.exitCode !== null, 30_000, 'the line with the URL')
   if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}: ${stderr}`)
   return {
     url: stdout.trim(),
