@@ -1,11 +1,12 @@
-/** Base64 in messages. */
+/** Bytes in messages. */
 import { ProtocolError } from './errors.ts'
 
 /**
- * Decodes a base64 member of a message; `what` names it.
- * @throws {ProtocolError} If it is not base64.
+ * Decodes a base64 member of a message; `what` names it. A server in this program sends the bytes themselves.
+ * @throws {ProtocolError} If it is neither.
  */
 export function bytesOf(text: unknown, what: string): Uint8Array<ArrayBuffer> {
+  if (text instanceof Uint8Array) return text as Uint8Array<ArrayBuffer>
   if (typeof text === 'string') {
     try {
       return Uint8Array.fromBase64(text)

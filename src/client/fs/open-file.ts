@@ -2,7 +2,7 @@
 import type { OpenMode } from '../../protocol/schemas/fs.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import { bytesOf } from '../base/base64.ts'
-import { ParamsText } from '../session/rpc-client.ts'
+import { ParamsWithBytes } from '../transports/client-message.ts'
 import { DisconnectedError, ProtocolError } from '../base/errors.ts'
 import { pathParams } from './file-calls.ts'
 import type { FileCalls } from './file-calls.ts'
@@ -79,7 +79,7 @@ export async function openFile(
       return bytes
     },
     write: async (offset, bytes, signal) => {
-      const params = new ParamsText(`{"handleId":"${handleId}","offset":${offset},"chunk":"${bytes.toBase64()}"}`)
+      const params = new ParamsWithBytes({ handleId, offset }, 'chunk', bytes.slice())
       await withReason(calls.call(Method.FsWriteBlock, () => params, { connection, signal }))
     },
     close: () => (closing ??= close()),

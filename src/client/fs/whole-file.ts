@@ -4,7 +4,7 @@ import { Method } from '../../protocol/wire/methods.ts'
 import { joined } from '../../core/base/bytes.ts'
 import { base64Length } from '../../core/base/json-fragments.ts'
 import { bytesOf } from '../base/base64.ts'
-import { ParamsText } from '../session/rpc-client.ts'
+import { ParamsWithBytes } from '../transports/client-message.ts'
 import { UnsupportedError } from '../base/errors.ts'
 import { readBlocks, writeBlocks } from './file-blocks.ts'
 import { checkFollowSymlinks, isBlocksUnsupported, pathParams } from './file-calls.ts'
@@ -124,9 +124,5 @@ export async function writeFile(
     )
   }
   const params = pathParams(path, options)
-  await calls.call(
-    Method.FsWriteFile,
-    (paths) => new ParamsText(`${JSON.stringify(params(paths)).slice(0, -1)},"dataBase64":"${data.toBase64()}"}`),
-    { signal },
-  )
+  await calls.call(Method.FsWriteFile, (paths) => new ParamsWithBytes(params(paths), 'dataBase64', data), { signal })
 }

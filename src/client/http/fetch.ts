@@ -18,8 +18,8 @@
 import { RpcError } from '../../protocol/wire/errors.ts'
 import type { HttpHeader } from '../../protocol/schemas/http.ts'
 import { Method } from '../../protocol/wire/methods.ts'
-import { ParamsText } from '../session/rpc-client.ts'
-import type { RpcClient } from '../session/rpc-client.ts'
+import { ParamsWithBytes } from '../transports/client-message.ts'
+import type { Params, RpcClient } from '../session/rpc-client.ts'
 import { ProtocolError, UnsupportedError } from '../base/errors.ts'
 import { hasHeader, readRequest } from './fetch-request.ts'
 import type { FetchRequest } from './fetch-request.ts'
@@ -48,7 +48,7 @@ export function createFetch(rpc: RpcClient, limits: ClientLimits): RemoteFetch {
     const opened: { body?: HttpBody } = {}
     // Opened when the request is sent: a body is tied to its connection, and deltas may arrive before the response is
     // processed.
-    const params = (): ParamsText => requestParams(request, (opened.body ??= bodies.open()))
+    const params = (): Params => requestParams(request, (opened.body ??= bodies.open()))
     try {
       const result = await rpc.call<HttpResult>(Method.HttpRequest, params, { signal })
       signal?.throwIfAborted()
@@ -87,7 +87,7 @@ function checkCapabilities({ redirect, headers }: FetchRequest, { environmentInf
 function requestParams(
   { method, url, headers, body, redirect, timeoutMs }: FetchRequest,
   { id, window }: HttpBody,
-): ParamsText {
+): Params {
   const rest = {
     method,
     url,
@@ -98,8 +98,7 @@ function requestParams(
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(redirect === 'follow' ? {} : { redirectPolicy: 'stop' }),
   }
-  const text = JSON.stringify(rest)
-  return new ParamsText(body === undefined ? text : `${text.slice(0, -1)},"bodyBase64":"${body.toBase64()}"}`)
+  return body === undefined ? rest : new ParamsWithBytes(rest, 'bodyBase64', body)
 }
 
 function responseOf(request: FetchRequest, result: HttpResult, body: HttpBody): Response {

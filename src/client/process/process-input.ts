@@ -3,7 +3,7 @@
  * connection.
  */
 import { Method } from '../../protocol/wire/methods.ts'
-import { ParamsText } from '../session/rpc-client.ts'
+import { ParamsWithBytes } from '../transports/client-message.ts'
 import type { RpcClient } from '../session/rpc-client.ts'
 import { UnsupportedError } from '../base/errors.ts'
 import type { ClientLimits } from '../base/limits.ts'
@@ -19,14 +19,12 @@ export type InputOptions = { id: string; rpc: RpcClient; limits: ClientLimits; i
 /** Writes to a process's stdin. */
 export class ProcessInput {
   readonly #options: InputOptions
-  readonly #head: string
   /** Random, as other clients may write to the same process. */
   readonly #writer = crypto.randomUUID()
   #count = 0
 
   constructor(options: InputOptions) {
     this.#options = options
-    this.#head = `{"processId":${JSON.stringify(options.id)},"writeId":"${this.#writer}-`
   }
 
   /** Resolves once the server has accepted all chunks, or with the status of the first one it did not. */
@@ -42,8 +40,11 @@ export class ProcessInput {
   }
 
   async #writePiece(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<WriteStatus> {
-    const params = new ParamsText(`${this.#head}${++this.#count}","chunk":"${bytes.toBase64()}"}`)
-    const { status } = await this.#options.rpc.call<{ status: WriteStatus }>(Method.ProcessWrite, params, {
+    const { rpc, id } = this.#options
+    const call = { processId: id, writeId: `${this.#writer}-${++this.#count}` }
+    // A copy: the call may wait, or be sent again.
+    const params = new ParamsWithBytes(call, 'chunk', bytes.slice())
+    const { status } = await rpc.call<{ status: WriteStatus }>(Method.ProcessWrite, params, {
       signal,
       repeatable: true,
     })

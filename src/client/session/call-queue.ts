@@ -2,12 +2,12 @@
  * The calls of a session: those in flight, and those that wait for their turn or for a connection. Whether there is a
  * connection is the session's state, not the queue's.
  */
-import type { RpcError } from '../../protocol/wire/errors.ts'
+import { RpcError } from '../../protocol/wire/errors.ts'
 import { DisconnectedError } from '../base/errors.ts'
 import type { ClientLimits } from '../base/limits.ts'
 import type { Connection } from './connection.ts'
-import { paramsText } from './rpc-client.ts'
-import type { CallOptions, ParamsSource } from './rpc-client.ts'
+import { resolveParams } from './rpc-client.ts'
+import type { CallOptions, Params, ParamsSource } from './rpc-client.ts'
 import type { ServerProfile } from './server-profile.ts'
 
 /** What the queue needs of its session. */
@@ -97,9 +97,9 @@ export class CallQueue {
 
   #send(call: Call, connection: Connection): void {
     const { profile, onChange } = this.#options
-    let text: string
+    let params: Params
     try {
-      text = paramsText(call.params, profile.paths)
+      params = resolveParams(call.params, profile.paths)
     } catch (error) {
       return call.reject(error)
     }
@@ -110,13 +110,13 @@ export class CallQueue {
       onChange()
       this.#sendWaiting()
     }
-    connection.request(call.method, text, {
+    connection.request(call.method, params, {
       resolve: (result) => {
         call.resolve(result)
         done()
       },
       reject: (error) => {
-        if (this.#mustSendAgain(call, error)) return this.#send(call, connection)
+        if (error instanceof RpcError && this.#mustSendAgain(call, error)) return this.#send(call, connection)
         call.reject(error)
         done()
       },

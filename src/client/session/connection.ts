@@ -2,6 +2,9 @@
 import { ErrorCode, RpcError } from '../../protocol/wire/errors.ts'
 import { ProtocolError, messageOf } from '../base/errors.ts'
 import type { ClientLimits } from '../base/limits.ts'
+import { textOf } from '../transports/client-message.ts'
+import type { ClientMessage } from '../transports/client-message.ts'
+import type { Params } from './rpc-client.ts'
 import type { Transport, TransportEvents } from '../transports/transport.ts'
 
 /** The server's code for "my own connection is gone": ends this connection instead of failing one request. */
@@ -23,7 +26,7 @@ export type ConnectionEvents = {
 /** Callbacks of a request; exactly one is called. */
 export type ResponseHandlers = {
   resolve: (result: unknown) => void
-  reject: (error: RpcError) => void
+  reject: (error: unknown) => void
   lost: (reason: string) => void
 }
 
@@ -65,6 +68,16 @@ export class Connection implements TransportEvents {
     }
   }
 
+  value(message: unknown): void {
+    this.#heard = true
+    if (this.#lost !== undefined) return
+    try {
+      this.#read(message)
+    } catch (error) {
+      this.end(`the server broke the protocol: ${messageOf(error)}`)
+    }
+  }
+
   alive(): void {
     this.#heard = true
   }
@@ -85,9 +98,8 @@ export class Connection implements TransportEvents {
     if (typeof method === 'string') {
       if (id === undefined) return this.#events.notification(method, params)
       // Servers send requests only to clients that advertise support for them.
-      return this.#transport?.send(
-        `{"error":{"code":${ErrorCode.MethodNotFound},"message":"this client answers no requests"},"id":${JSON.stringify(id)}}`,
-      )
+      const error = { code: ErrorCode.MethodNotFound, message: 'this client answers no requests' }
+      return this.#send({ id, error })
     }
     const request = this.#requests.get(id as number)
     // The call was cancelled, or the server could not parse the message it answers.
@@ -107,17 +119,27 @@ export class Connection implements TransportEvents {
 
   // ---- requests and liveness ----
 
-  /** Sends a request. `params` is JSON text. */
-  request(method: string, params: string, handlers: ResponseHandlers): void {
+  /** Sends a request. It is rejected with the error of encoding it, too. */
+  request(method: string, params: Params, handlers: ResponseHandlers): void {
     if (this.#lost !== undefined || this.#transport === undefined)
       return handlers.lost(this.#lost ?? 'the connection is not open')
     const id = this.#nextId++
     this.#requests.set(id, handlers)
-    this.#transport.send(`{"id":${id},"method":"${method}","params":${params}}`)
+    try {
+      this.#send({ id, method, params })
+    } catch (error) {
+      if (this.#requests.delete(id)) handlers.reject(error)
+    }
   }
 
-  notify(method: string, params: string): void {
-    if (this.#lost === undefined) this.#transport?.send(`{"method":"${method}","params":${params}}`)
+  notify(method: string, params: Params): void {
+    if (this.#lost === undefined) this.#send({ method, params })
+  }
+
+  #send(message: ClientMessage): void {
+    const transport = this.#transport
+    if (transport?.send === undefined) transport?.sendValue(message)
+    else transport.send(textOf(message))
   }
 
   /** Pauses or resumes reading, if the transport supports it. */

@@ -1,16 +1,17 @@
 /** Requests that bypass the queue of calls: the handshake, and what a resumption needs before queued calls are sent. */
 import { DisconnectedError } from '../base/errors.ts'
+import type { Params } from './rpc-client.ts'
 import type { Connection } from './connection.ts'
 
 /**
- * Sends one request directly on a connection. `params` is JSON text. Also rejects with the signal's reason.
+ * Sends one request directly on a connection. Also rejects with the signal's reason.
  * @throws {RpcError} If the server refuses it.
  * @throws {DisconnectedError} If the connection is lost.
  */
 export function callDirectly(
   connection: Connection,
   method: string,
-  params: string,
+  params: Params,
   signal: AbortSignal,
 ): Promise<unknown> {
   return new Promise((resolve, reject) => {

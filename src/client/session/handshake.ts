@@ -40,9 +40,9 @@ export async function openConnection(connection: Connection, options: HandshakeO
     timedOut(`${connector.name} did not answer the handshake within ${limits.initializeMs} ms`)
   const handshake = deadline(limits.initializeMs, noAnswer, signal)
   try {
-    const params = JSON.stringify({ clientName, resumeSessionId })
+    const params = { clientName, resumeSessionId }
     onInitialized(await callDirectly(connection, Method.Initialize, params, handshake.signal))
-    connection.notify(Method.Initialized, '{}')
+    connection.notify(Method.Initialized, {})
   } catch (error) {
     await connection.close()
     if (!(error instanceof DisconnectedError)) throw error

@@ -4,6 +4,7 @@
  */
 import type { EnvironmentInfo } from '../../protocol/schemas/session.ts'
 import type { DisconnectedError } from '../base/errors.ts'
+import type { ParamsWithBytes } from '../transports/client-message.ts'
 
 /** Encodes paths for one server. See path-codec.ts. */
 export type PathEncoder = {
@@ -32,25 +33,15 @@ export type CallOptions = {
   connection?: number
 }
 
-/** Params that are already JSON text, to avoid copying base64. */
-export class ParamsText {
-  readonly text: string
-  constructor(text: string) {
-    this.text = text
-  }
-}
-
-/** The params of a call. */
-export type Params = object | ParamsText | null
+/** The params of a call; see client-message.ts. */
+export type Params = object | ParamsWithBytes | null
 
 /** Params, or a function that builds them with the server's path encoding when the call is sent. */
 export type ParamsSource = Params | ((paths: PathEncoder) => Params)
 
-/** The JSON text of the params. */
-export function paramsText(source: ParamsSource, paths: PathEncoder): string {
-  const params = typeof source === 'function' ? source(paths) : source
-  return params instanceof ParamsText ? params.text : JSON.stringify(params)
-}
+/** The params to be sent. */
+export const resolveParams = (source: ParamsSource, paths: PathEncoder): Params =>
+  typeof source === 'function' ? source(paths) : source
 
 /** What a session offers to the method families. */
 export type RpcClient = {

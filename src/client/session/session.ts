@@ -24,7 +24,7 @@ import { openConnection } from './handshake.ts'
 import { createReadThrottle } from './read-throttle.ts'
 import type { ReadThrottle } from './read-throttle.ts'
 import { retry } from './retry.ts'
-import { paramsText } from './rpc-client.ts'
+import { resolveParams } from './rpc-client.ts'
 import type { CallOptions, ParamsSource, RpcClient } from './rpc-client.ts'
 import { ServerProfile } from './server-profile.ts'
 
@@ -171,7 +171,7 @@ export class Session implements RpcClient {
       // Codex's server answers in order: while it works on a long call, silence does not mean that it is gone.
       if (this.extensions.size === 0 && this.#calls.isCalling(Method.ProcessRead, Method.HttpRequest))
         connection.alive()
-      else connection.request(Method.EnvironmentStatus, 'null', { resolve: () => {}, reject: () => {}, lost: () => {} })
+      else connection.request(Method.EnvironmentStatus, null, { resolve: () => {}, reject: () => {}, lost: () => {} })
     })
   }
 
@@ -206,7 +206,7 @@ export class Session implements RpcClient {
   async #resume(connection: Connection, signal: AbortSignal): Promise<void> {
     // #onConnectionLost only handles the connection in use: if this one is lost, these calls fail.
     const call = <T>(method: string, params: ParamsSource): Promise<T> =>
-      callDirectly(connection, method, paramsText(params, this.#profile.paths), signal) as Promise<T>
+      callDirectly(connection, method, resolveParams(params, this.#profile.paths), signal) as Promise<T>
     try {
       await Promise.all([...this.#recoveries].map((recover) => recover(call)))
       if (connection.isLost) throw new DisconnectedError('it was lost again')

@@ -1,11 +1,11 @@
-/** In-process transport: calls the server's core directly. */
+/** In-process transport: calls the server's core directly, with values instead of JSON text. */
 import { setImmediate } from 'node:timers'
-import type { RawJson } from '../../core/base/json-fragments.ts'
+import type { ValueTransport } from '../../core/base/transport.ts'
 import type { ExecServer } from '../../core/rpc/server.ts'
-import type { Transport } from '../../core/base/transport.ts'
+import { messageOfValue } from '../../protocol/wire/values.ts'
+import type { SizedMessage } from '../../protocol/wire/values.ts'
+import { valueOf } from './client-message.ts'
 import type { Connector } from './transport.ts'
-
-const encoder = new TextEncoder()
 
 /** `end` is called when the connection ends. */
 export function inProcessConnector(server: ExecServer, end: () => void): Connector {
@@ -14,7 +14,7 @@ export function inProcessConnector(server: ExecServer, end: () => void): Connect
     recovers: false,
     canVanish: false,
     open: async (events) => {
-      const inbox: string[] = []
+      const inbox: SizedMessage[] = []
       let queued = 0
       let isPaused = false
       let isClosed = false
@@ -22,26 +22,30 @@ export function inProcessConnector(server: ExecServer, end: () => void): Connect
         isClosed = true
         events.closed(reason)
       }
-      // Deliver in a separate task, as from a socket: neither side re-enters the other, and I/O gets its turn.
-      const deliver = (text: string): void => {
-        queued += text.length
-        setImmediate(() => {
-          queued -= text.length
-          if (!isClosed) events.message(text)
-          if (queued === 0) connection.drained()
-        })
+      const receive = ({ message, bytes }: SizedMessage): void => {
+        const { messageBytes } = connection
+        if (bytes <= messageBytes) return connection.accept(message, bytes)
+        connection.refuse(`larger than ${messageBytes} bytes`, 'id' in message ? message.id : undefined)
       }
       const receiveAll = (): void => {
         while (!isPaused && !isClosed) {
-          const text = inbox.shift()
-          if (text === undefined) return
-          connection.receive(encoder.encode(text))
+          const message = inbox.shift()
+          if (message === undefined) return
+          receive(message)
         }
       }
-      const transport: Transport = {
+      const transport: ValueTransport = {
         source: 'JSON-RPC message from exec-server client',
         peer: 'in-process',
-        send: (message) => deliver(textOf(message)),
+        // In a separate task, as from a socket: neither side re-enters the other, and I/O gets its turn.
+        sendValue: (message, bytes) => {
+          queued += bytes
+          setImmediate(() => {
+            queued -= bytes
+            if (!isClosed) events.value(message)
+            if (queued === 0) connection.drained()
+          })
+        },
         queued: () => queued,
         pauseInput: () => void (isPaused = true),
         resumeInput: () => {
@@ -52,8 +56,8 @@ export function inProcessConnector(server: ExecServer, end: () => void): Connect
       }
       const connection = server.connect(transport)
       return {
-        send: (text) => {
-          inbox.push(text)
+        sendValue: (message) => {
+          inbox.push(messageOfValue(valueOf(message)))
           queueMicrotask(receiveAll)
         },
         close: async () => {
@@ -65,5 +69,3 @@ export function inProcessConnector(server: ExecServer, end: () => void): Connect
     },
   }
 }
-
-const textOf = (message: string | RawJson): string => (typeof message === 'string' ? message : message.text)

@@ -1,19 +1,26 @@
 /** The transport interface: what carries messages to a server and back. Implementations are in this folder. */
 
+import type { ClientMessage } from './client-message.ts'
+
 /** Events of a transport. Nothing follows `closed`. */
 export type TransportEvents = {
   /** A message arrived. */
   message(text: string): void
+  /** A message arrived as a value, with bytes in place of base64. It belongs to the client. */
+  value(message: unknown): void
   /** Anything arrived, even a pong. */
   alive(): void
   /** Called once when the transport is gone, with the reason. */
   closed(reason: string): void
 }
 
+/** Queues a message: JSON text, or a value, which is copied at once. */
+type Carrier =
+  | { send(text: string): void; sendValue?: undefined }
+  | { sendValue(message: ClientMessage): void; send?: undefined }
+
 /** An open transport. */
-export type Transport = {
-  /** Queues a message. */
-  send(text: string): void
+export type Transport = Carrier & {
   /**
    * Requests a sign of life, reported as `alive`. Absent if the peer cannot vanish unnoticed, or the transport has no
    * pings.

@@ -2,15 +2,16 @@
  * Builds messages that carry bytes by concatenating JSON text around their base64, not by serializing objects: base64
  * needs no escaping, and all output takes this path.
  */
-import { encodeNotification } from '../../protocol/wire/envelope.ts'
+import { encodeNotification, encodeResult } from '../../protocol/wire/envelope.ts'
 import type { IdText } from '../../protocol/wire/envelope.ts'
 import { Method } from '../../protocol/wire/methods.ts'
+import type { BytesOrBase64 } from '../../protocol/schemas/runs.ts'
 import { release } from './bytes.ts'
 import type { HttpResponse } from './host.ts'
 import type { Chunk } from './chunk.ts'
 
 /**
- * A message, or the result of a request, in ASCII-only parts, so that its length in bytes is known. A body of bytes
+ * A message, or the result of a request, as JSON text in ASCII-only parts, so that its length in bytes is known. A body of bytes
  * stands for their base64, which the transport encodes when it sends.
  */
 export class RawJson {
@@ -48,8 +49,60 @@ export class RawJson {
   }
 }
 
-/** The result of a request: a plain object, or JSON text. */
-export type Result = RawJson | object
+/** A notification, for both kinds of clients: JSON text, and values for a client in this program. Neither is kept. */
+export type Notice = {
+  readonly method: string
+  /** The params, with bytes in place of base64. */
+  params(): object
+  json(): RawJson | string
+}
+
+/** A notification without bytes. Lone surrogates become U+FFFD. */
+export const notice = (method: string, params: object): Notice => ({
+  method,
+  params: () => params,
+  json: () =>
+    encodeNotification(
+      method,
+      JSON.stringify(params, (_, value: unknown) => (typeof value === 'string' ? value.toWellFormed() : value)),
+    ),
+})
+
+/** A result with bytes. It becomes JSON text, or values for a client in this program, when it is sent. */
+export class BytesResult {
+  readonly #json: () => RawJson | string
+  /** The result, with bytes in place of base64. */
+  readonly values: () => object
+  /** Whether the bytes belong to the receiver. */
+  readonly isLastUse: boolean
+  constructor(json: () => RawJson | string, values: () => object, isLastUse = false) {
+    this.#json = json
+    this.values = values
+    this.isLastUse = isLastUse
+  }
+
+  /** The complete JSON text. */
+  get text(): string {
+    const json = this.#json()
+    return typeof json === 'string' ? json : json.text
+  }
+
+  /** The response to request `id` as JSON text. */
+  asResult(id: IdText): RawJson | string {
+    const json = this.#json()
+    return typeof json === 'string' ? encodeResult(id, json) : json.asResult(id)
+  }
+}
+
+/** Makes a result with bytes at any place: `build` gets the function to encode them with. */
+export const resultWithBytes = (build: (encode: (bytes: Uint8Array) => BytesOrBase64) => object): BytesResult =>
+  new BytesResult(
+    () => JSON.stringify(build((bytes) => bytes.toBase64())),
+    () => build((bytes) => bytes),
+  )
+
+/** The result of a request. */
+export type Result = BytesResult | object
 
 /** Length of the base64 of so many bytes. */
 export const base64Length = (bytes: number): number => Math.ceil(bytes / 3) * 4
@@ -59,21 +112,37 @@ function asciiJson(json: string): string {
   return json.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
-/** Encodes the notifications of one process. */
-export function processFrames(processId: string) {
-  const id = asciiJson(JSON.stringify(processId))
-  const outputHead = `{"method":"${Method.ProcessOutput}","params":{"processId":${id},"seq":`
+/** A chunk of output. A class, since there are many: the methods are shared. */
+class OutputNotice implements Notice {
+  readonly method = Method.ProcessOutput
+  readonly #processId: string
+  readonly #head: string
+  readonly #chunk: Chunk
+  constructor(processId: string, head: string, chunk: Chunk) {
+    this.#processId = processId
+    this.#head = head
+    this.#chunk = chunk
+  }
+
+  params(): object {
+    const { seq, stream, bytes } = this.#chunk
+    return { processId: this.#processId, seq, stream, chunk: bytes }
+  }
+
+  json(): RawJson {
+    const { seq, stream, bytes } = this.#chunk
+    return new RawJson(`${this.#head}${seq},"stream":"${stream}","chunk":"`, bytes, '"}}')
+  }
+}
+
+/** Makes the notifications of one process. */
+export function processNotices(processId: string) {
+  const outputHead = `{"method":"${Method.ProcessOutput}","params":{"processId":${asciiJson(JSON.stringify(processId))},"seq":`
   return {
-    output: ({ seq, stream, bytes }: Chunk): RawJson =>
-      new RawJson(`${outputHead}${seq},"stream":"${stream}","chunk":"`, bytes, '"}}'),
-
-    exited: (seq: number, exitCode: number, sandboxDenied: boolean): string =>
-      encodeNotification(
-        Method.ProcessExited,
-        `{"processId":${id},"seq":${seq},"exitCode":${exitCode},"sandboxDenied":${sandboxDenied}}`,
-      ),
-
-    closed: (seq: number): string => encodeNotification(Method.ProcessClosed, `{"processId":${id},"seq":${seq}}`),
+    output: (chunk: Chunk): Notice => new OutputNotice(processId, outputHead, chunk),
+    exited: (seq: number, exitCode: number, sandboxDenied: boolean): Notice =>
+      notice(Method.ProcessExited, { processId, seq, exitCode, sandboxDenied }),
+    closed: (seq: number): Notice => notice(Method.ProcessClosed, { processId, seq }),
   }
 }
 
@@ -89,7 +158,20 @@ export type ReadState = {
 }
 
 /** Encodes the result of process/read. */
-export function readResult(chunks: readonly Chunk[], state: ReadState): RawJson {
+export function readResult(chunks: readonly Chunk[], state: ReadState): BytesResult {
+  const { dropped, ...rest } = state
+  return new BytesResult(
+    () => readText(chunks, state),
+    () => ({
+      chunks: chunks.map(({ seq, stream, bytes }) => ({ seq, stream, chunk: bytes })),
+      ...rest,
+      failure: null,
+      ...(dropped === undefined ? {} : { droppedBytes: dropped.evictedBytes, droppedChunks: dropped.evictedChunks }),
+    }),
+  )
+}
+
+function readText(chunks: readonly Chunk[], state: ReadState): RawJson {
   const body = chunks
     .map(({ seq, stream, bytes }) => `{"seq":${seq},"stream":"${stream}","chunk":"${bytes.toBase64()}"}`)
     .join(',')
@@ -100,20 +182,27 @@ export function readResult(chunks: readonly Chunk[], state: ReadState): RawJson 
   return new RawJson('{"chunks":[', body, tail)
 }
 
-/** Encodes the notifications of one streamed HTTP body. */
-export function bodyFrames(requestId: string) {
+/** Makes the notifications of one streamed HTTP body. */
+export function bodyNotices(requestId: string) {
   const head = `{"method":"${Method.HttpBodyDelta}","params":{"requestId":${asciiJson(JSON.stringify(requestId))},"seq":`
   return {
-    delta: (seq: number, bytes: Uint8Array): RawJson =>
-      new RawJson(`${head}${seq},"deltaBase64":"`, bytes, '","done":false,"error":null}}'),
+    delta: (seq: number, bytes: Uint8Array): Notice => ({
+      method: Method.HttpBodyDelta,
+      params: () => ({ requestId, seq, deltaBase64: bytes, done: false, error: null }),
+      json: () => new RawJson(`${head}${seq},"deltaBase64":"`, bytes, '","done":false,"error":null}}'),
+    }),
 
     /** The final notification. */
-    end: (seq: number, error: string | undefined): RawJson =>
-      new RawJson(
-        `${head}${seq},"deltaBase64":"`,
-        '',
-        `","done":true,"error":${asciiJson(JSON.stringify(error ?? null))}}}`,
-      ),
+    end: (seq: number, error: string | undefined): Notice => ({
+      method: Method.HttpBodyDelta,
+      params: () => ({ requestId, seq, deltaBase64: new Uint8Array(), done: true, error: error ?? null }),
+      json: () =>
+        new RawJson(
+          `${head}${seq},"deltaBase64":"`,
+          '',
+          `","done":true,"error":${asciiJson(JSON.stringify(error ?? null))}}}`,
+        ),
+    }),
   }
 }
 
@@ -121,18 +210,27 @@ export function bodyFrames(requestId: string) {
 export function responseResult(
   { status, headers }: Pick<HttpResponse, 'status' | 'headers'>,
   body: Uint8Array | undefined,
-): RawJson {
-  return new RawJson(
-    `{"status":${status},"headers":${asciiJson(JSON.stringify(headers))},"bodyBase64":"`,
-    body ?? '',
-    '"}',
+): BytesResult {
+  const head = (): string => `{"status":${status},"headers":${asciiJson(JSON.stringify(headers))},"bodyBase64":"`
+  return new BytesResult(
+    () => new RawJson(head(), body ?? '', '"}', true),
+    () => ({ status, headers, bodyBase64: body ?? new Uint8Array() }),
     true,
   )
 }
 
 /** Encodes the result of fs/readBlock. The bytes may be freed once they are sent. */
-export const blockResult = (bytes: Uint8Array, eof: boolean): RawJson =>
-  new RawJson('{"chunk":"', bytes, `","eof":${eof}}`, true)
+export const blockResult = (bytes: Uint8Array, eof: boolean): BytesResult =>
+  new BytesResult(
+    () => new RawJson('{"chunk":"', bytes, `","eof":${eof}}`, true),
+    () => ({ chunk: bytes, eof }),
+    true,
+  )
 
 /** Encodes the result of fs/readFile. The bytes may be freed once they are sent. */
-export const fileResult = (bytes: Uint8Array): RawJson => new RawJson('{"dataBase64":"', bytes, '"}', true)
+export const fileResult = (bytes: Uint8Array): BytesResult =>
+  new BytesResult(
+    () => new RawJson('{"dataBase64":"', bytes, '"}', true),
+    () => ({ dataBase64: bytes }),
+    true,
+  )

@@ -2,26 +2,32 @@
  * Sends the events of a connection's sources, i.e. its session's processes and HTTP bodies: one event of each in turn,
  * while little is queued, so that a flood from one delays neither responses nor other sources.
  */
-import type { RawJson } from './json-fragments.ts'
-import type { Transport } from './transport.ts'
+import type { Notice } from './json-fragments.ts'
 
 /** A source of notifications. */
 export type EventSource = {
   /** Takes the next notification; undefined if there is none now. */
-  takeEvent(): string | RawJson | undefined
+  takeEvent(): Notice | undefined
+}
+
+/** Where events go. */
+export type NoticeSink = {
+  /** Bytes queued. */
+  queued(): number
+  notify(notice: Notice): void
 }
 
 /** Round-robin over the sources that have events. */
 export class OutboundScheduler {
-  readonly #transport: Transport
+  readonly #sink: NoticeSink
   readonly #queueBound: number
   /** Sources with events to send, in order of their turns. */
   readonly #ready = new Set<EventSource>()
   #scheduled = false
   #stopped = false
 
-  constructor(transport: Transport, queueBound: number) {
-    this.#transport = transport
+  constructor(sink: NoticeSink, queueBound: number) {
+    this.#sink = sink
     this.#queueBound = queueBound
   }
 
@@ -42,11 +48,11 @@ export class OutboundScheduler {
   flush(): void {
     if (this.#stopped) return
     for (const source of this.#ready) {
-      if (this.#transport.queued() >= this.#queueBound) return
+      if (this.#sink.queued() >= this.#queueBound) return
       this.#ready.delete(source)
       const event = source.takeEvent()
       if (event === undefined) continue
-      this.#transport.send(event)
+      this.#sink.notify(event)
       // Requeue: a Set's iteration also visits elements added during it.
       this.#ready.add(source)
     }

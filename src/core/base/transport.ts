@@ -1,8 +1,26 @@
 /** What a connection needs from its transport, e.g. a WebSocket or stdio. */
 import type { RawJson } from './json-fragments.ts'
 
-/** Sends messages and reports how many bytes are queued. */
-export type Transport = {
+/** Sends messages as JSON text. */
+export type Transport = BaseTransport & {
+  /** Queues a message. */
+  send(message: string | RawJson): void
+}
+
+/** A message of the server as a value. Bytes are in place of base64. */
+export type ServerMessage =
+  | { id: number; result: unknown }
+  | { id: number; error: { code: number; message: string } }
+  | { method: string; params: unknown }
+
+/** Sends messages as values, to a client in this program. */
+export type ValueTransport = BaseTransport & {
+  /** Queues a message, which belongs to the client from then on. `bytes`: how many count as queued until it is read. */
+  sendValue(message: ServerMessage, bytes: number): void
+}
+
+/** What all transports have: they report how many bytes are queued. */
+type BaseTransport = {
   /**
    * Description of its messages, for parse errors: `websocket JSON-RPC message from exec-server websocket
    * 127.0.0.1:40000`.
@@ -10,8 +28,6 @@ export type Transport = {
   readonly source: string
   /** Remote address, e.g. `127.0.0.1:40000`, or the kind of transport. */
   readonly peer: string
-  /** Queues a message. */
-  send(message: string | RawJson): void
   /** Bytes queued that the operating system has not accepted yet. */
   queued(): number
   /** Stops passing messages to the connection, until `resumeInput`. */

@@ -1,18 +1,19 @@
 /** The fs/watchMissing watch of one connection: one at a time, notified once. */
-import { encodeNotification } from '../../protocol/wire/envelope.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import { FOREIGN } from '../../protocol/schemas/schema-primitives.ts'
 import type { Host } from '../base/host.ts'
+import { notice } from '../base/json-fragments.ts'
+import type { Notice } from '../base/json-fragments.ts'
 import type { Limits } from '../base/limits.ts'
 
 /** Watches missing paths and sends fs/missingChanged when one appears. */
 export class MissingWatch {
-  readonly #send: (notification: string) => void
+  readonly #send: (notification: Notice) => void
   #lastId = 0
   #stop: (() => void) | undefined
   #isGone = false
 
-  constructor(send: (notification: string) => void) {
+  constructor(send: (notification: Notice) => void) {
     this.#send = send
   }
 
@@ -28,7 +29,7 @@ export class MissingWatch {
     if (missing.length === 0 || missing.length > limits.watchedPaths) return false
     if (missing.includes(FOREIGN) || present === FOREIGN) return false
     this.#stop = host.watchMissing(missing, present, () => {
-      if (watchId === this.#lastId) this.#send(encodeNotification(Method.FsMissingChanged, `{"watchId":${watchId}}`))
+      if (watchId === this.#lastId) this.#send(notice(Method.FsMissingChanged, { watchId }))
     })
     return this.#stop !== undefined
   }

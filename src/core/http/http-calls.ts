@@ -7,7 +7,7 @@ import { ResponseMemoryLimiter } from '../base/response-memory-limiter.ts'
 import { joined } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { base64Length, responseResult } from '../base/json-fragments.ts'
-import type { RawJson } from '../base/json-fragments.ts'
+import type { BytesResult } from '../base/json-fragments.ts'
 import type { Host, HttpResponse } from '../base/host.ts'
 import { prepareRequest, redirected } from './http-request.ts'
 import type { PreparedRequest } from './http-request.ts'
@@ -80,7 +80,7 @@ export class HttpCalls {
    * Runs http/request. A streamed body follows the returned response.
    * @throws -32602 for invalid params, -32001 beyond a limit, -32603 if the exchange fails.
    */
-  async request(params: HttpRequestParams, surroundings: Surroundings): Promise<RawJson> {
+  async request(params: HttpRequestParams, surroundings: Surroundings): Promise<BytesResult> {
     const { host, limits } = this.#options
     const request = prepareRequest(params, host.environment())
     const streamId = params.streamResponse ? detached(params.requestId) : undefined
@@ -167,7 +167,11 @@ export class HttpCalls {
   }
 
   /** Buffers the body and returns it in the response. */
-  async #buffer(response: HttpResponse, { signal, finish }: Exchange, surroundings: Surroundings): Promise<RawJson> {
+  async #buffer(
+    response: HttpResponse,
+    { signal, finish }: Exchange,
+    surroundings: Surroundings,
+  ): Promise<BytesResult> {
     const { httpBuffered } = this.#options.limits
     const pieces: Uint8Array[] = []
     let total = 0

@@ -4,7 +4,7 @@
  */
 import { messageOf } from '../../protocol/wire/errors.ts'
 import { FlowWindow } from '../base/flow-window.ts'
-import { bodyFrames } from '../base/json-fragments.ts'
+import { bodyNotices } from '../base/json-fragments.ts'
 import type { HttpResponse } from '../base/host.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Observer } from '../base/observer.ts'
@@ -37,7 +37,7 @@ export function streamBody(
   response: HttpResponse,
   { window, signal, limits, scheduler, totals, finish }: BodyStreamOptions,
 ): BodyStream {
-  const frames = bodyFrames(requestId)
+  const notices = bodyNotices(requestId)
   // It is full at the limit of deltas already: each may add one.
   const flow = window === undefined ? undefined : new FlowWindow(window, limits.httpUnacknowledged - 1)
   /** Lengths of the sent, unacknowledged deltas. */
@@ -57,7 +57,7 @@ export function streamBody(
       if (end === undefined) return undefined
       isStopped = true
       finish()
-      return frames.end(++seq, end.error)
+      return notices.end(++seq, end.error)
     },
   }
 
@@ -69,7 +69,7 @@ export function streamBody(
       flow.charge(bytes.length)
     }
     if (piece === undefined) read()
-    return frames.delta(++seq, bytes)
+    return notices.delta(++seq, bytes)
   }
 
   function read(): void {

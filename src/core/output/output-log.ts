@@ -8,8 +8,8 @@ import type { OutputStream } from '../../protocol/schemas/process.ts'
 import type { Chunk, TimedChunk } from '../base/chunk.ts'
 import type { Clock } from '../base/clock.ts'
 import { FlowWindow } from '../base/flow-window.ts'
-import { processFrames, readResult } from '../base/json-fragments.ts'
-import type { RawJson } from '../base/json-fragments.ts'
+import { processNotices, readResult } from '../base/json-fragments.ts'
+import type { BytesResult, Notice } from '../base/json-fragments.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Totals } from '../base/observer.ts'
 import type { LogPart, LogRange, OutputSink } from '../base/run-store.ts'
@@ -36,7 +36,7 @@ export class OutputLog implements Evictable {
   readonly #processId: string
   readonly #options: OutputLogOptions
   readonly #onChunk: (chunk: TimedChunk) => void
-  readonly #frames: ReturnType<typeof processFrames>
+  readonly #notices: ReturnType<typeof processNotices>
   readonly #retained: RetainedOutput
   #sink: OutputSink | undefined
 
@@ -60,7 +60,7 @@ export class OutputLog implements Evictable {
     this.#processId = processId
     this.#options = options
     this.#onChunk = onChunk
-    this.#frames = processFrames(processId)
+    this.#notices = processNotices(processId)
     const { outputWindow, limits } = options
     this.#retained = new RetainedOutput(limits)
     if (outputWindow !== undefined)
@@ -162,18 +162,18 @@ export class OutputLog implements Evictable {
 
   // ---- sending ----
 
-  /** Takes the next unsent event as a notification; undefined if there is none. Output is a {@link RawJson}. */
-  takeEvent(): RawJson | string | undefined {
+  /** Takes the next unsent event as a notification; undefined if there is none. */
+  takeEvent(): Notice | undefined {
     const seq = this.#sent + 1
     if (seq >= this.#nextSeq) return undefined
     this.#sent = seq
-    if (seq === this.#exit?.seq) return this.#frames.exited(seq, this.#exit.code, this.#exit.sandboxDenied)
-    if (seq === this.#closedSeq) return this.#frames.closed(seq)
+    if (seq === this.#exit?.seq) return this.#notices.exited(seq, this.#exit.code, this.#exit.sandboxDenied)
+    if (seq === this.#closedSeq) return this.#notices.closed(seq)
     const chunk = this.#ring.after(seq - 1)
     if (chunk?.seq !== seq) throw new Error(`process ${this.#processId}: unsent chunk ${seq} is gone`)
     this.#unsentBytes -= chunk.bytes.length
     this.#options.totals.outputSent += chunk.bytes.length
-    return this.#frames.output(chunk)
+    return this.#notices.output(chunk)
   }
 
   /** Counts all events so far as sent; process/read still returns them. */
@@ -232,7 +232,7 @@ export class OutputLog implements Evictable {
    * Builds the result of process/read: the chunks after `afterSeq`, up to `maxBytes` bytes of output (at least one
    * chunk).
    */
-  read(afterSeq: number, maxBytes: number | undefined): RawJson {
+  read(afterSeq: number, maxBytes: number | undefined): BytesResult {
     this.seal()
     const chunks = this.#ring.read(afterSeq, maxBytes ?? Infinity)
     const last = chunks.at(-1)

@@ -2,7 +2,7 @@
  * The way of a process's events to its clients: to the listener that they are sent to, and to the reads that wait for
  * them. While the clients are behind, the child is paused.
  */
-import type { RawJson } from '../base/json-fragments.ts'
+import type { BytesResult, Notice } from '../base/json-fragments.ts'
 import type { EventSource } from '../base/outbound-scheduler.ts'
 import type { OutputLog } from '../output/output-log.ts'
 
@@ -74,10 +74,9 @@ export class ProcessEvents implements EventSource {
   }
 
   /** Takes the next unsent event as a notification; undefined if there is none. */
-  takeEvent(): RawJson | string | undefined {
+  takeEvent(): Notice | undefined {
     const event = this.#log.takeEvent()
-    // Only output makes room; the exit and the close are strings.
-    if (typeof event === 'object') this.balance()
+    if (event !== undefined) this.balance()
     return event
   }
 
@@ -118,7 +117,7 @@ export class ProcessEvents implements EventSource {
   }
 
   /** Builds the result of process/read; see {@link OutputLog.read}. */
-  read(afterSeq: number, maxBytes: number | undefined): RawJson {
+  read(afterSeq: number, maxBytes: number | undefined): BytesResult {
     return this.#log.read(afterSeq, maxBytes)
   }
 

@@ -1,18 +1,19 @@
 /** Tells one connection about all runs of the server: notifications in order, in bounded memory. */
-import { encodeNotification } from '../../protocol/wire/envelope.ts'
 import { Method } from '../../protocol/wire/methods.ts'
+import { notice } from '../base/json-fragments.ts'
+import type { Notice } from '../base/json-fragments.ts'
 import type { EventSource } from '../base/outbound-scheduler.ts'
 import type { Listener } from './process-events.ts'
 import type { ProcessRegistry, RunChange } from './process-registry.ts'
 
 /** Says that changes were missed: the client has to list again. */
-const MISSED = encodeNotification(Method.ProcessListChanged, '{"process":null}')
+const MISSED = notice(Method.ProcessListChanged, { process: null })
 
 /** The subscription of a connection. */
 export class RunFeed implements EventSource {
   readonly #listener: Listener
   readonly #bound: number
-  #queue: string[] = []
+  #queue: Notice[] = []
   #isMissed = false
   #stop: (() => void) | undefined
 
@@ -31,11 +32,11 @@ export class RunFeed implements EventSource {
     if (this.#queue.length >= this.#bound) {
       this.#queue = []
       this.#isMissed = true
-    } else this.#queue.push(encoded(change))
+    } else this.#queue.push(noticeOf(change))
     this.#listener.eventsReady(this)
   }
 
-  takeEvent(): string | undefined {
+  takeEvent(): Notice | undefined {
     if (!this.#isMissed) return this.#queue.shift()
     this.#isMissed = false
     return MISSED
@@ -48,23 +49,16 @@ export class RunFeed implements EventSource {
   }
 }
 
-function encoded(change: RunChange): string {
+function noticeOf(change: RunChange): Notice {
   const { process } = change
   switch (change.kind) {
     case 'started':
-      return notification(Method.ProcessStarted, { process })
+      return notice(Method.ProcessStarted, { process })
     case 'failed':
-      return notification(Method.ProcessFailed, { process, message: change.message })
+      return notice(Method.ProcessFailed, { process, message: change.message })
     case 'changed':
-      return notification(Method.ProcessListChanged, { process })
+      return notice(Method.ProcessListChanged, { process })
     case 'removed':
-      return notification(Method.ProcessListChanged, { process, removed: true })
+      return notice(Method.ProcessListChanged, { process, removed: true })
   }
 }
-
-/** Lone surrogates in a command become U+FFFD. */
-const notification = (method: string, params: object): string =>
-  encodeNotification(
-    method,
-    JSON.stringify(params, (_, value: unknown) => (typeof value === 'string' ? value.toWellFormed() : value)),
-  )

@@ -6,114 +6,112 @@
  * every request accepted before has been answered.
  */
 import { parseMessage } from '../../protocol/wire/envelope.ts'
-import type { IdText } from '../../protocol/wire/envelope.ts'
-import { ErrorCode, invalidRequest, RpcError } from '../../protocol/wire/errors.ts'
+import type { IdText, Message } from '../../protocol/wire/envelope.ts'
+import { ErrorCode, RpcError } from '../../protocol/wire/errors.ts'
 import type { JsonValue } from '../../protocol/wire/json.ts'
 import { Method } from '../../protocol/wire/methods.ts'
-import { decodeParams } from '../../protocol/schemas/schema-primitives.ts'
-import { InitializeParams } from '../../protocol/schemas/session.ts'
-import type { InitializeResult } from '../../protocol/schemas/session.ts'
-import type { Clock } from '../base/clock.ts'
-import type { Drain } from '../session/drain.ts'
 import { FileHandles } from '../fs/file-handles.ts'
-import { FileOrder } from '../fs/file-order.ts'
-import type { Host } from '../base/host.ts'
 import { HttpCalls } from '../http/http-calls.ts'
-import type { Limits } from '../base/limits.ts'
 import type { Result } from '../base/json-fragments.ts'
 import { IdleWaiter } from './idle-waiter.ts'
-import type { Admit, Services } from './method.ts'
 import { methods } from './methods.ts'
 import { MissingWatch } from '../fs/missing-watch.ts'
-import { count, shortName, UNKNOWN_METHOD } from '../base/observer.ts'
-import type { Observer, Origin, Peer } from '../base/observer.ts'
+import { count, UNKNOWN_METHOD } from '../base/observer.ts'
+import type { Origin, Peer } from '../base/observer.ts'
 import { OutboundScheduler } from '../base/outbound-scheduler.ts'
 import { RunFeed } from '../process/run-feed.ts'
-import { initializeResult } from './initialize-result.ts'
+import { Handshake } from './handshake.ts'
+import type { HandshakeOptions } from './handshake.ts'
 import { Requests } from './requests.ts'
-import { Responder } from './responder.ts'
-import type { SessionRegistry } from '../session/session.ts'
+import { openResponder } from './responder.ts'
+import type { Responds } from './responder.ts'
 import type { Snapshot } from '../base/snapshot.ts'
 import type { Ticket } from './ticket.ts'
 import { CloseCode } from '../base/transport.ts'
-import type { Transport } from '../base/transport.ts'
+import type { Transport, ValueTransport } from '../base/transport.ts'
 
 /** Dependencies of a {@link Connection}. */
-export type ConnectionOptions = {
-  clock: Clock
-  host: Host
-  limits: Limits
-  sessions: SessionRegistry
-  observer: Observer
-  drain: Drain
+export type ConnectionOptions = HandshakeOptions & {
   /** Called once, when the connection is gone for good. */
   onGone: () => void
 }
 
-/** A transport calls `receive`, `refuse`, `drained` and `gone`; the server calls `settle` and `close`. */
+/** A transport calls `receive` or `accept`, `refuse`, `drained` and `gone`; the server calls `settle` and `close`. */
 export class Connection {
-  readonly #transport: Transport
+  readonly #transport: Transport | ValueTransport
   readonly #options: ConnectionOptions
   readonly #scheduler: OutboundScheduler
   readonly #requests: Requests
-  readonly #responder: Responder
+  readonly #responder: Responds
   readonly #idle = new IdleWaiter(() => this.#isIdle)
   readonly #handles: FileHandles
   readonly #http: HttpCalls
   readonly #watch: MissingWatch
   readonly #feed: RunFeed
+  readonly #handshake: Handshake
 
   readonly #peer: Peer
-  /** Set by `initialize`. */
-  #services: Services | undefined
-  #initialized = false
   /** `closing`: reads nothing more, but still answers accepted requests. `gone`: there is no peer to answer. */
   #state: 'open' | 'closing' | 'gone' = 'open'
   #inputPaused = false
   /** Reason for the close, if this side closes the connection. */
   #closeReason: string | undefined
 
-  constructor(transport: Transport, options: ConnectionOptions) {
+  constructor(transport: Transport | ValueTransport, options: ConnectionOptions) {
     this.#transport = transport
     this.#options = options
     const { host, limits, observer } = options
     const onIdle = (): void => this.#idle.check()
-    this.#scheduler = new OutboundScheduler(transport, limits.outboundOutput)
+    const { sink, responder } = openResponder(transport, options)
+    this.#scheduler = new OutboundScheduler(sink, limits.outboundOutput)
     this.#requests = new Requests({
       limits,
       queued: () => transport.queued(),
       report: (fault) => host.report(fault),
       onIdle,
     })
-    this.#responder = new Responder(transport, options)
+    this.#responder = responder
     this.#handles = new FileHandles(limits.fileHandles)
-    this.#watch = new MissingWatch((notification) => transport.send(notification))
+    this.#watch = new MissingWatch((notice) => sink.notify(notice))
     this.#feed = new RunFeed(this.#scheduler, limits.runChanges)
     this.#http = new HttpCalls({ ...options, scheduler: this.#scheduler, onIdle })
     this.#peer = { connection: ++observer.totals.connections, address: transport.peer }
+    this.#handshake = new Handshake(options, {
+      peer: this.#peer,
+      caller: this,
+      feed: this.#feed,
+      handles: this.#handles,
+      http: this.#http,
+      watch: this.#watch,
+      listener: this.#scheduler,
+      probe: () => transport.probe?.(),
+    })
     observer.opened?.(this.#peer)
   }
 
   // ---- called by the transport ----
 
-  /** Handles one inbound message, and may overwrite it. Returns whether its bytes are still used. */
+  /** Handles one inbound message as JSON text, and may overwrite it. Returns whether its bytes are still used. */
   receive(bytes: Uint8Array): boolean {
     if (this.#state !== 'open') return false
     const message = parseMessage(bytes)
+    this.accept(message, bytes.length)
+    return message.kind === 'request' && message.keepsBytes
+  }
+
+  /** Handles one inbound message, which has `bytes` bytes as JSON text. */
+  accept(message: Message, bytes: number): void {
+    if (this.#state !== 'open') return
     switch (message.kind) {
       case 'request':
-        this.#request(message.id, message.method, message.params, bytes.length)
-        return message.keepsBytes
+        return this.#request(message.id, message.method, message.params, bytes)
       case 'notification':
-        this.#notification(message.method)
-        break
+        return this.#notification(message.method)
       case 'response':
-        this.close(CloseCode.ProtocolError, 'unexpected answer: the server has asked nothing')
-        break
+        return this.close(CloseCode.ProtocolError, 'unexpected answer: the server has asked nothing')
       case 'malformed':
-        this.refuse(message.detail, message.id)
+        return this.refuse(message.detail, message.id)
     }
-    return false
   }
 
   /** Responds with -32600 to a message that cannot be parsed, or was too large to accept. The default id is -1. */
@@ -155,7 +153,8 @@ export class Connection {
     this.#state = 'gone'
     this.#scheduler.stop()
     this.#responder.stop()
-    if (this.#services !== undefined) this.#options.sessions.detach(this.#services.session)
+    const { session } = this.#handshake
+    if (session !== undefined) this.#options.sessions.detach(session)
     this.#requests.dispose()
     this.#handles.dispose()
     this.#http.dispose()
@@ -167,7 +166,7 @@ export class Connection {
 
   /** Whether `initialize` has succeeded. */
   get isInitialized(): boolean {
-    return this.#services !== undefined
+    return this.#handshake.session !== undefined
   }
 
   /** Size in bytes that the next message may have: little before `initialize`. */
@@ -207,8 +206,7 @@ export class Connection {
   #notification(method: string): void {
     if (method !== Method.Initialized)
       return this.close(CloseCode.ProtocolError, `unexpected notification ${method.slice(0, 60)}`)
-    if (this.#services === undefined) return this.close(CloseCode.ProtocolError, 'initialized came before initialize')
-    this.#initialized = true
+    if (!this.#handshake.complete()) this.close(CloseCode.ProtocolError, 'initialized came before initialize')
   }
 
   #request(id: IdText, method: string, params: JsonValue, bytes: number): void {
@@ -219,7 +217,7 @@ export class Connection {
     const ticket = this.#requests.begin({ id, method: known, onOutcome }, bytes)
     try {
       const result =
-        method === Method.Initialize ? this.#initialize(params, ticket) : this.#call(method, params, ticket)
+        method === Method.Initialize ? this.#handshake.initialize(params, ticket) : this.#call(method, params, ticket)
       if (result instanceof Promise) {
         this.#requests.track(ticket)
         void this.#respondLater(ticket, result)
@@ -243,50 +241,10 @@ export class Connection {
     const method = methods.get(name)
     if (method === undefined)
       throw new RpcError(ErrorCode.MethodNotFound, `exec-server does not implement \`${name.slice(0, 100)}\``)
-    return method.call(params, this.#admit, ticket)
+    return method.call(params, this.#handshake.admit, ticket)
   }
 
-  readonly #admit: Admit = (family, { method }) => {
-    const services = this.#services
-    if (services === undefined) throw invalidRequest(`client must call initialize before using ${family} methods`)
-    if (!this.#initialized) throw invalidRequest(`client must send initialized before using ${family} methods`)
-    this.#options.drain.check(method)
-    return services
-  }
-
-  readonly #originOf = (processId: string): Origin | undefined => this.#services?.session.processes.originOf(processId)
-
-  #initialize(params: JsonValue, ticket: Ticket): InitializeResult {
-    const { clientName, resumeSessionId } = decodeParams(InitializeParams, params)
-    if (this.#services !== undefined) throw invalidRequest('initialize may only be sent once per connection')
-    const { sessions, host, clock, limits, observer, drain } = this.#options
-    const environmentInfo = host.environmentInfo()
-    const isNew = resumeSessionId === null || resumeSessionId === undefined
-    if (isNew) drain.checkNewSession()
-    const session = isNew ? sessions.create() : sessions.resume(resumeSessionId)
-    this.#services = {
-      session,
-      registry: sessions.registry,
-      detached: sessions.detached,
-      feed: this.#feed,
-      peer: this.#peer,
-      host,
-      clock,
-      limits,
-      caller: this,
-      files: new FileOrder(),
-      handles: this.#handles,
-      http: this.#http,
-      watch: this.#watch,
-    }
-    session.probe = () => this.#transport.probe?.()
-    this.#peer.client = shortName(clientName)
-    this.#peer.session = session.id
-    observer.session?.(isNew ? 'created' : 'resumed', session.id, this.#peer)
-    // Events start after the response.
-    ticket.afterResponse(() => sessions.listen(session, this.#scheduler))
-    return initializeResult(session.id, environmentInfo, host)
-  }
+  readonly #originOf = (processId: string): Origin | undefined => this.#handshake.session?.processes.originOf(processId)
 
   /** Pauses input while the client leaves its responses unread, or has too many requests running. */
   #balanceInput(): void {

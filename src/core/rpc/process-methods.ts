@@ -13,7 +13,7 @@ import type { AttachResult, ListedProcess, StartResult, WriteStatus } from '../.
 import { NoParams } from '../../protocol/schemas/session.ts'
 import { unwrapLinuxSandbox } from '../../protocol/schemas/linux-sandbox.ts'
 import { childEnvironment } from '../process/env-policy.ts'
-import type { RawJson } from '../base/json-fragments.ts'
+import type { BytesResult } from '../base/json-fragments.ts'
 import type { Host, SpawnSpec } from '../base/host.ts'
 import { method } from './method.ts'
 import type { Services } from './method.ts'
@@ -123,7 +123,7 @@ function environment({ envPolicy, env, metadata }: StartParams, host: Host): Map
   return variables
 }
 
-async function read(params: ReadParams, { session, clock }: Services, ticket: Ticket): Promise<RawJson> {
+async function read(params: ReadParams, { session, clock }: Services, ticket: Ticket): Promise<BytesResult> {
   const finding = find(params, session)
   const process = (finding instanceof Promise ? await finding : finding) ?? unknownProcess(params.processId)
   const afterSeq = params.afterSeq ?? 0

@@ -1,27 +1,47 @@
 /** Sends the responses of one connection, and ends the requests that they answer. */
-import { encodeError, encodeResult, NO_ID } from '../../protocol/wire/envelope.ts'
+import { NO_ID } from '../../protocol/wire/envelope.ts'
 import { ErrorCode, invalidRequest, RpcError } from '../../protocol/wire/errors.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import type { Host } from '../base/host.ts'
-import { RawJson } from '../base/json-fragments.ts'
 import type { Result } from '../base/json-fragments.ts'
 import type { Limits } from '../base/limits.ts'
 import { count } from '../base/observer.ts'
 import type { Observer } from '../base/observer.ts'
-import type { Transport } from '../base/transport.ts'
+import { textOutbox } from '../base/outbox.ts'
+import type { NoticeSink } from '../base/outbound-scheduler.ts'
+import type { Outbox } from '../base/outbox.ts'
+import type { Transport, ValueTransport } from '../base/transport.ts'
+import { valueOutbox } from '../base/value-outbox.ts'
 import type { Ticket } from './ticket.ts'
 
-/** Dependencies of a {@link Responder}. */
-export type ResponderOptions = { limits: Limits; host: Pick<Host, 'report'>; observer: Observer }
+/** Dependencies of a {@link Responder}. `source` describes the messages in errors; see `Transport`. */
+export type ResponderOptions = { limits: Limits; host: Pick<Host, 'report'>; observer: Observer; source: string }
+
+/** What answers the requests of a connection. */
+export type Responds = Pick<Responder<never>, 'succeed' | 'fail' | 'refuse' | 'stop'>
+
+/** Opens what answers on a transport, and what sends notifications there. */
+export function openResponder(
+  transport: Transport | ValueTransport,
+  options: Omit<ResponderOptions, 'source'>,
+): { sink: NoticeSink; responder: Responds } {
+  const all = { ...options, source: transport.source }
+  if ('send' in transport) {
+    const outbox = textOutbox(transport)
+    return { sink: outbox, responder: new Responder(outbox, all) }
+  }
+  const outbox = valueOutbox(transport)
+  return { sink: outbox, responder: new Responder(outbox, all) }
+}
 
 /** Encodes and counts responses. Sends none once it is stopped, but still ends the requests. */
-export class Responder {
-  readonly #transport: Transport
+export class Responder<M> {
+  readonly #outbox: Outbox<M>
   readonly #options: ResponderOptions
   #isStopped = false
 
-  constructor(transport: Transport, options: ResponderOptions) {
-    this.#transport = transport
+  constructor(outbox: Outbox<M>, options: ResponderOptions) {
+    this.#outbox = outbox
     this.#options = options
   }
 
@@ -31,9 +51,8 @@ export class Responder {
    */
   succeed(ticket: Ticket, result: Result): void {
     const { messageBytes } = this.#options.limits
-    const message =
-      result instanceof RawJson ? result.asResult(ticket.id) : encodeResult(ticket.id, JSON.stringify(result))
-    if (exceeds(message, messageBytes))
+    const message = this.#outbox.result(ticket.id, result)
+    if (this.#outbox.exceeds(message, messageBytes))
       return this.fail(ticket, invalidRequest(`the answer is larger than ${messageBytes} bytes`))
     this.#send(ticket, message)
     ticket.conclude({ result })
@@ -47,16 +66,15 @@ export class Responder {
       error instanceof RpcError ? error : { code: ErrorCode.Internal, message: 'internal error' }
     count(observer.totals.errors, code)
     if (ticket.method === Method.ProcessStart) observer.totals.refusedStarts++
-    this.#send(ticket, encodeError(ticket.id, code, message))
+    this.#send(ticket, this.#outbox.error(ticket.id, code, message))
     ticket.conclude({ error: { code, message, cause: error } })
   }
 
   /** Answers a message that is no request with -32600. */
   refuse(detail: string, id = NO_ID): void {
     count(this.#options.observer.totals.errors, ErrorCode.InvalidRequest)
-    this.#transport.send(
-      encodeError(id, ErrorCode.InvalidRequest, `failed to parse ${this.#transport.source}: ${detail}`),
-    )
+    const { source } = this.#options
+    this.#outbox.send(this.#outbox.error(id, ErrorCode.InvalidRequest, `failed to parse ${source}: ${detail}`))
   }
 
   /** The connection is gone. */
@@ -64,22 +82,13 @@ export class Responder {
     this.#isStopped = true
   }
 
-  #send(ticket: Ticket, message: string | RawJson): void {
+  #send(ticket: Ticket, message: M): void {
     if (!ticket.answer()) return
     try {
-      if (!this.#isStopped) this.#transport.send(message)
-      else if (message instanceof RawJson) message.discard()
+      if (!this.#isStopped) this.#outbox.send(message)
+      else this.#outbox.discard(message)
     } finally {
       ticket.end()
     }
   }
-}
-
-/**
- * Whether a message is larger than `bytes`. Text is encoded only if it might be: a UTF-16 unit has at most 3 bytes in
- * UTF-8.
- */
-function exceeds(message: string | RawJson, bytes: number): boolean {
-  if (typeof message !== 'string' || message.length > bytes) return message.length > bytes
-  return message.length * 3 > bytes && new TextEncoder().encode(message).length > bytes
 }

@@ -2,9 +2,18 @@
 import { invalidParams, invalidRequest } from '../../protocol/wire/errors.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import { LogsParams, RemoveParams, SnapshotParams, WaitParams } from '../../protocol/schemas/runs.ts'
-import type { LogsResult, RunTarget, SnapshotResult, StreamSnapshot, WaitResult } from '../../protocol/schemas/runs.ts'
+import type {
+  BytesOrBase64,
+  LogsResult,
+  RunTarget,
+  SnapshotResult,
+  StreamSnapshot,
+  WaitResult,
+} from '../../protocol/schemas/runs.ts'
 import type { ListedProcess, OutputStream } from '../../protocol/schemas/process.ts'
 import { NoParams } from '../../protocol/schemas/session.ts'
+import { resultWithBytes } from '../base/json-fragments.ts'
+import type { BytesResult } from '../base/json-fragments.ts'
 import type { Limits } from '../base/limits.ts'
 import { listed } from '../process/process-registry.ts'
 import type { ProcessRun } from '../process/process-registry.ts'
@@ -46,7 +55,7 @@ function bytesWithin(maxBytes: number | null | undefined, limits: Limits): numbe
   return wanted
 }
 
-async function snapshot(params: SnapshotParams, services: Services, ticket: Ticket): Promise<SnapshotResult> {
+async function snapshot(params: SnapshotParams, services: Services, ticket: Ticket): Promise<BytesResult> {
   const { limits } = services
   const maxBytes = bytesWithin(params.maxBytes, limits)
   const run = await findRun(params, services)
@@ -55,24 +64,30 @@ async function snapshot(params: SnapshotParams, services: Services, ticket: Tick
   await ticket.reserve(maxBytes * 2)
   const { process } = run
   const drawn = await process.drawScreen()
-  const stream = (name: OutputStream): StreamSnapshot | null => {
+  const stream = (name: OutputStream): StreamEnds | undefined => {
     const ends = process.retained.ends(name)
-    return ends === undefined ? null : encodedEnds(endsWithin(ends, maxBytes))
+    return ends === undefined ? undefined : endsWithin(ends, maxBytes)
   }
-  return {
+  const state = {
     ...listed(run),
     running: process.exitCode === undefined,
-    stdout: stream('stdout'),
-    stderr: stream('stderr'),
-    terminal: stream('pty'),
     screen: drawn?.screen ?? null,
     nextSeq: (drawn?.seq ?? process.retained.lastSeq) + 1,
   }
+  const [stdout, stderr, terminal] = [stream('stdout'), stream('stderr'), stream('pty')]
+  return resultWithBytes((encode): SnapshotResult => {
+    const encoded = (ends: StreamEnds | undefined): StreamSnapshot | null =>
+      ends === undefined ? null : encodedEnds(ends, encode)
+    return { ...state, stdout: encoded(stdout), stderr: encoded(stderr), terminal: encoded(terminal) }
+  })
 }
 
-const encodedEnds = ({ head, tail, totalBytes, droppedBytes }: StreamEnds): StreamSnapshot => ({
-  head: head.toBase64(),
-  tail: tail.toBase64(),
+const encodedEnds = (
+  { head, tail, totalBytes, droppedBytes }: StreamEnds,
+  encode: (bytes: Uint8Array) => BytesOrBase64,
+): StreamSnapshot => ({
+  head: encode(head),
+  tail: encode(tail),
   totalBytes,
   droppedBytes,
   truncated: droppedBytes > 0,
@@ -95,7 +110,7 @@ async function wait(params: WaitParams, services: Services, ticket: Ticket): Pro
   }
 }
 
-async function logs(params: LogsParams, services: Services, ticket: Ticket): Promise<LogsResult> {
+async function logs(params: LogsParams, services: Services, ticket: Ticket): Promise<BytesResult> {
   const { limits, detached, clock } = services
   const maxBytes = bytesWithin(params.maxBytes, limits)
   const run = await findRun(params, services)
@@ -112,17 +127,15 @@ async function logs(params: LogsParams, services: Services, ticket: Ticket): Pro
   const part = await detached.logs(run, range)
   const isAtEnd =
     part.entries.length === 0 || part.position >= (isLive(run) ? run.process.retained.outputBytes : Infinity)
-  return {
-    entries: part.entries.map(({ stream, atMs, position, bytes }) => ({
-      stream,
-      atMs,
-      position,
-      chunk: bytes.toBase64(),
-    })),
-    position: part.position,
-    droppedBytes: part.droppedBytes,
-    ended: isOver && isAtEnd,
-  }
+  const { entries, position: next, droppedBytes } = part
+  return resultWithBytes(
+    (encode): LogsResult => ({
+      entries: entries.map(({ bytes, stream, atMs, position }) => ({ stream, atMs, position, chunk: encode(bytes) })),
+      position: next,
+      droppedBytes,
+      ended: isOver && isAtEnd,
+    }),
+  )
 }
 
 /** The methods about runs, by name. */

@@ -12,7 +12,7 @@ import { SessionRegistry } from '../session/session.ts'
 import { emptySnapshot } from '../base/snapshot.ts'
 import type { Snapshot } from '../base/snapshot.ts'
 import { CloseCode } from '../base/transport.ts'
-import type { Transport } from '../base/transport.ts'
+import type { Transport, ValueTransport } from '../base/transport.ts'
 
 /** Dependencies of the server; without an `observer` nothing is reported, without a `store` runs are kept in memory. */
 export type ServerOptions = {
@@ -28,7 +28,7 @@ export type ExecServer = {
   limits: Limits
   observer: Observer
   /** Serves a transport, which then passes its messages to the returned connection. */
-  connect(transport: Transport): Connection
+  connect(transport: Transport | ValueTransport): Connection
   /** Counts what is open, running and queued at this moment. */
   snapshot(): Snapshot
   /** Whether the server is draining, so that new work is refused. */

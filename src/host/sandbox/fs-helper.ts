@@ -21,7 +21,7 @@ import { readSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import * as v from 'valibot'
 import type { Files, ReadFileOptions } from '../../core/base/host.ts'
-import { RawJson } from '../../core/base/json-fragments.ts'
+import { BytesResult } from '../../core/base/json-fragments.ts'
 import { runFileOperation } from '../../core/rpc/fs-methods.ts'
 import { defaultLimits } from '../../core/base/limits.ts'
 import { DiscoverInRoot } from '../../protocol/schemas/capability-roots.ts'
@@ -97,7 +97,7 @@ async function answer(line: Uint8Array): Promise<string> {
 /** Open files by descriptor. */
 const open = new Map<number, FileHandle>()
 
-async function run({ operation, params, forbidden, atMost, handOver }: Request): Promise<RawJson | object> {
+async function run({ operation, params, forbidden, atMost, handOver }: Request): Promise<BytesResult | object> {
   if (handOver) return openToHandOver(operation, params, forbidden)
   switch (operation) {
     case Method.FsOpen: {
@@ -147,7 +147,7 @@ class NeedsRoomError extends RpcError {
 async function runWithin(
   atMost: number,
   ...[operation, params, files]: [string, JsonValue, Files]
-): Promise<RawJson | object> {
+): Promise<BytesResult | object> {
   const reserve = (bytes: number): undefined => {
     if (bytes > atMost) throw new NeedsRoomError(bytes)
   }
@@ -188,6 +188,6 @@ function readRequest(request: JsonValue): Request {
   }
 }
 
-function jsonText(result: RawJson | object): string {
-  return result instanceof RawJson ? result.text : JSON.stringify(result)
+function jsonText(result: BytesResult | object): string {
+  return result instanceof BytesResult ? result.text : JSON.stringify(result)
 }

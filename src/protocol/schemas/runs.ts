@@ -48,10 +48,13 @@ export type LogsParams = v.InferOutput<typeof LogsParams>
 /** Params of process/remove: an ended run is forgotten, with its output. */
 export const RemoveParams = v.object(target)
 
-/** One end of a stream each, in base64. Nothing is dropped: `head` is all of it. */
+/** Base64; for a client in the server's program the bytes themselves. */
+export type BytesOrBase64 = string | Uint8Array
+
+/** One end of a stream each. Nothing is dropped: `head` is all of it. */
 export type StreamSnapshot = {
-  head: string
-  tail: string
+  head: BytesOrBase64
+  tail: BytesOrBase64
   totalBytes: number
   /** Bytes that are missing between head and tail. */
   droppedBytes: number
@@ -100,7 +103,7 @@ export type WaitResult = {
 }
 
 /** A piece of output in the result of process/logs. */
-export type LogEntry = { stream: OutputStream; atMs: number; position: number; chunk: string }
+export type LogEntry = { stream: OutputStream; atMs: number; position: number; chunk: BytesOrBase64 }
 
 /** Result of process/logs. */
 export type LogsResult = {

@@ -72,7 +72,8 @@ function parseAround(bytes: Uint8Array): JsonValue | undefined {
 
 /** The id at the beginning of a message, where clients write it. */
 const LEADING_ID = /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(-?(?:0|[1-9][0-9]{0,17})|"[\w-]{0,64}")\s*,/
-const LEADING_BYTES = 256
+/** Bytes of a message in which its id is looked for. */
+export const LEADING_BYTES = 256
 
 /** Keeps the id of a message that was not read to its end, so that the client of a large request learns why. */
 function tooMuch(bytes: Uint8Array, detail: string): Message {
@@ -80,7 +81,8 @@ function tooMuch(bytes: Uint8Array, detail: string): Message {
   return { ...malformed(detail), ...(id === undefined ? {} : { id }) }
 }
 
-function classify(object: JsonObject, keepsBytes: boolean): Message {
+/** Tells what kind of message a JSON object is. */
+export function classify(object: JsonObject, keepsBytes: boolean): Message {
   if (!isTrace(object['trace'])) return malformed('`trace` must be an object of strings')
   const method = object['method']
   if (method === undefined) return classifyResponse(object)

@@ -18,7 +18,7 @@ function open(limits = {}) {
   )
   connection.opened({ send: (text) => sent.push(text), ping: () => void pings++, close: async () => void closed++ })
   const ask = (method: string): void =>
-    connection.request(method, 'null', {
+    connection.request(method, null, {
       resolve: (result) => outcomes.push(result),
       reject: (error) => outcomes.push(error),
       lost: (reason) => outcomes.push(`lost: ${reason}`),

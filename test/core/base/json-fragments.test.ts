@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { RawJson, fileResult, processFrames, readResult } from '../../../src/core/base/json-fragments.ts'
+import { RawJson, fileResult, processNotices, readResult } from '../../../src/core/base/json-fragments.ts'
 import type { Chunk } from '../../../src/core/base/chunk.ts'
 import { test } from '../../support/suite.ts'
 
@@ -30,7 +30,7 @@ const asSent = ({ seq, stream, bytes }: Chunk) => ({ seq, stream, chunk: Buffer.
 test('an output event says what the chunk holds, for any process id', () => {
   fc.assert(
     fc.property(anyText, chunk, (processId, chunk) => {
-      assert.equal(received(processFrames(processId).output(chunk)), {
+      assert.equal(received(processNotices(processId).output(chunk).json()), {
         method: 'process/output',
         params: { processId, ...asSent(chunk) },
       })
@@ -46,12 +46,12 @@ test('exit and close events carry their numbers', () => {
       fc.integer({ min: 0, max: 255 }),
       fc.boolean(),
       (processId, seq, exitCode, sandboxDenied) => {
-        const frames = processFrames(processId)
-        assert.equal(received(frames.exited(seq, exitCode, sandboxDenied)), {
+        const notices = processNotices(processId)
+        assert.equal(received(notices.exited(seq, exitCode, sandboxDenied).json()), {
           method: 'process/exited',
           params: { processId, seq, exitCode, sandboxDenied },
         })
-        assert.equal(received(frames.closed(seq)), { method: 'process/closed', params: { processId, seq } })
+        assert.equal(received(notices.closed(seq).json()), { method: 'process/closed', params: { processId, seq } })
       },
     ),
   )

@@ -1,6 +1,8 @@
 import * as assert from 'uvu/assert'
 import { OutboundScheduler } from '../../../src/core/base/outbound-scheduler.ts'
-import type { EventSource } from '../../../src/core/base/outbound-scheduler.ts'
+import { notice } from '../../../src/core/base/json-fragments.ts'
+import type { Notice } from '../../../src/core/base/json-fragments.ts'
+import type { EventSource, NoticeSink } from '../../../src/core/base/outbound-scheduler.ts'
 import { settled } from '../../support/fakes/manual-clock.ts'
 import { MemoryTransport } from '../../support/fakes/memory-transport.ts'
 import { test } from '../../support/suite.ts'
@@ -8,12 +10,21 @@ import { test } from '../../support/suite.ts'
 /** Events under a name, as the scheduler sees a process. */
 const source = (...events: string[]): EventSource & { left: string[] } => ({
   left: events,
-  takeEvent: () => events.shift(),
+  takeEvent: () => {
+    const event = events.shift()
+    return event === undefined ? undefined : notice(event, {})
+  },
+})
+
+/** Sends the names of the events on a transport. */
+const sinkOf = (transport: MemoryTransport): NoticeSink => ({
+  queued: () => transport.queued(),
+  notify: ({ method }: Notice) => transport.send(method),
 })
 
 test('each process sends one event in turn', async () => {
   const transport = new MemoryTransport()
-  const scheduler = new OutboundScheduler(transport, 1000)
+  const scheduler = new OutboundScheduler(sinkOf(transport), 1000)
   for (const process of [source('a1', 'a2', 'a3'), source('b1'), source('c1', 'c2')]) scheduler.eventsReady(process)
   await settled()
   assert.equal(transport.messages, ['a1', 'b1', 'c1', 'a2', 'c2', 'a3'])
@@ -21,7 +32,7 @@ test('each process sends one event in turn', async () => {
 
 test('nothing goes out in the very step in which it is announced', async () => {
   const transport = new MemoryTransport()
-  const scheduler = new OutboundScheduler(transport, 1000)
+  const scheduler = new OutboundScheduler(sinkOf(transport), 1000)
   scheduler.eventsReady(source('a'))
   assert.equal(transport.messages, [])
   await settled()
@@ -30,7 +41,7 @@ test('nothing goes out in the very step in which it is announced', async () => {
 
 test('above the bound events wait, and go on where they stopped when the transport drains', async () => {
   const transport = new MemoryTransport()
-  const scheduler = new OutboundScheduler(transport, 4)
+  const scheduler = new OutboundScheduler(sinkOf(transport), 4)
   transport.slow = true
   const processes = [source('a1', 'a2', 'a3'), source('b1', 'b2', 'b3')]
   for (const process of processes) scheduler.eventsReady(process)
@@ -52,7 +63,7 @@ test('above the bound events wait, and go on where they stopped when the transpo
 
 test('a flood does not keep a newcomer waiting for more than one event each', async () => {
   const transport = new MemoryTransport()
-  const scheduler = new OutboundScheduler(transport, 2)
+  const scheduler = new OutboundScheduler(sinkOf(transport), 2)
   transport.slow = true
   scheduler.eventsReady(source(...Array.from({ length: 100 }, () => 'f')))
   await settled()
@@ -65,7 +76,7 @@ test('a flood does not keep a newcomer waiting for more than one event each', as
 
 test('after stop nothing goes out, whatever is announced', async () => {
   const transport = new MemoryTransport()
-  const scheduler = new OutboundScheduler(transport, 1000)
+  const scheduler = new OutboundScheduler(sinkOf(transport), 1000)
   scheduler.eventsReady(source('a'))
   scheduler.stop()
   scheduler.eventsReady(source('b'))

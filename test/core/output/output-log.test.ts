@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { Buffer } from 'node:buffer'
 import * as assert from 'uvu/assert'
-import { RawJson } from '../../../src/core/base/json-fragments.ts'
+import { jsonText } from '../../support/json-text.ts'
 import { defaultLimits } from '../../../src/core/base/limits.ts'
 import type { Limits } from '../../../src/core/base/limits.ts'
 import { silentObserver } from '../../../src/core/base/observer.ts'
@@ -44,7 +44,7 @@ function setup({ limits = {}, budget = new RetainedBudget(1e9), outputWindow }: 
   }
   const take = (): Event | undefined => {
     const event = log.takeEvent()
-    return event === undefined ? undefined : JSON.parse(event instanceof RawJson ? event.text : event)
+    return event === undefined ? undefined : JSON.parse(jsonText(event.json()))
   }
   const takeAll = (): Event[] => {
     const events: Event[] = []

@@ -77,8 +77,8 @@ class Windowed {
   }
 
   read(afterSeq = 0): { bytes: Uint8Array; seqs: number[]; lastSeq: number } {
-    const { head, body, tail } = this.process.events.read(afterSeq, undefined)
-    const { chunks, nextSeq } = JSON.parse(head + body + tail) as {
+    const { text } = this.process.events.read(afterSeq, undefined)
+    const { chunks, nextSeq } = JSON.parse(text) as {
       chunks: { seq: number; chunk: string }[]
       nextSeq: number
     }

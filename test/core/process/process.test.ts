@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { RawJson } from '../../../src/core/base/json-fragments.ts'
+import { jsonText } from '../../support/json-text.ts'
 import { defaultLimits } from '../../../src/core/base/limits.ts'
 import type { Limits } from '../../../src/core/base/limits.ts'
 import type { EventSource } from '../../../src/core/base/outbound-scheduler.ts'
@@ -50,7 +50,7 @@ class FakeClient implements Listener {
     for (; count > 0 && this.#ready !== undefined; count--) {
       const event = this.#ready.takeEvent()
       if (event === undefined) this.#ready = undefined
-      else this.events.push(JSON.parse(event instanceof RawJson ? event.text : event))
+      else this.events.push(JSON.parse(jsonText(event.json())))
     }
   }
 
@@ -100,8 +100,7 @@ class Setup {
   }
 
   read(afterSeq = 0, maxBytes?: number): Read {
-    const { head, body, tail } = this.process.events.read(afterSeq, maxBytes)
-    return JSON.parse(head + body + tail)
+    return JSON.parse(this.process.events.read(afterSeq, maxBytes).text)
   }
 
   /** Lets everything happen that can without time passing. */

@@ -2,6 +2,7 @@ import * as assert from 'uvu/assert'
 import type { ListedProcess } from '../../../src/protocol/schemas/process.ts'
 import { ProcessRegistry } from '../../../src/core/process/process-registry.ts'
 import { RunFeed } from '../../../src/core/process/run-feed.ts'
+import { jsonText } from '../../support/json-text.ts'
 import { test } from '../../support/suite.ts'
 
 const run = (number: number, argv: string[] = ['x']): ListedProcess => ({
@@ -28,8 +29,8 @@ function setup(bound: number, argv?: string[]) {
   const registry = new ProcessRegistry(100)
   registry.addEarlier([1, 2, 3, 4].map((number) => run(number, argv)))
   const take = (): any => {
-    const text = feed.takeEvent()
-    return text === undefined ? undefined : JSON.parse(text)
+    const event = feed.takeEvent()
+    return event === undefined ? undefined : JSON.parse(jsonText(event.json()))
   }
   return { feed, registry, take, ready: () => ready }
 }

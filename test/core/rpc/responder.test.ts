@@ -2,6 +2,7 @@ import * as assert from 'uvu/assert'
 import { defaultLimits } from '../../../src/core/base/limits.ts'
 import type { Limits } from '../../../src/core/base/limits.ts'
 import { silentObserver } from '../../../src/core/base/observer.ts'
+import { textOutbox } from '../../../src/core/base/outbox.ts'
 import { Responder } from '../../../src/core/rpc/responder.ts'
 import { ErrorCode, invalidRequest } from '../../../src/protocol/wire/errors.ts'
 import { MemoryTransport } from '../../support/fakes/memory-transport.ts'
@@ -13,7 +14,12 @@ function setup(limits: Partial<Limits> = {}) {
   const observer = silentObserver()
   const reported: unknown[] = []
   const host = { report: (fault: unknown) => void reported.push(fault) }
-  const responder = new Responder(transport, { host, observer, limits: { ...defaultLimits, ...limits } })
+  const responder = new Responder(textOutbox(transport), {
+    host,
+    observer,
+    limits: { ...defaultLimits, ...limits },
+    source: transport.source,
+  })
   return { transport, observer, reported, responder, ...openTicket(limits) }
 }
 

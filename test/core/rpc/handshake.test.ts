@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
 import { EXTENSIONS } from '../../../src/protocol/schemas/session.ts'
-import { initializeResult } from '../../../src/core/rpc/initialize-result.ts'
+import { initializeResult } from '../../../src/core/rpc/handshake.ts'
 import { FakeHost } from '../../support/fakes/fake-host.ts'
 import { test } from '../../support/suite.ts'
 
