@@ -76,6 +76,8 @@ export const MAX_MESSAGE = 32 * MiB
 export const HTTP_SESSIONS = 64
 /** How long a client over HTTP may be away without a request: clients that go say so seldom. */
 export const SESSION_IDLE_MS = 1_800_000
+/** After how long a client comes back to a lost stream. */
+export const RETRY_MS = 1000
 /** One message over HTTP: a file of `EDIT_BYTES` in base64. */
 export const MAX_HTTP_MESSAGE = 16 * MiB
 /** Values of such a message: parsed in some 10 ms. A patch of 100 files has some 300. */

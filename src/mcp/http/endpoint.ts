@@ -4,7 +4,7 @@ import type { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js'
 import { isInitializeRequest } from '@modelcontextprotocol/sdk/types.js'
 import { messageOf } from '../../client/base/errors.ts'
-import { HTTP_SESSIONS, SESSION_IDLE_MS } from '../limits.ts'
+import { HTTP_SESSIONS, RETRY_MS, SESSION_IDLE_MS } from '../limits.ts'
 import { createMcpServer } from '../server.ts'
 import type { Workspace } from '../workspace.ts'
 import { EventLog } from './event-log.ts'
@@ -89,6 +89,7 @@ export function createMcpEndpoint(open: () => Promise<Workspace>): McpEndpoint {
       const transport = new WebStandardStreamableHTTPServerTransport({
         sessionIdGenerator: () => id,
         eventStore: new EventLog(),
+        retryInterval: RETRY_MS,
         onsessionclosed: () => end(id),
       })
       const session: Session = { transport, server, workspace, requests: 0, cancelEnd: () => {} }

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { Hono } from 'hono'
 import type { Context, MiddlewareHandler } from 'hono'
+import { cors } from 'hono/cors'
 import type { Authenticator } from '../auth/authenticator.ts'
 import { CONFINED, GONE } from '../auth/peer-check.ts'
 import type { PeerCheck } from '../auth/peer-check.ts'
@@ -26,13 +27,24 @@ export type AppParts = {
   onRefused: OnRefused
   /** Answers requests to `/mcp`, once they are authenticated. Absent: there is no such path. */
   mcp?: ((request: Request, socket: Socket) => Promise<Response>) | undefined
+  /** Origins of web pages whose requests to `/mcp` are answered; those of others are refused before. */
+  origins?: readonly string[]
 }
 
 /**
  * Creates the Hono app: `/readyz`, `/healthz`, `/metrics`, `/mcp`, and the WebSocket at `/` or the authenticator's
  * prefix.
  */
-export function createApp({ upgrade, authenticator, checkPeer, metrics, isReady, onRefused, mcp }: AppParts): Hono {
+export function createApp({
+  upgrade,
+  authenticator,
+  checkPeer,
+  metrics,
+  isReady,
+  onRefused,
+  mcp,
+  origins = [],
+}: AppParts): Hono {
   const app = new Hono()
   const authorize = authorizeWith(authenticator, checkPeer, onRefused)
 
@@ -45,7 +57,10 @@ export function createApp({ upgrade, authenticator, checkPeer, metrics, isReady,
   for (const prefix of new Set(['', authenticator.prefix])) {
     app.get(`${prefix}/metrics`, authorize, (context) => context.body(metrics(), 200, { 'content-type': METRICS_TYPE }))
     app.all(`${prefix}/metrics`, (context) => context.body(null, 405, { allow: 'GET,HEAD' }))
-    if (mcp !== undefined) app.all(`${prefix}/mcp`, authorize, (context) => mcp(context.req.raw, socketOf(context)))
+    if (mcp !== undefined) {
+      app.use(`${prefix}/mcp`, cors({ origin: [...origins], exposeHeaders: ['mcp-session-id'] }))
+      app.all(`${prefix}/mcp`, authorize, (context) => mcp(context.req.raw, socketOf(context)))
+    }
   }
 
   // With a token in the path, `/` remains so that it can answer 401 with the reason.

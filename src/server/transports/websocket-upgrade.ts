@@ -80,7 +80,7 @@ export function createUpgradeServer({
 
   const listener = getRequestListener(app.fetch)
   const server = createServer((request, response) => {
-    const refusal = refusalOf(request, { checkHost, origins: NO_ORIGINS, onRefused })
+    const refusal = refusalOf(request, { checkHost, origins: isMcp(request) ? origins : NO_ORIGINS, onRefused })
     if (refusal !== undefined) return refuseRequest(response, refusal)
     normalizeRequestForHono(request)
     void listener(request, response)
@@ -92,8 +92,10 @@ export function createUpgradeServer({
   return server
 }
 
-/** Web pages may use the WebSocket only: the other endpoints send no CORS headers and reject every Origin. */
+/** Web pages may use the WebSocket and MCP only: the other endpoints send no CORS headers and reject every Origin. */
 const NO_ORIGINS: ReadonlySet<string> = new Set()
+
+const isMcp = ({ url = '' }: IncomingMessage): boolean => /^[^?#]*\/mcp(?:[?#]|$)/.test(url)
 
 type Checks = { checkHost: HostCheck; origins: ReadonlySet<string>; onRefused: OnRefused }
 

@@ -137,6 +137,7 @@ export function createWebSocketServer(
         metrics,
         isReady: () => !server.isDraining,
         onRefused,
+        origins,
         mcp: mcp && ((request, socket) => answerLong(sockets, opener.carrierOf(socket), () => mcp(request))),
       }),
     onSocket: serve,
