@@ -90,6 +90,7 @@ const FOLDERS = [
   'cli/devbox/http',
   'cli/devbox/run',
   'cli/devbox/runs',
+  'cli/devbox/codex',
   'cli/doctor',
   'cli',
   'embed',

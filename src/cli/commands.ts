@@ -131,6 +131,13 @@ export const commands: readonly Command[] = [
     const { mcp, manual } = await import('./devbox/mcp.ts')
     return { run: mcp, manual }
   }),
+  devbox(
+    { name: 'codex', usage: '[ARGUMENT…]', summary: 'runs Codex so that it works there, or not at all' },
+    async () => {
+      const { codex, manual } = await import('./devbox/codex/codex.ts')
+      return { run: codex, manual }
+    },
+  ),
 ]
 
 /** What people type for a command or an option of the server. */

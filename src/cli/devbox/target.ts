@@ -7,6 +7,7 @@ import { messageOf, RpcError } from '../../client/base/errors.ts'
 import { displayUrl } from '../../client/transports/target-url.ts'
 import type { ExecClient } from '../../client/base/types.ts'
 import type { EnvironmentSettings, EnvironmentSpec } from '../../client/environments/spec.ts'
+import { REMOTE } from '../../client/environments/variables.ts'
 import { CommandError, OWN_FAILURE } from './base/command-error.ts'
 import { connectHints } from './connect-hints.ts'
 import { waitingFor } from './io/say-waiting.ts'
@@ -65,6 +66,20 @@ export function openRunning(values: TargetValues, { isImplicit = false } = {}): 
 
 const LOCAL = { id: 'local', local: true } as const satisfies EnvironmentSpec
 
+/**
+ * The devbox that the options select, without connecting.
+ * @throws {CommandError} with exit code 255 if they select none
+ */
+export async function findTarget(values: TargetValues): Promise<EnvironmentSpec> {
+  if (values.local === true) return LOCAL
+  try {
+    if (values.url !== undefined) return { id: REMOTE, url: values.url, headers: headersOf(values) }
+    return await selectEnvironment(await readSettings(), values.env)
+  } catch (error) {
+    throw error instanceof CommandError ? error : new CommandError(messageOf(error), OWN_FAILURE)
+  }
+}
+
 /** The devbox in a message, without secrets. */
 function nameOf({ url, env, local }: TargetValues): string {
   if (url !== undefined) return displayUrl(url)
@@ -84,11 +99,15 @@ async function connecting(values: TargetValues, open: () => Promise<Devbox>): Pr
 }
 
 async function openUrl(url: string, values: TargetValues, limits?: ClientOptions['limits']): Promise<Devbox> {
-  const { 'bearer-token-file': tokenFile } = values
-  const headers = tokenFile === undefined ? {} : { authorization: `Bearer ${readSecret(tokenFile)}` }
-  const client = await connect({ url, headers }, { clientName: CLIENT_NAME, limits, ca: await authorities(values) })
+  const client = await connect(
+    { url, headers: headersOf(values) },
+    { clientName: CLIENT_NAME, limits, ca: await authorities(values) },
+  )
   return { client, close: () => client.close() }
 }
+
+const headersOf = ({ 'bearer-token-file': tokenFile }: TargetValues): Record<string, string> =>
+  tokenFile === undefined ? {} : { authorization: `Bearer ${readSecret(tokenFile)}` }
 
 async function readSettings(): Promise<EnvironmentSettings> {
   return (await import('../../client/environments/load.ts')).readEnvironmentSettings()

@@ -27,6 +27,7 @@ const TOKEN = 'a-token-of-32-characters-for-test'
 const OUTPUTS: Readonly<Record<string, RegExp>> = {
   'exec-server run --url ws://127.0.0.1:4600 -- uname -a': new RegExp(`^${systemName()} `),
   'CODEX_EXEC_SERVER_URL=ws://127.0.0.1:4600 codex': /^connected$/m,
+  'exec-server codex --url ws://127.0.0.1:4600': /^connected$/m,
   'CODEX_EXEC_SERVER_URL=ws://devbox.example:4600/c/TOKEN codex': /^connected$/m,
   'exec-server run --env devbox -t -- vim notes.txt': /^edited\r$/m,
 }

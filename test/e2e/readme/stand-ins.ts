@@ -38,6 +38,12 @@ test "$*" = -j8 && exec cat`,
 test "$*" = notes.txt && test -t 0 && test -t 1 && echo edited`,
   // The handshake that Codex makes with the URL of the variable. Every name of a host is this machine.
   codex: `#!${node}
+if (process.argv[2] === '--version') { console.log('codex-cli 0.171.0'); process.exit(0) }
+if (process.env.CODEX_EXEC_SERVER_URL === 'none') {
+  const home = process.env.CODEX_HOME ?? process.env.HOME + '/.codex'
+  if (!/^include_local = false/m.test(require('node:fs').readFileSync(home + '/environments.toml', 'utf8'))) process.exit(1)
+  process.exit(0)
+}
 const url = new URL(process.env.CODEX_EXEC_SERVER_URL)
 const headers = { host: url.host, connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' }
 headers['sec-websocket-key'] = 'AAAAAAAAAAAAAAAAAAAAAA=='

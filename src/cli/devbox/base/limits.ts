@@ -60,5 +60,12 @@ export const SECOND_SIGNAL_MS = 700
 
 /** How often `cp` begins a file anew, without the agent, that a lost connection has cut. */
 export const PLAIN_ATTEMPTS = 10
+
 /** How long a command has to end by itself after SIGTERM, once --timeout is over. */
 export const TIMEOUT_GRACE_MS = 2000
+
+/** How long `codex --version` may take: npm's launcher starts a runtime first. */
+export const VERSION_MS = 20_000
+
+/** How long each look at a devbox may take. */
+export const LOOK_MS = 10_000
