@@ -1,7 +1,7 @@
 /**
  * Tells members of a request that this server does not know, and must not pass over: they ask for a confinement or for
  * another way of start. All others are ignored, as the reference does, since newer clients send what older servers need
- * not know.
+ * not know: so far they sent what confines a command only to servers that offer it.
  */
 import { isJsonObject } from '../wire/json.ts'
 import type { JsonValue } from '../wire/json.ts'
@@ -40,7 +40,19 @@ const TELLING = [
   'elevat',
   'prepare',
   'dryrun',
+  'masking',
 ]
+
+/**
+ * Ends of names of what is told about a request, not asked for: `networkHints`, `sandboxLabel`, `permissionRequestId`. From
+ * 0.121 to 0.171 such members came in `metadata`. An id alone is none: `sandboxProfileId` may name what to apply.
+ */
+const DESCRIPTIVE =
+  /(?:hint|label|tag|note|title|description|reason|metadata|annotation|telemetry|trace|span|stat|statistic|metric|timing|timeout|durationms|timeoutms|event)s?$|(?:request|call|trace|span|correlation)id$/
+
+/** Words with another meaning than the part of them that is in `TELLING`. */
+const HARMLESS =
+  /toolnamespace|(?:human|machine)readable|(?:approval|retry|truncation|output|retention|cache|log)(?:policy|policies)/g
 
 /** Members whose text is a choice, such as `"mode": "sandboxed"`. Other texts may hold anything. */
 const CHOICES = ['mode', 'kind', 'type', 'start', 'launch', 'exec', 'run', 'strategy', 'profile']
@@ -59,9 +71,10 @@ export function tellingMember(params: object, known: ReadonlySet<string>): strin
 }
 
 function isTelling(name: string, value: JsonValue, levels: number): boolean {
-  if (asksForNothing(value)) return false
-  if (mentions(name, TELLING)) return true
-  if (typeof value === 'string') return mentions(name, CHOICES) && mentions(value, TELLING)
+  const plain = squeezed(name)
+  if (asksForNothing(value) || DESCRIPTIVE.test(plain)) return false
+  if (mentions(plain.replace(HARMLESS, ''), TELLING)) return true
+  if (typeof value === 'string') return mentions(plain, CHOICES) && mentions(squeezed(value), TELLING)
   if (levels === 0) return false
   if (Array.isArray(value)) return value.some((item) => isTelling(name, item, levels - 1))
   return isJsonObject(value) && Object.entries(value).some(([inner, item]) => isTelling(inner, item, levels - 1))
@@ -74,7 +87,7 @@ function asksForNothing(value: JsonValue): boolean {
   return isJsonObject(value) && Object.values(value).every(asksForNothing)
 }
 
-function mentions(text: string, parts: readonly string[]): boolean {
-  const squeezed = text.toLowerCase().replace(/[^a-z0-9]/g, '')
-  return parts.some((part) => squeezed.includes(part))
-}
+/** In lower case and without separators. */
+const squeezed = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]/g, '')
+
+const mentions = (text: string, parts: readonly string[]): boolean => parts.some((part) => text.includes(part))

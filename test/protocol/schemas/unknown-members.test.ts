@@ -39,6 +39,43 @@ test('known members and those about other things are passed over, whatever they 
     assert.is(found(params), undefined, JSON.stringify(params))
 })
 
+test('what newer clients may tell about a request is passed over, with all that is in it', () => {
+  for (const name of [
+    'networkHints',
+    'sandboxLabel',
+    'permissionRequestId',
+    'proxy_trace_id',
+    'policyReason',
+    'networkTimeoutMs',
+    'telemetry',
+    'toolNamespace',
+    'humanReadable',
+    'truncationPolicy',
+    'approvalPolicy',
+  ])
+    for (const value of [true, 'x', { type: 'sandbox' }, [1]])
+      if (!/Policy|Namespace|Readable/.test(name) || typeof value !== 'object')
+        assert.is(found({ argv: [], [name]: value }), undefined, name)
+})
+
+test('a name that only begins or goes on like something harmless is found', () => {
+  for (const name of [
+    'networkHintPolicy',
+    'metadataSandbox',
+    'sandboxProfileId',
+    'networkPolicyId',
+    'toolNamespaceSandbox',
+    'retryPolicySandboxed',
+    'pidNamespace',
+    'filePolicy',
+    'readableRoots',
+    'credentialMasking',
+    'labels.permissions',
+  ])
+    assert.is(found({ argv: [], [name]: { x: 1 } }), name, name)
+  assert.is(found({ truncationPolicy: { sandbox: { x: 1 } } }), 'truncationPolicy')
+})
+
 test('null, false, empty values and words for nothing ask for nothing', () => {
   for (const value of [
     null,
