@@ -34,12 +34,24 @@ export type StartOptions = {
   /** What the process may access. Default: everything. Refused for servers up to 0.140, which would ignore it. */
   sandbox?: Sandbox | undefined
   /**
+   * Leaves nothing to the server to resolve, in place of `sandbox` and `envPolicy`: the command gets exactly `argv`, `env` and
+   * these paths. With servers that have the extension `prepared`.
+   */
+  prepared?: PreparedSandbox | undefined
+  /**
    * Starts the server's own end of `exec-server cp` instead of `argv`, with servers that have the extension
    * `copyAgent`.
    */
   agent?: 'copy' | undefined
   /** The process's id in its session, as shown by `listProcesses`. Default: a generated id. */
   id?: string | undefined
+}
+
+/** What a prepared start may access: the deepest entry decides, and what none names cannot be read. */
+export type PreparedSandbox = {
+  /** Absolute paths or file: URLs on the devbox. */
+  entries: readonly { path: string | URL; access: 'read' | 'write' | 'deny' }[]
+  network: 'restricted' | 'enabled'
 }
 
 /**

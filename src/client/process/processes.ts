@@ -7,10 +7,10 @@ import type { ClientLimits } from '../base/limits.ts'
 import { ProcessEvents } from './process-events.ts'
 import { closedEvent, exitedEvent, outputEvent, processIdOf } from './process-codec.ts'
 import { processHandle } from './process.ts'
-import { toSandboxContext } from '../session/sandbox-context.ts'
 import type { SequencedEvent } from './sequencer.ts'
 import type { Session } from '../session/session.ts'
-import type { Abortable, EnvPolicyInput, ListedProcess, RemoteProcess, Sandbox, StartOptions } from '../base/types.ts'
+import { isTerminal, startParams } from './start-params.ts'
+import type { Abortable, ListedProcess, RemoteProcess, StartOptions } from '../base/types.ts'
 import { call } from '../session/unsupported.ts'
 
 /** How long a read of another client's process waits for events: short enough to detect a dead peer. */
@@ -175,44 +175,4 @@ export function createProcesses(session: Session, limits: ClientLimits): Process
       await Promise.all([...eventsById].filter(([, events]) => !events.isForeign).map(([id]) => terminate(id)))
     },
   }
-}
-
-const isTerminal = ({ tty = false }: StartOptions): boolean => tty !== false
-
-/** Default environment policy: inherit all of the server's variables. */
-const INHERIT_ALL: EnvPolicyInput = { inherit: 'all', ignoreDefaultExcludes: true }
-
-function startParams(
-  id: string,
-  options: StartOptions,
-  session: Session,
-  paths: PathEncoder,
-  limits: ClientLimits,
-): Record<string, unknown> {
-  const { argv, cwd, env = {}, envPolicy = INHERIT_ALL, tty = false, stdin = 'closed', arg0, sandbox, agent } = options
-  const { environmentInfo, extensions } = session
-  return {
-    processId: id,
-    argv,
-    cwd: paths.encode(cwd ?? environmentInfo?.cwd ?? '/'),
-    env,
-    envPolicy:
-      envPolicy === null ? null : { ignoreDefaultExcludes: false, exclude: [], set: {}, includeOnly: [], ...envPolicy },
-    tty: isTerminal(options),
-    pipeStdin: stdin === 'pipe',
-    arg0: arg0 ?? null,
-    ...(sandbox === undefined ? {} : { sandbox: sandboxContext(sandbox, session, paths) }),
-    ...(typeof tty === 'object' ? { terminalSize: tty } : {}),
-    ...(agent === undefined ? {} : { agent }),
-    ...(extensions.has('outputWindow') ? { outputWindow: limits.outputWindow } : {}),
-  }
-}
-
-/**
- * Servers up to 0.140, which do not report their environment, ignore a sandbox and run the command without one, so
- * refuse here.
- */
-function sandboxContext(sandbox: Sandbox, { environmentInfo }: Session, paths: PathEncoder): object {
-  if (environmentInfo === undefined) throw new UnsupportedError('this server runs no command in a sandbox')
-  return toSandboxContext(sandbox, paths)
 }
