@@ -7,6 +7,8 @@ const WORDS: Record<string, string> = {
   E2BIG: 'Argument list too long',
   EAGAIN: 'Resource temporarily unavailable',
   EBUSY: 'Resource busy',
+  EDEADLK: 'Resource deadlock avoided',
+  EDQUOT: 'Disk quota exceeded',
   EEXIST: 'File exists',
   EISDIR: 'Is a directory',
   ELOOP: 'Too many levels of symbolic links',
@@ -14,16 +16,27 @@ const WORDS: Record<string, string> = {
   ENAMETOOLONG: 'File name too long',
   ENOENT: 'No such file or directory',
   ENOEXEC: 'Exec format error',
+  ENOLCK: 'No locks available',
   ENOMEM: 'Cannot allocate memory',
   ENOSPC: 'No space left on device',
   ENXIO: 'No such device or address',
+  ESTALE: 'Stale file handle',
   EXDEV: 'Invalid cross-device link',
 }
 
 /** The `code` of an error, e.g. `ENOENT`, if it has one. */
 export function errorCode(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return typeof code === 'string' ? code : undefined
+  if (typeof code !== 'string') return undefined
+  return code === UNNAMED ? (nameOf(error) ?? code) : code
+}
+
+/** The code of errors that libuv does not name, e.g. that of a quota (EDQUOT), or of NFS (ESTALE). */
+const UNNAMED = 'UNKNOWN'
+
+function nameOf(error: unknown): string | undefined {
+  const errno = error instanceof Error && 'errno' in error ? error.errno : undefined
+  return Object.entries(constants.errno).find(([, value]) => -value === errno)?.[0]
 }
 
 /** The text of an error code, e.g. "No such file or directory (os error 2)" for `ENOENT`. */

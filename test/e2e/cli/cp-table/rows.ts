@@ -8,6 +8,10 @@ export type Direction = 'up' | 'down' | 'there'
 
 export type Row = {
   title: string
+  /** Run by root before `prepare`. */
+  setUp?: string
+  /** A program that `setUp` needs. */
+  needs?: string
   /** Run with `sh -e` in the folder. */
   prepare: string
   /** Options, sources and destination, relative to the folder. */
@@ -27,6 +31,9 @@ export type Row = {
   /** Needs to mount. */
   mounts?: boolean
 }
+
+/** Whether rights or mounts stand in the way. */
+export const isHindered = ({ unprivileged, mounts }: Row): boolean => unprivileged === true || mounts === true
 
 const TREE = 'mkdir -p s/d/e s/empty; echo a >s/a; echo b >s/d/b; echo c >s/d/e/c; chmod 755 s/a; chmod 600 s/d/b'
 
