@@ -10,7 +10,7 @@ import { runPrefix } from './call.ts'
 import { hasProgram, openScreen } from './screen.ts'
 import type { Screen } from './screen.ts'
 
-const test = suite('the table of terminals')
+const test = suite('the table of terminals', { limitMs: 110_000 })
 let server: RunningServer
 let folder: string
 
@@ -96,9 +96,12 @@ const terminalCases: TerminalCase[] = [
   },
   {
     title: 'a password is not shown',
-    argv: () => ['bash', '-c', 'read -sp "Password: " secret; echo; echo "${#secret} characters"'],
+    argv: () => [
+      'sh',
+      '-c',
+      'stty -echo; printf "Password: "; read secret; stty echo; echo; echo "${#secret} characters"',
+    ],
     act: async (screen) => {
-      // The shell may say so before it turns the echo off.
       await screen.untilSteady(/Password:/)
       screen.type('hunter2')
       const typed = await screen.untilSteady(/Password:/)
@@ -185,12 +188,12 @@ const terminalCases: TerminalCase[] = [
     },
   },
   {
-    title: 'a resize is told to the program',
+    title: 'the program learns that the size has changed',
+    // No loop of short programs: a shell survives an interrupt that comes as one of them ends.
     argv: () => [
       'bash',
       '-c',
-      'trap "stty size" WINCH; echo ready; until [ -e "$0/done" ]; do sleep 0.05; done',
-      '/nowhere',
+      'trap "stty size" WINCH; echo ready; until read -r -t 0.2 line; do :; done; echo "[$line]"',
     ],
     act: async (screen) => {
       await screen.until(/ready/)
@@ -198,7 +201,7 @@ const terminalCases: TerminalCase[] = [
       await screen.until(/\n30 100/)
       screen.resize(60, 20)
       await screen.until(/\n20 60/)
-      screen.keys('C-c')
+      screen.type('end\n')
       return (await screen.until(over)).trim()
     },
   },
@@ -308,6 +311,13 @@ const terminalCases: TerminalCase[] = [
 /** The two of a pair work in directories of their own. */
 const shown = (text: string, place: string): string => text.replaceAll(place, 'PLACE')
 
+/** Leaves out what we print of a devbox that takes more than 3 s to answer, as on a busy machine. */
+function withoutNotices(seen: unknown): unknown {
+  if (Array.isArray(seen)) return seen.map(withoutNotices)
+  return typeof seen === 'string' ? seen.replace(NOTICES, '').trimEnd() : seen
+}
+const NOTICES = /^exec-server: (?:waiting for |the devbox does not answer)[^\n]*\n/gm
+
 async function play(
   { title, argv, act, isShellHere }: TerminalCase,
   prefix: readonly string[],
@@ -334,7 +344,7 @@ if (!isDeno)
         play(each, ['env'], 'here'),
         play(each, runPrefix(server.url, each.isShellHere === true ? [] : ['-t']), 'run'),
       ])
-      assert.equal(actual, expected)
+      assert.equal(withoutNotices(actual), withoutNotices(expected))
     })
   }
 
