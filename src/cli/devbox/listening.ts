@@ -32,7 +32,24 @@ export function listeningServers(): ListeningServer[] {
 export function ownServers(): string[] {
   const user = process.geteuid?.()
   const own = listeningServers().filter(({ pid }) => ownerOf(pid) === user)
-  return own.flatMap(({ urls }) => urls.map(reachable))
+  return own.flatMap(({ pid, urls }) => urls.filter((url) => isOurs(pid, url)).map(reachable))
+}
+
+/** Whether the URL means the same here as to that process, which may be in a container: there may be another server. */
+function isOurs(pid: number, url: string): boolean {
+  if (!url.startsWith('unix:')) return linkOf(`/proc/${pid}/ns/net`) === linkOf('/proc/self/ns/net')
+  const path = url.slice('unix:'.length)
+  const [here, there] = [fileId(path), fileId(`/proc/${pid}/root${path}`)]
+  return here !== undefined && here === there
+}
+
+function fileId(path: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(path, { bigint: true })
+    return `${dev}:${ino}`
+  } catch {
+    return undefined
+  }
 }
 
 /** A server that listens on all addresses is called at loopback. */
@@ -56,15 +73,17 @@ function readText(path: string): string {
 
 function socketInodes(pid: number): string[] {
   try {
-    return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => linkTo(`/proc/${pid}/fd/${fd}`) ?? [])
+    return readdirSync(`/proc/${pid}/fd`).flatMap(
+      (fd) => /^socket:\[(\d+)\]$/.exec(linkOf(`/proc/${pid}/fd/${fd}`) ?? '')?.[1] ?? [],
+    )
   } catch {
     return []
   }
 }
 
-function linkTo(path: string): string | undefined {
+function linkOf(path: string): string | undefined {
   try {
-    return /^socket:\[(\d+)\]$/.exec(readlinkSync(path))?.[1]
+    return readlinkSync(path)
   } catch {
     return undefined
   }

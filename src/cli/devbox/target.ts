@@ -43,25 +43,31 @@ export function openDevbox(values: TargetValues, { limits, hints = [] }: OpenOpt
 
 /**
  * The same for commands about what runs on a server that is there already: a server that is started for the command
- * has no runs. With `--local`, or without a devbox if `isImplicit`, that is the one that this user runs here.
+ * has no runs. With `--local`, or without a devbox if `isImplicit`, that is the one that this user runs here: what only
+ * looks may find it by itself, what acts on runs may not.
  * @throws {CommandError} with exit code 255
  */
-export function openRunning(values: TargetValues, { isImplicit = false } = {}): Promise<Devbox> {
+export async function openRunning(values: TargetValues, { isImplicit = false } = {}): Promise<Devbox> {
+  const server = await reporting(values, () => serverHere(values, isImplicit))
+  const { url = server } = values
+  if (url !== undefined) return connecting({ ...values, url }, () => openUrl(url, values))
   return connecting(values, async () => {
-    if (values.url !== undefined) return openUrl(values.url, values)
-    if (values.local === true || values.env === LOCAL.id) return openUrl(await runningServer(), values)
     const settings = await readSettings()
-    if (isImplicit && values.env === undefined && isUnnamed(settings)) {
-      const [server, ...others] = await runningServers()
-      if (server !== undefined && others.length === 0) {
-        printStderr(`no devbox is named: this is the server that you run here, ${server}`)
-        return openUrl(server, values)
-      }
-    }
     const spec = await selectEnvironment(settings, values.env)
     if ('command' in spec) throw startsItsOwn(spec.id, spec.command)
     return openEnvironment(settings, spec.id, { ca: await authorities(values) })
   })
+}
+
+/** The URL of the server that this user runs here, if it is meant. */
+async function serverHere({ url, env, local }: TargetValues, isImplicit: boolean): Promise<string | undefined> {
+  if (url !== undefined) return undefined
+  if (local === true || env === LOCAL.id) return runningServer()
+  if (!isImplicit || env !== undefined || !isUnnamed(await readSettings())) return undefined
+  const [server, ...others] = await runningServers()
+  if (server === undefined || others.length > 0) return undefined
+  printStderr(`no devbox is named: this is the server that you run here, ${server}`)
+  return server
 }
 
 const LOCAL = { id: 'local', local: true } as const satisfies EnvironmentSpec
@@ -86,10 +92,16 @@ function nameOf({ url, env, local }: TargetValues): string {
   return local === true ? 'this machine' : `the ${env === undefined ? 'default environment' : `environment ${env}`}`
 }
 
-async function connecting(values: TargetValues, open: () => Promise<Devbox>): Promise<Devbox> {
-  try {
+const connecting = (values: TargetValues, open: () => Promise<Devbox>): Promise<Devbox> =>
+  reporting(values, async () => {
     await trustAuthorities(values)
-    return await waitingFor(`${nameOf(values)} to answer`, open())
+    return waitingFor(`${nameOf(values)} to answer`, open())
+  })
+
+/** Converts what goes wrong with the devbox to an error of the command. */
+async function reporting<T>(values: TargetValues, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
   } catch (error) {
     if (error instanceof CommandError) throw error
     // Error responses of the server do not name it.

@@ -20,6 +20,7 @@ ${TARGET_HELP}  -f, --follow              go on until it has ended
   --since TIME              leave out what is older: 90s, 10m, 2h or 3d ago, or a date such as 2026-11-28T20:00:00Z
 
 What it wrote to stderr goes to stderr. What is no longer kept is named there, too, with its size.
+Without a devbox it is a process of the server that you run on this machine, if there is one.
 `
 
 const options = {
@@ -44,7 +45,7 @@ export async function logs(args: readonly string[]): Promise<number> {
   const run = runReference(positionals[0] as string)
   const tail = values.tail === undefined ? undefined : lineCount(values.tail)
   const since = values.since === undefined ? undefined : timeOf(values.since, Date.now())
-  const devbox = await openRunning(values)
+  const devbox = await openRunning(values, { isImplicit: true })
   try {
     const range: LogOptions = { follow: values.follow === true, ...(since === undefined ? {} : { since }) }
     if (tail !== undefined) range.position = await lastLines(devbox.client, run, tail)

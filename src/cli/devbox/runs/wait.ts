@@ -13,7 +13,7 @@ Usage: exec-server wait [options] RUN
 
 ${TARGET_HELP}
 The exit code is the process's; 255 says that there is none, that the devbox could not be reached, or that its server was killed
-before the process exited.
+before the process exited. Without a devbox it is a process of the server that you run on this machine, if there is one.
 `
 
 /** What the man page and the completions tell of it. */
@@ -29,7 +29,7 @@ export async function wait(args: readonly string[]): Promise<number> {
   checkTarget(values)
   if (positionals.length !== 1) throw usageError('wait takes one RUN')
   const run = runReference(positionals[0] as string)
-  const devbox = await openRunning(values)
+  const devbox = await openRunning(values, { isImplicit: true })
   try {
     return (await devbox.client.waitFor(run)).exitCode ?? OWN_FAILURE
   } catch (error) {
