@@ -15,6 +15,7 @@ const FOLDERS = [
   'protocol/limits.ts',
   'protocol/wire',
   'protocol/schemas',
+  'protocol/mapping',
   'core/codex-config',
   'core/base',
   'core/fs',

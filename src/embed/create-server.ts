@@ -22,6 +22,7 @@ import {
 } from '../cli/serve/open-parts.ts'
 import type { Open } from '../cli/serve/open-parts.ts'
 import type { ServeCommand } from '../cli/serve/arguments.ts'
+import { checkMappedFolders } from '../cli/base/map-arguments.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { hostCheck } from '../server/http/host-check.ts'
 import { plainOpener } from '../server/http/socket-opener.ts'
@@ -47,7 +48,8 @@ const CLOSE_GRACE_MS = 250
  */
 export async function createServer(config: ServerConfig = {}, { log: sink }: ServerOptions = {}): Promise<Server> {
   const command = parseServerConfig(config)
-  const { limits, listen } = command
+  const { limits, listen, pathMap } = command
+  checkMappedFolders(pathMap)
   const parts = await openParts(command, config)
   const { sandbox, httpPolicy, authenticator, path, runs, recordings, auditFile, tls, listener, checkHost } = parts
   const telemetry = createTelemetry(command.logLevel, auditFile, limits, sink && lineSink(sink))
@@ -57,7 +59,14 @@ export async function createServer(config: ServerConfig = {}, { log: sink }: Ser
   runs?.onFault(report)
   recordings?.onStopped((file, reason) => log.write('warn', 'recordingStopped', { file, reason }))
   const host = createHost({ sandbox, limits, httpPolicy, recordings, starts: command.starts, report })
-  const core = createExecServer({ store: runs, host, clock: systemClock, limits, observer: telemetry.observer })
+  const core = createExecServer({
+    store: runs,
+    host,
+    clock: systemClock,
+    limits,
+    observer: telemetry.observer,
+    pathMap,
+  })
   // Of all servers in this program; later calls find none.
   const unregister = atExit(() => killAllProcesses())
   warnOfMissing(log, missingInternals(listener?.server))

@@ -55,6 +55,8 @@ export type ServerConfig = {
   direct?: boolean
   /** Whether clients may start prepared ones. Default: true. */
   prepared?: boolean
+  /** `THEIRS=OURS`: what clients name THEIRS/… is OURS/… here. A client in this program has the paths of this machine. */
+  map?: readonly string[]
   /** Rules, or the absolute path of a JSON file with them. */
   'http-policy'?: string | { allow?: readonly string[]; deny?: readonly string[] }
 }

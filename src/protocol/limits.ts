@@ -35,3 +35,6 @@ export const MAX_ENTRIES = 2048
 
 /** Characters of these entries or paths together: each is read several times. Real profiles have some 100 KB. */
 export const MAX_ENTRY_CHARACTERS = 1024 * 1024
+
+/** Folders with another path at the client: each costs a comparison for every path. People have one or two. */
+export const MAX_PATH_MAPPINGS = 64

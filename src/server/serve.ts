@@ -3,6 +3,7 @@ import { stat } from 'node:fs'
 import process from 'node:process'
 import type { AllowedStarts } from '../core/base/host.ts'
 import type { Limits } from '../core/base/limits.ts'
+import type { PathMap } from '../protocol/schemas/path-map.ts'
 import { createExecServer } from '../core/rpc/server.ts'
 import type { ExecServer } from '../core/rpc/server.ts'
 import { systemClock } from '../host/clock.ts'
@@ -43,6 +44,8 @@ export type ServeOptions = {
   sandbox: SandboxOptions
   httpPolicy: HttpPolicy | undefined
   starts: AllowedStarts
+  /** The paths of clients, where they differ from those of this machine. */
+  pathMap: PathMap | undefined
   logLevel: LogLevel
   auditFile: AuditFile | undefined
   /** Where detached runs are written down. */
@@ -64,6 +67,7 @@ export function createServer({
   sandbox,
   httpPolicy,
   starts,
+  pathMap,
   logLevel,
   auditFile,
   runs,
@@ -82,6 +86,7 @@ export function createServer({
     clock: systemClock,
     limits,
     observer,
+    pathMap,
   })
   // The runtime creates its thread pool on first use and aborts if it cannot: force that before clients depend on it.
   stat('/', () => {})

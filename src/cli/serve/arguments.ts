@@ -17,6 +17,8 @@ import type { Listen } from '../../server/http/listen-url.ts'
 import type { ConnectOptions } from '../../server/link/link-options.ts'
 import type { ServeLimits } from '../../server/serve.ts'
 import type { LogLevel } from '../../base/log-level.ts'
+import { mapOptions, parseMap } from '../base/map-arguments.ts'
+import type { PathMap } from '../../protocol/schemas/path-map.ts'
 import { parseStarts, startOptions } from './start-arguments.ts'
 import type { AllowedStarts } from '../../core/base/host.ts'
 import { mcpOptions, parseMcp } from './mcp-arguments.ts'
@@ -42,6 +44,8 @@ export type ServeCommand = {
   limits: ServeLimits
   sandbox: SandboxOptions
   starts: AllowedStarts
+  /** The paths of clients, where they differ from those of this machine. */
+  pathMap: PathMap | undefined
   httpPolicy: string | undefined
   logLevel: LogLevel
   auditLog: string | undefined
@@ -76,6 +80,7 @@ export const serveOptions = {
   bwrap: { type: 'string' },
   'require-sandbox': { type: 'boolean' },
   ...startOptions,
+  ...mapOptions,
   'http-policy': { type: 'string', inFile: 'table' },
   config: { type: 'string', short: 'c', multiple: true, inFile: 'never' },
   help: { type: 'boolean', short: 'h', inFile: 'never' },
@@ -114,6 +119,7 @@ export function parseServe(args: readonly string[], fromFile: FileValues = {}): 
     origins: pageOrigins(values['allow-origin']),
     sandbox,
     starts: parseStarts(values),
+    pathMap: parseMap(values),
     httpPolicy: values['http-policy'],
     limits: { ...defaultServeLimits, ...readLimits(values) },
     ...parseTelemetry(values),

@@ -4,6 +4,7 @@ import { DEFAULT_LISTEN } from './arguments.ts'
 import { CONNECT_HELP } from '../connect/connect-arguments.ts'
 import { IDLE_HELP } from './idle-arguments.ts'
 import { limitHelp } from './limit-arguments.ts'
+import { MAP_HELP } from '../base/map-arguments.ts'
 import { START_HELP } from './start-arguments.ts'
 import { MCP_HELP } from './mcp-arguments.ts'
 import { TELEMETRY_HELP } from './telemetry-arguments.ts'
@@ -42,7 +43,7 @@ Options:
                                the URL with the real port is the only line on stdout
 ${AUTH_HELP}${TLS_HELP}${CONNECT_HELP}  --bwrap PATH                 the bubblewrap that confines commands (default: the first on PATH)
   --require-sandbox            refuse every command and file call whose files no sandbox confines
-${START_HELP}  --http-policy RULES          whom http/request may talk to: {"allow":[…],"deny":[…]} of host names, *.NAME, IP addresses
+${START_HELP}${MAP_HELP}  --http-policy RULES          whom http/request may talk to: {"allow":[…],"deny":[…]} of host names, *.NAME, IP addresses
                                and ranges, or the absolute path of a JSON file with that (default: anybody)
 ${limitHelp}
 ${IDLE_HELP}${TELEMETRY_HELP}${MCP_HELP}  --config FILE                read options from this file, TOML or JSON: keys are options without their dashes; the

@@ -23,6 +23,7 @@ import {
   openTls,
   urlOf,
 } from './open-parts.ts'
+import { checkMappedFolders } from '../base/map-arguments.ts'
 import { reportingUsage } from './reporting-usage.ts'
 import { writeStdout } from './stdout.ts'
 import { withoutIgnored } from '../../base/own-process.ts'
@@ -52,6 +53,7 @@ async function infoText(kind: InfoCommand['kind'], commands: readonly CommandSum
 async function startServer(command: ServeCommand): Promise<void> {
   let stop = (): void => process.exit(0)
   onStopSignal(() => stop())
+  checkMappedFolders(command.pathMap)
   const options = {
     ...command,
     sandbox: command.listen.kind === 'unix' ? { ...command.sandbox, ownSocket: command.listen.path } : command.sandbox,

@@ -1,4 +1,6 @@
 /** Tells one connection about all runs of the server: notifications in order, in bounded memory. */
+import { mapResult } from '../../protocol/mapping/result-paths.ts'
+import type { PathMap } from '../../protocol/schemas/path-map.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import { notice } from '../base/json-fragments.ts'
 import type { Notice } from '../base/json-fragments.ts'
@@ -13,12 +15,14 @@ const MISSED = notice(Method.ProcessListChanged, { process: null })
 export class RunFeed implements EventSource {
   readonly #listener: Listener
   readonly #bound: number
+  readonly #pathMap: PathMap | undefined
   #queue: Notice[] = []
   #isMissed = false
   #stop: (() => void) | undefined
 
   /** `bound`: changes that wait for a client that does not read; beyond it they are replaced by one notification. */
-  constructor(listener: Listener, bound: number) {
+  constructor(listener: Listener, bound: number, pathMap?: PathMap) {
+    this.#pathMap = pathMap
     this.#listener = listener
     this.#bound = bound
   }
@@ -32,8 +36,15 @@ export class RunFeed implements EventSource {
     if (this.#queue.length >= this.#bound) {
       this.#queue = []
       this.#isMissed = true
-    } else this.#queue.push(noticeOf(change))
+    } else this.#queue.push(this.#shown(noticeOf(change)))
     this.#listener.eventsReady(this)
+  }
+
+  /** With the paths of the client. */
+  #shown(change: Notice): Notice {
+    return this.#pathMap === undefined
+      ? change
+      : notice(change.method, mapResult(change.method, change.params(), this.#pathMap))
   }
 
   takeEvent(): Notice | undefined {

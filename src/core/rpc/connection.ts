@@ -73,7 +73,7 @@ export class Connection {
     this.#responder = responder
     this.#handles = new FileHandles(limits.fileHandles)
     this.#watch = new MissingWatch((notice) => sink.notify(notice))
-    this.#feed = new RunFeed(this.#scheduler, limits.runChanges)
+    this.#feed = new RunFeed(this.#scheduler, limits.runChanges, options.pathMap)
     this.#http = new HttpCalls({ ...options, scheduler: this.#scheduler, onIdle })
     this.#peer = { connection: ++observer.totals.connections, address: transport.peer }
     this.#handshake = new Handshake(options, {
@@ -241,7 +241,7 @@ export class Connection {
     const method = methods.get(name)
     if (method === undefined)
       throw new RpcError(ErrorCode.MethodNotFound, `exec-server does not implement \`${name.slice(0, 100)}\``)
-    return method.call(params, this.#handshake.admit, ticket)
+    return method.call(params, this.#handshake.admit, ticket, this.#options.pathMap)
   }
 
   readonly #originOf = (processId: string): Origin | undefined => this.#handshake.session?.processes.originOf(processId)

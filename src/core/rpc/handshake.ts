@@ -4,6 +4,7 @@ import type { JsonValue } from '../../protocol/wire/json.ts'
 import { decodeParams } from '../../protocol/schemas/schema-primitives.ts'
 import { BEYOND_SANDBOX, EXTENSIONS, InitializeParams, PROTOCOL_VERSION } from '../../protocol/schemas/session.ts'
 import type { EnvironmentInfo, Extension, InitializeResult } from '../../protocol/schemas/session.ts'
+import type { PathMap } from '../../protocol/schemas/path-map.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Host } from '../base/host.ts'
 import type { Limits } from '../base/limits.ts'
@@ -24,6 +25,8 @@ export type HandshakeOptions = {
   sessions: SessionRegistry
   observer: Observer
   drain: Drain
+  /** The client's paths, where they differ from those of this machine. */
+  pathMap: PathMap | undefined
 }
 
 /** What a connection adds to the services of its session. */
@@ -74,14 +77,15 @@ export class Handshake {
   initialize(params: JsonValue, ticket: Ticket): InitializeResult {
     const { clientName, resumeSessionId } = decodeParams(InitializeParams, params)
     if (this.#services !== undefined) throw invalidRequest('initialize may only be sent once per connection')
-    const { sessions, host, clock, limits, observer, drain } = this.#options
+    const { sessions, host, clock, limits, observer, drain, pathMap } = this.#options
     const { listener, probe, ...own } = this.#own
     const environmentInfo = host.environmentInfo()
     const isNew = resumeSessionId === null || resumeSessionId === undefined
     if (isNew) drain.checkNewSession()
     const session = isNew ? sessions.create() : sessions.resume(resumeSessionId)
     const { registry, detached } = sessions
-    this.#services = { ...own, session, registry, detached, host, clock, limits, files: new FileOrder() }
+    const files = new FileOrder()
+    this.#services = { ...own, session, registry, detached, host, clock, limits, pathMap, files }
     session.probe = probe
     noteClient(own.peer, clientName, session)
     observer.session?.(isNew ? 'created' : 'resumed', session.id, own.peer)

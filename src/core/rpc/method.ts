@@ -2,6 +2,7 @@
 import type { GenericSchema, InferOutput } from 'valibot'
 import type { JsonValue } from '../../protocol/wire/json.ts'
 import { decodeParams } from '../../protocol/schemas/schema-primitives.ts'
+import type { PathMap } from '../../protocol/schemas/path-map.ts'
 import type { Caller } from '../base/fair-slots.ts'
 import type { FileHandles } from '../fs/file-handles.ts'
 import type { FileOrder } from '../fs/file-order.ts'
@@ -32,6 +33,8 @@ export type Services = {
   readonly host: Host
   readonly clock: Clock
   readonly limits: Limits
+  /** The client's paths, where they differ from those of this machine. */
+  readonly pathMap: PathMap | undefined
   /** The connection, as the owner of calls to the host. */
   readonly caller: Caller
   readonly files: FileOrder
@@ -54,10 +57,11 @@ export type MethodDefinition = {
   /** Name used in error messages before the handshake is complete. */
   readonly family: string
   /**
-   * Decodes the params, then asks for admission, then runs.
+   * Decodes the params, then asks for admission, then runs. With a map, paths in the params are the client's; those in
+   * the result are this machine's.
    * @throws -32602 for invalid params, and what `admit` throws
    */
-  call(params: JsonValue, admit: Admit, ticket: Ticket): Result | Promise<Result>
+  call(params: JsonValue, admit: Admit, ticket: Ticket, pathMap?: PathMap): Result | Promise<Result>
 }
 
 /** Declares a method: decodes its params by `schema`, then calls `run`. */
@@ -68,8 +72,8 @@ export function method<S extends GenericSchema>(
 ): MethodDefinition {
   return {
     family,
-    call: (params, admit, ticket) => {
-      const decoded = decodeParams(schema, params)
+    call: (params, admit, ticket, pathMap) => {
+      const decoded = decodeParams(schema, params, pathMap)
       return run(decoded, admit(family, ticket), ticket)
     },
   }

@@ -33,7 +33,7 @@ async function start(params: StartParams, services: Services, ticket: Ticket): P
   if (params.argv.length === 0) throw invalidParams('argv must not be empty')
   refuseManagedNetwork(params)
   const unwrapped =
-    preparedParams(params, host) ?? (params.agent === 'copy' ? agentParams(params, host) : unwrap(params, session))
+    preparedParams(params, host) ?? (params.agent === 'copy' ? agentParams(params, host) : unwrap(params, services))
   const isSandboxed = isSomething(unwrapped.sandbox)
   const spec = (): SpawnSpec => spawnSpec(unwrapped, host)
   const options = { peer, isSandboxed, ready: files.settled(), prepare: snapshotStart(unwrapped, services) }
@@ -90,8 +90,8 @@ function refuseManagedNetwork({ enforceManagedNetwork, networkProxy }: StartPara
 }
 
 /** Older clients encode the sandbox in the command line; extracts it, so that it is enforced like any other. */
-function unwrap(params: StartParams, session: Session): StartParams {
-  const wrapped = unwrapLinuxSandbox(params.argv)
+function unwrap(params: StartParams, { session, pathMap }: Services): StartParams {
+  const wrapped = unwrapLinuxSandbox(params.argv, pathMap)
   if (wrapped === undefined) return params
   if (isSomething(params.sandbox)) throw invalidParams('a command cannot have both a sandbox and a sandbox program')
   session.workspace.ofLastCommand = wrapped.sandbox.cwd

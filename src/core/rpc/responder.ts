@@ -1,4 +1,6 @@
 /** Sends the responses of one connection, and ends the requests that they answer. */
+import { mapResult } from '../../protocol/mapping/result-paths.ts'
+import type { PathMap } from '../../protocol/schemas/path-map.ts'
 import { NO_ID } from '../../protocol/wire/envelope.ts'
 import { ErrorCode, invalidRequest, RpcError } from '../../protocol/wire/errors.ts'
 import { Method } from '../../protocol/wire/methods.ts'
@@ -15,7 +17,14 @@ import { valueOutbox } from '../base/value-outbox.ts'
 import type { Ticket } from './ticket.ts'
 
 /** Dependencies of a {@link Responder}. `source` describes the messages in errors; see `Transport`. */
-export type ResponderOptions = { limits: Limits; host: Pick<Host, 'report'>; observer: Observer; source: string }
+export type ResponderOptions = {
+  limits: Limits
+  host: Pick<Host, 'report'>
+  observer: Observer
+  source: string
+  /** The client's paths, where they differ from those of this machine. */
+  pathMap?: PathMap | undefined
+}
 
 /** What answers the requests of a connection. */
 export type Responds = Pick<Responder<never>, 'succeed' | 'fail' | 'refuse' | 'stop'>
@@ -50,8 +59,10 @@ export class Responder<M> {
    * @throws what encoding and the transport throw; then call `fail`
    */
   succeed(ticket: Ticket, result: Result): void {
-    const { messageBytes } = this.#options.limits
-    const message = this.#outbox.result(ticket.id, result)
+    const { limits, pathMap } = this.#options
+    const { messageBytes } = limits
+    const shown = pathMap === undefined ? result : mapResult(ticket.method, result, pathMap)
+    const message = this.#outbox.result(ticket.id, shown)
     if (this.#outbox.exceeds(message, messageBytes))
       return this.fail(ticket, invalidRequest(`the answer is larger than ${messageBytes} bytes`))
     this.#send(ticket, message)
@@ -66,7 +77,7 @@ export class Responder<M> {
       error instanceof RpcError ? error : { code: ErrorCode.Internal, message: 'internal error' }
     count(observer.totals.errors, code)
     if (ticket.method === Method.ProcessStart) observer.totals.refusedStarts++
-    this.#send(ticket, this.#outbox.error(ticket.id, code, message))
+    this.#send(ticket, this.#outbox.error(ticket.id, code, this.#options.pathMap?.textToClient(message) ?? message))
     ticket.conclude({ error: { code, message, cause: error } })
   }
 

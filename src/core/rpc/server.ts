@@ -1,4 +1,5 @@
 /** Assembles the core: give it a host, a clock and limits, and connect transports to it. */
+import type { PathMap } from '../../protocol/schemas/path-map.ts'
 import type { Clock } from '../base/clock.ts'
 import { Connection } from './connection.ts'
 import { Drain } from '../session/drain.ts'
@@ -14,13 +15,17 @@ import type { Snapshot } from '../base/snapshot.ts'
 import { CloseCode } from '../base/transport.ts'
 import type { Transport, ValueTransport } from '../base/transport.ts'
 
-/** Dependencies of the server; without an `observer` nothing is reported, without a `store` runs are kept in memory. */
+/**
+ * Dependencies of the server; without an `observer` nothing is reported, without a `store` runs are kept in memory,
+ * without a `pathMap` clients have the paths of this machine.
+ */
 export type ServerOptions = {
   host: Host
   clock: Clock
   limits: Limits
   observer?: Observer
   store?: RunStore | undefined
+  pathMap?: PathMap | undefined
 }
 
 /** The protocol server, independent of any transport. */
@@ -49,6 +54,7 @@ export function createExecServer({
   limits,
   observer = silentObserver(),
   store,
+  pathMap,
 }: ServerOptions): ExecServer {
   const budget = new RetainedBudget(limits.retainedTotal)
   const sessions = new SessionRegistry({ host, clock, limits, budget, observer, store })
@@ -66,6 +72,8 @@ export function createExecServer({
         sessions,
         observer,
         drain,
+        // A client in this program has the paths of this machine.
+        pathMap: 'send' in transport ? pathMap : undefined,
         onGone: () => connections.delete(connection),
       })
       connections.add(connection)

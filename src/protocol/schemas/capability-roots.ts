@@ -2,14 +2,18 @@
 import * as v from 'valibot'
 import { pathToUri } from './path-uri.ts'
 import { SandboxContext } from './sandbox-context.ts'
-import { FOREIGN, pathOrForeign } from './schema-primitives.ts'
+import { decode, FOREIGN, pathMapOf, pathOrForeign } from './schema-primitives.ts'
 
 /** A folder on another machine is an error of that root, not of the call. */
 const root = v.pipe(
   v.string('expected a path string'),
-  v.rawTransform(({ dataset, addIssue, NEVER }) => {
-    const { success, output, issues } = v.safeParse(pathOrForeign, dataset.value, { abortEarly: true })
-    if (success) return { uri: spelled(dataset.value, output), isForeign: output === FOREIGN }
+  v.rawTransform(({ dataset, config, addIssue, NEVER }) => {
+    const { success, output, issues } = decode(pathOrForeign, dataset.value)
+    const map = pathMapOf(config)
+    if (success) {
+      const uri = spelled(dataset.value, output)
+      return { uri: map?.uriToOwn(uri, output) ?? uri, isForeign: output === FOREIGN }
+    }
     addIssue({ message: issues[0].message })
     return NEVER
   }),

@@ -6,8 +6,10 @@ import * as v from 'valibot'
 import { invalidParams, RpcError } from '../wire/errors.ts'
 import { JsonSyntaxError, parseJson } from '../wire/json.ts'
 import { FileSystemPolicy, LegacyPolicy } from './legacy-policy.ts'
+import type { PathMap } from './path-map.ts'
 import { PermissionProfile } from './permission-profile.ts'
 import type { Sandbox } from './sandbox.ts'
+import { mapSandbox } from './sandbox-map.ts'
 import { decodeParams, path } from './schema-primitives.ts'
 
 const PROGRAM = 'codex-linux-sandbox'
@@ -36,7 +38,7 @@ export type WrappedCommand = {
  * The wrapped command, or undefined if `argv` is not a codex-linux-sandbox command line.
  * @throws {RpcError} -32602 for missing, unknown or contradictory flags
  */
-export function unwrapLinuxSandbox(argv: readonly string[]): WrappedCommand | undefined {
+export function unwrapLinuxSandbox(argv: readonly string[], map?: PathMap): WrappedCommand | undefined {
   const program = argv[0]
   if (program === undefined || program.slice(program.lastIndexOf('/') + 1) !== PROGRAM) return undefined
   const end = argv.indexOf('--')
@@ -46,10 +48,11 @@ export function unwrapLinuxSandbox(argv: readonly string[]): WrappedCommand | un
   const flags = readFlags(argv.slice(1, end))
   const cwd = flags.get('--sandbox-policy-cwd')
   if (cwd === undefined) throw refused('--sandbox-policy-cwd is missing')
-  return {
-    argv: command,
-    sandbox: { ...permissions(flags), cwd: inFlag('--sandbox-policy-cwd', () => decodeParams(path, cwd)) },
+  const sandbox = {
+    ...permissions(flags, map),
+    cwd: inFlag('--sandbox-policy-cwd', () => decodeParams(path, cwd, map)),
   }
+  return { argv: command, sandbox: map === undefined ? sandbox : { ...mapSandbox(sandbox, map), cwd: sandbox.cwd } }
 }
 
 function readFlags(args: readonly string[]): Map<ValueFlag, string> {
@@ -71,10 +74,10 @@ function readFlags(args: readonly string[]): Map<ValueFlag, string> {
 }
 
 /** The profile of 0.130 and later, or the older policies: the file system policy overrides the legacy one. */
-function permissions(flags: Map<ValueFlag, string>): Pick<Sandbox, 'files' | 'network'> {
+function permissions(flags: Map<ValueFlag, string>, map: PathMap | undefined): Pick<Sandbox, 'files' | 'network'> {
   const decode = <S extends v.GenericSchema>(flag: ValueFlag, schema: S): v.InferOutput<S> | undefined => {
     const text = flags.get(flag)
-    return text === undefined ? undefined : inFlag(flag, () => decodeParams(schema, parseJson(text)))
+    return text === undefined ? undefined : inFlag(flag, () => decodeParams(schema, parseJson(text), map))
   }
   const profile = decode('--permission-profile', PermissionProfile)
   const legacy = decode('--sandbox-policy', LegacyPolicy)

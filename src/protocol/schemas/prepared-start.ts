@@ -2,7 +2,8 @@
 import * as v from 'valibot'
 import { boundedList, network } from './file-permissions.ts'
 import type { Entry, Sandbox } from './sandbox.ts'
-import { path } from './schema-primitives.ts'
+import { mapSandbox } from './sandbox-map.ts'
+import { path, pathMapOf } from './schema-primitives.ts'
 
 /** Unlike elsewhere in the protocol, an unknown member is an error: it may hold a restriction. */
 const exactly = <E extends v.ObjectEntries>(entries: E) =>
@@ -26,9 +27,12 @@ const entry = v.pipe(
  */
 export const PreparedStart = v.pipe(
   exactly({ sandbox: exactly({ entries: v.pipe(boundedList, v.array(entry)), network }) }),
-  v.transform(({ sandbox: { entries, network } }): { sandbox: Sandbox } => ({
-    sandbox: { files: { unrestricted: false, entries }, network },
-  })),
+  v.rawTransform(({ dataset, config }): { sandbox: Sandbox } => {
+    const { entries, network } = dataset.value.sandbox
+    const sandbox: Sandbox = { files: { unrestricted: false, entries }, network }
+    const map = pathMapOf(config)
+    return { sandbox: map === undefined ? sandbox : mapSandbox(sandbox, map) }
+  }),
 )
 
 /** Decoded member `prepared`. */

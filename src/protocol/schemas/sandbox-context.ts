@@ -9,7 +9,8 @@ import { paths } from './file-permissions.ts'
 import { FileSystemPolicy, LegacyPolicy } from './legacy-policy.ts'
 import { granted, Grants, PermissionProfile } from './permission-profile.ts'
 import type { Sandbox } from './sandbox.ts'
-import { anObject, hasMember, isNothing, optional, path } from './schema-primitives.ts'
+import { mapSandbox } from './sandbox-map.ts'
+import { anObject, hasMember, isNothing, optional, path, pathMapOf } from './schema-primitives.ts'
 
 const workspace = { cwd: optional(path), workspaceRoots: paths }
 
@@ -66,9 +67,18 @@ const legacyContext = v.pipe(
   }),
 )
 
+/** Globs, and entries for folders above mapped ones. */
+const mapped = v.rawTransform<Sandbox, Sandbox>(({ dataset, config }) => {
+  const map = pathMapOf(config)
+  return map === undefined ? dataset.value : mapSandbox(dataset.value, map)
+})
+
 /** Schema of the sandbox member of requests. Absent and null mean no sandbox. */
 export const SandboxContext = optional(
-  v.lazy((input) =>
-    hasMember(input, 'sandboxPolicy') && !hasMember(input, 'permissions') ? legacyContext : profileContext,
+  v.pipe(
+    v.lazy((input) =>
+      hasMember(input, 'sandboxPolicy') && !hasMember(input, 'permissions') ? legacyContext : profileContext,
+    ),
+    mapped,
   ),
 )

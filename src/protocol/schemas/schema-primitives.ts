@@ -4,6 +4,7 @@ import { invalidParams } from '../wire/errors.ts'
 import { isJsonObject } from '../wire/json.ts'
 import type { JsonValue } from '../wire/json.ts'
 import { Base64Text } from '../wire/long-base64.ts'
+import { PathMap } from './path-map.ts'
 import { ForeignPathError, parsePath, PathSyntaxError } from './path-uri.ts'
 
 const U64_MAX = 2n ** 64n - 1n
@@ -65,9 +66,10 @@ export const FOREIGN = ''
 const pathUnless = (isForeign: (error: unknown) => boolean) =>
   v.pipe(
     v.string('expected a path string'),
-    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    v.rawTransform(({ dataset, config, addIssue, NEVER }) => {
       try {
-        return parsePath(dataset.value)
+        const path = parsePath(dataset.value)
+        return pathMapOf(config)?.toOwn(path) ?? path
       } catch (error) {
         if (isForeign(error)) return FOREIGN
         if (!(error instanceof PathSyntaxError)) throw error
@@ -77,7 +79,7 @@ const pathUnless = (isForeign: (error: unknown) => boolean) =>
     }),
   )
 
-/** An absolute path or file URI, decoded to a normalised absolute path. */
+/** An absolute path or file URI, decoded to a normalised absolute path of this machine. */
 export const path = pathUnless(() => false)
 
 /** Like {@link path}, but a file on another machine is not an error: it gives {@link FOREIGN}. */
@@ -96,12 +98,29 @@ export const stringMap = v.pipe(
   v.transform((map) => new Map(Object.entries(map))),
 )
 
+/** The map that {@link decode} was called with, for an action that gets this config. */
+export const pathMapOf = (config: object): PathMap | undefined =>
+  'pathMap' in config && config.pathMap instanceof PathMap ? config.pathMap : undefined
+
+/** Decodes a value; with a map, paths of the client become those of this machine. */
+export function decode<S extends v.GenericSchema>(schema: S, value: unknown, pathMap?: PathMap): v.SafeParseResult<S> {
+  if (pathMap === undefined) return v.safeParse(schema, value, { abortEarly: true })
+  // `safeParse` passes on only the members of a config that it knows.
+  const config = { abortEarly: true, pathMap }
+  const { typed, value: output, issues } = schema['~run']({ value }, config)
+  return { typed, success: issues === undefined, output, issues } as v.SafeParseResult<S>
+}
+
 /**
  * Decodes params with a schema.
  * @throws {RpcError} -32602 that names the first invalid member
  */
-export function decodeParams<S extends v.GenericSchema>(schema: S, params: JsonValue): v.InferOutput<S> {
-  const parsed = v.safeParse(schema, params, { abortEarly: true })
+export function decodeParams<S extends v.GenericSchema>(
+  schema: S,
+  params: JsonValue,
+  pathMap?: PathMap,
+): v.InferOutput<S> {
+  const parsed = decode(schema, params, pathMap)
   if (parsed.success) return parsed.output
   const issue = parsed.issues[0]
   const at = v.getDotPath(issue)
