@@ -32,6 +32,11 @@ export type Case = {
   cuts?: true
   /** The server lets in only who has its capability URL. No reference can be asked for that. */
   capability?: true
+  /**
+   * Codex is started by `exec-server codex`, and all else leads elsewhere. The server's own folder to work in is another
+   * than the one here.
+   */
+  launched?: true
   /** It is about what the reference does not do. */
   ours?: true
   /** Absent: full access. */
@@ -58,6 +63,18 @@ export const cases: readonly Case[] = [
       const { text, exitCode } = yield exec(command)
       equal(text, `${server}\n${work}\nerror\nend\n`)
       equal(exitCode, 7)
+    },
+  },
+  {
+    name: 'started by exec-server codex, it works on the devbox, whatever its own environments are',
+    launched: true,
+    ours: true,
+    *script({ work, server }) {
+      const { text, exitCode } = yield exec('readlink /proc/$PPID/exe; touch marker; exit 7')
+      equal(text, `${server}\n`)
+      equal(exitCode, 7)
+      equal((yield exec('ls')).text, 'marker\n')
+      ok(!existsSync(join(work, 'marker')), 'the command has run on this machine')
     },
   },
   {

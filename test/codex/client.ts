@@ -13,8 +13,19 @@ export type CodexRun = {
   log: string
 }
 
-export async function runCodex(binary: string, home: Home, env: Record<string, string>): Promise<CodexRun> {
-  const child = spawn(binary, ['exec', '--skip-git-repo-check', 'play the script'], {
+/** The arguments of a run that is led by a script. */
+export const PLAY = ['exec', '--skip-git-repo-check', 'play the script']
+
+export const runCodex = (binary: string, home: Home, env: Record<string, string>): Promise<CodexRun> =>
+  run(binary, PLAY, home, env)
+
+export async function run(
+  binary: string,
+  args: readonly string[],
+  home: Home,
+  env: Record<string, string>,
+): Promise<CodexRun> {
+  const child = spawn(binary, args, {
     cwd: home.work,
     env: { ...home.clientEnv, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

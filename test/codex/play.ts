@@ -1,10 +1,11 @@
 /** Plays one case: a server, a Codex that is led by the case's script, and nothing left of either afterwards. */
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import type { Case, Scene } from './cases.ts'
-import { runCodex } from './client.ts'
+import { PLAY, runCodex } from './client.ts'
 import { makeHome, STARTED_ENVIRONMENT } from './home.ts'
 import type { Home } from './home.ts'
 import { installedCodex, installedFolder } from './install.ts'
+import { runLaunched } from './launched.ts'
 import { placeMcp } from './mcp/mcp-fixture.ts'
 import type { McpFixture } from './mcp/mcp-fixture.ts'
 import { startModel } from './model.ts'
@@ -57,7 +58,7 @@ async function overWebSocket(it: Play): Promise<void> {
   // Of a sandbox Codex brings nothing along: neither its program nor its home are in the server's reach.
   const unreachable = [home.codexHome, ...(program.ours ? [installedFolder(release.version)] : [])]
   const server = await startServer(program, home, {
-    masked: example.sandbox === undefined ? [] : unreachable,
+    masked: example.launched ? [home.work] : example.sandbox === undefined ? [] : unreachable,
     more: example.capability ? ['--capability-url'] : [],
   })
   const relay = await startRelay(server.url)
@@ -142,7 +143,10 @@ async function lead({ release, program, example, home }: Play, way: Way, mcp?: M
     mcp: mcp?.table ?? '',
     features: example.features,
   })
-  const { exit, log } = await runCodex(installedCodex(release.version), home, way.clientEnv).finally(model.close)
+  const run = example.launched
+    ? runLaunched(release, home, way.clientEnv['CODEX_EXEC_SERVER_URL'] ?? '', PLAY)
+    : runCodex(installedCodex(release.version), home, way.clientEnv)
+  const { exit, log } = await run.finally(model.close)
   try {
     model.assertPlayed()
     equal(exit, 0, `Codex ended with ${exit}`)

@@ -28,10 +28,11 @@ export async function assertNobodyLeft(run: string, ms = 3000): Promise<void> {
   })
 }
 
-/** Tells whom. */
-export function killProcesses(run: string): string[] {
-  return processesOf(run).map((pid) => {
+/** Kills those whose command line contains `part`. Returns their ids and command lines. */
+export function killProcesses(run: string, part = ''): string[] {
+  return processesOf(run).flatMap((pid) => {
     const command = readQuietly(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')
+    if (!command.includes(part)) return []
     try {
       process.kill(pid, 'SIGKILL')
     } catch {

@@ -10,6 +10,8 @@ export type Release = {
   startsServer: boolean
   /** It comes back to its session when the connection was cut. */
   resumes: boolean
+  /** It has a background server that can be started by itself. */
+  hasDaemon: boolean
   mcp: McpOfRelease
 }
 
@@ -36,6 +38,7 @@ export function releaseOf(version: string): Release {
     model: minor >= 125 ? 'gpt-5.5' : 'gpt-5.2',
     startsServer: minor >= 140,
     resumes: minor >= 150,
+    hasDaemon: minor >= 169,
     mcp: {
       placed: minor >= 125,
       key: minor >= 140 ? 'environment_id' : 'experimental_environment',

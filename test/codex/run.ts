@@ -62,6 +62,7 @@ async function checkRelease(release: Release): Promise<void> {
       // Codex starts its program itself, where nothing can be kept from it.
       if (example.sandbox !== undefined && transport !== 'ws') continue
       if (example.ours && !program.ours) continue
+      if (example.launched && (transport !== 'ws' || program !== built)) continue
       if (example.since !== undefined && release.minor < example.since) continue
       if (example.mcp !== undefined && !release.mcp.placed) continue
       await check(`${version} ${transport}: ${example.name}`, () => play(release, transport, program, example))
