@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { eventually } from '../support/server.ts'
 import type { SandboxMode } from './home.ts'
 import { featureCases } from './feature-cases.ts'
+import { mapCases } from './map-cases.ts'
 import { mcpCases } from './mcp/mcp-cases.ts'
 import type { McpKind, McpTools } from './mcp/mcp-fixture.ts'
 import type { Script } from './model.ts'
@@ -12,8 +13,10 @@ import { numbers } from './numbers.ts'
 import { applyPatch, exec, writeStdin } from './tools.ts'
 
 export type Scene = {
-  /** The folder that commands run in. */
+  /** The folder that Codex runs in, and its commands, unless it is mapped. */
   work: string
+  /** Where the server has it. */
+  devbox: string
   /** The path of the server's executable. */
   server: string
   /** The path of the server's URL. */
@@ -37,6 +40,8 @@ export type Case = {
    * than the one here.
    */
   launched?: true
+  /** The server has the folder under another path, and none at that of Codex. */
+  mapped?: true
   /** It is about what the reference does not do. */
   ours?: true
   /** Absent: full access. */
@@ -290,5 +295,6 @@ export const cases: readonly Case[] = [
     },
   },
   ...featureCases,
+  ...mapCases,
   ...mcpCases,
 ]

@@ -9,8 +9,10 @@ import { CLIENT_TOKEN, SERVER_TOKEN, TOKEN } from './token.ts'
 export type Home = {
   folder: string
   codexHome: string
-  /** Where Codex is started, which is where its commands run. */
+  /** Where Codex is started, which is where its commands run, unless it is mapped. */
   work: string
+  /** Where the server has that folder: the same path, unless it is mapped. */
+  devbox: string
   /** What all processes of the run have in their environment. */
   mark: Record<string, string>
   /** What Codex and the server are started with: little, so that nothing of the user's own set-up has a say. */
@@ -31,21 +33,24 @@ process.on('exit', () => {
   }
 })
 
-export function makeHome(): Home {
+/** `isMapped`: the server has the folder to work in under another path. */
+export function makeHome(isMapped = false): Home {
   // Not in the temporary folder, where Codex refuses to have its home.
   mkdirSync(cacheFolder, { recursive: true })
   const folder = realpathSync(mkdtempSync(join(cacheFolder, 'home-')))
   homes.add(folder)
   // A name that a file URI must encode.
-  const work = join(folder, 'wörk folder')
+  const work = join(folder, ...(isMapped ? ['laptop'] : []), 'wörk folder')
+  const devbox = isMapped ? join(folder, 'devbox', 'app') : work
   const codexHome = join(folder, 'codex')
-  for (const path of [work, codexHome]) mkdirSync(path)
+  for (const path of [work, devbox, codexHome]) mkdirSync(path, { recursive: true })
   const mark = markFor(folder)
   const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: folder, LANG: 'C.UTF-8', ...mark }
   return {
     folder,
     codexHome,
     work,
+    devbox,
     mark,
     clientEnv: { ...env, CODEX_HOME: codexHome, [MODEL_KEY]: 'none', [TOKEN]: CLIENT_TOKEN },
     serverEnv: { ...env, [TOKEN]: SERVER_TOKEN },

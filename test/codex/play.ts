@@ -1,5 +1,6 @@
 /** Plays one case: a server, a Codex that is led by the case's script, and nothing left of either afterwards. */
 import { deepEqual, equal, ok } from 'node:assert/strict'
+import { dirname } from 'node:path'
 import type { Case, Scene } from './cases.ts'
 import { PLAY, runCodex } from './client.ts'
 import { makeHome, STARTED_ENVIRONMENT } from './home.ts'
@@ -44,7 +45,7 @@ export async function play(
   program: ServerProgram,
   example: Case,
 ): Promise<void> {
-  const home = makeHome()
+  const home = makeHome(example.mapped)
   const it = { release, program, example, home }
   await inTurn(
     () => (transport === 'ws' ? overWebSocket(it) : overStdio(it)),
@@ -58,8 +59,15 @@ async function overWebSocket(it: Play): Promise<void> {
   // Of a sandbox Codex brings nothing along: neither its program nor its home are in the server's reach.
   const unreachable = [home.codexHome, ...(program.ours ? [installedFolder(release.version)] : [])]
   const server = await startServer(program, home, {
-    masked: example.launched ? [home.work] : example.sandbox === undefined ? [] : unreachable,
-    more: example.capability ? ['--capability-url'] : [],
+    masked: [
+      ...(example.sandbox === undefined ? [] : unreachable),
+      ...(example.launched ? [home.work] : []),
+      ...(example.mapped ? [dirname(home.work)] : []),
+    ],
+    more: [
+      ...(example.capability ? ['--capability-url'] : []),
+      ...(example.mapped ? ['--map', `${home.work}=${home.devbox}`] : []),
+    ],
   })
   const relay = await startRelay(server.url)
   await inTurn(
@@ -125,9 +133,10 @@ async function follow(it: Play, way: Way): Promise<void> {
 }
 
 async function lead({ release, program, example, home }: Play, way: Way, mcp?: McpFixture): Promise<void> {
-  example.prepare?.(home.work)
+  example.prepare?.(home.devbox)
   const scene: Scene = {
     work: home.work,
+    devbox: home.devbox,
     server: program.file,
     urlPath: way.urlPath,
     cut: way.cut,

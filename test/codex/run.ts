@@ -61,6 +61,8 @@ async function checkRelease(release: Release): Promise<void> {
       if (example.capability && (transport !== 'ws' || !program.ours)) continue
       // Codex starts its program itself, where nothing can be kept from it.
       if (example.sandbox !== undefined && transport !== 'ws') continue
+      // The server's own mount namespace keeps the folder of Codex from it.
+      if (example.mapped && transport !== 'ws') continue
       if (example.ours && !program.ours) continue
       if (example.launched && (transport !== 'ws' || program !== built)) continue
       if (example.since !== undefined && release.minor < example.since) continue

@@ -37,6 +37,11 @@ export function applyPatch(...lines: string[]): ToolCall {
   })
 }
 
+/** Shows the model an image. */
+export function viewImage(path: string): ToolCall {
+  return functionCall('view_image', { path })
+}
+
 /** Calls a tool of an MCP server. */
 export function callMcp(namespace: string, name: string, args: object): ToolCall {
   return call({ type: 'function_call', namespace, name, arguments: JSON.stringify(args) })
