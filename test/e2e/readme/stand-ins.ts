@@ -34,6 +34,9 @@ exec "$@"`,
 test $# = 2 && test "$2" = /usr/local/bin/ && cp "$1" "$BIN"`,
   make: `#!/bin/sh -e
 test "$*" = -j8 && exec cat`,
+  // As rsync does, it starts a program on the devbox by its remote shell.
+  rsync: `#!/bin/sh -e
+test $# = 5 && test "$1 $2 $4" = "-a -e src/" && exec $3 "\${5%%:*}" true`,
   vim: `#!/bin/sh -e
 test "$*" = notes.txt && test -t 0 && test -t 1 && echo edited`,
   // The handshake that Codex makes with the URL of the variable. Every name of a host is this machine.
