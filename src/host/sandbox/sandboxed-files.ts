@@ -28,7 +28,6 @@ import { SandboxSetupError } from './mount-verification.ts'
 import { SANDBOX_TRIES } from '../limits.ts'
 import { checked, openFile } from '../fs/open-file.ts'
 import { fileError } from '../os-error.ts'
-import { childOfChild } from '../process-tree/process-group.ts'
 import { SandboxUnavailableError, planFor, policyOf, SANDBOX_EXEC, seatbeltArguments } from './sandboxes.ts'
 import type { Sandboxes } from './sandboxes.ts'
 
@@ -170,12 +169,11 @@ function inHelper(withAsk: WithAsk): Files {
     discover: (root, bounds) => simply<Discovery>(Method.CapabilityRootsDiscover, { root, bounds }),
     open: (path, mode) =>
       withAsk(async (ask, sandboxPid) => {
-        const helper = childOfChild(sandboxPid)
-        if (helper === undefined)
-          throw invalidRequest('sandboxed file streams need /proc, which this machine does not have')
         const params = { handleId: '', path: pathToUri(path), mode }
         const { descriptor } = await ask<{ descriptor: number }>({ operation: Method.FsOpen, params })
-        const file = await reopen(ask, helper, descriptor, mode === 'read' ? O_RDONLY : O_WRONLY)
+        const file = await reopen(ask, sandboxPid, descriptor, mode === 'read' ? O_RDONLY : O_WRONLY)
+        if (file === undefined)
+          throw invalidRequest('sandboxed file streams need /proc, which this machine does not have')
         return openFile(await checked(file, path, mode))
       }),
   }

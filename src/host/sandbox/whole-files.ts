@@ -94,19 +94,27 @@ async function answering<T>(path: string, call: () => Promise<T>): Promise<T> {
  * @throws RpcError of the helper; else an errno error
  */
 export async function takeFile(ask: Ask, sandboxPid: number, request: HelperRequest): Promise<FileHandle | undefined> {
-  const helper = childOfChild(sandboxPid)
-  if (helper === undefined) return undefined
   const { descriptor } = await ask<{ descriptor?: number }>({ ...request, handOver: true })
   if (descriptor === undefined) return undefined
-  return reopen(ask, helper, descriptor, request.operation === Method.FsWriteFile ? O_WRONLY : O_RDONLY)
+  return reopen(ask, sandboxPid, descriptor, request.operation === Method.FsWriteFile ? O_WRONLY : O_RDONLY)
 }
 
 /**
  * Reopens a helper's open file through /proc/PID/fd: the same file, whatever its name is now, with no more access than
- * the helper's mounts grant. The helper closes its own.
+ * the helper's mounts grant. The helper, which must have answered before, closes its own. Undefined without /proc.
  */
-export async function reopen(ask: Ask, helper: number, descriptor: number, flags: number): Promise<FileHandle> {
+export async function reopen(
+  ask: Ask,
+  sandboxPid: number,
+  descriptor: number,
+  flags: number,
+): Promise<FileHandle | undefined> {
   const closed = (): Promise<object> => ask({ operation: Method.FsClose, params: { descriptor } })
+  const helper = childOfChild(sandboxPid)
+  if (helper === undefined) {
+    await closed()
+    return undefined
+  }
   const file = await open(`/proc/${helper}/fd/${descriptor}`, flags | O_NONBLOCK).catch(async (error: unknown) => {
     await closed()
     throw error
