@@ -39,7 +39,17 @@ test('a run goes on when its client has ended and its session has expired, and i
   assert.is((await devbox('logs', '--tail', '2', 'job')).stdout, '200000\nLAST\n')
   assert.is((await devbox('logs', '--since', '2100-01-01', 'job')).stdout, '')
   assert.equal((await devbox('rm', 'job')).code, 0)
-  assert.match((await devbox('logs', 'job')).stderr, /unknown run job/)
+  assert.match((await devbox('logs', 'job')).stderr, /there is no run job, or none any more/)
+})
+
+test('a run that there is not, or no longer, is named the same by each command, which exits 1', async () => {
+  for (const command of ['attach', 'kill', 'logs', 'rm', 'wait'])
+    for (const run of ['99', 'nowhere'])
+      assert.equal(await devbox(command, run), {
+        code: 1,
+        stdout: '',
+        stderr: `exec-server: there is no run ${run}, or none any more\n`,
+      })
 })
 
 test('a name is taken once, and what has not ended is not removed', async () => {

@@ -1,4 +1,5 @@
 /** How a run is named: by the number that `ps` shows, or by the name that it was given. */
+import { RpcError } from '../../../client/base/errors.ts'
 import type { ExecClient, ListedProcess } from '../../../client/base/types.ts'
 import { CommandError } from '../base/command-error.ts'
 import { usageError } from '../options.ts'
@@ -34,6 +35,13 @@ const NO_SUCH_RUN = 1
  */
 export async function findRun(client: ExecClient, run: RunReference): Promise<ListedProcess> {
   const found = (await client.listProcesses()).find((each) => each.run === run || each.name === run)
-  if (found === undefined) throw new CommandError(`there is no run ${run}, or none any more`, NO_SUCH_RUN)
+  if (found === undefined) throw noSuchRun(run)
   return found
 }
+
+const noSuchRun = (run: RunReference): CommandError =>
+  new CommandError(`there is no run ${run}, or none any more`, NO_SUCH_RUN)
+
+/** Converts the server's error for a run that there is not; others are returned as they are. */
+export const orNoSuchRun = (error: unknown, run: RunReference): unknown =>
+  error instanceof RpcError && error.message === `unknown run ${run}` ? noSuchRun(run) : error

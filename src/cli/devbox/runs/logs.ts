@@ -8,7 +8,7 @@ import { writeOut } from '../io/write-out.ts'
 import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from '../options.ts'
 import { openRunning } from '../target.ts'
 import { lastLines } from './last-lines.ts'
-import { runReference } from '../run/run-reference.ts'
+import { orNoSuchRun, runReference } from '../run/run-reference.ts'
 import type { RunReference } from '../run/run-reference.ts'
 
 const HELP = `Shows the output of a process on a devbox, from the first that is kept on.
@@ -50,6 +50,8 @@ export async function logs(args: readonly string[]): Promise<number> {
     const range: LogOptions = { follow: values.follow === true, ...(since === undefined ? {} : { since }) }
     if (tail !== undefined) range.position = await lastLines(devbox.client, run, tail)
     return await show(devbox.client, run, range)
+  } catch (error) {
+    throw orNoSuchRun(error, run)
   } finally {
     await devbox.close().catch(() => {})
   }

@@ -2,11 +2,12 @@
 import { RpcError } from '../../../client/base/errors.ts'
 import type { ExecClient } from '../../../client/base/types.ts'
 import type { CommandManual } from '../../manual/manual.ts'
+import { CommandError } from '../base/command-error.ts'
 import { printStderr } from '../io/stderr.ts'
 import { writeOut } from '../io/write-out.ts'
 import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from '../options.ts'
 import { openRunning } from '../target.ts'
-import { runReference } from '../run/run-reference.ts'
+import { orNoSuchRun, runReference } from '../run/run-reference.ts'
 import type { RunReference } from '../run/run-reference.ts'
 
 const HELP = `Forgets ended runs of "run -d" on a devbox, with their output.
@@ -44,8 +45,9 @@ async function removeOne(client: ExecClient, run: RunReference): Promise<boolean
   try {
     await client.removeRun(run)
     return true
-  } catch (error) {
-    if (!(error instanceof RpcError)) throw error
+  } catch (caught) {
+    const error = orNoSuchRun(caught, run)
+    if (!(error instanceof CommandError) && !(error instanceof RpcError)) throw error
     printStderr(error.message)
     return false
   }

@@ -5,15 +5,16 @@ import { CommandError, OWN_FAILURE } from '../base/command-error.ts'
 import { writeOut } from '../io/write-out.ts'
 import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from '../options.ts'
 import { openRunning } from '../target.ts'
-import { runReference } from '../run/run-reference.ts'
+import { orNoSuchRun, runReference } from '../run/run-reference.ts'
 
 const HELP = `Waits until a process on a devbox has exited.
 
 Usage: exec-server wait [options] RUN
 
 ${TARGET_HELP}
-The exit code is the process's; 255 says that there is none, that the devbox could not be reached, or that its server was killed
-before the process exited. Without a devbox it is a process of the server that you run on this machine, if there is one.
+The exit code is the process's; 255 says that the devbox could not be reached, or that its server was killed before the process
+exited; 1, with an error, that there is no such RUN. Without a devbox it is a process of the server that you run on this
+machine, if there is one.
 `
 
 /** What the man page and the completions tell of it. */
@@ -32,7 +33,8 @@ export async function wait(args: readonly string[]): Promise<number> {
   const devbox = await openRunning(values, { isImplicit: true })
   try {
     return (await devbox.client.waitFor(run)).exitCode ?? OWN_FAILURE
-  } catch (error) {
+  } catch (caught) {
+    const error = orNoSuchRun(caught, run)
     if (error instanceof RpcError) throw new CommandError(error.message, OWN_FAILURE)
     throw error
   } finally {
