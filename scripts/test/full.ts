@@ -58,7 +58,7 @@ const STEPS: readonly Step[] = [
     seconds: minutes(6),
     limitSeconds: minutes(30),
   },
-  { name: 'parity', command: ['node', 'test/codex/parity/run.ts'], seconds: minutes(10), limitSeconds: minutes(40) },
+  { name: 'parity', command: ['node', 'test/codex/parity/run.ts'], seconds: minutes(12), limitSeconds: minutes(48) },
   {
     name: 'matrix',
     command: ['node', 'test/codex/matrix/run.ts', '--profile', 'workspace'],

@@ -1,10 +1,11 @@
 /** How an intended difference is written, and which one explains what was found. */
 import { ABSENT } from './compare.ts'
 import type { Difference } from './compare.ts'
+import type { Reference } from './reference.ts'
 
 export type Intended = {
   reason: string
-  /** The only release that it is about. */
+  /** The only release that it is about: one of {@link Reference.dialect} stands for all of its dialect. */
   release?: string
   method: RegExp
   /** Of the case's name and the request. */
@@ -55,14 +56,14 @@ export const member = (
 
 export function explanation(
   list: readonly Intended[],
-  release: string,
+  { version, dialect }: Reference,
   method: string,
   request: string,
   difference: Difference,
 ): Intended | undefined {
   return list.find(
     (one) =>
-      (one.release ?? release) === release &&
+      (one.release === undefined || one.release === dialect || one.release === version) &&
       one.method.test(method) &&
       (one.request?.test(request) ?? true) &&
       one.at.test(difference.at) &&

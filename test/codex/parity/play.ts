@@ -6,6 +6,7 @@ import { intendedDifferences } from './intended-differences.ts'
 import { explanation } from './intended.ts'
 import type { Intended } from './intended.ts'
 import type { Entry } from './record.ts'
+import type { Reference } from './reference.ts'
 import { Scene } from './scene.ts'
 import type { Side } from './side.ts'
 
@@ -17,7 +18,7 @@ export type Explained = Omit<Compared, 'differences'> & {
 /** A case that takes longer is one that this harness is wrong about. */
 const CASE_MS = 40_000
 
-export async function playBoth(pair: Pair, example: Case, version: string): Promise<Explained[]> {
+export async function playBoth(pair: Pair, example: Case, of: Reference): Promise<Explained[]> {
   const [reference, ours] = await Promise.all([playOn(pair.reference, example), playOn(pair.ours, example)])
   return compare(reference, ours).map((one) => ({
     ...one,
@@ -25,7 +26,7 @@ export async function playBoth(pair: Pair, example: Case, version: string): Prom
       ...difference,
       intended: explanation(
         intendedDifferences,
-        version,
+        of,
         one.entry.method,
         `${example.name} ${one.entry.request}`,
         difference,

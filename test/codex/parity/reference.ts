@@ -1,7 +1,14 @@
-/** The two releases that ours is held against: the last of one dialect and the newest of the other. */
+/**
+ * The releases that ours is held against: the last of one dialect, the newest of the other, and the one before that, which
+ * most clients have.
+ */
 
 export type Reference = {
   version: string
+  /** The cases that it is tried with; all, if absent. */
+  about?: RegExp
+  /** The release whose cases and intended differences are this one's, too. */
+  dialect: string
   /** It takes absolute paths; the newer one takes file URIs only. */
   plainPaths: boolean
   /** Methods that it does not know. */
@@ -44,11 +51,13 @@ const NEWER_METHODS = [
 ]
 
 export const OLD = '0.130.0'
+export const BEFORE = '0.169.0'
 export const NEW = '0.171.0'
 
 export const references: readonly Reference[] = [
-  { version: OLD, plainPaths: true, lacks: new Set(NEWER_METHODS) },
-  { version: NEW, plainPaths: false, lacks: new Set() },
+  { version: OLD, dialect: OLD, plainPaths: true, lacks: new Set(NEWER_METHODS) },
+  { version: BEFORE, dialect: NEW, about: /^process/, plainPaths: false, lacks: new Set() },
+  { version: NEW, dialect: NEW, plainPaths: false, lacks: new Set() },
 ]
 
 const known = new Set([...OLD_METHODS, ...NEWER_METHODS])

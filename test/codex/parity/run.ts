@@ -36,23 +36,25 @@ function oursCommand(): string[] {
 
 const tally = new Tally(options.verbose)
 
-async function tryCase(pair: Pair, example: Case, version: string): Promise<void> {
-  let entries = await playBoth(pair, example, version)
+async function tryCase(pair: Pair, example: Case, reference: Reference): Promise<void> {
+  let entries = await playBoth(pair, example, reference)
   if (entries.some(isUnexpected)) {
     // A busy machine may have had a part in it.
-    const again = await playBoth(pair, example, version)
-    if (!again.some(isUnexpected)) tally.differedOnce(example.name, version, entries, again)
+    const again = await playBoth(pair, example, reference)
+    if (!again.some(isUnexpected)) tally.differedOnce(example.name, reference.version, entries, again)
     entries = again
   }
-  for (const entry of entries) tally.add(example.name, version, entry)
+  for (const entry of entries) tally.add(example.name, reference.version, entry)
 }
 
 async function tryRelease(reference: Reference, ours: readonly string[]): Promise<void> {
-  const { version } = reference
+  const { version, dialect, about = /^/ } = reference
   const codex = visibleCodex(version)
   const web = await startWeb()
   const wanted = new RegExp(options.only ?? '')
-  const queue = cases.filter(({ name, release }) => wanted.test(name) && (release ?? version) === version)
+  const queue = cases.filter(
+    ({ name, release }) => wanted.test(name) && about.test(name) && (release ?? dialect) === dialect,
+  )
   const open = (name: string, command: readonly string[]): Side =>
     new Side({ name, command, reference, codex, base, web })
   const play = async (_: unknown, lane: number): Promise<void> => {
@@ -60,7 +62,7 @@ async function tryRelease(reference: Reference, ours: readonly string[]): Promis
     const place = `${version.split('.')[1]}-${lane}`
     const pair = { reference: open(`r${place}`, [codex, 'exec-server']), ours: open(`o${place}`, ours) }
     for (let example = queue.shift(); example !== undefined; example = queue.shift())
-      await tryCase(pair, example, version)
+      await tryCase(pair, example, reference)
     await Promise.all(Object.values(pair).map((side) => side.close()))
   }
   await Promise.all(Array.from({ length: LANES }, play))
