@@ -3,6 +3,7 @@ import type { ExecClient } from '../../client/base/types.ts'
 import { messageOf } from '../../client/base/errors.ts'
 import { openDevbox } from '../devbox/target.ts'
 import type { TargetValues } from '../devbox/options.ts'
+import { examineForCodex } from './for-codex.ts'
 import { amiss, fine } from './findings.ts'
 import type { Finding } from './findings.ts'
 
@@ -28,6 +29,7 @@ export async function* examineServer(target: TargetValues): AsyncGenerator<Findi
     yield await tried('command', () => runTrue(client, false))
     yield await tried('terminal', () => runTrue(client, true))
     yield await tried('files', () => listRoot(client))
+    yield* examineForCodex(client, target)
   } finally {
     await devbox.close().catch(() => {})
   }

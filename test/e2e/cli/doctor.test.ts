@@ -86,7 +86,17 @@ test('with --url the doctor looks at a server as its clients see it', async () =
   const { isFine, findings }: Report = JSON.parse(stdout)
   assert.ok(isFine)
   const names = findings.map(({ name }) => name)
-  for (const name of ['connection', 'round trip', 'server', 'shell', 'command', 'terminal', 'files'])
+  for (const name of [
+    'connection',
+    'round trip',
+    'server',
+    'shell',
+    'command',
+    'terminal',
+    'files',
+    'this directory',
+    'codex',
+  ])
     assert.ok(names.includes(name), name)
 })
 

@@ -1,13 +1,9 @@
 /** `exec-server codex`: runs Codex so that it works on the devbox, or not at all. */
 import { resolve } from 'node:path'
 import process from 'node:process'
-import { defaultLimits } from '../../../core/base/limits.ts'
-import { parseToml } from '../../../core/codex-config/toml.ts'
 import { messageOf } from '../../../client/base/errors.ts'
-import { parseEnvironments } from '../../../client/environments/toml.ts'
-import type { EnvironmentSettings, EnvironmentSpec } from '../../../client/environments/spec.ts'
+import type { EnvironmentSpec } from '../../../client/environments/spec.ts'
 import { displayUrl } from '../../../client/transports/target-url.ts'
-import { configFiles } from '../../../host/fs/config-files.ts'
 import type { CommandManual } from '../../manual/manual.ts'
 import { CommandError, OWN_FAILURE } from '../base/command-error.ts'
 import { printStderr, writeStderr } from '../io/stderr.ts'
@@ -15,6 +11,8 @@ import { writeOut } from '../io/write-out.ts'
 import { findTarget, openDevbox } from '../target.ts'
 import { CODEX_HELP, codexOptions, parseCodex } from './arguments.ts'
 import type { CodexArguments } from './arguments.ts'
+import { openCodexHome, settingsOf } from './codex-home.ts'
+import type { CodexHome } from './codex-home.ts'
 import { parseCodexCall } from './command-line.ts'
 import { fileFor } from './environments-file.ts'
 import { becomeCodex, endAs, runCodex } from './launch.ts'
@@ -46,12 +44,12 @@ export async function codex(args: readonly string[]): Promise<number> {
     ])
   const program = await findCodex(options.program)
   const spec = await findTarget(options.target)
-  const home = await homeOf()
+  const home = await openCodexHome()
   // Refuses what this release cannot use before anything connects.
   planFor(spec, undefined, program.release)
   if (call.kind !== 'none') await checkDevbox(options, spec, resolve(call.directory ?? '.'))
   if (options.writesConfig) await writeConfig(home, spec, program)
-  const plan = planFor(spec, await settingsOf(home, home.text), program.release)
+  const plan = planFor(spec, await settingsOf(home), program.release)
   const id = spec.id
   for (const notice of [...callNotices(call, program.release), ...mcpNotices(await home.config(), program.release, id)])
     printStderr(notice)
@@ -77,38 +75,6 @@ async function checkDevbox({ target }: CodexArguments, spec: EnvironmentSpec, di
   } finally {
     await devbox.close().catch(() => {})
   }
-}
-
-type CodexHome = {
-  path: string
-  /** Of environments.toml; undefined: there is none. */
-  text: string | undefined
-  /** The user's config.toml; empty if there is none, or Codex itself will complain. */
-  config(): Promise<Awaited<ReturnType<typeof parseToml>>>
-}
-
-async function homeOf(): Promise<CodexHome> {
-  const files = configFiles(defaultLimits.configFile)
-  try {
-    const path = (await files.homes()).codex
-    return {
-      path,
-      text: await files.read(`${path}/environments.toml`),
-      config: async () => {
-        const text = await files.read(`${path}/config.toml`).catch(() => undefined)
-        return parseToml(text ?? '', 'config.toml').catch(() => ({}))
-      },
-    }
-  } catch (error) {
-    throw new CommandError(messageOf(error), OWN_FAILURE)
-  }
-}
-
-async function settingsOf(
-  { path }: CodexHome,
-  text: string | undefined,
-): Promise<EnvironmentSettings | 'invalid' | undefined> {
-  return text === undefined ? undefined : parseEnvironments(text, path).catch(() => 'invalid' as const)
 }
 
 async function writeConfig(home: CodexHome, spec: EnvironmentSpec, { release }: CodexProgram): Promise<void> {
