@@ -144,7 +144,7 @@ test('a token is sent to the server that asks for it', async () => {
   }
 })
 
-test('environments are found as Codex finds them, and this machine is used only if it is named', async () => {
+test.full('environments are found as Codex finds them, and this machine is used only if it is named', async () => {
   const home = mkdtempSync(join(folder, 'home-'))
   const env = { ...process.env, CODEX_HOME: home, CODEX_EXEC_SERVER_URL: server.url }
   const whose = ['sh', '-c', 'echo $PPID']
@@ -264,21 +264,24 @@ test.full('a full disk is an error of one line, and ends the command', async () 
   assert.match(stderr, /^exec-server: cannot write to stdout: [^\n]*[Nn]o space left[^\n]*\n$/)
 })
 
-test('a terminal without one here has the usual size, gets what is piped, and Ctrl-D at the end of it', async () => {
-  const script = 'stty -echo; stty size; cat; exit 6'
-  const run = begin([...runPrefix(server.url, ['-t']), 'sh', '-c', script])
-  // Only then is the echo off.
-  await eventually(() => run.stdout().includes('24 80'))
-  run.child.stdin.end('one\ntwo')
-  const { code, stdout } = await run.ended
-  assert.is(code, 6)
-  assert.is(stdout.replaceAll('two', '').replace(/\^D\x08\x08/g, ''), '24 80\r\none\r\n')
-  assert.match(stdout, /two/)
-})
+test.full(
+  'a terminal without one here has the usual size, gets what is piped, and Ctrl-D at the end of it',
+  async () => {
+    const script = 'stty -echo; stty size; cat; exit 6'
+    const run = begin([...runPrefix(server.url, ['-t']), 'sh', '-c', script])
+    // Only then is the echo off.
+    await eventually(() => run.stdout().includes('24 80'))
+    run.child.stdin.end('one\ntwo')
+    const { code, stdout } = await run.ended
+    assert.is(code, 6)
+    assert.is(stdout.replaceAll('two', '').replace(/\^D\x08\x08/g, ''), '24 80\r\none\r\n')
+    assert.match(stdout, /two/)
+  },
+)
 
 // With EXEC_SERVER_TEST_REFERENCE, see ../support/subject.ts.
 for (const subject of subjects.filter(({ isOurs }) => !isOurs)) {
-  test(`${subject.name}: what it has no way to is done as far as it goes`, async () => {
+  test.full(`${subject.name}: what it has no way to is done as far as it goes`, async () => {
     const codex = await subject.serve()
     try {
       const prefix = runPrefix(codex.url)

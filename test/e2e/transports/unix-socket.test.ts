@@ -110,7 +110,7 @@ test.full('the socket is removed at the end with clients there, and with SIGINT'
   }
 })
 
-test('the socket is removed at any end of the process, also before anybody is served', () => {
+test.full('the socket is removed at any end of the process, also before anybody is served', () => {
   const path = join(folder, 'end-early.sock')
   const script = join(folder, 'end-early.mjs')
   const listener = JSON.stringify(join(root, 'src', 'server', 'http', 'unix-listener.ts'))
