@@ -45,7 +45,7 @@ export type ServerConfig = {
   'max-open-files'?: number
   'max-http-requests'?: number
   'max-requests'?: number
-  /** How long `close` lets running work go on, unless it is told otherwise. */
+  /** How long `close` lets running work go on, by default. */
   'drain-seconds'?: number
   'log-level'?: LogLevel
   'audit-log'?: string

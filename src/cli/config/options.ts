@@ -10,7 +10,7 @@ export type Option = {
    * `multiple` say.
    */
   inFile?: 'number' | 'table' | 'never'
-  /** What is in force where nobody sets it. Absent: false for a flag, nothing for the others. */
+  /** The default. Absent: false for a flag, nothing for the others. */
   fallback?: boolean | number | string
 }
 

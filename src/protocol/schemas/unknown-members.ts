@@ -44,7 +44,7 @@ const TELLING = [
 ]
 
 /**
- * Ends of names of what is told about a request, not asked for: `networkHints`, `sandboxLabel`, `permissionRequestId`. From
+ * Ends of names of what describes a request, and asks for nothing: `networkHints`, `sandboxLabel`, `permissionRequestId`. From
  * 0.121 to 0.171 such members came in `metadata`. An id alone is none: `sandboxProfileId` may name what to apply.
  */
 const DESCRIPTIVE =

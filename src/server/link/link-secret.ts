@@ -3,7 +3,7 @@ import { scrubSecretsFromEnv } from '../auth/authentication.ts'
 import { readSecret } from '../../base/secret-file.ts'
 import { UsageError } from '../../base/usage-error.ts'
 
-/** The output size of HMAC-SHA-256. Whoever sees a proof could find a shorter secret by trying. */
+/** The output size of HMAC-SHA-256. Who sees a proof could find a shorter secret by trying. */
 const MIN_BYTES = 32
 
 /**
