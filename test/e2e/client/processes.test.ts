@@ -339,7 +339,7 @@ for (const subject of subjects) {
 
   unless('noExtensions', 'a terminal has the size that was asked for, and the one that comes later', async () => {
     const process = await client.start({
-      argv: ['sh', '-c', 'stty size; trap "stty size; exit" WINCH; while :; do sleep 0.05; done'],
+      argv: ['sh', '-c', 'trap "stty size; exit" WINCH; stty size; while :; do sleep 0.05; done'],
       tty: { rows: 30, columns: 100 },
     })
     let seen = ''
