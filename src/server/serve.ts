@@ -7,6 +7,7 @@ import type { PathMap } from '../protocol/schemas/path-map.ts'
 import { createExecServer } from '../core/rpc/server.ts'
 import type { ExecServer } from '../core/rpc/server.ts'
 import { systemClock } from '../host/clock.ts'
+import { once } from '../base/once.ts'
 import { exitWhenIdle } from './idle-exit.ts'
 import type { IdleOptions } from './idle-exit.ts'
 import type { HttpPolicy } from '../host/http/http-policy.ts'
@@ -106,16 +107,6 @@ function drainThenEnd(server: ExecServer, log: Log, end: () => void): () => void
     if (server.isDraining) return end()
     if (server.limits.drainMs > 0) log.write('info', 'draining')
     void server.drain().then(end)
-  }
-}
-
-/** Wraps `call` so that only the first call has an effect. */
-function once(call: () => void): () => void {
-  let called = false
-  return () => {
-    if (called) return
-    called = true
-    call()
   }
 }
 

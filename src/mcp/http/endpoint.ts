@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js'
 import { isInitializeRequest } from '@modelcontextprotocol/sdk/types.js'
+import { once } from '../../base/once.ts'
 import { messageOf } from '../../client/base/errors.ts'
 import { HTTP_SESSIONS, RETRY_MS, SESSION_IDLE_MS } from '../limits.ts'
 import { createMcpServer } from '../server.ts'
@@ -165,13 +166,4 @@ function whenEnded(response: Response, done: () => void): Response {
     },
   })
   return new Response(body, response)
-}
-
-function once(call: () => void): () => void {
-  let called = false
-  return () => {
-    if (called) return
-    called = true
-    call()
-  }
 }

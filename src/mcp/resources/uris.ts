@@ -43,7 +43,3 @@ export const pathsOf = (uris: readonly string[]): string[] =>
     const name = parseResourceUri(uri)
     return name?.kind === 'file' ? [name.path] : []
   })
-
-/** Whether a path is `directory`, or below it. Both are absolute and normalised. */
-export const isWithin = (path: string, directory: string): boolean =>
-  path === directory || path.startsWith(directory === '/' ? '/' : `${directory}/`)

@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert'
-import { isWithin, parseResourceUri, pathsOf, runUri } from '../../../src/mcp/resources/uris.ts'
+import { isWithin } from '../../../src/sandbox/policy/policy.ts'
+import { parseResourceUri, pathsOf, runUri } from '../../../src/mcp/resources/uris.ts'
 import { test } from '../../support/suite.ts'
 
 test('a URI names a file or a run, or nothing', () => {
