@@ -6,7 +6,10 @@ import { EVENT_LOG_BYTES, EVENT_OVERHEAD } from '../limits.ts'
 type Event = { id: string; stream: string; message: JSONRPCMessage; size: number }
 type Send = (id: string, message: JSONRPCMessage) => Promise<void>
 
-/** Keeps events up to so many bytes, the oldest are dropped first; the last one is always kept. */
+/**
+ * Keeps events up to so many bytes, the oldest are dropped first; the last one is always kept. It has no
+ * `getStreamIdForEventId`: with it the transport refuses a client that comes back before its lost connection was noticed.
+ */
 export class EventLog implements EventStore {
   readonly #maxBytes: number
   readonly #events: Event[] = []
@@ -24,10 +27,6 @@ export class EventLog implements EventStore {
     this.#bytes += size
     while (this.#bytes > this.#maxBytes && this.#events.length > 1) this.#bytes -= this.#events.shift()?.size ?? 0
     return id
-  }
-
-  async getStreamIdForEventId(id: string): Promise<string | undefined> {
-    return this.#events.find((event) => event.id === id)?.stream
   }
 
   /** @throws {Error} if the event is not kept any more */
