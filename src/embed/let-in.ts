@@ -6,7 +6,7 @@ import type { PeerCheck } from '../server/auth/peer-check.ts'
 import { mayConnect } from '../server/http/unix-listener.ts'
 
 const NEEDS_AUTHENTICATION =
-  'this server lets in nobody from other machines without authentication: capability-url, ws-auth or allow-unauthenticated'
+  'this server refuses connections from other machines unless they authenticate: capability-url, ws-auth or allow-unauthenticated'
 
 const UNIX_REFUSED = 'this server lets in its own user and root only'
 

@@ -23,7 +23,7 @@ test('read-only grants no write, workspace-write the workspace and the temporary
   assert.equal(writable('workspace-write'), ['project_roots', 'slash_tmp', 'tmpdir'])
 })
 
-test('the model is told where it may write, and whether there is a network', () => {
+test('the instructions for the model say where it may write, and whether there is a network', () => {
   assert.match(describePolicy({ mode: 'workspace-write', hasNetwork: false, workspace: '/w' }), /\/w .*no network/)
 })
 

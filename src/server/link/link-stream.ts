@@ -39,7 +39,7 @@ export class LinkStream extends Duplex {
     websocket.on('error', (error) => this.destroy(error))
     websocket.once('close', (code) => {
       clearInterval(this.#heartbeat)
-      // Nobody reads a link that waits.
+      // An unused link has no reader: its end would never be seen.
       if (code === NORMAL_CLOSURE && this.#isUsed) this.push(null)
       else this.destroy()
     })

@@ -14,7 +14,7 @@ const refusal = (...args: string[]): string => {
   return ''
 }
 
-test('accept listens on loopback, and lets in the own user, unless it is told otherwise', () => {
+test('accept listens on loopback for the own user only, unless options say otherwise', () => {
   const free = { kind: 'websocket', address: '127.0.0.1', port: 0 }
   const command = parseAccept(TOKEN)
   assert.is(command?.ownUserOnly, true)

@@ -51,7 +51,7 @@ test('changes come in order, from the time on when it follows', () => {
   assert.is(take(), undefined)
 })
 
-test('a client that does not read costs a bounded queue, and is told that it has missed something', () => {
+test('the queue of a client that does not read is bounded; the client gets a notice of what it missed', () => {
   const { feed, registry, take } = setup(2)
   feed.follow(registry)
   for (const number of [1, 2, 3, 4]) registry.removeEarlier(number)
@@ -60,7 +60,7 @@ test('a client that does not read costs a bounded queue, and is told that it has
   assert.is(take(), undefined)
 })
 
-test('a command with half a character is told of with a replacement for it', () => {
+test('half a character in a command is replaced in its event', () => {
   const { feed, registry, take } = setup(2, ['\ud800'])
   feed.follow(registry)
   registry.removeEarlier(1)

@@ -199,7 +199,7 @@ test('logs are read from any position, keep the beginning, and say how much is m
   })
 })
 
-test('a subscriber hears of every run, and one that has missed something is told to list again', async () => {
+test('a subscriber gets an event for every run; one that missed events gets a request to list again', async () => {
   const { client, other, host, clock } = await setup({ runChanges: 3, outboundOutput: 1 })
   assert.equal((await other.ask('process/subscribe')).result, { processes: [] })
   const heard = (): unknown[] =>

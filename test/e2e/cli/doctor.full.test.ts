@@ -109,7 +109,7 @@ test('a server that cannot be reached is one line, and exit code 255', async () 
   )
 })
 
-runsOnNode('each odd thing is told with what is lost', () => {
+runsOnNode('each missing thing is listed with what is lost', () => {
   const [command, args] = oddCommand(`${forgetUsers()}; mount -t tmpfs none /proc`, { args: ['doctor'] })
   const env = { PATH: process.env['PATH'], TMPDIR: '/nowhere' }
   const { stdout } = spawnSync(command, args, { encoding: 'utf8', env })

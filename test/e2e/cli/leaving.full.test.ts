@@ -159,7 +159,7 @@ inTmux('after 3 s it says what it waits for', async () => {
   screen.end()
 })
 
-inTmux('on a terminal a connection that is lost for 3 s is told of, and that it is back', async () => {
+inTmux('on a terminal a message says that the connection is lost after 3 s, and that it is back', async () => {
   const server = await startServer()
   const proxy = await startProxy(server.url)
   const screen = openScreen([...runPrefix(proxy.url, ['-t']), 'sh', '-c', 'echo ready; read x; echo "got $x"; exit 3'])

@@ -117,7 +117,7 @@ const cases: Case[] = [
   },
   { title: 'a command that ends without reading stdin', script: 'yes | "$@" sh -c "echo done"; echo ${PIPESTATUS[*]}' },
   {
-    title: 'whoever writes is told of a command that closes its stdin',
+    title: 'the writer gets EPIPE when the command closes its stdin',
     script: `d=$(mktemp -d); { yes; touch $d/told; } | "$@" sh -c 'exec <&-; until [ -e "$0/told" ]; do sleep 0.05; done; echo told' $d; rm -r $d`,
   },
   { title: 'a reader of stdout that goes away', script: '"$@" yes | head -1; echo ${PIPESTATUS[0]}', onDeno: true },

@@ -293,11 +293,12 @@ async function crowd(count: number, free: number): Promise<void> {
   await settled(server.pid, before)
 }
 
-shown('of many processes started at once with descriptors for a few each runs or is told so, and later all do', () =>
-  crowd(30, 20),
+shown(
+  'of many processes started at once with descriptors for a few each runs or fails with the reason, and later all run',
+  () => crowd(30, 20),
 )
 shownInFull(needsLinux ?? needsPrlimit, test)(
-  'of a hundred processes started at once with descriptors for a few each runs or is told so, and later all do',
+  'of a hundred processes started at once with descriptors for a few each runs or fails with the reason, and later all run',
   () => crowd(100, 40),
 )
 

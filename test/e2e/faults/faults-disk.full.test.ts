@@ -183,18 +183,21 @@ for (const confined of [false, true]) {
   )
 }
 
-shown('a child is told by its own calls, on pipes and on a terminal, and its words and exit code arrive', async () => {
-  await empty()
-  await fill()
-  for (const tty of [false, true]) {
-    const id = `child${tty}`
-    const script = 'LC_ALL=C cp /bin/sh copied; echo "cp ended with $?"; exit 9'
-    const { code, output } = await client.run(id, ['/bin/sh', '-c', script], { cwd: whole, tty })
-    assert.is(code, 9)
-    assert.match(output, /No space left on device/)
-    assert.match(output, /cp ended with 1/)
-  }
-})
+shown(
+  'a child gets the error from its own calls, on pipes and on a terminal; its output and exit code arrive',
+  async () => {
+    await empty()
+    await fill()
+    for (const tty of [false, true]) {
+      const id = `child${tty}`
+      const script = 'LC_ALL=C cp /bin/sh copied; echo "cp ended with $?"; exit 9'
+      const { code, output } = await client.run(id, ['/bin/sh', '-c', script], { cwd: whole, tty })
+      assert.is(code, 9)
+      assert.match(output, /No space left on device/)
+      assert.match(output, /cp ended with 1/)
+    }
+  },
+)
 
 for (const confined of [false, true]) {
   const row = confined ? shownConfined : shown

@@ -134,7 +134,7 @@ shown(
   },
 )
 
-shownAlone('with room for a few more each of sixty starts runs whole or is told so', async () => {
+shownAlone('with room for a few more each of sixty starts runs completely or fails with the reason', async () => {
   for (const { more } of MODES) {
     await mustRun(more)
     const before = holdingsOf(server.pid)

@@ -217,7 +217,7 @@ confining('in a sandbox nothing is found that it does not let be read', async ()
   assert.is(hidden.error, `capability root ${uri('p')}: No such file or directory (os error 2)`)
 })
 
-confining('what a sandbox denies is told, and nothing of it is in the answer', async () => {
+confining('paths that the sandbox denies are reported, and nothing of them is in the answer', async () => {
   const denied = await discover(
     'p',
     sandboxOf(special('root'), entry('p/a', 'deny'), entry('p/.mcp.json', 'deny'), entry('q', 'deny')),

@@ -148,7 +148,7 @@ async function codeOf(options: object): Promise<number | undefined> {
 
 const cannotMakeBytes = isDeno ? 'file names that are not UTF-8 cannot be reached' : undefined
 const skippable = cannotMakeBytes === undefined ? test : test.skip
-skippable('a name that is not UTF-8 is told byte for byte', async () => {
+skippable('a name that is not UTF-8 is returned byte for byte', async () => {
   const folder = join(root, '.h/bytes')
   mkdirSync(folder)
   writeFileSync(Buffer.concat([Buffer.from(`${folder}/bad`), Buffer.from([0xff])]), '')

@@ -175,7 +175,7 @@ const asFirst =
 const asFirstProcess = onLinux === test && asFirst ? test : test.skip
 
 asFirstProcess(
-  'as the first process of a container the server buries orphans, and its own children are told of truly',
+  'as PID 1 of a container the server reaps orphans, and reports the exits of its own children correctly',
   async () => {
     const [command, args] = serverCommand([])
     // A namespace's first process is what unshare forks.

@@ -111,7 +111,7 @@ for (const confined of [false, true]) {
   })
   test.after.each(() => rmSync(folder, { recursive: true }))
 
-  row('blocks are read where they are asked for, and the end is told by a short one', async () => {
+  row('blocks are read at the requested offset, and a short one marks the end', async () => {
     assert.equal((await open('h', 'w/f')).result, { handleId: 'h' })
     assert.equal((await read('h', 2, 3)).result, { chunk: btoa('234'), eof: false })
     assert.equal((await read('h', 0, 10)).result, { chunk: btoa('0123456789'), eof: false })

@@ -745,7 +745,7 @@ S
 
   // ---- the request's environment ----------------------------------------------------------------------------------
 
-  row('the dynamic linker is told nothing outside of the sandbox', async (a) => {
+  row('variables of the dynamic linker have no effect outside of the sandbox', async (a) => {
     // It would write a file for every program that is started with this.
     await a.run(['/bin/true'], { env: { LD_DEBUG: 'all', LD_DEBUG_OUTPUT: a.tree.in('out/linker') } })
     await a.run(['/bin/true'], { env: { LD_DEBUG: 'all', LD_DEBUG_OUTPUT: a.tree.in('out/linker') }, tty: true })

@@ -370,7 +370,7 @@ const withDisk =
   obstacle === undefined ? test.full : (title: string) => test.skip(`${title} [not shown here: ${obstacle}]`)
 
 withDisk(
-  'a disk that is full stops starts until there is room; running processes end meanwhile, and their ends are told then',
+  'a full disk stops starts until there is room; the ends of processes meanwhile are recorded afterwards',
   async () => {
     const path = join(mountPoint, 'audit')
     const ballast = join(mountPoint, 'ballast')

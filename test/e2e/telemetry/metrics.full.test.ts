@@ -179,59 +179,56 @@ test('received bytes are those of the messages', async () => {
   await server.stop()
 })
 
-test.full(
-  'what waits is told: stdin that is not read, output that is not read, requests, HTTP requests, open files',
-  async () => {
-    const MiB = 1024 * 1024
-    const server = await startServer()
-    const client = await Client.connect(server.url)
-    const silent = createServer(() => {}).listen(0, '127.0.0.1')
-    atEnd(() => {
-      silent.closeAllConnections()
-      silent.close()
-    })
-    await once(silent, 'listening')
-    const { port } = silent.address() as AddressInfo
-    const folder = temporaryFolder('exec-server-metrics-')
-    writeFileSync(join(folder, 'file'), 'x')
+test.full('gauges show what waits: unread stdin and output, requests, HTTP requests, open files', async () => {
+  const MiB = 1024 * 1024
+  const server = await startServer()
+  const client = await Client.connect(server.url)
+  const silent = createServer(() => {}).listen(0, '127.0.0.1')
+  atEnd(() => {
+    silent.closeAllConnections()
+    silent.close()
+  })
+  await once(silent, 'listening')
+  const { port } = silent.address() as AddressInfo
+  const folder = temporaryFolder('exec-server-metrics-')
+  writeFileSync(join(folder, 'file'), 'x')
 
-    await client.start('deaf', ['/bin/sleep', '100'], { pipeStdin: true })
-    const chunk = Buffer.alloc(2 * MiB).toString('base64')
-    await client.request('process/write', { processId: 'deaf', chunk })
-    void client.ask('process/write', { processId: 'deaf', chunk })
-    void client.ask('process/read', { processId: 'deaf', waitMs: 100_000 })
-    void client.ask('http/request', { requestId: 'h', method: 'GET', url: `http://127.0.0.1:${port}/`, headers: [] })
-    await client.request('fs/open', { handleId: 'f', path: join(folder, 'file'), mode: 'read' })
-    await client.request('environment/status', {})
-    const page = await scrape(server.url)
-    const stdin = page('exec_server_stdin_queue_bytes')
-    assert.ok(stdin > 3 * MiB && stdin <= 4 * MiB, `${stdin} bytes of stdin wait`)
-    assert.is(page('exec_server_requests_in_flight'), 3)
-    assert.is(page('exec_server_http_requests_in_flight'), 1)
-    assert.is(page('exec_server_open_file_handles'), 1)
+  await client.start('deaf', ['/bin/sleep', '100'], { pipeStdin: true })
+  const chunk = Buffer.alloc(2 * MiB).toString('base64')
+  await client.request('process/write', { processId: 'deaf', chunk })
+  void client.ask('process/write', { processId: 'deaf', chunk })
+  void client.ask('process/read', { processId: 'deaf', waitMs: 100_000 })
+  void client.ask('http/request', { requestId: 'h', method: 'GET', url: `http://127.0.0.1:${port}/`, headers: [] })
+  await client.request('fs/open', { handleId: 'f', path: join(folder, 'file'), mode: 'read' })
+  await client.request('environment/status', {})
+  const page = await scrape(server.url)
+  const stdin = page('exec_server_stdin_queue_bytes')
+  assert.ok(stdin > 3 * MiB && stdin <= 4 * MiB, `${stdin} bytes of stdin wait`)
+  assert.is(page('exec_server_requests_in_flight'), 3)
+  assert.is(page('exec_server_http_requests_in_flight'), 1)
+  assert.is(page('exec_server_open_file_handles'), 1)
 
-    const flooded = await Client.connect(server.url)
-    await flooded.start('yes', ['/usr/bin/yes'])
-    flooded.socket.pause()
-    await eventually(
-      async () => (await scrape(server.url))('exec_server_outbound_queue_bytes') > 100_000,
-      10_000,
-      'a queue',
-    )
-    await flooded.drop()
-    await client.close()
-    await eventually(async () => {
-      const idle = await scrape(server.url)
-      return [
-        'exec_server_requests_in_flight',
-        'exec_server_http_requests_in_flight',
-        'exec_server_open_file_handles',
-        'exec_server_outbound_queue_bytes',
-      ].every((name) => idle(name) === 0)
-    })
-    await server.stop()
-  },
-)
+  const flooded = await Client.connect(server.url)
+  await flooded.start('yes', ['/usr/bin/yes'])
+  flooded.socket.pause()
+  await eventually(
+    async () => (await scrape(server.url))('exec_server_outbound_queue_bytes') > 100_000,
+    10_000,
+    'a queue',
+  )
+  await flooded.drop()
+  await client.close()
+  await eventually(async () => {
+    const idle = await scrape(server.url)
+    return [
+      'exec_server_requests_in_flight',
+      'exec_server_http_requests_in_flight',
+      'exec_server_open_file_handles',
+      'exec_server_outbound_queue_bytes',
+    ].every((name) => idle(name) === 0)
+  })
+  await server.stop()
+})
 
 test.full('the bodies of http/request are counted', async () => {
   const server = await startServer()

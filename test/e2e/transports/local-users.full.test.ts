@@ -78,7 +78,7 @@ function askAs(user: number, url: string, lines: readonly string[], more = '', l
 const UPGRADE_LINES = ['GET PATH HTTP/1.1', ...UPGRADE]
 const getLines = (path: string): string[] => [`GET ${path} HTTP/1.1`, 'Connection: close']
 
-withUsers('on loopback its own user and root get in, and another user is told why not', async () => {
+withUsers('on loopback its own user and root get in, and another user gets the reason for the refusal', async () => {
   for (const address of ['127.0.0.1', '[::1]']) {
     const { url } = await serveAs(SERVER_USER, ['--listen', `ws://${address}:0`])
     assert.is(askAs(SERVER_USER, url, UPGRADE_LINES), '101')

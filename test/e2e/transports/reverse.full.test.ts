@@ -225,7 +225,7 @@ test('accept lets in at its own port only who has its URL, and no web page', asy
   )
 })
 
-test('a client is told when no devbox is there, and served when one comes back', async () => {
+test('a client gets an error while no devbox is there, and is served when one comes back', async () => {
   const { accept, devbox, relay, tokenFile, url } = await startPair()
   await (await Client.connect(url)).drop()
   assert.is(await devbox.stop(), 0)

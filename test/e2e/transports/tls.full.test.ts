@@ -70,7 +70,7 @@ test('health checks, metrics, host check, origin check and capability URL work o
   )
 })
 
-test('tokens are sent over TLS to any address, and users of this machine are told apart', async () => {
+test('tokens are sent over TLS to any address, and users of this machine are distinguished', async () => {
   const folder = filesFolder()
   const auth = ['--ws-auth', 'capability-token', '--ws-token-file', join(folder, 'token')]
   const guarded = await startTls(folder, ...auth)

@@ -22,7 +22,7 @@ async function refusal(call: Promise<unknown>): Promise<[code: number, message: 
 
 const MISSING = 'No such file or directory (os error 2)'
 
-test('a missing file is told from a missing directory on the way to it, which is named', async () => {
+test('a missing directory on the way to a file is named; a missing file is not', async () => {
   const folder = temporaryFolder()
   symlinkSync('nowhere', join(folder, 'dangling'))
   const none = `${folder}/none`

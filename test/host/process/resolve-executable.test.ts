@@ -65,7 +65,7 @@ test('a script names the interpreter that it needs, through other scripts', () =
   assert.is(refusal(['inner'], { env: new Map([['PATH', folder]]) }), `program ${folder}/inner ${needs}`)
 })
 
-test('what may not be executed, or has another format, is told apart from what is missing', () => {
+test('a program that may not be executed, or has another format, fails otherwise than a missing one', () => {
   const folder = temporaryFolder()
   mkdirSync(join(folder, 'directory'))
   writeFileSync(join(folder, 'text'), 'echo\n', { mode: 0o644 })

@@ -53,7 +53,7 @@ const failure = (promise: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   )
 
-test('nothing is told before the sandbox is confirmed, and all of it in order after', async () => {
+test('events are held until the sandbox is confirmed, and then delivered in order', async () => {
   const { told, say, exit, run, child } = stage()
   const started = await run(async (pid) => {
     assert.is(pid, 1)

@@ -31,7 +31,7 @@ test('HTTP is served over TLS, and the socket below is known', async () => {
   await eventually(() => carrier.destroyed)
 })
 
-test('a plain HTTP request is told to use TLS, and is reported', async () => {
+test('a plain HTTP request on a TLS port is answered with the advice to use TLS, and reported', async () => {
   const refused: Refused[] = []
   const port = await listenThrough(createTlsTerminator(pair, (each) => refused.push(each)))
   const answer = await get(port, '/')
