@@ -119,6 +119,15 @@ export const HTTP_ZSTD_BODIES = 32
 /** Message bytes between collections. A collection takes 1 to 2 ms, as long as this many bytes take to send. */
 export const COLLECT_AFTER_BYTES = 8 * 1024 * 1024
 
+/**
+ * Freed memory that the C library keeps while there is traffic: as much as some floods of output have in flight. A new
+ * page costs more than what is copied into it.
+ */
+export const FREED_MEMORY_BYTES = 64 * 1024 * 1024
+
+/** Largest buffer that is taken from freed memory: the most that glibc allows. */
+export const REUSED_BLOCK_BYTES = 32 * 1024 * 1024
+
 /** Idle time before memory is trimmed: trimming takes some milliseconds. */
 export const TRIM_AFTER_MS = 500
 

@@ -1,11 +1,13 @@
 /**
+ * Reuses memory while there is traffic, and returns it afterwards.
+ *
  * Triggers a minor garbage collection per number of message bytes. To the collector a message is a few small objects;
  * the megabytes of buffers behind them do not count before there are 64 of them, and until then the process only grows.
  */
 import { setTimeout } from 'node:timers'
-import { mallocTrim } from './ffi/libc.ts'
+import { keepFreedMemory, mallocTrim } from './ffi/malloc.ts'
 import { minorCollection } from './node-internals.ts'
-import { COLLECT_AFTER_BYTES, TRIM_AFTER_MS } from './limits.ts'
+import { COLLECT_AFTER_BYTES, FREED_MEMORY_BYTES, REUSED_BLOCK_BYTES, TRIM_AFTER_MS } from './limits.ts'
 
 let collect: (() => void) | undefined
 let passed = 0
@@ -15,9 +17,15 @@ export function noteBytes(bytes: number): void {
   passed += bytes
   if (passed < COLLECT_AFTER_BYTES) return
   passed = 0
-  collect ??= minorCollection() ?? (() => {})
+  collect ??= prepare()
   collect()
   tidyLater()
+}
+
+/** Before the first collection, as small servers may never come to it. */
+function prepare(): () => void {
+  keepFreedMemory(FREED_MEMORY_BYTES, REUSED_BLOCK_BYTES)
+  return minorCollection() ?? (() => {})
 }
 
 const caches: (() => void)[] = []

@@ -6,9 +6,8 @@ import { constants } from 'node:os'
 import process from 'node:process'
 import { isDeno } from '../../base/runtime.ts'
 import type { Internal } from '../node-internals.ts'
-import { openLibrary } from './library.ts'
-import { checkSymbols, resolveSymbols } from './symbols.ts'
-import type { Functions } from './symbols.ts'
+import { functions } from './functions.ts'
+import { checkSymbols } from './symbols.ts'
 
 /**
  * Off Linux, variadic C functions can only be called with their fixed arguments. Hence `ioctl` with FIOCLEX, which
@@ -29,13 +28,6 @@ const SO_PEERCRED = 17
 
 /** Pipe capacity in bytes: four reads instead of the default one, so that fewer wake-ups drain a fast writer. */
 const PIPE_BYTES = 256 * 1024
-
-let loaded: Functions | undefined
-
-function functions(): Functions {
-  loaded ??= resolveSymbols(openLibrary())
-  return loaded
-}
 
 /** Which of the functions are there, and what is lost without the others. */
 export function checkLibc(): Internal[] {
@@ -233,11 +225,6 @@ export function eraseVariable(name: string, calls = functions()): void {
   if (getenv === undefined || strlen === undefined || memset === undefined) return
   const value = getenv(new TextEncoder().encode(`${name}\0`))
   if (value !== 0n) memset(value, 0, strlen(value))
-}
-
-/** Returns freed memory to the operating system, with glibc. */
-export function mallocTrim(): void {
-  functions().malloc_trim?.(0n)
 }
 
 /** waitpid: do not block. */

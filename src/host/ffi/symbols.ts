@@ -22,6 +22,7 @@ export type Functions = {
   waitpid?: (pid: number, status: Int32Array, options: number) => number
   sigprocmask?: (how: number, set: BigUint64Array, before: BigUint64Array) => number
   malloc_trim?: (keep: bigint) => number
+  mallopt?: (option: number, value: number) => number
   getsockopt?: (fd: number, level: number, option: number, value: Int32Array, length: Int32Array) => number
   socket?: (domain: number, type: number, protocol: number) => number
   send?: (fd: number, bytes: Uint8Array, length: bigint, flags: number) => number
@@ -97,6 +98,7 @@ const SYMBOLS: Readonly<Record<keyof Functions, Entry>> = {
   },
   // glibc only.
   malloc_trim: { ...takes('u64'), only: 'linux' },
+  mallopt: { ...takes('i32', 'i32'), only: 'linux' },
   getsockopt: {
     ...takes('i32', 'i32', 'i32', 'pointer', 'pointer'),
     only: 'linux',
