@@ -7,6 +7,8 @@ import { createFetch } from './http/fetch.ts'
 import { createFiles } from './fs/files.ts'
 import { defaultClientLimits } from './base/limits.ts'
 import type { ClientLimits } from './base/limits.ts'
+import { NetConnections } from './net/net-connections.ts'
+import { NetListeners } from './net/net-listeners.ts'
 import { followRuns, logs, remove, snapshot, wait } from './process/runs.ts'
 import { createProcesses } from './process/processes.ts'
 import { Session } from './session/session.ts'
@@ -73,6 +75,8 @@ export async function openClient(
     signal: options.signal,
   })
   const processes = createProcesses(session, limits)
+  const connections = new NetConnections(session, limits)
+  const listeners = new NetListeners(session, connections)
   let closing: Promise<void> | undefined
   const close = (): Promise<void> => (closing ??= shutdown(session, () => processes.terminateAll()))
   const client: ExecClient = {
@@ -103,6 +107,8 @@ export async function openClient(
     removeRun: (run, abort) => remove(session, { run }, abort),
     fs: createFiles(session, limits),
     fetch: createFetch(session, limits),
+    connect: (target, options) => connections.connect(target, options),
+    listen: (target, abort) => listeners.listen(target, abort),
     listProcesses: (abort) => processes.list(abort),
     attach: (number, abort) => processes.attach(number, abort),
     readInfo: (abort) => readInfo(session, abort),

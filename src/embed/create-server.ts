@@ -22,6 +22,7 @@ import {
 } from '../cli/serve/open-parts.ts'
 import type { Open } from '../cli/serve/open-parts.ts'
 import type { ServeCommand } from '../cli/serve/arguments.ts'
+import { openForward } from '../cli/base/forward-arguments.ts'
 import { checkMappedFolders } from '../cli/base/map-arguments.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { hostCheck } from '../server/http/host-check.ts'
@@ -51,14 +52,15 @@ export async function createServer(config: ServerConfig = {}, { log: sink }: Ser
   const { limits, listen, pathMap } = command
   checkMappedFolders(pathMap)
   const parts = await openParts(command, config)
-  const { sandbox, httpPolicy, authenticator, path, runs, recordings, auditFile, tls, listener, checkHost } = parts
+  const { sandbox, httpPolicy, forward, authenticator, path, runs, recordings, auditFile, tls, listener, checkHost } =
+    parts
   const telemetry = createTelemetry(command.logLevel, auditFile, limits, sink && lineSink(sink))
   const { log } = telemetry
   const report = (fault: unknown): void =>
     log.write('error', 'internalError', { fault: fault instanceof Error ? fault.stack : String(fault) })
   runs?.onFault(report)
   recordings?.onStopped((file, reason) => log.write('warn', 'recordingStopped', { file, reason }))
-  const host = createHost({ sandbox, limits, httpPolicy, recordings, starts: command.starts, report })
+  const host = createHost({ sandbox, limits, httpPolicy, forward, recordings, starts: command.starts, report })
   const core = createExecServer({
     store: runs,
     host,
@@ -164,6 +166,7 @@ const directoriesOf = ({ logDir, recordDir }: Pick<ServeCommand, 'logDir' | 'rec
 /** Opens what the configuration names, before anything of the server is there. Leaves nothing open on failure. */
 async function openParts({ listen, sandbox, limits, ...command }: ServeCommand, config: ServerConfig) {
   const httpPolicy = await openHttpPolicy(command.httpPolicy)
+  const forward = await openForward(command.forward)
   const { authenticator, path } = await openAuthenticator(command.authentication)
   const own = directoriesOf(command)
   const used = own.find((path) => directories.has(path))
@@ -179,7 +182,19 @@ async function openParts({ listen, sandbox, limits, ...command }: ServeCommand, 
       : {}
     for (const directory of own) directories.add(directory)
     const confined = listen.kind === 'unix' ? { ...sandbox, ownSocket: listen.path } : sandbox
-    return { sandbox: confined, httpPolicy, authenticator, path, runs, recordings, auditFile, tls, listener, checkHost }
+    return {
+      sandbox: confined,
+      httpPolicy,
+      forward,
+      authenticator,
+      path,
+      runs,
+      recordings,
+      auditFile,
+      tls,
+      listener,
+      checkHost,
+    }
   } catch (error) {
     auditFile?.close()
     throw error

@@ -59,6 +59,10 @@ export type ServerConfig = {
   map?: readonly string[]
   /** Rules, or the absolute path of a JSON file with them. */
   'http-policy'?: string | { allow?: readonly string[]; deny?: readonly string[] }
+  /** Whether clients may open network connections. Default: true. */
+  forward?: boolean
+  /** Rules, or the absolute path of a JSON file with them. Default: loopback and unix sockets. */
+  'forward-policy'?: string | { allow?: readonly string[]; deny?: readonly string[] }
 }
 
 /** What a program provides besides the configuration. */

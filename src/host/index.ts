@@ -13,6 +13,8 @@ import { environmentInfo } from './environment-info.ts'
 import { killAllGroups } from './process-tree/process-tracker.ts'
 import { openPolicy } from './http/http-policy.ts'
 import type { HttpPolicy } from './http/http-policy.ts'
+import { netHost } from './net/net-host.ts'
+import type { ForwardOptions } from './net/net-host.ts'
 import { closeInheritedOnExec } from './ffi/libc.ts'
 import { reapOrphans } from './process-tree/zombie-reaper.ts'
 import { SANDBOX_TRIES } from './limits.ts'
@@ -40,6 +42,8 @@ export type HostOptions = {
   limits: HostLimits & Pick<Limits, 'configFile' | 'messageBytes'>
   /** The destinations of http/request; absent: all. */
   httpPolicy?: HttpPolicy | undefined
+  /** What network connections are allowed; absent: those of the default policy. */
+  forward?: ForwardOptions | undefined
   /** Where terminals are recorded; absent: nowhere. */
   recordings?: Recordings | undefined
   /** Absent: all. */
@@ -58,6 +62,7 @@ export function createHost({
   sandbox,
   limits,
   httpPolicy,
+  forward = { isAllowed: true },
   recordings,
   starts = ALL_STARTS,
   report,
@@ -100,6 +105,7 @@ export function createHost({
     // The watch runs outside any sandbox, so not where one is required.
     watchMissing: (missing, present, changed) =>
       sandboxes.required ? undefined : watchMissing(missing, present, changed),
+    net: netHost(forward, { isSandboxRequired: sandbox.required, httpPolicy }),
     configFiles: configFiles(limits.configFile),
     requiresSandbox: sandboxes.required,
     starts,

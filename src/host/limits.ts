@@ -116,6 +116,9 @@ export const HTTP_ZSTD_WINDOW_LOG = 23
 /** HTTP requests of all connections that may be answered in zstd at a time: their windows take at most 256 MiB. */
 export const HTTP_ZSTD_BODIES = 32
 
+/** Silence on a network connection after which its peer is asked for a sign of life: it may have vanished. */
+export const NET_KEEPALIVE_MS = 60_000
+
 /** Message bytes between collections. A collection takes 1 to 2 ms, as long as this many bytes take to send. */
 export const COLLECT_AFTER_BYTES = 8 * 1024 * 1024
 

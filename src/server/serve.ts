@@ -11,6 +11,7 @@ import { once } from '../base/once.ts'
 import { exitWhenIdle } from './idle-exit.ts'
 import type { IdleOptions } from './idle-exit.ts'
 import type { HttpPolicy } from '../host/http/http-policy.ts'
+import type { ForwardOptions } from '../host/net/net-host.ts'
 import { createHost, killAllProcesses } from '../host/index.ts'
 import type { RunDirectory } from '../host/runs/run-directory.ts'
 import type { Recordings } from '../host/recording/recordings.ts'
@@ -44,6 +45,7 @@ export type ServeOptions = {
   limits: ServeLimits
   sandbox: SandboxOptions
   httpPolicy: HttpPolicy | undefined
+  forward: ForwardOptions
   starts: AllowedStarts
   /** The paths of clients, where they differ from those of this machine. */
   pathMap: PathMap | undefined
@@ -67,6 +69,7 @@ export function createServer({
   limits,
   sandbox,
   httpPolicy,
+  forward,
   starts,
   pathMap,
   logLevel,
@@ -83,7 +86,7 @@ export function createServer({
   recordings?.onStopped((file, reason) => log.write('warn', 'recordingStopped', { file, reason }))
   const server = createExecServer({
     store: runs,
-    host: createHost({ sandbox, limits, httpPolicy, recordings, starts, report }),
+    host: createHost({ sandbox, limits, httpPolicy, forward, recordings, starts, report }),
     clock: systemClock,
     limits,
     observer,

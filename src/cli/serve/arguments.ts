@@ -17,6 +17,8 @@ import type { Listen } from '../../server/http/listen-url.ts'
 import type { ConnectOptions } from '../../server/link/link-options.ts'
 import type { ServeLimits } from '../../server/serve.ts'
 import type { LogLevel } from '../../base/log-level.ts'
+import { forwardOptions, parseForward } from '../base/forward-arguments.ts'
+import type { ForwardArguments } from '../base/forward-arguments.ts'
 import { mapOptions, parseMap } from '../base/map-arguments.ts'
 import type { PathMap } from '../../protocol/schemas/path-map.ts'
 import { parseStarts, startOptions } from './start-arguments.ts'
@@ -47,6 +49,7 @@ export type ServeCommand = {
   /** The paths of clients, where they differ from those of this machine. */
   pathMap: PathMap | undefined
   httpPolicy: string | undefined
+  forward: ForwardArguments
   logLevel: LogLevel
   auditLog: string | undefined
   logDir: string | undefined
@@ -82,6 +85,7 @@ export const serveOptions = {
   ...startOptions,
   ...mapOptions,
   'http-policy': { type: 'string', inFile: 'table' },
+  ...forwardOptions,
   config: { type: 'string', short: 'c', multiple: true, inFile: 'never' },
   help: { type: 'boolean', short: 'h', inFile: 'never' },
   version: { type: 'boolean', short: 'V', inFile: 'never' },
@@ -121,6 +125,7 @@ export function parseServe(args: readonly string[], fromFile: FileValues = {}): 
     starts: parseStarts(values),
     pathMap: parseMap(values),
     httpPolicy: values['http-policy'],
+    forward: parseForward(values),
     limits: { ...defaultServeLimits, ...readLimits(values) },
     ...parseTelemetry(values),
     idle: parseIdle(values, listen),
@@ -131,7 +136,7 @@ export function parseServe(args: readonly string[], fromFile: FileValues = {}): 
 
 /** Flags that are false are as those that are not given, unless they are on by default. */
 function merge(fromFile: FileValues, values: ServeValues): ServeValues {
-  const isOn = (name: string): boolean => Object.hasOwn(startOptions, name)
+  const isOn = (name: string): boolean => Object.hasOwn(startOptions, name) || name === 'forward'
   const all = Object.entries({ ...fromFile, ...values })
   return Object.fromEntries(all.filter(([name, value]) => value !== false || isOn(name))) as ServeValues
 }

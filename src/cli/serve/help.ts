@@ -4,6 +4,7 @@ import { DEFAULT_LISTEN } from './arguments.ts'
 import { CONNECT_HELP } from '../connect/connect-arguments.ts'
 import { IDLE_HELP } from './idle-arguments.ts'
 import { limitHelp } from './limit-arguments.ts'
+import { FORWARD_HELP } from '../base/forward-arguments.ts'
 import { MAP_HELP } from '../base/map-arguments.ts'
 import { START_HELP } from './start-arguments.ts'
 import { MCP_HELP } from './mcp-arguments.ts'
@@ -45,7 +46,7 @@ ${AUTH_HELP}${TLS_HELP}${CONNECT_HELP}  --bwrap PATH                 the bubblew
   --require-sandbox            refuse every command and file call whose files no sandbox confines
 ${START_HELP}${MAP_HELP}  --http-policy RULES          whom http/request may talk to: {"allow":[…],"deny":[…]} of host names, *.NAME, IP addresses
                                and ranges, or the absolute path of a JSON file with that (default: anybody)
-${limitHelp}
+${FORWARD_HELP}${limitHelp}
 ${IDLE_HELP}${TELEMETRY_HELP}${MCP_HELP}  --config FILE                read options from this file, TOML or JSON: keys are options without their dashes; the
                                command line wins, where --no-NAME is a flag's opposite; exec-server config shows both
   --help                       show this text

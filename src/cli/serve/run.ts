@@ -23,6 +23,7 @@ import {
   openTls,
   urlOf,
 } from './open-parts.ts'
+import { openForward } from '../base/forward-arguments.ts'
 import { checkMappedFolders } from '../base/map-arguments.ts'
 import { reportingUsage } from './reporting-usage.ts'
 import { writeStdout } from './stdout.ts'
@@ -58,6 +59,7 @@ async function startServer(command: ServeCommand): Promise<void> {
     ...command,
     sandbox: command.listen.kind === 'unix' ? { ...command.sandbox, ownSocket: command.listen.path } : command.sandbox,
     httpPolicy: await openHttpPolicy(command.httpPolicy),
+    forward: await openForward(command.forward),
     auditFile: await openAudit(command.auditLog),
     runs: await openRuns(command.logDir, command.limits.runLogs),
     recordings: await openRecorder(command.recordDir, command.limits.runLogs),

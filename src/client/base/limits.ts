@@ -53,7 +53,7 @@ export type ClientLimits = {
   writeChunk: number
   /** Concurrent writes per process. The server answers a write once it has room for it. */
   writesInFlight: number
-  /** Unread chunks of one streamed HTTP body. Same as Codex. */
+  /** Unread chunks of one streamed HTTP body, or network connection, as all below. Same as Codex. */
   httpDeltas: number
   /** Unread bytes of all bodies of a session. Same as Codex. */
   httpQueuedTotal: number
@@ -68,6 +68,8 @@ export type ClientLimits = {
    * Unread bytes of all bodies where the server supports windows: as many as a server streams at a time, plus unread bodies that have ended.
    */
   httpWindowedTotal: number
+  /** Network connections being opened at a time: each is a call, which waits while its peer does not answer. */
+  netConnecting: number
   /** Bytes per fs/readBlock and fs/writeBlock. Set by the protocol. */
   fileBlock: number
   /** Blocks requested ahead, to hide latency. */
@@ -144,6 +146,7 @@ export const defaultClientLimits: Readonly<ClientLimits> = {
   httpWindow: MiB,
   httpWindowLeast: 64 * 1024,
   httpWindowedTotal: 128 * MiB,
+  netConnecting: 32,
   fileBlock: MiB,
   fileBlocksAhead: 4,
   fileInOneFrame: 11 * MiB,

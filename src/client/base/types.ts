@@ -3,6 +3,7 @@ import type { ListedProcess } from '../../protocol/schemas/process.ts'
 import type { EnvironmentInfo } from '../../protocol/schemas/session.ts'
 import type { Abortable } from './abortable.ts'
 import type { RemoteFiles } from './file-types.ts'
+import type { ConnectOptions, ConnectTarget, RemoteConnection, RemoteListener } from './net-types.ts'
 import type {
   LogEntry,
   LogOptions,
@@ -17,6 +18,7 @@ import type {
 
 export type * from './abortable.ts'
 export type * from './file-types.ts'
+export type * from './net-types.ts'
 export type * from './process-types.ts'
 export type { EnvironmentInfo }
 
@@ -104,6 +106,22 @@ export type ExecClient = AsyncDisposable & {
   readonly fs: RemoteFiles
   /** HTTP requests made by the devbox. */
   readonly fetch: RemoteFetch
+  /**
+   * Opens a network connection from the devbox: to a port of its loopback, another host, or a unix socket.
+   * @throws {UnsupportedError} If the server makes none.
+   * @throws {RpcError} If it is not allowed, or cannot be made.
+   * @example
+   * const { readable, writable } = await client.connect(5432)
+   */
+  connect(target: ConnectTarget, options?: ConnectOptions): Promise<RemoteConnection>
+  /**
+   * Listens on the devbox, on loopback by default, until it is closed or the connection to the server is lost. Port 0 is a free one.
+   * @throws {UnsupportedError} If the server does not listen for clients.
+   * @throws {RpcError} If it is not allowed, or cannot be done.
+   * @example
+   * for await (const { readable, writable } of await client.listen(8080)) void readable.pipeTo(writable)
+   */
+  listen(target: ConnectTarget, abort?: Abortable): Promise<RemoteListener>
   /**
    * Every process on the server, of any client.
    * @throws {UnsupportedError} If the server cannot list processes.

@@ -23,13 +23,26 @@ import type { Params, RpcClient } from '../session/rpc-client.ts'
 import { ProtocolError, UnsupportedError } from '../base/errors.ts'
 import { hasHeader, readRequest } from './fetch-request.ts'
 import type { FetchRequest } from './fetch-request.ts'
-import { createBodies } from './http-bodies.ts'
-import type { HttpBody } from './http-body.ts'
+import { receivedStreams } from '../streams/received-streams.ts'
+import type { StreamKind } from '../streams/received-streams.ts'
+import type { ReceivedStream } from '../streams/received-stream.ts'
 import type { ClientLimits } from '../base/limits.ts'
 import type { RemoteFetch } from '../base/types.ts'
 import { isMissingMethod, unsupported } from '../session/unsupported.ts'
 
 type HttpResult = { status?: unknown; headers?: unknown } | null
+
+/** The streamed bodies of responses. */
+const BODIES: StreamKind = {
+  what: 'response body',
+  notification: Method.HttpBodyDelta,
+  idName: 'requestId',
+  acknowledge: Method.HttpAcknowledge,
+  windowExtension: 'bodyWindow',
+  cancel: Method.HttpCancel,
+  cancelExtension: 'httpCancel',
+  failure: (text) => new TypeError('terminated', { cause: new Error(text) }),
+}
 
 /** Responses with these statuses have no body. */
 const NULL_BODY_STATUSES = new Set([101, 103, 204, 205, 304])
@@ -40,23 +53,24 @@ const CODINGS: Record<string, 'gzip' | 'deflate'> = { gzip: 'gzip', 'x-gzip': 'g
 
 /** Creates the session's `fetch`. */
 export function createFetch(rpc: RpcClient, limits: ClientLimits): RemoteFetch {
-  const bodies = createBodies(rpc, limits)
+  const bodies = receivedStreams(rpc, limits, BODIES)
+  let opened = 0
   return async (input, init = {}) => {
     const request = await readRequest(input, init, limits.httpRequestBody)
     checkCapabilities(request, rpc)
     const { signal } = request
-    const opened: { body?: HttpBody } = {}
+    const own: { body?: ReceivedStream } = {}
     // Opened when the request is sent: a body is tied to its connection, and deltas may arrive before the response is
     // processed.
-    const params = (): Params => requestParams(request, (opened.body ??= bodies.open()))
+    const params = (): Params => requestParams(request, (own.body ??= bodies.open(`http-${++opened}`)))
     try {
       const result = await rpc.call<HttpResult>(Method.HttpRequest, params, { signal })
       signal?.throwIfAborted()
-      return responseOf(request, result, abortWith(opened.body as HttpBody, signal))
+      return responseOf(request, result, abortWith(own.body as ReceivedStream, signal))
     } catch (error) {
       // A rejected request needs no cancelling.
-      if (error instanceof RpcError) opened.body?.end(error)
-      else opened.body?.abort(error)
+      if (error instanceof RpcError) own.body?.end(error)
+      else own.body?.abort(error)
       if (!(error instanceof RpcError)) throw error
       if (isMissingMethod(error)) throw unsupported(Method.HttpRequest)
       throw new TypeError('fetch failed', { cause: error })
@@ -64,7 +78,7 @@ export function createFetch(rpc: RpcClient, limits: ClientLimits): RemoteFetch {
   }
 }
 
-function abortWith(body: HttpBody, signal: AbortSignal | undefined): HttpBody {
+function abortWith(body: ReceivedStream, signal: AbortSignal | undefined): ReceivedStream {
   const abort = (): void => body.abort(signal?.reason)
   signal?.addEventListener('abort', abort)
   body.onDone = () => signal?.removeEventListener('abort', abort)
@@ -86,7 +100,7 @@ function checkCapabilities({ redirect, headers }: FetchRequest, { environmentInf
 
 function requestParams(
   { method, url, headers, body, redirect, timeoutMs }: FetchRequest,
-  { id, window }: HttpBody,
+  { id, window }: ReceivedStream,
 ): Params {
   const rest = {
     method,
@@ -101,7 +115,7 @@ function requestParams(
   return body === undefined ? rest : new ParamsWithBytes(rest, 'bodyBase64', body)
 }
 
-function responseOf(request: FetchRequest, result: HttpResult, body: HttpBody): Response {
+function responseOf(request: FetchRequest, result: HttpResult, body: ReceivedStream): Response {
   const { status } = result ?? {}
   if (typeof status !== 'number' || !Number.isInteger(status))
     throw new ProtocolError('http/request was answered without a status')

@@ -5,6 +5,7 @@ import type { HttpHeader } from '../../protocol/schemas/http.ts'
 import type { OutputStream, Signal, TerminalSize } from '../../protocol/schemas/process.ts'
 import type { Sandbox, SandboxType } from '../../protocol/schemas/sandbox.ts'
 import type { EnvironmentInfo } from '../../protocol/schemas/session.ts'
+import type { NetHost } from '../net/net-host.ts'
 import type { ConfigFiles } from '../codex-config/config-files.ts'
 import type { Caller } from './fair-slots.ts'
 import type { Screen } from './screen.ts'
@@ -163,6 +164,8 @@ export type Host = {
    * @throws RpcError for a request that is not allowed, any other Error for one that failed
    */
   http(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse>
+  /** Network connections. */
+  readonly net: NetHost
   /** Access to Codex's configuration files. */
   configFiles: ConfigFiles
   /** The command of the copy agent: this program, in the mode that is the other end of `exec-server cp`. */

@@ -182,20 +182,20 @@ function readText(chunks: readonly Chunk[], state: ReadState): RawJson {
   return new RawJson('{"chunks":[', body, tail)
 }
 
-/** Makes the notifications of one streamed HTTP body. */
-export function bodyNotices(requestId: string) {
-  const head = `{"method":"${Method.HttpBodyDelta}","params":{"requestId":${asciiJson(JSON.stringify(requestId))},"seq":`
+/** Makes the notifications of one stream of bytes. `id` is the value of the member `idName`. */
+function deltaNotices(method: string, idName: string, id: string) {
+  const head = `{"method":"${method}","params":{"${idName}":${asciiJson(JSON.stringify(id))},"seq":`
   return {
     delta: (seq: number, bytes: Uint8Array): Notice => ({
-      method: Method.HttpBodyDelta,
-      params: () => ({ requestId, seq, deltaBase64: bytes, done: false, error: null }),
+      method,
+      params: () => ({ [idName]: id, seq, deltaBase64: bytes, done: false, error: null }),
       json: () => new RawJson(`${head}${seq},"deltaBase64":"`, bytes, '","done":false,"error":null}}'),
     }),
 
     /** The final notification. */
     end: (seq: number, error: string | undefined): Notice => ({
-      method: Method.HttpBodyDelta,
-      params: () => ({ requestId, seq, deltaBase64: new Uint8Array(), done: true, error: error ?? null }),
+      method,
+      params: () => ({ [idName]: id, seq, deltaBase64: new Uint8Array(), done: true, error: error ?? null }),
       json: () =>
         new RawJson(
           `${head}${seq},"deltaBase64":"`,
@@ -205,6 +205,12 @@ export function bodyNotices(requestId: string) {
     }),
   }
 }
+
+/** Makes the notifications of one streamed HTTP body. */
+export const bodyNotices = (requestId: string) => deltaNotices(Method.HttpBodyDelta, 'requestId', requestId)
+
+/** Makes the notifications of what arrives on one network connection. */
+export const netNotices = (connectionId: string) => deltaNotices(Method.NetData, 'connectionId', connectionId)
 
 /** Encodes the result of http/request. The body may be freed once it is sent. */
 export function responseResult(

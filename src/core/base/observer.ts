@@ -26,6 +26,9 @@ export type Totals = {
   /** Bytes of http/request bodies, as transferred. */
   httpSent: number
   httpReceived: number
+  /** Bytes of network connections, to their peers and from them. */
+  netSent: number
+  netReceived: number
 }
 
 /** Stands for every method name that is not implemented. */
@@ -116,6 +119,8 @@ export function silentObserver(): Observer {
       stdinWritten: 0,
       httpSent: 0,
       httpReceived: 0,
+      netSent: 0,
+      netReceived: 0,
     },
   }
 }

@@ -14,6 +14,7 @@ export type Snapshot = {
   /** Requests that run or wait. */
   requests: number
   httpRequests: number
+  netConnections: number
   fileHandles: number
   /** Bytes queued to clients, and to the stdin of processes. */
   outboundBytes: number
@@ -33,6 +34,7 @@ export function emptySnapshot(): Snapshot {
     processes: { starting: 0, running: 0, exited: 0, closed: 0 },
     requests: 0,
     httpRequests: 0,
+    netConnections: 0,
     fileHandles: 0,
     outboundBytes: 0,
     stdinBytes: 0,

@@ -6,13 +6,13 @@ import { aborted } from '../base/aborted.ts'
 import { ResponseMemoryLimiter } from '../base/response-memory-limiter.ts'
 import { joined } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
-import { base64Length, responseResult } from '../base/json-fragments.ts'
+import { base64Length, bodyNotices, responseResult } from '../base/json-fragments.ts'
 import type { BytesResult } from '../base/json-fragments.ts'
 import type { Host, HttpResponse } from '../base/host.ts'
 import { prepareRequest, redirected } from './http-request.ts'
 import type { PreparedRequest } from './http-request.ts'
-import { streamBody } from './http-stream.ts'
-import type { BodyStream } from './http-stream.ts'
+import { streamBytes } from '../streams/byte-stream.ts'
+import type { ByteStream } from '../streams/byte-stream.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Observer } from '../base/observer.ts'
 import type { EventSource } from '../base/outbound-scheduler.ts'
@@ -51,7 +51,7 @@ type Exchange = {
   signal: AbortSignal
   isStreamed: boolean
   /** The body of a streamed request, once that has its response. */
-  body: BodyStream | undefined
+  body: ByteStream | undefined
   abort: (reason: Error) => void
   finish: () => void
 }
@@ -212,14 +212,18 @@ export class HttpCalls {
     if (this.#streams.get(requestId) !== exchange) return response.cancel()
     const { scheduler, limits, observer } = this.#options
     const { signal, finish } = exchange
-    exchange.body = streamBody(requestId, response, {
-      window,
-      signal,
-      limits,
-      scheduler,
-      totals: observer.totals,
-      finish,
-    })
+    const { delta, end } = bodyNotices(requestId)
+    exchange.body = streamBytes(
+      {
+        read: () => response.read(),
+        delta,
+        end: (seq, error) =>
+          end(seq, error === undefined ? undefined : `error decoding response body: ${messageOf(error)}`),
+        onRead: (bytes) => void (observer.totals.httpReceived += bytes),
+        onEnd: finish,
+      },
+      { window, maxUnacknowledged: limits.httpUnacknowledged, maxDelta: limits.httpDelta, signal, scheduler },
+    )
   }
 
   /** Records that the client has processed the deltas of a body up to and including `seq`. */

@@ -12,6 +12,8 @@ import type { JsonValue } from '../../protocol/wire/json.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import { FileHandles } from '../fs/file-handles.ts'
 import { HttpCalls } from '../http/http-calls.ts'
+import type { NetBudget } from '../net/net-budget.ts'
+import { NetConnections } from '../net/net-connections.ts'
 import type { Result } from '../base/json-fragments.ts'
 import { IdleWaiter } from './idle-waiter.ts'
 import { methods } from './methods.ts'
@@ -32,6 +34,7 @@ import type { Transport, ValueTransport } from '../base/transport.ts'
 
 /** Dependencies of a {@link Connection}. */
 export type ConnectionOptions = HandshakeOptions & {
+  netBudget: NetBudget
   /** Called once, when the connection is gone for good. */
   onGone: () => void
 }
@@ -46,6 +49,7 @@ export class Connection {
   readonly #idle = new IdleWaiter(() => this.#isIdle)
   readonly #handles: FileHandles
   readonly #http: HttpCalls
+  readonly #net: NetConnections
   readonly #watch: MissingWatch
   readonly #feed: RunFeed
   readonly #handshake: Handshake
@@ -75,6 +79,7 @@ export class Connection {
     this.#watch = new MissingWatch((notice) => sink.notify(notice))
     this.#feed = new RunFeed(this.#scheduler, limits.runChanges, options.pathMap)
     this.#http = new HttpCalls({ ...options, scheduler: this.#scheduler, onIdle })
+    this.#net = new NetConnections({ ...options, budget: options.netBudget, scheduler: this.#scheduler })
     this.#peer = { connection: ++observer.totals.connections, address: transport.peer }
     this.#handshake = new Handshake(options, {
       peer: this.#peer,
@@ -82,6 +87,7 @@ export class Connection {
       feed: this.#feed,
       handles: this.#handles,
       http: this.#http,
+      net: this.#net,
       watch: this.#watch,
       listener: this.#scheduler,
       probe: () => transport.probe?.(),
@@ -158,6 +164,7 @@ export class Connection {
     this.#requests.dispose()
     this.#handles.dispose()
     this.#http.dispose()
+    this.#net.dispose()
     this.#watch.dispose()
     this.#feed.dispose()
     this.#options.observer.closed?.(this.#peer, this.#closeReason ?? reason)
@@ -193,6 +200,7 @@ export class Connection {
     snapshot.connections++
     snapshot.requests += this.#requests.size
     snapshot.httpRequests += this.#http.size
+    snapshot.netConnections += this.#net.size
     snapshot.fileHandles += this.#handles.size
     snapshot.outboundBytes += this.#transport.queued()
   }

@@ -30,7 +30,7 @@ export type HandshakeOptions = {
 }
 
 /** What a connection adds to the services of its session. */
-export type ConnectionServices = Pick<Services, 'caller' | 'feed' | 'handles' | 'http' | 'peer' | 'watch'> & {
+export type ConnectionServices = Pick<Services, 'caller' | 'feed' | 'handles' | 'http' | 'net' | 'peer' | 'watch'> & {
   /** Gets the events of the session's processes. */
   listener: Listener
   /** Checks whether the peer is still there. */
@@ -112,7 +112,8 @@ export const initializeResult = (
   extensions: EXTENSIONS.filter((name) => isOffered(name, host)),
 })
 
-function isOffered(extension: Extension, { requiresSandbox, starts }: Host): boolean {
+function isOffered(extension: Extension, { requiresSandbox, starts, net }: Host): boolean {
+  if (extension === 'netConnect' || extension === 'netListen') return net.isOffered
   if (extension === 'prepared') return starts.prepared
   if (extension === 'copyAgent' && !starts.direct) return false
   return !BEYOND_SANDBOX.has(extension) || !requiresSandbox

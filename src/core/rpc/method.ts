@@ -11,6 +11,7 @@ import type { Host } from '../base/host.ts'
 import type { HttpCalls } from '../http/http-calls.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Clock } from '../base/clock.ts'
+import type { NetConnections } from '../net/net-connections.ts'
 import type { MissingWatch } from '../fs/missing-watch.ts'
 import type { Peer } from '../base/observer.ts'
 import type { DetachedRuns } from '../process/detached-runs.ts'
@@ -42,6 +43,8 @@ export type Services = {
   readonly handles: FileHandles
   /** HTTP requests of this connection. */
   readonly http: HttpCalls
+  /** Network connections of this connection. */
+  readonly net: NetConnections
   /** The fs/watchMissing watch of this connection. */
   readonly watch: MissingWatch
 }

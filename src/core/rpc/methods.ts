@@ -1,7 +1,7 @@
 /** The method table: every request except `initialize`, which creates the session that the others need. */
 import { capabilityMethods } from './capability-methods.ts'
 import { fsMethods } from './fs-methods.ts'
-import { httpMethods } from './http-methods.ts'
+import { httpMethods, netMethods } from './network-methods.ts'
 import { watchMethods } from './watch-methods.ts'
 import type { MethodDefinition } from './method.ts'
 import { processMethods } from './process-methods.ts'
@@ -20,5 +20,6 @@ export const methods: ReadonlyMap<string, MethodDefinition> = new Map(
     ...watchMethods,
     ...capabilityMethods,
     ...httpMethods,
+    ...netMethods,
   }),
 )

@@ -6,6 +6,7 @@ import { Drain } from '../session/drain.ts'
 import type { Host } from '../base/host.ts'
 import type { Limits } from '../base/limits.ts'
 import { silentObserver } from '../base/observer.ts'
+import { NetBudget } from '../net/net-budget.ts'
 import type { Observer } from '../base/observer.ts'
 import { RetainedBudget } from '../output/retained-budget.ts'
 import type { RunStore } from '../base/run-store.ts'
@@ -58,6 +59,7 @@ export function createExecServer({
 }: ServerOptions): ExecServer {
   const budget = new RetainedBudget(limits.retainedTotal)
   const sessions = new SessionRegistry({ host, clock, limits, budget, observer, store })
+  const netBudget = new NetBudget(limits)
   const connections = new Set<Connection>()
   const isBusy = (): boolean => sessions.openProcesses > 0 || [...connections].some((connection) => connection.isBusy)
   const drain = new Drain({ clock, limits, isBusy })
@@ -72,6 +74,7 @@ export function createExecServer({
         sessions,
         observer,
         drain,
+        netBudget,
         // A client in this program has the paths of this machine.
         pathMap: 'send' in transport ? pathMap : undefined,
         onGone: () => connections.delete(connection),

@@ -28,6 +28,11 @@ const CONTINUES_WORK: ReadonlySet<string> = new Set([
   Method.FsClose,
   Method.HttpAcknowledge,
   Method.HttpCancel,
+  Method.NetWrite,
+  Method.NetAcknowledge,
+  Method.NetEnd,
+  Method.NetClose,
+  Method.NetUnlisten,
 ])
 
 /** Poll interval in milliseconds. */

@@ -24,30 +24,48 @@ export const openPolicy: HttpPolicy = { allows: () => true, needsAddress: () => 
 
 const Rules = v.strictObject({ allow: v.optional(v.array(v.string())), deny: v.optional(v.array(v.string()), []) })
 
+/** The rules as they are written. */
+export type Rules = v.InferOutput<typeof Rules>
+
 /**
- * Parses the option's value: JSON rules, or the absolute path of a file with them.
+ * Reads rules from the value of an option: JSON, or the absolute path of a file with it.
  * @throws Error that says what is wrong
  */
-export function readHttpPolicy(value: string): HttpPolicy {
-  if (value.trimStart().startsWith('{')) return parseHttpPolicy(value)
+export function readRules(value: string): Rules {
+  if (value.trimStart().startsWith('{')) return parseRules(value)
   const { fd } = openTrusted(value, constants.O_RDONLY)
   try {
-    return parseHttpPolicy(readFileSync(fd, 'utf8'))
+    return parseRules(readFileSync(fd, 'utf8'))
   } finally {
     closeSync(fd)
   }
 }
 
-/**
- * Parses the rules from JSON.
- * @throws Error that says what is wrong
- */
-export function parseHttpPolicy(text: string): HttpPolicy {
+function parseRules(text: string): Rules {
   const rules: unknown = JSON.parse(text)
   if (Array.isArray(rules)) throw new Error('the rules are an object with the lists `allow` and `deny`')
   const parsed = v.safeParse(Rules, rules)
   if (!parsed.success) throw new Error(`${v.getDotPath(parsed.issues[0]) ?? 'the rules'}: ${parsed.issues[0].message}`)
-  const { allow, deny } = parsed.output
+  return parsed.output
+}
+
+/**
+ * Parses the option's value: JSON rules, or the absolute path of a file with them.
+ * @throws Error that says what is wrong
+ */
+export const readHttpPolicy = (value: string): HttpPolicy => compilePolicy(readRules(value))
+
+/**
+ * Parses the rules from JSON.
+ * @throws Error that says what is wrong
+ */
+export const parseHttpPolicy = (text: string): HttpPolicy => compilePolicy(parseRules(text))
+
+/**
+ * Compiles rules.
+ * @throws Error that says which one is none
+ */
+export function compilePolicy({ allow, deny }: Rules): HttpPolicy {
   const denied = matcher(deny)
   const allowed = allow && matcher(allow)
   return {

@@ -147,6 +147,17 @@ const resultPaths: { readonly [Name in MethodName]: Name extends keyof WithPaths
   [Method.HttpAcknowledge]: 'none',
   [Method.HttpCancel]: 'none',
   [Method.HttpBodyDelta]: 'none',
+  [Method.NetConnect]: 'none',
+  [Method.NetWrite]: 'none',
+  [Method.NetAcknowledge]: 'none',
+  [Method.NetEnd]: 'none',
+  [Method.NetClose]: 'none',
+  [Method.NetListen]: 'none',
+  [Method.NetUnlisten]: 'none',
+  [Method.NetData]: 'none',
+  [Method.NetWritten]: 'none',
+  [Method.NetClosed]: 'none',
+  [Method.NetAccepted]: 'none',
 }
 
 /** The result of a method, or the params of a notification, with the client's paths. */

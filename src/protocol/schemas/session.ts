@@ -40,7 +40,7 @@ export type EnvironmentInfo = {
  * process/start; more signals in process/signal; process/acknowledge and `outputWindow` in process/start; process/list
  * and process/attach; `graceMs` in process/terminate; http/acknowledge and `bodyWindow` in http/request; http/cancel;
  * process/snapshot; process/wait; `detached` in process/start, process/logs, process/remove and process/subscribe;
- * `agent` in process/start; `prepared` in process/start.
+ * `agent` in process/start; `prepared` in process/start; net/connect; net/listen.
  */
 export const EXTENSIONS = [
   'closeStdin',
@@ -56,6 +56,8 @@ export const EXTENSIONS = [
   'detached',
   'copyAgent',
   'prepared',
+  'netConnect',
+  'netListen',
 ] as const
 /** The name of an extension. */
 export type Extension = (typeof EXTENSIONS)[number]

@@ -1,16 +1,17 @@
 /**
  * The audit log: who started what, and how it ended. A process whose start cannot be logged is not started. Every
  * `start` line is followed by one `end` or `refused` line of the same run, unless the server is killed. It contains no
- * output, no input and no values of environment variables.
+ * output, no input and no values of environment variables. It also has the targets of network connections.
  */
 import process from 'node:process'
 import { setTimeout } from 'node:timers'
 import { internalError, messageOf } from '../../protocol/wire/errors.ts'
 import { isJsonObject } from '../../protocol/wire/json.ts'
+import type { JsonValue } from '../../protocol/wire/json.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import type { ServerLimits } from '../limits.ts'
 import { shortName } from '../../core/base/observer.ts'
-import type { Observer, Origin, Peer, ProcessObserver, Start } from '../../core/base/observer.ts'
+import type { Observer, Origin, Outcome, Peer, ProcessObserver, Start } from '../../core/base/observer.ts'
 import { escapeInJson } from '../../base/control-chars.ts'
 import { errorCode, osErrorText } from '../../base/os-error-text.ts'
 import type { AuditFile } from './audit-file.ts'
@@ -85,6 +86,7 @@ export function createAudit(file: AuditFile, log: Log, { auditText }: Pick<Serve
 
   /** Logs refused starts, signals and terminations, and attaching to the processes of other clients. */
   const request: Required<Observer>['request'] = (peer, method, params, originOf) => {
+    if (method === Method.NetConnect || method === Method.NetListen) return network(peer, method, params)
     if (method !== Method.ProcessStart && !FOLLOWED.has(method)) return undefined
     const { processId, argv, graceMs, signal, run } = isJsonObject(params) ? (params as Record<string, unknown>) : {}
     const origin = typeof processId === 'string' && method !== Method.ProcessAttach ? originOf(processId) : undefined
@@ -119,6 +121,22 @@ export function createAudit(file: AuditFile, log: Log, { auditText }: Pick<Serve
         argv: isTexts(argv) ? cut(argv, auditText) : null,
         ...refusal,
       })
+    }
+  }
+
+  /** Logs where a network connection goes to, or is accepted. */
+  const network = (peer: Peer, method: string, params: JsonValue): ((outcome: Outcome) => void) => {
+    const { host, port, path } = isJsonObject(params) ? (params as Record<string, unknown>) : {}
+    const target = typeof path === 'string' ? path : `${typeof host === 'string' ? host : 'localhost'}:${String(port)}`
+    const known = {
+      event: method === Method.NetConnect ? 'connect' : 'listen',
+      session: peer.session ?? null,
+      connection: connectionOf(peer),
+      target: shortName(target),
+    }
+    return (outcome) => {
+      const refusal = 'error' in outcome ? { reason: cut([outcome.error.message], auditText)[0] } : {}
+      lines.writeBestEffort({ ...known, ...refusal })
     }
   }
 

@@ -82,6 +82,7 @@ export function createMetrics(
       'Requests of http/request, streamed bodies included.',
       now.httpRequests,
     )
+    family('gauge', 'exec_server_net_connections', 'Network connections of clients.', now.netConnections)
     family('gauge', 'exec_server_open_file_handles', 'Files that clients hold open.', now.fileHandles)
     family(
       'gauge',
@@ -128,6 +129,8 @@ export function createMetrics(
       'Bodies of responses to http/request.',
       totals.httpReceived,
     )
+    family('counter', 'exec_server_net_sent_bytes_total', 'Sent on network connections of clients.', totals.netSent)
+    family('counter', 'exec_server_net_received_bytes_total', 'Received on them.', totals.netReceived)
 
     family('gauge', 'exec_server_outbound_queue_bytes', 'Bytes that wait for clients to read.', now.outboundBytes)
     family(

@@ -29,6 +29,10 @@ test('an extension that the configuration does not allow is not offered', () => 
     missing((host) => (host.starts = { direct: false, prepared: true })),
     ['copyAgent'],
   )
+  assert.equal(
+    missing((host) => (host.net = { ...host.net, isOffered: false })),
+    ['netConnect', 'netListen'],
+  )
 })
 
 test.run()

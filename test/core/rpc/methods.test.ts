@@ -15,6 +15,10 @@ const events = [
   'process/listChanged',
   'fs/missingChanged',
   'http/request/bodyDelta',
+  'net/data',
+  'net/written',
+  'net/closed',
+  'net/accepted',
 ]
 
 test('every request of the protocol has a handler, and nothing else has', () => {
@@ -29,6 +33,7 @@ test('every method is named as clients of the reference know it in refusals', ()
     environment: ['environment info', 'environment status'],
     environmentConfig: ['environment config'],
     http: ['http'],
+    net: ['network'],
     capabilityRoots: ['capability discovery'],
   }
   for (const [name, { family }] of methods)

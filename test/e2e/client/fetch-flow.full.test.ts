@@ -286,7 +286,7 @@ test('without windows the bound is one for all bodies together, and what is read
       }
       // Two at a time fit.
       const [first, second, third] = [await get(), await get(), await get()]
-      assert.match((await drain(third)).error?.message ?? '', 'more than 1500000 bytes of responses wait')
+      assert.match((await drain(third)).error?.message ?? '', 'more than 1500000 bytes of such streams wait')
       assert.equal(await drain(first), { total: 700_000, error: undefined })
       assert.equal(await drain(second), { total: 700_000, error: undefined })
       for (let turn = 0; turn < 4; turn++) await (await get()).body?.cancel()

@@ -9,6 +9,7 @@ import type {
   HttpResponse,
   SpawnSpec,
 } from '../../../src/core/base/host.ts'
+import type { NetHost } from '../../../src/core/net/net-host.ts'
 import type { Screen } from '../../../src/core/base/screen.ts'
 import { defaultLimits } from '../../../src/core/base/limits.ts'
 import type { Limits } from '../../../src/core/base/limits.ts'
@@ -264,6 +265,16 @@ export class FakeHost implements Host {
   requiresSandbox = false
   starts: AllowedStarts = { direct: true, prepared: true }
   copyAgent = ['/bin/exec-server', '__copy']
+  /** Handler of network connections. */
+  net: NetHost = {
+    isOffered: true,
+    connect: async () => {
+      throw new Error('no connection is scripted')
+    },
+    listen: async () => {
+      throw new Error('no listener is scripted')
+    },
+  }
   configFiles = fakeConfigFiles()
 
   collect(): void {}

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { ChunkQueue } from '../../../src/client/http/chunk-queue.ts'
+import { ChunkQueue } from '../../../src/client/streams/chunk-queue.ts'
 import { test } from '../../support/suite.ts'
 
 test('merged or not, the same bytes come out in order, with the number of the last delta in each chunk', () => {

@@ -1,4 +1,7 @@
-/** The streamed body of one HTTP response. Data is queued until it is read, up to a limit. */
+/**
+ * Bytes that arrive as notifications: the body of an HTTP response, or what a network peer sends. They are queued until
+ * they are read, up to a limit.
+ */
 import { bytesOf } from '../base/base64.ts'
 import { ProtocolError } from '../base/errors.ts'
 import type { ClientLimits } from '../base/limits.ts'
@@ -8,16 +11,20 @@ import type { FlowControl } from './flow-control.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
 
-/** A part of a body, as received. */
-export type BodyDelta = { seq?: unknown; deltaBase64?: unknown; done?: unknown; error?: unknown }
+/** A part of a stream, as received. */
+export type StreamDelta = { seq?: unknown; deltaBase64?: unknown; done?: unknown; error?: unknown }
 
-/** What a body shares with the others of its session, and how it reaches the server. */
-export type BodyContext = {
+/** What a stream shares with the others of its kind and session, and how it reaches the server. */
+export type StreamContext = {
+  /** What it is, in messages. */
+  what: string
+  /** The error of a stream that breaks off, from the server's text. */
+  failure: (text: string) => Error
   limits: ClientLimits
-  /** Bytes queued by all bodies. */
+  /** Bytes queued by all streams. */
   shared: { queuedBytes: number }
-  /** Drops the body of a stream that is garbage-collected unread. */
-  abandoned: FinalizationRegistry<HttpBody>
+  /** Drops what is garbage-collected unread. */
+  abandoned: FinalizationRegistry<ReceivedStream>
   control: FlowControl
   /** Unsubscribes from further deltas. */
   unregister: () => void
@@ -28,16 +35,18 @@ export type BodyContext = {
 type PendingRead = { resolve: (bytes: Bytes | undefined) => void; reject: (reason: unknown) => void }
 
 /**
- * One response body. Holds no reference to its stream other than a pending read, so that an abandoned stream can be
+ * One stream. Holds no reference to its stream other than a pending read, so that an abandoned stream can be
  * collected.
  */
-export class HttpBody {
+export class ReceivedStream {
   readonly id: string
   /** Bytes that the server may send ahead of acknowledgements, if it supports that. */
   readonly window: number | undefined
   /** Called once: at end of stream, on failure, or when dropped. */
   onDone: () => void = () => {}
-  readonly #context: BodyContext
+  /** Called if the reader cancels before the end. */
+  onCancel: () => void = () => {}
+  readonly #context: StreamContext
   readonly #queue: ChunkQueue
   /** Sequence number of the last delta. */
   #seq = 0
@@ -45,7 +54,7 @@ export class HttpBody {
   #end: { error: unknown } | undefined
   #pendingRead: PendingRead | undefined
 
-  constructor(id: string, window: number | undefined, context: BodyContext) {
+  constructor(id: string, window: number | undefined, context: StreamContext) {
     this.id = id
     this.window = window
     this.#context = context
@@ -54,16 +63,16 @@ export class HttpBody {
 
   // ---- incoming data ----
 
-  receive({ seq, deltaBase64, done, error }: BodyDelta): void {
+  receive({ seq, deltaBase64, done, error }: StreamDelta): void {
     if (this.#end !== undefined) return
     if (seq !== ++this.#seq)
-      return this.#fail(new ProtocolError(`response body ${this.id}: part ${seq} came instead of ${this.#seq}`))
+      return this.#fail(new ProtocolError(`${this.#context.what} ${this.id}: part ${seq} came instead of ${this.#seq}`))
     try {
-      this.#push(bytesOf(deltaBase64, 'a part of a response body'))
+      this.#push(bytesOf(deltaBase64, `a part of ${this.#context.what}`))
     } catch (error) {
       return this.#fail(error)
     }
-    if (typeof error === 'string') this.end(new TypeError('terminated', { cause: new Error(error) }))
+    if (typeof error === 'string') this.end(this.#context.failure(error))
     else if (done === true) this.end(undefined)
   }
 
@@ -77,7 +86,7 @@ export class HttpBody {
     const { limits, shared } = this.#context
     const bound = this.window === undefined ? limits.httpQueuedTotal : limits.httpWindowedTotal
     if (shared.queuedBytes + bytes.length > bound)
-      throw this.#tooSlow(`more than ${bound} bytes of responses wait to be read`)
+      throw this.#tooSlow(`more than ${bound} bytes of such streams wait to be read`)
     // Many small chunks can arrive before the reader runs.
     if (!this.#queue.merge(bytes, this.#seq)) {
       if (this.#queue.length === limits.httpDeltas) throw this.#tooSlow(`${limits.httpDeltas} parts wait to be read`)
@@ -88,7 +97,7 @@ export class HttpBody {
   }
 
   #tooSlow(why: string): Error {
-    return new Error(`response body ${this.id} was not read fast enough: ${why}`)
+    return new Error(`${this.#context.what} ${this.id} was not read fast enough: ${why}`)
   }
 
   #onRead(seq: number, bytes: number): void {
@@ -117,7 +126,7 @@ export class HttpBody {
     else read.reject(error)
   }
 
-  /** Fails the body and cancels it on the server. */
+  /** Fails the stream and cancels it on the server. */
   #fail(error: unknown): void {
     if (this.#end !== undefined) return
     this.#context.cancel()
@@ -133,9 +142,9 @@ export class HttpBody {
     this.#done()
   }
 
-  /** Discards an unwanted body. */
+  /** Discards an unwanted stream. */
   drop(): void {
-    this.abort(new Error('the response body was dropped'))
+    this.abort(new Error(`${this.#context.what} ${this.id} was dropped`))
   }
 
   #done(): void {
@@ -145,7 +154,7 @@ export class HttpBody {
 
   // ---- reading ----
 
-  /** The body as a stream. Call once. */
+  /** As a stream of the web. Call once. */
   stream(): ReadableStream<Bytes> {
     const stream = new ReadableStream<Bytes>(
       {
@@ -154,7 +163,10 @@ export class HttpBody {
           if (bytes === undefined) controller.close()
           else controller.enqueue(bytes)
         },
-        cancel: () => this.drop(),
+        cancel: () => {
+          if (this.#end === undefined) this.onCancel()
+          this.drop()
+        },
       },
       { highWaterMark: 0 },
     )

@@ -1,4 +1,4 @@
-/** Unread chunks of one response body. Small ones are merged, so that counting chunks is meaningful. */
+/** Unread chunks of one received stream. Small ones are merged, so that counting chunks is meaningful. */
 
 type Bytes = Uint8Array<ArrayBuffer>
 

@@ -1,50 +1,58 @@
 /**
- * Streams one response body to the client, with back-pressure: at most one piece is buffered here, and the peer is
+ * Streams bytes to the client as notifications, with back-pressure: at most one piece is buffered here, and the peer is
  * throttled meanwhile. Without a window the client's socket sets the pace, with one its acknowledgements do.
  */
-import { messageOf } from '../../protocol/wire/errors.ts'
 import { FlowWindow } from '../base/flow-window.ts'
-import { bodyNotices } from '../base/json-fragments.ts'
-import type { HttpResponse } from '../base/host.ts'
-import type { Limits } from '../base/limits.ts'
-import type { Observer } from '../base/observer.ts'
+import type { Notice } from '../base/json-fragments.ts'
 import type { EventSource } from '../base/outbound-scheduler.ts'
 
-/** A body that is being streamed. */
-export type BodyStream = {
+/** A stream under way. */
+export type ByteStream = {
   /** Records that the client has processed the deltas up to and including `seq`. */
   acknowledge(seq: number): void
   /** Sends nothing more, not even a final delta. */
   stop(): void
 }
 
-/** Flow control and dependencies of {@link streamBody}. */
-export type BodyStreamOptions = {
-  /** Bytes that may be unacknowledged before reading and sending pause. Undefined: no window. */
-  window: number | undefined
-  /** When aborted, the body ends with the reason as its error, regardless of the window. */
-  signal: AbortSignal
-  limits: Limits
-  scheduler: { eventsReady(source: EventSource): void }
-  totals: Observer['totals']
-  /** Called when the final delta has been sent. */
-  finish: () => void
+/** What is streamed, and how it is told. */
+export type StreamedBytes = {
+  /** Reads the next bytes; undefined at the end. A stream that fails ends with the error. */
+  read(): Promise<Uint8Array | undefined>
+  /** The notification of the next bytes. Deltas are counted from 1. */
+  delta(seq: number, bytes: Uint8Array): Notice
+  /** The final notification, which is the last one counted. */
+  end(seq: number, error: unknown): Notice
+  /** Called with the size of each piece that was read. */
+  onRead(bytes: number): void
+  /** Called when the final notification is about to be sent. */
+  onEnd(): void
 }
 
-/** Starts to stream `response` as http/request/bodyDelta notifications. */
-export function streamBody(
-  requestId: string,
-  response: HttpResponse,
-  { window, signal, limits, scheduler, totals, finish }: BodyStreamOptions,
-): BodyStream {
-  const notices = bodyNotices(requestId)
+/** Flow control of {@link streamBytes}. */
+export type StreamOptions = {
+  /** Bytes that may be unacknowledged before reading and sending pause. Undefined: no window. */
+  window: number | undefined
+  /** Unacknowledged deltas, of any size, at which they pause, too. */
+  maxUnacknowledged: number
+  /** Bytes in one delta. */
+  maxDelta: number
+  /** Once aborted, the rest is sent regardless of the window. */
+  signal: AbortSignal
+  scheduler: { eventsReady(source: EventSource): void }
+}
+
+/** Starts to stream. */
+export function streamBytes(
+  bytes: StreamedBytes,
+  { window, maxUnacknowledged, maxDelta, signal, scheduler }: StreamOptions,
+): ByteStream {
   // It is full at the limit of deltas already: each may add one.
-  const flow = window === undefined ? undefined : new FlowWindow(window, limits.httpUnacknowledged - 1)
+  const flow = window === undefined ? undefined : new FlowWindow(window, maxUnacknowledged - 1)
   /** Lengths of the sent, unacknowledged deltas. */
   const unacknowledged: number[] = []
   let seq = 0
   let piece: Uint8Array | undefined
-  let end: { error: string | undefined } | undefined
+  let end: { error: unknown } | undefined
   let isReading = false
   let isStopped = false
 
@@ -56,34 +64,34 @@ export function streamBody(
       if (piece !== undefined) return isHeld() ? undefined : delta(piece)
       if (end === undefined) return undefined
       isStopped = true
-      finish()
-      return notices.end(++seq, end.error)
+      bytes.onEnd()
+      return bytes.end(++seq, end.error)
     },
   }
 
-  function delta(kept: Uint8Array) {
-    const bytes = kept.subarray(0, limits.httpDelta)
-    piece = kept.length > limits.httpDelta ? kept.subarray(limits.httpDelta) : undefined
+  function delta(kept: Uint8Array): Notice {
+    const part = kept.subarray(0, maxDelta)
+    piece = kept.length > maxDelta ? kept.subarray(maxDelta) : undefined
     if (flow !== undefined) {
-      unacknowledged.push(bytes.length)
-      flow.charge(bytes.length)
+      unacknowledged.push(part.length)
+      flow.charge(part.length)
     }
     if (piece === undefined) read()
-    return notices.delta(++seq, bytes)
+    return bytes.delta(++seq, part)
   }
 
   function read(): void {
     if (isReading || isHeld()) return
     isReading = true
-    response
+    bytes
       .read()
       .then(
-        (bytes) => {
-          if (bytes === undefined) end = { error: undefined }
-          else piece = bytes
-          totals.httpReceived += bytes?.length ?? 0
+        (next) => {
+          if (next === undefined) end = { error: undefined }
+          else piece = next
+          bytes.onRead(next?.length ?? 0)
         },
-        (error: unknown) => void (end = { error: `error decoding response body: ${messageOf(error)}` }),
+        (error: unknown) => void (end = { error }),
       )
       .then(() => {
         isReading = false

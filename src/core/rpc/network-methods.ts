@@ -1,0 +1,55 @@
+/** Handlers of the HTTP methods, and of those of network connections. */
+import { HttpAcknowledgeParams, HttpCancelParams, HttpRequestParams } from '../../protocol/schemas/http.ts'
+import {
+  NetAcknowledgeParams,
+  NetConnectionParams,
+  NetConnectParams,
+  NetListenParams,
+  NetUnlistenParams,
+  NetWriteParams,
+} from '../../protocol/schemas/net.ts'
+import { Method } from '../../protocol/wire/methods.ts'
+import { method } from './method.ts'
+
+const HTTP = 'http'
+const NET = 'network'
+
+/** The HTTP methods, by name. */
+export const httpMethods = {
+  [Method.HttpRequest]: method(HTTP, HttpRequestParams, (params, { http }, ticket) => http.request(params, ticket)),
+  // An unknown request id is ignored: the request may have ended just before.
+  [Method.HttpAcknowledge]: method(HTTP, HttpAcknowledgeParams, ({ requestId, seq }, { http }) => {
+    http.acknowledge(requestId, seq)
+    return {}
+  }),
+  [Method.HttpCancel]: method(HTTP, HttpCancelParams, ({ requestId }, { http }) => {
+    http.cancel(requestId)
+    return {}
+  }),
+}
+
+/** The network methods, by name. An unknown connection or listener is ignored: it may have ended just before. */
+export const netMethods = {
+  [Method.NetConnect]: method(NET, NetConnectParams, (params, { net }, ticket) => net.connect(params, ticket)),
+  [Method.NetWrite]: method(NET, NetWriteParams, ({ connectionId, chunk }, { net }) => {
+    net.write(connectionId, chunk)
+    return {}
+  }),
+  [Method.NetAcknowledge]: method(NET, NetAcknowledgeParams, ({ connectionId, seq }, { net }) => {
+    net.acknowledge(connectionId, seq)
+    return {}
+  }),
+  [Method.NetEnd]: method(NET, NetConnectionParams, ({ connectionId }, { net }) => {
+    net.end(connectionId)
+    return {}
+  }),
+  [Method.NetClose]: method(NET, NetConnectionParams, ({ connectionId }, { net }) => {
+    net.close(connectionId)
+    return {}
+  }),
+  [Method.NetListen]: method(NET, NetListenParams, (params, { net }) => net.listen(params)),
+  [Method.NetUnlisten]: method(NET, NetUnlistenParams, ({ listenerId }, { net }) => {
+    net.unlisten(listenerId)
+    return {}
+  }),
+}
