@@ -10,7 +10,7 @@ const RUNS = 100
 const STARTS = 200
 const IN_FLIGHT = 8
 
-const quick = (session: Session, tty: boolean) => (): Promise<void> => session.run(QUICK, tty)
+const quick = (session: Session, tty: boolean) => (): Promise<unknown> => session.run(QUICK, tty)
 
 async function startToClosed(session: Session, tty: boolean): Promise<readonly number[]> {
   const run = quick(session, tty)

@@ -2,9 +2,11 @@
  * Measures the built executable side by side with the reference, in turns under the same client:
  *
  *   npm run bench -- [--runs N] [--reference VERSION | none] [--ours COMMAND] [--json] [NAME…]
+ *   npm run bench -- --scale [--svg FILE] [--ours COMMAND] [--json] [CURVE…]
  *
  * A NAME chooses the rows that it is a part of, or all rows of the measure of that name; a wrong one lists them.
- * `--json` prints the table as JSON. `--ours` runs another command in our executable's place, for example under a profiler.
+ * `--json` prints the table as JSON. `--scale` measures ours while connections, processes, output or files become many.
+ * `--ours` runs another command in our executable's place, for example under a profiler.
  */
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -17,6 +19,7 @@ import { processMeasures } from './measure-processes.ts'
 import { requestMeasures } from './measure-requests.ts'
 import { sandboxMeasures } from './measure-sandbox.ts'
 import { throughputMeasures } from './measure-throughput.ts'
+import { runScale } from './scale/run.ts'
 import { killEverything, pathDialect } from './servers.ts'
 import type { Subject } from './servers.ts'
 import { median } from './statistics.ts'
@@ -41,6 +44,8 @@ const { values, positionals: chosen } = parseArgs({
     reference: { type: 'string', default: '0.171.0' },
     ours: { type: 'string' },
     json: { type: 'boolean', default: false },
+    scale: { type: 'boolean', default: false },
+    svg: { type: 'string' },
   },
 })
 
@@ -107,6 +112,9 @@ async function inTime<T>(work: Promise<T>, what: string): Promise<T> {
 }
 
 async function main(): Promise<void> {
+  const { json, scale, svg } = values
+  if (scale) return await runScale(oursSubject(), { chosen, json, svg })
+  if (svg !== undefined) throw new Error('--svg draws the curves of --scale')
   const runs = Number(values.runs)
   if (!Number.isInteger(runs) || runs < 1) throw new Error('--runs must be a whole number from 1 on')
   const stranger = chosen.find((name) => !measures.some((measure) => measure.rows.some(isNamed(measure, name))))
@@ -118,7 +126,7 @@ async function main(): Promise<void> {
     if (measure.rows.some(isChosen(measure)))
       lines.push(...(await compare(measure, subjects, runs)).filter(isChosen(measure)))
   const results = lines.map(resultOf)
-  if (values.json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`)
+  if (json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`)
   else
     process.stdout.write(
       `${runs} runs in turns, medians; the reference is Codex ${values.reference}\n\n${table(results)}\n`,

@@ -79,11 +79,12 @@ export class Session {
     return processId
   }
 
-  /** Starts a process and waits until it is closed. */
-  async run(argv: readonly string[], tty = false, more: object = {}): Promise<void> {
+  /** Starts a process and waits until it is closed. Returns its id. */
+  async run(argv: readonly string[], tty = false, more: object = {}): Promise<string> {
     const processId = `p${this.#nextProcess++}`
     const closed = new Promise<string>((resolve, reject) => this.#closed.set(processId, { resolve, reject }))
     await Promise.all([this.#start(processId, argv, tty, more), closed])
+    return processId
   }
 
   #start(processId: string, argv: readonly string[], tty: boolean, more: object = {}): Promise<string> {

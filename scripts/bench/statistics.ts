@@ -7,6 +7,14 @@ export function median(values: readonly number[]): number {
     : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
 }
 
+/** The smallest value that this share of all does not exceed. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const found = sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)]
+  if (found === undefined) throw new Error('no values')
+  return found
+}
+
 /** How long it takes, in milliseconds. */
 export async function timed(run: () => Promise<unknown>): Promise<number> {
   const before = performance.now()

@@ -52,19 +52,21 @@ export function table(results: readonly Result[]): string {
       met === null ? '' : met ? 'yes' : 'no',
     ]),
   ]
-  const widths = (cells[0] as string[]).map((_, column) =>
-    Math.max(...cells.map((row) => (row[column] as string).length)),
-  )
+  return aligned(cells, (column) => column >= 2 && column <= 4)
+}
+
+/** Rows of cells as text in columns; numbers are aligned to the right. */
+export function aligned(cells: readonly (readonly string[])[], isNumeric: (column: number) => boolean): string {
+  const widths = (cells[0] ?? []).map((_, column) => Math.max(...cells.map((row) => (row[column] ?? '').length)))
   const pad = (cell: string, column: number): string => {
-    const width = widths[column] as number
+    const width = widths[column] ?? 0
     return isNumeric(column) ? cell.padStart(width) : cell.padEnd(width)
   }
   return cells.map((row) => row.map(pad).join('  ').trimEnd()).join('\n')
 }
 
-const isNumeric = (column: number): boolean => column >= 2 && column <= 4
-
-function number(value: number | null): string {
+/** About three digits. */
+export function number(value: number | null): string {
   if (value === null) return ''
   return value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2)
 }
