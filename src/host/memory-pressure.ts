@@ -37,8 +37,8 @@ export function onQuiet(call: () => void): void {
 
 let tidying: NodeJS.Timeout | undefined
 
-/** The C library keeps freed memory, some 15 MiB after a burst. Trims it once traffic is low. */
-function tidyLater(): void {
+/** Frees what is only kept for bursts once traffic is low, and what the C library keeps of it: some 15 MiB. */
+export function tidyLater(): void {
   if (tidying !== undefined) return void tidying.refresh()
   tidying = setTimeout(() => {
     tidying = undefined

@@ -211,6 +211,12 @@ export type Limits = {
 
 const MiB = 1024 * 1024
 
+/**
+ * Memory of messages and files that is kept for the next ones while there is traffic: two of the largest messages, as
+ * many as one connection may have waiting.
+ */
+export const MAX_KEPT_BYTES = 128 * MiB
+
 /** The limits unless options override them. */
 export const defaultLimits: Readonly<Limits> = {
   sessions: 1024,

@@ -7,6 +7,7 @@ import { invalidRequest } from '../../protocol/wire/errors.ts'
 import type { OpenMode } from '../../protocol/schemas/fs.ts'
 import { fileError } from '../os-error.ts'
 import { writeAllTo } from '../../base/write-all.ts'
+import { largeBuffer } from '../large-memory.ts'
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_NONBLOCK } = constants
 
@@ -50,7 +51,7 @@ export function openFile(file: FileHandle): OpenFile {
 }
 
 async function readAll(file: FileHandle, offset: number, length: number): Promise<Uint8Array> {
-  const bytes = Buffer.allocUnsafeSlow(length)
+  const bytes = largeBuffer(length)
   let end = 0
   while (end < length) {
     const { bytesRead } = await file.read(bytes, end, length - end, offset + end)

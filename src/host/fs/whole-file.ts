@@ -2,6 +2,7 @@
 import type { FileHandle } from 'node:fs/promises'
 import type { ReadFileOptions } from '../../core/base/host.ts'
 import { invalidRequest } from '../../protocol/wire/errors.ts'
+import { largeBuffer } from '../large-memory.ts'
 
 /** Read size for files without a size, such as those in /proc, in bytes. */
 const PIECE_BYTES = 64 * 1024
@@ -36,7 +37,7 @@ async function readAll(file: FileHandle, size: number, maxBytes: number): Promis
   let total = 0
   // One byte more than the size, so that a file of exactly that size ends with the second read.
   for (let want = size + 1; ; want = PIECE_BYTES) {
-    const piece = Buffer.allocUnsafeSlow(want)
+    const piece = largeBuffer(want)
     const { bytesRead } = await file.read(piece, 0, want, null)
     if (bytesRead === 0) break
     total += bytesRead
