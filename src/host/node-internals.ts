@@ -126,9 +126,12 @@ export type FrameReceiver = {
   _fin: boolean
   /** Whether the loop goes on. */
   _loop: boolean
-  /** Payloads of the message so far, and their length. */
+  /** Payloads of the message so far, their length and number. */
   _fragments: Buffer[]
   _messageLength: number
+  _numFragments: number
+  /** Opcode of the message, if it has more frames to come; else 0. */
+  _fragmented: number
   startLoop(done: (error?: Error) => void): void
   getInfo(done: (error?: Error) => void): void
   haveLength(done: (error?: Error) => void): void
@@ -156,14 +159,16 @@ const RECEIVER_NUMBERS = [
   '_payloadLength',
   '_totalPayloadLength',
   '_messageLength',
+  '_numFragments',
+  '_fragmented',
   '_opcode',
 ]
 const RECEIVER_FLAGS = ['_fin', '_loop']
 const RECEIVER_LISTS = ['_buffers', '_fragments']
 const RECEIVER_METHODS = ['startLoop', 'getInfo', 'haveLength', 'getData', 'dataMessage', 'consume', 'createError']
 
-/** States of the parser: before a frame, and waiting until it is started again. */
-export const ReceiverState = { BeforeFrame: 0, Deferred: 6 } as const
+/** States of the parser: before a frame, in its payload, and waiting until it is started again. */
+export const ReceiverState = { BeforeFrame: 0, Payload: 4, Deferred: 6 } as const
 
 /** The frame parser of an open WebSocket of `ws`; undefined if this version has another. */
 export function receiverOf(websocket: object): FrameReceiver | undefined {

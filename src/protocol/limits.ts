@@ -16,10 +16,13 @@ export const MAX_VALUES = 32_768
 export const OBJECT_WEIGHT = 3
 
 /**
- * Bytes of a message besides one long base64 member, such as the content of a file. Linux takes at most 6 MiB of
- * arguments and variables together: what is more is its own error.
+ * Bytes of a message besides one long base64 member, such as the content of a file. By default Linux takes 2 MiB of
+ * arguments and variables together, and escapes may double them: what is more would be its own error.
  */
-export const MAX_TEXT_BYTES = 8 * 1024 * 1024
+export const MAX_TEXT_BYTES = 4 * 1024 * 1024
+
+/** Bytes of one string or number in it: four times the longest argument that Linux takes. It is made in one go. */
+export const MAX_TOKEN_BYTES = 512 * 1024
 
 /** Arguments of a command. A shell that expands `*` in a full directory makes thousands. */
 export const MAX_ARGUMENTS = 16_384

@@ -93,6 +93,8 @@ test('a receiver without a member that is used is none', () => {
     _opcode: 0,
     _messageLength: 0,
     _fin: false,
+    _numFragments: 0,
+    _fragmented: 0,
     _loop: false,
     _buffers: [],
     _fragments: [],

@@ -24,8 +24,8 @@ export function inProcessConnector(server: ExecServer, end: () => void): Connect
       }
       const receive = ({ message, bytes }: SizedMessage): void => {
         const { messageBytes } = connection
-        if (bytes <= messageBytes) return connection.accept(message, bytes)
-        connection.refuse(`larger than ${messageBytes} bytes`, 'id' in message ? message.id : undefined)
+        if (bytes <= messageBytes) connection.accept(message, bytes)
+        else connection.refuse(`larger than ${messageBytes} bytes`, 'id' in message ? message.id : undefined)
       }
       const receiveAll = (): void => {
         while (!isPaused && !isClosed) {

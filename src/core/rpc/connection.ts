@@ -99,25 +99,20 @@ export class Connection {
 
   /** Handles one inbound message as JSON text, and may overwrite it. Returns whether its bytes are still used. */
   receive(bytes: Uint8Array): boolean {
-    if (this.#state !== 'open') return false
-    const message = parseMessage(bytes)
-    this.accept(message, bytes.length)
-    return message.kind === 'request' && message.keepsBytes
+    return this.#state === 'open' && this.accept(parseMessage(bytes), bytes.length)
   }
 
-  /** Handles one inbound message, which has `bytes` bytes as JSON text. */
-  accept(message: Message, bytes: number): void {
-    if (this.#state !== 'open') return
-    switch (message.kind) {
-      case 'request':
-        return this.#request(message.id, message.method, message.params, bytes)
-      case 'notification':
-        return this.#notification(message.method)
-      case 'response':
-        return this.close(CloseCode.ProtocolError, 'unexpected answer: the server has asked nothing')
-      case 'malformed':
-        return this.refuse(message.detail, message.id)
+  /** Handles one inbound message, which has `bytes` bytes as JSON text. Returns whether these are still used. */
+  accept(message: Message, bytes: number): boolean {
+    if (this.#state !== 'open') return false
+    if (message.kind === 'request') {
+      const isUnderWay = this.#request(message.id, message.method, message.params, bytes)
+      return isUnderWay && message.keepsBytes
     }
+    if (message.kind === 'notification') this.#notification(message.method)
+    else if (message.kind === 'malformed') this.refuse(message.detail, message.id)
+    else this.close(CloseCode.ProtocolError, 'unexpected answer: the server has asked nothing')
+    return false
   }
 
   /** Responds with -32600 to a message that cannot be parsed, or was too large to accept. The default id is -1. */
@@ -217,7 +212,9 @@ export class Connection {
     if (!this.#handshake.complete()) this.close(CloseCode.ProtocolError, 'initialized came before initialize')
   }
 
-  #request(id: IdText, method: string, params: JsonValue, bytes: number): void {
+  /** Returns whether it goes on after this call. */
+  #request(id: IdText, method: string, params: JsonValue, bytes: number): boolean {
+    let isUnderWay = false
     const { observer } = this.#options
     const known = method === Method.Initialize || methods.has(method) ? method : UNKNOWN_METHOD
     count(observer.totals.requests, known)
@@ -227,6 +224,7 @@ export class Connection {
       const result =
         method === Method.Initialize ? this.#handshake.initialize(params, ticket) : this.#call(method, params, ticket)
       if (result instanceof Promise) {
+        isUnderWay = true
         this.#requests.track(ticket)
         void this.#respondLater(ticket, result)
       } else this.#responder.succeed(ticket, result)
@@ -234,6 +232,7 @@ export class Connection {
       this.#responder.fail(ticket, error)
     }
     this.#balanceInput()
+    return isUnderWay
   }
 
   async #respondLater(ticket: Ticket, result: Promise<Result>): Promise<void> {

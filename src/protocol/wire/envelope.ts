@@ -3,9 +3,14 @@
  * with an `id` is a request, a `method` alone a notification, anything else a response to a request of ours.
  */
 import { MAX_TEXT_BYTES } from '../limits.ts'
+import { parseJsonBytes } from './json-bytes.ts'
+import type { Replaced } from './json-bytes.ts'
 import { isJsonObject, JsonLimitError, JsonSyntaxError, parseJson } from './json.ts'
 import type { JsonObject, JsonValue } from './json.ts'
 import { Base64Text, decodedView, decodeInPlace, findLongMember, latin1, LONG_BYTES } from './long-base64.ts'
+import type { LongMember } from './long-base64.ts'
+import { finish } from './steps.ts'
+import type { Steps } from './steps.ts'
 
 /** A request id as JSON text, so that 64-bit integers keep every digit. */
 export type IdText = string
@@ -31,40 +36,61 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** Decodes one message, and may overwrite `bytes`. Never throws: bad UTF-8, JSON or members, and too much of them, give `malformed`. */
 export function parseMessage(bytes: Uint8Array): Message {
-  let value: JsonValue
-  let keepsBytes = false
+  if (bytes.length > LONG_BYTES) return finish(messageSteps(bytes, findLongMember(bytes)))
   try {
-    const around = bytes.length > LONG_BYTES ? parseAround(bytes) : undefined
-    keepsBytes = around !== undefined
-    value = around ?? parseText(bytes)
+    return messageOf(parseJson(utf8.decode(bytes)), false)
   } catch (error) {
-    if (error instanceof JsonLimitError) return tooMuch(bytes, error.message)
-    if (error instanceof JsonSyntaxError) return malformed(error.message)
-    return malformed('not valid UTF-8')
+    return malformedBy(error, bytes)
   }
+}
+
+/** As {@link parseMessage}, for a message of more than {@link LONG_BYTES} bytes whose long member has been looked for. */
+export function* messageSteps(bytes: Uint8Array, member: LongMember | undefined): Steps<Message> {
+  try {
+    const around = member === undefined ? undefined : yield* aroundSteps(bytes, member)
+    return around === undefined ? messageOf(yield* valueSteps(bytes), false) : messageOf(around, true)
+  } catch (error) {
+    return malformedBy(error, bytes)
+  }
+}
+
+function messageOf(value: JsonValue, keepsBytes: boolean): Message {
   return isJsonObject(value) ? classify(value, keepsBytes) : malformed('expected a JSON-RPC object')
 }
 
-function parseText(bytes: Uint8Array): JsonValue {
-  if (bytes.length > MAX_TEXT_BYTES) throw new JsonLimitError(`more than ${MAX_TEXT_BYTES} bytes besides long base64`)
-  return parseJson(utf8.decode(bytes))
+function malformedBy(error: unknown, bytes: Uint8Array): Message {
+  if (error instanceof JsonLimitError) return tooMuch(bytes, error.message)
+  return malformed(error instanceof JsonSyntaxError ? error.message : 'not valid UTF-8')
+}
+
+/** What is said of a message whose text is longer than {@link MAX_TEXT_BYTES}. `bytes` may be only its beginning. */
+export const tooMuchText = (bytes: Uint8Array): Message =>
+  tooMuch(bytes, `more than ${MAX_TEXT_BYTES} bytes besides long base64`)
+
+/** Parses a large message, with a value in place of a long string. Short texts are parsed in one go. */
+function* valueSteps(bytes: Uint8Array, replaced?: Replaced): Steps<JsonValue> {
+  const { start, end } = replaced ?? { start: 0, end: -1 }
+  const length = bytes.length - (end + 1 - start)
+  if (length > MAX_TEXT_BYTES) throw new JsonLimitError(`more than ${MAX_TEXT_BYTES} bytes besides long base64`)
+  if (replaced === undefined || length > LONG_BYTES) return yield* parseJsonBytes(bytes, replaced)
+  const before = utf8.decode(bytes.subarray(0, start))
+  const text = `${before}""${utf8.decode(bytes.subarray(end + 1))}`
+  return parseJson(text, { at: before.length, value: replaced.value })
 }
 
 /**
- * Decodes a message with a long base64 member in `params`, in place; undefined, with the message as it was, if there is
- * none, or the message is malformed.
+ * Decodes a message with a long base64 member in `params`, in place; undefined, with the message as it was, if the member
+ * is elsewhere or not base64, or the message is malformed.
  */
-function parseAround(bytes: Uint8Array): JsonValue | undefined {
-  const member = findLongMember(bytes)
-  if (member === undefined || bytes.length - (member.end - member.start) > MAX_TEXT_BYTES) return undefined
+function* aroundSteps(bytes: Uint8Array, member: LongMember): Steps<JsonValue | undefined> {
   const { name, start, end } = member
   const value = new Base64Text(decodedView(bytes, member))
   try {
-    const before = utf8.decode(bytes.subarray(0, start))
-    const message = parseJson(`${before}""${utf8.decode(bytes.subarray(end + 1))}`, { at: before.length, value })
+    const message = yield* valueSteps(bytes, { start, end, value })
     const params = isJsonObject(message) ? message['params'] : undefined
     // Elsewhere, for example in environment variables, it is an ordinary string.
-    return isJsonObject(params) && params[name] === value && decodeInPlace(bytes, member) ? message : undefined
+    if (!isJsonObject(params) || params[name] !== value) return undefined
+    return (yield* decodeInPlace(bytes, member)) ? message : undefined
   } catch {
     return undefined
   }

@@ -9,7 +9,7 @@
  * values, escapes that leave a lone surrogate, and a byte-order mark.
  */
 
-import { MAX_DEPTH, MAX_VALUES, OBJECT_WEIGHT } from '../limits.ts'
+import { MAX_DEPTH, MAX_TOKEN_BYTES, MAX_VALUES, OBJECT_WEIGHT } from '../limits.ts'
 import { Base64Text } from './long-base64.ts'
 
 /** A number not written as a plain 64-bit integer, e.g. `1.0`, `1e3`, `-0` or a hundred digits. */
@@ -34,8 +34,10 @@ export class JsonSyntaxError extends Error {}
 /** JSON with more values than a message may have. */
 export class JsonLimitError extends JsonSyntaxError {}
 
-const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y
-const NEEDS_CARE = /[\\\u0000-\u001f]/
+/** Matches a number at `lastIndex`. */
+export const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y
+/** Matches what a string with it is read with care for. */
+export const NEEDS_CARE = /[\\\u0000-\u001f]/
 /** A sign and the 20 digits of 2^64. */
 const MAX_INTEGER_CHARACTERS = 21
 const LONG_STRING = 4096
@@ -97,15 +99,8 @@ export function parseJson(text: string, placeholder?: { at: number; value: JsonV
   const readNumber = (): number | bigint | JsonFloat => {
     NUMBER.lastIndex = at
     const match = NUMBER.exec(text) ?? fail('unexpected character')
-    const literal = match[0]
-    at += literal.length
-    if (match[1] !== undefined || match[2] !== undefined || literal === '-0') return new JsonFloat(literal)
-    if (literal.length < 16) return Number(literal)
-    // No 64-bit integer is that long, and converting millions of digits takes quadratic time.
-    if (literal.length > MAX_INTEGER_CHARACTERS) return new JsonFloat(literal)
-    const exact = BigInt(literal)
-    const near = Number(exact)
-    return Number.isSafeInteger(near) ? near : exact
+    at += match[0].length
+    return numberOf(match)
   }
 
   const readWord = <T>(word: string, value: T): T => {
@@ -182,6 +177,22 @@ export function parseJson(text: string, placeholder?: { at: number; value: JsonV
   skipSpace()
   if (at < text.length) fail('unexpected character after the value')
   return value
+}
+
+/** @throws {JsonLimitError} if a string or number of a large message is too long */
+export function checkTokenBytes(bytes: number): void {
+  if (bytes > MAX_TOKEN_BYTES) throw new JsonLimitError(`a string or number of more than ${MAX_TOKEN_BYTES} bytes`)
+}
+
+/** The number that {@link NUMBER} has matched. */
+export function numberOf([literal, fraction, exponent]: RegExpExecArray): number | bigint | JsonFloat {
+  if (fraction !== undefined || exponent !== undefined || literal === '-0') return new JsonFloat(literal)
+  if (literal.length < 16) return Number(literal)
+  // No 64-bit integer is that long, and converting millions of digits takes quadratic time.
+  if (literal.length > MAX_INTEGER_CHARACTERS) return new JsonFloat(literal)
+  const exact = BigInt(literal)
+  const near = Number(exact)
+  return Number.isSafeInteger(near) ? near : exact
 }
 
 /** Whether the quote at `quote` is escaped: an odd number of backslashes precedes it. */

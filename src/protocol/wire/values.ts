@@ -5,7 +5,7 @@
 import { MAX_DEPTH, MAX_TEXT_BYTES, MAX_VALUES, OBJECT_WEIGHT } from '../limits.ts'
 import { classify, LEADING_BYTES } from './envelope.ts'
 import type { Message } from './envelope.ts'
-import { JsonLimitError, JsonSyntaxError, parseJson } from './json.ts'
+import { checkTokenBytes, JsonLimitError, JsonSyntaxError, parseJson } from './json.ts'
 import type { JsonObject, JsonValue } from './json.ts'
 import { Base64Text } from './long-base64.ts'
 import { stringBytes } from './string-bytes.ts'
@@ -54,7 +54,9 @@ class ValueReader {
 
   #string(text: string): string {
     if (!text.isWellFormed()) throw new JsonSyntaxError('lone surrogate in string')
-    this.#text(stringBytes(text))
+    const bytes = stringBytes(text)
+    this.#text(bytes)
+    checkTokenBytes(bytes - 2)
     return text
   }
 

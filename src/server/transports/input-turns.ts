@@ -43,3 +43,24 @@ export function inputTurns(
     }
   }
 }
+
+/**
+ * Takes `steps` as long as `mayGoOn`, and the rest in further turns of the event loop. Calls `done` with the result;
+ * `isLater`: after this function has returned.
+ */
+export function inTurns<T>(
+  steps: Iterator<unknown, T>,
+  mayGoOn: () => boolean,
+  done: (result: T, isLater: boolean) => void,
+): void {
+  let isLater = false
+  const next = (): void => {
+    do {
+      const step = steps.next()
+      if (step.done === true) return done(step.value, isLater)
+    } while (mayGoOn())
+    isLater = true
+    setImmediate(next)
+  }
+  next()
+}

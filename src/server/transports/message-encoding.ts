@@ -1,8 +1,11 @@
 /** Encodes messages into buffers of the transport, whole or piece by piece. */
 import { RawJson } from '../../core/base/json-fragments.ts'
 
-/** Bytes encoded as base64 at a time: a multiple of three (no padding inside), and a short-lived string. */
-const PIECE_BYTES = 96 * 1024
+/**
+ * Bytes encoded as base64 at a time: a multiple of three (no padding inside), and a short-lived string, made in memory that
+ * is in use anyway.
+ */
+const PIECE_BYTES = 24 * 1024
 
 /** A UTF-16 unit has at most so many bytes in UTF-8. */
 export const MAX_UNIT_BYTES = 3

@@ -4,10 +4,10 @@
  * limit on the size of single frames, one on the size of messages that changes, and slices of a flood and of large
  * messages.
  */
-import { setImmediate } from 'node:timers'
 import type { WebSocket } from 'ws'
 import { ReceiverState, receiverOf } from '../../host/node-internals.ts'
-import { readLargeFrames } from './large-frames.ts'
+import { goOnLater, readLargeFrames } from './large-frames.ts'
+import type { LargeMessages } from './large-frames.ts'
 
 /** Opcodes from here on are control frames, which have their own limit (RFC 6455, section 5.5). */
 const FIRST_CONTROL_OPCODE = 8
@@ -18,13 +18,11 @@ const FRAME_HEAD_BYTES = 2
 /** A protocol violation: the WebSocket close code that `ws` chose, and its description. */
 export type Fault = { status: number; message: string }
 
-/** Bounds of what is read. */
-export type ReadBounds = {
+/** Bounds of what is read, and what becomes of large messages. */
+export type ReadBounds = LargeMessages & {
   frameBytes: number
   /** Bytes that the current message may have. */
   messageBytes: () => number
-  /** Whether there is time for another frame in this turn of the event loop. */
-  mayRead: () => boolean
 }
 
 /**
@@ -34,12 +32,12 @@ export type ReadBounds = {
  */
 export function watchFaults(
   websocket: WebSocket,
-  { frameBytes, messageBytes, mayRead }: ReadBounds,
+  { frameBytes, messageBytes, ...largeMessages }: ReadBounds,
   onFault: (fault: Fault) => void,
 ): void {
   const receiver = receiverOf(websocket)
   if (receiver === undefined) return
-  readLargeFrames(receiver)
+  readLargeFrames(receiver, largeMessages)
   let fault: Fault | undefined
 
   const createError = receiver.createError
@@ -62,13 +60,8 @@ export function watchFaults(
 
   const getInfo = receiver.getInfo
   receiver.getInfo = function (done) {
-    if (this._bufferedBytes < FRAME_HEAD_BYTES || mayRead()) return getInfo.call(this, done)
-    // As `ws` itself does between events: what is written meanwhile waits, so the socket is paused.
-    this._state = ReceiverState.Deferred
-    setImmediate(() => {
-      this._state = ReceiverState.BeforeFrame
-      this.startLoop(done)
-    })
+    if (this._bufferedBytes < FRAME_HEAD_BYTES || largeMessages.mayRead()) getInfo.call(this, done)
+    else goOnLater(this, ReceiverState.BeforeFrame, done)
   }
 
   const close = websocket.close

@@ -8,6 +8,7 @@ import { release } from '../../core/base/bytes.ts'
 import type { ExecServer } from '../../core/rpc/server.ts'
 import { CloseCode } from '../../core/base/transport.ts'
 import { noteBytes } from '../../host/memory-pressure.ts'
+import { messageSteps, tooMuchText } from '../../protocol/wire/envelope.ts'
 import { createApp } from '../http/app.ts'
 import type { Authenticator } from '../auth/authenticator.ts'
 import { peerCheck } from '../auth/peer-check.ts'
@@ -23,6 +24,7 @@ import type { OnRefused } from '../telemetry/refusals.ts'
 import { startConnectionChecks } from '../../host/node-internals.ts'
 import { inputTurns } from './input-turns.ts'
 import { watchFaults } from './websocket-faults.ts'
+import type { ReadBounds } from './websocket-faults.ts'
 import { isHeldByUs, prober, watchQueue } from './websocket-probe.ts'
 import { websocketTransport } from './websocket-transport.ts'
 import { createUpgradeServer } from './websocket-upgrade.ts'
@@ -216,19 +218,35 @@ function serveWebSocket(
   websocket.on('close', (code) =>
     connection.gone(code === LOST ? 'the connection was lost' : `the client closed it with ${code}`),
   )
-  const bounds = { frameBytes: limits.frameBytes, messageBytes: () => connection.messageBytes, mayRead }
-  watchFaults(websocket, bounds, ({ status, message }) => {
-    if (status === CloseCode.TooBig) connection.refuse(`${message}; ${allowed(connection)}`)
-    connection.close(status === CloseCode.TooBig ? CloseCode.TooBig : CloseCode.ProtocolError, message)
-  })
   let isPending = true
-  websocket.on('message', (data: Buffer) => {
-    noteBytes(data.length)
-    totals.received += data.length
-    if (!connection.receive(data)) release(data)
+  const accepted = (bytes: number): void => {
+    totals.received += bytes
     if (!isPending || !connection.isInitialized) return
     isPending = false
     if (!onInitialized()) connection.close(CloseCode.TryAgainLater, 'too many connections')
+  }
+  websocket.on('message', (data: Buffer) => {
+    noteBytes(data.length)
+    if (!connection.receive(data)) release(data)
+    accepted(data.length)
+  })
+  const bounds: ReadBounds = {
+    frameBytes: limits.frameBytes,
+    messageBytes: () => connection.messageBytes,
+    mayRead,
+    *handle(data, member) {
+      const { length } = data
+      if (!connection.accept(yield* messageSteps(data, member), length)) release(data)
+      accepted(length)
+    },
+    refuse(beginning, length) {
+      connection.accept(tooMuchText(beginning), length)
+      accepted(length)
+    },
+  }
+  watchFaults(websocket, bounds, ({ status, message }) => {
+    if (status === CloseCode.TooBig) connection.refuse(`${message}; ${allowed(connection)}`)
+    connection.close(status === CloseCode.TooBig ? CloseCode.TooBig : CloseCode.ProtocolError, message)
   })
   keepAlive(websocket, socket, limits.pingIntervalMs, lost)
 }

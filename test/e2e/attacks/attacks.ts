@@ -137,6 +137,31 @@ export const attacks: readonly Attack[] = [
     bytes: () =>
       message(start({ sandbox: { ...profile([]), workspaceRoots: many(250, () => `/${'x//'.repeat(5333)}`) } })),
   },
+  {
+    name: '3.9 MiB of arguments',
+    sockets: 1,
+    handshake: 'initialize',
+    bytes: () => message(start({ argv: many(39, () => 'x'.repeat(100_000)) })),
+  },
+  {
+    name: 'strings of 500 KB of escapes',
+    sockets: 1,
+    handshake: 'initialize',
+    bytes: () => message({ id: 1, method: 'process/list', params: many(7, () => '\n'.repeat(250_000)) }),
+  },
+  {
+    name: '60 MiB of base64 with a fault at its end',
+    sockets: 1,
+    handshake: 'initialize',
+    bytes: () =>
+      large('{"id":1,"method":"fs/writeFile","params":{"path":"/nothing/x","dataBase64":"', 'AAAA', '=A=="}}'),
+  },
+  {
+    name: '60 MiB of base64 that nothing takes',
+    sockets: 1,
+    handshake: 'initialize',
+    bytes: () => large('{"id":1,"method":"process/list","params":{"dataBase64":"', 'AAAA', '"}}'),
+  },
   // ---- frames ----
   { name: 'pings', sockets: 1, handshake: 'initialize', bytes: () => repeated(frame(Opcode.Ping, ''), 100_000) },
   {

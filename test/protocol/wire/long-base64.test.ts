@@ -6,7 +6,14 @@ import { isJsonObject, parseJson } from '../../../src/protocol/wire/json.ts'
 import type { JsonValue } from '../../../src/protocol/wire/json.ts'
 import { MAX_VALUES } from '../../../src/protocol/limits.ts'
 import type { LongMember } from '../../../src/protocol/wire/long-base64.ts'
-import { Base64Text, decodeInPlace, findLongMember, LONG_BYTES } from '../../../src/protocol/wire/long-base64.ts'
+import {
+  Base64Text,
+  decodeInPlace,
+  findLongMember,
+  LONG_BYTES,
+  LongMemberFinder,
+} from '../../../src/protocol/wire/long-base64.ts'
+import { finish } from '../../../src/protocol/wire/steps.ts'
 import { test } from '../../support/suite.ts'
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -67,6 +74,42 @@ test('a member behind more strings than a message may have is not looked for', (
   assert.is(behind(2 * MAX_VALUES), undefined)
 })
 
+test('a member is found at the same place in whatever pieces its message comes', () => {
+  const part = fc.constantFrom(
+    '"',
+    '"x"',
+    '"chunk"',
+    '"dataBase64" : ',
+    '"bodyBase64":',
+    ':"',
+    ' ',
+    'A'.repeat(70_000),
+    'ü',
+  )
+  const length = fc.oneof(fc.integer({ min: 1, max: 70 }), fc.integer({ min: 1000, max: 90_000 }))
+  fc.assert(
+    fc.property(
+      fc.array(part, { maxLength: 8 }),
+      fc.array(length, { minLength: 1, maxLength: 3 }),
+      (parts, lengths) => {
+        const message = encode(parts.join(''))
+        const finder = new LongMemberFinder()
+        for (let [at, turn] = [0, 0]; at < message.length; turn++) {
+          const end = at + (lengths[turn % lengths.length] as number)
+          finder.push(message.subarray(at, end))
+          at = end
+        }
+        const member = findLongMember(message)
+        assert.equal(finder.member, member)
+        const isOpen = finder.textBytes < message.length && member === undefined
+        if (!isOpen)
+          assert.is(finder.textBytes, message.length - (member === undefined ? 0 : member.end - member.start))
+      },
+    ),
+    { numRuns: 300 },
+  )
+})
+
 test('short ones, and long strings of other names, stay strings', () => {
   const long = data(100_000).toBase64()
   assert.is(paramsOf(`{"id":7,"method":"m","params":{"chunk":"AAAA","x":1}}`)['chunk'], 'AAAA')
@@ -99,7 +142,7 @@ test('what is not standard, padded base64 stays a string, for its method to refu
   for (const wrong of wrongs) {
     const text = `{"id":7,"method":"m","params":{"chunk":"${wrong}"}}`
     const message = encode(text)
-    assert.not(decodeInPlace(message, findLongMember(message) as LongMember), wrong.slice(-10))
+    assert.not(finish(decodeInPlace(message, findLongMember(message) as LongMember)), wrong.slice(-10))
     assert.equal(Buffer.from(message).toString(), text, 'the message is as it was')
     assert.is(paramsOf(text)['chunk'], JSON.parse(`"${wrong}"`), wrong.slice(-10))
   }

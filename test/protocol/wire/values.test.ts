@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { MAX_DEPTH, MAX_TEXT_BYTES, MAX_VALUES } from '../../../src/protocol/limits.ts'
+import { MAX_DEPTH, MAX_TEXT_BYTES, MAX_TOKEN_BYTES, MAX_VALUES } from '../../../src/protocol/limits.ts'
 import { parseMessage } from '../../../src/protocol/wire/envelope.ts'
 import { Base64Text } from '../../../src/protocol/wire/long-base64.ts'
 import { stringBytes } from '../../../src/protocol/wire/string-bytes.ts'
@@ -54,6 +54,7 @@ test('what text may not hold is malformed as a value, too, and the request is kn
   const tooMuch = [
     { list: Array.from({ length: MAX_VALUES }, () => 1) },
     { text: 'x'.repeat(MAX_TEXT_BYTES) },
+    { text: 'x'.repeat(MAX_TOKEN_BYTES + 1) },
     { text: '\ud800' },
     { deep },
   ]

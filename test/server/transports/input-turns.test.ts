@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { inputTurns } from '../../../src/server/transports/input-turns.ts'
+import { inputTurns, inTurns } from '../../../src/server/transports/input-turns.ts'
 import { test } from '../../support/suite.ts'
 
 /** Turns with a clock of their own: each frame that is read takes `cost` milliseconds. */
@@ -39,6 +39,29 @@ test('every connection reads at least one frame in a turn, and has a slice of it
   endTurn()
   assert.is(readAll(slow, 40), 1)
   assert.is(readAll(flood, 0.5), 2)
+})
+
+test('steps are taken as long as there is time, and the rest in further turns', async () => {
+  for (const [inTurn, turns] of [
+    [100, 1],
+    [4, 3],
+    [1, 10],
+  ] as const) {
+    function* steps(): Generator<void, string> {
+      for (let step = 1; step < 10; step++) yield
+      return 'result'
+    }
+    let taken = 0
+    const ended = await new Promise((resolve) =>
+      inTurns(
+        steps(),
+        () => ++taken % inTurn !== 0,
+        (...results) => resolve(results),
+      ),
+    )
+    assert.equal(ended, ['result', turns > 1])
+    assert.is(taken, 9)
+  }
 })
 
 test.run()

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import * as ws from 'ws'
 import { receiverOf } from '../../../src/host/node-internals.ts'
+import { MAX_TEXT_BYTES } from '../../../src/protocol/limits.ts'
 import { readLargeFrames } from '../../../src/server/transports/large-frames.ts'
 import { test } from '../../support/suite.ts'
 
@@ -41,8 +42,17 @@ async function received(pieces: readonly Buffer[], isLarge: boolean): Promise<st
   assert.ok(receiver instanceof Writable)
   const frames = receiverOf({ _receiver: receiver })
   assert.ok(frames)
-  if (isLarge) readLargeFrames(frames)
   const events: string[] = []
+  let asked = 0
+  if (isLarge)
+    readLargeFrames(frames, {
+      mayRead: () => asked++ % 3 !== 0,
+      *handle(data) {
+        yield
+        events.push(`message ${data.length} ${hash(data)}`)
+      },
+      refuse: (beginning, length) => events.push(`refused ${beginning.length} of ${length}: ${hash(beginning)}`),
+    })
   receiver.on('message', (data: Buffer) => events.push(`message ${data.length} ${hash(data)}`))
   receiver.on('ping', (data: Buffer) => events.push(`ping ${data.length}`))
   receiver.on('error', (error: Error) => events.push(error.message))
@@ -103,9 +113,9 @@ test('messages are the same as without it, whatever their frames, and in whateve
 })
 
 test('a message of many large fragments is joined in several turns of the event loop', async () => {
-  const sizes = Array.from({ length: 5 }, () => 1024 * KiB)
+  const sizes = Array.from({ length: 3 }, () => 1024 * KiB)
   const frames = sizes.map((bytes, index) =>
-    frame({ opcode: index === 0 ? Opcode.Text : Opcode.Continuation, fin: index === 4, bytes, mask: 0x01020304 }),
+    frame({ opcode: index === 0 ? Opcode.Text : Opcode.Continuation, fin: index === 2, bytes, mask: 0x01020304 }),
   )
   let turns = 0
   let isDone = false
@@ -116,8 +126,29 @@ test('a message of many large fragments is joined in several turns of the event 
   isDone = true
   await counting
   assert.is(events.length, 1)
-  assert.match(events[0] as string, /^message 5242880 /)
+  assert.match(events[0] as string, /^message 3145728 /)
   assert.ok(turns >= 5, `${turns} turns`)
+})
+
+test('of a message with too much text only the beginning is kept, and the next ones are read', async () => {
+  const part = (bytes: number, index: number, fin: boolean): Frame =>
+    frame({ opcode: index === 0 ? Opcode.Text : Opcode.Continuation, fin, bytes, mask: 0x01020304 })
+  const next = frame({ opcode: Opcode.Text, fin: true, bytes: 100_000, mask: 1 })
+  const [read] = await received(cut(encoded(next), [65_536]), true)
+  for (const sizes of [
+    [MAX_TEXT_BYTES + 1],
+    [10, MAX_TEXT_BYTES],
+    [MAX_TEXT_BYTES, 10],
+    [MAX_TEXT_BYTES, 0, 10, 70_000, 5],
+    [100, 100, 100, 2 * MAX_TEXT_BYTES, 0],
+    Array<number>(100).fill(60_000),
+  ]) {
+    const frames = sizes.map((bytes, index) => part(bytes, index, index === sizes.length - 1))
+    const leading = Buffer.concat(frames.map(({ payload }) => payload)).subarray(0, 256)
+    const total = sizes.reduce((sum, bytes) => sum + bytes, 0)
+    const pieces = cut(Buffer.concat([...frames, next].map(encoded)), [65_536])
+    assert.equal(await received(pieces, true), [`refused 256 of ${total}: ${hash(leading)}`, read], `${sizes}`)
+  }
 })
 
 test('text that is not UTF-8 is an error in a large frame, too', async () => {
