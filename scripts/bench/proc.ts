@@ -11,6 +11,12 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
 }
 
+/** Calls of read, write and their kin so far, by all threads. */
+export function ioCalls(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/io`, 'latin1')
+  return ['syscr', 'syscw'].reduce((sum, name) => sum + Number(new RegExp(`^${name}: (\\d+)$`, 'm').exec(text)?.[1]), 0)
+}
+
 /** In MiB. */
 export type Memory = { resident: number; anonymous: number; proportional: number }
 
