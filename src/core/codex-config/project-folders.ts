@@ -1,4 +1,5 @@
 /** Finds the `.codex` directories of the projects that the user trusts. */
+import { isWithin } from '../../base/paths.ts'
 import { normalizePath } from '../../protocol/schemas/path-uri.ts'
 import type { ConfigFiles } from './config-files.ts'
 import type { ProjectRules } from './project-rules.ts'
@@ -50,9 +51,6 @@ function foldersOf(directory: string, repository: Repository | undefined): [Proj
     { path: joinPath(inMain, '.codex'), hooks: 'only' },
   ]
 }
-
-const isWithin = (path: string, directory: string): boolean =>
-  path === directory || path.startsWith(joinPath(directory, ''))
 
 async function trustedDirectories(
   cwd: string,

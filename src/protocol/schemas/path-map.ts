@@ -4,6 +4,7 @@
  * No prefix lies in another, on either side. So each path has at most one translation, and a client's path that is
  * already one of this machine passes unchanged.
  */
+import { isWithin } from '../../base/paths.ts'
 import { MAX_PATH_MAPPINGS } from '../limits.ts'
 import { ForeignPathError, parsePath, PathSyntaxError, pathToUri } from './path-uri.ts'
 
@@ -79,11 +80,6 @@ function translate(
   for (const mapping of mappings)
     if (isWithin(text, mapping[from])) return mapping[to] + text.slice(mapping[from].length)
   return text
-}
-
-/** Whether a path is `folder`, or below it. */
-export function isWithin(path: string, folder: string): boolean {
-  return path.startsWith(folder) && (path.length === folder.length || path[folder.length] === '/' || folder === '/')
 }
 
 /** @throws {PathMapError} if a prefix lies in another one */

@@ -3,9 +3,9 @@
  * when they decode them. Here are the two kinds of entries that reach into a mapped folder from outside: globs, and
  * entries for a folder above it.
  */
+import { isWithin } from '../../base/paths.ts'
 import { invalidParams } from '../wire/errors.ts'
 import type { Entry, Sandbox } from './sandbox.ts'
-import { isWithin } from './path-map.ts'
 import type { PathMap, PathMapping } from './path-map.ts'
 
 /**

@@ -1,5 +1,5 @@
 /** Judges a finished mount plan: whether it confines files at all. */
-import { isWithin } from '../policy/policy.ts'
+import { isWithin } from '../../base/paths.ts'
 import type { MountPlan } from './mounts.ts'
 
 /**

@@ -6,7 +6,7 @@
  * The kernel names the root of each mount by its present path inside the file system. So a mount of another directory
  * shows, whatever leads to it by now.
  */
-import { isWithin } from '../policy/policy.ts'
+import { isWithin } from '../../base/paths.ts'
 import type { Mount, MountPlan } from './mounts.ts'
 import { sourceOf } from './mountinfo.ts'
 import { STAGE } from './staged-mounts.ts'

@@ -1,5 +1,6 @@
 /** Reads a mount table in the form of /proc/PID/mountinfo, see proc(5). */
-import { isWithin, join } from '../policy/policy.ts'
+import { isWithin } from '../../base/paths.ts'
+import { join } from '../policy/policy.ts'
 
 /** One mount. */
 export type MountEntry = {

@@ -2,8 +2,9 @@
  * Turns a policy into the mounts that enforce it. Mounts are ordered from shallow to deep, so the deepest mount that
  * contains a path decides, as with places.
  */
+import { isWithin } from '../../base/paths.ts'
 import type { Access } from '../../protocol/schemas/sandbox.ts'
-import { depthOf, isWithin, nameOf, parentOf, PROTECTED_NAMES } from '../policy/policy.ts'
+import { depthOf, nameOf, parentOf, PROTECTED_NAMES } from '../policy/policy.ts'
 import type { Policy } from '../policy/policy.ts'
 import { findPlaces } from '../policy/resolved-paths.ts'
 import type { Place, PlanNeeds, Places } from '../policy/resolved-paths.ts'

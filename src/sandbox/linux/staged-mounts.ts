@@ -4,7 +4,8 @@
  * gets to make mounts only in file systems of the sandbox's own: at their places where these are empty otherwise, and
  * the others in a directory of the sandbox's /dev. The mount program attaches those.
  */
-import { isWithin, parentOf } from '../policy/policy.ts'
+import { isWithin } from '../../base/paths.ts'
+import { parentOf } from '../policy/policy.ts'
 import type { Mount, MountPlan } from './mounts.ts'
 
 /** The directory for mounts that are to be attached. An empty mount covers it in the end. */

@@ -2,6 +2,7 @@
  * Turns the entries of a permission profile into rules on path text, without disk access. The deepest rule that
  * contains a path decides; at equal depth deny overrides write, and write overrides read.
  */
+import { isWithin } from '../../base/paths.ts'
 import { invalidParams } from '../../protocol/wire/errors.ts'
 import { normalizePath } from '../../protocol/schemas/path-uri.ts'
 import type { Access, Entry, Network, Sandbox } from '../../protocol/schemas/sandbox.ts'
@@ -56,10 +57,6 @@ const STRENGTH: Record<Access, number> = { read: 0, write: 1, deny: 2 }
 
 /** The access that wins at equal depth: deny over write, write over read. */
 export const stronger = (a: Access, b: Access): Access => (STRENGTH[a] >= STRENGTH[b] ? a : b)
-
-/** Whether a normalised path is `directory` or below it. */
-export const isWithin = (path: string, directory: string): boolean =>
-  directory === '/' || path === directory || (path.startsWith(directory) && path[directory.length] === '/')
 
 /** Number of path components; 0 for `/`. */
 export const depthOf = (path: string): number => (path === '/' ? 0 : path.split('/').length - 1)

@@ -2,9 +2,10 @@
  * Resolves a policy against the disk: the rules' paths without links, paths that are protected without a rule, and
  * paths that must not be created. The deepest place that contains a path decides.
  */
+import { isWithin } from '../../base/paths.ts'
 import { invalidParams } from '../../protocol/wire/errors.ts'
 import type { Access } from '../../protocol/schemas/sandbox.ts'
-import { MINIMAL_PATHS, PROTECTED_NAMES, isWithin, join, nameOf, parentOf, stronger } from './policy.ts'
+import { MINIMAL_PATHS, PROTECTED_NAMES, join, nameOf, parentOf, stronger } from './policy.ts'
 import type { Policy, Rule } from './policy.ts'
 import { boundedDisk, routeOf } from './symlink-resolver.ts'
 import type { Disk, Route } from './symlink-resolver.ts'

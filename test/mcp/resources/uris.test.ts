@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { isWithin } from '../../../src/sandbox/policy/policy.ts'
+import { isWithin } from '../../../src/base/paths.ts'
 import { parseResourceUri, pathsOf, runUri } from '../../../src/mcp/resources/uris.ts'
 import { test } from '../../support/suite.ts'
 
