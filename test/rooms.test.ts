@@ -95,6 +95,7 @@ const FOLDERS = [
   'cli/devbox/cp/plain',
   'cli/devbox/cp/cp.ts',
   'cli/devbox/http',
+  'cli/devbox/forward',
   'cli/devbox/run',
   'cli/devbox/runs',
   'cli/devbox/codex',

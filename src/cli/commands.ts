@@ -127,6 +127,10 @@ export const commands: readonly Command[] = [
     const { http, manual } = await import('./devbox/http/http.ts')
     return { run: http, manual }
   }),
+  devbox({ name: 'forward', usage: 'TARGET…', summary: 'its ports on this machine; -R the reverse' }, async () => {
+    const { forward, manual } = await import('./devbox/forward/forward.ts')
+    return { run: forward, manual }
+  }),
   devbox({ name: 'mcp', usage: '', summary: 'lets any agent work there, over MCP' }, async () => {
     const { mcp, manual } = await import('./devbox/mcp.ts')
     return { run: mcp, manual }

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net'
 import { clearTimeout, setTimeout } from 'node:timers'
 import type { Log } from '../telemetry/log.ts'
-import { createBackoff } from './backoff.ts'
+import { createBackoff } from '../../base/backoff.ts'
 import type { Dial } from './dial-link.ts'
 import type { LinkLimits } from './link-limits.ts'
 import { LinkStream } from './link-stream.ts'

@@ -67,5 +67,12 @@ export const TIMEOUT_GRACE_MS = 2000
 /** How long `codex --version` may take: npm's launcher starts a runtime first. */
 export const VERSION_MS = 20_000
 
+/** Pauses between attempts to connect again to a devbox whose session could not be resumed: it may have to boot. */
+export const DEVBOX_RETRY_MIN_MS = 250
+export const DEVBOX_RETRY_MAX_MS = 5000
+
+/** How long a forwarded connection waits for the devbox, which may be gone for now, and for its target. */
+export const CONNECT_MS = 30_000
+
 /** How long each look at a devbox may take. */
 export const LOOK_MS = 10_000

@@ -14,7 +14,7 @@ import type { AgentCopy } from './copy-with-agent.ts'
 import { CP_HELP, cpOptions, parseCp } from './cp-arguments.ts'
 import type { CopyPath, CpArguments } from './cp-arguments.ts'
 import { copyDisplay } from './display.ts'
-import { interruptible } from './interruptible.ts'
+import { interruptible } from '../io/interruptible.ts'
 import { copyPlainly } from './plain/copy-plainly.ts'
 import { createProgress } from './progress.ts'
 

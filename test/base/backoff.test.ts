@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
-import { createBackoff } from '../../../src/server/link/backoff.ts'
-import { test } from '../../support/suite.ts'
+import { createBackoff } from '../../src/base/backoff.ts'
+import { test } from '../support/suite.ts'
 
 const limits = { retryMinMs: 500, retryMaxMs: 30_000 }
 

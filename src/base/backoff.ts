@@ -1,5 +1,7 @@
 /** The pauses between attempts to connect. */
-import type { LinkLimits } from './link-limits.ts'
+
+/** The shortest pause, and the longest, in ms. */
+export type BackoffLimits = { retryMinMs: number; retryMaxMs: number }
 
 /** Counts failures in a row, and says how long to wait after them. */
 export type Backoff = {
@@ -9,11 +11,8 @@ export type Backoff = {
   worked(): void
 }
 
-/** The pause doubles with each failure. A random half of it keeps many devboxes from coming back at the same moment. */
-export function createBackoff(
-  { retryMinMs, retryMaxMs }: Pick<LinkLimits, 'retryMinMs' | 'retryMaxMs'>,
-  random: () => number = Math.random,
-): Backoff {
+/** The pause doubles with each failure. A random half of it keeps many clients from coming back at the same moment. */
+export function createBackoff({ retryMinMs, retryMaxMs }: BackoffLimits, random: () => number = Math.random): Backoff {
   let failures = 0
   return {
     failed: () => {
