@@ -127,6 +127,10 @@ export const commands: readonly Command[] = [
     const { http, manual } = await import('./devbox/http/http.ts')
     return { run: http, manual }
   }),
+  devbox({ name: 'ports', usage: '', summary: 'what listens there, by whom, and since when' }, async () => {
+    const { ports, manual } = await import('./devbox/forward/ports.ts')
+    return { run: ports, manual }
+  }),
   devbox({ name: 'forward', usage: 'TARGET…', summary: 'its ports on this machine; -R the reverse' }, async () => {
     const { forward, manual } = await import('./devbox/forward/forward.ts')
     return { run: forward, manual }

@@ -9,6 +9,7 @@ import { defaultClientLimits } from './base/limits.ts'
 import type { ClientLimits } from './base/limits.ts'
 import { NetConnections } from './net/net-connections.ts'
 import { NetListeners } from './net/net-listeners.ts'
+import { listPorts } from './net/ports.ts'
 import { followRuns, logs, remove, snapshot, wait } from './process/runs.ts'
 import { createProcesses } from './process/processes.ts'
 import { Session } from './session/session.ts'
@@ -109,6 +110,7 @@ export async function openClient(
     fetch: createFetch(session, limits),
     connect: (target, options) => connections.connect(target, options),
     listen: (target, abort) => listeners.listen(target, abort),
+    listPorts: (abort) => listPorts(session, abort),
     listProcesses: (abort) => processes.list(abort),
     attach: (number, abort) => processes.attach(number, abort),
     readInfo: (abort) => readInfo(session, abort),

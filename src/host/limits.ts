@@ -119,6 +119,9 @@ export const HTTP_ZSTD_BODIES = 32
 /** Silence on a network connection after which its peer is asked for a sign of life: it may have vanished. */
 export const NET_KEEPALIVE_MS = 60_000
 
+/** Time between turns of the event loop while processes are searched for those that listen, in ms. */
+export const PORT_SCAN_SLICE_MS = 2
+
 /** Message bytes between collections. A collection takes 1 to 2 ms, as long as this many bytes take to send. */
 export const COLLECT_AFTER_BYTES = 8 * 1024 * 1024
 

@@ -1,8 +1,8 @@
 /** The public types of network connections. */
-import type { NetAddress } from '../../protocol/schemas/net.ts'
+import type { ListeningPort, NetAddress } from '../../protocol/schemas/net.ts'
 import type { Abortable } from './abortable.ts'
 
-export type { NetAddress }
+export type { ListeningPort, NetAddress }
 
 /**
  * A port of the devbox's loopback (`localhost`, over IPv4 or IPv6), a host that the devbox reaches and a port, or a unix

@@ -3,7 +3,7 @@ import type { ListedProcess } from '../../protocol/schemas/process.ts'
 import type { EnvironmentInfo } from '../../protocol/schemas/session.ts'
 import type { Abortable } from './abortable.ts'
 import type { RemoteFiles } from './file-types.ts'
-import type { ConnectOptions, ConnectTarget, RemoteConnection, RemoteListener } from './net-types.ts'
+import type { ConnectOptions, ConnectTarget, ListeningPort, RemoteConnection, RemoteListener } from './net-types.ts'
 import type {
   LogEntry,
   LogOptions,
@@ -122,6 +122,11 @@ export type ExecClient = AsyncDisposable & {
    * for await (const { readable, writable } of await client.listen(8080)) void readable.pipeTo(writable)
    */
   listen(target: ConnectTarget, abort?: Abortable): Promise<RemoteListener>
+  /**
+   * The TCP ports that are listened on there, and by whom.
+   * @throws {UnsupportedError} If the server cannot tell.
+   */
+  listPorts(abort?: Abortable): Promise<ListeningPort[]>
   /**
    * Every process on the server, of any client.
    * @throws {UnsupportedError} If the server cannot list processes.

@@ -28,6 +28,17 @@ export type NetListener = {
   close(): void
 }
 
+/** A port that is listened on. */
+export type PortHolder = {
+  address: string
+  port: number
+  uid: number
+  /** Name of that user, if it has one. */
+  user: string | undefined
+  /** Undefined where it cannot be seen: another user's, for example. `ancestors`: pids from the parent upwards. */
+  process: { pid: number; ancestors: number[]; argv: string[]; startedAtMs: number } | undefined
+}
+
 /** Network connections of this machine. Failures are thrown as RpcError. */
 export type NetHost = {
   /** Whether clients may use it at all. */
@@ -42,4 +53,6 @@ export type NetHost = {
    * @throws -32600 for an address that is not allowed, -32603 for one that cannot be used
    */
   listen(target: NetTarget, accept: (socket: NetSocket) => void): Promise<NetListener>
+  /** Lists the ports that are listened on; undefined where the system does not tell. */
+  readonly ports: (() => Promise<PortHolder[]>) | undefined
 }

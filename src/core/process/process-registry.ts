@@ -228,7 +228,7 @@ export function listed({
 const shown = (text: string, room: number): string => detached(text.length <= room ? text : `${text.slice(0, room)}…`)
 
 /** The first arguments, with an ellipsis in place of the rest. */
-function shownArguments(argv: readonly string[]): string[] {
+export function shownArguments(argv: readonly string[]): string[] {
   const kept: string[] = []
   let left = SHOWN_TEXT
   for (const text of argv) {

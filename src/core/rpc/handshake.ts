@@ -116,5 +116,6 @@ function isOffered(extension: Extension, { requiresSandbox, starts, net }: Host)
   if (extension === 'netConnect' || extension === 'netListen') return net.isOffered
   if (extension === 'prepared') return starts.prepared
   if (extension === 'copyAgent' && !starts.direct) return false
+  if (extension === 'ports' && net.ports === undefined) return false
   return !BEYOND_SANDBOX.has(extension) || !requiresSandbox
 }

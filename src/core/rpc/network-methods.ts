@@ -8,8 +8,14 @@ import {
   NetUnlistenParams,
   NetWriteParams,
 } from '../../protocol/schemas/net.ts'
+import type { PortsResult } from '../../protocol/schemas/net.ts'
+import { NoParams } from '../../protocol/schemas/session.ts'
+import { invalidRequest } from '../../protocol/wire/errors.ts'
 import { Method } from '../../protocol/wire/methods.ts'
+import { describePorts } from '../net/ports.ts'
 import { method } from './method.ts'
+import type { Services } from './method.ts'
+import { checkMayList } from './process-methods.ts'
 
 const HTTP = 'http'
 const NET = 'network'
@@ -26,6 +32,17 @@ export const httpMethods = {
     http.cancel(requestId)
     return {}
   }),
+}
+
+/** @throws -32600 with --require-sandbox, as process/list, and where the system does not tell */
+async function listPorts({ host, registry, limits }: Services): Promise<PortsResult> {
+  checkMayList(host)
+  if (host.net.ports === undefined) throw invalidRequest('this executor cannot tell which ports are listened on')
+  const ports = await host.net.ports()
+  const live = registry
+    .list()
+    .flatMap(({ pid, run, state }) => (pid === null || state !== 'running' ? [] : [[pid, run] as const]))
+  return { ports: describePorts(ports, new Map(live), limits.listedProcesses) }
 }
 
 /** The network methods, by name. An unknown connection or listener is ignored: it may have ended just before. */
@@ -52,4 +69,5 @@ export const netMethods = {
     net.unlisten(listenerId)
     return {}
   }),
+  [Method.NetPorts]: method(NET, NoParams, (_, services) => listPorts(services)),
 }

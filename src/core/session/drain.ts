@@ -33,6 +33,7 @@ const CONTINUES_WORK: ReadonlySet<string> = new Set([
   Method.NetEnd,
   Method.NetClose,
   Method.NetUnlisten,
+  Method.NetPorts,
 ])
 
 /** Poll interval in milliseconds. */

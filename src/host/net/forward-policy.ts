@@ -7,7 +7,9 @@
  * Without rules, loopback and unix sockets are allowed, as far as `--http-policy`, if there is one, allows the address.
  */
 import { realpathSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { isLoopbackAddress } from '../../base/loopback.ts'
+import { isWithin } from '../../base/paths.ts'
 import { isLoopback } from '../http/addresses.ts'
 import { compilePolicy, readRules } from '../http/http-policy.ts'
 import type { HttpPolicy, Rules } from '../http/http-policy.ts'
@@ -67,17 +69,13 @@ export function compileForwardPolicy({ allow, deny }: Rules): ForwardPolicy {
 const isUnspecified = (address: string): boolean => isLoopback(address) && !isLoopbackAddress(address)
 
 /** Whether a rule is for a path: as it is written, and as its directory really is now. */
-function covers(rule: string, path: string): boolean {
-  return [rule, realPath(rule)].some((each) => {
-    const directory = each.endsWith('/') ? each : `${each}/`
-    return path === each || path.startsWith(directory)
-  })
-}
+const covers = (rule: string, path: string): boolean =>
+  [resolve(rule), realPath(rule)].some((each) => isWithin(path, each))
 
 function realPath(path: string): string {
   try {
     return realpathSync(path)
   } catch {
-    return path
+    return resolve(path)
   }
 }

@@ -154,6 +154,7 @@ const resultPaths: { readonly [Name in MethodName]: Name extends keyof WithPaths
   [Method.NetClose]: 'none',
   [Method.NetListen]: 'none',
   [Method.NetUnlisten]: 'none',
+  [Method.NetPorts]: 'none',
   [Method.NetData]: 'none',
   [Method.NetWritten]: 'none',
   [Method.NetClosed]: 'none',

@@ -102,6 +102,24 @@ export type NetConnectResult = WriteWindow & { remote: NetAddress | null }
 /** Result of net/listen. */
 export type NetListenResult = { local: NetAddress | null }
 
+/** A port that is listened on, in the result of net/ports. */
+export type ListeningPort = NetAddress & {
+  uid: number
+  /** Name of that user. */
+  user: string | null
+  /** The process; null, as all below, where it cannot be seen: another user's, for example. */
+  pid: number | null
+  /** Long texts are truncated and marked as such. */
+  argv: string[] | null
+  /** When the process started, in milliseconds since the epoch. */
+  startedAtMs: number | null
+  /** The run of this server that it belongs to. */
+  run: number | null
+}
+
+/** Result of net/ports. */
+export type PortsResult = { ports: ListeningPort[] }
+
 /** Params of the notification net/accepted. The server chooses the connection's id. */
 export type NetAccepted = WriteWindow & { listenerId: string; connectionId: string; remote: NetAddress | null }
 

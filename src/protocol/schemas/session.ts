@@ -40,7 +40,8 @@ export type EnvironmentInfo = {
  * process/start; more signals in process/signal; process/acknowledge and `outputWindow` in process/start; process/list
  * and process/attach; `graceMs` in process/terminate; http/acknowledge and `bodyWindow` in http/request; http/cancel;
  * process/snapshot; process/wait; `detached` in process/start, process/logs, process/remove and process/subscribe;
- * `agent` in process/start; `prepared` in process/start; net/connect; net/listen.
+ * `agent` in process/start; `prepared` in process/start; net/connect; net/listen;
+ * net/ports.
  */
 export const EXTENSIONS = [
   'closeStdin',
@@ -58,12 +59,13 @@ export const EXTENSIONS = [
   'prepared',
   'netConnect',
   'netListen',
+  'ports',
 ] as const
 /** The name of an extension. */
 export type Extension = (typeof EXTENSIONS)[number]
 
 /** Extensions that reach beyond a client's sandbox: to the processes of others, or to all files. */
-export const BEYOND_SANDBOX: ReadonlySet<Extension> = new Set(['processList', 'detached', 'copyAgent'])
+export const BEYOND_SANDBOX: ReadonlySet<Extension> = new Set(['processList', 'detached', 'copyAgent', 'ports'])
 
 /** The version that clients older than 0.121 require in the answer to initialize. Later ones ignore it. */
 export const PROTOCOL_VERSION = 'exec-server.v0'

@@ -53,6 +53,7 @@ export const Method = {
   NetClose: 'net/close',
   NetListen: 'net/listen',
   NetUnlisten: 'net/unlisten',
+  NetPorts: 'net/ports',
   NetData: 'net/data',
   NetWritten: 'net/written',
   NetClosed: 'net/closed',

@@ -19,7 +19,7 @@ test('an extension that the configuration does not allow is not offered', () => 
   )
   assert.equal(
     missing((host) => (host.requiresSandbox = true)),
-    ['processList', 'detached', 'copyAgent'],
+    ['processList', 'detached', 'copyAgent', 'ports'],
   )
   assert.equal(
     missing((host) => (host.starts = { direct: true, prepared: false })),
@@ -32,6 +32,10 @@ test('an extension that the configuration does not allow is not offered', () => 
   assert.equal(
     missing((host) => (host.net = { ...host.net, isOffered: false })),
     ['netConnect', 'netListen'],
+  )
+  assert.equal(
+    missing((host) => (host.net = { ...host.net, ports: undefined })),
+    ['ports'],
   )
 })
 

@@ -27,7 +27,7 @@ test('without rules what --http-policy denies cannot be reached either', () => {
 
 test('rules replace the default, for addresses and for sockets', () => {
   const { allows, allowsListening, allowsSocket } = compileForwardPolicy({
-    allow: ['db.test', '10.0.0.0/8', '/run/app'],
+    allow: ['db.test', '10.0.0.0/8', '/run/app/'],
     deny: ['10.0.0.1', '/run/app/admin.sock'],
   })
   assert.ok(allows('db.test', '1.2.3.4') && allows('x', '10.0.0.2') && allowsListening('10.0.0.2'))

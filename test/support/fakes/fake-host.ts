@@ -274,6 +274,7 @@ export class FakeHost implements Host {
     listen: async () => {
       throw new Error('no listener is scripted')
     },
+    ports: async () => [],
   }
   configFiles = fakeConfigFiles()
 

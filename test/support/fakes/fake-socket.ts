@@ -85,6 +85,7 @@ export async function netSetup(limits: object = {}) {
   const opening = { connect: async (socket: FakeSocket): Promise<NetSocket> => socket }
   fake.host.net = {
     isOffered: true,
+    ports: undefined,
     connect: (target) => {
       const socket = new FakeSocket()
       sockets.push(socket)

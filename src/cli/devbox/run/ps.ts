@@ -4,6 +4,7 @@ import type { ListedProcess } from '../../../client/base/types.ts'
 import type { CommandManual } from '../../manual/manual.ts'
 import { checkTarget, parseOptions, TARGET_HELP, targetOptions, usageError } from '../options.ts'
 import { escapeControlChars } from '../../../base/control-chars.ts'
+import { ageOf, table } from '../io/table.ts'
 import { quoteForShell } from '../io/quote-for-shell.ts'
 import { waitingFor } from '../io/say-waiting.ts'
 import { openRunning } from '../target.ts'
@@ -51,12 +52,11 @@ const HEAD = ['RUN', 'NAME', 'STATE', 'PID', 'TTY', 'CLIENT', 'AGE', 'COMMAND']
 
 /** Formats the table; `now` is in ms since the epoch. Cuts lines at `width` columns, if given. */
 export function processTable(processes: readonly ListedProcess[], now: number, width: number | undefined): string {
-  const rows = [HEAD, ...processes.map((each) => rowOf(each, now))]
-  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)))
-  const padded = (cell: string, column: number): string =>
-    column === HEAD.length - 1 ? cell : cell.padEnd(widths[column] as number)
-  const lines = rows.map((row) => row.map(padded).join('  '))
-  return lines.map((line) => `${width === undefined ? line : line.slice(0, width)}\n`).join('')
+  return table(
+    HEAD,
+    processes.map((each) => rowOf(each, now)),
+    width,
+  )
 }
 
 function rowOf(
@@ -75,13 +75,4 @@ function rowOf(
     ageOf(now - startedAtMs),
     argv.map(quoteForShell).join(' '),
   ]
-}
-
-/** Formats an age: 90,000 ms is `1m`. Clocks may differ, so a negative age is shown as `0s`. */
-export function ageOf(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1000))
-  if (seconds < 60) return `${seconds}s`
-  if (seconds < 3600) return `${Math.floor(seconds / 60)}m`
-  if (seconds < 86_400) return `${Math.floor(seconds / 3600)}h`
-  return `${Math.floor(seconds / 86_400)}d`
 }
