@@ -1,7 +1,8 @@
 /** A directory that one server writes to, and its user alone. */
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
+import { makeDirectories } from '../../base/make-directories.ts'
 
 const SHARED_WRITE = 0o022
 const SHARED = 0o077
@@ -11,7 +12,7 @@ const SHARED = 0o077
  * @throws Error that says why it cannot be used
  */
 export function openOwnDirectory(path: string, { isPrivate }: { isPrivate: boolean }): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 })
+  makeDirectories(path)
   refuseForeign(path, isPrivate)
   lock(path)
 }

@@ -1,10 +1,11 @@
 /** A certificate that signs itself, kept in a private directory so that its fingerprint stays the same. */
 import { X509Certificate } from 'node:crypto'
-import { lstatSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
+import { makeDirectories } from '../../base/make-directories.ts'
 import { errorCode, reasonOf } from '../../base/os-error-text.ts'
 import { readKeyPair } from './key-pair.ts'
 import type { KeyPair, KeyPairFiles } from './key-pair.ts'
@@ -41,7 +42,7 @@ export function stateDirectory(env: NodeJS.ProcessEnv = process.env, home = home
 export async function selfSigned(names: readonly string[], directory = stateDirectory()): Promise<SelfSigned> {
   const wanted = certifiable(names)
   const folder = join(directory, 'tls')
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  makeDirectories(directory)
   refuseShared(directory)
   const files = { certificate: join(folder, 'certificate.pem'), key: join(folder, 'key.pem') }
   const kept = readKept(files)

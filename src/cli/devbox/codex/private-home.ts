@@ -3,8 +3,9 @@
  * Codex has no other way to be told of an environment where that file exists.
  */
 import { createHash } from 'node:crypto'
-import { chmodSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, lstatSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeDirectories } from '../../../base/make-directories.ts'
 import { errorCode } from '../../../base/os-error-text.ts'
 
 export type PrivateHome = {
@@ -34,12 +35,11 @@ const CREDENTIALS = 'auth.json'
 export function openPrivateHome(home: string, text: string): PrivateHome {
   const name = createHash('sha256').update(text).digest('hex').slice(0, 16)
   const path = join(home, FOLDER, name)
-  mkdirSync(home, { recursive: true, mode: 0o700 })
-  mkdirSync(path, { recursive: true, mode: 0o700 })
+  makeDirectories(path)
   for (const each of [join(home, FOLDER), path]) chmodSync(each, 0o700)
   // After a run that was killed.
   takeOver(path, home)
-  for (const folder of FOLDERS) mkdirSync(join(home, folder), { recursive: true, mode: 0o700 })
+  for (const folder of FOLDERS) makeDirectories(join(home, folder))
   for (const entry of new Set([...readdirSync(home), ...FILES])) if (!OWN.test(entry)) link(home, path, entry)
   const fresh = join(path, `${ENVIRONMENTS}.${process.pid}`)
   writeFileSync(fresh, text, { mode: 0o600 })

@@ -3,7 +3,6 @@ import {
   chmodSync,
   closeSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   realpathSync,
   renameSync,
@@ -13,6 +12,7 @@ import {
 } from 'node:fs'
 import { dirname } from 'node:path'
 import process from 'node:process'
+import { makeDirectories } from '../../../base/make-directories.ts'
 import { errorCode, reasonOf } from '../../../base/os-error-text.ts'
 import type { EnvironmentSpec } from '../../../client/environments/spec.ts'
 import { diffOf } from '../../../mcp/text/patch.ts'
@@ -54,7 +54,7 @@ const NEW_MODE = 0o600
 export function writeFile(file: string, text: string): void {
   let fresh: string | undefined
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    makeDirectories(dirname(file))
     const { path, mode } = placeOf(file)
     fresh = `${path}.${process.pid}.new`
     const fd = openSync(fresh, 'wx', NEW_MODE)
