@@ -37,6 +37,8 @@ const FOLDERS = [
   'host/process-tree',
   'host/peer',
   'host',
+  'host/tools',
+  'host/environment-info.ts',
   'host/http',
   'host/net',
   'host/fs',
@@ -107,7 +109,7 @@ const FOLDERS = [
 
 /** What runs on any runtime, and so imports nothing of Node. */
 const PORTABLE = ['protocol', 'core', 'sandbox']
-const PORTABLE_PACKAGES = ['valibot', 'smol-toml']
+const PORTABLE_PACKAGES = ['valibot', 'smol-toml', 'yaml']
 const MAX_FILES = 20
 
 const IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)['"]([^'"]+)['"]/g

@@ -4,6 +4,7 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { BUNDLED_LIBRARIES_ASSET, NOTICES_ASSET } from '../../src/base/sea.ts'
+import { RIPGREP, RIPGREP_HASH_ASSET } from '../../src/host/tools/ripgrep.ts'
 import { signAdHoc, verifySignature } from './ad-hoc-signature.ts'
 import { terminalAssets } from './addon.ts'
 import { bundleMain } from './bundle.ts'
@@ -13,6 +14,7 @@ import { Elf } from './elf.ts'
 import { emulatedNode } from './emulator.ts'
 import { addEntryCode } from './entry-code.ts'
 import { glibcOf } from './glibc.ts'
+import { ripgrepOf } from './ripgrep.ts'
 import { collectNotices, packagesInside } from './notices.ts'
 import { runtimeOf } from './runtime.ts'
 import { stripSymbols } from './strip.ts'
@@ -33,7 +35,7 @@ export async function buildExecutable(target: Target, output: string, root: stri
     const main = join(work, 'main.cjs')
     const packages = packagesInside(await bundleMain(root, main))
     const notices = collectNotices(root, packages, target.isMusl ? glibcOf(target.arch, root) : undefined)
-    const assets = writeAssets(target, notices, work)
+    const assets = writeAssets(target, notices, root, work)
     const node = join(work, 'node')
     prepareRuntime(runtimeOf(target, root), node, target)
     // V8 takes a code cache only from the same version on the same architecture.
@@ -57,12 +59,14 @@ export async function buildExecutable(target: Target, output: string, root: stri
 }
 
 /** Writes the assets that are made here to `folder`. Returns the paths of all. */
-function writeAssets(target: Target, notices: string, folder: string): Record<string, string> {
+function writeAssets(target: Target, notices: string, root: string, folder: string): Record<string, string> {
+  const ripgrep = ripgrepOf(target, root)
   const made = {
     [NOTICES_ASSET]: notices,
+    [RIPGREP_HASH_ASSET]: ripgrep.hash,
     ...(target.isMusl ? { [BUNDLED_LIBRARIES_ASSET]: MUSL_LIBRARIES } : {}),
   }
-  const assets = terminalAssets(target)
+  const assets: Record<string, string> = { ...terminalAssets(target), [RIPGREP]: ripgrep.path }
   for (const [name, text] of Object.entries(made)) {
     assets[name] = join(folder, name)
     writeFileSync(assets[name], text)

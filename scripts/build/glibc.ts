@@ -5,7 +5,7 @@
 import { copyFileSync, existsSync, globSync, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { unpackPackages } from './debian-packages.ts'
-import { cacheFolder } from './runtime.ts'
+import { cacheFolder } from './npm-package.ts'
 import type { Arch } from './targets.ts'
 
 const PACKAGES = ['libc6', 'libgcc-s1', 'libstdc++6']

@@ -11,19 +11,22 @@ const RULE = '='.repeat(80)
  * @throws Error if a package says nothing about its licence
  */
 export function collectNotices(root: string, packages: readonly string[], libraries?: string): string {
-  const node = readFileSync(join(import.meta.dirname, 'licenses', `node-${RUNTIME_VERSION}.txt`), 'utf8')
+  const node = readLicense(`node-${RUNTIME_VERSION}.txt`)
   return format([
     ...packageSections(root, packages),
+    { title: 'ripgrep', text: readLicense('ripgrep-15.0.0.txt') },
     ...(libraries === undefined ? [] : libraryNotices(libraries)),
     // Last, as it is by far the longest: it holds the notices of OpenSSL, V8, ICU and the others.
     { title: 'Node.js, with everything that it contains', text: node },
   ])
 }
 
+const readLicense = (file: string): string => readFileSync(join(import.meta.dirname, 'licenses', file), 'utf8')
+
 /** The packages in the executable whose bundle is made of these files. */
 export const packagesInside = (bundled: readonly string[]): string[] =>
-  // The addon is an asset, and compiled with the headers of node-addon-api.
-  ['node-pty', 'node-addon-api', ...packagesOf(bundled)]
+  // The addon and ripgrep are assets; the addon is compiled with the headers of node-addon-api.
+  ['node-pty', 'node-addon-api', '@vscode/ripgrep', ...packagesOf(bundled)]
 
 /** The notices of a bundle alone. */
 export const bundleNotices = (root: string, bundled: readonly string[]): string =>

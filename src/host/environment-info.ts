@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import process from 'node:process'
 import { pathToUri } from '../protocol/schemas/path-uri.ts'
 import type { EnvironmentInfo } from '../protocol/schemas/session.ts'
+import { bundledTools } from './tools/bundled-tools.ts'
 import { homeDirectory, loginShell, temporaryDirectory } from './own-user.ts'
 
 function capabilities(readsConfig: boolean): Record<string, boolean> {
@@ -22,9 +23,16 @@ const LINUX_CAPABILITIES = {
   sandboxedFileStreaming: true,
   // Each root is scanned in its own sandbox.
   capabilityDiscoverySandbox: true,
+  capabilityDiscoveryV2: true,
   // A sandbox that may write everything but a few places keeps the standard devices, and no others.
   linuxRootWritePreservesDevices: true,
 }
+
+/**
+ * The release of Codex that this server is like, as far as clients ask: from this one on they use capabilityDiscoveryV2. A
+ * higher one promises more.
+ */
+const EXECUTOR_VERSION = '0.164.0'
 
 function currentDirectory(): string {
   try {
@@ -43,13 +51,16 @@ export function environmentInfo({ readsConfig }: { readsConfig: boolean }): Envi
   const home = homeDirectory()
   const temporary = process.env['TMPDIR']
   const cwd = currentDirectory()
+  const tools = bundledTools()
   return {
     shell: loginShell(),
     cwd: pathToUri(cwd),
     ...(home === undefined ? {} : { userHomeDir: pathToUri(home) }),
     tempDir: pathToUri(temporaryDirectory()),
     temporaryDirectories: temporary ? [pathToUri(temporary.startsWith('/') ? temporary : resolve(cwd, temporary))] : [],
+    executorVersion: EXECUTOR_VERSION,
     platformOs: process.platform === 'darwin' ? 'macos' : process.platform,
+    ...(tools === undefined ? {} : { prependPathDirs: [pathToUri(tools.folder)] }),
     capabilities: capabilities(readsConfig),
   }
 }

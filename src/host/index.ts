@@ -34,6 +34,7 @@ import { createSandboxes, sandboxType } from './sandbox/sandboxes.ts'
 import type { SandboxOptions, Sandboxes } from './sandbox/sandboxes.ts'
 import { ensureWatchdog } from './process-tree/watchdog.ts'
 import { watchMissing } from './fs/watch-missing.ts'
+import { bundledTools } from './tools/bundled-tools.ts'
 import { startSandboxedOnTerminal, startOnTerminal, terminalEnvironment } from './process/terminal-process.ts'
 
 /** What the host needs to know. */
@@ -91,8 +92,8 @@ export function createHost({
       ensureWatchdog()
       try {
         if (recordings !== undefined && spec.stdin === 'terminal')
-          return await startRecorded(spec, events, recordings, (own) => start(spec, own, sandboxes))
-        return await start(spec, events, sandboxes)
+          return await startRecorded(spec, events, recordings, (own) => start(spec, own, sandboxes, report))
+        return await start(spec, events, sandboxes, report)
       } catch (error) {
         throw spawnError(error)
       }
@@ -123,13 +124,19 @@ export function createHost({
   }
 }
 
-async function start(spec: SpawnSpec, events: ChildEvents, sandboxes: Sandboxes): Promise<Child> {
+async function start(
+  spec: SpawnSpec,
+  events: ChildEvents,
+  sandboxes: Sandboxes,
+  report: HostOptions['report'],
+): Promise<Child> {
   const onTerminal = spec.stdin === 'terminal'
   const full = onTerminal && spec.isPrepared !== true ? { ...spec, env: terminalEnvironment(spec.env) } : spec
+  const tools = await provideTools(spec, report)
   for (let tries = 1; ; tries++) {
     const isLast = tries >= SANDBOX_TRIES
     try {
-      const how = await sandboxProcess(full, sandboxes)
+      const how = await sandboxProcess(full, sandboxes, tools)
       if ('sandboxed' in how) return await startSandboxed(spec, how.sandboxed, events, isLast)
       return await (onTerminal ? startOnTerminal(how.spec, events) : startPiped(how.spec, events))
     } catch (error) {
@@ -137,6 +144,19 @@ async function start(spec: SpawnSpec, events: ChildEvents, sandboxes: Sandboxes)
       if (isLast) throw invalidParams(`this executor cannot enforce the process sandbox: ${error.message}`)
     }
   }
+}
+
+/** Makes the bundled tools ready for a command that refers to them. Returns what its sandbox is to show besides. */
+async function provideTools(spec: SpawnSpec, report: HostOptions['report']): Promise<string[]> {
+  const tools = bundledTools()
+  if (tools === undefined || !tools.isWantedBy(spec)) return []
+  try {
+    await tools.provide()
+  } catch (error) {
+    // The command can do without: it would not find them on another machine, either.
+    report(error)
+  }
+  return spec.isPrepared === true ? [] : [tools.folder]
 }
 
 async function startSandboxed(

@@ -166,3 +166,9 @@ export const COPY_IDLE_MS = 60_000
 
 /** Interval of progress messages. */
 export const COPY_PROGRESS_MS = 200
+
+/** Size of a program that is verified, in bytes: several times that of ripgrep. */
+export const MAX_PROGRAM_BYTES = 64 * 1024 * 1024
+
+/** Age of a partly unpacked program that another server has left behind: unpacking takes milliseconds. */
+export const STALE_UNPACK_MS = 60_000

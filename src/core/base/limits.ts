@@ -170,6 +170,14 @@ export type Limits = {
   capabilityAnswerBytes: number
   /** All warnings of one response: tens of thousands, more than anyone reads. */
   capabilityWarningBytes: number
+  /**
+   * Plugins and folders of skills of one capabilities/discoverV2, plugins and skills in its answer, the bytes of these as
+   * JSON, and its warnings. Same as the reference.
+   */
+  inventoryPlaces: number
+  inventoryEntries: number
+  inventoryAnswerBytes: number
+  inventoryWarnings: number
   /** One file of Codex's configuration. Real ones have a few KiB; each is read, parsed and formatted synchronously. */
   configFile: number
   /** Active HTTP requests of one connection, including streamed bodies. Each may hold some 128 KiB and a socket. */
@@ -286,6 +294,10 @@ export const defaultLimits: Readonly<Limits> = {
   capabilityRootBytes: 16 * MiB,
   capabilityAnswerBytes: 48 * MiB,
   capabilityWarningBytes: 4 * MiB,
+  inventoryPlaces: 512,
+  inventoryEntries: 2048,
+  inventoryAnswerBytes: 4 * MiB,
+  inventoryWarnings: 64,
   configFile: MiB,
   httpRequests: 512,
   httpDelta: 512 * 1024,

@@ -38,14 +38,43 @@ export function pluginFiles(
   }
 }
 
-/** Empty if the manifest cannot be parsed: reporting that is up to the client. */
-function members(manifest: string): { mcpServers?: unknown; apps?: unknown } {
+/** A plugin's name; empty if it has none, undefined if the manifest cannot be parsed, or the name is no text. */
+export function nameIn(manifest: string): string | undefined {
+  const { name = '' } = parsed(manifest) ?? { name: null }
+  return typeof name === 'string' && name.isWellFormed() ? name : undefined
+}
+
+/**
+ * The name that a plugin shows to people. `folder`: the name of its folder, which may be its name. Undefined if the manifest
+ * is not valid.
+ */
+export function displayNameIn(manifest: string, folder: string): string | undefined {
+  const name = nameIn(manifest)
+  const { interface: product, apps } = parsed(manifest) ?? {}
+  if (name === undefined || !isOptional(apps, 'string') || !isOptional(product, 'object') || Array.isArray(product))
+    return undefined
+  const { displayName } = (product ?? {}) as { displayName?: unknown }
+  if (!isOptional(displayName, 'string') || !String(displayName ?? '').isWellFormed()) return undefined
+  return String(displayName ?? '').trim() || (name.trim() === '' ? folder : name)
+}
+
+/** Whether a value is of this type, if it is there. */
+const isOptional = (value: unknown, type: 'string' | 'object'): boolean =>
+  value === undefined || value === null || typeof value === type
+
+/** Undefined if it is no object in JSON. */
+function parsed(manifest: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(manifest)
-    return isJsonObject(value as JsonValue) ? (value as object) : {}
+    return isJsonObject(value as JsonValue) ? (value as Record<string, unknown>) : undefined
   } catch {
-    return {}
+    return undefined
   }
+}
+
+/** Empty if the manifest cannot be parsed: reporting that is up to the client. */
+function members(manifest: string): { mcpServers?: unknown; apps?: unknown } {
+  return parsed(manifest) ?? {}
 }
 
 /** PATH_MAX; no operating system accepts more. */

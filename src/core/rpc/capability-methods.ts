@@ -1,11 +1,14 @@
 /**
  * capabilityRoots/discoverV1: finds the plugins and skills below directories that the user has chosen. Each root is
- * searched in its own sandbox and has its own error.
+ * searched in its own sandbox and has its own error. capabilities/discoverV2: lists those that Codex has installed here.
  */
-import { CapabilityRootsDiscoverParams } from '../../protocol/schemas/capability-roots.ts'
-import type { CapabilityRoot, Discovery } from '../../protocol/schemas/capability-roots.ts'
+import { CapabilityRootsDiscoverParams, DiscoverInstalledParams } from '../../protocol/schemas/capability-roots.ts'
+import type { CapabilityBounds, CapabilityRoot, Discovery } from '../../protocol/schemas/capability-roots.ts'
 import { invalidRequest, RpcError } from '../../protocol/wire/errors.ts'
 import { Method } from '../../protocol/wire/methods.ts'
+import type { Limits } from '../base/limits.ts'
+import { installedPlaces } from '../capabilities/installed-places.ts'
+import { listInstalled } from '../capabilities/inventory.ts'
 import { method } from './method.ts'
 import { withWorkspace } from '../session/legacy-workspace.ts'
 
@@ -18,18 +21,10 @@ export const capabilityMethods = {
       const { capabilityRoots, capabilityRootBytes: rootBytes, capabilityAnswerBytes: answerBytes } = limits
       if (roots.length > capabilityRoots)
         throw invalidRequest(`at most ${capabilityRoots} capability roots are looked through at once`)
-      const bounds = {
-        walk: {
-          maxDepth: limits.capabilityDepth,
-          maxDirectories: limits.capabilityDirectories,
-          maxEntries: limits.capabilityEntries,
-        },
-        fileBytes: limits.capabilityFileBytes,
-        rootBytes,
-      }
+      const bounds = boundsOf(limits)
       return files.read(async () => {
         await ticket.reserve(Math.min(roots.length * rootBytes, answerBytes))
-        let left = { files: answerBytes, warnings: limits.capabilityWarningBytes }
+        let { left } = bounds
         const results: CapabilityRoot[] = []
         // Sequentially, so that the roots left out for want of room are always the last ones requested.
         for (const { id, path: root, sandbox } of roots) {
@@ -51,7 +46,30 @@ export const capabilityMethods = {
       })
     },
   ),
+  [Method.DiscoverInstalled]: method(
+    'capability discovery',
+    DiscoverInstalledParams,
+    ({ sandbox }, { session, host, caller, files, limits, clock }, ticket) =>
+      files.read(async () => {
+        // The files of one root at a time, and the answer.
+        await ticket.reserve(limits.capabilityRootBytes + limits.inventoryAnswerBytes)
+        const confined = host.files(sandbox ? withWorkspace(sandbox, session.workspace) : undefined, caller)
+        const bounds = { ...limits, places: limits.inventoryPlaces, root: boundsOf(limits) }
+        return listInstalled(await installedPlaces(host.configFiles), confined, clock, bounds)
+      }),
+  ),
 }
+
+const boundsOf = (limits: Limits): CapabilityBounds => ({
+  walk: {
+    maxDepth: limits.capabilityDepth,
+    maxDirectories: limits.capabilityDirectories,
+    maxEntries: limits.capabilityEntries,
+  },
+  fileBytes: limits.capabilityFileBytes,
+  rootBytes: limits.capabilityRootBytes,
+  left: { files: limits.capabilityAnswerBytes, warnings: limits.capabilityWarningBytes },
+})
 
 const NOTHING = { plugin: null, skills: [], namespaceManifests: [], warnings: [] }
 

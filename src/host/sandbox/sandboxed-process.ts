@@ -23,11 +23,15 @@ export type HowToStart =
   { spec: SpawnSpec } | { sandboxed: SandboxedStart }
 
 /**
- * Prepares a command's sandbox.
+ * Prepares a command's sandbox. `visible`: paths that it can read besides those that the sandbox names.
  * @throws RpcError (invalid params, -32602) if the sandbox cannot be enforced here, or is missing or confines nothing
  * where --require-sandbox or a prepared start asks for one
  */
-export async function sandboxProcess(spec: SpawnSpec, sandboxes: Sandboxes): Promise<HowToStart> {
+export async function sandboxProcess(
+  spec: SpawnSpec,
+  sandboxes: Sandboxes,
+  visible: readonly string[] = [],
+): Promise<HowToStart> {
   try {
     const { sandbox, cwd, env } = spec
     const policy = sandbox && policyOf(sandbox, { cwd, tmpdir: env.get('TMPDIR') })
@@ -39,8 +43,8 @@ export async function sandboxProcess(spec: SpawnSpec, sandboxes: Sandboxes): Pro
     if (sandbox === undefined || (policy === undefined && sandbox.network === 'enabled')) return { spec }
     validateSpawn(spec)
     checkSize(spec.argv, env)
-    if (process.platform === 'darwin') return { spec: behindSeatbelt(spec, policy, sandbox.network) }
-    return { sandboxed: await buildSandboxed(spec, sandbox, policy, sandboxes) }
+    if (process.platform === 'darwin') return { spec: behindSeatbelt(spec, policy, sandbox.network, visible) }
+    return { sandboxed: await buildSandboxed(spec, sandbox, policy, sandboxes, visible) }
   } catch (error) {
     if (error instanceof SandboxUnavailableError)
       throw invalidParams(`this executor cannot enforce the process sandbox: ${error.message}`)
@@ -56,6 +60,7 @@ async function buildSandboxed(
   sandbox: Sandbox,
   policy: Policy | undefined,
   sandboxes: Sandboxes,
+  visible: readonly string[],
 ): Promise<SandboxedStart> {
   const { env } = spec
   // The real path, which is also the directory's name inside the sandbox.
@@ -71,7 +76,7 @@ async function buildSandboxed(
   for (let tries = 1; ; tries++) {
     // Without a network the filter refuses them all.
     const deny = sandbox.network === 'enabled' && policy ? controlSockets(policy, sandboxes.ownSockets) : []
-    const plan = policy && (await planFor(policy, bubblewrap, { deny }))
+    const plan = policy && (await planFor(policy, bubblewrap, { deny, visible }))
     if (plan !== undefined && !isVisible(plan, cwd))
       throw invalidParams(`the working directory ${spec.cwd} is not readable in the sandbox`)
     const points = hold(plan?.forbidden ?? [], tries)
@@ -95,10 +100,15 @@ async function buildSandboxed(
 /**
  * sandbox-exec always passes the program's name as argv[0], so for a custom one this program is started in between.
  */
-function behindSeatbelt(spec: SpawnSpec, policy: Policy | undefined, network: Network): SpawnSpec {
+function behindSeatbelt(
+  spec: SpawnSpec,
+  policy: Policy | undefined,
+  network: Network,
+  visible: readonly string[],
+): SpawnSpec {
   const { arg0, ...plain } = spec
   const command = arg0 === undefined ? spec.argv : argv0Command(arg0, resolveExecutable(spec).path, spec.argv.slice(1))
-  return { ...plain, argv: [SANDBOX_EXEC, ...seatbeltArguments(policy, network), ...command] }
+  return { ...plain, argv: [SANDBOX_EXEC, ...seatbeltArguments(policy, network, { visible }), ...command] }
 }
 
 function hold(

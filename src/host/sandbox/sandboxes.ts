@@ -17,6 +17,7 @@ import { isMountPoint } from './mount-points.ts'
 import { matchedFiles, sandboxDisk } from './sandbox-disk.ts'
 import { areSandboxesRunning } from '../process/running-sandboxes.ts'
 import { isSea } from '../../base/sea.ts'
+import { bundledTools } from '../tools/bundled-tools.ts'
 import { homeDirectory } from '../own-user.ts'
 import { executableFiles } from '../self-exec.ts'
 import { FAILED_PROBE_MS } from '../limits.ts'
@@ -126,7 +127,7 @@ export const SANDBOX_EXEC = '/usr/bin/sandbox-exec'
  */
 export function seatbeltArguments(policy: Policy | undefined, network: Network, needs: PlanNeeds = {}): string[] {
   if (!existsSync(SANDBOX_EXEC)) throw new SandboxUnavailableError(`${SANDBOX_EXEC} is missing, which is part of macOS`)
-  return ['-p', seatbeltProfile(policy, network, disk, { ...needs, protect: ownProgram }), '--']
+  return ['-p', seatbeltProfile(policy, network, disk, { ...needs, protect: protectedFiles() }), '--']
 }
 
 /** Resolves a sandbox to a policy for this machine. Undefined: every file may be written. */
@@ -134,8 +135,14 @@ export function policyOf(sandbox: Sandbox, surroundings: Surroundings): Policy |
   return resolvePolicy(sandbox, { home: homeDirectory(), ...surroundings })
 }
 
-/** The executable itself, and its libraries: no sandboxed command may change them. */
+/** The executable itself, and its libraries. */
 const ownProgram = isSea() ? executableFiles().map(realPath) : []
+
+/** What no sandboxed command may change. */
+function protectedFiles(): string[] {
+  const tools = bundledTools()
+  return tools?.isOwn === true ? [...ownProgram, realPath(tools.folder)] : ownProgram
+}
 
 /**
  * The mounts of a policy but for its deny globs, which take time. To judge it only.
@@ -151,7 +158,7 @@ export const planNow = (policy: Policy): MountPlan => planMounts(policy, disk)
 export async function planFor(policy: Policy, bubblewrap: Bubblewrap, needs: PlanNeeds = {}): Promise<MountPlan> {
   const matches = policy.denyGlobs.length === 0 ? [] : await matchedFiles(policy.denyGlobs, policy.globScanMaxDepth)
   const deny = [...(needs.deny ?? []), ...matches]
-  const plan = planMounts(policy, disk, { ...needs, protect: [...ownProgram, bubblewrap.path], deny })
+  const plan = planMounts(policy, disk, { ...needs, protect: [...protectedFiles(), bubblewrap.path], deny })
   refuseCaseFolding(plan)
   if (bubblewrap.abilities.attaches !== true && areSandboxesRunning()) refuseNested(plan)
   return plan

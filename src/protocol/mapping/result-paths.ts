@@ -1,5 +1,5 @@
 /** Where results and notifications hold paths. The types require an entry for every text, so that none is forgotten. */
-import type { CapabilityRoot } from '../schemas/capability-roots.ts'
+import type { CapabilityRoot, InstalledSkill, Inventory, SkillTool } from '../schemas/capability-roots.ts'
 import type { EnvironmentConfig } from '../schemas/environment-config.ts'
 import type { WalkResult } from '../schemas/fs.ts'
 import type { AttachResult, ListedProcess } from '../schemas/process.ts'
@@ -34,6 +34,7 @@ type WithPaths = {
   [Method.FsCanonicalize]: { path: string }
   [Method.FsWalk]: WalkResult
   [Method.CapabilityRootsDiscover]: { roots: CapabilityRoot[] }
+  [Method.DiscoverInstalled]: Inventory
   [Method.ProcessList]: { processes: ListedProcess[] }
   [Method.ProcessSubscribe]: { processes: ListedProcess[] }
   [Method.ProcessAttach]: AttachResult
@@ -45,7 +46,7 @@ type WithPaths = {
 
 type MethodName = (typeof Method)[keyof typeof Method]
 
-// The shell's path goes into argv, which is never translated.
+// The shell's path and PATH go into argv, which is never translated.
 const environmentInfo: Shape<EnvironmentInfo> = {
   shell: { name: 'none', path: 'none' },
   cwd: 'uri',
@@ -53,6 +54,8 @@ const environmentInfo: Shape<EnvironmentInfo> = {
   tempDir: 'uri',
   temporaryDirectories: ['uri'],
   platformOs: 'none',
+  prependPathDirs: ['none'],
+  executorVersion: 'none',
   capabilities: {},
 }
 
@@ -68,6 +71,23 @@ const listedProcess: Shape<ListedProcess> = {
 
 const stack = { layers: [{ source: 'text', baseDir: 'uri', toml: 'none' }] } as const
 const file = { path: 'uri', contents: 'none' } as const
+const pluginFiles = { manifest: file, mcpConfig: file, appsConfig: file } as const
+const tool: Shape<SkillTool> = {
+  type: 'none',
+  value: 'none',
+  description: 'none',
+  transport: 'none',
+  command: 'none',
+  url: 'none',
+}
+const skill: Shape<InstalledSkill> = {
+  name: 'none',
+  description: 'none',
+  shortDescription: 'none',
+  path: 'uri',
+  dependencies: { tools: [tool] },
+  policy: { products: ['none'] },
+}
 const stream = { head: 'none', tail: 'none' } as const
 
 /** By method: what its result, or the notification, holds. */
@@ -135,13 +155,28 @@ const resultPaths: { readonly [Name in MethodName]: Name extends keyof WithPaths
       {
         id: 'none',
         path: 'uri',
-        plugin: { manifest: file, mcpConfig: file, appsConfig: file },
+        plugin: pluginFiles,
         skills: [{ instructions: file, metadata: file }],
         namespaceManifests: [file],
         warnings: ['text'],
         error: 'text',
       },
     ],
+  },
+  [Method.DiscoverInstalled]: {
+    plugins: [
+      {
+        id: 'none',
+        displayName: 'none',
+        remotePluginId: 'none',
+        version: 'none',
+        root: 'uri',
+        files: pluginFiles,
+        skills: [skill],
+      },
+    ],
+    skills: [{ ...skill, discoveryRoot: { id: 'none', path: 'uri' } }],
+    warnings: ['text'],
   },
   [Method.HttpRequest]: 'none',
   [Method.HttpAcknowledge]: 'none',

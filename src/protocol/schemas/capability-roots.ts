@@ -1,8 +1,11 @@
-/** capabilityRoots/discoverV1: plugins and skills below folders that the user has chosen. */
+/**
+ * capabilityRoots/discoverV1: plugins and skills below folders that the user has chosen. capabilities/discoverV2: those that
+ * are installed.
+ */
 import * as v from 'valibot'
 import { pathToUri } from './path-uri.ts'
 import { SandboxContext } from './sandbox-context.ts'
-import { decode, FOREIGN, pathMapOf, pathOrForeign } from './schema-primitives.ts'
+import { decode, FOREIGN, path, pathMapOf, pathOrForeign } from './schema-primitives.ts'
 
 /** A folder on another machine is an error of that root, not of the call. */
 const root = v.pipe(
@@ -77,3 +80,56 @@ export type Discovery = { found: Capabilities; left: CapabilityBounds['left'] }
 
 /** A request to the sandboxed helper. `root` is a URI. */
 export const DiscoverInRoot = v.object({ root: v.string(), bounds: CapabilityBounds })
+
+/** Params of capabilities/discoverV2. `cwd` is ignored: what is in projects is found by other means. */
+export const DiscoverInstalledParams = v.object({ cwd: path, sandbox: SandboxContext })
+
+/** A tool that a skill needs. */
+export type SkillTool = {
+  type: string
+  value: string
+  description: string | null
+  transport: string | null
+  command: string | null
+  url: string | null
+  oauthCallbackPort: number | null
+}
+
+/** What a skill's agents/openai.yaml says to clients. */
+export type SkillMetadata = {
+  dependencies: { tools: SkillTool[] } | null
+  policy: { allowImplicitInvocation: boolean | null; products: string[] } | null
+}
+
+/** A skill, without its instructions. */
+export type InstalledSkill = SkillMetadata & {
+  /** With the name of the plugin around it: `PLUGIN:NAME`. */
+  name: string
+  description: string
+  shortDescription: string | null
+  /** URI of its SKILL.md. */
+  path: string
+}
+
+/** A folder of skills. `path` is a URI. */
+export type SkillFolder = { id: 'codex-home-skills' | 'user-agent-skills' | 'system-skills'; path: string }
+
+/** An installed plugin. `root` is a URI. */
+export type InstalledPlugin = {
+  /** `NAME@MARKETPLACE`. */
+  id: string
+  displayName: string
+  remotePluginId: string | null
+  version: string
+  root: string
+  files: CapabilityPlugin
+  skills: InstalledSkill[]
+}
+
+/** Result of capabilities/discoverV2. */
+export type Inventory = {
+  plugins: InstalledPlugin[]
+  /** Skills outside of plugins. */
+  skills: (InstalledSkill & { discoveryRoot: SkillFolder })[]
+  warnings: string[]
+}

@@ -27,10 +27,13 @@ export type EnvironmentInfo = {
   /** Value of `:tmpdir` in a permission profile. */
   temporaryDirectories: string[]
   platformOs: string
+  /** Folders that the client may put on the PATH of commands, in front of the others: programs of this server. */
+  prependPathDirs?: string[]
+  /** A release of Codex, by which clients decide whether they use some of the capabilities. */
+  executorVersion?: string
   /**
-   * What the client may use. Only supported capabilities are set; absent means false. `executorVersion` and
-   * `providerId` are left out: they name a Codex build, which this is not, and clients read an absent version as
-   * "unknown".
+   * What the client may use. Only supported capabilities are set; absent means false. `providerId` is left out: it names
+   * a Codex build, which this is not.
    */
   capabilities: Record<string, boolean>
 }

@@ -42,6 +42,7 @@ export const Method = {
   FsWatchMissing: 'fs/watchMissing',
   FsMissingChanged: 'fs/missingChanged',
   CapabilityRootsDiscover: 'capabilityRoots/discoverV1',
+  DiscoverInstalled: 'capabilities/discoverV2',
   HttpRequest: 'http/request',
   HttpAcknowledge: 'http/acknowledge',
   HttpCancel: 'http/cancel',

@@ -63,6 +63,11 @@ export class Scene implements Recorder {
     return fill(params)
   }
 
+  /** Ends the server; the next connection starts it anew. */
+  restart(): Promise<void> {
+    return this.#side.close()
+  }
+
   record(method: string, params: unknown, isRequest: boolean): (outcome: Outcome) => void {
     const request = this.#names.text(typeof params === 'string' ? params : (JSON.stringify(params) ?? 'no params'))
     const entry: Entry = { method, request, isRequest, outcome: { kind: 'nothing', why: 'the case ended before' } }

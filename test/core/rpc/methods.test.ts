@@ -35,6 +35,7 @@ test('every method is named as clients of the reference know it in refusals', ()
     http: ['http'],
     net: ['network'],
     capabilityRoots: ['capability discovery'],
+    capabilities: ['capability discovery'],
   }
   for (const [name, { family }] of methods)
     assert.ok(families[name.split('/')[0] as keyof typeof families].includes(family), name)

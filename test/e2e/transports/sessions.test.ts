@@ -38,11 +38,12 @@ test('initialize tells the session and the environment', async () => {
           environmentConfigRead: true,
           sandboxedFileStreaming: true,
           capabilityDiscoverySandbox: true,
+          capabilityDiscoveryV2: true,
           linuxRootWritePreservesDevices: true,
         }
       : {}),
   })
-  assert.is('executorVersion' in environmentInfo, false)
+  assert.is(environmentInfo.executorVersion, '0.164.0')
   client.notify('initialized', {})
   assert.equal(await client.request('environment/info', null), environmentInfo)
   assert.equal(await client.request('environment/status', {}), { status: 'ready' })

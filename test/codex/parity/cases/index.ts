@@ -6,6 +6,7 @@ import { fsRead } from './fs-read.ts'
 import { fsWrite } from './fs-write.ts'
 import { handshake } from './handshake.ts'
 import { http } from './http.ts'
+import { installed } from './installed.ts'
 import { processIo } from './process-io.ts'
 import { processStart } from './process-start.ts'
 import { sandbox } from './sandbox.ts'
@@ -17,6 +18,7 @@ export const cases: readonly Case[] = [
   ...handshake,
   ...envelope,
   ...surroundings,
+  ...installed,
   ...processStart,
   ...processIo,
   ...fsRead,

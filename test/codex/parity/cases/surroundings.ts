@@ -172,10 +172,6 @@ const found: Case[] = [
     'environmentConfig/read',
     readConfig,
   ),
-  finds("a skill in the user's home", { '~/skills/one/SKILL.md': SKILL }, 'capabilities/discoverV2', { cwd: '$/ws' }),
-  finds("a skill of agents in the user's home", { '~/.agents/skills/one/SKILL.md': SKILL }, 'capabilities/discoverV2', {
-    cwd: '$/ws',
-  }),
   finds('a skill', { 'root/SKILL.md': SKILL }, 'capabilityRoots/discoverV1', roots),
   finds(
     'skills',
@@ -200,23 +196,6 @@ const found: Case[] = [
     roots,
   ),
   finds('a malformed plugin', { 'root/.codex-plugin/plugin.json': '{' }, 'capabilityRoots/discoverV1', roots),
-  finds(
-    'a skill of the project',
-    { 'project/.git/HEAD': '', 'project/.agents/skills/one/SKILL.md': SKILL, 'project/sub/x': '' },
-    'capabilities/discoverV2',
-    { cwd: '$/project/sub' },
-  ),
-  finds('a skill in the folder', { 'project/sub/.agents/skills/one/SKILL.md': SKILL }, 'capabilities/discoverV2', {
-    cwd: '$/project/sub',
-  }),
-  finds(
-    'a malformed skill',
-    { 'project/sub/.agents/skills/one/SKILL.md': '---\nname: [\n---\n' },
-    'capabilities/discoverV2',
-    {
-      cwd: '$/project/sub',
-    },
-  ),
 ]
 
 export const surroundings: readonly Case[] = [
