@@ -58,6 +58,7 @@ const FOLDERS = [
   'server/http',
   'server/tls',
   'server/link',
+  'server/preview',
   'server/transports',
   'server/accept',
   'server',

@@ -29,6 +29,7 @@ const STEPS: readonly Step[] = [
   { name: 'codex', command: ['node', 'test/codex/run.ts'], seconds: minutes(4), limitSeconds: minutes(20) },
   { name: 'soak', command: ['node', 'scripts/soak/run.ts', '--minutes', '0.5'], seconds: 50, limitSeconds: minutes(5) },
   { name: 'browser', command: ['node', 'test/browser/run.ts'], seconds: 30, limitSeconds: minutes(5) },
+  { name: 'browser-preview', command: ['node', 'test/browser/preview.ts'], seconds: 60, limitSeconds: minutes(5) },
   { name: 'browser-client', command: ['node', 'test/browser/client.ts'], seconds: 30, limitSeconds: minutes(5) },
   {
     name: 'long-suites',

@@ -135,6 +135,13 @@ export const commands: readonly Command[] = [
     const { forward, manual } = await import('./devbox/forward/forward.ts')
     return { run: forward, manual }
   }),
+  devbox(
+    { name: 'preview', usage: 'PORT[/PATH]', summary: 'prints where a browser shows what listens there' },
+    async () => {
+      const { preview, manual } = await import('./devbox/preview.ts')
+      return { run: preview, manual }
+    },
+  ),
   devbox({ name: 'mcp', usage: '', summary: 'lets any agent work there, over MCP' }, async () => {
     const { mcp, manual } = await import('./devbox/mcp.ts')
     return { run: mcp, manual }

@@ -67,7 +67,7 @@ async function connectorFor(target: Target, limits: ClientLimits, ca: ClientOpti
  * Headers carry tokens, which plain ws:// would expose on the network.
  * @throws {ConnectError} If it would.
  */
-function rejectExposedHeaders(url: string, headers: Readonly<Record<string, string>>): void {
+export function rejectExposedHeaders(url: string, headers: Readonly<Record<string, string>>): void {
   if (Object.keys(headers).length === 0) return
   const { href, socketPath } = parseWebSocketUrl(url)
   const { protocol, hostname } = new URL(href)

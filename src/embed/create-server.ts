@@ -27,6 +27,7 @@ import { checkMappedFolders } from '../cli/base/map-arguments.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { hostCheck } from '../server/http/host-check.ts'
 import { plainOpener } from '../server/http/socket-opener.ts'
+import { previewOf } from '../server/preview/source.ts'
 import { serveTls } from '../server/tls/serve-tls.ts'
 import { missingInternals, warnOfMissing } from '../server/runtime-check.ts'
 import { createMetrics } from '../server/telemetry/metrics.ts'
@@ -81,6 +82,7 @@ export async function createServer(config: ServerConfig = {}, { log: sink }: Ser
     checkPeer: peerCheckFor(command, config),
     checkHost,
     origins: command.origins,
+    preview: previewOf({ ...command, httpPolicy, forward }),
     metrics: createMetrics(core, log.dropped, refusals.counts),
     report,
     onRefused: refusals.note,

@@ -47,6 +47,8 @@ export type ServerConfig = {
   'max-requests'?: number
   /** How long `close` lets running work go on, by default. */
   'drain-seconds'?: number
+  /** Show in a browser what listens on loopback: `/port/PORT/` below the path of the server. */
+  preview?: boolean
   'log-level'?: LogLevel
   'audit-log'?: string
   bwrap?: string

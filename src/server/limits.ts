@@ -42,6 +42,21 @@ export type ServerLimits = {
    * Pings from a peer whose pongs are still queued behind everything else: 2 MiB. Beyond it the peer is disconnected.
    */
   pendingPongs: number
+  /**
+   * Requests and WebSockets of previews at a time: each costs two descriptors. A browser opens 6 connections to a page's
+   * host, and 255 WebSockets at the most. Beyond it they get a 503, and the server's own clients are not affected.
+   */
+  previewExchanges: number
+  /** Those of one port, so that one page leaves room for others. */
+  previewExchangesOfPort: number
+  /** Time for connecting to a port of loopback, which answers at once unless its queue is full. */
+  previewConnectMs: number
+  /** Time until the head of a program's answer: development servers compile what is asked for first. */
+  previewResponseMs: number
+  /** Time without a byte in either direction. Event streams and hot reload may be silent for long, but not for good. */
+  previewIdleMs: number
+  /** Head of a program's answer: four times what Node allows, for cookies and policies of development servers. */
+  previewHeadBytes: number
   /** How long a peer may take to answer our close frame. */
   closeTimeoutMs: number
   /** Bytes of the files in --log-dir: weeks of builds, on any disk. */
@@ -73,6 +88,12 @@ export const defaultServerLimits: Readonly<ServerLimits> = {
   pingIntervalMs: 30_000,
   probeMs: 3000,
   pendingPongs: 16_384,
+  previewExchanges: 512,
+  previewExchangesOfPort: 256,
+  previewConnectMs: 5000,
+  previewResponseMs: 120_000,
+  previewIdleMs: 3_600_000,
+  previewHeadBytes: 64 * 1024,
   closeTimeoutMs: 2000,
   runLogs: 1024 * MiB,
   logQueue: MiB,

@@ -30,6 +30,6 @@ export function serveLinks(
   return serveListener(
     parts,
     { url: name, accept, close },
-    { ...options, ...checks, opener, tls: undefined, mcp: undefined },
+    { ...options, ...checks, opener, tls: undefined, mcp: undefined, preview: false, hosts: [] },
   )
 }

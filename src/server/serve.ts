@@ -23,6 +23,7 @@ import { plainOpener } from './http/socket-opener.ts'
 import type { SocketOpener } from './http/socket-opener.ts'
 import type { LogLevel } from '../base/log-level.ts'
 import type { ServerLimits } from './limits.ts'
+import { previewOf } from './preview/source.ts'
 import type { Log } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { createRefusals } from './telemetry/refusals.ts'
@@ -136,7 +137,10 @@ export type HttpEndpoint = { fetch(request: Request): Promise<Response>; close()
 
 /** What a listener needs besides. `tls`: what TLS is spoken with; undefined for none. */
 export type NetworkOptions = ServeOptions &
-  Omit<WebSocketServerOptions, 'metrics' | 'report' | 'onRefused' | 'mcp' | 'opener'> & {
+  Omit<WebSocketServerOptions, 'metrics' | 'report' | 'onRefused' | 'mcp' | 'opener' | 'preview'> & {
+    /** Whether there are previews, and the names that clients may call the server by. */
+    preview: boolean
+    hosts: readonly string[]
     mcp: ((server: ExecServer) => HttpEndpoint) | undefined
     tls: TlsSource | undefined
     /** In place of TLS. */
@@ -166,6 +170,7 @@ export function serveListener(
     ...options,
     opener,
     mcp: mcp?.fetch,
+    preview: previewOf(options),
     metrics: createMetrics(server, log.dropped, refusals.counts),
     report,
     onRefused: refusals.note,

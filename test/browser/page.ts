@@ -13,6 +13,10 @@ export type Attempts = {
   fetches: { url: string; init?: RequestInit }[]
   /** Put into the page as what the element's name says. */
   elements: { element: 'script' | 'img' | 'iframe'; url: string }[]
+  /** Service workers to register. */
+  workers?: string[]
+  /** Gathers all that a page can know of where it comes from. */
+  looks?: boolean
 }
 
 export type Finding = { attempt: string; outcome: string }
@@ -66,8 +70,43 @@ function frameText(frame: HTMLIFrameElement): string {
   }
 }
 
+async function tryWorker(url: string): Promise<string> {
+  const registered = async (): Promise<string> => `for ${(await navigator.serviceWorker.register(url)).scope}`
+  return within(
+    registered().catch(() => 'refused'),
+    'silent',
+  )
+}
+
+/** Texts of all places in which a page could find the URL that its user has entered. */
+function whatItSees(): string {
+  const looks: (() => unknown)[] = [
+    () => [document.referrer, location.href, document.baseURI, document.URL, window.name],
+    () => [history.length, history.state],
+    () => performance.getEntries().map(({ name }) => name),
+    () => (globalThis as { navigation?: { entries(): { url: string }[] } }).navigation?.entries().map(({ url }) => url),
+    () => document.cookie,
+    () => [
+      String(window.opener?.location.href),
+      String(window.parent.location.href),
+      String(window.top?.location.href),
+    ],
+    () => [{ ...localStorage }, { ...sessionStorage }],
+    () => document.documentElement.outerHTML.length,
+  ]
+  const seen = looks.map((look) => {
+    try {
+      return look()
+    } catch (error) {
+      return String(error)
+    }
+  })
+  return JSON.stringify(seen)
+}
+
 async function run(): Promise<void> {
-  const findings: Finding[] = []
+  // Before the attempts, which a page remembers, too.
+  const findings: Finding[] = attempts.looks === true ? [{ attempt: 'looks', outcome: whatItSees() }] : []
   const add = async (attempt: string, outcome: Promise<string>): Promise<void> =>
     void findings.push({ attempt, outcome: await outcome })
   if (attempts.ready !== undefined) await fetch(attempts.ready)
@@ -75,10 +114,11 @@ async function run(): Promise<void> {
   for (const { url, init } of attempts.fetches)
     await add(`${init?.method ?? 'GET'} ${init?.mode ?? 'cors'} ${url}`, tryFetch(url, init))
   for (const { element, url } of attempts.elements) await add(`${element} ${url}`, tryElement(element, url))
+  for (const url of attempts.workers ?? []) await add(`worker ${url}`, tryWorker(url))
   await fetch(attempts.report, {
     method: 'POST',
     mode: 'no-cors',
-    body: JSON.stringify({ origin: location.origin, findings }),
+    body: JSON.stringify({ origin: self.origin, findings }),
   })
 }
 

@@ -7,80 +7,23 @@
  * What a page is refused, another server allows it in the same way: so it is our server that refuses, and not
  * the browser that does not even try.
  */
-import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { stripTypeScriptTypes } from 'node:module'
-import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import process from 'node:process'
-import { WebSocketServer } from 'ws'
 import { Client } from '../support/client.ts'
 import { startServer } from '../support/server.ts'
 import type { RunningServer } from '../support/server.ts'
-import { findChromium, openPage } from './chromium.ts'
-import type { Attempts, Finding } from './page.ts'
+import { findChromium } from './chromium.ts'
+import { createChecks } from './checks.ts'
+import { foundBy, html, startHome } from './home.ts'
+import type { Found } from './home.ts'
+import type { Attempts } from './page.ts'
 import { startRelay } from './relay.ts'
 
-const PAGE_MS = 60_000
 const EVIL = 'evil.example'
 const REBOUND = 'rebound.example'
 /** Another address of this machine, so that a port of the server's number is free there. */
 const ATTACKER = '127.0.0.2'
 
-let passed = 0
-let failed = 0
-
-function check(what: string, isSo: boolean, seen: string): void {
-  if (isSo) passed++
-  else failed++
-  console.log(`${isSo ? 'ok      ' : 'FAILED  '}${what}${isSo ? '' : `\n        ${seen.slice(0, 300)}`}`)
-}
-
-const html = (attempts: Attempts): string => {
-  const source = stripTypeScriptTypes(readFileSync(join(import.meta.dirname, 'page.ts'), 'utf8'))
-  const script = `const attempts = ${JSON.stringify(attempts)}\n${source.replace(/^export /gm, '')}`
-  return `<!doctype html><meta charset="utf-8"><title>page</title><body><script type="module">${script}</script>`
-}
-
-const listening = async (server: {
-  listen(port: number, address: string): unknown
-  address(): unknown
-}): Promise<number> => {
-  server.listen(0, '127.0.0.1')
-  await once(server as never, 'listening')
-  return (server.address() as AddressInfo).port
-}
-
-type Home = {
-  port: number
-  pages: Map<string, string>
-  onReady: Map<string, () => void>
-  reports: Map<string, (text: string) => void>
-}
-
-/** The pages' own server: it lets everybody do everything, echoes on WebSockets, and gathers what pages found. */
-async function startHome(): Promise<Home> {
-  const pages = new Map<string, string>()
-  const onReady = new Map<string, () => void>()
-  const reports = new Map<string, (text: string) => void>()
-  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const [, kind, name = ''] = decodeURI(request.url ?? '').split('/')
-    const body = Buffer.concat(await Array.fromAsync(request as AsyncIterable<Buffer>)).toString()
-    if (kind === 'report') reports.get(name)?.(body)
-    if (kind === 'ready') onReady.get(name)?.()
-    const isScript = kind === 'script'
-    response.setHeader('access-control-allow-origin', '*')
-    response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html')
-    response.end(kind === 'page' ? pages.get(name) : isScript ? 'void 0' : 'own')
-  }
-  const server = createServer((request, response) => void answer(request, response))
-  new WebSocketServer({ server }).on('connection', (socket) => socket.on('message', () => socket.send('echo')))
-  const port = await listening(server)
-  server.unref()
-  return { port, pages, onReady, reports }
-}
+const { check, fail, finish } = createChecks()
 
 const chromium = findChromium()
 if (chromium === undefined) {
@@ -92,19 +35,8 @@ const { program } = chromium
 const home = await startHome()
 
 /** What a page found, by attempt. */
-async function visit(url: string, name: string): Promise<{ origin: string; findings: Map<string, string> }> {
-  const reported = new Promise<string>((resolve, reject) => {
-    home.reports.set(name, resolve)
-    setTimeout(() => reject(new Error(`the page ${name} reported nothing`)), PAGE_MS).unref()
-  })
-  const close = openPage(program, url, { [EVIL]: '127.0.0.1', [REBOUND]: ATTACKER })
-  try {
-    const { origin, findings } = JSON.parse(await reported) as { origin: string; findings: Finding[] }
-    return { origin, findings: new Map(findings.map(({ attempt, outcome }) => [attempt, outcome])) }
-  } finally {
-    close()
-  }
-}
+const visit = (url: string, name: string): Promise<Found> =>
+  foundBy(home, { program, url, name, names: { [EVIL]: '127.0.0.1', [REBOUND]: ATTACKER } })
 
 const portOf = ({ url }: RunningServer): number => Number(new URL(url.replace('ws:', 'http:')).port)
 const homeUrl = (path: string, host = '127.0.0.1'): string => `http://${host}:${home.port}/${path}`
@@ -136,6 +68,7 @@ async function crossSite(name: string, server: RunningServer): Promise<void> {
         { element: 'script', url: homeUrl('script') },
         { element: 'img', url: `${base}/metrics` },
         { element: 'iframe', url: `${base}/metrics` },
+        { element: 'script', url: `${base}/readyz` },
       ],
     }),
   )
@@ -158,6 +91,7 @@ async function crossSite(name: string, server: RunningServer): Promise<void> {
   }
   expect(`img ${base}/metrics`, /^refused$/)
   expect(`iframe ${base}/metrics`, /^(unreadable|refused)$/)
+  expect(`script ${base}/readyz`, /^refused$/)
   await untouched(name, server)
 }
 
@@ -263,8 +197,6 @@ try {
   await withServer(['--allow-origin', `http://${EVIL}`], (server) => crossSite('a site whose like is allowed', server))
   await withServer(['--allow-host', REBOUND], (server) => rebinding('a rebound name that is allowed', server, true))
 } catch (error) {
-  failed++
-  console.log(`FAILED  ${error instanceof Error ? error.stack : String(error)}`)
+  fail(error)
 }
-console.log(`${passed} passed, ${failed} failed`)
-process.exit(failed === 0 ? 0 : 1)
+finish()

@@ -237,4 +237,15 @@ test('the log goes to the program, the audit log and runs to their files; a dire
   assert.is(output.join(''), 'kept\n')
 })
 
+test('it shows previews on a listener of the program, but not of its port', async () => {
+  const server = await serving({ preview: true })
+  const listener = createNetServer()
+  const port = await listening(listener)
+  server.serveListener(listener)
+  const program = await listening(createHttpServer((_, response) => response.end('the program')))
+  const entered = await fetch(`http://127.0.0.1:${port}/port/${program}/`, { redirect: 'manual' })
+  assert.match(entered.headers.get('location') ?? '', new RegExp(`^//${program}-[0-9a-f]{16}.localhost:${port}/`))
+  assert.is((await fetch(`http://127.0.0.1:${port}/port/${port}/`, { redirect: 'manual' })).status, 403)
+})
+
 test.run()

@@ -167,12 +167,12 @@ async function runningServer(): Promise<string> {
 }
 
 /** The certificates of --tls-ca. */
-async function authorities({ 'tls-ca': path }: TargetValues): Promise<string | undefined> {
+export async function authorities({ 'tls-ca': path }: TargetValues): Promise<string | undefined> {
   return path === undefined ? undefined : (await import('./authorities.ts')).readAuthorities(path)
 }
 
 /** Loaded on demand: most connections are not over TLS. */
-async function trustAuthorities(values: TargetValues): Promise<void> {
+export async function trustAuthorities(values: TargetValues): Promise<void> {
   if (values['tls-ca'] !== undefined || !mayNeedAuthorities(values)) return
   ;(await import('./authorities.ts')).trustSystem()
 }

@@ -25,6 +25,7 @@ import { parseStarts, startOptions } from './start-arguments.ts'
 import type { AllowedStarts } from '../../core/base/host.ts'
 import { mcpOptions, parseMcp } from './mcp-arguments.ts'
 import type { McpPolicy } from '../base/mcp-policy.ts'
+import { parsePreview, previewOptions } from '../base/preview-arguments.ts'
 import { parseTls, tlsOptions } from '../base/tls-arguments.ts'
 import type { TlsOptions } from '../base/tls-arguments.ts'
 import { parseTelemetry, telemetryOptions } from './telemetry-arguments.ts'
@@ -57,6 +58,8 @@ export type ServeCommand = {
   idle: IdleOptions | undefined
   /** What MCP clients over HTTP may do; undefined if there are none. */
   mcp: McpPolicy | undefined
+  /** Whether browsers may see what listens on loopback. */
+  preview: boolean
   /** Names of options of Codex's server that have no effect. */
   ignoredOptions: readonly string[]
 }
@@ -80,6 +83,7 @@ export const serveOptions = {
   ...idleOptions,
   ...telemetryOptions,
   ...mcpOptions,
+  ...previewOptions,
   bwrap: { type: 'string' },
   'require-sandbox': { type: 'boolean' },
   ...startOptions,
@@ -116,7 +120,10 @@ export function parseServe(args: readonly string[], fromFile: FileValues = {}): 
     kind: 'serve',
     listen,
     tls,
-    connect: parseConnect(values, ['listen', ...Object.keys({ ...authOptions, ...tlsOptions, ...mcpOptions })]),
+    connect: parseConnect(values, [
+      'listen',
+      ...Object.keys({ ...authOptions, ...tlsOptions, ...mcpOptions, ...previewOptions }),
+    ]),
     authentication,
     ownUserOnly: parseOwnUserOnly(values, listen, authentication),
     hosts: hostPatterns(values['allow-host']),
@@ -130,6 +137,7 @@ export function parseServe(args: readonly string[], fromFile: FileValues = {}): 
     ...parseTelemetry(values),
     idle: parseIdle(values, listen),
     mcp: parseMcp(values, listen),
+    preview: parsePreview(values, listen),
     ignoredOptions: checkCodexOptions(withoutFile(values)),
   }
 }

@@ -8,6 +8,7 @@ import { FORWARD_HELP } from '../base/forward-arguments.ts'
 import { MAP_HELP } from '../base/map-arguments.ts'
 import { START_HELP } from './start-arguments.ts'
 import { MCP_HELP } from './mcp-arguments.ts'
+import { PREVIEW_HELP } from '../base/preview-arguments.ts'
 import { TELEMETRY_HELP } from './telemetry-arguments.ts'
 import { TLS_HELP } from '../base/tls-arguments.ts'
 
@@ -47,7 +48,7 @@ ${AUTH_HELP}${TLS_HELP}${CONNECT_HELP}  --bwrap PATH                 the bubblew
 ${START_HELP}${MAP_HELP}  --http-policy RULES          whom http/request may talk to: {"allow":[…],"deny":[…]} of host names, *.NAME, IP addresses
                                and ranges, or the absolute path of a JSON file with that (default: anybody)
 ${FORWARD_HELP}${limitHelp}
-${IDLE_HELP}${TELEMETRY_HELP}${MCP_HELP}  --config FILE                read options from this file, TOML or JSON: keys are options without their dashes; the
+${IDLE_HELP}${TELEMETRY_HELP}${MCP_HELP}${PREVIEW_HELP}  --config FILE                read options from this file, TOML or JSON: keys are options without their dashes; the
                                command line wins, where --no-NAME is a flag's opposite; exec-server config shows both
   --help                       show this text
   --version                    show the version

@@ -16,7 +16,7 @@ import { LinkStream } from '../link/link-stream.ts'
 import { LINK_PROTOCOL } from '../link/proof.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { OnRefused } from '../telemetry/refusals.ts'
-import { refuseUpgrade } from '../transports/websocket-upgrade.ts'
+import { refuseUpgrade } from '../http/refuse.ts'
 import type { LinkPool } from './link-pool.ts'
 
 /** What the devboxes' end needs. */

@@ -1,7 +1,7 @@
 /** Joins a client with a link: what one sends the other receives, until both have ended or one is lost. */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { pipeline } from 'node:stream'
+import { joinStreams } from '../http/join-streams.ts'
 
 /** Headers that are for `accept` alone: the token of another server, and what a proxy adds. */
 const OWN_HEADERS = ['authorization', 'cookie', 'host', 'proxy-authorization']
@@ -10,9 +10,7 @@ const OWN_HEADERS = ['authorization', 'cookie', 'host', 'proxy-authorization']
 export function splice(request: Pick<IncomingMessage, 'rawHeaders'>, client: Duplex, head: Buffer, link: Duplex): void {
   link.write(requestHead(request))
   if (head.length > 0) link.write(head)
-  // An end that is lost takes the other with it; an end of file is passed on behind what came before.
-  pipeline(client, link, () => {})
-  pipeline(link, client, () => {})
+  joinStreams(client, link)
 }
 
 /** The request as the server receives it: without the path, which holds the token of the URL. */

@@ -59,8 +59,8 @@ export function originForm(target: string): string {
   return rest.startsWith('/') ? rest : `/${rest}`
 }
 
-/** RFC 9112, section 3.2: the authority of an absolute-form target takes precedence over the single Host header. */
-function authorityOf({ rawHeaders, url = '' }: Pick<IncomingMessage, 'rawHeaders' | 'url'>): string | Refusal {
+/** The host and port that a request is for. RFC 9112, section 3.2: the authority of an absolute-form target takes precedence over the single Host header. */
+export function authorityOf({ rawHeaders, url = '' }: Pick<IncomingMessage, 'rawHeaders' | 'url'>): string | Refusal {
   const hosts = rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === 'host')
   if (hosts.length > 1) return refused(400, 'there is more than one Host header')
   return ABSOLUTE_FORM.exec(url)?.[1] ?? hosts[0]?.trim() ?? refused(400, 'the Host header is missing')

@@ -2,8 +2,8 @@
  * The only file that uses @hono/node-ws. Routes the upgrade through the Hono app and passes on the underlying `ws`
  * socket: Hono's wrapper has no queue length, no pause and cannot send bytes as text frames.
  */
-import { createServer, STATUS_CODES } from 'node:http'
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
@@ -14,8 +14,10 @@ import type { Limits } from '../../core/base/limits.ts'
 import type { ServerLimits } from '../limits.ts'
 import type { Upgrade } from '../http/app.ts'
 import { originForm } from '../http/host-check.ts'
-import type { HostCheck, Refusal } from '../http/host-check.ts'
-import { peerName } from '../http/peer-name.ts'
+import type { HostCheck } from '../http/host-check.ts'
+import { refusalOf, refuseRequest, refuseUpgrade } from '../http/refuse.ts'
+import type { RequestChecks } from '../http/refuse.ts'
+import type { Preview } from '../preview/preview.ts'
 import type { OnRefused } from '../telemetry/refusals.ts'
 
 type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void>
@@ -39,6 +41,7 @@ export type UpgradeServerOptions = {
   makeApp: (upgrade: Upgrade) => Hono
   onSocket: (websocket: WebSocket, socket: Socket) => void
   onRefused: OnRefused
+  preview: Pick<Preview, 'request' | 'upgrade'> | undefined
 }
 
 /** Creates an HTTP server for the app, not yet listening; each upgraded WebSocket goes to `onSocket`. */
@@ -49,6 +52,7 @@ export function createUpgradeServer({
   makeApp,
   onSocket,
   onRefused,
+  preview,
 }: UpgradeServerOptions): Server {
   const upgraded = new WeakSet<IncomingMessage>()
   // The adapter drops response bodies, treats every request as a GET, and loses track of late rejections.
@@ -80,6 +84,8 @@ export function createUpgradeServer({
 
   const listener = getRequestListener(app.fetch)
   const server = createServer((request, response) => {
+    // First of all: nothing that a page of a preview can ask for may reach the server itself.
+    if (preview?.request(request, response) === true) return
     const refusal = refusalOf(request, { checkHost, origins: isMcp(request) ? origins : NO_ORIGINS, onRefused })
     if (refusal !== undefined) return refuseRequest(response, refusal)
     normalizeRequestForHono(request)
@@ -88,7 +94,11 @@ export function createUpgradeServer({
   injectWebSocket(server)
   const [adapter] = server.listeners('upgrade')
   server.removeAllListeners('upgrade')
-  server.on('upgrade', withChecks(adapter as UpgradeListener, { checkHost, origins, onRefused }))
+  const serveUpgrade = withChecks(adapter as UpgradeListener, { checkHost, origins, onRefused })
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy())
+    if (preview?.upgrade(request, socket, head) !== true) serveUpgrade(request, socket, head)
+  })
   return server
 }
 
@@ -96,22 +106,6 @@ export function createUpgradeServer({
 const NO_ORIGINS: ReadonlySet<string> = new Set()
 
 const isMcp = ({ url = '' }: IncomingMessage): boolean => /^[^?#]*\/mcp(?:[?#]|$)/.test(url)
-
-type Checks = { checkHost: HostCheck; origins: ReadonlySet<string>; onRefused: OnRefused }
-
-/** Checks that apply to every path: the Origin and the Host. */
-export function refusalOf(request: IncomingMessage, { checkHost, origins, onRefused }: Checks): Refusal | undefined {
-  const peer = peerName(request.socket)
-  // Browsers send Origin with every WebSocket handshake; agents do not.
-  const { origin } = request.headers
-  if (origin !== undefined && !origins.has(origin)) {
-    onRefused({ status: 403, reason: 'origin', peer, why: `it comes from a web page of ${origin}` })
-    return { status: 403, message: '' }
-  }
-  const refusal = checkHost(request)
-  if (refusal?.status === 403) onRefused({ status: 403, reason: 'host', peer, why: refusal.message })
-  return refusal
-}
 
 /** Rewrites what the Hono adapters cannot parse: invalid Host values, and absolute-form or empty request targets. */
 export function normalizeRequestForHono(request: IncomingMessage): void {
@@ -121,9 +115,8 @@ export function normalizeRequestForHono(request: IncomingMessage): void {
 }
 
 /** Wraps the adapter's upgrade listener with the checks, normalization and error responses that it lacks. */
-function withChecks(listener: UpgradeListener, checks: Checks) {
+function withChecks(listener: UpgradeListener, checks: RequestChecks) {
   return (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    socket.on('error', () => socket.destroy())
     const refusal = refusalOf(request, checks)
     if (refusal !== undefined) return refuseUpgrade(socket, request, refusal)
     normalizeRequestForHono(request)
@@ -141,30 +134,3 @@ function withChecks(listener: UpgradeListener, checks: Checks) {
     })
   }
 }
-
-export function refuseRequest(response: ServerResponse, { status, message }: Refusal): void {
-  response.writeHead(status, {
-    connection: 'close',
-    'content-type': TEXT,
-    'content-length': Buffer.byteLength(message),
-  })
-  response.end(message)
-}
-
-export function refuseUpgrade(
-  socket: Duplex,
-  { method }: IncomingMessage,
-  { status, message }: Refusal,
-  allow: string | null = null,
-): void {
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
-    'Connection: close',
-    `Content-Type: ${TEXT}`,
-    `Content-Length: ${Buffer.byteLength(message)}`,
-    ...(allow === null ? [] : [`Allow: ${allow}`]),
-  ]
-  socket.end(`${head.join('\r\n')}\r\n\r\n${method === 'HEAD' ? '' : message}`)
-}
-
-const TEXT = 'text/plain; charset=utf-8'

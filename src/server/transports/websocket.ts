@@ -20,6 +20,8 @@ import type { SocketLimits } from '../http/socket-limits.ts'
 import { plainOpener } from '../http/socket-opener.ts'
 import type { SocketOpener } from '../http/socket-opener.ts'
 import type { ServerLimits } from '../limits.ts'
+import { createPreview } from '../preview/preview.ts'
+import type { PreviewSource } from '../preview/preview.ts'
 import type { OnRefused } from '../telemetry/refusals.ts'
 import { startConnectionChecks } from '../../host/node-internals.ts'
 import { inputTurns } from './input-turns.ts'
@@ -50,7 +52,7 @@ export type WebSocketServer = {
   connections(): number
   /** Resolves when no WebSocket is open; after `ms` those that are left are cut off. */
   ended(ms: number): Promise<void>
-  /** Ends keep-alive and closes idle HTTP connections. WebSockets stay open. */
+  /** Ends keep-alive, previews and idle HTTP connections. WebSockets stay open. */
   closeIdle(): void
 }
 
@@ -72,6 +74,8 @@ export type WebSocketServerOptions = {
   onRefused?: OnRefused
   /** Answers requests to `/mcp`. */
   mcp?: ((request: Request) => Promise<Response>) | undefined
+  /** Which addresses of loopback previews may be of. Absent: there are no previews. */
+  preview?: PreviewSource | undefined
 }
 
 /** Serves HTTP and WebSocket connections from `listener` within `limits`. Returns immediately. */
@@ -99,6 +103,7 @@ export function createWebSocketServer(
     report = () => {},
     onRefused = () => {},
     mcp,
+    preview: source,
   }: WebSocketServerOptions,
 ): WebSocketServer {
   const open = new Set<WebSocket>()
@@ -126,7 +131,19 @@ export function createWebSocketServer(
       report(fault)
     }
   }
+  const preview =
+    source &&
+    createPreview({
+      ...source,
+      limits,
+      authenticator,
+      checkPeer,
+      checkHost,
+      onRefused,
+      onLong: (stream) => sockets.upgraded(opener.carrierOf(stream)),
+    })
   const http = createUpgradeServer({
+    preview,
     limits: { ...limits, messageBytes: server.limits.messageBytes },
     checkHost,
     origins: new Set(origins),
@@ -175,6 +192,7 @@ export function createWebSocketServer(
       clearTimeout(timer)
     },
     closeIdle: () => {
+      preview?.close()
       http.close()
       http.closeIdleConnections()
     },

@@ -76,3 +76,6 @@ export const CONNECT_MS = 30_000
 
 /** How long each look at a devbox may take. */
 export const LOOK_MS = 10_000
+
+/** Characters of a server's reason for refusing a preview: a sentence. */
+export const PREVIEW_ANSWER = 4096
