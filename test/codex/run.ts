@@ -10,6 +10,7 @@ import { existsSync } from 'node:fs'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { cases } from './cases.ts'
+import { playAgent } from './mcp/agent.ts'
 import { installedCodex } from './install.ts'
 import { play } from './play.ts'
 import type { Transport } from './play.ts'
@@ -70,6 +71,9 @@ async function checkRelease(release: Release): Promise<void> {
       await check(`${version} ${transport}: ${example.name}`, () => play(release, transport, program, example))
     }
   }
+  const agent = 'it edits, tests and serves with the tools of exec-server mcp'
+  if (program === built && release.mcp.placed && agent.includes(values.only))
+    await check(`${version} mcp: ${agent}`, () => playAgent(release))
 }
 
 if (!existsSync(executable)) throw new Error(`${executable} has not been built`)
