@@ -48,7 +48,8 @@ async function listPorts({ host, registry, limits }: Services): Promise<PortsRes
 /** The network methods, by name. An unknown connection or listener is ignored: it may have ended just before. */
 export const netMethods = {
   [Method.NetConnect]: method(NET, NetConnectParams, (params, { net }, ticket) => net.connect(params, ticket)),
-  [Method.NetWrite]: method(NET, NetWriteParams, ({ connectionId, chunk }, { net }) => {
+  // Asynchronous, so that the transport leaves the message's bytes to it: they are written later.
+  [Method.NetWrite]: method(NET, NetWriteParams, async ({ connectionId, chunk }, { net }) => {
     net.write(connectionId, chunk)
     return {}
   }),

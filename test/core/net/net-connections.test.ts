@@ -46,6 +46,20 @@ test('data goes both ways, each way ends by itself, and the last notification is
   assert.is(server.snapshot().netConnections, 0)
 })
 
+test('the bytes of a large write stay as they are until the peer has taken them', async () => {
+  const setup = await netSetup()
+  const socket = await open(setup, 'c')
+  const chunk = Buffer.alloc(128 * 1024, 'x')
+  const text = JSON.stringify({
+    id: 9,
+    method: 'net/write',
+    params: { connectionId: 'c', chunk: chunk.toString('base64') },
+  })
+  assert.ok(setup.client.connection.receive(new TextEncoder().encode(text)), 'the message is still used')
+  await settled()
+  assert.is(Buffer.compare(socket.written[0] as Uint8Array, chunk), 0)
+})
+
 test('a peer is not read while more than the window is unacknowledged', async () => {
   const setup = await netSetup()
   const { client } = setup
