@@ -1,4 +1,5 @@
 /** The limits of the host; the core's are in core/base/limits.ts. Times are in milliseconds. */
+import { availableParallelism } from 'node:os'
 
 /** The limits that the host applies; see {@link defaultHostLimits} for the values. */
 export type HostLimits = {
@@ -9,6 +10,12 @@ export type HostLimits = {
   helperCount: number
   /** Of these, calls of one connection: the others always find one, whatever a client does. */
   helpersPerCaller: number
+  /**
+   * Helpers that start at a time. Each takes a core for a tenth of a second, and the server and its clients need one, too.
+   */
+  helpersStarting: number
+  /** How long a start keeps others waiting: five times what it takes. It may hang on a mount that does not answer. */
+  helperStartMs: number
   /**
    * How long a call may go without progress before another helper may start in its place. A disk answers within
    * milliseconds, a network file system within a second.
@@ -33,6 +40,8 @@ export type HostLimits = {
 export const defaultHostLimits: Readonly<HostLimits> = {
   helperCount: 4,
   helpersPerCaller: 3,
+  helpersStarting: Math.max(1, Math.floor(availableParallelism() / 2)),
+  helperStartMs: 500,
   helperSlowMs: 2000,
   helpersAside: 8,
   helperStallMs: 30_000,

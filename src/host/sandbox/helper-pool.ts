@@ -3,11 +3,12 @@
  * serves the next call with an identical sandbox: the same mounts of the same files. All end with the server, which
  * closes their stdin and their sandbox.
  *
- * Clients share it in turns. A helper that makes no progress first lets another start in its place, then it is killed.
+ * Clients share it in turns, for calls and for starts. A helper that makes no progress first lets another start in its
+ * place, then it is killed.
  */
-import { clearInterval, clearTimeout, setInterval, setTimeout } from 'node:timers'
+import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from 'node:timers'
 import { FairSlots } from '../../core/base/fair-slots.ts'
-import type { Caller } from '../../core/base/fair-slots.ts'
+import type { Caller, Slot } from '../../core/base/fair-slots.ts'
 import type { Limits } from '../../core/base/limits.ts'
 import type { HostLimits } from '../limits.ts'
 import { internalError, overloaded } from '../../protocol/wire/errors.ts'
@@ -47,6 +48,11 @@ export function helperPool(limits: PoolLimits): HelperPool {
   const { helperCount, helpersPerCaller, helpersAside, helperIdleMs, helperOwnedMs, helpersDying, messageBytes } =
     limits
   const slots = new FairSlots({ total: helperCount, perCaller: helpersPerCaller, aside: helpersAside })
+  const starts = new FairSlots({
+    total: limits.helpersStarting,
+    perCaller: limits.helpersStarting,
+    aside: helpersAside,
+  })
   /** Least recently used first. */
   const idle: Idle[] = []
   const busy = new Set<HelperProcess>()
@@ -71,11 +77,14 @@ export function helperPool(limits: PoolLimits): HelperPool {
     return idle.findLastIndex((kept) => kept.key === key && (kept.caller.isGone || kept.since < before))
   }
 
-  const take = (caller: Caller, key: string | undefined, start: () => SandboxedCommand): HelperProcess => {
+  const takeIdle = (caller: Caller, key: string | undefined): HelperProcess | undefined => {
     const index = key === undefined ? -1 : findIdle(caller, key)
     const [warm] = index < 0 ? [] : idle.splice(index, 1)
     warm?.cancelEnd()
-    if (warm !== undefined && !warm.helper.isDead) return warm.helper
+    return warm === undefined || warm.helper.isDead ? undefined : warm.helper
+  }
+
+  const startNew = (caller: Caller, start: () => SandboxedCommand): HelperProcess => {
     if (dying.size >= helpersDying)
       throw overloaded(`${dying.size} fs sandbox helpers hang and cannot be killed, on a mount that does not answer`)
     if (idle.length + busy.size >= helperCount) evictFor(caller)
@@ -107,9 +116,16 @@ export function helperPool(limits: PoolLimits): HelperPool {
       const slot = await slots.acquire(caller)
       let helper: HelperProcess | undefined
       let key: string | undefined
+      let starting: Slot | undefined
       try {
         key = getKey()
-        helper = take(caller, key, start)
+        helper = takeIdle(caller, key)
+        if (helper === undefined) {
+          starting = await starts.acquire(caller)
+          // Another call may have ended meanwhile.
+          helper = takeIdle(caller, key) ?? startNew(caller, start)
+          endStart(starting, helper.answered, limits.helperStartMs)
+        }
         busy.add(helper)
         await helper.confirmed
         return await whileItWorks(helper, limits, slot.setAside, use)
@@ -121,12 +137,24 @@ export function helperPool(limits: PoolLimits): HelperPool {
         }
         throw error
       } finally {
+        starting?.release()
         if (helper !== undefined) release(caller, helper, key)
         slot.release()
       }
     },
     counts: () => ({ busy: busy.size, idle: idle.length, dying: dying.size, givenUp }),
   }
+}
+
+/** Lets another helper start once this one has answered, or after `ms`. */
+function endStart(starting: Slot, answered: Promise<void>, ms: number): void {
+  const timer = setTimeout(starting.release, ms)
+  timer.unref()
+  void answered.then(() => {
+    clearTimeout(timer)
+    // A call with one question is over by then, so that the next one may use its helper.
+    setImmediate(starting.release)
+  })
 }
 
 class NoProgressError extends Error {}

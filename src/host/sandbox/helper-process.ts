@@ -36,6 +36,8 @@ export type HelperProcess = Helper & {
   readonly isDead: boolean
   /** Resolves when its sandbox is confirmed. If it rejects, the helper has been killed. */
   readonly confirmed: Promise<void>
+  /** Resolves when it has answered for the first time, or is dead. */
+  readonly answered: Promise<void>
   /** Settles when the process and everything in its sandbox has exited. */
   readonly exited: Promise<void>
   /** What it has done so far. Undefined where that cannot be known. */
@@ -51,11 +53,13 @@ export type HelperProcess = Helper & {
 export function startHelper(command: SandboxedCommand, messageBytes: number): HelperProcess {
   const { child, exited } = spawnHelper(command)
   let pending: { resolve: (answer: string) => void; reject: (error: Error) => void } | undefined
+  const { promise: answered, resolve: hasAnswered } = Promise.withResolvers<void>()
   let [stderr, bytes, isDead, reason] = ['', 0, false, '']
   const die = (why: string): void => {
     if (!isDead) command.ended?.()
     isDead = true
     reason ||= why
+    hasAnswered()
     pending?.reject(internalError(why))
     pending = undefined
     child.kill('SIGKILL')
@@ -63,6 +67,7 @@ export function startHelper(command: SandboxedCommand, messageBytes: number): He
   const lines = lineReader(
     messageBytes,
     (line) => {
+      hasAnswered()
       pending?.resolve(Buffer.from(line.buffer, line.byteOffset, line.length).toString())
       pending = undefined
     },
@@ -98,6 +103,7 @@ export function startHelper(command: SandboxedCommand, messageBytes: number): He
   return {
     pid,
     confirmed: confirm(),
+    answered,
     exited,
     get isDead() {
       return isDead

@@ -89,6 +89,64 @@ test('a call that waits for a helper opens the files of its sandbox only when it
   assert.equal(opened, ['first', 'second', 'third'])
 })
 
+test('helpers start one after another, clients in turns, and a call uses one that has become idle', async () => {
+  const helpers = pool({ helpersStarting: 1, helperStartMs: 60_000, helperIdleMs: 500 })
+  const other = { isGone: false }
+  const order: string[] = []
+  /** Waits for a line before it answers the first one. */
+  const slow = (): SandboxedCommand => ({ ...start(), args: ['-c', `read -r line; echo begun; ${ECHO}`] })
+  const called = (by: { isGone: boolean }, key: string, name: string): Promise<void> =>
+    helpers.withHelper(
+      by,
+      () => key,
+      () => {
+        order.push(name)
+        return slow()
+      },
+      async (helper) => {
+        await settled()
+        assert.is(order.at(-1), name, 'no other has started meanwhile')
+        await helper.ask('x')
+      },
+    )
+  await Promise.all([
+    called(caller, 'a', 'first'),
+    called(caller, 'b', 'second'),
+    called(caller, 'c', 'third'),
+    called(other, 'e', 'other'),
+  ])
+  assert.equal(order, ['first', 'second', 'other', 'third'])
+
+  const shared = (name: string): Promise<string> =>
+    helpers.withHelper(
+      caller,
+      () => 'd',
+      () => {
+        order.push(name)
+        return start()
+      },
+      (helper) => helper.ask('x'),
+    )
+  const [one, two] = await Promise.all([shared('one'), shared('two')])
+  assert.is(pidOf(two as string), pidOf(one as string))
+  assert.equal(order.slice(4), ['one'])
+  await Promise.all(['a', 'b', 'c', 'd'].map((key) => endHelper(helpers, key)))
+})
+
+test('a helper that hangs as it starts keeps others waiting for a moment only', async () => {
+  const helpers = pool({ helpersStarting: 1, helperStartMs: 10, helperIdleMs: 100 })
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const hanging = helpers.withHelper(
+    { isGone: false },
+    () => 'hangs',
+    () => ({ ...start(), confirm: () => promise }),
+    (helper) => helper.ask('late'),
+  )
+  assert.match(await ask(helpers, 'a', 'x'), / x$/)
+  resolve()
+  assert.match(await hanging, / late$/)
+})
+
 test('one without a key is for one call', async () => {
   const helpers = pool()
   const pid = pidOf(await ask(helpers, undefined, 'x'))
