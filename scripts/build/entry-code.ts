@@ -4,6 +4,8 @@
  *
  * - The first letter of each variable NODE_… and OPENSSL_… becomes the byte 1. An OPENSSL_CONF that does not fit, or a
  *   NODE_REPL_EXTERNAL_MODULE, would end the runtime before any script runs.
+ * - So does the first letter of each argument --env-fi… and --experi…: the runtime looks for --env-file and for
+ *   --experimental-config-file among all arguments, also among those of a command (`run docker compose --env-file x`).
  * - An ignored SIGHUP gets a handler that does nothing: the runtime resets ignored signals, but leaves handlers.
  * - `setrlimit` always fails: the runtime calls it only to raise the soft limit of open files, and then it cannot be
  *   known any more what the limit was.
@@ -46,15 +48,29 @@ const arm64Text = (text: string): string =>
 
 const X64 = `
 entry:
-  48 8b 04 24                      mov rax, [rsp]                        ; argc
-  48 8d 74 c4 10                   lea rsi, [rsp+rax*8+16]               ; envp
+  48 8d 74 24 08                   lea rsi, [rsp+8]                      ; argv
+  48 b8 2d 2d 65 6e 76 2d 66 69    movabs rax, 0x69662d766e652d2d        ; --env-fi
+  48 b9 2d 2d 65 78 70 65 72 69    movabs rcx, 0x6972657078652d2d        ; --experi
+argument:
+  48 8b 3e                         mov rdi, [rsi]
+  48 83 c6 08                      add rsi, 8
+  48 85 ff                         test rdi, rdi
+  74 0f                            jz variables
+  48 3b 07                         cmp rax, [rdi]                        ; behind the last string there are 8 bytes more
+  74 05                            je conceal
+  48 3b 0f                         cmp rcx, [rdi]
+  75 ea                            jne argument
+conceal:
+  c6 07 01                         mov byte ptr [rdi], 1
+  eb e5                            jmp argument
+variables:
   48 b8 4f 50 45 4e 53 53 4c 5f    movabs rax, 0x5f4c53534e45504f        ; OPENSSL_
 next:
   48 8b 3e                         mov rdi, [rsi]
   48 85 ff                         test rdi, rdi
   74 1c                            jz hangup
   48 83 c6 08                      add rsi, 8
-  48 3b 07                         cmp rax, [rdi]                        ; behind the last string there are 8 bytes more
+  48 3b 07                         cmp rax, [rdi]
   74 0e                            je hide
   81 3f 4e 4f 44 45                cmp dword ptr [rdi], 0x45444f4e       ; NODE
   75 e7                            jne next
@@ -153,20 +169,38 @@ refused_text:
 
 const ARM64 = `
 entry:
-  f94003e9          ldr x9, [sp]                ; argc
-  8b296fea          add x10, sp, x9, lsl #3
-  9100414a          add x10, x10, #16           ; envp
+  910023ea          add x10, sp, #8             ; argv
+  d285a5ac          movz x12, #0x2d2d           ; --env-fi
+  f2adccac          movk x12, #0x6e65, lsl #16
+  f2c5aecc          movk x12, #0x2d76, lsl #32
+  f2ed2ccc          movk x12, #0x6966, lsl #48
+  d285a5ab          movz x11, #0x2d2d           ; --experi
+  f2af0cab          movk x11, #0x7865, lsl #16
+  f2ccae0b          movk x11, #0x6570, lsl #32
+  f2ed2e4b          movk x11, #0x6972, lsl #48
+  5280002d          mov w13, #1
+argument:
+  f840854e          ldr x14, [x10], #8
+  b400010e          cbz x14, variables
+  f94001cf          ldr x15, [x14]              ; behind the last string there are 8 bytes more
+  eb0c01ff          cmp x15, x12
+  54000060          b.eq conceal
+  eb0b01ff          cmp x15, x11
+  54ffff41          b.ne argument
+conceal:
+  390001cd          strb w13, [x14]
+  17fffff8          b argument
+variables:
   5289e9cb          movz w11, #0x4f4e           ; NODE
   72a8a88b          movk w11, #0x4544, lsl #16
   d28a09ec          movz x12, #0x504f           ; OPENSSL_
   f2a9c8ac          movk x12, #0x4e45, lsl #16
   f2ca6a6c          movk x12, #0x5353, lsl #32
   f2ebe98c          movk x12, #0x5f4c, lsl #48
-  5280002d          mov w13, #1
 next:
   f840854e          ldr x14, [x10], #8
   b400016e          cbz x14, hangup
-  f94001cf          ldr x15, [x14]              ; behind the last string there are 8 bytes more
+  f94001cf          ldr x15, [x14]
   eb0c01ff          cmp x15, x12
   540000c0          b.eq hide
   6b0b01ff          cmp w15, w11

@@ -5,6 +5,15 @@ import process from 'node:process'
 /** The executable's entry hides variables from the runtime: their first letter is the byte 1. See entry-code.ts. */
 const HIDDEN = { '\u0001ODE_': 'NODE_', '\u0001PENSSL_': 'OPENSSL_' }
 
+/** It hides arguments, too, which the runtime would take for its own: `--env-file`, `--experimental-config-file`. */
+const HIDDEN_DASH = '\u0001'
+
+/** Gives hidden arguments their first letter back. To be called before anything else reads the arguments. */
+export function restoreArguments(argv: string[] = process.argv): void {
+  for (const [index, argument] of argv.entries())
+    if (/^\u0001-(?:env-fi|experi)/.test(argument)) argv[index] = `-${argument.slice(HIDDEN_DASH.length)}`
+}
+
 /** Meant for this process alone: the runtime, too, takes them out of its environment. */
 const OWN_VARIABLES = ['NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE', 'NODE_UNIQUE_ID']
 

@@ -1,6 +1,6 @@
 /** What a process was started with. */
 import * as assert from 'uvu/assert'
-import { restoreVariables, withoutIgnored } from '../../src/base/own-process.ts'
+import { restoreArguments, restoreVariables, withoutIgnored } from '../../src/base/own-process.ts'
 import { test } from '../support/suite.ts'
 
 test('hidden variables get their names back, and others stay', () => {
@@ -19,6 +19,28 @@ test('hidden variables get their names back, and others stay', () => {
     '\u0001other': '1',
     NODE: '2',
   })
+})
+
+test('hidden arguments get their first letter back, and others stay', () => {
+  const argv = [
+    'exec-server',
+    'run',
+    '\u0001-env-file',
+    '\u0001-experimental-config-file=x',
+    '\u0001',
+    '\u0001-env',
+    '--env',
+  ]
+  restoreArguments(argv)
+  assert.equal(argv, [
+    'exec-server',
+    'run',
+    '--env-file',
+    '--experimental-config-file=x',
+    '\u0001',
+    '\u0001-env',
+    '--env',
+  ])
 })
 
 test('what a Node parent tells this process alone is not passed on', () => {

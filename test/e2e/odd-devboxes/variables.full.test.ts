@@ -57,6 +57,23 @@ test('they change nothing of the other commands', () => {
   assert.equal(readdirSync(folder), [])
 })
 
+test('options of Node that stand behind a command are the command’s, and unknown to our own', () => {
+  const env = { PATH }
+  const call = (...args: string[]) => spawnSync(...serverCommand(args), { env, encoding: 'utf8' })
+  for (const option of [
+    ['--env-file', '/nowhere'],
+    ['--env-file-if-exists=/nowhere'],
+    ['--experimental-config-file=/nowhere'],
+    ['--experimental-default-config-file'],
+  ]) {
+    const { stdout, stderr } = call('run', '--local', 'echo', ...option)
+    assert.equal({ stdout, stderr }, { stdout: `${option.join(' ')}\n`, stderr: '' })
+    const { status, stderr: refusal } = call('run', ...option)
+    assert.is(status, 2)
+    assert.match(refusal, `there is no option ${option[0]?.split('=')[0]}`)
+  }
+})
+
 test('certificates are verified whatever NODE_TLS_REJECT_UNAUTHORIZED says, and NODE_EXTRA_CA_CERTS adds to them', async () => {
   const web = await Web.start((_, socket) => socket.write(reply('secure')), { secure: true })
   const [command, args] = serverCommand([])
