@@ -28,11 +28,11 @@ const WORDS: Record<string, string> = {
 export function errorCode(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   if (typeof code !== 'string') return undefined
-  return code === UNNAMED ? (nameOf(error) ?? code) : code
+  return UNNAMED.test(code) ? (nameOf(error) ?? code) : code
 }
 
-/** The code of errors that libuv does not name, e.g. that of a quota (EDQUOT), or of NFS (ESTALE). */
-const UNNAMED = 'UNKNOWN'
+/** The code of errors that libuv does not name, e.g. that of a quota (EDQUOT), or of NFS (ESTALE), in both kinds of calls. */
+const UNNAMED = /^UNKNOWN$|^Unknown system error /
 
 function nameOf(error: unknown): string | undefined {
   const errno = error instanceof Error && 'errno' in error ? error.errno : undefined

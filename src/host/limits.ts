@@ -155,6 +155,19 @@ export const COPY_SMALL_BYTES = 256 * 1024
 /** Files up to this size are one message of a copy: it fits into a batch of messages, with its name. */
 export const COPY_INLINE_BYTES = 64 * 1024
 
+/** Bytes of a copy that wait to be written, to a file or a pipe, while others are received or read. */
+export const COPY_UNWRITTEN_BYTES = 1024 * 1024
+
+/**
+ * What a copy reads ahead while the other end starts, in bytes, with COPY_AHEAD_OVERHEAD for each file or folder: as much
+ * as is read in the time that a start takes.
+ */
+export const COPY_AHEAD_BYTES = 4 * 1024 * 1024
+export const COPY_AHEAD_OVERHEAD = 512
+
+/** Files and folders that are read ahead between two turns of the event loop: a millisecond or two. */
+export const COPY_AHEAD_STEPS = 32
+
 /** Files that are written under temporary names before they are synced together and renamed; each is held open. */
 export const COPY_PENDING_FILES = 128
 
@@ -172,6 +185,9 @@ export const COPY_SYNC_BYTES = 4 * 1024 * 1024
  * without one (80 s), so that the agent removes what is incomplete before it is killed.
  */
 export const COPY_IDLE_MS = 60_000
+
+/** How long a copy on the devbox goes on before it looks for signals: hardly noticeable. */
+export const COPY_TURN_MS = 20
 
 /** Interval of progress messages. */
 export const COPY_PROGRESS_MS = 200

@@ -11,10 +11,12 @@ const SMALL = 2
 const HEAD_BYTES = 5
 const LENGTH_BYTES = 4
 
-/** Bytes that are collected before they are sent: several writes of the protocol. */
-const BATCH_BYTES = 256 * 1024
-/** Data from this size on is not copied into the batch. */
-const DIRECT_BYTES = 64 * 1024
+/** Large data is sent in multiples of this: the bytes that a write of the protocol carries. */
+const PIECE_BYTES = 64 * 1024
+/** Bytes that are collected before they are sent. */
+const BATCH_BYTES = 4 * PIECE_BYTES
+/** Data from this size on is not copied into the batch as a whole. */
+const DIRECT_BYTES = PIECE_BYTES
 /** Above two paths of the longest kind, each character escaped. */
 const MAX_CONTROL_BYTES = 1024 * 1024
 
@@ -30,20 +32,25 @@ export type MessageSink = {
 
 /** Encodes messages; `write` resolves when it can take more bytes, which are not changed afterwards. */
 export function messageSink(write: (bytes: Uint8Array) => Promise<void>): MessageSink {
-  let batch = new Uint8Array(BATCH_BYTES)
+  let batch = Buffer.allocUnsafeSlow(BATCH_BYTES)
   let filled = 0
   let busy = 0
   const encoder = new TextEncoder()
 
-  const flush = async (more?: Uint8Array): Promise<void> => {
-    const bytes = batch.subarray(0, filled)
-    batch = new Uint8Array(BATCH_BYTES)
+  /** The bytes are not changed afterwards: few are copied, of many the whole batch is given away. */
+  const takeBatch = (): Uint8Array => {
+    const isSmall = filled <= PIECE_BYTES
+    const bytes = isSmall ? Uint8Array.prototype.slice.call(batch, 0, filled) : batch.subarray(0, filled)
+    if (!isSmall) batch = Buffer.allocUnsafeSlow(BATCH_BYTES)
     filled = 0
+    return bytes
+  }
+  const flush = async (more?: Uint8Array): Promise<void> => {
+    const bytes = takeBatch()
     busy++
     try {
       if (bytes.length > 0) await write(bytes)
-      // Nothing comes between a head and its bytes.
-      if (more !== undefined) await write(more)
+      if (more !== undefined && more.length > 0) await write(more)
     } finally {
       busy--
     }
@@ -54,19 +61,29 @@ export function messageSink(write: (bytes: Uint8Array) => Promise<void>): Messag
   }
   const appendHead = (kind: number, length: number): void => {
     batch[filled] = kind
-    new DataView(batch.buffer).setUint32(filled + 1, length)
+    batch.writeUInt32BE(length, filled + 1)
     filled += HEAD_BYTES
   }
   const hasRoom = (length: number): boolean => filled + HEAD_BYTES + length <= BATCH_BYTES
 
   const sendLarge = async (kind: number, bytes: Uint8Array): Promise<void> => {
-    if (!hasRoom(0)) await flush()
-    appendHead(kind, bytes.length)
-    await flush(bytes)
+    // Nothing comes between a head and its bytes.
+    busy++
+    try {
+      if (!hasRoom(0)) await flush()
+      appendHead(kind, bytes.length)
+      const start = (PIECE_BYTES - (filled % PIECE_BYTES)) % PIECE_BYTES
+      const end = bytes.length - ((bytes.length - start) % PIECE_BYTES)
+      append(bytes.subarray(0, start))
+      await flush(bytes.subarray(start, end))
+      append(bytes.subarray(end))
+    } finally {
+      busy--
+    }
   }
   const appendSmall = (json: Uint8Array, bytes: Uint8Array): void => {
     appendHead(SMALL, LENGTH_BYTES + json.length + bytes.length)
-    new DataView(batch.buffer).setUint32(filled, json.length)
+    batch.writeUInt32BE(json.length, filled)
     filled += LENGTH_BYTES
     append(json)
     append(bytes)

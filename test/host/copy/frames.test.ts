@@ -105,14 +105,33 @@ test('a sign of life never comes between a message and its bytes', async () => {
     pieces.push(bytes)
     await new Promise<void>((resolve) => (release = resolve))
   })
-  const sent = sink.send(data(100_000))
+  const sent = sink.send(data(300_000))
   sink.sendIfIdle({ type: 'alive' })
   release()
   await new Promise((resolve) => setImmediate(resolve))
   sink.sendIfIdle({ type: 'alive' })
   release()
   await sent
-  assert.equal(joined(await decoded(Buffer.concat(pieces), 1000)), [data(100_000)])
+  const flushed = sink.flush()
+  release()
+  await flushed
+  assert.is(pieces.length, 3)
+  assert.equal(joined(await decoded(Buffer.concat(pieces), 1000)), [data(300_000)])
+})
+
+test('large data leaves in as many bytes as writes of the protocol carry, but for the rest', async () => {
+  const lengths: number[] = []
+  const sink = messageSink(async (bytes) => void lengths.push(bytes.length))
+  for (let index = 0; index < 8; index++) await sink.send(data(256 * 1024))
+  assert.ok(
+    lengths.every((length) => length % (64 * 1024) === 0),
+    lengths.join(),
+  )
+  await sink.flush()
+  assert.is(
+    lengths.reduce((sum, length) => sum + length, 0),
+    8 * (256 * 1024 + 5),
+  )
 })
 
 test.run()

@@ -38,17 +38,16 @@ export async function upload(copy: AgentCopy): Promise<void> {
   const { client, sources, options, display, signal } = copy
   await using link = await startAgent(client, signal)
   await request(link, requestOf(copy, 'write'))
-  const hello = await helloOf(link)
+  const hello = helloOf(link)
   // The agent's failure ends the reading, too.
   const failed = new AbortController()
-  const answered = untilDone(link, display)
+  const answered = hello.then(() => untilDone(link, display))
   answered.catch((error: unknown) => failed.abort(error))
   try {
-    for await (const message of readSources(
-      { sources, glob: false, options },
-      hello,
-      AbortSignal.any([signal, failed.signal]),
-    )) {
+    for await (const message of readSources({ sources, glob: false, options }, hello, {
+      signal: AbortSignal.any([signal, failed.signal]),
+      isBlocking: false,
+    })) {
       if (!display.take(message)) await link.sink.send(message)
     }
     await link.sink.flush()

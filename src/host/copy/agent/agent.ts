@@ -2,20 +2,24 @@
  * The copy agent: this program, started by the server on behalf of `exec-server cp`, as the end of the copy that is on
  * the devbox. It takes messages on stdin and sends messages on stdout; see messages.ts.
  */
-import { write } from 'node:fs'
+import { writeSync } from 'node:fs'
 import process from 'node:process'
-import { errorCode, reasonOf } from '../../../base/os-error-text.ts'
-import { COPY_IDLE_MS, COPY_PROGRESS_MS } from '../../limits.ts'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { reasonOf } from '../../../base/os-error-text.ts'
+import { retryOnEagain, writeAll } from '../../../base/write-all.ts'
+import { writeQueue } from '../../../base/write-queue.ts'
+import { COPY_IDLE_MS, COPY_PROGRESS_MS, COPY_TURN_MS, COPY_UNWRITTEN_BYTES } from '../../limits.ts'
 import { decodeMessages, messageSink } from '../frames.ts'
 import { COPY_VERSION, CopyError } from '../messages.ts'
-import type { CopyRequest, Message } from '../messages.ts'
+import type { CopyRequest, Message, Report } from '../messages.ts'
 import { Outbox } from './outbox.ts'
 import { readSources } from '../read/read-sources.ts'
 import { DestinationWriter } from '../write/write-destination.ts'
 
 type Input = AsyncGenerator<Message, void, undefined>
 
-const sink = messageSink(writeStdout)
+const stdout = writeQueue(1, { room: COPY_UNWRITTEN_BYTES })
+const sink = messageSink(async (bytes) => stdout.push(bytes))
 const outbox = new Outbox(sink)
 
 /** Runs the agent, and exits: 0 when its part is done. */
@@ -29,7 +33,12 @@ export async function runCopyAgent(): Promise<void> {
     exitCode = 1
     outbox.push({ type: 'fatal', text: reasonOf(error) })
   }
-  await outbox.flush().catch(() => {})
+  try {
+    await outbox.flush()
+    await stdout.flush()
+  } catch {
+    // The server has gone.
+  }
   process.exit(exitCode)
 }
 
@@ -47,20 +56,25 @@ async function next<Type extends Message['type']>(input: Input, type: Type): Pro
   return value as Extract<Message, { type: Type }>
 }
 
-/** Reads for a writing end over there. Nothing is left behind when it is killed. */
+/** Reads for a writing end over there. May block: it has nothing else to do, and leaves nothing behind when killed. */
 async function readRole(request: CopyRequest, input: Input): Promise<void> {
   const hello = await next(input, 'hello')
-  for await (const message of readSources(request, hello, new AbortController().signal)) await sink.send(message)
-  await sink.flush()
+  const direct = messageSink(async (bytes) => writeAll(1, bytes, writeToPipe))
+  const mode = { signal: new AbortController().signal, isBlocking: true }
+  for await (const message of readSources(request, hello, mode)) await direct.send(message)
+  await direct.flush()
 }
 
+const writeToPipe = (fd: number, bytes: Uint8Array, at: number): number => retryOnEagain(() => writeSync(fd, bytes, at))
+
 async function writeRole(request: CopyRequest, input: Input): Promise<void> {
-  const writer = new DestinationWriter(request.destination, request.options, {
-    report: (report) => outbox.push(report),
-    copied: (source, destination) => {
+  const events = {
+    report: (report: Report) => outbox.push(report),
+    copied: (source: string, destination: string) => {
       if (request.options.verbose) outbox.push({ type: 'copied', source, destination })
     },
-  })
+  }
+  const writer = new DestinationWriter(request.destination, request.options, events, 'blocking')
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
     process.once(signal, () => {
       writer.abandon()
@@ -92,8 +106,13 @@ async function copyHere(request: CopyRequest, input: Input, writer: DestinationW
   const gone = new AbortController()
   void watchInput(input).catch((error: unknown) => gone.abort(error))
   const state = { file: '', bytes: 0, files: 0 }
-  let last = 0
-  for await (const message of readSources(request, writer.hello(), gone.signal)) {
+  let [last, turned] = [0, 0]
+  for await (const message of readSources(request, writer.hello(), { signal: gone.signal, isBlocking: true })) {
+    // Else signals, and the end of the input, would not be noticed.
+    if (Date.now() - turned > COPY_TURN_MS) {
+      await nextTurn()
+      turned = Date.now()
+    }
     const entry = message.type === 'small' ? message.entry : message
     if (entry.type === 'entry') {
       state.file = entry.path === '' ? entry.source : entry.path
@@ -125,26 +144,4 @@ async function* untilIdle(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uin
     if (done === true) return
     yield value
   }
-}
-
-/** Pause before the pipe is tried again where another process has made it non-blocking, in ms. */
-const BUSY_MS = 2
-
-async function writeStdout(bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    try {
-      at += await writeSome(bytes, at)
-    } catch (error) {
-      if (errorCode(error) !== 'EAGAIN') throw error
-      await new Promise((resolve) => setTimeout(resolve, BUSY_MS))
-    }
-  }
-}
-
-function writeSome(bytes: Uint8Array, at: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    write(1, bytes, at, bytes.length - at, null, (error, written) =>
-      error === null ? resolve(written) : reject(error),
-    )
-  })
 }

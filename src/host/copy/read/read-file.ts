@@ -14,6 +14,12 @@ const readAsync = promisify(read)
 const PROBE_BYTES = 4096
 
 /**
+ * How files are read. `isBlocking`: in calls that block the thread, which takes a quarter of the processor time. The
+ * bytes of a message are then valid until the next one is asked for.
+ */
+export type ReadMode = { signal: AbortSignal; isBlocking: boolean }
+
+/**
  * Yields data, holes and the end of an open file.
  * @throws the operating system's error, or the signal's reason
  */
@@ -21,7 +27,7 @@ export async function* readContents(
   fd: number,
   info: BigIntStats,
   path: string,
-  signal: AbortSignal,
+  { signal, isBlocking }: ReadMode,
 ): AsyncGenerator<Message, void, undefined> {
   const state = { crc: 0, size: 0 }
   const data = (bytes: Uint8Array): Message => {
@@ -40,7 +46,8 @@ export async function* readContents(
       if (extent.isHole) {
         state.size += extent.end - extent.start
         yield { type: 'hole', length: extent.end - extent.start }
-      } else yield* readExtent(fd, extent, data, signal)
+      } else if (isBlocking) yield* readExtentSync(fd, extent, data, signal)
+      else yield* readExtent(fd, extent, data, signal)
     }
   }
   if (info.isFile()) yield* readRest(fd, state, data, signal)
@@ -84,6 +91,23 @@ async function* readRest(
   yield* readToEnd(fd, state.size, data, signal)
 }
 
+function* readExtentSync(
+  fd: number,
+  { start, end }: { start: number; end: number },
+  data: (bytes: Uint8Array) => Message,
+  signal: AbortSignal,
+): Generator<Message, void, undefined> {
+  const block = Buffer.allocUnsafeSlow(Math.min(COPY_BLOCK_BYTES, end - start))
+  for (let at = start; at < end; ) {
+    signal.throwIfAborted()
+    const count = readSync(fd, block, 0, Math.min(block.length, end - at), at)
+    // It has become shorter.
+    if (count === 0) return
+    at += count
+    yield data(block.subarray(0, count))
+  }
+}
+
 async function* readExtent(
   fd: number,
   { start, end }: { start: number; end: number },
@@ -92,7 +116,7 @@ async function* readExtent(
 ): AsyncGenerator<Message, void, undefined> {
   const readAt = (at: number): Promise<{ bytesRead: number; buffer: Uint8Array }> => {
     const length = Math.min(COPY_BLOCK_BYTES, end - at)
-    return readAsync(fd, new Uint8Array(length), 0, length, at)
+    return readAsync(fd, Buffer.allocUnsafeSlow(length), 0, length, at)
   }
   let next: ReturnType<typeof readAt> | undefined
   try {

@@ -11,6 +11,7 @@ import { makeFifo } from '../../ffi/libc.ts'
 import { nativePath } from '../../fs/native-path.ts'
 import { currentUmask, finalMode, setEntryTimes, setLinkOwner } from '../attributes.ts'
 import type { AttributeOptions } from '../attributes.ts'
+import type { WriteMode } from './contents.ts'
 import { lookAtDestination, Target } from './destination.ts'
 import { Leftovers, temporaryBeside } from '../leftovers.ts'
 import { idOf, machineId } from '../machine.ts'
@@ -34,6 +35,7 @@ export class DestinationWriter {
   readonly #destination: string
   readonly #options: CopyOptions
   readonly #events: WriteEvents
+  readonly #mode: WriteMode
   readonly #isDirectory: boolean
   readonly #directories: readonly string[]
   readonly #leftovers = new Leftovers()
@@ -44,10 +46,11 @@ export class DestinationWriter {
   #file: FileWriter | undefined
   #current: Target | undefined
 
-  constructor(destination: string, options: CopyOptions, events: WriteEvents) {
+  constructor(destination: string, options: CopyOptions, events: WriteEvents, mode: WriteMode = 'background') {
     this.#destination = destination
     this.#options = options
     this.#events = events
+    this.#mode = mode
     const { isDirectory, directories } = lookAtDestination(destination)
     this.#isDirectory = isDirectory
     this.#directories = directories
@@ -127,7 +130,7 @@ export class DestinationWriter {
     const file = this.#file
     this.#file = undefined
     if (file === undefined) return
-    if (bytes.length > 0) file.write(bytes)
+    if (bytes.length > 0) file.writeWhole(bytes)
     await file.end({ type: 'end', crc, size: bytes.length })
   }
 
@@ -188,6 +191,7 @@ export class DestinationWriter {
     this.#file = await openFileWriter(entry, target.placeOf(entry.path), {
       isFresh: target.isFresh,
       attributes: this.#attributes,
+      mode: this.#mode,
       leftovers: this.#leftovers,
       pending: this.#pending,
       elsewhere: tmpdir(),

@@ -8,6 +8,7 @@ import { COPY_SYNC_BYTES } from '../../limits.ts'
 import { finalMode, finalOwner, setEntryTimes, setFileAttributes } from '../attributes.ts'
 import type { AttributeOptions } from '../attributes.ts'
 import { Contents } from './contents.ts'
+import type { WriteMode } from './contents.ts'
 import type { Leftovers } from '../leftovers.ts'
 import type { Entry, FileEnd, Report } from '../messages.ts'
 import type { PendingFiles } from './pending.ts'
@@ -22,6 +23,8 @@ export type FileContext = {
   /** Whether nothing can be there, and no other process looks. */
   isFresh: boolean
   attributes: AttributeOptions
+  /** How files are written. */
+  mode: WriteMode
   leftovers: Leftovers
   pending: PendingFiles
   /** The directory for temporary files that cannot be beside the target. */
@@ -34,8 +37,11 @@ export type FileContext = {
 
 /** A file while it arrives. After a failure, which is reported, the rest of it is ignored. */
 export type FileWriter = {
-  write(bytes: Uint8Array): undefined
-  skip(length: number): undefined
+  /** Resolves when there is room for more; undefined: there is. The bytes must not be changed before they are written. */
+  write(bytes: Uint8Array): Promise<void> | undefined
+  /** Takes all bytes of a small file. */
+  writeWhole(bytes: Uint8Array): undefined
+  skip(length: number): Promise<void> | undefined
   end(end: FileEnd): Promise<void> | undefined
   discard(): void
 }
@@ -61,6 +67,7 @@ function guarded(
 ): FileWriter {
   let isOver = false
   const giveUp = (error: unknown): undefined => {
+    if (isOver) return
     discard()
     report(failure('destination', displayed, error))
   }
@@ -69,26 +76,24 @@ function guarded(
     isOver = true
     release()
   }
-  const attempt = (call: () => void): undefined => {
-    if (isOver) return
+  const attempt = (call: () => Promise<void> | undefined): Promise<void> | undefined => {
+    if (isOver) return undefined
     try {
-      call()
+      return call()?.catch(giveUp)
     } catch (error) {
-      giveUp(error)
+      return giveUp(error)
     }
   }
   return {
     write: (bytes) => attempt(() => contents.write(bytes)),
+    writeWhole: (bytes) => void attempt(() => void contents.writeWhole(bytes)),
     skip: (length) => attempt(() => contents.skip(length)),
-    end(end) {
-      if (isOver) return undefined
-      try {
-        if (!contents.end(end)) return giveUp(DAMAGED)
-        return complete(end)?.catch(giveUp)
-      } catch (error) {
-        return giveUp(error)
-      }
-    },
+    end: (end) =>
+      attempt(() => {
+        const finish = (isWhole: boolean): Promise<void> | undefined => (isWhole ? complete(end) : giveUp(DAMAGED))
+        const isWhole = contents.end(end)
+        return typeof isWhole === 'boolean' ? finish(isWhole) : isWhole.then(finish)
+      }),
     discard,
   }
 }
@@ -98,7 +103,7 @@ function freshFile(entry: Entry, place: string, context: FileContext): FileWrite
   const { attributes, leftovers } = context
   const mode = finalMode(entry, undefined, attributes)
   const fd = openNew(place, mode)
-  const contents = new Contents(fd, false)
+  const contents = new Contents(fd, context.mode)
   let isOpen = true
   const finish = (): void => {
     isOpen = false
@@ -107,7 +112,7 @@ function freshFile(entry: Entry, place: string, context: FileContext): FileWrite
     context.copied()
   }
   const release = (): void => {
-    if (isOpen) closeSync(fd)
+    if (isOpen) contents.close()
     leftovers.remove(place)
   }
   setFileAttributes(fd, mode, mode & ~attributes.umask, finalOwner(entry, undefined, attributes))
@@ -128,8 +133,9 @@ function replacing(entry: Entry, planned: StagedPlan, context: FileContext): Fil
   const mode = finalMode(entry, planned.existing, attributes)
   const { plan, path, fd } = createTemporary(planned, mode, context.elsewhere)
   leftovers.add(path)
+  const contents = new Contents(fd, context.mode)
   const release = (): void => {
-    closeSync(fd)
+    contents.close()
     if (plan.how === 'overwrite') closeSync(plan.fd)
     leftovers.remove(path)
   }
@@ -141,7 +147,6 @@ function replacing(entry: Entry, planned: StagedPlan, context: FileContext): Fil
     if (plan.existing === undefined || errorCode(error) !== 'EPERM') throw error
     return replacing(entry, overwriting(plan.target, plan.existing, 'a new file would have another owner'), context)
   }
-  const contents = new Contents(fd, false)
   const published = (why: string | undefined): void => {
     if (why !== undefined) report(note('destination', displayed, `was overwritten where it is: ${why}`))
     else if ((plan.existing?.nlink ?? 1n) > 1n)
@@ -168,5 +173,6 @@ async function streamed(
     closeSync(fd)
     context.copied()
   }
-  return guarded(new Contents(fd, true), context, complete, () => closeSync(fd))
+  const contents = new Contents(fd, 'stream')
+  return guarded(contents, context, complete, () => contents.close())
 }

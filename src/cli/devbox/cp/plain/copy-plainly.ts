@@ -41,7 +41,10 @@ async function uploadPlainly(copy: AgentCopy, shell: DevboxShell): Promise<void>
   // The contents are read where they are sent: after a lost connection again.
   const walk = { ...options, dryRun: true, dereference: true }
   const nowhere = { type: 'hello', version: 0, machine: '', directories: [] } as const
-  for await (const message of readSources({ sources, glob: false, options: walk }, nowhere, signal)) {
+  for await (const message of readSources({ sources, glob: false, options: walk }, nowhere, {
+    signal,
+    isBlocking: false,
+  })) {
     if (display.take(message)) continue
     if (message.type === 'entry') await writer.put(message)
   }
