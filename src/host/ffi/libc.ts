@@ -262,6 +262,13 @@ export function startWriteback(fd: number, offset: number, length: number, calls
   calls.sync_file_range?.(fd, BigInt(offset), BigInt(length), SYNC_FILE_RANGE_WRITE)
 }
 
+const FALLOC_FL_KEEP_SIZE = 1
+
+/** Reserves space for a range of a file without changing its size. Returns whether it succeeded. */
+export function reserveSpace(fd: number, offset: number, length: number, calls = functions()): boolean {
+  return calls.fallocate?.(fd, FALLOC_FL_KEEP_SIZE, BigInt(offset), BigInt(length)) === 0
+}
+
 const isDarwin = process.platform === 'darwin'
 const AT_FDCWD = isDarwin ? -2 : -100
 const AT_SYMLINK_NOFOLLOW = isDarwin ? 0x20 : 0x100

@@ -35,6 +35,7 @@ export type Functions = {
   sync_file_range?: (fd: number, offset: bigint, length: bigint, flags: number) => number
   utimensat?: (directory: number, path: Uint8Array, times: BigInt64Array, flags: number) => number
   mkfifo?: (path: Uint8Array, mode: number) => number
+  fallocate?: (fd: number, mode: number, offset: bigint, length: bigint) => number
 }
 
 /** Types of C, by Node's names. */
@@ -117,6 +118,7 @@ const SYMBOLS: Readonly<Record<keyof Functions, Entry>> = {
   sync_file_range: { ...takes('i32', 'i64', 'i64', 'u32'), only: 'linux node' },
   utimensat: { ...takes('i32', 'pointer', 'pointer', 'i32') },
   mkfifo: { ...takes('pointer', 'u32') },
+  fallocate: { ...takes('i32', 'i32', 'i64', 'i64'), only: 'linux node' },
 }
 
 function takes(...types: CType[]): Signature {

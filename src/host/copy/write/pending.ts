@@ -84,7 +84,7 @@ export class PendingFiles {
 
   /** Returns why it was overwritten, if it could not be renamed. */
   #publish({ plan, path, fd }: PendingFile): string | undefined {
-    if (plan.how === 'overwrite') return finishOverwrite(fd, plan)
+    if (plan.how === 'overwrite') return finishOverwrite(fd, path, plan)
     try {
       renameSync(nativePath(path), nativePath(plan.target))
       this.#leftovers.release(path)
@@ -92,16 +92,17 @@ export class PendingFiles {
     } catch (error) {
       if (plan.existing === undefined) throw error
       const why = errorCode(error) === 'EBUSY' ? 'it is a mount point' : 'it cannot be replaced'
-      return finishOverwrite(fd, overwriting(plan.target, plan.existing, why))
+      return finishOverwrite(fd, path, overwriting(plan.target, plan.existing, why))
     }
   }
 }
 
-function finishOverwrite(from: number, { fd, why }: Extract<StagedPlan, { how: 'overwrite' }>): string {
+function finishOverwrite(from: number, staged: string, plan: Extract<StagedPlan, { how: 'overwrite' }>): string {
+  const { fd: to, target, why } = plan
   try {
-    overwrite(from, fd)
+    overwrite({ from, staged, to, target })
   } finally {
-    closeSync(fd)
+    closeSync(to)
   }
   return why
 }

@@ -1,4 +1,4 @@
-/** Compares `exec-server cp` with the real `cp`: what is there afterwards, row by row; see rows.ts. */
+/** Compares `exec-server cp` with the real `cp`: what is there afterwards, row by row; see rows/row.ts. */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,7 +13,7 @@ import { begin } from '../call.ts'
 import type { Ended } from '../call.ts'
 import { hasProgram } from '../screen.ts'
 import { listing } from './listing.ts'
-import type { Direction, Row } from './rows.ts'
+import type { Direction, Row } from './rows/row.ts'
 import { unprivileged } from './unprivileged.ts'
 
 const isRoot = process.geteuid?.() === 0

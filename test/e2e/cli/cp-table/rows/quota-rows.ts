@@ -1,5 +1,5 @@
 /** Rows of `exec-server cp` where the disk has room, but its user may not have more of it. */
-import type { Row } from './rows.ts'
+import type { Row } from './row.ts'
 
 /** A file system whose folder v holds 2 MB, as a user without privileges sees it. */
 const QUOTA = [
@@ -18,6 +18,20 @@ const inodes = (count: number): string =>
   `mkdir d; mount -t tmpfs -o nr_inodes=${count},size=9m,uid=65534,gid=65534,mode=755 tmpfs d`
 
 const LARGE = 'seq 999999 | head -c 3000000'
+
+/** A file t whose file system, mounted elsewhere, copies on write. */
+const COPY_ON_WRITE = [
+  'truncate -s 128M ../disk',
+  'mkfs.btrfs -q ../disk >/dev/null 2>&1',
+  'mkdir ../m',
+  'mount -o loop ../disk ../m',
+  `${LARGE} | tr 0-9 a-j >../m/f`,
+  'sync -f ../m',
+  ': >t',
+  'mount --bind ../m/f t',
+].join('; ')
+
+const FILL = '{ cat /dev/zero >../m/fill 2>/dev/null || sync -f ../m; }'
 
 export const quotaRows: readonly Row[] = [
   {
@@ -78,6 +92,37 @@ export const quotaRows: readonly Row[] = [
     code: 1,
     stderr: /^(exec-server: on [^\n]*d\/s\/[34]: No space left on device\n){2}$/,
     unprivileged: true,
+    mounts: true,
+  },
+  {
+    title: 'over a mount point on a file system that copies on write',
+    needs: 'mkfs.btrfs',
+    prepare: `${COPY_ON_WRITE}; ${LARGE} >s`,
+    args: 's t',
+    stderr: /^exec-server: on [^\n]*\bt: was overwritten where it is: it is a mount point\n$/,
+    mounts: true,
+    all: true,
+  },
+  {
+    title: 'over a mount point on a file system that copies on write, and is full',
+    needs: 'mkfs.btrfs',
+    prepare: `${COPY_ON_WRITE}; ${FILL}; ${LARGE} >s`,
+    args: 's t',
+    as: 'none',
+    code: 1,
+    stderr:
+      /^exec-server: on [^\n]*\bt: no room to overwrite it where it is: the disk is full, or a quota is used up\n$/,
+    mounts: true,
+    all: true,
+  },
+  {
+    title: 'over a mount point with holes that the disk has no room for',
+    prepare: `mkdir ../m; mount -t tmpfs -o size=4m tmpfs ../m; truncate -s 3M ../m/f; ${LARGE} >../m/fill; : >t; mount --bind ../m/f t; ${LARGE} >s`,
+    args: 's t',
+    as: 'none',
+    code: 1,
+    stderr:
+      /^exec-server: on [^\n]*\bt: no room to overwrite it where it is: the disk is full, or a quota is used up\n$/,
     mounts: true,
   },
 ]

@@ -1,0 +1,113 @@
+/** Rows where rights, mounts or a full disk stand in the way. */
+import type { Row } from './row.ts'
+
+export const hinderedRows: readonly Row[] = [
+  // What cannot be replaced.
+  {
+    title: 'over a mount point',
+    prepare: 'echo new, and longer >s; echo old >f; : >t; mount --bind f t',
+    args: 's t',
+    stderr: /t: was overwritten where it is: it is a mount point/,
+    mounts: true,
+    all: true,
+  },
+  {
+    title: 'in a directory that takes no new file',
+    prepare: 'echo new >s; mkdir d; echo old, and longer >d/t; chmod 500 d',
+    args: 's d/t',
+    stderr: /d\/t: was overwritten where it is: its directory takes no new file/,
+    unprivileged: true,
+    all: true,
+  },
+  {
+    title: 'a new file in a directory that takes none',
+    prepare: 'echo new >s; mkdir d; chmod 500 d',
+    args: 's d/t',
+    as: 'none',
+    code: 1,
+    stderr: /d\/t: Permission denied/,
+    unprivileged: true,
+  },
+  {
+    title: 'a file that may not be written in such a directory',
+    prepare: 'echo new >s; mkdir d; echo old >d/t; chmod 444 d/t; chmod 500 d',
+    args: 's d/t',
+    as: 'none',
+    code: 1,
+    stderr: /d\/t: Permission denied/,
+    unprivileged: true,
+  },
+  {
+    title: 'a source that may not be read',
+    prepare: 'echo new >s; chmod 0 s; echo old >t',
+    args: 's t',
+    as: 'none',
+    code: 1,
+    stderr: /s: Permission denied/,
+    unprivileged: true,
+    all: true,
+  },
+  {
+    title: 'a directory that may not be read',
+    prepare: 'mkdir -p s/x; echo a >s/a; chmod 0 s/x',
+    args: '-r s t',
+    code: 1,
+    stderr: /s\/x: Permission denied/,
+    unprivileged: true,
+  },
+  {
+    title: 'on a file system that is read-only',
+    prepare: 'echo new >s; mkdir d; echo old >d/t; mount --bind d d; mount -o remount,ro,bind d',
+    args: 's d/t',
+    as: 'none',
+    code: 1,
+    stderr: /d\/t: Read-only file system/,
+    mounts: true,
+  },
+  {
+    title: 'on a disk that is full',
+    prepare: 'seq 999999 | head -c 3000000 >s; mkdir d; mount -t tmpfs -o size=1m tmpfs d; echo old >d/t',
+    args: 's d/t',
+    as: 'none',
+    code: 1,
+    stderr: /d\/t: No space left on device/,
+    mounts: true,
+    all: true,
+  },
+  {
+    title: 'a tree on a disk that is full',
+    prepare:
+      'mkdir s; echo a >s/a; seq 999999 | head -c 3000000 >s/b; echo c >s/c; mkdir d; mount -t tmpfs -o size=1m tmpfs d',
+    args: '-r s d',
+    as: { script: 'mkdir d/s; cp s/a s/c d/s' },
+    code: 1,
+    stderr: /d\/s\/b: No space left on device/,
+    mounts: true,
+  },
+  {
+    title: 'over a mount point on a disk that is full',
+    prepare:
+      'seq 999999 | head -c 3000000 >s; mkdir d; mount -t tmpfs -o size=1m tmpfs d; echo old >d/f; : >t; mount --bind d/f t',
+    args: 's t',
+    as: 'none',
+    code: 1,
+    stderr: /t: No space left on device/,
+    mounts: true,
+  },
+
+  {
+    title: 'a directory of mode 500 that is not root’s',
+    prepare: 'mkdir -p s/d; echo a >s/d/a; chmod 500 s/d s',
+    args: '-r s t',
+    unprivileged: true,
+  },
+  {
+    title: 'a file onto itself through a mount',
+    prepare: 'mkdir a b; echo x >a/f; mount --bind a b',
+    args: 'a/f b/f',
+    as: 'none',
+    code: 1,
+    stderr: /same file/,
+    mounts: true,
+  },
+]

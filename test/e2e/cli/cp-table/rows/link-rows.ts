@@ -1,0 +1,160 @@
+/** Rows of links, holes and special files, and of copies of a file onto itself. */
+import { TREE } from './row.ts'
+import type { Row } from './row.ts'
+
+export const linkRows: readonly Row[] = [
+  // Links.
+  { title: 'a link is followed', prepare: 'echo a >f; ln -s f s', args: 's t', all: true },
+  {
+    title: 'links in a tree are copied as links',
+    prepare: 'mkdir s; echo a >s/f; ln -s f s/l; ln -s no s/dangling; ln -s . s/up',
+    args: '-r s t',
+    all: true,
+  },
+  { title: 'a link with -r is copied as a link', prepare: 'echo a >f; ln -s f s', args: '-r s t' },
+  {
+    title: 'links in a tree are followed with -L',
+    prepare: 'mkdir -p s d; echo a >f; echo b >d/b; ln -s ../f s/l; ln -s ../d s/d',
+    args: '-rL s t',
+    all: true,
+  },
+  {
+    title: 'a link that leads back with -L',
+    prepare: 'mkdir s; echo a >s/a; ln -s . s/up',
+    args: '-rL s t',
+    as: { script: 'mkdir t; cp s/a t' },
+    code: 1,
+    stderr: /s\/up: leads back/,
+  },
+  {
+    title: 'a link that leads nowhere',
+    prepare: 'ln -s no s',
+    args: 's t',
+    as: 'none',
+    code: 1,
+    stderr: /s: No such file or directory/,
+  },
+  {
+    title: 'a link that leads nowhere with -L',
+    prepare: 'mkdir s; ln -s no s/l; echo a >s/a',
+    args: '-rL s t',
+    code: 1,
+    stderr: /s\/l: is a link that leads nowhere/,
+  },
+  {
+    title: 'a file over a link is written through it',
+    prepare: 'echo new >s; echo old >f; ln -s f t',
+    args: 's t',
+    all: true,
+  },
+  {
+    title: 'a file over a link into another directory',
+    prepare: 'echo new >s; mkdir d; echo old >d/f; ln -s d/f t',
+    args: 's t',
+  },
+  {
+    title: 'a file over a link that leads nowhere',
+    prepare: 'echo new >s; ln -s no t',
+    args: 's t',
+    as: 'none',
+    code: 1,
+    stderr: /t: is a link that leads nowhere/,
+  },
+  { title: 'a link over a file', prepare: 'mkdir -p s t/s; ln -s x s/l; echo old >t/s/l', args: '-r s t' },
+  { title: 'a link over a link', prepare: 'mkdir -p s t/s; ln -s x s/l; ln -s y t/s/l', args: '-r s t' },
+  {
+    title: 'the time of a link',
+    prepare: 'mkdir s; ln -s x s/l; touch -h -d 2001-01-01T00:00:00.25Z s/l s',
+    args: '-a s t',
+    exact: true,
+  },
+  { title: 'a tree into a directory behind a link', prepare: `${TREE}; mkdir d; ln -s d t`, args: '-r s t' },
+
+  // Hard links, holes and special files.
+  {
+    title: 'hard links with -a',
+    prepare: 'mkdir s; echo a >s/a; ln s/a s/b; mkdir s/d; ln s/a s/d/c',
+    args: '-a s t',
+    exact: true,
+    all: true,
+  },
+  { title: 'hard links without -a', prepare: 'mkdir s; echo a >s/a; ln s/a s/b', args: '-r s t', exact: false },
+  {
+    title: 'hard links over a tree',
+    prepare: 'mkdir -p s t/s; echo a >s/a; ln s/a s/b; echo old >t/s/a; echo old >t/s/b',
+    args: '-a s t',
+    exact: true,
+  },
+  {
+    title: 'a file with other names is replaced alone',
+    prepare: 'echo new >s; echo old >t; ln t other',
+    args: 's t',
+    as: { script: 'rm t; cp s t' },
+    stderr: /t: had other names, which keep the previous contents/,
+  },
+  {
+    title: 'holes stay holes',
+    prepare: 'truncate -s 50M s; printf x | dd of=s bs=1 seek=20000000 conv=notrunc 2>/dev/null',
+    args: 's t',
+    all: true,
+  },
+  { title: 'a file that is one hole', prepare: 'truncate -s 5G s', args: 's t' },
+  { title: 'a hole at the end', prepare: 'echo a >s; truncate -s 9M s', args: 's t' },
+  {
+    title: 'a FIFO in a tree',
+    prepare: 'mkdir s; mkfifo s/f; echo a >s/a',
+    args: '-r s t',
+    as: { script: 'mkdir t; cp s/a t' },
+    code: 1,
+    stderr: /s\/f: is neither a file, a directory nor a link/,
+  },
+  {
+    title: 'a FIFO with -a',
+    prepare: 'mkdir s; mkfifo -m 640 s/f; touch -d 2001-01-01T00:00:00Z s/f s',
+    args: '-a s t',
+    exact: true,
+  },
+  {
+    title: 'to a device',
+    prepare: 'echo a >s',
+    args: 's /dev/null',
+    as: 'none',
+    stderr: /\/dev\/null: is written where it is/,
+  },
+  {
+    title: 'to a device that is full',
+    prepare: 'echo a >s',
+    args: 's /dev/full',
+    as: 'none',
+    code: 1,
+    stderr: /\/dev\/full: No space left on device/,
+  },
+  { title: 'from a device that ends', prepare: ':', args: '/dev/null t', as: { script: ': >t' } },
+
+  // The same file.
+  {
+    title: 'a file onto itself',
+    prepare: 'echo a >s',
+    args: 's s',
+    as: 'none',
+    code: 1,
+    stderr: /same file/,
+    all: true,
+  },
+  {
+    title: 'a file onto itself through a link',
+    prepare: 'echo a >s; ln -s s t',
+    args: 's t',
+    as: 'none',
+    code: 1,
+    stderr: /same file/,
+  },
+  {
+    title: 'a file onto another of its names',
+    prepare: 'echo a >s; ln s t',
+    args: 's t',
+    as: 'none',
+    code: 1,
+    stderr: /same file/,
+  },
+]
