@@ -59,10 +59,24 @@ export function versionCommand(args: readonly string[]): Promise<void> {
   }, 'version')
 }
 
+/** What other programs call these commands. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  exec: 'run',
+  shell: 'run',
+  ssh: 'run',
+  ls: 'ps',
+  list: 'ps',
+  stop: 'kill',
+  copy: 'cp',
+  scp: 'cp',
+  curl: 'http',
+  fetch: 'http',
+}
+
 /** The error for a command that there is not. */
 export function unknownCommand(text: string, commands: readonly CommandSummary[]): UsageError {
   const names = commands.map(({ name }) => name)
-  const meant = nearest(text, names)
+  const meant = (Object.hasOwn(OTHER_NAMES, text) ? OTHER_NAMES[text] : undefined) ?? nearest(text, names)
   return usageError(
     `there is no command '${text.split('\n', 1)[0]}'`,
     meant === undefined ? `there are: ${names.join(', ')}` : `did you mean ${meant}?`,

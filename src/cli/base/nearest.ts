@@ -1,7 +1,11 @@
 /** Finds the name that was probably meant by a mistyped one. */
 
-/** Edits that may separate the two: a short name has too many neighbours for two. */
-const editsFor = (name: string): number => (name.length <= 3 ? 1 : 2)
+/** Names up to this length, without dashes, have too many neighbours for two edits. */
+const SHORT_NAME = 4
+
+/** Edits that may separate the two. */
+const editsFor = (...names: string[]): number =>
+  names.some((name) => name.replace(/^-+/, '').length <= SHORT_NAME) ? 1 : 2
 
 /** The nearest of the names, or the only one that begins with the text; undefined if none is near. */
 export function nearest(text: string, names: readonly string[]): string | undefined {
@@ -9,7 +13,7 @@ export function nearest(text: string, names: readonly string[]): string | undefi
   if (begun.length === 1) return begun[0]
   const ranked = names
     .map((name) => ({ name, edits: editDistance(text, name) }))
-    .filter(({ name, edits }) => edits <= editsFor(name) && edits < name.length)
+    .filter(({ name, edits }) => edits <= editsFor(name, text) && edits < name.length)
   return ranked.sort((a, b) => a.edits - b.edits)[0]?.name
 }
 

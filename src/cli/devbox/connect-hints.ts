@@ -5,7 +5,7 @@ import type { TargetValues } from './options.ts'
 
 /** By HTTP status of the refusal; what the server itself says stands in the message. */
 const BY_STATUS: Readonly<Record<number, string>> = {
-  403: 'by a name that it does not know: use the IP address, or start it with --allow-host NAME',
+  403: 'it may not know the name that you call it by: use the IP address, or start it with --allow-host NAME',
   404: 'its path is that of the URL that the server printed: none, or /c/TOKEN with --capability-url',
   503: 'close connections, or start the server with a higher --max-connections',
 }
@@ -37,6 +37,8 @@ const BY_CODE: Readonly<Record<string, string>> = {
 export function connectHints(error: unknown, values: TargetValues): string[] {
   if (!(error instanceof ConnectError)) return []
   if (error.status === 401) return [unauthorized(values)]
+  // What this server says of it is in the message, with what to do.
+  if (error.status === 403 && !error.message.endsWith(' 403')) return []
   const hint = BY_STATUS[error.status ?? 0] ?? BY_CODE[codeOf(error) ?? '']
   return hint === undefined ? [] : [hint]
 }

@@ -2,9 +2,18 @@
 import { quoteForShell } from './io/quote-for-shell.ts'
 import { CommandError, OWN_FAILURE } from './base/command-error.ts'
 
+/** Servers that are named: more would hide the other ways. */
+const SHOWN_SERVERS = 3
+
 /** Lines for the servers of this user that listen here. */
-const serverHints = (servers: readonly string[]): string[] =>
-  servers.map((url) => `a server of yours listens on this machine: --url ${url}`)
+function serverHints(servers: readonly string[], shown: number): string[] {
+  const urls = [...new Set(servers)]
+  const more = urls.length - shown
+  return [
+    ...urls.slice(0, shown).map((url) => `a server of yours listens on this machine: --url ${url}`),
+    ...(more > 0 ? [`so ${more === 1 ? 'does' : 'do'} ${more} more`] : []),
+  ]
+}
 
 /** No option, file or variable names a devbox. `ids` are the environments that there are. */
 export function noDevbox(
@@ -17,7 +26,7 @@ export function noDevbox(
   return new CommandError('no devbox is named', OWN_FAILURE, [
     ...hints,
     `name one: --url ws://HOST:PORT, --env ID${known}, or CODEX_EXEC_SERVER_URL=ws://HOST:PORT`,
-    ...serverHints(servers),
+    ...serverHints(servers, SHOWN_SERVERS),
     'this machine is used only with --local',
   ])
 }
@@ -51,6 +60,8 @@ export const noRunningServer = (): CommandError =>
 
 /** `--local`, and more than one server. */
 export const severalServers = (servers: readonly string[]): CommandError =>
-  new CommandError(`${servers.length} servers of this user listen on this machine`, OWN_FAILURE, [
-    ...serverHints(servers),
-  ])
+  new CommandError(
+    `${servers.length} servers of this user listen on this machine`,
+    OWN_FAILURE,
+    serverHints(servers, Infinity),
+  )

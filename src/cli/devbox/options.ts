@@ -1,6 +1,8 @@
 /** The options that select the devbox, and what the client commands share in parsing. */
 import { parseArgs } from 'node:util'
 import type { ParseArgsOptionsConfig } from 'node:util'
+import { messageOf } from '../../client/base/errors.ts'
+import { displayUrl, parseWebSocketUrl } from '../../client/transports/target-url.ts'
 import { usageError } from '../base/parse-options.ts'
 
 export { parseOptions, usageError } from '../base/parse-options.ts'
@@ -60,7 +62,25 @@ export function checkTarget(values: TargetValues): void {
   const { url, env, local, 'bearer-token-file': tokenFile, 'tls-ca': authorities } = values
   if (env?.includes('=') === true)
     throw usageError('--env names an environment', `a variable of the command is -e ${env}`)
+  if (url !== undefined) checkUrl(url)
   const isPlain = url !== undefined && !url.startsWith('wss:')
   if (authorities !== undefined && (isPlain || local === true)) throw usageError('--tls-ca is for a server at wss://')
   if (tokenFile !== undefined && url === undefined) throw usageError('--bearer-token-file is for the server of --url')
+}
+
+function checkUrl(url: string): void {
+  const fault = faultOf(url)
+  if (fault === undefined) return
+  const meant = `ws://${url.replace(/^[a-z]+:\/\//i, '')}`
+  throw usageError(fault, ...(faultOf(meant) === undefined ? [`did you mean --url ${displayUrl(meant)}?`] : []))
+}
+
+/** Why it is no URL of a server; undefined if it is one. */
+function faultOf(url: string): string | undefined {
+  try {
+    parseWebSocketUrl(url)
+    return undefined
+  } catch (error) {
+    return messageOf(error)
+  }
 }

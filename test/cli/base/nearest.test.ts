@@ -26,10 +26,17 @@ test('the nearest name is found by few edits, or by its beginning', () => {
     ['htpp', 'http'],
     ['vresion', 'version'],
     ['frobnicate', undefined],
+    ['stop', undefined],
+    ['htp', 'http'],
     ['x', undefined],
     ['', undefined],
   ]
   for (const [text, name] of rows) assert.is(nearest(text, NAMES), name, text)
+})
+
+test('the dashes of an option do not count', () => {
+  assert.is(nearest('--rm', ['--url', '--env']), undefined)
+  assert.is(nearest('--ulr', ['--url', '--env']), '--url')
 })
 
 test.run()

@@ -17,6 +17,14 @@ test('an error without a devbox tells the three ways to name one, and the server
   ])
 })
 
+test('of many servers that run here three are named, each once', () => {
+  const urls = [1, 1, 2, 3, 4, 5].map((port) => `ws://127.0.0.1:${port}`)
+  assert.equal(noDevbox([], urls).hints.slice(1, -1), [
+    ...[1, 2, 3].map((port) => `a server of yours listens on this machine: --url ws://127.0.0.1:${port}`),
+    'so do 2 more',
+  ])
+})
+
 test('options that name two devboxes are refused', () => {
   assert.throws(() => checkTarget({ url: 'ws://x', local: true }), /--url and --local name two devboxes/)
   assert.throws(() => checkTarget({ env: 'x', local: true }), /--env and --local name two devboxes/)

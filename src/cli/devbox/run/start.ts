@@ -31,7 +31,7 @@ export async function startProcess<Started>(
     if (place !== undefined) throw new CommandError(`${String(cwd)}: ${place}`, NOT_EXECUTABLE)
     const exitCode = MISSING.test(error.message) ? NOT_FOUND : UNFIT.test(error.message) ? NOT_EXECUTABLE : OWN_FAILURE
     const hints = isOfPath ? shellHints(options.argv) : []
-    throw new CommandError(`${options.argv[0]}: ${systemText(error.message)}`, exitCode, hints)
+    throw new CommandError(describe(error.message, options.argv), exitCode, hints)
   }
 }
 
@@ -56,5 +56,8 @@ async function faultOfDirectory(client: ExecClient, path: string | URL): Promise
 
 const withoutNumber = (message: string): string => message.replace(/ \(os error \d+\)/, '')
 
-/** Only the system's words, as a shell says them: the program is named before. */
-const systemText = (message: string): string => /([^:]+) \(os error \d+\)$/.exec(message)?.[1]?.trim() ?? message
+/** The system's words as a shell says them, behind the program; what the server itself refuses stands alone. */
+function describe(message: string, [program]: readonly string[]): string {
+  const text = /([^:]+) \(os error \d+\)$/.exec(message)?.[1]?.trim()
+  return text === undefined ? message : `${program}: ${text}`
+}
