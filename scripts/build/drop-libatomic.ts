@@ -2,7 +2,7 @@
  * Takes libatomic.so.1 out of a Node runtime. Official Node needs it since 25, for one function, and minimal Debian and
  * Ubuntu systems do not have it (nodejs/node 60790).
  */
-import { compareExchange } from './compare-exchange.ts'
+import { compareExchange } from './code/compare-exchange.ts'
 import { DT, PF_EXECUTE } from './elf.ts'
 import type { Elf } from './elf.ts'
 

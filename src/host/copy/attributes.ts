@@ -3,7 +3,7 @@ import { chmodSync, chownSync, fchmodSync, fchownSync, lchownSync, lutimesSync }
 import type { BigIntStats } from 'node:fs'
 import process from 'node:process'
 import { encodeName } from '../../protocol/schemas/path-uri.ts'
-import { setTimes } from '../ffi/libc.ts'
+import { setTimes } from '../ffi/file-calls.ts'
 import { nativePath } from '../fs/native-path.ts'
 import type { CopyOptions, Entry } from './messages.ts'
 

@@ -149,7 +149,10 @@ async function runRemote(client: ExecClient, options: RunArguments, state: RunSt
     if (timeoutMs !== undefined) cleanups.push(endAfter(timeoutMs, client, handle, leaveWith))
     raw?.enter()
     const escapes = escapeKeys({
-      leave: () => leaveWith(OWN_FAILURE),
+      leave: () => {
+        printRawStderr('left the devbox')
+        leaveWith(OWN_FAILURE)
+      },
       suspend: () => process.kill(process.pid, 'SIGTSTP'),
       list: () => printRawStderr(escapeList('leaves, and ends the command').join('\n')),
     })

@@ -1,6 +1,6 @@
 /** Where a file has data, and where holes. */
 import type { BigIntStats } from 'node:fs'
-import { seekExtent } from '../../ffi/libc.ts'
+import { seekExtent } from '../../ffi/file-calls.ts'
 
 /** A part of a file, in bytes. */
 export type Extent = { isHole: boolean; start: number; end: number }

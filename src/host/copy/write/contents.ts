@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib'
 import { writeAll } from '../../../base/write-all.ts'
 import { writeQueue } from '../../../base/write-queue.ts'
 import type { WriteQueue } from '../../../base/write-queue.ts'
-import { startWriteback } from '../../ffi/libc.ts'
+import { startWriteback } from '../../ffi/file-calls.ts'
 import { COPY_BLOCK_BYTES, COPY_UNWRITTEN_BYTES, COPY_WRITEBACK_BYTES } from '../../limits.ts'
 import type { FileEnd } from '../messages.ts'
 

@@ -3,7 +3,7 @@ import { chmodSync, closeSync, mkdirSync, openSync, realpathSync, renameSync, st
 import type { BigIntStats } from 'node:fs'
 import { posix } from 'node:path'
 import { decodeName } from '../../../protocol/schemas/path-uri.ts'
-import { syncFileSystem } from '../../ffi/libc.ts'
+import { syncFileSystem } from '../../ffi/file-calls.ts'
 import { nativePath } from '../../fs/native-path.ts'
 import { finalMode, finalOwner, setDirectoryAttributes, setEntryTimes } from '../attributes.ts'
 import type { AttributeOptions } from '../attributes.ts'

@@ -1,6 +1,6 @@
 /** Overwrites a file where it is, from a complete copy of the new contents. */
 import { fstatSync, fsyncSync, ftruncateSync, statfsSync } from 'node:fs'
-import { reserveSpace } from '../../ffi/libc.ts'
+import { reserveSpace } from '../../ffi/file-calls.ts'
 import { nativePath } from '../../fs/native-path.ts'
 import { reasonText } from '../texts.ts'
 import { copyRange } from './copy-range.ts'

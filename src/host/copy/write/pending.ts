@@ -3,7 +3,7 @@ import { closeSync, fstatSync, fsync, fsyncSync, openSync, renameSync } from 'no
 import { posix } from 'node:path'
 import { promisify } from 'node:util'
 import { errorCode } from '../../../base/os-error-text.ts'
-import { syncFileSystem } from '../../ffi/libc.ts'
+import { syncFileSystem } from '../../ffi/file-calls.ts'
 import { nativePath } from '../../fs/native-path.ts'
 import { COPY_PENDING_BYTES, COPY_PENDING_FILES } from '../../limits.ts'
 import { overwrite } from './in-place.ts'

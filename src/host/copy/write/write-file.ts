@@ -1,7 +1,7 @@
 /** Writes one file of a copy, by its plan. */
 import { closeSync, constants, fsync, open } from 'node:fs'
 import { promisify } from 'node:util'
-import { canSyncFileSystem } from '../../ffi/libc.ts'
+import { canSyncFileSystem } from '../../ffi/file-calls.ts'
 import { errorCode } from '../../../base/os-error-text.ts'
 import { nativePath } from '../../fs/native-path.ts'
 import { COPY_SYNC_BYTES } from '../../limits.ts'

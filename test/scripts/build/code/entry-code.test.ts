@@ -1,8 +1,8 @@
 /** The machine code that runs before the runtime. What it does is shown by test/e2e/odd-devboxes. */
 import { spawnSync } from 'node:child_process'
 import * as assert from 'uvu/assert'
-import { entryAssembly, entryCode } from '../../../scripts/build/entry-code.ts'
-import { skip, test } from '../../support/suite.ts'
+import { entryAssembly, entryCode } from '../../../../scripts/build/code/entry-code.ts'
+import { skip, test } from '../../../support/suite.ts'
 
 const TRIPLES = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' } as const
 

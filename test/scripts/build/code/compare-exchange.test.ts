@@ -4,9 +4,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import * as assert from 'uvu/assert'
-import { compareExchange, compareExchangeAssembly } from '../../../scripts/build/compare-exchange.ts'
-import { skip, test } from '../../support/suite.ts'
-import { temporaryFolder } from '../../support/temporary.ts'
+import { compareExchange, compareExchangeAssembly } from '../../../../scripts/build/code/compare-exchange.ts'
+import { skip, test } from '../../../support/suite.ts'
+import { temporaryFolder } from '../../../support/temporary.ts'
 
 const TRIPLES = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' } as const
 
