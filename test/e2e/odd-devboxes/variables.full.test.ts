@@ -28,7 +28,7 @@ const steering = (folder: string): Record<string, string> => ({
 test('they change nothing of a server, and its commands have them, on pipes and terminals', async () => {
   const folder = temporaryFolder()
   const variables = steering(folder)
-  const env = { PATH, HOME: folder, ...variables, NODE_CHANNEL_FD: '77', NODE_UNIQUE_ID: '1' }
+  const env = { PATH, HOME: folder, XDG_CACHE_HOME: temporaryFolder(), ...variables, NODE_CHANNEL_FD: '77', NODE_UNIQUE_ID: '1' }
   const [command, args] = serverCommand([])
   const { client, stop } = await connectTo(command, args, { env })
   const envPolicy = { inherit: 'all', ignoreDefaultExcludes: true, exclude: [], set: {}, includeOnly: [] }
@@ -48,7 +48,7 @@ test('they change nothing of a server, and its commands have them, on pipes and 
 
 test('they change nothing of the other commands', () => {
   const folder = temporaryFolder()
-  const env: Record<string, string> = { PATH, HOME: folder, ...steering(folder) }
+  const env: Record<string, string> = { PATH, HOME: folder, XDG_CACHE_HOME: temporaryFolder(), ...steering(folder) }
   const call = (...args: string[]) => spawnSync(...serverCommand(args), { env, encoding: 'utf8' })
   assert.match(call('--version').stdout, /^exec-server /)
   const script = 'echo $NODE_DEBUG'
