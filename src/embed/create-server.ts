@@ -15,6 +15,7 @@ import {
   openAuthenticator,
   openHttpPolicy,
   openListen,
+  openMcp,
   openRecorder,
   openRuns,
   openTls,
@@ -75,6 +76,7 @@ export async function createServer(config: ServerConfig = {}, { log: sink }: Ser
   warnOfMissing(log, missingInternals(listener?.server))
   const refusals = createRefusals(log, limits)
   const secure = tls && serveTls(tls, { log, onRefused: refusals.note, checkMs: limits.certificateCheckMs })
+  const mcp = parts.mcp?.(core)
   const webSockets = createWebSocketServer(core, {
     limits,
     opener: secure ?? plainOpener,
@@ -82,6 +84,7 @@ export async function createServer(config: ServerConfig = {}, { log: sink }: Ser
     checkPeer: peerCheckFor(command, config),
     checkHost,
     origins: command.origins,
+    mcp: mcp?.fetch,
     preview: previewOf({ ...command, httpPolicy, forward }),
     metrics: createMetrics(core, log.dropped, refusals.counts),
     report,
@@ -99,11 +102,12 @@ export async function createServer(config: ServerConfig = {}, { log: sink }: Ser
     for (const stop of stops) stop()
     webSockets.closeIdle()
     secure?.close()
+    const mcpEnded = mcp?.close()
     // Nothing new begins on connections that are being closed.
     void core.drain(0)
     core.shutdown()
     const flushed = Promise.all([...streams].map(({ finished }) => finished))
-    await Promise.all([webSockets.ended(CLOSE_GRACE_MS), within(CLOSE_GRACE_MS, flushed)])
+    await Promise.all([webSockets.ended(CLOSE_GRACE_MS), within(CLOSE_GRACE_MS, Promise.all([flushed, mcpEnded]))])
     for (const { input, output } of streams) for (const stream of [input, output]) stream.destroy()
     await Promise.all([runs?.flush(), recordings?.settled()])
     telemetry.stop()
@@ -170,6 +174,7 @@ async function openParts({ listen, sandbox, limits, ...command }: ServeCommand, 
   const httpPolicy = await openHttpPolicy(command.httpPolicy)
   const forward = await openForward(command.forward)
   const { authenticator, path } = await openAuthenticator(command.authentication)
+  const mcp = await openMcp(command.mcp)
   const own = directoriesOf(command)
   const used = own.find((path) => directories.has(path))
   if (used !== undefined) throw new UsageError(`another server of this program uses the directory ${used}`, 1)
@@ -188,6 +193,7 @@ async function openParts({ listen, sandbox, limits, ...command }: ServeCommand, 
       sandbox: confined,
       httpPolicy,
       forward,
+      mcp,
       authenticator,
       path,
       runs,

@@ -47,6 +47,11 @@ export type ServerConfig = {
   'max-requests'?: number
   /** How long `close` lets running work go on, by default. */
   'drain-seconds'?: number
+  /** Serve MCP clients over HTTP, at `mcp` below the path of the server. Needs the package `@modelcontextprotocol/sdk`. */
+  mcp?: boolean
+  'mcp-workspace'?: string
+  'mcp-sandbox'?: 'read-only' | 'workspace-write' | 'full'
+  'mcp-network'?: 'on' | 'off'
   /** Show in a browser what listens on loopback: `/port/PORT/` below the path of the server. */
   preview?: boolean
   'log-level'?: LogLevel
@@ -110,7 +115,7 @@ export type Server = AsyncDisposable & {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
   /**
    * Serves the connections of a listener of `node:net`, TCP or unix, as it would its own: WebSockets, `/readyz`,
-   * `/healthz` and `/metrics`. The program opens and closes the listener.
+   * `/healthz`, `/metrics`, and with those options `/mcp` and previews. The program opens and closes the listener.
    */
   serveListener(listener: NetServer): void
   /**

@@ -1,12 +1,14 @@
 /** The server in this program, on connections of every kind. */
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { createServer as createNetServer } from 'node:net'
 import type { AddressInfo, Server as NetServer } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import * as assert from 'uvu/assert'
 import { WebSocket, WebSocketServer } from 'ws'
 import { connect, RpcError } from '../../src/client/index.ts'
@@ -235,6 +237,24 @@ test('the log goes to the program, the audit log and runs to their files; a dire
   const output: string[] = []
   for await (const entry of later.logs('job')) if (entry.type === 'output') output.push(text(entry.bytes))
   assert.is(output.join(''), 'kept\n')
+})
+
+test('it serves MCP clients, whose commands end with it', async () => {
+  const workspace = mkdtempSync(join(tmpdir(), 'embed-mcp-'))
+  atEnd(() => rmSync(workspace, { recursive: true }))
+  const options = { mcp: true, 'mcp-sandbox': 'full', 'mcp-workspace': workspace } as const
+  const server = await serving({ listen: 'ws://127.0.0.1:0', ...options })
+  const client = new Client({ name: 'test', version: '1' })
+  await client.connect(new StreamableHTTPClientTransport(new URL(`${server.url?.replace('ws', 'http')}/mcp`)))
+  const command = 'echo $$ > pid; exec sleep 1000'
+  await client.callTool({ name: 'exec', arguments: { command, yield_time_ms: 0 } })
+  const file = join(workspace, 'pid')
+  await eventually(() => existsSync(file) && readFileSync(file, 'utf8') !== '')
+  const pid = Number(readFileSync(file, 'utf8'))
+  assert.ok(isAlive(pid))
+  await client.close()
+  await server.close({ graceMs: 0 })
+  await eventually(() => !isAlive(pid))
 })
 
 test('it shows previews on a listener of the program, but not of its port', async () => {

@@ -1,4 +1,5 @@
 /** Opens what the options of a server name: files, secrets and the listener. Modules are loaded only where they are needed. */
+import type { ExecServer } from '../../core/rpc/server.ts'
 import type { HttpPolicy } from '../../host/http/http-policy.ts'
 import type { Recordings } from '../../host/recording/recordings.ts'
 import type { RunDirectory } from '../../host/runs/run-directory.ts'
@@ -11,7 +12,9 @@ import type { HostCheck } from '../../server/http/host-check.ts'
 import type { Listen } from '../../server/http/listen-url.ts'
 import { openListener } from '../../server/http/listener.ts'
 import type { Listener } from '../../server/http/listener.ts'
+import type { HttpEndpoint } from '../../server/serve.ts'
 import type { TlsSource } from '../../server/tls/serve-tls.ts'
+import type { McpPolicy } from '../base/mcp-policy.ts'
 import type { TlsOptions } from '../base/tls-arguments.ts'
 import { UsageError } from '../../base/usage-error.ts'
 
@@ -104,6 +107,24 @@ export async function openTls(
     return await selfSigned([where.address, ...hosts])
   } catch (error) {
     throw new UsageError(`cannot use TLS: ${(error as Error).message}`, 1)
+  }
+}
+
+/**
+ * What answers MCP clients over HTTP. Its modules, an SDK among them, are loaded only if it is asked for.
+ * @throws {UsageError} in a program that does not have the SDK
+ */
+export async function openMcp(
+  policy: McpPolicy | undefined,
+): Promise<((server: ExecServer) => HttpEndpoint) | undefined> {
+  if (policy === undefined) return undefined
+  try {
+    const { endpointFor } = await import('../../mcp/http/endpoint-for.ts')
+    return (server) => endpointFor(server, policy)
+  } catch (error) {
+    throw new UsageError(`cannot serve MCP clients: ${(error as Error).message}`, 1, [
+      'a program needs the package @modelcontextprotocol/sdk for that',
+    ])
   }
 }
 

@@ -4,8 +4,6 @@
  */
 import process from 'node:process'
 import { isatty } from 'node:tty'
-import type { ExecServer } from '../../core/rpc/server.ts'
-import type { HttpEndpoint } from '../../server/serve.ts'
 import { parseServe } from './arguments.ts'
 import { withConfig } from './with-config.ts'
 import type { InfoCommand, ServeCommand } from './arguments.ts'
@@ -18,6 +16,7 @@ import {
   openAuthenticator,
   openHttpPolicy,
   openListen,
+  openMcp,
   openRecorder,
   openRuns,
   openTls,
@@ -96,16 +95,9 @@ async function startServer(command: ServeCommand): Promise<void> {
     tls,
     checkPeer,
     checkHost,
-    mcp: await mcpEndpoint(command.mcp),
+    mcp: await openMcp(command.mcp),
   })
   if (isatty(2)) await tellNextSteps({ url, isSecret: path !== '', authority }, command.authentication)
-}
-
-/** Its modules, an SDK among them, are loaded only if the option is given. */
-async function mcpEndpoint(policy: ServeCommand['mcp']): Promise<((server: ExecServer) => HttpEndpoint) | undefined> {
-  if (policy === undefined) return undefined
-  const { endpointFor } = await import('../../mcp/http/endpoint-for.ts')
-  return (server) => endpointFor(server, policy)
 }
 
 /**
