@@ -28,7 +28,14 @@ const steering = (folder: string): Record<string, string> => ({
 test('they change nothing of a server, and its commands have them, on pipes and terminals', async () => {
   const folder = temporaryFolder()
   const variables = steering(folder)
-  const env = { PATH, HOME: folder, XDG_CACHE_HOME: temporaryFolder(), ...variables, NODE_CHANNEL_FD: '77', NODE_UNIQUE_ID: '1' }
+  const env = {
+    PATH,
+    HOME: folder,
+    XDG_CACHE_HOME: temporaryFolder(),
+    ...variables,
+    NODE_CHANNEL_FD: '77',
+    NODE_UNIQUE_ID: '1',
+  }
   const [command, args] = serverCommand([])
   const { client, stop } = await connectTo(command, args, { env })
   const envPolicy = { inherit: 'all', ignoreDefaultExcludes: true, exclude: [], set: {}, includeOnly: [] }
