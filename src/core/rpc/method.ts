@@ -67,7 +67,10 @@ export type MethodDefinition = {
   call(params: JsonValue, admit: Admit, ticket: Ticket, pathMap?: PathMap): Result | Promise<Result>
 }
 
-/** Declares a method: decodes its params by `schema`, then calls `run`. */
+/**
+ * Declares a method: decodes its params by `schema`, then calls `run`. One that needs bytes of its params after it has
+ * returned must return a promise: else the memory of the message is used for the next one.
+ */
 export function method<S extends GenericSchema>(
   family: string,
   schema: S,

@@ -38,6 +38,7 @@ export class JsonLimitError extends JsonSyntaxError {}
 export const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y
 /** Matches what a string with it is read with care for. */
 export const NEEDS_CARE = /[\\\u0000-\u001f]/
+const NEXT_CARE = new RegExp(NEEDS_CARE, 'g')
 /** A sign and the 20 digits of 2^64. */
 const MAX_INTEGER_CHARACTERS = 21
 const LONG_STRING = 4096
@@ -51,6 +52,8 @@ const BACKSLASH = 0x5c
 export function parseJson(text: string, placeholder?: { at: number; value: JsonValue }): JsonValue {
   let at = 0
   let valuesLeft = MAX_VALUES
+  /** Where the next character is that a string is read with care for, or one that was passed. */
+  let care = -1
 
   const fail = (what: string): never => {
     throw new JsonSyntaxError(`${what} at character ${at}`)
@@ -77,10 +80,12 @@ export function parseJson(text: string, placeholder?: { at: number; value: JsonV
     if (end < 0) fail('unterminated string')
     let plain = text.slice(start, end)
     // JSON.parse is the fastest check of a long string, such as a file in base64.
-    const isLong = end - start > LONG_STRING && !plain.includes('\\')
-    if (!isLong && !NEEDS_CARE.test(plain)) {
-      at = end + 1
-      return plain
+    if (end - start <= LONG_STRING) {
+      if (care < start) care = indexOfCare(text, start)
+      if (care >= end) {
+        at = end + 1
+        return plain
+      }
     }
     while (isEscaped(text, start, end)) {
       end = text.indexOf('"', end + 1)
@@ -193,6 +198,12 @@ export function numberOf([literal, fraction, exponent]: RegExpExecArray): number
   const exact = BigInt(literal)
   const near = Number(exact)
   return Number.isSafeInteger(near) ? near : exact
+}
+
+/** Index of the first character from `from` on that a string is read with care for, or the length. */
+function indexOfCare(text: string, from: number): number {
+  NEXT_CARE.lastIndex = from
+  return NEXT_CARE.test(text) ? NEXT_CARE.lastIndex - 1 : text.length
 }
 
 /** Whether the quote at `quote` is escaped: an odd number of backslashes precedes it. */
