@@ -141,7 +141,7 @@ test('what cannot be reached is an error that says why, and connecting can be gi
     assert.match(await message(client, { host: 'no.such.host.invalid', port: 80 }), /^no\.such\.host\.invalid:80: /)
     const signal = AbortSignal.timeout(100)
     const given = await failure(client.connect({ host: '192.0.2.1', port: 80 }, { signal }))
-    assert.ok(given === signal.reason || /^192\.0\.2\.1:80: /.test(given.message), given.message)
+    assert.ok(given === signal.reason || given.message.startsWith('192.0.2.1:80: '), given.message)
   })
 })
 
