@@ -1,4 +1,4 @@
-/** Rows of `exec-server cp` where the disk has room, but its user may not have more of it. */
+/** Rows of `exec-server cp` where its user, or a file that is overwritten where it is, may not have more room. */
 import type { Row } from './row.ts'
 
 /** A file system whose folder v holds 2 MB, as a user without privileges sees it. */
