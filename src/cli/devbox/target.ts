@@ -24,7 +24,7 @@ export type Devbox = {
   close(): Promise<void>
 }
 
-/** How to connect. `hints` are added to the error that no devbox is named. */
+/** How to connect. `hints` are added to the error that there is no devbox. */
 export type OpenOptions = { limits?: ClientOptions['limits']; hints?: readonly string[] }
 
 /**
@@ -32,13 +32,14 @@ export type OpenOptions = { limits?: ClientOptions['limits']; hints?: readonly s
  * @throws {CommandError} with exit code 255
  */
 export function openDevbox(values: TargetValues, { limits, hints = [] }: OpenOptions = {}): Promise<Devbox> {
-  return connecting(values, async () => {
+  const open = async (): Promise<Devbox> => {
     if (values.url !== undefined) return openUrl(values.url, values, limits)
     if (values.local === true) return openEnvironment({ environments: [LOCAL], defaultId: LOCAL.id }, LOCAL.id)
     const settings = await readSettings()
     const { id } = await selectEnvironment(settings, values.env, hints)
     return openEnvironment(settings, id, { limits, ca: await authorities(values) })
-  })
+  }
+  return connecting(values, open, hints)
 }
 
 /**
@@ -92,21 +93,27 @@ function nameOf({ url, env, local }: TargetValues): string {
   return local === true ? 'this machine' : `the ${env === undefined ? 'default environment' : `environment ${env}`}`
 }
 
-const connecting = (values: TargetValues, open: () => Promise<Devbox>): Promise<Devbox> =>
-  reporting(values, async () => {
+const connecting = (
+  values: TargetValues,
+  open: () => Promise<Devbox>,
+  hints: readonly string[] = [],
+): Promise<Devbox> => {
+  const work = async (): Promise<Devbox> => {
     await trustAuthorities(values)
     return waitingFor(`${nameOf(values)} to answer`, open())
-  })
+  }
+  return reporting(values, work, hints)
+}
 
 /** Converts what goes wrong with the devbox to an error of the command. */
-async function reporting<T>(values: TargetValues, work: () => Promise<T>): Promise<T> {
+async function reporting<T>(values: TargetValues, work: () => Promise<T>, hints: readonly string[] = []): Promise<T> {
   try {
     return await work()
   } catch (error) {
     if (error instanceof CommandError) throw error
     // Error responses of the server do not name it.
     const who = values.url !== undefined && error instanceof RpcError ? `${displayUrl(values.url)}: ` : ''
-    throw new CommandError(`${who}${messageOf(error)}`, OWN_FAILURE, connectHints(error, values))
+    throw new CommandError(`${who}${messageOf(error)}`, OWN_FAILURE, [...hints, ...connectHints(error, values)])
   }
 }
 
