@@ -6,7 +6,14 @@ import { UsageError } from '../base/usage-error.ts'
 import type { ServerConfig } from './types.ts'
 
 /** Options that are about a process of its own. */
-export const PROCESS_OPTIONS = ['exit-when-idle', 'on-idle', 'connect', 'token-file', 'allow-plaintext'] as const
+export const PROCESS_OPTIONS = [
+  'exit-when-idle',
+  'on-idle',
+  'connect',
+  'token-file',
+  'tls-ca',
+  'allow-plaintext',
+] as const
 
 /**
  * The configuration as a file with it would have it.

@@ -1,6 +1,6 @@
 /** What is tried of features that Codex has off by default. */
 import { equal, match, ok } from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Case } from './cases.ts'
 import { exec } from './tools.ts'
@@ -59,6 +59,57 @@ export const featureCases: readonly Case[] = [
         equal(exitCode, 0)
         ok(readFileSync(join(work, `inside-${index}`)).length === 0)
       }
+    },
+  },
+  {
+    name: 'with login_shell_package_path commands find the ripgrep that comes with the server',
+    features: ['login_shell_package_path'],
+    since: 169,
+    *script({ work }) {
+      writeFileSync(join(work, 'birds.txt'), 'a grey heron\n')
+      const { text, exitCode } = yield exec('dirname "$(command -v rg)"; rg --no-config heron birds.txt; exit 3')
+      match(text, /^\S+(\/codex-path|\/exec-server\/rg-[0-9a-f]{16})\na grey heron\n$/)
+      equal(exitCode, 3)
+    },
+  },
+  {
+    name: 'with login_shell_package_path commands in the workspace-write sandbox find it, too, and cannot change it',
+    features: ['login_shell_package_path'],
+    since: 169,
+    sandbox: 'workspace-write',
+    *script({ work }) {
+      writeFileSync(join(work, 'birds.txt'), 'a grey heron\n')
+      const { text } = yield exec(
+        'rg --no-config heron birds.txt; touch "$(command -v rg)" 2>/dev/null || echo refused',
+      )
+      equal(text, 'a grey heron\nrefused\n')
+    },
+  },
+  {
+    name: 'without it the folder is on the PATH of no command',
+    since: 169,
+    *script() {
+      const { text } = yield exec('echo "$PATH"')
+      ok(!/rg-[0-9a-f]{16}/.test(text), text)
+    },
+  },
+  {
+    name: 'with executor_capability_discovery_v2 the model is told of the skills that are installed on the devbox',
+    sandbox: 'workspace-write',
+    features: ['executor_capability_discovery', 'executor_capability_discovery_v2'],
+    since: 169,
+    prepare(work) {
+      const skill = join(homeOf(work), '.codex', 'skills', 'birds')
+      mkdirSync(skill, { recursive: true })
+      writeFileSync(
+        join(skill, 'SKILL.md'),
+        '---\nname: stork-counting\ndescription: Counts storks: on roofs\n---\nLook up.\n',
+      )
+    },
+    *script({ told }) {
+      match(told(), /stork-counting/)
+      match(told(), /Counts storks: on roofs/)
+      yield exec('true')
     },
   },
 ]

@@ -5,6 +5,8 @@ import { isLoopbackAddress } from '../../base/loopback.ts'
 import { parseListenUrl } from '../../server/http/listen-url.ts'
 import type { Listen } from '../../server/http/listen-url.ts'
 import { parseOptions, usageError } from '../base/parse-options.ts'
+import { parseTls } from '../base/tls-arguments.ts'
+import type { TlsOptions } from '../base/tls-arguments.ts'
 import type { CommandManual } from '../manual/manual.ts'
 
 /** Where a listener is opened. */
@@ -14,6 +16,8 @@ export type ListenPlace = Exclude<Listen, { kind: 'stdio' }>
 export type AcceptCommand = {
   devboxes: ListenPlace
   clients: ListenPlace
+  /** The certificate of `devboxes`. Absent: no TLS. */
+  tls: TlsOptions | undefined
   tokenFile: string
   clientTokenFile: string | undefined
   /** Whether only the own user and root may connect as clients. */
@@ -28,6 +32,8 @@ const options = {
   'client-listen': { type: 'string' },
   'token-file': { type: 'string' },
   'client-token-file': { type: 'string' },
+  'tls-cert': { type: 'string' },
+  'tls-key': { type: 'string' },
   'allow-local-users': { type: 'boolean' },
   'allow-plaintext': { type: 'boolean' },
   'log-level': { type: 'string' },
@@ -39,8 +45,9 @@ const HELP = `Lets a devbox that nothing can reach be used here: its server dial
 Usage: exec-server accept --token-file FILE [options]
 On the devbox: exec-server --connect URL --token-file FILE
 
-  --listen URL              where the devbox connects: ws://IP:PORT or unix:/PATH (default ${DEFAULT_LISTEN}, a free port);
-                            TLS is for a proxy in front
+  --listen URL              where the devbox connects: ws://IP:PORT or unix:/PATH (default ${DEFAULT_LISTEN}, a free port)
+  --tls-cert FILE           speak TLS there, with the certificate in this PEM file and those that it is signed by
+  --tls-key FILE            its private key, also PEM; both are read again when they change
   --client-listen URL       where clients connect: ws://127.0.0.1:PORT or unix:/PATH (default ${DEFAULT_LISTEN})
   --token-file FILE         the secret of 32 characters or more that both ends prove to each other
   --client-token-file FILE  the token of the clients' URL, 16 or more of A-Za-z0-9_-, so that it stays the same
@@ -69,12 +76,16 @@ export function parseAccept(args: readonly string[]): AcceptCommand | undefined 
       'make one with: openssl rand -hex 32 > FILE',
     )
   const devboxes = place('listen', values.listen)
-  if (isExposed(devboxes) && values['allow-plaintext'] !== true)
+  const tls = parseTls(values, devboxes)
+  if (isExposed(devboxes) && tls === undefined && values['allow-plaintext'] !== true)
     throw usageError(
       `--listen ${values.listen} can be reached by others, who could take over a connection without TLS`,
-      'listen on 127.0.0.1 behind a proxy with TLS or ssh -R, or give --allow-plaintext inside a network that you trust',
+      'give --tls-cert and --tls-key, listen on 127.0.0.1 behind a proxy with TLS or ssh -R, or give --allow-plaintext ' +
+        'inside a network that you trust',
     )
   const clients = place('client-listen', values['client-listen'])
+  if (clients.kind === 'websocket' && clients.isSecure)
+    throw usageError('--client-listen takes ws://: clients of this machine need no TLS')
   if (isExposed(clients)) throw usageError('--client-listen takes an address of this machine: 127.0.0.1, or unix:/PATH')
   if (clients.kind === 'unix' && values['allow-local-users'] === true)
     throw usageError('--allow-local-users is for ws://: a unix socket lets in its own user and root only')
@@ -82,8 +93,9 @@ export function parseAccept(args: readonly string[]): AcceptCommand | undefined 
   if (logLevel === undefined)
     throw usageError(`--log-level takes ${logLevels.join(', ')}, not '${values['log-level']}'`)
   return {
-    devboxes,
+    devboxes: devboxes.kind === 'websocket' ? { ...devboxes, isSecure: tls !== undefined } : devboxes,
     clients,
+    tls,
     tokenFile,
     clientTokenFile: values['client-token-file'],
     ownUserOnly: values['allow-local-users'] !== true,

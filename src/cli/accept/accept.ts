@@ -13,6 +13,7 @@ import { openUnixListener } from '../../server/http/unix-listener.ts'
 import { defaultServerLimits } from '../../server/limits.ts'
 import { defaultLinkLimits } from '../../server/link/link-limits.ts'
 import { readLinkSecret } from '../../server/link/link-secret.ts'
+import { openTls } from '../serve/open-parts.ts'
 import { reportingUsage } from '../serve/reporting-usage.ts'
 import { writeStdout } from '../serve/stdout.ts'
 import { manual, parseAccept } from './accept-arguments.ts'
@@ -32,12 +33,18 @@ export function accept(args: readonly string[]): Promise<void> {
   }, 'accept')
 }
 
-async function start({ devboxes: forDevboxes, clients: forClients, ...command }: AcceptCommand): Promise<void> {
+async function start({
+  devboxes: forDevboxes,
+  clients: forClients,
+  tls: forTls,
+  ...command
+}: AcceptCommand): Promise<void> {
   let stop = (): void => process.exit(0)
   for (const signal of withoutIgnored(['SIGTERM', 'SIGINT', 'SIGHUP'])) process.on(signal, () => stop())
   nameProcess(PROCESS_NAME)
   const secret = readLinkSecret(command.tokenFile)
   const { authenticator, path } = createAuthenticator({ kind: 'capability-url', tokenFile: command.clientTokenFile })
+  const tls = await openTls(forTls, forDevboxes, [])
   const isUnix = forClients.kind === 'unix'
   const devboxes = await open(forDevboxes)
   const clients = await open(forClients)
@@ -46,6 +53,7 @@ async function start({ devboxes: forDevboxes, clients: forClients, ...command }:
     ...command,
     devboxes,
     clients,
+    tls,
     secret,
     authenticator,
     checkPeer: isUnix ? anyPeer : peerCheck(command),
@@ -56,7 +64,9 @@ async function start({ devboxes: forDevboxes, clients: forClients, ...command }:
 
 async function open(place: ListenPlace): Promise<Listener> {
   try {
-    return place.kind === 'unix' ? await openUnixListener(place.path) : await openListener(place.address, place.port)
+    return place.kind === 'unix'
+      ? await openUnixListener(place.path)
+      : await openListener(place.address, place.port, place.isSecure)
   } catch (error) {
     if (error instanceof UsageError) throw error
     const name = place.kind === 'unix' ? place.path : `${place.address}:${place.port}`

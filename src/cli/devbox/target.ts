@@ -175,13 +175,13 @@ async function runningServer(): Promise<string> {
 
 /** The certificates of --tls-ca. */
 export async function authorities({ 'tls-ca': path }: TargetValues): Promise<string | undefined> {
-  return path === undefined ? undefined : (await import('./authorities.ts')).readAuthorities(path)
+  return path === undefined ? undefined : (await import('../base/authorities.ts')).readAuthorities(path)
 }
 
 /** Loaded on demand: most connections are not over TLS. */
 export async function trustAuthorities(values: TargetValues): Promise<void> {
   if (values['tls-ca'] !== undefined || !mayNeedAuthorities(values)) return
-  ;(await import('./authorities.ts')).trustSystem()
+  ;(await import('../base/authorities.ts')).trustSystem()
 }
 
 /** Variables that name further certificates. Codex reads the first two. */

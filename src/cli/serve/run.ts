@@ -104,11 +104,16 @@ async function startServer(command: ServeCommand): Promise<void> {
  * Prints the URL once `accept` is there: then clients can use the devbox.
  * @throws {UsageError} if the secret cannot be used
  */
+async function authoritiesOf({ authorities }: ConnectOptions): Promise<string | undefined> {
+  return authorities === undefined ? undefined : (await import('../base/authorities.ts')).readAuthorities(authorities)
+}
+
 async function dialOut(connect: ConnectOptions, options: ServeOptions): Promise<() => void> {
   const { readLinkSecret } = await import('../../server/link/link-secret.ts')
   const secret = readLinkSecret(connect.tokenFile)
+  const ca = await authoritiesOf(connect)
   const { serveLinks } = await import('../../server/serve-links.ts')
-  return serveLinks({ ...connect, secret, onReady: () => printReady(connect.name) }, options)
+  return serveLinks({ ...connect, secret, ca, onReady: () => printReady(connect.name) }, options)
 }
 
 /** A program may wait for the line. One that does not read it goes on without. */

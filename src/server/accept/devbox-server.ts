@@ -9,6 +9,7 @@ import { startConnectionChecks } from '../../host/node-internals.ts'
 import type { Listener } from '../http/listener.ts'
 import { peerName } from '../http/peer-name.ts'
 import { limitSockets } from '../http/socket-limits.ts'
+import type { SocketOpener } from '../http/socket-opener.ts'
 import type { ServerLimits } from '../limits.ts'
 import { proveAsAccept } from '../link/handshake.ts'
 import type { LinkLimits } from '../link/link-limits.ts'
@@ -22,6 +23,8 @@ import type { LinkPool } from './link-pool.ts'
 /** What the devboxes' end needs. */
 export type DevboxServerOptions = {
   secret: string
+  /** TLS, or none. */
+  opener: SocketOpener
   pool: LinkPool
   limits: LinkLimits & ServerLimits
   log: Log
@@ -33,7 +36,10 @@ const NOT_FOR_CLIENTS =
   'devboxes connect here, with exec-server --connect; clients use the URL that accept has printed\n'
 
 /** Proves each devbox that connects to the listener, and adds its links to the pool. */
-export function serveDevboxes(listener: Listener, { secret, pool, limits, log, onRefused }: DevboxServerOptions): void {
+export function serveDevboxes(
+  listener: Listener,
+  { secret, opener, pool, limits, log, onRefused }: DevboxServerOptions,
+): void {
   const sockets = limitSockets(limits, onRefused)
   const websockets = new WebSocketServer({
     noServer: true,
@@ -47,14 +53,15 @@ export function serveDevboxes(listener: Listener, { secret, pool, limits, log, o
     response.end(NOT_FOR_CLIENTS)
   })
 
-  const prove = (websocket: WebSocket, socket: Socket): void => {
+  const prove = (websocket: WebSocket, stream: Socket): void => {
+    const socket = opener.carrierOf(stream)
     sockets.upgraded(socket)
     websocket.on('error', () => {})
     proveAsAccept(websocket, { secret, limits, refuse: pool.refuse }, (outcome) => {
       if ('failure' in outcome)
         return void log.write('warn', 'linkRefused', { peer: peerName(socket), why: outcome.failure })
       if (!sockets.initialized(socket)) return websocket.close(1013, 'too many links')
-      pool.add(new LinkStream(websocket, socket, limits), outcome.proven)
+      pool.add(new LinkStream(websocket, stream, limits), outcome.proven)
     })
   }
 
@@ -68,10 +75,12 @@ export function serveDevboxes(listener: Listener, { secret, pool, limits, log, o
   })
   startConnectionChecks(http)
   http.keepAliveTimeout = Math.min(http.keepAliveTimeout, limits.handshakeMs)
-  http.on('request', ({ socket }) => sockets.heard(socket))
+  http.on('request', ({ socket }) => sockets.heard(opener.carrierOf(socket)))
   listener.accept((socket) => {
-    if (!sockets.admit(socket)) return
-    http.emit('connection', socket)
-    socket.resume()
+    if (!sockets.admit(socket, opener)) return
+    opener.open(socket, (stream) => {
+      http.emit('connection', stream)
+      stream.resume()
+    })
   }, onRefused)
 }

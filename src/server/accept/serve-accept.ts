@@ -8,6 +8,9 @@ import type { Listener } from '../http/listener.ts'
 import type { ServerLimits } from '../limits.ts'
 import type { LinkLimits } from '../link/link-limits.ts'
 import { createLog, stderrSink } from '../telemetry/log.ts'
+import { plainOpener } from '../http/socket-opener.ts'
+import { serveTls } from '../tls/serve-tls.ts'
+import type { TlsSource } from '../tls/serve-tls.ts'
 import { createRefusals } from '../telemetry/refusals.ts'
 import { acceptMetrics } from './accept-metrics.ts'
 import { serveClients } from './client-server.ts'
@@ -18,6 +21,8 @@ import { createLinkPool } from './link-pool.ts'
 export type AcceptOptions = {
   devboxes: Listener
   clients: Listener
+  /** The certificate for devboxes. Absent: no TLS. */
+  tls?: TlsSource | undefined
   secret: string
   authenticator: Authenticator
   checkPeer: PeerCheck
@@ -34,7 +39,7 @@ const CLOSE_GRACE_MS = 250
 
 /** Joins the clients with the devbox. Returns the handler for stop signals, which exits. */
 export function serveAccept(options: AcceptOptions): () => void {
-  const { devboxes, clients, secret, limits, logLevel } = options
+  const { devboxes, clients, tls, secret, limits, logLevel } = options
   const log = createLog(logLevel, stderrSink(limits.logQueue), limits)
   process.on('uncaughtException', (fault) => log.write('error', 'internalError', { fault: fault.stack }))
   process.stderr.on('error', () => {})
@@ -43,7 +48,11 @@ export function serveAccept(options: AcceptOptions): () => void {
     connected: ({ host }) => log.write('info', 'devboxConnected', { host }),
     lost: ({ host }) => log.write('warn', 'devboxLost', { host }),
   })
-  serveDevboxes(devboxes, { secret, pool, limits, log, onRefused: refusals.note })
+  const opener =
+    tls === undefined
+      ? plainOpener
+      : serveTls(tls, { log, onRefused: refusals.note, checkMs: limits.certificateCheckMs })
+  serveDevboxes(devboxes, { secret, opener, pool, limits, log, onRefused: refusals.note })
   serveClients(clients, {
     ...options,
     pool,

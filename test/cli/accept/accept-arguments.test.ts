@@ -37,6 +37,13 @@ test('what would let others in, or take a connection over, is refused', () => {
   assert.match(refusal(...TOKEN, '--listen', 'ws://0.0.0.0:4601'), 'without TLS')
   assert.is(refusal(...TOKEN, '--listen', 'ws://0.0.0.0:4601', '--allow-plaintext'), '')
   assert.match(refusal(...TOKEN, '--client-listen', 'ws://0.0.0.0:4600', '--allow-plaintext'), 'of this machine')
+  assert.is(refusal(...TOKEN, '--listen', 'wss://0.0.0.0:4601', '--tls-cert', 'c', '--tls-key', 'k'), '')
+  assert.match(refusal(...TOKEN, '--tls-cert', 'c'), 'require each other')
+  assert.match(
+    refusal(...TOKEN, '--listen', 'unix:/s', '--tls-cert', 'c', '--tls-key', 'k'),
+    'requires a WebSocket listener',
+  )
+  assert.match(refusal(...TOKEN, '--client-listen', 'wss://127.0.0.1:4600'), 'takes ws://')
   assert.match(refusal(...TOKEN, '--client-listen', 'unix:/a', '--allow-local-users'), 'is for ws://')
 })
 

@@ -13,6 +13,7 @@ test('a server dials out only if it is asked to', () => {
     url: { href: 'wss://laptop.example/devbox', socketPath: undefined, isSecure: true },
     name: 'wss://laptop.example/devbox',
     tokenFile: '/t',
+    authorities: undefined,
   })
 })
 
@@ -24,6 +25,12 @@ test('options for a server that listens are refused, as who connects to accept i
 test('a secret is required, and TLS on the way to another machine', () => {
   assert.match(refusalOf(CONNECT)?.message ?? '', 'requires --token-file')
   assert.match(refusalOf(TOKEN)?.message ?? '', '--token-file requires --connect')
+  assert.match(refusalOf(['--tls-ca', 'f'])?.message ?? '', '--tls-ca requires --connect')
+  assert.match(
+    refusalOf(['--connect', 'ws://127.0.0.1:1', ...TOKEN, '--tls-ca', 'f'])?.message ?? '',
+    '--tls-ca is for --connect wss://',
+  )
+  assert.is(refusalOf(['--connect', 'wss://laptop:1', ...TOKEN, '--tls-ca', 'f']), undefined)
   assert.match(refusalOf(['--connect', 'ws://laptop:1', ...TOKEN])?.message ?? '', 'without TLS')
   assert.is(refusalOf(['--connect', 'ws://laptop:1', ...TOKEN, '--allow-plaintext']), undefined)
   assert.match(refusalOf(['--connect', 'http://laptop', ...TOKEN])?.message ?? '', '--connect takes')

@@ -205,6 +205,27 @@ test('over wss the certificate is checked, and the link stands only behind one t
   assert.is(await distrustful.stop(), 0)
 })
 
+test('accept speaks TLS by itself, to a devbox that trusts only what --tls-ca names', async () => {
+  const folder = temporaryFolder('reverse-')
+  const tokenFile = secretFile(folder, 'secret')
+  const [cert, key] = [secretFile(folder, 'cert.pem', certificate.cert), secretFile(folder, 'key.pem', certificate.key)]
+  const accept = await startAccept(tokenFile, '--listen', 'wss://127.0.0.1:0', '--tls-cert', cert, '--tls-key', key)
+  assert.match(accept.lines[1] ?? '', /^wss:\/\/127\.0\.0\.1:\d+$/)
+  const args = ['--connect', `wss://localhost:${accept.port}/devbox`, '--token-file', tokenFile]
+  const distrustful = start(args)
+  await eventually(() => logged(distrustful, 'linkFailed', 'certificate'))
+  const plain = start(['--connect', `ws://127.0.0.1:${accept.port}`, '--token-file', tokenFile])
+  await eventually(() => logged(plain, 'linkFailed'))
+  const trusting = start([...args, '--tls-ca', secretFile(folder, 'authority.pem', authority)])
+  await eventually(() => trusting.lines.length === 1)
+  assert.equal([distrustful.lines, plain.lines], [[], []])
+  const client = await connectClient(accept.url)
+  const { stdout } = await client.run({ argv: ['/bin/sh', '-c', 'head -c 5000000 /dev/zero'] })
+  assert.is(stdout.length, 5_000_000)
+  await client.close()
+  for (const program of [trusting, distrustful, plain, accept]) assert.is(await program.stop(), 0)
+})
+
 test('accept lets in at its own port only who has its URL, and no web page', async () => {
   const { url, accept } = await startPair()
   const failure = (at: string, options = {}): Promise<string> =>
