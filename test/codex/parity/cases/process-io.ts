@@ -35,7 +35,8 @@ function reads(
   )
 }
 
-const PIECES = 'for n in 1 2 3 4; do printf "piece-$n"; sleep 0.05; done; sleep 0.1'
+// Far enough apart for a busy machine, too: each piece is read by itself.
+const PIECES = 'for n in 1 2 3 4; do printf "piece-$n"; sleep 0.25; done'
 
 const afterEnd = [
   {},
