@@ -69,6 +69,7 @@ const EXPECTED = [
   /^6 bytes\n2 6 0\n$/,
   /^\[ "?'?true"?'? \] 0\n$/,
   /^hello\ntrue\n200 hi\n$/,
+  /^hello undefined\n$/,
   /^\[ "?'?remote"?'? \] 0\n$/,
   /^0\n$/,
   /^true\n$/,
