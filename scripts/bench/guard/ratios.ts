@@ -19,8 +19,10 @@ const STARTS = 300
 const STARTS_IN_FLIGHT = 8
 const OUTPUT_BYTES = 256 * 1024 * 1024
 
-/** Of one kind of work: CPU time of both, and our calls of read and write. */
-export type Work = { ours: number; plain: number; calls: number }
+export type Kind = 'request' | 'start' | 'output'
+
+/** Of one kind of work: how much of it (requests, starts, MB), CPU time of both, and our calls of read and write. */
+export type Work = { count: number; ours: number; plain: number; calls: number }
 
 /** CPU seconds and calls that `run` takes in a process. */
 async function costOf(pid: number, run: () => Promise<unknown>): Promise<{ cpu: number; calls: number }> {
@@ -65,29 +67,33 @@ async function echo(url: string): Promise<void> {
 }
 
 /** Measures each kind of work once, first on the server and then on plain Node. */
-export async function measureWork(server: Server): Promise<Record<'request' | 'start' | 'output', Work>> {
+export async function measureWork(server: Server): Promise<Record<Kind, Work>> {
   const session = await Session.open(server)
   const plain = await startPlain()
   const sink = createServer((socket) => socket.resume())
   await once(sink.listen(0, '127.0.0.1'), 'listening')
   const { port } = sink.address() as AddressInfo
 
-  const both = async (ours: () => Promise<unknown>, theirs: () => Promise<unknown>): Promise<Work> => {
+  type Run = () => Promise<unknown>
+  const both = async (count: number, ours: Run, theirs: Run): Promise<Work> => {
     const { cpu, calls } = await costOf(server.pid, ours)
-    return { ours: cpu, plain: (await costOf(plain.pid, theirs)).cpu, calls }
+    return { count, ours: cpu, plain: (await costOf(plain.pid, theirs)).cpu, calls }
   }
   const ask = (): Promise<unknown> => session.ask('environment/status', {})
   try {
     return {
       request: await both(
+        REQUESTS,
         () => rate(REQUESTS, REQUESTS_IN_FLIGHT, ask),
         () => echo(plain.url),
       ),
       start: await both(
+        STARTS,
         () => rate(STARTS, STARTS_IN_FLIGHT, () => session.run(['/bin/true'])),
         () => plain.do(`start ${STARTS}`),
       ),
       output: await both(
+        OUTPUT_BYTES / 1e6,
         () => session.run(['head', '-c', String(OUTPUT_BYTES), '/dev/zero']),
         () => plain.do(`copy ${OUTPUT_BYTES} ${port}`),
       ),
