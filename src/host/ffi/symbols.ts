@@ -125,17 +125,32 @@ function takes(...types: CType[]): Signature {
   return { arguments: types, return: 'i32' }
 }
 
-/** Looks up every function that is used here, one by one. */
+/**
+ * The functions that are used here. Each is looked up when it is first asked for, as that takes half a millisecond, and
+ * most programs need a few.
+ */
 export function resolveSymbols(lookup: Lookup): Functions {
-  const found: Record<string, unknown> = {}
-  for (const [name, { arguments: types, return: result }] of used()) {
-    try {
-      found[name] = lookup(name, { arguments: types, return: result }) ?? undefined
-    } catch {
-      // Left out: see checkSymbols.
-    }
+  const functions: Functions = {}
+  for (const [name, { arguments: types, return: result }] of used())
+    Object.defineProperty(functions, name, {
+      enumerable: true,
+      configurable: true,
+      get: () => {
+        const value = orUndefined(() => lookup(name, { arguments: types, return: result }))
+        Object.defineProperty(functions, name, { enumerable: true, value })
+        return value
+      },
+    })
+  return functions
+}
+
+/** What is missing is left out: see {@link checkSymbols}. */
+function orUndefined(find: () => unknown): unknown {
+  try {
+    return find() ?? undefined
+  } catch {
+    return undefined
   }
-  return found as Functions
 }
 
 /** Tells of each function with consequences whether it was found. */

@@ -22,7 +22,7 @@ const runsSftp = hasProgram('scp') && existsSync('/usr/lib/openssh/sftp-server')
 
 /** The script, as it stands there. */
 function script(): string {
-  const [, text] = /```sh\n(#!\/bin\/sh\n# exec-server-ssh:[^`]*)```/.exec(readFileSync(README, 'utf8')) ?? []
+  const [, text] = /```bash\n(#!\/bin\/sh\n# exec-server-ssh:[^`]*)```/.exec(readFileSync(README, 'utf8')) ?? []
   return text as string
 }
 

@@ -37,6 +37,17 @@ test('a function that is missing leaves the others, and is named with what is lo
   assert.equal(missing(resolveSymbols(without('malloc_trim', 'fcntl'))), [])
 })
 
+test('a function is looked up when it is first asked for, and once', () => {
+  const asked: string[] = []
+  const functions = resolveSymbols((name, signature) => {
+    asked.push(name)
+    return openLibrary()(name, signature)
+  })
+  assert.equal(asked, [])
+  assert.is(functions.signal, functions.signal)
+  assert.equal(asked, ['signal'])
+})
+
 test('without foreign functions everything is missing, and nothing throws', () => {
   const functions = resolveSymbols(() => undefined)
   assert.is(missing(functions).length, checkLibc().length)
