@@ -109,6 +109,12 @@ test('whatever would be new work is refused while draining, and every other meth
     Method.FsClose,
     Method.HttpAcknowledge,
     Method.HttpCancel,
+    Method.NetWrite,
+    Method.NetAcknowledge,
+    Method.NetEnd,
+    Method.NetClose,
+    Method.NetUnlisten,
+    Method.NetPorts,
   ] as string[]
   const params = {
     processId: 'p',
@@ -142,6 +148,9 @@ test('whatever would be new work is refused while draining, and every other meth
     roots: [],
     configPaths: [],
     requirementsPaths: [],
+    connectionId: 'c',
+    listenerId: 'l',
+    window: 1,
   }
   const refused: string[] = []
   for (const name of methods.keys()) {

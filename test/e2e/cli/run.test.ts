@@ -76,13 +76,14 @@ test('--help is on stdout, and the list of commands in that of the server', asyn
     assert.match(stdout, new RegExp(`exec-server ${word} `))
 })
 
-test('a devbox that is not named, or cannot be reached, exits 255 with the reason on stderr, and nothing runs here', async () => {
+test('a devbox that is not named, or cannot be reached, exits 255, a wrong --url 2, with the reason, and nothing runs here', async () => {
   const nowhere = ['--url', 'ws://127.0.0.1:1']
+  const noWebSocket = 'http://127.0.0.1:1'
   const home = mkdtempSync(join(folder, 'home-'))
   const mark = join(folder, 'ran-here')
   const cases: [string[], NodeJS.ProcessEnv][] = [
     [nowhere, {}],
-    [['--url', 'http://127.0.0.1:1'], {}],
+    [['--url', noWebSocket], {}],
     [['--env', 'unknown'], {}],
     [[], {}],
     [[], { CODEX_EXEC_SERVER_URL: 'ws://127.0.0.1:1' }],
@@ -95,7 +96,7 @@ test('a devbox that is not named, or cannot be reached, exits 255 with the reaso
       CODEX_HOME: home,
       ...env,
     })
-    assert.is(code, 255, options.join(' '))
+    assert.is(code, options.includes(noWebSocket) ? 2 : 255, options.join(' '))
     assert.is(stdout, '')
     assert.match(stderr, /^exec-server: [^\n]+\n(?: {2}[^\n]+\n)*$/)
   }
