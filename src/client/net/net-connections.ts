@@ -68,25 +68,25 @@ export class NetConnections {
     if (!rpc.extensions.has('netConnect')) throw new UnsupportedError('this server makes no network connections')
     const given = { ...targetParams(target), ...(timeoutMs === undefined ? {} : { timeoutMs }) }
     return this.#connecting.run(signal, async () => {
-      let connection: NetConnection | undefined
+      const opening: { connection?: NetConnection } = {}
       try {
         const result = await rpc.call<NetConnectResult>(
           Method.NetConnect,
           // Opened when the request is sent: it is tied to the connection to the server.
           () => {
-            connection = this.#open(`net-${++this.#count}`)
+            const connection = this.#open(`net-${++this.#count}`)
+            opening.connection = connection
             return { connectionId: connection.id, window: connection.receiveWindow, ...given }
           },
           { signal },
         )
-        const open = connection as unknown as NetConnection
-        open.opened(result)
-        return open
+        const connection = opening.connection as NetConnection
+        connection.opened(result)
+        return connection
       } catch (error) {
-        const opening = connection as NetConnection | undefined
         // The server has nothing to close where it has refused.
-        if (error instanceof RpcError) opening?.over(error)
-        else await opening?.close()
+        if (error instanceof RpcError) opening.connection?.over(error)
+        else await opening.connection?.close()
         throw error
       }
     })

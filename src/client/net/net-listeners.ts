@@ -40,21 +40,22 @@ export class NetListeners {
   async listen(target: ConnectTarget, { signal }: Abortable = {}): Promise<RemoteListener> {
     const rpc = this.#rpc
     if (!rpc.extensions.has('netListen')) throw new UnsupportedError('this server accepts no network connections')
-    let listener: Listener | undefined
+    const opened: { listener?: Listener } = {}
     try {
       const { local } = await rpc.call<NetListenResult>(
         Method.NetListen,
         () => {
-          listener = this.#open(`listener-${++this.#count}`)
+          const listener = this.#open(`listener-${++this.#count}`)
+          opened.listener = listener
           return { listenerId: listener.id, window: listener.window, ...targetParams(target) }
         },
         { signal },
       )
-      const open = listener as unknown as Listener
-      open.local = local ?? undefined
-      return open
+      const listener = opened.listener as Listener
+      listener.local = local ?? undefined
+      return listener
     } catch (error) {
-      await (listener as Listener | undefined)?.close()
+      await opened.listener?.close()
       throw error
     }
   }

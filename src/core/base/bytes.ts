@@ -16,7 +16,7 @@ const reusable = new WeakSet<ArrayBuffer>()
 
 /**
  * Memory of any content for so many bytes, from what was released before, or made by `make`. To touch fresh memory costs
- * more than to fill it: the kernel has to find and clear each page. Whoever uses it last calls {@link release} with any
+ * more than to fill it: the kernel has to find and clear each page. Its last user calls {@link release} with any
  * view of it.
  */
 export function reuse(bytes: number, make: (bytes: number) => ArrayBuffer): ArrayBuffer {

@@ -2,9 +2,11 @@
  * Every limit of the core, with its reason; those of what a message holds are in protocol/limits.ts, of the transports
  * in server/limits.ts, of the host in host/limits.ts. Sizes are in bytes, times in milliseconds.
  */
+import { defaultNetLimits } from './net-limits.ts'
+import type { NetLimits } from './net-limits.ts'
 
 /** The limits that the core applies; see {@link defaultLimits} for the values. */
-export type Limits = {
+export type Limits = NetLimits & {
   /** Sessions, including detached ones. Usually one per connection. */
   sessions: number
   /** Processes of one session that have not closed, including those starting. Each takes a few descriptors here. */
@@ -199,22 +201,6 @@ export type Limits = {
    * How long a request without streamResponse may continue while its connection is closing: time for a quick response.
    */
   httpClosingMs: number
-  /** Network connections of one client. A browser opens some hundred for a page without bundles. */
-  netConnections: number
-  /** Those of all clients together. Each takes a descriptor and, while its client is slow, some 128 KiB. */
-  netTotal: number
-  /** Listeners of one client: each takes a descriptor, and a port. */
-  netListeners: number
-  /** Bytes that a client may write to a connection ahead of its peer: full throughput at a distance of some 10 ms. */
-  netWindow: number
-  /** Smallest such window (with `netTotal` connections 32 MiB), and all larger ones together. */
-  netWindowLeast: number
-  netWindowsTotal: number
-  /** Bytes of one net/data, as a socket gives them; and unacknowledged ones, or writes, of any size, as for bodies. */
-  netDelta: number
-  netUnacknowledged: number
-  /** Longest time for connecting: a firewall that drops packets is no reason to wait longer. */
-  netConnectMs: number
 }
 
 const MiB = 1024 * 1024
@@ -306,13 +292,5 @@ export const defaultLimits: Readonly<Limits> = {
   httpBufferedTotal: 94 * MiB,
   httpRedirects: 10,
   httpClosingMs: 5000,
-  netConnections: 1024,
-  netTotal: 2048,
-  netListeners: 64,
-  netWindow: 512 * 1024,
-  netWindowLeast: 16 * 1024,
-  netWindowsTotal: 128 * MiB,
-  netDelta: 64 * 1024,
-  netUnacknowledged: 1024,
-  netConnectMs: 30_000,
+  ...defaultNetLimits,
 }

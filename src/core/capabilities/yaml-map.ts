@@ -13,8 +13,7 @@ type Yaml = typeof import('yaml')
 const MAX_LENGTH = 16 * 1024
 
 /** What no YAML may hold; the parser would let it pass. */
-// oxlint-disable-next-line no-control-regex
-const UNPRINTABLE = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]/
+const UNPRINTABLE = /(?![\t\n\r])\p{Cc}|[\ufffe\uffff]/u
 
 const NULL = /^(~|null|Null|NULL|)$/
 const TRUE = /^(true|True|TRUE)$/

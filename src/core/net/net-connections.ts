@@ -79,7 +79,7 @@ export class NetConnections {
       surroundings.waits()
       surroundings.onRelease(() => entry.abort(internalError('the connection is closing')))
       const opening = host.net.connect(targetOf(params), controller.signal)
-      // A host that comes too late has nobody who closes what it opened.
+      // What opens too late belongs to no connection, which would close it.
       controller.signal.addEventListener(
         'abort',
         () =>

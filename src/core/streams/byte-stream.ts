@@ -14,7 +14,7 @@ export type ByteStream = {
   stop(): void
 }
 
-/** What is streamed, and how it is told. */
+/** What is streamed, and with which notifications. */
 export type StreamedBytes = {
   /** Reads the next bytes; undefined at the end. A stream that fails ends with the error. */
   read(): Promise<Uint8Array | undefined>

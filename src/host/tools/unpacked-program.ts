@@ -47,7 +47,7 @@ export class UnpackedProgram {
     this.#verified = this.#identity()
   }
 
-  /** Whoever changes the file changes one of these. Undefined: it is not there. */
+  /** A change of the file changes one of these. Undefined: it is not there. */
   #identity(): string | undefined {
     const info = lstatSync(this.#path, { bigint: true, throwIfNoEntry: false })
     return info && [info.dev, info.ino, info.size, info.mode, info.uid, info.mtimeNs, info.ctimeNs].join(' ')

@@ -14,7 +14,7 @@ export type PreviewKeys = {
   isTokenOf(port: number, text: string): boolean
 }
 
-/** Derives tokens from `key`, from which nobody can tell the key, or the token of another port. */
+/** Derives tokens from `key`, which do not give away the key, or the token of another port. */
 export function createPreviewKeys(key: Uint8Array = randomBytes(KEY_BYTES)): PreviewKeys {
   const derive = (purpose: string): Buffer => createHmac('sha256', key).update(purpose).digest()
   const tokenOf = (port: number): string => derive(`port ${port}`).toString('base64url')

@@ -31,7 +31,7 @@ const SANDBOX =
   'sandbox allow-scripts allow-forms allow-modals allow-popups allow-downloads allow-pointer-lock allow-presentation'
 
 /**
- * To a page with an opaque origin even its own files are another origin's. Without the token in the path nobody gets
+ * To a page with an opaque origin even its own files are another origin's. Without the token in the path no client gets
  * here. The path must not be seen by others.
  */
 export const BELOW_PATH: readonly string[] = [

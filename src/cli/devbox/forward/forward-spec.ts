@@ -1,4 +1,4 @@
-/** What `forward` is told to forward: `[LISTEN:]TARGET`, as with `ssh -L` and `ssh -R`. */
+/** What `forward` is to forward: `[LISTEN:]TARGET`, as with `ssh -L` and `ssh -R`. */
 import { isIPv6 } from 'node:net'
 import { usageError } from '../../base/parse-options.ts'
 
