@@ -1,22 +1,17 @@
 /** What the server holds: at rest, after work, with running processes and with idle connections. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { onServer } from './measure.ts'
 import type { Goal, Measure, Row } from './measure.ts'
-import { memory } from './proc.ts'
+import { settledMemory } from './proc.ts'
 import type { Server } from './servers.ts'
-import { Session } from './session.ts'
+import { Session, SMALL_READ_BYTES } from './session.ts'
 import { rate } from './statistics.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
-/** For what a server does soon after its work, such as collecting garbage. */
-const SETTLE_MS = 2000
 const RUNNING = 300
 const CONNECTIONS = 1000
 const CONNECTING = 20
-/** Enough for the answer to `initialize`. */
-const SMALL_READ_BYTES = 8192
 
 /** Enough for figures that hardly vary. */
 const RUNS = 1
@@ -27,9 +22,8 @@ const memoryRows = (when: string, goal?: Goal): Row[] => [
   { label: `proportional, ${when}`, unit: 'MiB' },
 ]
 
-async function settledMemory({ pid }: Server): Promise<readonly number[]> {
-  await sleep(SETTLE_MS)
-  const { resident, anonymous, proportional } = memory(pid)
+async function memoryFigures({ pid }: Server): Promise<readonly number[]> {
+  const { resident, anonymous, proportional } = await settledMemory(pid)
   return [resident, anonymous, proportional]
 }
 
@@ -49,9 +43,9 @@ const work = onServer(
   'memory',
   [...memoryRows('idle', { ratioMax: 2 }), ...memoryRows('after work', { ratioMax: 2 })],
   async (session, server) => {
-    const idle = await settledMemory(server)
+    const idle = await memoryFigures(server)
     await load(session)
-    return [...idle, ...(await settledMemory(server))]
+    return [...idle, ...(await memoryFigures(server))]
   },
   RUNS,
 )
@@ -62,7 +56,7 @@ const running = onServer(
   async (session, server) => {
     const processIds: string[] = []
     await rate(RUNNING, 8, async () => processIds.push(await session.start(['sleep', '60'])))
-    const figures = await settledMemory(server)
+    const figures = await memoryFigures(server)
     // The reference never answers when hundreds of these come at once.
     await rate(RUNNING, 8, () => session.ask('process/terminate', { processId: processIds.pop() }))
     return figures
@@ -74,10 +68,10 @@ const connections = onServer(
   'connections',
   [{ label: 'an idle connection', unit: 'KiB', goal: { oursMax: 100 } }],
   async (_, server) => {
-    const [, before = 0] = await settledMemory(server)
+    const [, before = 0] = await memoryFigures(server)
     const sessions: Session[] = []
     await rate(CONNECTIONS, CONNECTING, async () => sessions.push(await Session.open(server, SMALL_READ_BYTES)))
-    const [, after = 0] = await settledMemory(server)
+    const [, after = 0] = await memoryFigures(server)
     await Promise.all(sessions.map((session) => session.close()))
     return [((after - before) * 1024) / CONNECTIONS]
   },

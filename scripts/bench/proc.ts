@@ -1,5 +1,6 @@
 /** What Linux tells of a process. */
 import { readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { statFields } from '../../src/host/process-tree/proc-stat.ts'
 
 /** The unit of times in /proc, the same on every Linux that we know. */
@@ -28,6 +29,15 @@ export function memory(pid: number): Memory {
     anonymous: mebibytes(status, 'RssAnon'),
     proportional: mebibytes(rollup, 'Pss'),
   }
+}
+
+/** For what a server does soon after its work, such as collecting garbage. */
+const SETTLE_MS = 2000
+
+/** Its memory once it has come to rest. */
+export async function settledMemory(pid: number): Promise<Memory> {
+  await sleep(SETTLE_MS)
+  return memory(pid)
 }
 
 function mebibytes(text: string, name: string): number {

@@ -6,6 +6,9 @@ const OUTPUT = '{"method":"process/output"'
 
 type Settle = { resolve: (text: string) => void; reject: (error: Error) => void }
 
+/** A read buffer for many sessions: enough for short answers. */
+export const SMALL_READ_BYTES = 8192
+
 export class Session {
   readonly subject: Subject
   /** Bytes of all process/output messages so far, framing excluded. */

@@ -1,17 +1,14 @@
 /** Many connections: requests of all at once, and what an idle one costs. */
-import { setTimeout as sleep } from 'node:timers/promises'
-import { memory } from '../proc.ts'
+import { settledMemory } from '../proc.ts'
 import type { Server } from '../servers.ts'
-import { Session } from '../session.ts'
+import { Session, SMALL_READ_BYTES } from '../session.ts'
 import { percentile, rate, timed } from '../statistics.ts'
 import type { Curve, Point } from './curve.ts'
-import { SMALL_READ_BYTES } from './probe.ts'
+import { kibibytesOfOne } from './curve.ts'
 
 const STEPS = [1, 10, 100, 1000]
 const CONNECTING = 20
 const REQUESTS = 10_000
-/** For what a server does soon after its work, such as collecting garbage. */
-const SETTLE_MS = 1500
 
 /** Opens sessions until there are so many. */
 async function openUpTo(sessions: Session[], count: number, server: Server): Promise<void> {
@@ -36,19 +33,14 @@ async function* requests(server: Server): AsyncGenerator<Point> {
   await Promise.all(sessions.map((session) => session.close()))
 }
 
-async function anonymousKibibytes({ pid }: Server): Promise<number> {
-  await sleep(SETTLE_MS)
-  return memory(pid).anonymous * 1024
-}
-
 async function* idle(server: Server): AsyncGenerator<Point> {
   const sessions: Session[] = []
   // The first ones also pay for what all of them use.
   await openUpTo(sessions, 10, server)
-  const before = await anonymousKibibytes(server)
+  const before = await settledMemory(server.pid)
   for (const count of [100, 300, 1000]) {
     await openUpTo(sessions, count + 10, server)
-    yield { x: count, values: [((await anonymousKibibytes(server)) - before) / count] }
+    yield { x: count, values: [await kibibytesOfOne(server, before, count)] }
   }
   await Promise.all(sessions.map((session) => session.close()))
 }

@@ -1,4 +1,6 @@
 /** How a curve is declared: what is measured while one quantity grows. */
+import { settledMemory } from '../proc.ts'
+import type { Memory } from '../proc.ts'
 import { startServer } from '../servers.ts'
 import type { Server, Subject } from '../servers.ts'
 
@@ -41,4 +43,10 @@ export async function measureCurve(curve: Curve, subject: Subject, onPoint: (poi
     await server.stop()
   }
   return points
+}
+
+/** Memory in KiB that each of `count` takes, which have come since `before`. */
+export async function kibibytesOfOne({ pid }: Server, before: Memory, count: number): Promise<number> {
+  const { anonymous } = await settledMemory(pid)
+  return ((anonymous - before.anonymous) * 1024) / count
 }

@@ -1,7 +1,7 @@
 /** What another client of a server waits for its answers. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Server } from '../servers.ts'
-import { Session } from '../session.ts'
+import { Session, SMALL_READ_BYTES } from '../session.ts'
 import { percentile, timed } from '../statistics.ts'
 
 const PAUSE_MS = 2
@@ -26,6 +26,3 @@ export async function whileAnotherAsks(server: Server, work: () => Promise<unkno
   }
   return percentile(waits, 0.99)
 }
-
-/** Enough for short answers. */
-export const SMALL_READ_BYTES = 8192

@@ -1,36 +1,30 @@
 /** Many processes: what one costs that runs or has ended, starts beside others, and floods of output. */
-import { setTimeout as sleep } from 'node:timers/promises'
-import { memory } from '../proc.ts'
+import { settledMemory } from '../proc.ts'
 import type { Server } from '../servers.ts'
 import { Session } from '../session.ts'
 import { rate, timed } from '../statistics.ts'
+import { kibibytesOfOne } from './curve.ts'
 import type { Curve, Point } from './curve.ts'
 import { whileAnotherAsks } from './probe.ts'
 
 const IN_FLIGHT = 8
-const SETTLE_MS = 1500
 const STARTS = 200
 const FLOOD_BYTES = 256 * 1024 * 1024
 /** Longer than any run of this. */
 const SLEEP = ['sleep', '600']
 const QUICK = ['/bin/true']
 
-async function anonymousKibibytes({ pid }: Server): Promise<number> {
-  await sleep(SETTLE_MS)
-  return memory(pid).anonymous * 1024
-}
-
 /** What a process costs, when so many have been started by `start`. */
 const memoryOfOne = (start: (session: Session) => Promise<unknown>) =>
   async function* points(server: Server): AsyncGenerator<Point> {
     const session = await Session.open(server)
     await rate(IN_FLIGHT * 2, IN_FLIGHT, () => start(session))
-    const before = await anonymousKibibytes(server)
+    const before = await settledMemory(server.pid)
     let count = 0
     for (const wanted of [100, 300, 1000]) {
       await rate(wanted - count, IN_FLIGHT, () => start(session))
       count = wanted
-      yield { x: count, values: [((await anonymousKibibytes(server)) - before) / count] }
+      yield { x: count, values: [await kibibytesOfOne(server, before, count)] }
     }
     await session.close()
   }

@@ -5,7 +5,7 @@ import { test } from '../../support/suite.ts'
 const LARGE = 1024 * 1024
 const make = (bytes: number): ArrayBuffer => new ArrayBuffer(bytes)
 
-test('released memory is used again, and whoever still has it finds nothing in it', () => {
+test('released memory is used again, and a view that is still held is empty', () => {
   let calls = 0
   onKept(() => calls++)
   const first = new Uint8Array(reuse(LARGE, make), 0, LARGE).fill(7)
