@@ -2,6 +2,7 @@
 import { openClient, clientLimits } from '../../client/client.ts'
 import { inProcessConnector } from '../../client/transports/in-process.ts'
 import type { ExecServer } from '../../core/rpc/server.ts'
+import { createMcpServer } from '../server.ts'
 import { openWorkspace } from '../workspace.ts'
 import type { WorkspaceOptions } from '../workspace.ts'
 import { createMcpEndpoint } from './endpoint.ts'
@@ -17,7 +18,8 @@ export function endpointFor(server: ExecServer, options: WorkspaceOptions): McpE
       clientLimits(clientOptions),
     )
     try {
-      return await openWorkspace(client, options)
+      const workspace = await openWorkspace(client, options)
+      return { server: createMcpServer(workspace), ended: client.closed, close: () => client.close() }
     } catch (error) {
       await client.close().catch(() => {})
       throw error

@@ -1,4 +1,4 @@
-/** MCP over streamable HTTP: one session for each client, with a workspace of its own. */
+/** MCP over streamable HTTP: one session for each client, with a server of its own. */
 import { randomUUID } from 'node:crypto'
 import type { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js'
@@ -6,8 +6,6 @@ import { isInitializeRequest } from '@modelcontextprotocol/sdk/types.js'
 import { once } from '../../base/once.ts'
 import { messageOf } from '../../client/base/errors.ts'
 import { HTTP_SESSIONS, RETRY_MS, SESSION_IDLE_MS } from '../limits.ts'
-import { createMcpServer } from '../server.ts'
-import type { Workspace } from '../workspace.ts'
 import { EventLog } from './event-log.ts'
 import { readJson } from './read-json.ts'
 import type { JsonBody } from './read-json.ts'
@@ -20,19 +18,28 @@ export type McpEndpoint = {
   close(): Promise<void>
 }
 
-/** A client: its transport, the tools behind it, and how many of its requests are being answered. */
+/** What answers one client. */
+export type McpBackend = {
+  /** Not connected yet. */
+  server: Pick<Server, 'connect' | 'close'>
+  /** Settles when it can answer no more: the session ends then. */
+  ended: Promise<unknown>
+  /** Ends what was started for the client. */
+  close(): Promise<unknown>
+}
+
+/** A client: its transport, what answers it, and how many of its requests are being answered. */
 type Session = {
   transport: WebStandardStreamableHTTPServerTransport
-  server: Server
-  workspace: Workspace
+  backend: McpBackend
   requests: number
   cancelEnd: () => void
 }
 
 const SESSION_HEADER = 'mcp-session-id'
 
-/** Creates the endpoint. `open` opens the workspace of a new client. */
-export function createMcpEndpoint(open: () => Promise<Workspace>): McpEndpoint {
+/** Creates the endpoint. `open` makes what answers a new client. */
+export function createMcpEndpoint(open: () => Promise<McpBackend>): McpEndpoint {
   /** By id; the least recently used first. */
   const sessions = new Map<string, Session>()
   let opening = 0
@@ -43,8 +50,8 @@ export function createMcpEndpoint(open: () => Promise<Workspace>): McpEndpoint {
     if (session === undefined) return
     sessions.delete(id)
     session.cancelEnd()
-    await session.server.close().catch(() => {})
-    await session.workspace.client.close().catch(() => {})
+    await session.backend.server.close().catch(() => {})
+    await session.backend.close().catch(() => {})
   }
 
   /** A client that has gone without a word is forgotten after a while. */
@@ -83,24 +90,24 @@ export function createMcpEndpoint(open: () => Promise<Workspace>): McpEndpoint {
   const openSession = async (request: Request, body: JsonBody): Promise<Response> => {
     if (isClosed || !makeRoom()) return failure(503, `there are ${HTTP_SESSIONS} sessions: close one of them`)
     opening++
+    const id = randomUUID()
     try {
-      const workspace = await open()
-      const server = createMcpServer(workspace)
-      const id = randomUUID()
+      const backend = await open()
       const transport = new WebStandardStreamableHTTPServerTransport({
         sessionIdGenerator: () => id,
         eventStore: new EventLog(),
         retryInterval: RETRY_MS,
         onsessionclosed: () => end(id),
       })
-      const session: Session = { transport, server, workspace, requests: 0, cancelEnd: () => {} }
+      const session: Session = { transport, backend, requests: 0, cancelEnd: () => {} }
       sessions.set(id, session)
-      void workspace.client.closed.then(() => end(id))
-      await server.connect(transport)
+      void backend.ended.then(() => end(id))
+      await backend.server.connect(transport)
       const response = await answer(id, session, request, body)
-      if (!response.ok) await end(id)
+      if (!response.ok || isClosed) await end(id)
       return response
     } catch (error) {
+      await end(id)
       return failure(500, messageOf(error))
     } finally {
       opening--
