@@ -2,6 +2,7 @@
 import { posix } from 'node:path'
 import * as v from 'valibot'
 import { LIST_ENTRIES } from '../limits.ts'
+import { namePattern } from '../text/name-pattern.ts'
 import { count, defineTool, flag, path, text, ToolError } from '../tool.ts'
 import type { Tool } from '../tool.ts'
 import type { Workspace } from '../workspace.ts'
@@ -49,7 +50,7 @@ function glob(workspace: Workspace): Tool {
     title: 'Find files by name',
     description:
       'Finds files whose path, relative to the directory, matches a pattern: * within a name, ** across directories, ' +
-      '? one character, {a,b} alternatives. "**/*.ts" finds all TypeScript files. Does not look into .git.',
+      '? one character, {a,b} alternatives. "**/*.ts" finds all TypeScript files. Names may begin with a dot; .git is left out.',
     annotations: { readOnlyHint: true },
     input: v.strictObject({
       pattern: v.pipe(text('the pattern'), v.minLength(1), v.maxLength(1000)),
@@ -64,6 +65,7 @@ function glob(workspace: Workspace): Tool {
       complete: v.pipe(v.boolean(), v.description('false: the tree is too large, or a part of it cannot be read')),
     }),
     async run({ pattern, path: given, directories, max_entries: max }, { signal }) {
+      const matches = namePattern(pattern)
       const top = workspace.resolve(given)
       const options = workspace.files(signal)
       if (!(await workspace.client.fs.getMetadata(top, options)).isDirectory)
@@ -72,17 +74,17 @@ function glob(workspace: Workspace): Tool {
       const found = entries
         .filter(({ kind }) => directories || kind === 'file')
         .map((entry) => posix.relative(top, entry.path))
-        .filter((name) => !isInGit(name) && posix.matchesGlob(name, pattern))
+        .filter((name) => !isInGit(name) && matches(name))
         .sort(compare)
-      const matches = found.slice(0, max)
-      const left = found.length - matches.length
+      const shown = found.slice(0, max)
+      const left = found.length - shown.length
       const notes = [
         ...(truncated ? ['[the tree is too large: only a part of it was searched]'] : []),
         ...(errors.length > 0 ? [`[${errors.length} directories could not be read]`] : []),
       ]
       return {
-        text: [listing(matches, left, 'no match'), ...notes].join('\n'),
-        data: { path: top, matches, omitted: left, complete: !truncated && errors.length === 0 },
+        text: [listing(shown, left, 'no match'), ...notes].join('\n'),
+        data: { path: top, matches: shown, omitted: left, complete: !truncated && errors.length === 0 },
       }
     },
   })

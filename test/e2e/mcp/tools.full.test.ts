@@ -132,6 +132,8 @@ test('bad input is a tool error with clear words, and changes nothing', async ()
     ['apply_patch', { patch: '--- a/a.txt\n+++ b/a.txt\n@@ -1 +1 @@\n-q\n+r\n' }, /does not fit/],
     ['list_dir', { path: 'a.txt' }, /./],
     ['glob', { pattern: '*', path: 'a.txt' }, /no directory/],
+    ['glob', { pattern: '/etc/*' }, /name another one in path/],
+    ['glob', { pattern: '{a,b}'.repeat(30) }, /too many alternatives/],
     ['grep', { pattern: '(' }, /./],
   ]
   for (const [name, args, message] of cases) {
