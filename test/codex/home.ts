@@ -54,7 +54,7 @@ export function makeHome(isMapped = false): Home {
     mark,
     clientEnv: { ...env, CODEX_HOME: codexHome, [MODEL_KEY]: 'none', [TOKEN]: CLIENT_TOKEN },
     serverEnv: { ...env, [TOKEN]: SERVER_TOKEN },
-    writeConfig: (config) => writeFileSync(join(codexHome, 'config.toml'), configToml(config)),
+    writeConfig: (config) => writeFileSync(join(codexHome, 'config.toml'), configToml(config, work)),
     writeEnvironments: (program, args) =>
       writeFileSync(join(codexHome, 'environments.toml'), environmentsToml(program, args)),
     remove: () => {
@@ -83,9 +83,11 @@ export type Config = {
   mcp: string
   /** Features that are off by default. */
   features?: readonly string[] | undefined
+  /** The terminal interface does not ask whether the folder can be trusted. */
+  isTrusted?: boolean
 }
 
-function configToml({ model, modelUrl, sandbox, mcp, features = [] }: Config): string {
+function configToml({ model, modelUrl, sandbox, mcp, features = [], isTrusted = false }: Config, work: string): string {
   return `model = ${JSON.stringify(model)}
 model_provider = "stand-in"
 approval_policy = "never"
@@ -108,7 +110,7 @@ env_key = "${MODEL_KEY}"
 requires_openai_auth = false
 supports_websockets = false
 
-${mcp}`
+${isTrusted ? `[projects.${JSON.stringify(work)}]\ntrust_level = "trusted"\n\n` : ''}${mcp}`
 }
 
 /** The id of the environment whose server Codex starts. */

@@ -7,10 +7,11 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
-import { readOutput } from './tools.ts'
-import type { ToolCall, ToolOutput } from './tools.ts'
+import { readOutput, say } from './tools.ts'
+import type { Step, ToolOutput } from './tools.ts'
 
-export type Script = Generator<ToolCall, void, ToolOutput>
+/** A step that is returned is the last one. What it leads to is not waited for. */
+export type Script = Generator<Step, Step | void, ToolOutput>
 
 export type Model = {
   baseUrl: string
@@ -43,18 +44,13 @@ export async function startModel(script: Script): Promise<Model> {
   }
 }
 
-type InputItem = { type: string; call_id?: string; output?: unknown }
+type InputItem = { type: string; call_id?: string; output?: unknown; role?: string; content?: unknown }
 type Player = { next(input: readonly InputItem[]): object; fail(error: unknown): void; assertPlayed(): void }
 
-const FAREWELL = {
-  type: 'message',
-  role: 'assistant',
-  id: 'farewell',
-  content: [{ type: 'output_text', text: 'finished' }],
-}
+const FAREWELL = say('finished')
 
 function play(script: Script): Player {
-  let pending: ToolCall | undefined
+  let pending: Step | undefined
   let failure: unknown
   let started = false
   let ended = false
@@ -63,21 +59,22 @@ function play(script: Script): Player {
     started = true
     try {
       const { done, value } = output === undefined ? script.next() : script.next(output)
-      pending = done === true ? undefined : value
+      pending = value ?? undefined
+      ended = done === true
     } catch (error) {
       failure ??= error
       pending = undefined
+      ended = true
     }
-    ended = pending === undefined
   }
 
   return {
     next: (input) => {
       if (!started) advance()
       else {
-        // Without the output that is waited for, this is the last request once more.
-        const result = input.find((item) => item.call_id === pending?.call_id && item.type.endsWith('_output'))
-        if (pending !== undefined && result !== undefined) advance(readOutput(result.output))
+        // Without what the last step led to, this is the last request once more.
+        const output = pending === undefined ? undefined : outcomeOf(pending, input)
+        if (output !== undefined) advance(output)
       }
       return pending ?? FAREWELL
     },
@@ -88,6 +85,17 @@ function play(script: Script): Player {
       if (!ended) throw new Error(`Codex stopped before it returned the output of ${JSON.stringify(pending)}`)
     },
   }
+}
+
+/** What a step led to: the output of a tool, or the next prompt, which comes with what was said before. */
+function outcomeOf(step: Step, input: readonly InputItem[]): ToolOutput | undefined {
+  if (step.type === 'message') {
+    const [{ text }] = step.content
+    const wasSaid = input.some(({ role, content }) => role === 'assistant' && JSON.stringify(content).includes(text))
+    return wasSaid ? readOutput('') : undefined
+  }
+  const result = input.find((item) => item.call_id === step.call_id && item.type.endsWith('_output'))
+  return result === undefined ? undefined : readOutput(result.output)
 }
 
 async function answer(
@@ -101,10 +109,12 @@ async function answer(
     response.setHeader('content-type', 'application/json').end('{"object":"list","data":[],"models":[]}')
     return
   }
-  const told = (await json(request)) as { input?: InputItem[] }
-  tell(JSON.stringify(told))
-  const { input = [] } = told
-  const item = player.next(input)
+  const told = (await json(request)) as { input?: InputItem[]; tools?: unknown[] }
+  const { input = [], tools } = told
+  // Without a tool it is asked for the title of a thread.
+  const isAside = tools?.length === 0
+  if (!isAside) tell(JSON.stringify(told))
+  const item = isAside ? FAREWELL : player.next(input)
   const usage = {
     input_tokens: 0,
     input_tokens_details: null,

@@ -5,8 +5,9 @@ import type { Case, Scene } from './cases.ts'
 import { PLAY, runCodex } from './client.ts'
 import { makeHome, STARTED_ENVIRONMENT } from './home.ts'
 import type { Home } from './home.ts'
+import { inTurn } from './in-turn.ts'
 import { installedCodex, installedFolder } from './install.ts'
-import { runLaunched } from './launched.ts'
+import { runLaunched } from './interactive/launched.ts'
 import { placeMcp } from './mcp/mcp-fixture.ts'
 import type { McpFixture } from './mcp/mcp-fixture.ts'
 import { startModel } from './model.ts'
@@ -176,17 +177,4 @@ async function assertClosed(url: string): Promise<void> {
     socket.close()
     equal(outcome, 'refused', path)
   }
-}
-
-/** Takes every step, whatever becomes of those before, and throws with all that went wrong. */
-async function inTurn(...steps: (() => unknown)[]): Promise<void> {
-  const problems: string[] = []
-  for (const step of steps) {
-    try {
-      await step()
-    } catch (error) {
-      problems.push((error as Error).message)
-    }
-  }
-  if (problems.length > 0) throw new Error(problems.join('\n'))
 }

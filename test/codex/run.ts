@@ -10,7 +10,6 @@ import { existsSync } from 'node:fs'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { cases } from './cases.ts'
-import { playAgent } from './mcp/agent.ts'
 import { installedCodex } from './install.ts'
 import { play } from './play.ts'
 import type { Transport } from './play.ts'
@@ -18,6 +17,7 @@ import { releaseOf } from './release.ts'
 import type { Release } from './release.ts'
 import { built, executable, reference, reverse } from './server.ts'
 import type { ServerProgram } from './server.ts'
+import { wholePlays } from './interactive/whole-plays.ts'
 
 const options = { server: { type: 'string', default: 'ours' }, only: { type: 'string', default: '' } } as const
 const { values, positionals: asked } = parseArgs({ options, allowPositionals: true })
@@ -33,6 +33,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 let passed = 0
 let failed = 0
+let skipped = 0
 
 /** Whether it passed. */
 async function check(name: string, body: () => unknown): Promise<boolean> {
@@ -48,6 +49,11 @@ async function check(name: string, body: () => unknown): Promise<boolean> {
     console.log((error as Error).message.replaceAll(/^/gm, '        '))
     return false
   }
+}
+
+function skip(name: string, why: string): void {
+  skipped++
+  console.log(`skipped ${name}: ${why}`)
 }
 
 async function checkRelease(release: Release): Promise<void> {
@@ -71,9 +77,13 @@ async function checkRelease(release: Release): Promise<void> {
       await check(`${version} ${transport}: ${example.name}`, () => play(release, transport, program, example))
     }
   }
-  const agent = 'it edits, tests and serves with the tools of exec-server mcp'
-  if (program === built && release.mcp.placed && agent.includes(values.only))
-    await check(`${version} mcp: ${agent}`, () => playAgent(release))
+  if (program !== built) return
+  for (const { name, isFor, missing, play: playWhole } of wholePlays) {
+    if (!name.includes(values.only) || !isFor(release)) continue
+    const why = missing?.()
+    if (why === undefined) await check(`${version} ${name}`, () => playWhole(release))
+    else skip(`${version} ${name}`, why)
+  }
 }
 
 if (!existsSync(executable)) throw new Error(`${executable} has not been built`)
@@ -81,5 +91,5 @@ if (!existsSync(executable)) throw new Error(`${executable} has not been built`)
 const releases = (asked.length > 0 ? asked : DEFAULT_VERSIONS).map(releaseOf)
 for (const release of releases) await checkRelease(release)
 
-console.log(`${passed} passed, ${failed} failed`)
+console.log(`${passed} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`)
 process.exitCode = failed === 0 ? 0 : 1

@@ -6,6 +6,17 @@ type CallItem =
 
 export type ToolCall = CallItem & { call_id: string }
 
+/** What the model says to the person. It ends a turn. */
+export type Message = {
+  type: 'message'
+  role: 'assistant'
+  id: string
+  content: readonly [{ type: 'output_text'; text: string }]
+}
+
+/** One answer of the model. */
+export type Step = ToolCall | Message
+
 let calls = 0
 
 function call(item: CallItem): ToolCall {
@@ -14,6 +25,11 @@ function call(item: CallItem): ToolCall {
 
 function functionCall(name: string, args: object): ToolCall {
   return call({ type: 'function_call', name, arguments: JSON.stringify(args) })
+}
+
+/** Ends the turn. The script goes on with the next prompt, and is given an empty output. */
+export function say(text: string): Message {
+  return { type: 'message', role: 'assistant', id: `message_${++calls}`, content: [{ type: 'output_text', text }] }
 }
 
 /** Longer than any command here takes that is meant to be waited for. */
