@@ -1,4 +1,5 @@
 /** The runs of one MCP server, by id. */
+import { escapeControlChars } from '../../base/control-chars.ts'
 import { MAX_RUNS } from '../limits.ts'
 import { ToolError } from '../tool.ts'
 import type { Run } from './run.ts'
@@ -22,7 +23,7 @@ export class RunList {
   get(id: string): Run {
     const run = this.#runs.get(id)
     if (run !== undefined) return run
-    throw new ToolError(`there is no run ${id.slice(0, 40)}; list_runs shows those that there are`)
+    throw new ToolError(`there is no run ${escapeControlChars(id.slice(0, 40))}; list_runs shows those that there are`)
   }
 
   /**

@@ -16,8 +16,8 @@ export type LineRange = {
 
 export type Lines = {
   lines: string[]
-  /** Whether the last byte of the stream was read. */
-  isComplete: boolean
+  /** Whether the last line has no line end, as the stream ends there. */
+  isOpen: boolean
   /** Lines seen, with the last one that has no line end. */
   seen: number
   /** Why not all lines that were asked for are there. */
@@ -72,9 +72,10 @@ export async function readLines(stream: ReadableStream<Uint8Array>, range: LineR
     scanned += bytes.length
     take(decoder.decode(bytes, { stream: true }))
     if (stop === undefined && scanned >= maxScan) stop = 'scan'
-    if (stop !== undefined) return { lines, isComplete: false, seen, stop }
+    if (stop !== undefined) return { lines, isOpen: false, seen, stop }
   }
   take(decoder.decode())
-  if (line !== '' || dropped > 0) endLine()
-  return { lines, isComplete: stop === undefined, seen, stop }
+  const isOpen = line !== '' || dropped > 0
+  if (isOpen) endLine()
+  return { lines, isOpen: isOpen && stop === undefined, seen, stop }
 }

@@ -6,6 +6,7 @@ import { namePattern } from '../text/name-pattern.ts'
 import { count, defineTool, flag, path, text, ToolError } from '../tool.ts'
 import type { Tool } from '../tool.ts'
 import type { Workspace } from '../workspace.ts'
+import { withPath } from './with-path.ts'
 
 export const findTools = (workspace: Workspace): Tool[] => [listDir(workspace), glob(workspace)]
 
@@ -29,7 +30,7 @@ function listDir(workspace: Workspace): Tool {
     }),
     async run({ path: given, max_entries: max }, { signal }) {
       const name = workspace.resolve(given)
-      const all = await workspace.client.fs.readDirectory(name, workspace.files(signal))
+      const all = await withPath(name, workspace.client.fs.readDirectory(name, workspace.files(signal)))
       const entries = all
         .map(({ fileName, isDirectory, isFile }) => ({
           name: fileName,
@@ -68,7 +69,7 @@ function glob(workspace: Workspace): Tool {
       const matches = namePattern(pattern)
       const top = workspace.resolve(given)
       const options = workspace.files(signal)
-      if (!(await workspace.client.fs.getMetadata(top, options)).isDirectory)
+      if (!(await withPath(top, workspace.client.fs.getMetadata(top, options))).isDirectory)
         throw new ToolError(`${top} is no directory`)
       const { entries, errors, truncated } = await workspace.client.fs.walk(top, options)
       const found = entries

@@ -17,38 +17,43 @@ const input = v.strictObject({
 })
 type Input = v.InferOutput<typeof input>
 
-/** The command line of ripgrep, or of grep. */
-export function searchCommand(options: Input, path: string, hasRipgrep: boolean): string[] {
+/** What searches: ripgrep, grep with Perl's regular expressions, or with the extended ones of POSIX. */
+export type Searcher = 'rg' | 'grep -P' | 'grep -E'
+
+/** Prints the first of them that the devbox has. */
+const FIND_SEARCHER =
+  "if command -v rg >/dev/null; then echo rg; elif echo 1 | grep -qP '\\d' 2>/dev/null; then echo grep -P; else echo grep -E; fi"
+
+/** The command line of a search. */
+export function searchCommand(options: Input, path: string, searcher: Searcher): string[] {
   const { pattern, glob, literal, ignore_case: ignoresCase, context } = options
-  const shared = [
-    ...(ignoresCase ? ['-i'] : []),
-    ...(literal ? ['-F'] : hasRipgrep ? [] : ['-E']),
-    ...(context > 0 ? ['-C', String(context)] : []),
-  ]
-  if (hasRipgrep) {
+  const shared = [...(ignoresCase ? ['-i'] : []), ...(context > 0 ? ['-C', String(context)] : [])]
+  if (searcher === 'rg') {
     const flags = ['--no-config', '--line-number', '--with-filename', '--no-heading', '--color=never', '--sort=path']
-    return ['rg', ...flags, ...shared, ...(glob === undefined ? [] : [`--glob=${glob}`]), '-e', pattern, '--', path]
+    const only = glob === undefined ? [] : [`--glob=${glob}`]
+    return ['rg', ...flags, ...shared, ...(literal ? ['-F'] : []), ...only, '-e', pattern, '--', path]
   }
+  const syntax = literal ? '-F' : searcher === 'grep -P' ? '-P' : '-E'
   const include = glob === undefined ? [] : [`--include=${glob}`]
-  return ['grep', '-rnHI', '--exclude-dir=.git', ...shared, ...include, '-e', pattern, '--', path]
+  return ['grep', '-rnHI', '--exclude-dir=.git', ...shared, syntax, ...include, '-e', pattern, '--', path]
 }
 
 export function grepTool(workspace: Workspace): Tool {
   const { client, shell } = workspace
-  let ripgrep: Promise<boolean> | undefined
-  const hasRipgrep = (): Promise<boolean> =>
-    (ripgrep ??= client
-      .run({ argv: [shell, '-c', 'command -v rg'], sandbox: workspace.sandbox })
-      .then(({ exitCode }) => exitCode === 0)
+  let searcher: Promise<Searcher> | undefined
+  const findSearcher = (): Promise<Searcher> =>
+    (searcher ??= client
+      .run({ argv: [shell, '-c', FIND_SEARCHER], sandbox: workspace.sandbox })
+      .then(({ stdout }) => searcherIn(new TextDecoder().decode(stdout)))
       .catch((error: unknown) => {
-        ripgrep = undefined
+        searcher = undefined
         throw error
       }))
   return defineTool({
     name: 'grep',
     title: 'Search in files',
     description:
-      'Searches files for a regular expression, with ripgrep (which skips what .gitignore names) or else grep -E. ' +
+      'Searches files for a regular expression, with ripgrep (which skips what .gitignore names) or else grep. ' +
       'Answers lines as PATH:LINE:TEXT. Further lines are counted.',
     annotations: { readOnlyHint: true },
     input,
@@ -58,7 +63,7 @@ export function grepTool(workspace: Workspace): Tool {
       complete: v.pipe(v.boolean(), v.description('false: ended before all was searched, or some could not be read')),
     }),
     async run(options, { signal }) {
-      const argv = searchCommand(options, workspace.resolve(options.path), await hasRipgrep())
+      const argv = searchCommand(options, workspace.resolve(options.path), await findSearcher())
       const process = await client.start(
         { argv, cwd: workspace.policy.workspace, sandbox: workspace.sandbox },
         { signal },
@@ -93,4 +98,9 @@ export function grepTool(workspace: Workspace): Tool {
       }
     },
   })
+}
+
+const searcherIn = (output: string): Searcher => {
+  const name = output.trim()
+  return name === 'rg' || name === 'grep -P' ? name : 'grep -E'
 }

@@ -5,6 +5,7 @@ import { readLines } from '../text/read-lines.ts'
 import { count, defineTool, path, ToolError } from '../tool.ts'
 import type { Tool } from '../tool.ts'
 import type { Workspace } from '../workspace.ts'
+import { withPath } from './with-path.ts'
 
 const MAGIC: readonly (readonly [mimeType: string, isIt: (bytes: Uint8Array) => boolean])[] = [
   ['image/png', (bytes) => startsWith(bytes, 0, '\x89PNG\r\n\x1a\n')],
@@ -47,7 +48,7 @@ export function readFileTool(workspace: Workspace): Tool {
     async run({ path: given, first_line: first, lines: wanted }, { signal }) {
       const name = workspace.resolve(given)
       const options = workspace.files(signal)
-      const { isFile, isDirectory, size } = await fs.getMetadata(name, options)
+      const { isFile, isDirectory, size } = await withPath(name, fs.getMetadata(name, options))
       if (isDirectory) throw new ToolError(`${name} is a directory: use list_dir`)
       if (!isFile) throw new ToolError(`${name} is no regular file`)
       const mimeType = await imageAt(fs.readStream(name, options))
@@ -68,12 +69,12 @@ export function readFileTool(workspace: Workspace): Tool {
         maxScan: READ_SCAN,
       })
       if (found === undefined) throw new ToolError(`${name} is a binary file of ${size} bytes, and no image`)
-      const { lines, seen, stop } = found
+      const { lines, isOpen, seen, stop } = found
       if (lines.length === 0 && stop === 'scan')
         throw new ToolError(`line ${first} is not in the first ${READ_SCAN} bytes: use exec, as with sed -n`)
       if (lines.length === 0 && first > 1) throw new ToolError(`${name} has ${seen} lines`)
       const next = stop === undefined ? undefined : first + lines.length
-      const content = lines.map((line) => `${line}\n`).join('')
+      const content = lines.length === 0 || isOpen ? lines.join('\n') : `${lines.join('\n')}\n`
       return {
         text: next === undefined ? content : `${content}[the file goes on, ${size} bytes in all: first_line ${next}]`,
         data: {

@@ -79,7 +79,7 @@ function readOutput({ runs }: Workspace): Tool {
       if (screen) return reportRun(run, await screenOf(run, call.signal))
       const { total } = run.output
       const from = cursor ?? run.cursor
-      if (from > total) throw new ToolError(`cursor ${from} is behind the end of the output, ${total} bytes`)
+      if (from > total) throw new ToolError(`cursor ${from} is past the end of the output, ${total} bytes`)
       return reportRun(run, nextOutput(run.output, tail ? Math.max(total - max, 0) : from, max))
     },
   })

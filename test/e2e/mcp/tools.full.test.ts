@@ -1,5 +1,5 @@
 /** Every tool of `exec-server mcp`, with good and bad input. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { suite } from '../../support/suite.ts'
@@ -104,6 +104,55 @@ test('files are written, read, edited, patched, listed and found', async () => {
   assert.is(textOf(await call('grep', { pattern: 'nowhere' })), '[no match]')
 })
 
+test('a renamed file keeps its mode, with its text changed or not, and a mode that is not set is told', async () => {
+  const { call, workspace } = await startAgent()
+  const at = (name: string): string => join(workspace, name)
+  for (const name of ['a.sh', 'b.sh']) writeFileSync(at(name), 'echo\n', { mode: 0o755 })
+  const patch = [
+    ...['diff --git a/a.sh b/new/a.sh', 'similarity index 100%', 'rename from a.sh', 'rename to new/a.sh'],
+    ...['diff --git a/b.sh b/new/b.sh', '--- a/b.sh', '+++ b/new/b.sh', '@@ -1 +1 @@', '-echo', '+true'],
+    ...[
+      'diff --git a/c.sh b/c.sh',
+      'new file mode 100755',
+      '--- /dev/null',
+      '+++ b/c.sh',
+      '@@ -0,0 +1 @@',
+      '+true',
+      '',
+    ],
+  ].join('\n')
+  const result = await call('apply_patch', { patch })
+  assert.is(
+    textOf(result),
+    [
+      `renamed ${at('a.sh')} to ${at('new/a.sh')}`,
+      `renamed ${at('b.sh')} to ${at('new/b.sh')}`,
+      `created ${at('c.sh')}`,
+      `[${at('c.sh')} does not have mode 100755: use exec with chmod]`,
+    ].join('\n'),
+  )
+  assert.is(readFileSync(at('new/b.sh'), 'utf8'), 'true\n')
+  for (const name of ['new/a.sh', 'new/b.sh']) assert.is(statSync(at(name)).mode & 0o777, 0o755, name)
+  for (const name of ['a.sh', 'b.sh']) assert.not(existsSync(at(name)))
+})
+
+test('files keep their line ends, and one without a last line end is shown without', async () => {
+  const { call, workspace } = await startAgent()
+  writeFileSync(join(workspace, 'crlf.txt'), 'one\r\ntwo\r\n')
+  await call('edit_file', { path: 'crlf.txt', edits: [{ old_text: 'one\ntwo', new_text: '1\n2\n3' }] })
+  assert.is(readFileSync(join(workspace, 'crlf.txt'), 'utf8'), '1\r\n2\r\n3\r\n')
+  await call('apply_patch', { patch: '--- a/crlf.txt\n+++ b/crlf.txt\n@@ -1,2 +1,2 @@\n-1\n+one\n 2\n' })
+  assert.is(readFileSync(join(workspace, 'crlf.txt'), 'utf8'), 'one\r\n2\r\n3\r\n')
+  writeFileSync(join(workspace, 'open.txt'), 'a\nb')
+  assert.is(dataOf(await call('read_file', { path: 'open.txt' }))['content'], 'a\nb')
+})
+
+test('a search knows \\d, with and without ripgrep', async () => {
+  const { call } = await startAgent()
+  await call('write_file', { path: 'a.txt', content: 'x1\n' })
+  assert.match(textOf(await call('grep', { pattern: '^\\w\\d$' })), /a\.txt:1:x1/)
+})
+
 test('bad input is a tool error with clear words, and changes nothing', async () => {
   const { call, workspace } = await startAgent()
   writeFileSync(join(workspace, 'a.txt'), 'x\nx\n')
@@ -118,7 +167,7 @@ test('bad input is a tool error with clear words, and changes nothing', async ()
     ['kill', { run_id: 'run-77' }, /there is no run run-77/],
     ['read_output', { run_id: 'x' }, /there is no run/],
     ['write_stdin', { run_id: 'x', text: '' }, /there is no run/],
-    ['read_file', { path: 'nowhere' }, /./],
+    ['read_file', { path: 'nowhere' }, /nowhere: No such file/],
     ['read_file', { path: 'dir' }, /is a directory/],
     ['read_file', { path: 'bin' }, /binary file of 3 bytes/],
     ['read_file', { path: 'a.txt', first_line: 9 }, /has 2 lines/],
@@ -130,8 +179,11 @@ test('bad input is a tool error with clear words, and changes nothing', async ()
     ['edit_file', { path: 'latin1', edits: [{ old_text: 'a', new_text: 'b' }] }, /no UTF-8/],
     ['apply_patch', { patch: 'no patch' }, /no unified diff/],
     ['apply_patch', { patch: '--- a/a.txt\n+++ b/a.txt\n@@ -1 +1 @@\n-q\n+r\n' }, /does not fit/],
+    ['apply_patch', { patch: '--- a/nowhere\n+++ b/nowhere\n@@ -1 +1 @@\n-q\n+r\n' }, /nowhere: No such file/],
     ['list_dir', { path: 'a.txt' }, /./],
+    ['list_dir', { path: 'nowhere' }, /nowhere does not exist on this devbox/],
     ['glob', { pattern: '*', path: 'a.txt' }, /no directory/],
+    ['glob', { pattern: '*', path: 'nowhere' }, /nowhere: No such file/],
     ['glob', { pattern: '/etc/*' }, /name another one in path/],
     ['glob', { pattern: '{a,b}'.repeat(30) }, /too many alternatives/],
     ['grep', { pattern: '(' }, /./],

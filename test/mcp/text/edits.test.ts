@@ -20,9 +20,15 @@ test('a replacement is taken as it is, whatever a pattern would make of it', () 
 
 test('the refusal names the edit, and line ends that differ', () => {
   assert.throws(() => applyEdits('a', [edit('a', 'b'), edit('a', 'c')]), /old_text of edit 2 was not found/)
-  assert.throws(() => applyEdits('a\r\nb', [edit('a\nb', 'c')]), /end with \\r\\n/)
+  assert.throws(() => applyEdits('a\r\nb\n', [edit('a\nb', 'c')]), /some lines of this file end with \\r\\n/)
   assert.throws(() => applyEdits('a', [edit('', 'c')]), /is empty/)
   assert.throws(() => applyEdits('a', [edit('a', 'a')]), /are the same/)
+})
+
+test('in a text whose lines all end with \\r\\n, line ends of an edit become the same', () => {
+  assert.is(applyEdits('a\r\nb\r\nc', [edit('a\nb', '1\n2\n3')]), '1\r\n2\r\n3\r\nc')
+  assert.is(applyEdits('a\r\nb\r\n', [edit('a\r\nb', 'x\r\ny')]), 'x\r\ny\r\n')
+  assert.is(applyEdits('a\nb', [edit('a', 'x\r\ny')]), 'x\r\ny\nb')
 })
 
 test.run()

@@ -32,4 +32,28 @@ test('what is no unified diff is refused, and so is one that names a file twice'
   assert.throws(() => readPatch(twice + twice), /names a file twice/)
 })
 
+test('the mode that a file is to get is told, and a patch of modes alone is refused', () => {
+  const header = 'diff --git a/x b/x\n'
+  const modeOf = (text: string): string | undefined => readPatch(header + text)[0]?.mode
+  const hunk = '--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n'
+  const made = '--- /dev/null\n+++ b/x\n@@ -0,0 +1 @@\n+b\n'
+  assert.is(modeOf(`old mode 100644\nnew mode 100755\n${hunk}`), '100755')
+  assert.is(modeOf(`new file mode 100755\n${made}`), '100755')
+  assert.is(modeOf(`new file mode 100644\n${made}`), undefined)
+  assert.is(modeOf(hunk), undefined)
+  assert.throws(() => modeOf('old mode 100644\nnew mode 100755\n'), /nothing but the mode of x: use exec with chmod/)
+})
+
+test('what a patch lacks is named', () => {
+  assert.throws(() => readPatch('--- a/x\n+++ b/x\n@@\n-a\n+b\n'), /no hunk for x: hunks begin with `@@ -LINE,COUNT/)
+  assert.throws(() => readPatch('diff --git a/x b/x\nBinary files a/x and b/x differ\n'), /x is binary: use write_file/)
+})
+
+test('line counts that are wrong do not keep a patch from being applied whole', () => {
+  for (const counts of ['-1,9 +1,9', '-1,1 +1,1', '-1 +1', '-1,3 +1,3']) {
+    const [file] = readPatch(`--- a/x\n+++ b/x\n@@ ${counts} @@\n a\n-b\n+B\n c\n`)
+    assert.is(patched('a\nb\nc\n', file as NonNullable<typeof file>), 'a\nB\nc\n', counts)
+  }
+})
+
 test.run()
