@@ -136,7 +136,7 @@ export function bubblewrapPaths(named: string | undefined): string[] {
   const paths = new Set<string>()
   for (const candidate of candidates) {
     try {
-      const path = realpathSync(candidate)
+      const path = realpathSync.native(candidate)
       accessSync(path, constants.X_OK)
       if (statSync(path).isFile()) paths.add(path)
     } catch {

@@ -24,6 +24,7 @@ import {
   unlinkSync,
 } from 'node:fs'
 import process from 'node:process'
+import type { Stats } from 'node:fs'
 import type { Writable } from 'node:stream'
 import { internalError } from '../../protocol/wire/errors.ts'
 import type { MountPlan } from '../../sandbox/linux/mounts.ts'
@@ -55,10 +56,18 @@ const placeOf = (parent: number, path: string): string => `/proc/self/fd/${paren
 /** Whether a path exists only as a mount point of a sandbox, of this server or another. */
 export function isMountPoint(path: string): boolean {
   try {
-    const info = lstatSync(nativePath(path))
-    if (info.uid !== process.geteuid?.()) return false
-    if (info.isDirectory()) return (info.mode & 0o7777) === DIRECTORY_MODE && readdirSync(nativePath(path)).length === 0
-    return info.isFile() && (info.mode & 0o7777) === FILE_MODE && info.size === 0
+    return isMountPointWith(path, lstatSync(nativePath(path)))
+  } catch {
+    return false
+  }
+}
+
+/** The same, for a path that has been looked at. */
+export function isMountPointWith(path: string, info: Stats): boolean {
+  const mode = info.mode & 0o7777
+  if (info.isDirectory() ? mode !== DIRECTORY_MODE : mode !== FILE_MODE || !info.isFile() || info.size > 0) return false
+  try {
+    return info.uid === process.geteuid?.() && (!info.isDirectory() || readdirSync(nativePath(path)).length === 0)
   } catch {
     return false
   }

@@ -1,5 +1,6 @@
 /** The file system as seen by the mount planner, and the files that deny globs match. */
 import { lstatSync, readFileSync, readlinkSync } from 'node:fs'
+import type { Stats } from 'node:fs'
 import { readdir, realpath } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
 import { invalidParams } from '../../protocol/wire/errors.ts'
@@ -19,15 +20,15 @@ import {
 } from '../limits.ts'
 
 /**
- * Returns the planner's view of the file system. `isOurs`: whether a path is only a mount point made by a server, which
- * counts as missing.
+ * Returns the planner's view of the file system. `isOurs`: whether a path, with what lstat returned for it, is only a
+ * mount point made by a server, which counts as missing.
  */
-export function sandboxDisk(isOurs: (path: string) => boolean): Disk {
+export function sandboxDisk(isOurs: (path: string, info: Stats) => boolean): Disk {
   return {
     kind: (path) => {
-      if (isOurs(path)) return 'missing'
       try {
         const info = lstatSync(nativePath(path))
+        if (isOurs(path, info)) return 'missing'
         return info.isDirectory() ? 'directory' : info.isSymbolicLink() ? 'link' : 'other'
       } catch (error) {
         return errorCode(error) === 'ENOENT' ? 'missing' : 'unreachable'

@@ -13,7 +13,7 @@ import { seatbeltProfile } from '../../sandbox/macos/seatbelt.ts'
 import { bubblewrapPaths, noBubblewrap, probeBubblewrap, remedyFor } from './bubblewrap.ts'
 import type { Bubblewrap, Probe } from './bubblewrap.ts'
 import { refuseCaseFolding } from './case-folding.ts'
-import { isMountPoint } from './mount-points.ts'
+import { isMountPointWith } from './mount-points.ts'
 import { matchedFiles, sandboxDisk } from './sandbox-disk.ts'
 import { areSandboxesRunning } from '../process/running-sandboxes.ts'
 import { isSea } from '../../base/sea.ts'
@@ -38,7 +38,7 @@ export class SandboxUnavailableError extends Error {}
 /** The sandbox type that this platform reports. */
 export const sandboxType: SandboxType = process.platform === 'darwin' ? 'macosSeatbelt' : 'linuxSeccomp'
 
-const disk = sandboxDisk(isMountPoint)
+const disk = sandboxDisk(isMountPointWith)
 
 /** The sandboxes of this machine. */
 export type Sandboxes = {
@@ -112,7 +112,7 @@ function isInReach(path: string, policy: Policy | undefined, { cwd, workspaceRoo
 /** The real path, or the path itself if it cannot be resolved. */
 export function realPath(path: string): string {
   try {
-    return realpathSync(path)
+    return realpathSync.native(path)
   } catch {
     return path
   }
