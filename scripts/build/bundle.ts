@@ -1,4 +1,5 @@
 /** Bundles the sources of the executable into one file. */
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 
@@ -20,5 +21,12 @@ export async function bundleMain(root: string, output: string): Promise<string[]
     // Only read when run from source; the executable has its addon as an asset.
     define: { 'import.meta.url': '""' },
   })
+  refuseWideCharacters(readFileSync(output, 'utf8'))
   return Object.keys(metafile.inputs)
+}
+
+/** One character beyond ASCII, and Node keeps the whole bundle with two bytes a character: 3 MB more of memory. */
+function refuseWideCharacters(bundle: string): void {
+  const found = /.{0,40}[^\0-\x7f].{0,20}/.exec(bundle)
+  if (found !== null) throw new Error(`write this with an escape (\\u), so that the bundle is ASCII: ${found[0]}`)
 }
