@@ -32,7 +32,7 @@ export function memory(pid: number): Memory {
 }
 
 /** For what a server does soon after its work, such as collecting garbage. */
-const SETTLE_MS = 2000
+const SETTLE_MS = 7000
 
 /** Its memory once it has come to rest. */
 export async function settledMemory(pid: number): Promise<Memory> {

@@ -30,6 +30,7 @@ import { hostCheck } from '../server/http/host-check.ts'
 import { plainOpener } from '../server/http/socket-opener.ts'
 import { previewOf } from '../server/preview/source.ts'
 import { serveTls } from '../server/tls/serve-tls.ts'
+import { missingForConnections } from '../server/connection-check.ts'
 import { missingInternals, warnOfMissing } from '../server/runtime-check.ts'
 import { createMetrics } from '../server/telemetry/metrics.ts'
 import { createRefusals } from '../server/telemetry/refusals.ts'
@@ -73,7 +74,7 @@ export async function createServer(config: ServerConfig = {}, { log: sink }: Ser
   })
   // Of all servers in this program; later calls find none.
   const unregister = atExit(() => killAllProcesses())
-  warnOfMissing(log, missingInternals(listener?.server))
+  warnOfMissing(log, [...missingInternals(listener?.server), ...missingForConnections()])
   const refusals = createRefusals(log, limits)
   const secure = tls && serveTls(tls, { log, onRefused: refusals.note, checkMs: limits.certificateCheckMs })
   const mcp = parts.mcp?.(core)

@@ -146,6 +146,13 @@ export const REUSED_BLOCK_BYTES = 32 * 1024 * 1024
 /** Idle time before memory is trimmed: trimming takes some milliseconds. */
 export const TRIM_AFTER_MS = 500
 
+/** The heap is made small again when there was no message for so many ticks. The next request then takes 5 ms more. */
+export const SETTLE_TICK_MS = 2000
+export const SETTLE_AFTER_TICKS = 3
+
+/** Largest heap in use that is collected then, in bytes: a larger one would stand still for more than 0.2 s. */
+export const SETTLED_HEAP_BYTES = 48 * 1024 * 1024
+
 /** Bytes of a file that a copy reads at a time: enough to amortize the call, few enough to wait in queues. */
 export const COPY_BLOCK_BYTES = 256 * 1024
 

@@ -1,28 +1,17 @@
 /** Checks at start-up that the runtime has what a server uses of it without it being documented. */
-import { createServer } from 'node:http'
 import type { Server } from 'node:net'
 import process from 'node:process'
-import * as ws from 'ws'
 import { checkLibc } from '../host/ffi/libc.ts'
-import {
-  checkConnectionChecks,
-  checkHandle,
-  checkMinorCollection,
-  checkReads,
-  checkReceiver,
-  checkSetBlocking,
-} from '../host/node-internals.ts'
+import { checkHandle, checkCollector, checkReads, checkSetBlocking } from '../host/node-internals.ts'
 import type { Internal } from '../host/node-internals.ts'
 import type { Log } from './telemetry/log.ts'
 
-/** What this runtime lacks. Without `listening`, a server that listens, what only WebSockets need is not checked. */
+/** What this runtime lacks. Without `listening`, a server that listens, what only connections need is not checked. */
 export function missingInternals(listening?: Server): Internal[] {
   return [
-    ...(listening === undefined
-      ? []
-      : [...checkHandle(listening), ...checkReceiver(ws), ...checkConnectionChecks(createServer())]),
+    ...(listening === undefined ? [] : checkHandle(listening)),
     ...(process.stderr.isTTY ? checkSetBlocking(process.stderr) : []),
-    ...checkMinorCollection(),
+    ...checkCollector(),
     ...checkReads(),
     ...checkLibc(),
   ].filter(({ isPresent }) => !isPresent)

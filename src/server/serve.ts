@@ -13,11 +13,13 @@ import type { IdleOptions } from './idle-exit.ts'
 import type { HttpPolicy } from '../host/http/http-policy.ts'
 import type { ForwardOptions } from '../host/net/net-host.ts'
 import { createHost, killAllProcesses } from '../host/index.ts'
+import { settleLater } from '../host/memory-pressure.ts'
 import type { RunDirectory } from '../host/runs/run-directory.ts'
 import type { Recordings } from '../host/recording/recordings.ts'
 import type { HostLimits } from '../host/limits.ts'
 import type { SandboxOptions } from '../host/sandbox/sandboxes.ts'
 import type { AuditFile } from './telemetry/audit-file.ts'
+import { whenFirstUsed } from './http/listener.ts'
 import type { Listener } from './http/listener.ts'
 import { plainOpener } from './http/socket-opener.ts'
 import type { SocketOpener } from './http/socket-opener.ts'
@@ -32,8 +34,7 @@ import { serveTls } from './tls/serve-tls.ts'
 import type { TlsSource } from './tls/serve-tls.ts'
 import { missingInternals, warnOfMissing } from './runtime-check.ts'
 import { serveStdio, stdioStreams } from './transports/stdio.ts'
-import { serveWebSockets } from './transports/websocket.ts'
-import type { WebSocketServerOptions } from './transports/websocket.ts'
+import type { WebSocketServer, WebSocketServerOptions } from './transports/websocket.ts'
 
 /** How long clients have to receive the close frame before the process exits. */
 const CLOSE_GRACE_MS = 250
@@ -101,6 +102,7 @@ export function createServer({
   // Stderr may have no reader, and such an error cannot be reported on stderr.
   process.stderr.on('error', () => {})
   process.on('exit', stop)
+  settleLater()
   if (ignoredOptions.length > 0) log.write('warn', 'optionsIgnored', { options: ignoredOptions.join(' ') })
   return { server, log, report }
 }
@@ -166,19 +168,28 @@ export function serveListener(
     options.tls === undefined
       ? (options.opener ?? plainOpener)
       : serveTls(options.tls, { log, onRefused: refusals.note, checkMs: options.limits.certificateCheckMs })
-  const webSockets = serveWebSockets(server, listener, {
-    ...options,
-    opener,
-    mcp: mcp?.fetch,
-    preview: previewOf(options),
-    metrics: createMetrics(server, log.dropped, refusals.counts),
-    report,
-    onRefused: refusals.note,
-  })
+  const onRefused = refusals.note
+  let webSockets: WebSocketServer | undefined
+  // HTTP takes 8 MiB and 30 ms, which a server without clients does not need.
+  const start = async (connections: Pick<Listener, 'accept'>): Promise<void> => {
+    const { missingForConnections } = await import('./connection-check.ts')
+    const { serveWebSockets } = await import('./transports/websocket.ts')
+    warnOfMissing(log, missingForConnections())
+    webSockets = serveWebSockets(server, connections, {
+      ...options,
+      opener,
+      mcp: mcp?.fetch,
+      preview: previewOf(options),
+      metrics: createMetrics(server, log.dropped, refusals.counts),
+      report,
+      onRefused,
+    })
+  }
+  whenFirstUsed(listener, start, { onRefused, report })
   const end = once(() => {
     log.write('info', 'stopping')
     listener.close()
-    webSockets.closeIdle()
+    webSockets?.closeIdle()
     void mcp?.close()
     server.shutdown()
     killAllProcesses()
@@ -186,7 +197,7 @@ export function serveListener(
     const { recordings } = options
     let isRecorded = recordings === undefined
     void recordings?.settled().finally(() => (isRecorded = true))
-    setInterval(() => isRecorded && webSockets.connections() === 0 && process.exit(0), 5)
+    setInterval(() => isRecorded && !webSockets?.connections() && process.exit(0), 5)
   })
   if (options.idle !== undefined) exitWhenIdle(options.idle, server, { clock: systemClock, log, end })
   return drainThenEnd(server, log, end)

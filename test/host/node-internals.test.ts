@@ -8,12 +8,12 @@ import * as ws from 'ws'
 import {
   checkConnectionChecks,
   checkHandle,
-  checkMinorCollection,
+  checkCollector,
   checkReads,
   checkReceiver,
   checkSetBlocking,
   descriptorOf,
-  minorCollection,
+  garbageCollector,
   pendingWriteBytes,
   receiverOf,
   rewriteReads,
@@ -34,7 +34,7 @@ test('nothing is missing in the runtime that the tests run on', async () => {
     ...checkHandle(server),
     ...checkReceiver(ws),
     ...checkConnectionChecks(createHttpServer()),
-    ...checkMinorCollection(),
+    ...checkCollector(),
     ...checkReads(),
   ]
   server.close()
@@ -130,17 +130,20 @@ test('an HTTP server starts its timeout checks on request, and one that cannot i
   assert.equal(missing(checkConnectionChecks(new EventEmitter())), ["http 'listening'"])
 })
 
-test('young objects are collected on request, unless the runtime does not let us', () => {
+test('young objects, or all, are collected on request, unless the runtime does not let us', () => {
   const asked: unknown[] = []
-  minorCollection(() => (how: unknown) => asked.push(how))?.()
-  assert.equal(asked, [{ type: 'minor' }])
-  minorCollection()?.()
+  const recording = garbageCollector(() => (how: unknown) => asked.push(how))
+  recording?.minor()
+  recording?.all()
+  assert.equal(asked, [{ type: 'minor' }, { type: 'major', flavor: 'last-resort' }])
+  garbageCollector()?.minor()
+  garbageCollector()?.all()
   const refuse = (): never => {
     throw new Error('no such flag')
   }
-  for (const none of [minorCollection(() => undefined), minorCollection(refuse)]) {
+  for (const none of [garbageCollector(() => undefined), garbageCollector(refuse)]) {
     assert.is(none, undefined)
-    assert.equal(missing(checkMinorCollection(none ?? null)), ['--expose-gc'])
+    assert.equal(missing(checkCollector(none ?? null)), ['--expose-gc'])
   }
 })
 

@@ -13,6 +13,7 @@ import { canTag } from '../../host/process-tree/process-tag.ts'
 import { openFilesLimits } from '../../host/process/open-files-limit.ts'
 import { glibcVersion, ptyAddon } from '../../host/process/pty-addon.ts'
 import { openListener } from '../../server/http/listener.ts'
+import { missingForConnections } from '../../server/connection-check.ts'
 import { missingInternals } from '../../server/runtime-check.ts'
 import { amiss, fine } from './findings.ts'
 import type { Finding } from './findings.ts'
@@ -40,7 +41,7 @@ export async function* examineMachine(): AsyncGenerator<Finding, void, undefined
 async function examineRuntime(): Promise<Finding> {
   // Without a loopback interface, what only connections need is not examined.
   const listener = await openListener('127.0.0.1', 0).catch(() => undefined)
-  const missing = missingInternals(listener?.server)
+  const missing = [...missingInternals(listener?.server), ...missingForConnections()]
   listener?.close()
   const runtime = isDeno ? 'Deno' : `Node ${process.version}`
   if (missing.length === 0) return fine('runtime', `${runtime}: all that is used of it is there`)

@@ -70,3 +70,31 @@ export async function openServer(
     },
   }
 }
+
+/**
+ * Calls `start` at the first connection of a listener, with a listener that has it and all later ones. Until `start` has
+ * used that they wait, paused. If it fails, they are dropped and the next connection tries again.
+ */
+export function whenFirstUsed(
+  listener: Pick<Listener, 'accept'>,
+  start: (connections: Pick<Listener, 'accept'>) => Promise<void>,
+  { onRefused, report }: { onRefused: OnRefused; report: (fault: unknown) => void },
+): void {
+  const waiting: Socket[] = []
+  let take: ((socket: Socket) => void) | undefined
+  const connections: Pick<Listener, 'accept'> = {
+    accept: (taker) => {
+      take = taker
+      for (const socket of waiting.splice(0)) take(socket)
+    },
+  }
+  const startNow = (): Promise<void> =>
+    start(connections).catch((fault: unknown) => {
+      for (const socket of waiting.splice(0)) socket.destroy()
+      report(fault)
+    })
+  listener.accept((socket) => {
+    if (take !== undefined) return take(socket)
+    if (waiting.push(socket) === 1) void startNow()
+  }, onRefused)
+}
