@@ -14,7 +14,7 @@ const CONNECTIONS = 1000
 const CONNECTING = 20
 
 /** Enough for figures that hardly vary. */
-const RUNS = 1
+const ONCE = { maxRuns: 1 }
 
 const memoryRows = (when: string, goal?: Goal): Row[] => [
   { label: `resident, ${when}`, unit: 'MiB' },
@@ -47,7 +47,7 @@ const work = onServer(
     await load(session)
     return [...idle, ...(await memoryFigures(server))]
   },
-  RUNS,
+  { ...ONCE, plain: true },
 )
 
 const running = onServer(
@@ -61,7 +61,7 @@ const running = onServer(
     await rate(RUNNING, 8, () => session.ask('process/terminate', { processId: processIds.pop() }))
     return figures
   },
-  RUNS,
+  ONCE,
 )
 
 const connections = onServer(
@@ -75,7 +75,7 @@ const connections = onServer(
     await Promise.all(sessions.map((session) => session.close()))
     return [((after - before) * 1024) / CONNECTIONS]
   },
-  RUNS,
+  { ...ONCE, plain: true },
 )
 
 export const memoryMeasures: readonly Measure[] = [work, running, connections]

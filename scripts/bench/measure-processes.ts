@@ -24,10 +24,12 @@ async function startsPerSecond(session: Session): Promise<readonly number[]> {
   return [await rate(STARTS, 1, run), await rate(STARTS, IN_FLIGHT, run)]
 }
 
+const PLAIN = { plain: true }
+
 const closedRow = (where: string) => [{ label: `start to closed, ${where}`, unit: 'ms', goal: { ratioMax: 0.05 } }]
 
 export const processMeasures: readonly Measure[] = [
-  onServer('pipes', closedRow('pipes'), (session) => startToClosed(session, false)),
+  onServer('pipes', closedRow('pipes'), (session) => startToClosed(session, false), PLAIN),
   onServer('terminal', closedRow('terminal'), (session) => startToClosed(session, true)),
   onServer(
     'starts',
@@ -36,5 +38,6 @@ export const processMeasures: readonly Measure[] = [
       { label: `starts, ${IN_FLIGHT} in flight`, unit: '1/s', goal: { ratioMin: 2 } },
     ],
     startsPerSecond,
+    PLAIN,
   ),
 ]

@@ -15,6 +15,8 @@ const LINES = 200_000
 const FILE_BYTES = 8 * 1024 * 1024
 const FILE_RUNS = 9
 
+const PLAIN = { plain: true }
+
 type Output = { argv: readonly string[]; tty: boolean; bytes: number }
 
 /** MB a second, and the server's CPU seconds for a GB. */
@@ -33,12 +35,16 @@ const throughputRows = (what: string, ratioMin: number, cpuGoal: { goal?: Goal }
   { label: `${what}, CPU of the server`, unit: 's/GB', ...cpuGoal },
 ]
 
-const stdout = onServer('stdout', throughputRows('stdout', 2, { goal: { ratioMax: 0.35 } }), (session, server) =>
-  throughput(session, server, {
-    argv: ['head', '-c', String(STDOUT_BYTES), '/dev/zero'],
-    tty: false,
-    bytes: STDOUT_BYTES,
-  }),
+const stdout = onServer(
+  'stdout',
+  throughputRows('stdout', 2, { goal: { ratioMax: 0.35 } }),
+  (session, server) =>
+    throughput(session, server, {
+      argv: ['head', '-c', String(STDOUT_BYTES), '/dev/zero'],
+      tty: false,
+      bytes: STDOUT_BYTES,
+    }),
+  PLAIN,
 )
 
 const terminal = onServer('terminal-output', throughputRows('terminal', 1.3, {}), (session, server) => {
@@ -70,6 +76,7 @@ const files = onServer(
     { label: 'write of an 8 MiB file', unit: 'ms', goal: { ratioMax: 0.7 } },
   ],
   filesReadAndWritten,
+  PLAIN,
 )
 
 export const throughputMeasures: readonly Measure[] = [stdout, terminal, files]

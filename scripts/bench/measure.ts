@@ -14,6 +14,8 @@ export type Measure = {
   rows: readonly Row[]
   /** Runs that are enough, for what hardly varies and takes long. Default: as many as were asked for. */
   maxRuns?: number
+  /** Whether plain Node is measured, too. */
+  plain?: boolean
   run(subject: Subject): Promise<readonly number[]>
 }
 
@@ -22,12 +24,12 @@ export function onServer(
   name: string,
   rows: readonly Row[],
   run: (session: Session, server: Server) => Promise<readonly number[]>,
-  maxRuns = Infinity,
+  more: Pick<Measure, 'maxRuns' | 'plain'> = {},
 ): Measure {
   return {
     name,
     rows,
-    maxRuns,
+    ...more,
     run: async (subject) => {
       const server = await startServer(subject)
       try {

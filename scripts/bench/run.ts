@@ -1,11 +1,12 @@
 /**
  * Measures the built executable side by side with the reference, in turns under the same client:
  *
- *   npm run bench -- [--runs N] [--reference VERSION | none] [--ours COMMAND] [--json] [NAME…]
+ *   npm run bench -- [--runs N] [--reference VERSION | none] [--no-node] [--ours COMMAND] [--json] [NAME…]
  *   npm run bench -- --scale [--svg FILE] [--ours COMMAND] [--json] [CURVE…]
  *
- * A NAME chooses the rows that it is a part of, or all rows of the measure of that name; a wrong one lists them.
- * `--json` prints the table as JSON. `--scale` measures ours while connections, processes, output or files become many.
+ * A third column is plain Node doing the same, which shows the runtime's limit. A NAME chooses the rows that it is a part
+ * of, or all rows of the measure of that name; a wrong one lists them. `--json` prints the table as JSON. `--scale`
+ * measures ours while connections, processes, output or files become many.
  * `--ours` runs another command in our executable's place, for example under a profiler.
  */
 import { mkdirSync } from 'node:fs'
@@ -25,6 +26,7 @@ import type { Subject } from './servers.ts'
 import { median } from './statistics.ts'
 import { resultOf, table } from './table.ts'
 import type { Line } from './table.ts'
+import { plainNode } from './plain-node/subject.ts'
 import { removeTemporaryFolder, temporaryFolder } from './temporary-folder.ts'
 
 const MEASURE_MS = 120_000
@@ -39,10 +41,12 @@ const measures: readonly Measure[] = [
 
 const { values, positionals: chosen } = parseArgs({
   allowPositionals: true,
+  allowNegative: true,
   options: {
     runs: { type: 'string', default: '3' },
     reference: { type: 'string', default: '0.171.0' },
     ours: { type: 'string' },
+    node: { type: 'boolean', default: true },
     json: { type: 'boolean', default: false },
     scale: { type: 'boolean', default: false },
     svg: { type: 'string' },
@@ -89,14 +93,15 @@ async function compare(measure: Measure, subjects: readonly Subject[], asked: nu
       )
     }
   }
-  const [ours, reference] = subjects.map((subject) => figures.get(subject))
+  const of = (name: Subject['name']) => [...figures].find(([subject]) => subject.name === name)?.[1]
   const column = (found: (readonly number[])[] | undefined, index: number): number | undefined =>
     found === undefined ? undefined : median(found.map((row) => row[index] as number))
   return measure.rows.map((row, index) => ({
     ...row,
     measure: measure.name,
-    ours: column(ours, index) as number,
-    reference: column(reference, index),
+    ours: column(of('ours'), index) as number,
+    reference: column(of('reference'), index),
+    node: column(of('Node'), index),
   }))
 }
 
@@ -120,11 +125,14 @@ async function main(): Promise<void> {
   const stranger = chosen.find((name) => !measures.some((measure) => measure.rows.some(isNamed(measure, name))))
   if (stranger !== undefined) throw new Error(`no row is called ${stranger}; there are\n${listed}`)
 
+  const plain = values.node ? await plainNode(pathDialect(values.reference)) : undefined
   const subjects = [oursSubject(), referenceSubject()].filter((subject) => subject !== undefined)
+  const withPlain = (measure: Measure): Subject[] =>
+    measure.plain === true && plain !== undefined ? [...subjects, plain] : subjects
   const lines: Line[] = []
   for (const measure of measures)
     if (measure.rows.some(isChosen(measure)))
-      lines.push(...(await compare(measure, subjects, runs)).filter(isChosen(measure)))
+      lines.push(...(await compare(measure, withPlain(measure), runs)).filter(isChosen(measure)))
   const results = lines.map(resultOf)
   if (json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`)
   else

@@ -1,4 +1,4 @@
-/** Starts the two servers, and sees to it that nothing of them is left. */
+/** Starts the servers, and sees to it that nothing of them is left. */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,7 +8,7 @@ import { firstLine } from '../../test/support/first-line.ts'
 import { childrenOf } from './proc.ts'
 
 export type Subject = {
-  name: 'ours' | 'reference'
+  name: 'ours' | 'reference' | 'Node'
   /** The executable itself, whose size counts. */
   program: string
   /** What starts the server. */

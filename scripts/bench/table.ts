@@ -1,7 +1,7 @@
 /** The figures, as text in columns or as JSON. */
 import type { Goal, Row } from './measure.ts'
 
-export type Line = Row & { measure: string; ours: number; reference: number | undefined }
+export type Line = Row & { measure: string; ours: number; reference: number | undefined; node?: number | undefined }
 
 /** A line as others read it. Without a reference there is no ratio, and only what depends on it is not judged. */
 export type Result = {
@@ -10,12 +10,14 @@ export type Result = {
   unit: string
   ours: number
   reference: number | null
+  /** Of plain Node, the runtime's limit. */
+  node: number | null
   ratio: number | null
   goal: string | null
   met: boolean | null
 }
 
-export function resultOf({ measure, label, unit, ours, reference, goal }: Line): Result {
+export function resultOf({ measure, label, unit, ours, reference, node, goal }: Line): Result {
   const ratio = reference === undefined ? null : ours / reference
   const judged = goal === undefined ? undefined : judge(goal, ours, ratio)
   return {
@@ -24,6 +26,7 @@ export function resultOf({ measure, label, unit, ours, reference, goal }: Line):
     unit,
     ours,
     reference: reference ?? null,
+    node: node ?? null,
     ratio,
     goal: judged?.goal ?? null,
     met: judged?.met ?? null,
@@ -41,18 +44,19 @@ function judge({ ratioMax, ratioMin, oursMax }: Goal, ours: number, ratio: numbe
 
 export function table(results: readonly Result[]): string {
   const cells = [
-    ['measure', 'unit', 'ours', 'reference', 'ratio', 'goal', 'met'],
-    ...results.map(({ row, unit, ours, reference, ratio, goal, met }) => [
+    ['measure', 'unit', 'ours', 'reference', 'Node', 'ratio', 'goal', 'met'],
+    ...results.map(({ row, unit, ours, reference, node, ratio, goal, met }) => [
       row,
       unit,
       number(ours),
       number(reference),
+      number(node),
       ratio === null ? '' : ratio.toFixed(2),
       goal ?? '',
       met === null ? '' : met ? 'yes' : 'no',
     ]),
   ]
-  return aligned(cells, (column) => column >= 2 && column <= 4)
+  return aligned(cells, (column) => column >= 2 && column <= 5)
 }
 
 /** Rows of cells as text in columns; numbers are aligned to the right. */

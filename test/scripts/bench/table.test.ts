@@ -25,15 +25,15 @@ test('without a reference only our own value is judged', () => {
 
 test('the table has a line for each row, and says which goals were met', () => {
   const text = table([
-    resultOf({ measure: 'm', label: 'fast', unit: 'ms', ours: 1, reference: 4, goal: { ratioMax: 0.5 } }),
+    resultOf({ measure: 'm', label: 'fast', unit: 'ms', ours: 1, reference: 4, node: 0.5, goal: { ratioMax: 0.5 } }),
     resultOf({ measure: 'm', label: 'slow', unit: 'ms', ours: 123.4, reference: 4, goal: { ratioMax: 0.5 } }),
     resultOf({ measure: 'm', label: 'other', unit: '1/s', ours: 12.34, reference: undefined }),
   ])
   assert.equal(
     text.split('\n').map((line) => line.split(/ {2,}/).join('|')),
     [
-      'measure|unit|ours|reference|ratio|goal|met',
-      'fast|ms|1.00|4.00|0.25|<= 0.5|yes',
+      'measure|unit|ours|reference|Node|ratio|goal|met',
+      'fast|ms|1.00|4.00|0.50|0.25|<= 0.5|yes',
       'slow|ms|123|4.00|30.85|<= 0.5|no',
       'other|1/s|12.3',
     ],
