@@ -80,6 +80,7 @@ const FOLDERS = [
   'mcp/text',
   'mcp/runs',
   'mcp/policy.ts',
+  'mcp/path-locks.ts',
   'mcp/workspace.ts',
   'mcp/tools',
   'mcp/resources',

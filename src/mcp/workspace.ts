@@ -3,6 +3,7 @@ import { posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ExecClient, FileOptions, Sandbox } from '../client/base/types.ts'
 import { messageOf } from '../client/base/errors.ts'
+import { PathLocks } from './path-locks.ts'
 import { sandboxOf } from './policy.ts'
 import type { Policy } from './policy.ts'
 import { RunList } from './runs/run-list.ts'
@@ -17,6 +18,8 @@ export type Workspace = {
   /** The shell that runs commands. */
   shell: string
   runs: RunList
+  /** Of the files that are being changed. */
+  locks: PathLocks
   /** The absolute path of one that is relative to the workspace. */
   resolve(path: string): string
   /** Options of file calls: they are confined, too. */
@@ -26,12 +29,13 @@ export type Workspace = {
 export type WorkspaceOptions = Omit<Policy, 'workspace'> & { directory: string | undefined }
 
 /**
- * Opens the directory on the devbox.
+ * Opens the directory on the devbox. `locks` are those of all workspaces there.
  * @throws {Error} if it is no directory, or if none is given and the server does not say, or is in `/`
  */
 export async function openWorkspace(
   client: ExecClient,
   { directory, mode, hasNetwork }: WorkspaceOptions,
+  locks = new PathLocks(),
 ): Promise<Workspace> {
   const { environmentInfo } = client
   const given = directory ?? (environmentInfo === undefined ? undefined : fileURLToPath(environmentInfo.cwd))
@@ -50,6 +54,7 @@ export async function openWorkspace(
     narrow: (roots) => (sandbox = sandboxOf(policy, roots)),
     shell: environmentInfo?.shell.path ?? '/bin/sh',
     runs: new RunList(),
+    locks,
     resolve: (path) => posix.resolve(workspace, path),
     files: (signal) => ({ signal, sandbox }),
   }

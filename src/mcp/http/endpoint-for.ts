@@ -2,6 +2,7 @@
 import { openClient, clientLimits } from '../../client/client.ts'
 import { inProcessConnector } from '../../client/transports/in-process.ts'
 import type { ExecServer } from '../../core/rpc/server.ts'
+import { PathLocks } from '../path-locks.ts'
 import { createMcpServer } from '../server.ts'
 import { openWorkspace } from '../workspace.ts'
 import type { WorkspaceOptions } from '../workspace.ts'
@@ -10,6 +11,7 @@ import type { McpEndpoint } from './endpoint.ts'
 
 /** Each MCP client has a session of `server`, under the same limits as every client. */
 export function endpointFor(server: ExecServer, options: WorkspaceOptions): McpEndpoint {
+  const locks = new PathLocks()
   return createMcpEndpoint(async () => {
     const clientOptions = { clientName: 'exec-server-mcp' }
     const client = await openClient(
@@ -18,7 +20,7 @@ export function endpointFor(server: ExecServer, options: WorkspaceOptions): McpE
       clientLimits(clientOptions),
     )
     try {
-      const workspace = await openWorkspace(client, options)
+      const workspace = await openWorkspace(client, options, locks)
       return { server: createMcpServer(workspace), ended: client.closed, close: () => client.close() }
     } catch (error) {
       await client.close().catch(() => {})

@@ -5,7 +5,7 @@ import { EDIT_BYTES } from '../limits.ts'
 import { patched, readPatch } from '../text/patch.ts'
 import type { FilePatch } from '../text/patch.ts'
 import { defineTool, ToolError } from '../tool.ts'
-import type { Tool } from '../tool.ts'
+import type { Tool, ToolAnswer } from '../tool.ts'
 import type { Workspace } from '../workspace.ts'
 import { moveFile, readText, writeWithParents } from './text-file.ts'
 import { withPath } from './with-path.ts'
@@ -34,25 +34,33 @@ export function applyPatchTool(workspace: Workspace): Tool {
     }),
     output: v.object({ files: v.array(FileChange) }),
     async run({ patch }, { signal }) {
-      const planned: Planned[] = []
-      for (const file of readPatch(patch)) planned.push(await plan(workspace, file, signal))
-      const done: FileChange[] = []
-      for (const { change, content } of planned) {
-        try {
-          await carryOut(workspace, change, content, signal)
-        } catch (error) {
-          throw new ToolError(
-            `${messageOf(error)}; ${done.length === 0 ? UNCHANGED : `done before: ${describe(done)}`}`,
-          )
-        }
-        done.push(change)
-      }
-      const modes = planned.flatMap(({ change, mode }) =>
-        mode === undefined ? [] : [`[${change.path} does not have mode ${mode}: use exec with chmod]`],
-      )
-      return { text: [describe(done), ...modes].join('\n'), data: { files: done } }
+      const files = readPatch(patch)
+      const paths = files.flatMap(({ from, to }) => [from, to]).filter((path) => path !== undefined)
+      return workspace.locks.run(paths.map(workspace.resolve), signal, () => apply(workspace, files, signal))
     },
   })
+}
+
+async function apply(
+  workspace: Workspace,
+  files: readonly FilePatch[],
+  signal: AbortSignal,
+): Promise<ToolAnswer<{ files: FileChange[] }>> {
+  const planned: Planned[] = []
+  for (const file of files) planned.push(await plan(workspace, file, signal))
+  const done: FileChange[] = []
+  for (const { change, content } of planned) {
+    try {
+      await carryOut(workspace, change, content, signal)
+    } catch (error) {
+      throw new ToolError(`${messageOf(error)}; ${done.length === 0 ? UNCHANGED : `done before: ${describe(done)}`}`)
+    }
+    done.push(change)
+  }
+  const modes = planned.flatMap(({ change, mode }) =>
+    mode === undefined ? [] : [`[${change.path} does not have mode ${mode}: use exec with chmod]`],
+  )
+  return { text: [describe(done), ...modes].join('\n'), data: { files: done } }
 }
 
 const UNCHANGED = 'nothing was changed'

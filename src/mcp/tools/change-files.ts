@@ -31,8 +31,11 @@ function writeFile(workspace: Workspace): Tool {
     async run({ path: given, content, encoding }, { signal }) {
       const name = workspace.resolve(given)
       const bytes = encoding === 'utf8' ? new TextEncoder().encode(content) : decodeBase64(content)
-      const created = !(await withPath(name, workspace.client.fs.exists(name, workspace.files(signal))))
-      await writeWithParents(workspace, name, bytes, signal)
+      const created = await workspace.locks.run([name], signal, async () => {
+        const isThere = await withPath(name, workspace.client.fs.exists(name, workspace.files(signal)))
+        await writeWithParents(workspace, name, bytes, signal)
+        return !isThere
+      })
       const text = `${created ? 'created' : 'overwrote'} ${name}: ${bytes.length} bytes`
       return { text, data: { path: name, bytes: bytes.length, created } }
     },
@@ -72,10 +75,13 @@ function editFile(workspace: Workspace): Tool {
     output: v.object({ path: v.string(), diff: v.string() }),
     async run({ path: given, edits }, { signal }) {
       const name = workspace.resolve(given)
-      const before = await readText(workspace, name, signal)
-      const after = applyEdits(before, edits)
-      if (after.length > 2 * EDIT_BYTES) throw new ToolError('the file would become too large; nothing was changed')
-      await withPath(name, workspace.client.fs.writeFile(name, after, workspace.files(signal)))
+      const { before, after } = await workspace.locks.run([name], signal, async () => {
+        const before = await readText(workspace, name, signal)
+        const after = applyEdits(before, edits)
+        if (after.length > 2 * EDIT_BYTES) throw new ToolError('the file would become too large; nothing was changed')
+        await withPath(name, workspace.client.fs.writeFile(name, after, workspace.files(signal)))
+        return { before, after }
+      })
       const diff = diffOf(name, before, after)
       return { text: diff, data: { path: name, diff } }
     },

@@ -147,6 +147,16 @@ test('files keep their line ends, and one without a last line end is shown witho
   assert.is(dataOf(await call('read_file', { path: 'open.txt' }))['content'], 'a\nb')
 })
 
+test('edits of one file at once are all made', async () => {
+  const { call, workspace } = await startAgent()
+  const names = Array.from({ length: 20 }, (_, index) => `<${index}>`)
+  writeFileSync(join(workspace, 'a.txt'), names.join('\n'))
+  const edited = names.map((name) => ({ path: 'a.txt', edits: [{ old_text: name, new_text: `${name} edited` }] }))
+  const results = await Promise.all(edited.map((args) => call('edit_file', args)))
+  assert.ok(results.every(({ isError }) => isError !== true))
+  assert.is(readFileSync(join(workspace, 'a.txt'), 'utf8'), names.map((name) => `${name} edited`).join('\n'))
+})
+
 test('a search knows \\d, with and without ripgrep', async () => {
   const { call } = await startAgent()
   await call('write_file', { path: 'a.txt', content: 'x1\n' })
