@@ -16,6 +16,8 @@ import type { ServeOptions } from './serve.ts'
 
 /** Where to dial out to, and what to prove there. `onReady` is called when `accept` can be reached for the first time. */
 export type LinkSource = Pick<ConnectOptions, 'url' | 'name'> & {
+  /** What leads there. Absent: it is reached directly. */
+  proxy?: URL | undefined
   secret: string
   /** The only certificates that are trusted, in PEM. Absent: this machine's authorities. */
   ca: string | undefined
@@ -24,14 +26,14 @@ export type LinkSource = Pick<ConnectOptions, 'url' | 'name'> & {
 
 /** Serves the clients of `exec-server accept`, which has let them in. Returns the handler for stop signals. */
 export function serveLinks(
-  { url, name, secret, ca, onReady }: LinkSource,
+  { url, name, proxy, secret, ca, onReady }: LinkSource,
   options: ServeOptions,
   limits: LinkLimits = defaultLinkLimits,
 ): () => void {
   const parts = createServer(options)
   const identity = { instance: randomUUID(), host: hostname() }
   const own = ca === undefined ? undefined : createSecureContext({ ca })
-  const dial = linkDialer({ url, secret, identity, limits, trust: () => own ?? trust() })
+  const dial = linkDialer({ url, proxy, secret, identity, limits, trust: () => own ?? trust() })
   const { accept, close, opener } = createLinkListener({ name, dial, limits, log: parts.log, onReady })
   const checks = { authenticator: allowAll, checkPeer: anyPeer, checkHost: anyHost }
   return serveListener(

@@ -12,7 +12,8 @@ export const connectOptions = {
 } as const
 
 export const CONNECT_HELP = `  --connect URL                dial out instead of listening, for machines that nothing can reach: to exec-server accept,
-                               which listens at wss://HOST:PORT/PATH, ws://127.0.0.1:PORT or unix:/PATH
+                               which listens at wss://HOST:PORT/PATH (through the proxy in HTTPS_PROXY, if there is one),
+                               ws://127.0.0.1:PORT or unix:/PATH
   --token-file FILE            the secret of 32 characters or more that both share
   --tls-ca FILE                for wss://, trust only the certificates in this PEM file (default: what this machine trusts)
   --allow-plaintext            connect over ws:// to another machine, inside a network that you trust, such as a VPN

@@ -3,6 +3,7 @@
  * else is loaded when the listener is open.
  */
 import process from 'node:process'
+import { UsageError } from '../../base/usage-error.ts'
 import { isatty } from 'node:tty'
 import { parseServe } from './arguments.ts'
 import { withConfig } from './with-config.ts'
@@ -112,8 +113,19 @@ async function dialOut(connect: ConnectOptions, options: ServeOptions): Promise<
   const { readLinkSecret } = await import('../../server/link/link-secret.ts')
   const secret = readLinkSecret(connect.tokenFile)
   const ca = await authoritiesOf(connect)
+  const proxy = await proxyOf(connect)
   const { serveLinks } = await import('../../server/serve-links.ts')
-  return serveLinks({ ...connect, secret, ca, onReady: () => printReady(connect.name) }, options)
+  return serveLinks({ ...connect, proxy, secret, ca, onReady: () => printReady(connect.name) }, options)
+}
+
+/** @throws {UsageError} */
+async function proxyOf({ url }: ConnectOptions): Promise<URL | undefined> {
+  const { linkProxy } = await import('../../server/link/link-proxy.ts')
+  try {
+    return linkProxy(url, process.env)
+  } catch (error) {
+    throw new UsageError((error as Error).message, 2, ['name one in HTTPS_PROXY, or except the host in NO_PROXY'])
+  }
 }
 
 /** A program may wait for the line. One that does not read it goes on without. */

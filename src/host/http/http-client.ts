@@ -19,11 +19,10 @@ import { trust, VERIFIED } from './http-certificates.ts'
 import type { HttpPolicy } from './http-policy.ts'
 import { portOf, proxyFor } from './http-proxy.ts'
 import { httpResponse } from './http-response.ts'
-import { rewriteResponseHead } from './response-head.ts'
-import { tunnelAgent } from './http-tunnel.ts'
+import { proxyAgent, proxyAuthorization, startRequest } from './http-tunnel.ts'
 import type { TunnelOptions } from './http-tunnel.ts'
 import { isDeno } from '../../base/runtime.ts'
-import { HTTP_HEADER_BYTES, HTTP_IDLE_MS, HTTP_IDLE_SOCKETS } from '../limits.ts'
+import { HTTP_IDLE_MS, HTTP_IDLE_SOCKETS } from '../limits.ts'
 
 /** Idempotent methods, which are retried when a kept connection turns out to be dead. */
 const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
@@ -104,17 +103,7 @@ export function httpClient(policy: HttpPolicy): (request: HttpRequest, signal: A
   function tunnel(proxy: URL): https.Agent {
     let agent = tunnels.get(proxy.href)
     if (agent === undefined) {
-      const secureContext = proxy.protocol === 'https:' ? { ...VERIFIED, secureContext: trust() } : {}
-      agent = tunnelAgent(AGENT_OPTIONS, (target) =>
-        start({
-          ...to(proxy),
-          ...secureContext,
-          agent: false,
-          method: 'CONNECT',
-          path: target,
-          headers: { host: target, ...proxyAuthorization(proxy) },
-        }),
-      )
+      agent = proxyAgent(proxy, AGENT_OPTIONS)
       tunnels.set(proxy.href, agent)
     }
     return agent
@@ -149,24 +138,10 @@ function unshared(agent: http.Agent): http.Agent {
 const refusal = (host: string): RpcError =>
   invalidRequest(`http/request to ${host} is not allowed by this server's --http-policy`)
 
-function proxyAuthorization({ username, password }: URL): Record<string, string> {
-  if (username === '' && password === '') return {}
-  const pair = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`)
-  return { 'proxy-authorization': `Basic ${pair.toString('base64')}` }
-}
-
-function start(options: RequestOptions): ClientRequest {
-  const { request } = options.protocol === 'https:' ? https : http
-  const sent = request({ ...options, maxHeaderSize: HTTP_HEADER_BYTES })
-  // Before the request is on the socket, and so before a response is.
-  sent.once('socket', rewriteResponseHead)
-  return sent
-}
-
 /** Makes one attempt. `stale`: a kept connection was dead; retry. */
 function exchange(request: HttpRequest, options: RequestOptions, signal: AbortSignal): Promise<HttpResponse | 'stale'> {
   const { promise, resolve, reject } = Promise.withResolvers<HttpResponse | 'stale'>()
-  const sent = start({ ...options, method: request.method })
+  const sent = startRequest({ ...options, method: request.method })
   // The bytes are limited. By their number the runtime drops headers without a word.
   sent.maxHeadersCount = 0
   // The runtime has converted it to upper case.

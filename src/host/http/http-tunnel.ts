@@ -1,27 +1,69 @@
 /** TLS connections through a proxy's CONNECT tunnel: the proxy sees only encrypted bytes. */
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
+import http from 'node:http'
 import https from 'node:https'
 import type { AgentOptions } from 'node:https'
 import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
+import type { SecureContext } from 'node:tls'
+import { HTTP_HEADER_BYTES } from '../limits.ts'
+import { bareHost } from './addresses.ts'
 import { trust, VERIFIED } from './http-certificates.ts'
+import { portOf } from './http-proxy.ts'
+import { rewriteResponseHead } from './response-head.ts'
 
-/** `givenUp` aborts the CONNECT with the request that needs it. */
-export type TunnelOptions = RequestOptions & { servername?: string; givenUp?: AbortSignal }
+/**
+ * `givenUp` aborts the CONNECT with the request that needs it. `secureContext` holds the authorities for the target;
+ * absent: this machine's.
+ */
+export type TunnelOptions = RequestOptions & {
+  servername?: string
+  givenUp?: AbortSignal
+  secureContext?: SecureContext
+}
 
 type Created = (error: Error | null, socket?: Duplex) => void
 
-/**
- * Returns an agent whose connections go through a proxy. `ask` starts a CONNECT request for a target, HOST:PORT. A
- * connection fails unless the proxy answers 200.
- */
-export function tunnelAgent(options: AgentOptions, ask: (target: string) => ClientRequest): https.Agent {
+/** Starts a request, and reads its response as leniently as other clients do. */
+export function startRequest(options: RequestOptions): ClientRequest {
+  const { request } = options.protocol === 'https:' ? https : http
+  const sent = request({ ...options, maxHeaderSize: HTTP_HEADER_BYTES })
+  // Before the request is on the socket, and so before a response is.
+  sent.once('socket', rewriteResponseHead)
+  return sent
+}
+
+/** The header for the user and the password in the URL of a proxy. */
+export function proxyAuthorization({ username, password }: URL): Record<string, string> {
+  if (username === '' && password === '') return {}
+  const pair = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`)
+  return { 'proxy-authorization': `Basic ${pair.toString('base64')}` }
+}
+
+function askForTunnel(proxy: URL, target: string): ClientRequest {
+  const host = bareHost(proxy)
+  const secure = proxy.protocol === 'https:' ? { ...VERIFIED, secureContext: trust() } : {}
+  return startRequest({
+    protocol: proxy.protocol,
+    host,
+    port: portOf(proxy),
+    ...{ servername: isIP(host) === 0 ? host : '' },
+    ...secure,
+    agent: false,
+    method: 'CONNECT',
+    path: target,
+    headers: { host: target, ...proxyAuthorization(proxy) },
+  })
+}
+
+/** Returns an agent whose connections go through a proxy. A connection fails unless the proxy answers 200. */
+export function proxyAgent(proxy: URL, options: AgentOptions): https.Agent {
   const agent = new https.Agent(options)
   agent.createConnection = (to: TunnelOptions, callback) => {
     const { givenUp } = to
     const created = callback as Created | undefined
-    const request = ask(`${isIP(to.host ?? '') === 6 ? `[${to.host}]` : to.host}:${to.port}`)
+    const request = askForTunnel(proxy, `${isIP(to.host ?? '') === 6 ? `[${to.host}]` : to.host}:${to.port}`)
     let tunnel: { destroy(): unknown } = request
     const settle: Created = (error, socket) => {
       givenUp?.removeEventListener('abort', giveUp)
@@ -38,7 +80,7 @@ export function tunnelAgent(options: AgentOptions, ask: (target: string) => Clie
       const secured = connectTls({
         ...VERIFIED,
         socket,
-        secureContext: trust(),
+        secureContext: to.secureContext ?? trust(),
         host: to.host as string,
         servername: to.servername ?? '',
       })

@@ -5,6 +5,8 @@ import type { Socket } from 'node:net'
 import { clearTimeout, setTimeout } from 'node:timers'
 import type { SecureContext } from 'node:tls'
 import { WebSocket } from 'ws'
+import { proxyAgent } from '../../host/http/http-tunnel.ts'
+import type { TunnelOptions } from '../../host/http/http-tunnel.ts'
 import { errorCode, osErrorText } from '../../base/os-error-text.ts'
 import { proveAsDevbox } from './handshake.ts'
 import type { LinkLimits } from './link-limits.ts'
@@ -13,9 +15,13 @@ import type { LinkUrl } from './link-url.ts'
 import { LINK_PROTOCOL } from './proof.ts'
 import type { Identity } from './proof.ts'
 
-/** Where to dial, and what to prove. `trust` returns the authorities that certificates are checked with. */
+/**
+ * Where to dial, through which proxy if any, and what to prove. `trust` returns the authorities that certificates are
+ * checked with.
+ */
 export type DialOptions = {
   url: LinkUrl
+  proxy?: URL | undefined
   secret: string
   identity: Identity
   limits: LinkLimits
@@ -29,22 +35,28 @@ export type Dial = (signal: AbortSignal) => Promise<LinkStream>
 const noMask = (mask: Buffer): void => void mask.fill(0)
 
 /** Returns the function that opens links. */
-export function linkDialer({ url, secret, identity, limits, trust }: DialOptions): Dial {
+export function linkDialer({ url, proxy, secret, identity, limits, trust }: DialOptions): Dial {
   const { href, socketPath, isSecure } = url
+  const agent = proxy === undefined ? undefined : proxyAgent(proxy, {})
   return (signal) => {
     const { promise, resolve, reject } = Promise.withResolvers<LinkStream>()
+    // The WebSocket does not end a CONNECT that the proxy leaves unanswered.
+    const tunnel = new AbortController()
+    const viaProxy: TunnelOptions = agent === undefined ? {} : { agent, givenUp: tunnel.signal }
     const websocket = new WebSocket(href, [LINK_PROTOCOL], {
       perMessageDeflate: false,
       followRedirects: false,
       maxPayload: limits.linkChunkBytes,
       ...(isSecure ? { secureContext: trust(), rejectUnauthorized: true, generateMask: noMask } : {}),
+      ...viaProxy,
       ...(socketPath === undefined ? {} : { createConnection: () => connect(socketPath), generateMask: noMask }),
     })
     let carrier: Socket | undefined
     const fail = (why: string): void => {
       settle()
       websocket.terminate()
-      reject(new Error(why))
+      tunnel.abort()
+      reject(new Error(proxy === undefined ? why : `through the proxy ${proxy.host}: ${why}`))
     }
     const onAbort = (): void => fail('the server stops')
     const onError = (error: Error): void => fail(reasonOf(error))

@@ -1,8 +1,4 @@
 /** A devbox that dials out: `exec-server --connect` and `exec-server accept`, as processes, with a way between that can be cut. */
-import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { chmodSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
@@ -10,10 +6,10 @@ import process from 'node:process'
 import { createServer as createTlsServer } from 'node:tls'
 import * as assert from 'uvu/assert'
 import { connect as connectClient } from '../../../src/client/index.ts'
-import { endWithTest } from '../../support/child.ts'
 import { Client } from '../../support/client.ts'
+import { logged, secretFile, start, startAccept } from '../../support/reverse.ts'
 import { atEnd } from '../../support/scope.ts'
-import { eventually, isDeno, serverCommand } from '../../support/server.ts'
+import { eventually, isDeno } from '../../support/server.ts'
 import { suite } from '../../support/suite.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 import { authority, certificate } from '../../support/web/certificate.ts'
@@ -22,49 +18,6 @@ const suiteOnNode = suite('reverse connections', { limitMs: 150_000 })
 // Deno's HTTP server takes real sockets only.
 const test = isDeno ? suiteOnNode.skip : suiteOnNode
 const MiB = 1024 * 1024
-
-type Program = { child: ChildProcess; lines: string[]; log: string[]; stop(): Promise<number | null> }
-
-function start(args: readonly string[], env = process.env): Program {
-  const [command, commandArgs] = serverCommand([...args, '--log-level', 'info'])
-  const child = endWithTest(spawn(command, commandArgs, { env, stdio: ['ignore', 'pipe', 'pipe'] }))
-  const texts = { out: '', err: '' }
-  child.stdout.on('data', (bytes: Buffer) => (texts.out += bytes.toString()))
-  child.stderr.on('data', (bytes: Buffer) => (texts.err += bytes.toString()))
-  const complete = (text: string): string[] => text.split('\n').slice(0, -1)
-  return {
-    child,
-    get lines() {
-      return complete(texts.out)
-    },
-    get log() {
-      return complete(texts.err)
-    },
-    stop: async () => {
-      const exited = once(child, 'exit') as Promise<[number | null]>
-      process.kill(child.pid as number, 'SIGTERM')
-      return (await exited)[0]
-    },
-  }
-}
-
-function secretFile(folder: string, name: string, text = `${name} `.repeat(32)): string {
-  const path = join(folder, name)
-  writeFileSync(path, text)
-  chmodSync(path, 0o600)
-  return path
-}
-
-/** Whether a line of the log has this event, and this text. */
-const logged = ({ log }: Program, event: string, text = ''): boolean =>
-  log.some((line) => line.includes(`"event":"${event}"`) && line.includes(text))
-
-async function startAccept(tokenFile: string, ...args: string[]): Promise<Program & { url: string; port: number }> {
-  const accept = start(['accept', '--token-file', tokenFile, ...args])
-  await eventually(() => accept.lines.length === 2, 30_000, 'the URLs of accept')
-  const [url = '', forDevboxes = ''] = accept.lines
-  return Object.assign(accept, { url, port: Number(new URL(forDevboxes.replace('ws:', 'http:')).port) })
-}
 
 /** A way to a port that can be cut, and made again. */
 async function openRelay(port: number): Promise<{ url: string; cut(): void; connections(): number }> {
