@@ -78,6 +78,7 @@ export async function createServer(config: ServerConfig = {}, { log: sink }: Ser
   const refusals = createRefusals(log, limits)
   const secure = tls && serveTls(tls, { log, onRefused: refusals.note, checkMs: limits.certificateCheckMs })
   const mcp = parts.mcp?.(core)
+  const preview = previewOf({ ...command, httpPolicy, forward })
   const webSockets = createWebSocketServer(core, {
     limits,
     opener: secure ?? plainOpener,
@@ -86,8 +87,11 @@ export async function createServer(config: ServerConfig = {}, { log: sink }: Ser
     checkHost,
     origins: command.origins,
     mcp: mcp?.fetch,
-    preview: previewOf({ ...command, httpPolicy, forward }),
-    metrics: createMetrics(core, log.dropped, refusals.counts),
+    preview,
+    metrics: createMetrics(core, log.dropped, refusals.counts, {
+      previews: preview && (() => preview.traffic.counts()),
+      mcpSessions: mcp?.sessions,
+    }),
     report,
     onRefused: refusals.note,
   })

@@ -135,7 +135,12 @@ export function serveParent(options: ServeOptions): () => void {
 }
 
 /** Answers requests to `/mcp`, with the tools of this server. */
-export type HttpEndpoint = { fetch(request: Request): Promise<Response>; close(): Promise<void> }
+export type HttpEndpoint = {
+  fetch(request: Request): Promise<Response>
+  /** How many clients there are. */
+  sessions(): number
+  close(): Promise<void>
+}
 
 /** What a listener needs besides. `tls`: what TLS is spoken with; undefined for none. */
 export type NetworkOptions = ServeOptions &
@@ -164,6 +169,7 @@ export function serveListener(
   warnOfMissing(log, missingInternals(listener.server))
   const refusals = createRefusals(log, options.limits)
   const mcp = options.mcp?.(server)
+  const preview = previewOf(options)
   const opener =
     options.tls === undefined
       ? (options.opener ?? plainOpener)
@@ -179,8 +185,11 @@ export function serveListener(
       ...options,
       opener,
       mcp: mcp?.fetch,
-      preview: previewOf(options),
-      metrics: createMetrics(server, log.dropped, refusals.counts),
+      preview,
+      metrics: createMetrics(server, log.dropped, refusals.counts, {
+        previews: preview && (() => preview.traffic.counts()),
+        mcpSessions: mcp?.sessions,
+      }),
       report,
       onRefused,
     })

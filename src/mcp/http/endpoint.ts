@@ -14,6 +14,8 @@ import type { JsonBody } from './read-json.ts'
 export type McpEndpoint = {
   /** Never rejects. */
   fetch(request: Request): Promise<Response>
+  /** How many clients have a session. */
+  sessions(): number
   /** Ends all sessions, and what was started in them. */
   close(): Promise<void>
 }
@@ -135,6 +137,7 @@ export function createMcpEndpoint(open: () => Promise<McpBackend>): McpEndpoint 
         return failure(500, messageOf(error))
       }
     },
+    sessions: () => sessions.size,
     close: async () => {
       isClosed = true
       await Promise.all([...sessions.keys()].map(end))

@@ -9,6 +9,7 @@ import type { Refusal } from '../http/host-check.ts'
 import { peerName } from '../http/peer-name.ts'
 import { refuseRequest, refuseUpgrade } from '../http/refuse.ts'
 import type { ServerLimits } from '../limits.ts'
+import type { PreviewTraffic } from '../telemetry/preview-traffic.ts'
 import { createAdmission } from './admission.ts'
 import type { AdmissionOptions, Decision } from './admission.ts'
 import { connectLoopback } from './connect-loopback.ts'
@@ -19,8 +20,11 @@ import { forwardUpgrade } from './forward-upgrade.ts'
 import type { PreviewTarget } from './place.ts'
 import { createPreviewKeys } from './preview-keys.ts'
 
-/** What is asked for: `allows` tells whether the server's rules allow an address of loopback. */
-export type PreviewSource = Pick<AdmissionOptions, 'hosts'> & { allows: (address: string) => boolean }
+/** What is asked for: `allows` tells whether the server's rules allow an address of loopback. `traffic` counts. */
+export type PreviewSource = Pick<AdmissionOptions, 'hosts'> & {
+  allows: (address: string) => boolean
+  traffic: PreviewTraffic
+}
 
 export type PreviewOptions = Omit<AdmissionOptions, 'keys'> &
   PreviewSource & {
@@ -39,7 +43,7 @@ export type Preview = {
   close(): void
 }
 
-export function createPreview({ limits, allows, onLong, ...options }: PreviewOptions): Preview {
+export function createPreview({ limits, allows, traffic, onLong, ...options }: PreviewOptions): Preview {
   const admission = createAdmission({ ...options, keys: createPreviewKeys() })
   const exchanges = new Exchanges({ total: limits.previewExchanges, perPort: limits.previewExchangesOfPort })
   const bounds = {
@@ -69,6 +73,7 @@ export function createPreview({ limits, allows, onLong, ...options }: PreviewOpt
     } catch (error) {
       return refuse(notConnected(port, error))
     }
+    traffic.add(program)
     if (socket.destroyed) return void program.destroy()
     try {
       use(program)

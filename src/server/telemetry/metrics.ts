@@ -12,6 +12,7 @@ import { refusalReasons } from './refusals.ts'
 import type { Refusals } from './refusals.ts'
 import { eventLoopDelay } from './event-loop-delay.ts'
 import { version } from '../../base/version.ts'
+import type { PreviewCounts } from './preview-traffic.ts'
 
 /** Content type of the metrics. */
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
@@ -23,6 +24,11 @@ type Sample = readonly [Labels, number]
 const METHOD_NAMES = [Method.Initialize, ...methods.keys(), UNKNOWN_METHOD]
 const ERROR_CODES = Object.values(ErrorCode)
 
+/** What a server may serve besides. Absent: it does not, and its metrics are 0. */
+export type OtherCounts = { previews?: (() => PreviewCounts) | undefined; mcpSessions?: (() => number) | undefined }
+
+const NO_PREVIEWS: PreviewCounts = { open: 0, opened: 0, sent: 0, received: 0 }
+
 /**
  * Returns a function that renders the current metrics. `droppedLines` returns how many lines the log has lost, and
  * `refusals` what was not let in.
@@ -31,6 +37,7 @@ export function createMetrics(
   server: ExecServer,
   droppedLines: () => number,
   refusals: Refusals['counts'],
+  { previews, mcpSessions }: OtherCounts = {},
 ): () => string {
   const { totals } = server.observer
   const startedAt = Date.now()
@@ -40,6 +47,7 @@ export function createMetrics(
   return () => {
     const now = server.snapshot()
     const loop = delay()
+    const preview = previews?.() ?? NO_PREVIEWS
     const lines: string[] = []
     const family = (type: 'counter' | 'gauge', name: string, help: string, value: number | readonly Sample[]): void => {
       lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`)
@@ -83,6 +91,9 @@ export function createMetrics(
       now.httpRequests,
     )
     family('gauge', 'exec_server_net_connections', 'Network connections of clients.', now.netConnections)
+    family('gauge', 'exec_server_preview_connections', 'Connections of previews to programs.', preview.open)
+    family('counter', 'exec_server_preview_connections_total', 'Those that were opened.', preview.opened)
+    family('gauge', 'exec_server_mcp_sessions', 'Sessions of MCP clients over HTTP.', mcpSessions?.() ?? 0)
     family('gauge', 'exec_server_open_file_handles', 'Files that clients hold open.', now.fileHandles)
     family(
       'gauge',
@@ -131,6 +142,8 @@ export function createMetrics(
     )
     family('counter', 'exec_server_net_sent_bytes_total', 'Sent on network connections of clients.', totals.netSent)
     family('counter', 'exec_server_net_received_bytes_total', 'Received on them.', totals.netReceived)
+    family('counter', 'exec_server_preview_sent_bytes_total', 'Sent to the programs of previews.', preview.sent)
+    family('counter', 'exec_server_preview_received_bytes_total', 'Received from them.', preview.received)
 
     family('gauge', 'exec_server_outbound_queue_bytes', 'Bytes that wait for clients to read.', now.outboundBytes)
     family(

@@ -88,6 +88,33 @@ test('each client has its own runs, which end when it deletes its session', asyn
   assert.match(textOf(await second.call('exec', { command: 'echo still here' })), /still here/)
 })
 
+test('metrics count the clients', async () => {
+  const server = await serve()
+  const metric = async (): Promise<number> => {
+    const page = await (await fetch(new URL('/metrics', endpoint(server)))).text()
+    return Number(/^exec_server_mcp_sessions (.*)$/m.exec(page)?.[1])
+  }
+  assert.is(await metric(), 0)
+  const { transport } = await connectTo(server)
+  await connectTo(server)
+  assert.is(await metric(), 2)
+  await transport.terminateSession()
+  await eventually(async () => (await metric()) === 1)
+})
+
+test('100 MB of output are counted for two clients at once, and the answers are bounded', async () => {
+  const server = await serve()
+  const clients = [await connectTo(server), await connectTo(server)]
+  const command = 'head -c 100000000 /dev/zero | tr "\\0" x; echo; echo last'
+  const results = await Promise.all(clients.map(({ call }) => call('exec', { command, yield_time_ms: 100_000 })))
+  for (const result of results) {
+    const { output, total_bytes: total } = dataOf(result) as { output: string; total_bytes: number }
+    assert.is(total, 100_000_006)
+    assert.ok(output.length < 31_000, `${output.length}`)
+    assert.match(output, /bytes omitted[^]*last\n$/)
+  }
+})
+
 test('a stream whose connection was lost goes on where it was, and the command is not run again', async () => {
   const workspace = temporaryFolder()
   const server = await serve('--mcp-workspace', workspace)

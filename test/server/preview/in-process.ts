@@ -10,6 +10,7 @@ import { hostCheck } from '../../../src/server/http/host-check.ts'
 import { defaultServerLimits } from '../../../src/server/limits.ts'
 import type { ServerLimits } from '../../../src/server/limits.ts'
 import { createPreview } from '../../../src/server/preview/preview.ts'
+import { PreviewTraffic } from '../../../src/server/telemetry/preview-traffic.ts'
 import { atEnd } from '../../support/scope.ts'
 
 export async function portOf(server: Server | NetServer, address = '127.0.0.1'): Promise<number> {
@@ -29,13 +30,22 @@ export async function portOf(server: Server | NetServer, address = '127.0.0.1'):
 export const program = (listener: RequestListener): Promise<number> => portOf(createServer(listener))
 export const rawProgram = (use: (socket: Socket) => void): Promise<number> => portOf(createNetServer(use))
 
-export type Options = { limits?: Partial<ServerLimits>; allows?: (address: string) => boolean }
+export type Options = {
+  limits?: Partial<ServerLimits>
+  allows?: (address: string) => boolean
+  traffic?: PreviewTraffic
+}
 
 /** A server with previews, and nothing behind them. */
-export async function serve({ limits, allows = () => true }: Options = {}): Promise<number> {
+export async function serve({
+  limits,
+  allows = () => true,
+  traffic = new PreviewTraffic(),
+}: Options = {}): Promise<number> {
   const preview = createPreview({
     limits: { ...defaultServerLimits, ...limits },
     allows,
+    traffic,
     hosts: [],
     authenticator: allowAll,
     checkPeer: anyPeer,
