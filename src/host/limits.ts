@@ -131,6 +131,9 @@ export const NET_KEEPALIVE_MS = 60_000
 /** Time between turns of the event loop while processes are searched for those that listen, in ms. */
 export const PORT_SCAN_SLICE_MS = 2
 
+/** Entries of a directory read in one go. Handing them on takes a millisecond. */
+export const LISTED_AT_ONCE = 1024
+
 /** Message bytes between collections. A collection takes 1 to 2 ms, as long as this many bytes take to send. */
 export const COLLECT_AFTER_BYTES = 8 * 1024 * 1024
 

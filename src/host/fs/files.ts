@@ -3,7 +3,7 @@
  * one.
  */
 import { constants, lstatSync, statSync } from 'node:fs'
-import { lstat, open, readdir, realpath, rm, rmdir, stat, unlink } from 'node:fs/promises'
+import { lstat, open, realpath, rm, rmdir, stat, unlink } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { discover } from '../../core/capabilities/capability-discovery.ts'
@@ -15,6 +15,7 @@ import { copyPath } from './copy.ts'
 import { makeDirectories } from './directories.ts'
 import { guardAgainst, unguarded } from './protected-paths.ts'
 import type { Forbidden, Guard } from './protected-paths.ts'
+import { listDirectory, nameOf, textOf } from './list-directory.ts'
 import { allMountsAreLocal } from './mounts.ts'
 import { nativePath } from './native-path.ts'
 import { checked, openAt, openFile } from './open-file.ts'
@@ -93,13 +94,12 @@ async function getMetadata(path: string, { followSymlinks }: { followSymlinks: b
 
 /** Lists a directory. A link has the kind of its target; dangling links are left out. */
 async function readDirectory(path: string): Promise<DirectoryEntry[]> {
-  const listed = await readdir(nativePath(path), { withFileTypes: true, encoding: 'buffer' })
   const entries: DirectoryEntry[] = []
-  for (const entry of listed) {
-    const kind = entry.isSymbolicLink() ? await kindBehind(`${path}/${decodeName(entry.name)}`) : entry
+  for (const entry of await listDirectory(path)) {
+    const kind = entry.type.isSymbolicLink() ? await kindBehind(`${path}/${nameOf(entry)}`) : entry.type
     // Names that are not UTF-8 have no exact form in JSON.
     if (kind !== undefined)
-      entries.push({ fileName: entry.name.toString('utf8'), isDirectory: kind.isDirectory(), isFile: kind.isFile() })
+      entries.push({ fileName: textOf(entry), isDirectory: kind.isDirectory(), isFile: kind.isFile() })
   }
   return entries
 }

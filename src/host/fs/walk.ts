@@ -1,8 +1,10 @@
 /** Implements fs/walk: lists a tree breadth-first. */
-import type { BigIntStats, Dirent } from 'node:fs'
-import { lstat, readdir, stat } from 'node:fs/promises'
+import type { BigIntStats } from 'node:fs'
+import { lstat, stat } from 'node:fs/promises'
 import type { WalkOptions, WalkResult } from '../../protocol/schemas/fs.ts'
-import { decodeName, pathToUri } from '../../protocol/schemas/path-uri.ts'
+import { pathToUri } from '../../protocol/schemas/path-uri.ts'
+import { listDirectory, nameOf } from './list-directory.ts'
+import type { EntryType, Listed } from './list-directory.ts'
 import { nativePath } from './native-path.ts'
 import { fileError } from '../os-error.ts'
 
@@ -33,12 +35,10 @@ export async function walk(
   for (const { path, depth } of queue) {
     if (followDirectorySymlinks && !(await isNew(path, seen))) continue
     if (opened++ === maxDirectories) return { ...result, truncated: true }
-    let names: Dirent<Buffer>[]
+    let names: Listed[]
     let hidden: ReadonlySet<string>
     try {
-      names = (await readdir(nativePath(path), { withFileTypes: true, encoding: 'buffer' })).sort((a, b) =>
-        Buffer.compare(a.name, b.name),
-      )
+      names = (await listDirectory(path)).sort((a, b) => (a.bytes < b.bytes ? -1 : 1))
       hidden = await hiddenIn(path)
     } catch (error) {
       result.errors.push({ path: pathToUri(path), message: fileError(error).message })
@@ -46,10 +46,10 @@ export async function walk(
     }
     const below = path === '/' ? '/' : `${path}/`
     for (const entry of names) {
-      const name = decodeName(entry.name)
+      const name = nameOf(entry)
       if (hidden.has(name)) continue
       const at = `${below}${name}`
-      const kind = await kindOf(entry, at)
+      const kind = kindOf(entry.type) ?? (await kindAt(entry.type, at))
       if (kind === 'nothing') continue
       if (looked++ === maxEntries) return { ...result, truncated: true }
       const isListed =
@@ -66,14 +66,19 @@ export async function walk(
 /** `nothing` is a dangling link; `other` is a pipe, socket, device, or link to a file. */
 type Kind = 'file' | 'directory' | 'link to a directory' | 'other' | 'nothing'
 
-async function kindOf(entry: Dirent<Buffer>, path: string): Promise<Kind> {
-  if (entry.isFile()) return 'file'
-  if (entry.isDirectory()) return 'directory'
-  if (entry.isFIFO() || entry.isSocket() || entry.isCharacterDevice() || entry.isBlockDevice()) return 'other'
+/** Undefined: it has to be looked at. */
+function kindOf(type: EntryType): Kind | undefined {
+  if (type.isFile()) return 'file'
+  if (type.isDirectory()) return 'directory'
+  if (type.isFIFO() || type.isSocket() || type.isCharacterDevice() || type.isBlockDevice()) return 'other'
+  return undefined
+}
+
+async function kindAt(type: EntryType, path: string): Promise<Kind> {
   try {
     const target = await stat(nativePath(path))
     // Some file systems give no type with the names.
-    const own = entry.isSymbolicLink() ? entry : await lstat(nativePath(path))
+    const own = type.isSymbolicLink() ? type : await lstat(nativePath(path))
     if (own.isSymbolicLink()) return target.isDirectory() ? 'link to a directory' : 'other'
     return target.isFile() ? 'file' : target.isDirectory() ? 'directory' : 'other'
   } catch {

@@ -140,11 +140,13 @@ export function normalizePath(path: string): string {
 
 /** Characters that stay unescaped, as in the URIs that clients compare. Other bytes are percent-encoded. */
 const PLAIN = /[A-Za-z0-9\-._~!$&'()*+,;=:@/[\]^|]/
+const ALL_PLAIN = new RegExp(`^${PLAIN.source}*$`)
 
 /** The file URI of an absolute path. */
 export function pathToUri(path: string): string {
   // A first component like `C:` would be read as a Windows drive.
   const drive = DRIVE.test(path)
+  if (!drive && ALL_PLAIN.test(path)) return `file://${path}`
   let uri = drive ? `file:///${path.charAt(1)}%3A` : 'file://'
   for (const character of drive ? path.slice(3) : path) {
     if (PLAIN.test(character)) uri += character

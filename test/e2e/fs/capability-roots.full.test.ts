@@ -117,12 +117,12 @@ test('several roots are answered in order, what is no folder with its error', as
     { id: '5', path: uri('q/') },
   ])
   assert.equal(
-    roots.map(({ error }) => error?.replace(folder, '')),
+    roots.map(({ error }) => error?.replaceAll(folder, '')),
     [
       'capability root file:///none: No such file or directory (os error 2)',
       'capability root file:///p/README.md: it is not a directory',
       'capability root file:///C:/x: it is not on this machine',
-      'capability root file:///p/README.md/x: Not a directory (os error 20)',
+      'capability root file:///p/README.md/x: /p/README.md/x: /p/README.md is not a directory: Not a directory (os error 20)',
       undefined,
     ],
   )
