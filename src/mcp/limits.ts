@@ -47,6 +47,8 @@ export const EDIT_BYTES = 10 * MiB
 export const DIFF_CHARS = 20_000
 /** Edits in one call, and files in one patch. */
 export const MAX_EDITS = 100
+/** Lines that are compared to find where the hunks of a file's patch fit: some 200 ms. */
+export const PATCH_STEPS = 2 ** 24
 
 /** Entries of one listing. */
 export const LIST_ENTRIES = 1000

@@ -1,7 +1,7 @@
 /** Unified diffs: made of two texts, and read from a patch. */
 import { applyPatch, createTwoFilesPatch, parsePatch } from 'diff'
 import type { StructuredPatch } from 'diff'
-import { DIFF_CHARS, MAX_EDITS } from '../limits.ts'
+import { DIFF_CHARS, MAX_EDITS, PATCH_STEPS } from '../limits.ts'
 import { ToolError } from '../tool.ts'
 import { cutMiddle } from './cut.ts'
 import { recounted } from './recount.ts'
@@ -76,7 +76,15 @@ function readFilePatch(patch: StructuredPatch): FilePatch {
  * @throws {ToolError} if a hunk does not fit
  */
 export function patched(before: string, { from, to, patch }: FilePatch): string {
-  const after = applyPatch(before, patch, { fuzzFactor: 0 })
+  let steps = 0
+  const compareLine = (_: number, line: string, __: string, expected: string): boolean => {
+    if (++steps > PATCH_STEPS)
+      throw new ToolError(
+        `the patch does not fit ${from ?? to} where it says, and the search takes too long; nothing was changed`,
+      )
+    return line === expected
+  }
+  const after = applyPatch(before, patch, { fuzzFactor: 0, compareLine })
   if (after === false)
     throw new ToolError(`the patch does not fit ${from ?? to}; nothing was changed: read the file and try again`)
   return after

@@ -77,8 +77,7 @@ function editFile(workspace: Workspace): Tool {
       const name = workspace.resolve(given)
       const { before, after } = await workspace.locks.run([name], signal, async () => {
         const before = await readText(workspace, name, signal)
-        const after = applyEdits(before, edits)
-        if (after.length > 2 * EDIT_BYTES) throw new ToolError('the file would become too large; nothing was changed')
+        const after = await applyEdits(before, edits, 2 * EDIT_BYTES)
         await withPath(name, workspace.client.fs.writeFile(name, after, workspace.files(signal)))
         return { before, after }
       })

@@ -56,4 +56,13 @@ test('line counts that are wrong do not keep a patch from being applied whole', 
   }
 })
 
+test('hunks whose places take too long to find are given up', () => {
+  const text = Array.from({ length: 50_000 }, (_, index) => `${index}\n`).join('')
+  // Each is expected at the end, in the light of where the one before it was found, and is at the start.
+  const header = (index: number): string => `@@ -${50_000 * (index + 1)} +${50_000 * (index + 1)} @@`
+  const hunks = Array.from({ length: 1000 }, (_, index) => `${header(index)}\n-${index}\n+x\n`).join('')
+  const [file] = readPatch(`--- a/x\n+++ b/x\n${hunks}`)
+  assert.throws(() => patched(text, file as NonNullable<typeof file>), /the search takes too long; nothing was changed/)
+})
+
 test.run()
