@@ -5,6 +5,7 @@ import { playExecInterrupt } from './exec-interrupt.ts'
 import { playTui } from './tui.ts'
 import { playAgent } from '../mcp/agent.ts'
 import type { Release } from '../release.ts'
+import { playForward } from '../remote/forward.ts'
 
 export type WholePlay = {
   name: string
@@ -41,5 +42,11 @@ export const wholePlays: readonly WholePlay[] = [
     name: 'app-server: an environment is added, and chosen for a thread and a turn, with an MCP server that runs there',
     isFor: (release) => release.minor >= 150,
     play: playAppServer,
+  },
+  {
+    name: "relay: codex exec-server forward registers the server, and a client works through Codex's relay",
+    // Those before cannot be given a token for a registry of ours.
+    isFor: (release) => release.minor >= 169,
+    play: playForward,
   },
 ]
