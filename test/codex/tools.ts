@@ -83,6 +83,8 @@ export type ToolOutput = {
 
 export function readOutput(output: unknown): ToolOutput {
   const whole = escapeControlChars(output)
+  const denied = readDenied(whole)
+  if (denied !== undefined) return denied
   const [head = '', ...rest] = whole.split(/^Output:\n/m)
   const number = (pattern: RegExp): number | undefined => {
     const found = pattern.exec(head)?.[1]
@@ -94,6 +96,16 @@ export function readOutput(output: unknown): ToolOutput {
     exitCode: number(/^Process exited with code (-?\d+)$/m),
     session: number(/^Process running with session ID (\d+)$/m),
   }
+}
+
+/**
+ * Up to 0.121 a command that fails in a sandbox, and speaks of a read-only file system, is an error of the tool, which
+ * holds the output as Rust prints it.
+ */
+function readDenied(whole: string): ToolOutput | undefined {
+  const [, message, code] = /SandboxDenied \{ message: ("(?:[^"\\]|\\.)*"), .*?exit_code: (-?\d+)/s.exec(whole) ?? []
+  if (message === undefined) return undefined
+  return { whole, text: JSON.parse(message) as string, exitCode: Number(code), session: undefined }
 }
 
 /** A tool's output is a string, or a list of pieces of content. */
