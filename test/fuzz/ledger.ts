@@ -27,6 +27,9 @@ const ENGINE =
 /** Bytes that a message may have before a session is open. */
 export const FIRST_MESSAGE_BYTES = 64 * 1024
 
+/** The bound on the text of a message besides one long base64 member. */
+const TEXT_BYTES = 4 * 1024 * 1024
+
 export class Ledger {
   /** By id text: answers that are due and have not come. */
   readonly #due = new Map<string, number>()
@@ -37,6 +40,8 @@ export class Ledger {
   #open = 0
   #hasSession: boolean
   failure: Failure | undefined
+  /** Ids that stand for another. */
+  readonly #sameAs = new Map<string, string>()
   /** Called whenever something has come. */
   onProgress: () => void = () => {}
 
@@ -62,6 +67,8 @@ export class Ledger {
     switch (message.kind) {
       case 'malformed':
         this.expectMalformed()
+        // Too long as well: the server may have looked no further than that, and answers by the id that it has seen.
+        if (bytes.length > TEXT_BYTES) this.#noteBeginning(bytes)
         return false
       case 'answer':
         return true
@@ -80,6 +87,11 @@ export class Ledger {
   expectMalformed(): void {
     this.#expect('-1')
     this.#unknown.set('-1', false)
+  }
+
+  #noteBeginning(bytes: Uint8Array): void {
+    const id = /^\s*\{\s*"id"\s*:\s*(-?\d+)/.exec(new TextDecoder().decode(bytes.subarray(0, 100)))?.[1]
+    if (id !== undefined) this.#sameAs.set(id, '-1')
   }
 
   #noteStart(params: Read): void {
@@ -115,7 +127,8 @@ export class Ledger {
     const message = JSON.parse(text) as Record<string, unknown>
     if ('method' in message) return this.#notified(message as Notified, text)
     const { error } = message as { error?: { code: number; message: string } }
-    const id = answeredId(message['id'], text)
+    const answered = answeredId(message['id'], text)
+    const id = this.#due.has(answered) ? answered : (this.#sameAs.get(answered) ?? answered)
     const due = this.#due.get(id) ?? 0
     if (due === 0)
       throw new Failure(`nothing with the id ${id.slice(0, 100)} was to be answered: ${text.slice(0, 200)}`)
