@@ -2,7 +2,7 @@
 import type { SandboxedCommand } from '../process/sandboxed-command.ts'
 import { spawn } from 'node:child_process'
 import type { StdioOptions } from 'node:child_process'
-import { accessSync, closeSync, constants, realpathSync, statSync } from 'node:fs'
+import { accessSync, closeSync, constants, existsSync, realpathSync, statSync } from 'node:fs'
 import process from 'node:process'
 import { internalError } from '../../protocol/wire/errors.ts'
 import { encodeName } from '../../protocol/schemas/path-uri.ts'
@@ -135,6 +135,8 @@ export function bubblewrapPaths(named: string | undefined): string[] {
   const candidates = named === undefined ? directories.map((directory) => `${directory}/bwrap`) : [named]
   const paths = new Set<string>()
   for (const candidate of candidates) {
+    // Mostly missing: that is no error, which would take longer.
+    if (!existsSync(candidate)) continue
     try {
       const path = realpathSync.native(candidate)
       accessSync(path, constants.X_OK)

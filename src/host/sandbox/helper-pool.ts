@@ -27,14 +27,14 @@ export type HelperCounts = { busy: number; idle: number; dying: number; givenUp:
 /** A pool of at most `helperCount` helpers that make progress. */
 export type HelperPool = {
   /**
-   * Runs `use` with a helper of the sandbox that `getKey` returns; without a key with a new helper that is not kept.
-   * `start` builds the command of a new one. Waits for the caller's turn while all helpers are busy, and calls both only
-   * then: they may open files, and many calls may be waiting.
+   * Runs `use` with a helper of the sandbox that `getKey` plans and identifies; without a key with a new helper that is not
+   * kept. `start` builds the command of a new one. Waits for the caller's turn while all helpers are busy, and calls both
+   * only then: they take time and open files, and many calls may be waiting.
    * @throws RpcError (internal) if the helper makes no progress, (overloaded) if too many cannot be killed
    */
   withHelper<T>(
     caller: Caller,
-    getKey: () => string | undefined,
+    getKey: () => string | undefined | Promise<string | undefined>,
     start: () => SandboxedCommand,
     use: (helper: Helper) => Promise<T>,
   ): Promise<T>
@@ -118,7 +118,7 @@ export function helperPool(limits: PoolLimits): HelperPool {
       let key: string | undefined
       let starting: Slot | undefined
       try {
-        key = getKey()
+        key = await getKey()
         helper = takeIdle(caller, key)
         if (helper === undefined) {
           starting = await starts.acquire(caller)

@@ -14,6 +14,8 @@ import type { Policy } from '../../sandbox/policy/policy.ts'
 import type { SandboxedCommand } from '../process/sandboxed-command.ts'
 import { files } from '../fs/files.ts'
 import { withDirectReads } from './direct-reads.ts'
+import type { MountPlan } from '../../sandbox/linux/mounts.ts'
+import type { Bubblewrap } from './bubblewrap.ts'
 import { helperCommand, helperFiles, identify } from './helper-command.ts'
 import { selfCommand } from '../self-exec.ts'
 import { FS_HELPER } from './helper-mode.ts'
@@ -66,7 +68,7 @@ export function sandboxedFiles(sandboxes: Sandboxes, limits: PoolLimits): Sandbo
 /** The pool for the calls of one caller. */
 type CallersPool = {
   withHelper<T>(
-    getKey: () => string | undefined,
+    getKey: () => string | undefined | Promise<string | undefined>,
     start: () => SandboxedCommand,
     use: (helper: Helper) => Promise<T>,
   ): Promise<T>
@@ -98,46 +100,71 @@ async function tryHelper<T>(
   use: UseHelper<T>,
 ): Promise<T> {
   try {
-    if (process.platform === 'darwin') {
-      const args = [...seatbeltArguments(policy, 'restricted', { visible: helperFiles() }), ...selfCommand(), FS_HELPER]
-      const start = (): SandboxedCommand => ({ file: SANDBOX_EXEC, args, descriptors: [], close: () => {} })
-      const getKey = (): string => JSON.stringify(args)
-      return await pool.withHelper(getKey, start, (helper) => use(asking(helper, []), helper.pid))
-    }
-    const bubblewrap = await sandboxes.bubblewrapFor(policy, sandbox)
-    const plan = await planFor(policy, bubblewrap, { visible: helperFiles() })
-    const forbidden = plan.forbidden.map(({ path }) => path)
-    if (bubblewrap.abilities.proc || forbidden.length === 0) {
-      const ours: { identity?: ReturnType<typeof identify> } = {}
-      const getKey = (): string | undefined => (ours.identity = identify(bubblewrap, plan))?.key
-      const start = (): SandboxedCommand => {
-        const command = helperCommand(bubblewrap, plan, false)
-        const { identity } = ours
-        // From here on the helper owns the identity.
-        delete ours.identity
-        return { ...command, ...(identity === undefined ? {} : { ended: identity.close }) }
-      }
-      try {
-        return await pool.withHelper(getKey, start, (helper) => use(asking(helper, forbidden), helper.pid))
-      } finally {
-        ours.identity?.close()
-      }
-    }
-    const ours: { points?: ReturnType<typeof holdMountPoints> } = {}
-    const start = (): SandboxedCommand => {
-      const { held } = (ours.points = holdMountPoints(plan.forbidden))
-      return helperCommand(bubblewrap, { ...plan, forbidden: held }, true)
-    }
-    const noKey = (): undefined => undefined
-    try {
-      return await pool.withHelper(noKey, start, (helper) => use(asking(helper, forbidden, true), helper.pid))
-    } finally {
-      ours.points?.release()
-    }
+    const inSandbox = process.platform === 'darwin' ? inSeatbelt : inBubblewrap
+    return await inSandbox(policy, sandbox, sandboxes, pool, use)
   } catch (error) {
     if (error instanceof SandboxUnavailableError) throw invalidRequest(CANNOT_ENFORCE + error.message)
     if (error instanceof MountsChangedError || error instanceof SandboxSetupError) throw error
     throw fileError(error)
+  }
+}
+
+type InSandbox = <T>(...args: Parameters<typeof tryHelper<T>>) => Promise<T>
+
+const inSeatbelt: InSandbox = (policy, _sandbox, _sandboxes, pool, use) => {
+  let args: string[] = []
+  const getKey = async (): Promise<string> => {
+    args = [...seatbeltArguments(policy, 'restricted', { visible: helperFiles() }), ...selfCommand(), FS_HELPER]
+    return JSON.stringify(args)
+  }
+  const start = (): SandboxedCommand => ({ file: SANDBOX_EXEC, args, descriptors: [], close: () => {} })
+  return pool.withHelper(getKey, start, (helper) => use(asking(helper, []), helper.pid))
+}
+
+/** What a call has open in its turn. */
+type Turn = {
+  plan?: MountPlan
+  bubblewrap?: Bubblewrap
+  /** Mounts cover the paths that must not be created; else the helper refuses to. */
+  isCovered?: boolean
+  identity?: ReturnType<typeof identify>
+  points?: ReturnType<typeof holdMountPoints>
+}
+
+/** Plans in its turn: the plans of a client with many calls would keep the others waiting. */
+const inBubblewrap: InSandbox = async (policy, sandbox, sandboxes, pool, use) => {
+  const turn: Turn = {}
+  const getKey = async (): Promise<string | undefined> => {
+    const bubblewrap = (turn.bubblewrap = await sandboxes.bubblewrapFor(policy, sandbox))
+    const plan = (turn.plan = await planFor(policy, bubblewrap, { visible: helperFiles() }))
+    turn.isCovered = !bubblewrap.abilities.proc && plan.forbidden.length > 0
+    return turn.isCovered ? undefined : (turn.identity = identify(bubblewrap, plan))?.key
+  }
+  const start = (): SandboxedCommand => {
+    const { bubblewrap, plan, identity, isCovered = false } = turn
+    if (bubblewrap === undefined || plan === undefined) throw new Error('a helper is planned before it is started')
+    if (isCovered) {
+      turn.points = holdMountPoints(plan.forbidden)
+      return helperCommand(bubblewrap, { ...plan, forbidden: turn.points.held }, true)
+    }
+    const command = helperCommand(bubblewrap, plan, false)
+    // From here on the helper owns the identity.
+    delete turn.identity
+    return { ...command, ...(identity === undefined ? {} : { ended: identity.close }) }
+  }
+  const askIn = (helper: Helper): Ask => {
+    const forbidden = turn.plan?.forbidden ?? []
+    return asking(
+      helper,
+      forbidden.map(({ path }) => path),
+      turn.isCovered,
+    )
+  }
+  try {
+    return await pool.withHelper(getKey, start, (helper) => use(askIn(helper), helper.pid))
+  } finally {
+    turn.identity?.close()
+    turn.points?.release()
   }
 }
 

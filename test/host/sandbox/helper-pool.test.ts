@@ -34,6 +34,37 @@ test('calls of one sandbox share a helper, those of others do not, and an idle o
   await eventually(() => !isAlive(pidOf(first)))
 })
 
+test('a sandbox is planned in its turn: the plans of many calls do not come all at once', async () => {
+  const helpers = pool({ helperCount: 4, helpersPerCaller: 3, helperIdleMs: 200 })
+  let [planned, open] = [0, 0]
+  const go = Promise.withResolvers<void>()
+  const getKey = async (): Promise<string> => {
+    planned++
+    await go.promise
+    return 'a'
+  }
+  const calls = Array.from({ length: 10 }, () =>
+    helpers.withHelper(caller, getKey, start, async (helper) => {
+      open++
+      return helper.ask('x')
+    }),
+  )
+  await eventually(() => planned === 3)
+  assert.is(open, 0)
+  // Another client is not behind them.
+  await helpers.withHelper(
+    { isGone: false },
+    () => 'b',
+    start,
+    (helper) => helper.ask('y'),
+  )
+  assert.is(planned, 3)
+  go.resolve()
+  await Promise.all(calls)
+  assert.is(planned, 10)
+  await eventually(() => helpers.counts().idle + helpers.counts().dying === 0)
+})
+
 test('a helper is left to the connection that used it, until that has gone or makes no more calls', async () => {
   const owner = { isGone: false }
   const askFrom = (from: ReturnType<typeof pool>, by: { isGone: boolean }, key: string): Promise<number> =>
