@@ -8,7 +8,10 @@ export type HostLimits = {
    * different sandboxes are kept ready.
    */
   helperCount: number
-  /** Of these, calls of one connection: the others always find one, whatever a client does. */
+  /**
+   * Of these, calls of one connection: the others always find one, whatever a client does. Not more than there are cores:
+   * each helper takes one while it starts.
+   */
   helpersPerCaller: number
   /**
    * Helpers that start at a time. Each takes a core for a tenth of a second, and the server and its clients need one, too.
@@ -39,7 +42,7 @@ export type HostLimits = {
 /** The limits unless the embedder sets others; no option changes them. */
 export const defaultHostLimits: Readonly<HostLimits> = {
   helperCount: 4,
-  helpersPerCaller: 3,
+  helpersPerCaller: Math.min(3, Math.max(2, availableParallelism())),
   helpersStarting: Math.max(1, Math.floor(availableParallelism() / 2)),
   helperStartMs: 500,
   helperSlowMs: 2000,
@@ -55,6 +58,10 @@ export const PROBE_MS = 10_000
 
 /** How long a failed probe is cached: a mended bubblewrap is used without restarting the server. */
 export const FAILED_PROBE_MS = 10_000
+
+/** Resolved sandbox profiles that are kept, and the largest of them, in characters of its JSON text. */
+export const KEPT_POLICIES = 16
+export const KEPT_POLICY_CHARACTERS = 16 * 1024
 
 /** A helper with more mounts than this is not kept: it would hold as many files open. */
 export const MAX_HELPER_MOUNTS = 64

@@ -20,7 +20,7 @@ import { isSea } from '../../base/sea.ts'
 import { bundledTools } from '../tools/bundled-tools.ts'
 import { homeDirectory } from '../own-user.ts'
 import { executableFiles } from '../self-exec.ts'
-import { FAILED_PROBE_MS } from '../limits.ts'
+import { FAILED_PROBE_MS, KEPT_POLICIES, KEPT_POLICY_CHARACTERS } from '../limits.ts'
 
 /** What the command line says about sandboxes. */
 export type SandboxOptions = {
@@ -130,9 +130,19 @@ export function seatbeltArguments(policy: Policy | undefined, network: Network, 
   return ['-p', seatbeltProfile(policy, network, disk, { ...needs, protect: protectedFiles() }), '--']
 }
 
+/** Policies by what they were made of: a client sends the same sandbox with most of its calls. */
+const policies = new Map<string, Policy | undefined>()
+
 /** Resolves a sandbox to a policy for this machine. Undefined: every file may be written. */
 export function policyOf(sandbox: Sandbox, surroundings: Surroundings): Policy | undefined {
-  return resolvePolicy(sandbox, { home: homeDirectory(), ...surroundings })
+  const place = { home: homeDirectory(), ...surroundings }
+  const key = JSON.stringify([sandbox, place])
+  if (policies.has(key)) return policies.get(key)
+  const policy = resolvePolicy(sandbox, place)
+  if (key.length <= KEPT_POLICY_CHARACTERS) policies.set(key, policy)
+  const [oldest] = policies.keys()
+  if (policies.size > KEPT_POLICIES && oldest !== undefined) policies.delete(oldest)
+  return policy
 }
 
 /** The executable itself, and its libraries. */

@@ -5,7 +5,7 @@
 import { setImmediate } from 'node:timers'
 
 /** Time for input of all connections in one turn of the event loop, in milliseconds: hardly noticed by the others. */
-const TURN_MS = 5
+const TURN_MS = 2
 
 /** Time of one connection that it has in any case, so that other floods do not keep it waiting. */
 const SLICE_MS = 1

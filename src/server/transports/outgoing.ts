@@ -14,7 +14,7 @@ import { frameRoom, writeFragment, writeFrame } from './websocket-frames.ts'
 const BUFFER_BYTES = 256 * 1024
 
 /** Bytes that one connection writes before others have their turn. */
-const TURN_BYTES = 1024 * 1024
+const TURN_BYTES = 512 * 1024
 
 /** Enough for the writes of a turn. */
 const KEPT_BUFFERS = 4
