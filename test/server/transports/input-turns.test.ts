@@ -18,11 +18,11 @@ function setup() {
   return { turns, readAll, endTurn: () => endTurn(), pass: (ms: number) => (time += ms) }
 }
 
-test('a flood is read for some milliseconds in a turn, and goes on in the next', () => {
+test('a flood is read for two milliseconds in a turn, and goes on in the next', () => {
   const { turns, readAll, endTurn, pass } = setup()
   const flood = turns()
   for (let turn = 0; turn < 3; turn++) {
-    assert.is(readAll(flood, 0.5), 10)
+    assert.is(readAll(flood, 0.5), 4)
     pass(100)
     endTurn()
   }
