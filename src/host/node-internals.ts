@@ -224,10 +224,8 @@ export function garbageCollector(exposed: (name: string) => unknown = exposedGlo
   }
 }
 
-/** The executable has the flag. Otherwise contexts that are created while it is set have `gc`. */
+/** Contexts created while the flag is set have `gc`. */
 function exposedGlobal(name: string): unknown {
-  const own: unknown = Reflect.get(globalThis, name)
-  if (own !== undefined) return own
   v8.setFlagsFromString('--expose-gc')
   try {
     return vm.runInNewContext(name)
