@@ -49,7 +49,7 @@ async function transcript(connect: (server: ExecServer) => Connector, acts: read
     } as never
   }
   const session = await Session.open({ connector: connect(server), limits: defaultClientLimits, clientName: 'test' })
-  const seen: unknown[] = []
+  const seen: [string | number, unknown][] = []
   for (const method of Object.values(Method))
     session.onNotification(method, (params) => seen.push([method, asText(params)]))
   const exited = new Set<unknown>()
@@ -119,6 +119,17 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom('output' as const, 'exit' as const, 'time' as const) },
 )
 
+type Transcript = Awaited<ReturnType<typeof transcript>>
+
+const inOrder = (whole: Transcript): object => whole
+
+/** With little room output waits behind answers for as long as what is queued has too many bytes, which differ. */
+const apart = ({ seen, ...rest }: Transcript): object => ({
+  ...rest,
+  events: seen.filter(([name]) => typeof name === 'string'),
+  answers: seen.filter(([name]) => typeof name === 'number'),
+})
+
 test('the same calls have the same outcomes, in the same order, over JSON text and in the program', async () => {
   await fc.assert(
     fc.asyncProperty(
@@ -129,7 +140,8 @@ test('the same calls have the same outcomes, in the same order, over JSON text a
           await transcript(inProcess, acts, limits),
           await transcript(textConnector, acts, limits),
         ]
-        assert.equal(ofValues, ofText)
+        const form = limits.outboundOutput === undefined ? inOrder : apart
+        assert.equal(form(ofValues), form(ofText))
       },
     ),
     { numRuns: 30 },

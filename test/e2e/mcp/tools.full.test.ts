@@ -104,7 +104,7 @@ test('files are written, read, edited, patched, listed and found', async () => {
   assert.is(textOf(await call('grep', { pattern: 'nowhere' })), '[no match]')
 })
 
-test('a renamed file keeps its mode, with its text changed or not, and a mode that is not set is told', async () => {
+test('a renamed file keeps its mode, with its text changed or not, and the answer names a mode that is not set', async () => {
   const { call, workspace } = await startAgent()
   const at = (name: string): string => join(workspace, name)
   for (const name of ['a.sh', 'b.sh']) writeFileSync(at(name), 'echo\n', { mode: 0o755 })

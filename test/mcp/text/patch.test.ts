@@ -32,7 +32,7 @@ test('what is no unified diff is refused, and so is one that names a file twice'
   assert.throws(() => readPatch(twice + twice), /names a file twice/)
 })
 
-test('the mode that a file is to get is told, and a patch of modes alone is refused', () => {
+test('the answer names the mode that a file is to get, and a patch of modes alone is refused', () => {
   const header = 'diff --git a/x b/x\n'
   const modeOf = (text: string): string | undefined => readPatch(header + text)[0]?.mode
   const hunk = '--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n'

@@ -17,13 +17,13 @@ async function read(text: string, range: Partial<LineRange> = {}): Promise<Lines
   return readLines(stream, { ...RANGE, ...range })
 }
 
-test('lines come without their ends, and a last one without an end is told', async () => {
+test('lines come without their ends, and the answer says if the last one has none', async () => {
   assert.equal(await read('a\r\né\n'), { lines: ['a', 'é'], isOpen: false, seen: 2, stop: undefined })
   assert.equal(await read('a\nb'), { lines: ['a', 'b'], isOpen: true, seen: 2, stop: undefined })
   assert.equal(await read(''), { lines: [], isOpen: false, seen: 0, stop: undefined })
 })
 
-test('what is left out is told: by the number of lines, the length of the text, or where reading ends', async () => {
+test('the answer says what is left out: by the number of lines, the length of the text, or where reading ends', async () => {
   const text = 'a\nb\nc\nd'
   assert.equal(await read(text, { first: 2, count: 2 }), { lines: ['b', 'c'], isOpen: false, seen: 4, stop: 'count' })
   assert.is((await read(text, { maxText: 2 }))?.stop, 'text')
