@@ -1,7 +1,7 @@
 /** What the server holds: at rest, after work, with running processes and with idle connections. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { onServer } from './measure.ts'
+import { onServer, PLAIN } from './measure.ts'
 import type { Goal, Measure, Row } from './measure.ts'
 import { settledMemory } from './proc.ts'
 import type { Server } from './servers.ts'
@@ -47,7 +47,7 @@ const work = onServer(
     await load(session)
     return [...idle, ...(await memoryFigures(server))]
   },
-  { ...ONCE, plain: true },
+  { ...ONCE, ...PLAIN },
 )
 
 const running = onServer(
@@ -75,7 +75,7 @@ const connections = onServer(
     await Promise.all(sessions.map((session) => session.close()))
     return [((after - before) * 1024) / CONNECTIONS]
   },
-  { ...ONCE, plain: true },
+  { ...ONCE, ...PLAIN },
 )
 
 export const memoryMeasures: readonly Measure[] = [work, running, connections]

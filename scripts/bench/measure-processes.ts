@@ -1,5 +1,5 @@
 /** Commands that end at once. */
-import { onServer } from './measure.ts'
+import { onServer, PLAIN } from './measure.ts'
 import type { Measure } from './measure.ts'
 import type { Session } from './session.ts'
 import { eachTimed, median, rate } from './statistics.ts'
@@ -23,8 +23,6 @@ async function startsPerSecond(session: Session): Promise<readonly number[]> {
   await eachTimed(WARM_UP, run)
   return [await rate(STARTS, 1, run), await rate(STARTS, IN_FLIGHT, run)]
 }
-
-const PLAIN = { plain: true }
 
 const closedRow = (where: string) => [{ label: `start to closed, ${where}`, unit: 'ms', goal: { ratioMax: 0.05 } }]
 

@@ -1,6 +1,6 @@
 /** Start-up, and requests that are answered at once. */
 import { statSync } from 'node:fs'
-import { onServer } from './measure.ts'
+import { onServer, PLAIN } from './measure.ts'
 import type { Measure } from './measure.ts'
 import { cpuSeconds } from './proc.ts'
 import { startServer } from './servers.ts'
@@ -22,7 +22,7 @@ const executable: Measure = {
 
 const startup: Measure = {
   name: 'startup',
-  plain: true,
+  ...PLAIN,
   rows: [{ label: 'start-up to URL', unit: 'ms', goal: { ratioMax: 1.9 } }],
   run: async (subject) => {
     const times: number[] = []
@@ -43,8 +43,6 @@ async function roundTrip(session: Session, { pid }: Server, method: string, para
   const perSecond = await rate(MANY_REQUESTS, IN_FLIGHT, ask)
   return [sequential, perSecond, ((cpuSeconds(pid) - before) / MANY_REQUESTS) * 1e6]
 }
-
-const PLAIN = { plain: true }
 
 const requestRows = (method: string) => [
   { label: `round trip, ${method}`, unit: 'µs', goal: { ratioMax: 0.85 } },

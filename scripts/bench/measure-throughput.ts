@@ -1,7 +1,7 @@
 /** Bytes: what processes write, and files. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { onServer } from './measure.ts'
+import { onServer, PLAIN } from './measure.ts'
 import type { Goal, Measure, Row } from './measure.ts'
 import { cpuSeconds } from './proc.ts'
 import type { Server } from './servers.ts'
@@ -14,8 +14,6 @@ const LINE = `${'x'.repeat(79)}\n`
 const LINES = 200_000
 const FILE_BYTES = 8 * 1024 * 1024
 const FILE_RUNS = 9
-
-const PLAIN = { plain: true }
 
 type Output = { argv: readonly string[]; tty: boolean; bytes: number }
 

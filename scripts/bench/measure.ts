@@ -19,6 +19,9 @@ export type Measure = {
   run(subject: Subject): Promise<readonly number[]>
 }
 
+/** For measures that plain Node is put beside. */
+export const PLAIN = { plain: true }
+
 /** A measure with a server of its own and one session in it. */
 export function onServer(
   name: string,

@@ -17,9 +17,9 @@ import { bareHost } from './addresses.ts'
 import { acceptCodings } from './content-coding.ts'
 import { trust, VERIFIED } from './http-certificates.ts'
 import type { HttpPolicy } from './http-policy.ts'
-import { portOf, proxyFor } from './http-proxy.ts'
+import { proxyFor } from './http-proxy.ts'
 import { httpResponse } from './http-response.ts'
-import { proxyAgent, proxyAuthorization, startRequest } from './http-tunnel.ts'
+import { addressOf, proxyAgent, proxyAuthorization, startRequest } from './http-tunnel.ts'
 import type { TunnelOptions } from './http-tunnel.ts'
 import { isDeno } from '../../base/runtime.ts'
 import { HTTP_IDLE_MS, HTTP_IDLE_SOCKETS } from '../limits.ts'
@@ -91,13 +91,11 @@ export function httpClient(policy: HttpPolicy): (request: HttpRequest, signal: A
 
   /** Connection options for a server, with the agent that keeps its connections. */
   function to(url: URL): RequestOptions & { servername: string } {
-    const host = bareHost(url)
     const agent =
       url.protocol === 'https:'
         ? (secure ??= new https.Agent({ ...AGENT_OPTIONS, ...VERIFIED, secureContext: trust() }))
         : direct
-    // From the URL, whatever a `host` header says.
-    return { protocol: url.protocol, host, port: portOf(url), agent, servername: isIP(host) === 0 ? host : '' }
+    return { ...addressOf(url), agent }
   }
 
   function tunnel(proxy: URL): https.Agent {

@@ -41,14 +41,16 @@ export function proxyAuthorization({ username, password }: URL): Record<string, 
   return { 'proxy-authorization': `Basic ${pair.toString('base64')}` }
 }
 
+/** Connection options for a server: from the URL, whatever a `host` header says. */
+export function addressOf(url: URL): Pick<RequestOptions, 'protocol' | 'host' | 'port'> & { servername: string } {
+  const host = bareHost(url)
+  return { protocol: url.protocol, host, port: portOf(url), servername: isIP(host) === 0 ? host : '' }
+}
+
 function askForTunnel(proxy: URL, target: string): ClientRequest {
-  const host = bareHost(proxy)
   const secure = proxy.protocol === 'https:' ? { ...VERIFIED, secureContext: trust() } : {}
   return startRequest({
-    protocol: proxy.protocol,
-    host,
-    port: portOf(proxy),
-    ...{ servername: isIP(host) === 0 ? host : '' },
+    ...addressOf(proxy),
     ...secure,
     agent: false,
     method: 'CONNECT',

@@ -51,10 +51,9 @@ export async function openListener(address: string, port: number, isSecure = fal
 export async function openServer(
   bind: (server: Server) => void,
 ): Promise<{ server: Server; accept: (take: (socket: Socket) => void) => void }> {
-  const waiting: Socket[] = []
-  let accept = (socket: Socket): void => void waiting.push(socket)
+  const queue = socketQueue()
   // The options that an HTTP server uses. Queued sockets stay paused, so that none of their data is lost.
-  const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) => accept(socket))
+  const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, queue.add)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.once('listening', resolve)
@@ -62,11 +61,22 @@ export async function openServer(
   })
   // A failed accept, for lack of file descriptors for example, must not end the server.
   server.on('error', () => {})
+  return { server, accept: queue.accept }
+}
+
+/** Connections that wait until there is a taker, and then pass. */
+function socketQueue() {
+  const waiting: Socket[] = []
+  let take = (socket: Socket): void => void waiting.push(socket)
   return {
-    server,
-    accept: (take) => {
-      accept = take
+    waiting: waiting as readonly Socket[],
+    add: (socket: Socket): void => take(socket),
+    accept: (taker: (socket: Socket) => void): void => {
+      take = taker
       for (const socket of waiting.splice(0)) take(socket)
+    },
+    drop: (): void => {
+      for (const socket of waiting.splice(0)) socket.destroy()
     },
   }
 }
@@ -80,21 +90,15 @@ export function whenFirstUsed(
   start: (connections: Pick<Listener, 'accept'>) => Promise<void>,
   { onRefused, report }: { onRefused: OnRefused; report: (fault: unknown) => void },
 ): void {
-  const waiting: Socket[] = []
-  let take: ((socket: Socket) => void) | undefined
-  const connections: Pick<Listener, 'accept'> = {
-    accept: (taker) => {
-      take = taker
-      for (const socket of waiting.splice(0)) take(socket)
-    },
-  }
+  const queue = socketQueue()
   const startNow = (): Promise<void> =>
-    start(connections).catch((fault: unknown) => {
-      for (const socket of waiting.splice(0)) socket.destroy()
+    start(queue).catch((fault: unknown) => {
+      queue.drop()
       report(fault)
     })
   listener.accept((socket) => {
-    if (take !== undefined) return take(socket)
-    if (waiting.push(socket) === 1) void startNow()
+    queue.add(socket)
+    // It waits alone: it is the first, or those before it were dropped.
+    if (queue.waiting.length === 1) void startNow()
   }, onRefused)
 }

@@ -23,7 +23,7 @@ const VALID: Record<string, [head: string, name: string, description: string, sh
   'a list that is never closed': ['name: x\ndescription: [a, b', 'x', '[a, b'],
   'a reserved character': ['name: x\ndescription: `code` does', 'x', '`code` does'],
   'what looks like a map': ['name: x\ndescription: {a: b} c', 'x', '{a: b} c'],
-  'a colon in a member that nobody asks for': [`name: x${D}\nhint: <duration: e.g. 7d>`, 'x', 'd'],
+  'a colon in a member that is not asked for': [`name: x${D}\nhint: <duration: e.g. 7d>`, 'x', 'd'],
   'an anchor and its alias': ['name: &n x\ndescription: *n', 'x', 'x'],
   'a tag': ['name: !foo x\ndescription: !!int 5', 'x', '5'],
   'other members that are there twice': [`name: x${D}\no: 1\no: 2`, 'x', 'd'],

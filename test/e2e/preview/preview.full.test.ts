@@ -78,7 +78,7 @@ test('a browser that does not read holds the program back, and a program that do
   const answer = await ask(port, { headers })
   answer.pause()
   await eventually(() => standsStill(() => written))
-  assert.ok(written < 64 * MiB, `${written / MiB} MiB of an answer that nobody reads`)
+  assert.ok(written < 64 * MiB, `${written / MiB} MiB of an answer that is not read`)
   answer.destroy()
 
   const upload = httpRequest({ port, host: '127.0.0.1', method: 'POST', headers, agent: false })
@@ -92,7 +92,7 @@ test('a browser that does not read holds the program back, and a program that do
     })
   send()
   await eventually(() => standsStill(() => taken))
-  assert.ok(taken < 64 * MiB, `${taken / MiB} MiB of a body that nobody reads`)
+  assert.ok(taken < 64 * MiB, `${taken / MiB} MiB of a body that is not read`)
   upload.destroy()
 })
 

@@ -1,4 +1,4 @@
-/** Previews of programs that behave badly, and of requests that nobody should send: in this process. */
+/** Previews of programs that behave badly, and of requests that no one should send: in this process. */
 import { createServer, request as httpRequest } from 'node:http'
 import type { IncomingMessage, RequestListener } from 'node:http'
 import { createServer as createNetServer } from 'node:net'
