@@ -7,7 +7,10 @@ import { BUNDLED_LIBRARIES_ASSET, NOTICES_ASSET } from '../../src/base/sea.ts'
 import { RIPGREP, RIPGREP_HASH_ASSET } from '../../src/host/tools/ripgrep.ts'
 import { signAdHoc, verifySignature } from './ad-hoc-signature.ts'
 import { terminalAssets } from './addon.ts'
-import { bundleMain } from './bundle.ts'
+import { writeBundle } from './bundle/bundle.ts'
+import type { WrittenPart } from './bundle/bundle.ts'
+import { writeCodeCache } from './bundle/code-cache.ts'
+import { cacheAsset, sourceAsset } from './bundle/part-assets.ts'
 import { MUSL_LIBRARIES, useBundledGlibc } from './bundled-glibc.ts'
 import { dropLibatomic } from './drop-libatomic.ts'
 import { Elf } from './elf.ts'
@@ -35,23 +38,24 @@ export async function buildExecutable(target: Target, output: string, root: stri
   const work = mkdtempSync(join(tmpdir(), 'exec-server-build-'))
   mkdirSync(dirname(output), { recursive: true })
   try {
-    const main = join(work, 'main.cjs')
-    const packages = packagesInside(await bundleMain(root, main))
+    const { main, others, files } = await writeBundle(root, work)
+    const packages = packagesInside(files)
     const notices = collectNotices(root, packages, target.isMusl ? glibcOf(target.arch, root) : undefined)
-    const assets = writeAssets(target, notices, root, work)
     const node = join(work, 'node')
     prepareRuntime(runtimeOf(target, root), node, target)
     // V8 takes a code cache only from the same version on the same architecture.
     const maker = runsHere(target) ? [process.execPath] : emulatedNode(target, node, root)
     if (maker === undefined) console.log(`without a code cache, as Node for ${target.name} does not run here`)
+    const runtime = maker && [...maker, ...ENGINE_FLAGS]
+    const assets = { ...writeAssets(target, notices, root, work), ...partAssets(others, runtime) }
     const executable = target.isMusl ? withBundledGlibc(node) : node
     const config = join(work, 'sea.json')
-    const useCodeCache = maker !== undefined
+    const useCodeCache = runtime !== undefined
     writeFileSync(config, JSON.stringify({ ...seaConfig, main, executable, output, useCodeCache, assets }))
     rmSync(output, { force: true })
-    const [command, ...args] = maker ?? [process.execPath]
+    const [command, ...args] = runtime ?? [process.execPath]
     // With the same engine flags as at run time: otherwise V8 rejects the code cache, which costs 10 ms at each start.
-    execFileSync(command as string, [...args, ...ENGINE_FLAGS, '--build-sea', config], {
+    execFileSync(command as string, [...args, '--build-sea', config], {
       stdio: ['ignore', 'ignore', 'inherit'],
     })
     if (target.platform === 'darwin') sign(output)
@@ -75,6 +79,15 @@ function writeAssets(target: Target, notices: string, root: string, folder: stri
     writeFileSync(assets[name], text)
   }
   return assets
+}
+
+/** The assets with the parts of the bundle that are loaded on demand, and their code caches. */
+function partAssets(parts: readonly WrittenPart[], runtime: readonly string[] | undefined): Record<string, string> {
+  const assets = parts.flatMap((part) => [
+    [sourceAsset(part.name), part.file],
+    ...(runtime === undefined ? [] : [[cacheAsset(part.name), writeCodeCache(part, runtime)]]),
+  ])
+  return Object.fromEntries(assets)
 }
 
 /** Writes a runtime for musl beside this one. Returns its path. */

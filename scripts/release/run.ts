@@ -7,7 +7,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { bundleMain } from '../build/bundle.ts'
+import { bundledFiles } from '../build/bundle/bundle.ts'
 import { buildExecutable } from '../build/executable.ts'
 import { glibcOf } from '../build/glibc.ts'
 import { collectNotices, packagesInside } from '../build/notices.ts'
@@ -46,7 +46,7 @@ async function release({ targets, formats, output, tag, makesPackages, ...more }
   mkdirSync(output, { recursive: true })
   const work = mkdtempSync(join(tmpdir(), 'exec-server-release-'))
   try {
-    const packages = packagesInside(await bundleMain(root, join(work, 'main.cjs')))
+    const packages = packagesInside(await bundledFiles(root))
     writeFileSync(join(output, `exec-server-${version}.cdx.json`), sbom(root, packages, time))
     for (const target of targets) {
       const executable = more.executables.get(target.name) ?? join(work, 'exec-server')

@@ -18,13 +18,15 @@ export function getRawAsset(key: string): ArrayBuffer {
   return sea.getRawAsset(key)
 }
 
+/** Whether this is the single executable and has this asset. */
+export const hasAsset = (key: string): boolean => isSea() && sea !== undefined && sea.getAssetKeys().includes(key)
+
 /** The asset that holds the path of the libraries that came with the executable. */
 export const BUNDLED_LIBRARIES_ASSET = 'bundled-libraries'
 
 /** The folder of the C library that came with the executable. Undefined: it uses the system's. */
 export function bundledLibraries(): string | undefined {
-  if (sea === undefined || !isSea() || !sea.getAssetKeys().includes(BUNDLED_LIBRARIES_ASSET)) return undefined
-  return new TextDecoder().decode(sea.getRawAsset(BUNDLED_LIBRARIES_ASSET))
+  return hasAsset(BUNDLED_LIBRARIES_ASSET) ? new TextDecoder().decode(getRawAsset(BUNDLED_LIBRARIES_ASSET)) : undefined
 }
 
 /** The asset with the licence notices of everything inside the executable. */
