@@ -1,6 +1,7 @@
 /** The executable that the suites start: made once, and again only when what it is made of has changed. */
-import { execFileSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import {
   existsSync,
   globSync,
@@ -21,7 +22,10 @@ const KEPT = 8
 const IN_USE_MS = 30 * 60_000
 
 /** Its path; undefined where servers are to be started from source: on Deno, or because it is asked for. */
-export function testExecutable(root: string, { fromSource }: { fromSource: boolean }): string | undefined {
+export async function testExecutable(
+  root: string,
+  { fromSource }: { fromSource: boolean },
+): Promise<string | undefined> {
   const given = process.env['EXEC_SERVER_BINARY']
   if (given !== undefined) return given
   if (fromSource || 'Deno' in globalThis) return undefined
@@ -37,9 +41,12 @@ export function testExecutable(root: string, { fromSource }: { fromSource: boole
   console.log('building the executable that the tests start')
   const partial = `${folder}.partial-${process.pid}`
   try {
-    execFileSync(process.execPath, [join(root, 'scripts', 'build.ts'), '--output', join(partial, 'exec-server')], {
+    const build = join(root, 'scripts', 'build.ts')
+    const child = spawn(process.execPath, [build, '--output', join(partial, 'exec-server')], {
       stdio: ['ignore', 'ignore', 'inherit'],
     })
+    const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
+    if (code !== 0) throw new Error(`the executable cannot be built: the build ended with ${code ?? signal}`)
     renameSync(partial, folder)
   } catch (error) {
     // Another run may have built the same at the same time.

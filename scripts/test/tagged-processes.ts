@@ -42,7 +42,9 @@ export async function lingering(tag: string, waitMs: number): Promise<TaggedProc
 
 /** SIGTERM, then SIGKILL, for all that carry the tag. */
 export async function killTagged(tag: string): Promise<void> {
-  signalAll(taggedProcesses(tag), 'SIGTERM')
+  const found = taggedProcesses(tag)
+  if (found.length === 0) return
+  signalAll(found, 'SIGTERM')
   await lingering(tag, TERM_MS)
   for (let round = 0; round < 20; round++) {
     const left = taggedProcesses(tag)
