@@ -25,8 +25,8 @@ const RUNNER = 'scripts/test/run.ts'
 
 /** In the order in which a budget is spent. */
 const STEPS: readonly Step[] = [
-  { name: 'build', command: ['node', 'scripts/build.ts'], seconds: 15, limitSeconds: minutes(5) },
-  { name: 'codex', command: ['node', 'test/codex/run.ts'], seconds: 400, limitSeconds: minutes(20) },
+  { name: 'build', command: ['node', 'scripts/test/place-executable.ts'], seconds: 15, limitSeconds: minutes(5) },
+  { name: 'codex', command: ['node', 'test/codex/run.ts'], seconds: 240, limitSeconds: minutes(20) },
   { name: 'soak', command: ['node', 'scripts/soak/run.ts', '--minutes', '0.5'], seconds: 50, limitSeconds: minutes(5) },
   { name: 'browser', command: ['node', 'test/browser/run.ts'], seconds: 30, limitSeconds: minutes(5) },
   { name: 'browser-preview', command: ['node', 'test/browser/preview.ts'], seconds: 60, limitSeconds: minutes(5) },

@@ -1,12 +1,14 @@
 /**
  * Tries the built executable with real Codex releases, whose model is played by a script:
  *
- *     node test/codex/run.ts [--server reference|reverse] [--only TEXT] [VERSION...]
+ *     node test/codex/run.ts [--server reference|reverse] [--only TEXT] [--jobs N] [VERSION...]
  *
  * With `--server reference` it is Codex's own server that is tried, which shows what can be asked of ours, with
  * `--server reverse` ours behind `exec-server accept`, and with `--only` the cases that have this text in their names.
+ * `--jobs` is how many cases run at a time: by default one more than there are cores, as they wait for much of their time.
  */
 import { existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { cases } from './cases.ts'
@@ -19,8 +21,14 @@ import { built, executable, reference, reverse } from './server.ts'
 import type { ServerProgram } from './server.ts'
 import { wholePlays } from './interactive/whole-plays.ts'
 
-const options = { server: { type: 'string', default: 'ours' }, only: { type: 'string', default: '' } } as const
+const options = {
+  server: { type: 'string', default: 'ours' },
+  only: { type: 'string', default: '' },
+  jobs: { type: 'string', default: `${availableParallelism() + 1}` },
+} as const
 const { values, positionals: asked } = parseArgs({ options, allowPositionals: true })
+if (!(Number.isInteger(Number(values.jobs)) && Number(values.jobs) >= 1))
+  throw new Error(`--jobs takes a whole number from 1 on, not ${values.jobs}`)
 if (!['ours', 'reference', 'reverse'].includes(values.server)) throw new Error(`not a server to try: ${values.server}`)
 
 /** Other servers than ours. */
@@ -35,8 +43,11 @@ let passed = 0
 let failed = 0
 let skipped = 0
 
+/** One case with one release. */
+type Job = { name: string; body: () => unknown }
+
 /** Whether it passed. */
-async function check(name: string, body: () => unknown): Promise<boolean> {
+async function check({ name, body }: Job): Promise<boolean> {
   const since = Date.now()
   try {
     await body()
@@ -56,11 +67,11 @@ function skip(name: string, why: string): void {
   console.log(`skipped ${name}: ${why}`)
 }
 
-async function checkRelease(release: Release): Promise<void> {
+function casesOf(release: Release): Job[] {
   const { version } = release
-  if (!(await check(`${version} is installed`, () => installedCodex(version)))) return
   const program = programs[values.server]?.(version) ?? built
   const transports: Transport[] = release.startsServer && values.server !== 'reverse' ? ['ws', 'stdio'] : ['ws']
+  const jobs: Job[] = []
   for (const transport of transports) {
     for (const example of cases) {
       if (!example.name.includes(values.only)) continue
@@ -74,22 +85,39 @@ async function checkRelease(release: Release): Promise<void> {
       if (example.launched && (transport !== 'ws' || program !== built)) continue
       if (example.since !== undefined && release.minor < example.since) continue
       if (example.mcp !== undefined && !release.mcp.placed) continue
-      await check(`${version} ${transport}: ${example.name}`, () => play(release, transport, program, example))
+      const name = `${version} ${transport}: ${example.name}`
+      jobs.push({ name, body: () => play(release, transport, program, example) })
     }
   }
-  if (program !== built) return
-  for (const { name, isFor, missing, play: playWhole } of wholePlays) {
-    if (!name.includes(values.only) || !isFor(release)) continue
+  return jobs
+}
+
+function wholePlaysOf(release: Release): Job[] {
+  if ((programs[values.server] ?? built) !== built) return []
+  const jobs: Job[] = []
+  for (const { name: title, isFor, missing, play: playWhole } of wholePlays) {
+    if (!title.includes(values.only) || !isFor(release)) continue
+    const name = `${release.version} ${title}`
     const why = missing?.()
-    if (why === undefined) await check(`${version} ${name}`, () => playWhole(release))
-    else skip(`${version} ${name}`, why)
+    if (why === undefined) jobs.push({ name, body: () => playWhole(release) })
+    else skip(name, why)
   }
+  return jobs
 }
 
 if (!existsSync(executable)) throw new Error(`${executable} has not been built`)
 
-const releases = (asked.length > 0 ? asked : DEFAULT_VERSIONS).map(releaseOf)
-for (const release of releases) await checkRelease(release)
+const releases: Release[] = []
+for (const release of (asked.length > 0 ? asked : DEFAULT_VERSIONS).map(releaseOf)) {
+  const { version } = release
+  if (await check({ name: `${version} is installed`, body: () => installedCodex(version) })) releases.push(release)
+}
+// The longest first, so that none of them runs alone at the end.
+const waiting = [...releases.flatMap(wholePlaysOf), ...releases.flatMap(casesOf)]
+const worker = async (): Promise<void> => {
+  for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) await check(job)
+}
+await Promise.all(Array.from({ length: Number(values.jobs) }, worker))
 
 console.log(`${passed} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`)
 process.exitCode = failed === 0 ? 0 : 1

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { onPath } from '../../support/sandbox.ts'
-import { eventually } from '../../support/server.ts'
+import { eventually, sleep } from '../../support/server.ts'
 
 const runFile = promisify(execFile)
 
@@ -34,6 +34,9 @@ export type TerminalOptions = {
 /** Of what a person would wait for, too. */
 const PATIENCE_MS = 60_000
 
+/** Between two looks at the screen, each of which starts a tmux. */
+const LOOK_MS = 100
+
 const COLUMNS = 120
 const ROWS = 40
 
@@ -54,7 +57,13 @@ export async function openTerminal(command: readonly string[], options: Terminal
   const screen = (): Promise<string> => tmux('capture-pane', '-p')
   const shows = async (pattern: RegExp, ms = PATIENCE_MS): Promise<void> => {
     let last = ''
-    await eventually(async () => pattern.test((last = await screen())), ms).catch(() => {
+    const isShown = async (): Promise<boolean> => {
+      last = await screen()
+      if (pattern.test(last)) return true
+      await sleep(LOOK_MS)
+      return false
+    }
+    await eventually(isShown, ms).catch(() => {
       throw new Error(`the screen does not show ${pattern}:\n${last.trimEnd()}`)
     })
   }
