@@ -96,10 +96,9 @@ const otherParts = (root: string, part: string, isFirst: boolean, { partOf }: Di
     onResolve({ filter: /./ }, async ({ path, pluginData, ...from }): Promise<OnResolveResult | undefined> => {
       if (pluginData === ELSEWHERE || from.namespace === ELSEWHERE) return undefined
       const resolved = await resolve(path, { ...from, pluginData: ELSEWHERE })
-      // An optional package that is missing is esbuild's to judge.
-      if (resolved.errors.length > 0) return undefined
       const owner = partOf.get(relative(root, resolved.path))
-      if (resolved.external || owner === undefined || owner === part) return resolved
+      // esbuild's to resolve, as it then knows the package's kind. So is an optional package that is missing.
+      if (resolved.errors.length > 0 || resolved.external || owner === undefined || owner === part) return undefined
       return { path: `${relative(root, resolved.path)}${STAND_IN}`, namespace: ELSEWHERE, pluginData: owner }
     })
     onLoad({ filter: /./, namespace: ELSEWHERE }, ({ path, pluginData: owner }) => {
