@@ -10,6 +10,12 @@ const TURN_MS = 2
 /** Time of one connection that it has in any case, so that other floods do not keep it waiting. */
 const SLICE_MS = 1
 
+/**
+ * Frames that are read before the end of the turn is awaited, at most within {@link SLICE_MS}: to learn of it costs as
+ * much as reading some of them, which requests that come one at a time need not pay.
+ */
+const FREE_FRAMES = 16
+
 /** Returns a function that a connection asks before it reads a frame: whether there is time left in this turn. */
 export type InputTurns = () => () => boolean
 
@@ -19,20 +25,32 @@ export function inputTurns(
   afterTurn: (call: () => void) => void = setImmediate,
 ): InputTurns {
   let turn = 0
+  /** Whether the end of this turn is awaited. */
   let isOpen = false
   let since = 0
+  let free = FREE_FRAMES
+  const open = (time: number): void => {
+    isOpen = true
+    // Free frames that were read long ago may still be of this turn: then they had a slice of it.
+    since = Math.max(since, time - SLICE_MS)
+    afterTurn(() => {
+      isOpen = false
+      free = FREE_FRAMES
+      turn++
+    })
+  }
   return () => {
     let ownTurn = -1
     let ownSince = 0
     return () => {
       const time = now()
       if (!isOpen) {
-        isOpen = true
-        since = time
-        afterTurn(() => {
-          isOpen = false
-          turn++
-        })
+        if (free === FREE_FRAMES) since = time
+        if (free > 0 && time - since < SLICE_MS) {
+          free--
+          return true
+        }
+        open(time)
       }
       if (ownTurn !== turn) {
         ownTurn = turn
