@@ -73,7 +73,7 @@ export type Limits = NetLimits & {
   shellSnapshotRetryMs: number
   /**
    * Terminal emulators at a time. A terminal has none until its screen is asked for, or its output fills half of what
-   * is retained. Each takes some 100 KiB at 24 by 80.
+   * is retained and is slow enough to be drawn. Each takes some 100 KiB at 24 by 80.
    */
   screens: number
   /** Cells of a terminal with a screen: larger than any display, at 24 bytes each 3 MiB. */
@@ -84,7 +84,7 @@ export type Limits = NetLimits & {
   screenSlice: number
   /** Pause between slices: drawing takes a third of the time at most. */
   screenPauseMs: number
-  /** How long a terminal that floods is left alone once it has overtaken its emulator. */
+  /** How long a terminal that floods is left alone once it has dropped output that its emulator has not drawn. */
   screenRestMs: number
   /** Default and maximum of `maxBytes` of process/snapshot and process/logs: their base64 must fit a message. */
   snapshotBytes: number

@@ -3,8 +3,9 @@
  *
  * The ring is the buffer between the output and the emulator: as long as the ring holds everything, nothing is drawn.
  * Once half a ring is undrawn, it is drawn in slices, with pauses. A program that draws a screen is far slower than
- * that. One that floods overtakes the emulator: then what the ring has dropped is skipped, drawing rests for a moment,
- * and the screen counts as incomplete. So a flood costs next to nothing, and memory stays that of the ring.
+ * that. One that floods would overtake the emulator: nothing is drawn before it slows down. Then what the ring has
+ * dropped is skipped, and the screen counts as incomplete. So a flood costs next to nothing, and memory stays that of
+ * the ring.
  */
 import { overloaded } from '../../protocol/wire/errors.ts'
 import type { TerminalSize } from '../../protocol/schemas/process.ts'
@@ -13,6 +14,7 @@ import type { Chunk } from '../base/chunk.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Screen } from '../base/screen.ts'
+import { FloodWatch } from './flood-watch.ts'
 
 /** Counts the emulators of a server. */
 export type ScreenCount = { open: number }
@@ -61,24 +63,48 @@ export class TerminalScreen {
   /** Work on the screen, one after the other. */
   #work: Promise<unknown> = Promise.resolve()
   #isDrawing = false
-  #restsUntil = 0
+  readonly #flood: FloodWatch
+  /** How long output is watched before it is drawn, in milliseconds: half of what the ring has left then, at that rate. */
+  readonly #watchMs: number
 
   constructor(options: TerminalScreenOptions) {
     this.#options = options
     this.#size = options.size
+    const { clock, limits } = options
+    const bytesPerMs = limits.screenSlice / limits.screenPauseMs
+    this.#flood = new FloodWatch(clock, bytesPerMs)
+    this.#watchMs = limits.retainedPerProcess / 4 / bytesPerMs
   }
 
   /** There is a new chunk. */
   added({ seq, bytes }: Chunk): void {
     this.#last = seq
     this.#undrawnBytes += bytes.length
-    const { limits, clock } = this.#options
-    if (this.#undrawnBytes <= limits.retainedPerProcess / 2 || this.#isDrawing || this.#isDisposed) return
-    if (clock.now() < this.#restsUntil || (this.#screen === undefined && !this.#mayOpen)) return
+    this.#flood.added(bytes.length)
+    if (!this.#flood.isWaiting) this.#drawOnceSlow(this.#watchMs)
+  }
+
+  /** Draws once output is slow, `afterMs` from now at the earliest, if half a ring is undrawn. */
+  #drawOnceSlow(afterMs: number): void {
+    const { limits } = this.#options
+    if (!this.#isMuchUndrawn || this.#isDrawing || this.#isOver || this.#isDisposed) return
+    this.#flood.wait({
+      afterMs,
+      // What is lost is lost: the rest is in no hurry.
+      retryMs: () => (this.#isOvertaken ? limits.screenRestMs : this.#watchMs),
+      call: () => this.#drawOptionally(),
+    })
+  }
+
+  #drawOptionally(): void {
+    if (!this.#isMuchUndrawn || (this.#screen === undefined && !this.#mayOpen)) return
     this.#isDrawing = true
     void this.#do(() => this.#draw(this.#last, true))
       .catch(this.#options.report)
-      .finally(() => (this.#isDrawing = false))
+      .finally(() => {
+        this.#isDrawing = false
+        if (this.#isOvertaken) this.#drawOnceSlow(this.#options.limits.screenRestMs)
+      })
   }
 
   /** The terminal has another size from now on. */
@@ -92,6 +118,7 @@ export class TerminalScreen {
   /** No more output will come. Replaces an emulator by what it shows. */
   over(): void {
     this.#isOver = true
+    this.#flood.cancel()
     if (this.#screen !== undefined) void this.snapshot().catch(this.#options.report)
   }
 
@@ -126,6 +153,7 @@ export class TerminalScreen {
 
   dispose(): void {
     this.#isDisposed = true
+    this.#flood.cancel()
     void this.#do(async () => this.#close())
   }
 
@@ -133,6 +161,15 @@ export class TerminalScreen {
     const done = this.#work.then(step)
     this.#work = done.catch(() => {})
     return done
+  }
+
+  get #isMuchUndrawn(): boolean {
+    return this.#undrawnBytes > this.#options.limits.retainedPerProcess / 2
+  }
+
+  /** Whether the ring has dropped what is not drawn. */
+  get #isOvertaken(): boolean {
+    return this.#options.output.lastDropped > this.#drawn
   }
 
   get #mayOpen(): boolean {
@@ -153,13 +190,11 @@ export class TerminalScreen {
     const { output, clock, limits } = this.#options
     await this.#opened()
     let slice = 0
+    const before = this.#drawn
     while (this.#drawn < target && !this.#isDisposed) {
-      if (output.lastDropped > this.#drawn) {
+      if (this.#isOvertaken) {
+        if (isOptional && this.#drawn > before) return
         this.#skipTo(output.lastDropped)
-        if (isOptional) {
-          this.#restsUntil = clock.now() + limits.screenRestMs
-          return
-        }
       }
       const chunk = output.after(this.#drawn)
       if (chunk === undefined || chunk.seq > target) break

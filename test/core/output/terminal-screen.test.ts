@@ -75,21 +75,60 @@ test('what would be dropped is drawn before, so that the screen is whole after a
   assert.is(drawn(), all)
 })
 
-test('a flood overtakes the drawing, which then rests, skips what is gone and says so', async () => {
+test('a flood is not drawn before it is asked for; what is gone is skipped, and the screen says so', async () => {
+  const { screen, write, drawn, clock, host } = setup()
+  for (let count = 0; count < 100; count++) {
+    write(`${count},`.padEnd(100))
+    clock.advance(1)
+    await settled()
+  }
+  assert.is(host.screens.length, 0)
+  const asking = screen.snapshot()
+  for (let turn = 0; turn < 20; turn++, await settled()) clock.turn()
+  const snapshot = await asking
+  assert.equal([snapshot?.screen.complete, snapshot?.seq], [false, 100])
+  assert.ok(drawn()?.startsWith('99,'))
+  assert.is(host.screens.length, 1)
+})
+
+test('what a flood has left is drawn once it is over, before further output drops it', async () => {
+  const { screen, write, draw, drawn, clock } = setup()
+  for (const text of ['a', 'b', 'c']) write(text.repeat(30))
+  await draw()
+  assert.is(drawn(), 'a'.repeat(30) + 'b'.repeat(30) + 'c'.repeat(30))
+  write('d'.repeat(90))
+  const asking = screen.snapshot()
+  for (let turn = 0; turn < 20; turn++, await settled()) clock.turn()
+  assert.is((await asking)?.screen.complete, true)
+})
+
+test('a flood that overtakes the drawing is left alone for a while, and drawn when it has slowed down', async () => {
   const { screen, write, draw, drawn, clock, host } = setup({ screenRestMs: 10_000 })
-  for (let count = 0; count < 100; count++) write(`${count},`.padEnd(10))
+  for (let count = 0; count < 10; count++) write(`${count},`.padEnd(10))
+  clock.advance(20)
+  await settled()
+  for (let count = 10; count < 100; count++) write(`${count},`.padEnd(10))
   await draw()
   const before = drawn()
   assert.ok((before as string).length < 500)
   for (let count = 100; count < 200; count++) write(`${count},`.padEnd(10))
   await draw()
   assert.is(drawn(), before, 'it rests')
-  const asking = screen.snapshot()
-  for (let turn = 0; turn < 20; turn++, await settled()) clock.turn()
-  const snapshot = await asking
-  assert.equal([snapshot?.screen.complete, snapshot?.seq], [false, 200])
+  clock.advance(10_000)
+  await draw()
   assert.ok(drawn()?.endsWith('199,      '))
+  assert.is((await screen.snapshot())?.screen.complete, false)
   assert.is(host.screens.length, 1)
+})
+
+test('no timer is left of a terminal that has ended', async () => {
+  for (const end of ['over', 'dispose'] as const) {
+    const { screen, write, clock } = setup()
+    write('a'.repeat(90))
+    assert.is(clock.timers, 1)
+    screen[end]()
+    assert.is(clock.timers, 0)
+  }
 })
 
 test('output is drawn on the size that the terminal had when it came', async () => {
