@@ -45,12 +45,17 @@ const stdout = onServer(
   PLAIN,
 )
 
-const terminal = onServer('terminal-output', throughputRows('terminal', 1.3, {}), (session, server) => {
-  const path = join(temporaryFolder(), 'lines')
-  writeFileSync(path, LINE.repeat(LINES))
-  // A terminal puts a carriage return before each end of line.
-  return throughput(session, server, { argv: ['cat', path], tty: true, bytes: LINES * (LINE.length + 1) })
-})
+const terminal = onServer(
+  'terminal-output',
+  throughputRows('terminal', 1.3, {}),
+  (session, server) => {
+    const path = join(temporaryFolder(), 'lines')
+    writeFileSync(path, LINE.repeat(LINES))
+    // A terminal puts a carriage return before each end of line.
+    return throughput(session, server, { argv: ['cat', path], tty: true, bytes: LINES * (LINE.length + 1) })
+  },
+  PLAIN,
+)
 
 async function filesReadAndWritten(session: Session): Promise<readonly number[]> {
   const file = join(temporaryFolder(), 'file')

@@ -10,6 +10,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
+import { spawn as spawnOnTerminal } from 'node-pty'
 import { WebSocketServer } from 'ws'
 import type { WebSocket } from 'ws'
 
@@ -20,6 +21,7 @@ type Params = {
   argv: string[]
   cwd: string
   env: NodeJS.ProcessEnv
+  tty: boolean
 }
 type Request = { id?: number; method: string; params: Params }
 
@@ -40,27 +42,65 @@ const methods: Record<string, (params: Params, socket: WebSocket) => unknown> = 
 
 const localPath = (path: string): string => (path.startsWith('file:') ? fileURLToPath(path) : path)
 
-function start({ processId, argv: [file = '', ...args], cwd, env }: Params, socket: WebSocket): object {
-  const child = spawn(file, args, { cwd: localPath(cwd), env, stdio: ['ignore', 'pipe', 'pipe'] })
-  const send = (method: string, params: object): void =>
-    socket.send(JSON.stringify({ method, params: { processId, ...params } }))
-  let seq = 0
-  for (const stream of ['stdout', 'stderr'] as const)
-    child[stream].on('data', (chunk: Buffer) => {
-      send('process/output', { seq: ++seq, stream, chunk: chunk.toString('base64') })
-      if (!socket.isPaused && socket.bufferedAmount > MAX_BUFFERED) void pauseUntilSent(child[stream], socket)
-    })
-  child.on('exit', (exitCode) => send('process/exited', { exitCode }))
-  child.on('close', () => send('process/closed', {}))
+/** Sends the events of one process. */
+class Events {
+  readonly #processId: string
+  readonly #socket: WebSocket
+  #seq = 0
+  constructor(processId: string, socket: WebSocket) {
+    this.#processId = processId
+    this.#socket = socket
+  }
+
+  send(method: string, params: object): void {
+    this.#socket.send(JSON.stringify({ method, params: { processId: this.#processId, ...params } }))
+  }
+
+  /** Sends output. Pauses its source while too much is buffered. */
+  output(stream: string, chunk: Buffer, source: Source): void {
+    this.send('process/output', { seq: ++this.#seq, stream, chunk: chunk.toString('base64') })
+    if (!this.#socket.isPaused && this.#socket.bufferedAmount > MAX_BUFFERED) void pauseUntilSent(source, this.#socket)
+  }
+}
+
+type Source = { pause(): unknown; resume(): unknown }
+
+function start(params: Params, socket: WebSocket): object {
+  const { processId, argv, cwd, env, tty } = params
+  const [file = '', ...args] = argv
+  const events = new Events(processId, socket)
+  const options = { cwd: localPath(cwd), env }
+  if (tty) startOnTerminal(file, args, options, events)
+  else startOnPipes(file, args, options, events)
   return { processId }
+}
+
+type Options = { cwd: string; env: NodeJS.ProcessEnv }
+
+function startOnPipes(file: string, args: string[], options: Options, events: Events): void {
+  const child = spawn(file, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+  for (const stream of ['stdout', 'stderr'] as const)
+    child[stream].on('data', (chunk: Buffer) => events.output(stream, chunk, child[stream]))
+  child.on('exit', (exitCode) => events.send('process/exited', { exitCode }))
+  child.on('close', () => events.send('process/closed', {}))
+}
+
+/** By node-pty, which says that a terminal has ended once all its output has been read. */
+function startOnTerminal(file: string, args: string[], options: Options, events: Events): void {
+  const terminal = spawnOnTerminal(file, args, { ...options, encoding: null })
+  terminal.onData((chunk: string | Buffer) => events.output('pty', Buffer.from(chunk), terminal))
+  terminal.onExit(({ exitCode }) => {
+    events.send('process/exited', { exitCode })
+    events.send('process/closed', {})
+  })
 }
 
 const MAX_BUFFERED = 4 * 1024 * 1024
 
-async function pauseUntilSent(stream: NodeJS.ReadableStream, socket: WebSocket): Promise<void> {
-  stream.pause()
+async function pauseUntilSent(source: Source, socket: WebSocket): Promise<void> {
+  source.pause()
   await new Promise((resolve) => socket.ping(undefined, undefined, resolve))
-  stream.resume()
+  source.resume()
 }
 
 async function answer(text: string, socket: WebSocket): Promise<void> {
