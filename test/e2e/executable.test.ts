@@ -115,25 +115,28 @@ for (const mounts of [
   'mount -t tmpfs -o ro none /tmp; mount -t tmpfs -o ro none /dev/shm; mount -t tmpfs -o ro none /var/tmp',
   'mount -o bind,noexec /tmp /tmp; mount -t tmpfs -o noexec none /tmp; mount -t tmpfs -o noexec none /dev/shm; mount -t tmpfs -o noexec none /var/tmp',
 ]) {
-  test(`it does so where temporary folders are ${mounts.includes('noexec') ? 'noexec' : 'read-only'}`, async () => {
-    if (unshare === undefined) skip('this machine makes no mount namespaces')
-    const elsewhere = mkdtempSync('/var/exec-server-alone-')
-    atEnd(() => rmSync(elsewhere, { recursive: true }))
-    copyFileSync(binary, join(elsewhere, 'exec-server'))
-    const child = endWithTest(
-      spawn(
-        '/usr/bin/unshare',
-        [...unshare, '/bin/sh', '-c', `PATH=/usr/bin:/bin; ${mounts}; PATH=/nowhere; exec ${elsewhere}/exec-server`],
-        {
-          cwd: elsewhere,
-          env: {},
-          stdio: ['ignore', 'pipe', 'pipe'],
-        },
-      ),
-    )
-    await checkTerminal(child)
-    assert.equal(readdirSync(elsewhere), ['exec-server'])
-  })
+  test.full(
+    `it serves a terminal where temporary folders are ${mounts.includes('noexec') ? 'noexec' : 'read-only'}`,
+    async () => {
+      if (unshare === undefined) skip('this machine makes no mount namespaces')
+      const elsewhere = mkdtempSync('/var/exec-server-alone-')
+      atEnd(() => rmSync(elsewhere, { recursive: true }))
+      copyFileSync(binary, join(elsewhere, 'exec-server'))
+      const child = endWithTest(
+        spawn(
+          '/usr/bin/unshare',
+          [...unshare, '/bin/sh', '-c', `PATH=/usr/bin:/bin; ${mounts}; PATH=/nowhere; exec ${elsewhere}/exec-server`],
+          {
+            cwd: elsewhere,
+            env: {},
+            stdio: ['ignore', 'pipe', 'pipe'],
+          },
+        ),
+      )
+      await checkTerminal(child)
+      assert.equal(readdirSync(elsewhere), ['exec-server'])
+    },
+  )
 }
 
 test.run()

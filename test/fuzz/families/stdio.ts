@@ -8,6 +8,7 @@ import { envelopes, requests } from '../generate/messages.ts'
 import { Ledger } from '../ledger.ts'
 import { cutLines } from '../lines.ts'
 import type { Place } from '../place.ts'
+import { anyCharacter } from '../../support/characters.ts'
 import { startProgram, waitFor, watchHoldings } from '../subject.ts'
 import type { Program } from '../subject.ts'
 
@@ -158,7 +159,7 @@ const odd: fc.Arbitrary<Input> = fc
       '{"id":1,"method":"x"}\r\n{"id":2,"method":"x"}',
       '\0',
     ),
-    fc.string({ unit: 'binary', maxLength: 40 }),
+    fc.string({ unit: anyCharacter, maxLength: 40 }),
   )
   .map((text) => ({ bytes: new TextEncoder().encode(text), binary: false }))
 

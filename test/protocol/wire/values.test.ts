@@ -6,6 +6,7 @@ import { parseMessage } from '../../../src/protocol/wire/envelope.ts'
 import { Base64Text } from '../../../src/protocol/wire/long-base64.ts'
 import { stringBytes } from '../../../src/protocol/wire/string-bytes.ts'
 import { messageOfValue } from '../../../src/protocol/wire/values.ts'
+import { anyCharacter } from '../../support/characters.ts'
 import { test } from '../../support/suite.ts'
 
 const encoder = new TextEncoder()
@@ -18,7 +19,7 @@ const sameAsText = (message: object): void => {
   if (read.message.kind === 'request') assert.is(read.bytes, text.length)
 }
 
-const anyString = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }))
+const anyString = fc.oneof(fc.string({ unit: anyCharacter }), fc.string({ unit: 'grapheme' }))
 const anyValue = fc.letrec((tie) => ({
   value: fc.oneof(
     { maxDepth: 3 },
