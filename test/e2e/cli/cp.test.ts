@@ -63,7 +63,7 @@ test('arguments that cannot be followed exit 2 with one line on stderr', async (
     assert.is(stdout, '')
     assert.match(stderr, /^exec-server: [^\n]+\n(?: {2}[^\n]+\n)+$/)
   }
-  assert.match((await call(['cp', '--help'])).stdout, /^Usage: exec-server cp /m)
+  assert.match((await command(['cp', '--help'])).stdout, /^Usage: exec-server cp /m)
 })
 
 const thereAndBack =

@@ -362,26 +362,19 @@ test('a token that cannot stand in a URL, or is short, is refused without being 
   }
 })
 
-test('the token is in no log, no process list and no environment of a command', async () => {
-  const web = await Web.start((_, socket) => socket.write(reply('ok')))
-  const everything = ['/bin/sh', '-c', 'cat /proc/self/environ; env; cat /proc/self/cmdline; echo end']
-  const rows: readonly (readonly [readonly string[], (token: string) => object])[] = [
-    [['--capability-url', '--ws-token-file', tokenFile], () => ({})],
-    [
-      ['--ws-auth', 'capability-token', '--ws-token-file', tokenFile],
-      (token) => ({ headers: { authorization: `Bearer ${token}` } }),
-    ],
-  ]
-  for (const [args, options] of rows) {
+const leaksNoToken =
+  (args: () => readonly string[], authorization: Record<string, string>) => async (): Promise<void> => {
+    const web = await Web.start((_, socket) => socket.write(reply('ok')))
+    const everything = ['/bin/sh', '-c', 'cat /proc/self/environ; env; cat /proc/self/cmdline; echo end']
     const env = {
       ...process.env,
       CODEX_EXEC_SERVER_URL: `ws://127.0.0.1:1/c/${TOKEN}`,
       MY_TOKEN: TOKEN,
       HARMLESS: 'harmless',
     }
-    const server = await startServer([...args, '--log-level', 'debug'], env)
+    const server = await startServer([...args(), '--log-level', 'debug'], env)
     try {
-      const client = await Client.open(server.url, options(TOKEN))
+      const client = await Client.open(server.url, { headers: authorization })
       await client.request('initialize', { clientName: 'test' })
       client.notify('initialized', {})
       const inherit = {
@@ -420,9 +413,19 @@ test('the token is in no log, no process list and no environment of a command', 
     } finally {
       server.child.kill('SIGKILL')
     }
+    await web.stop()
   }
-  await web.stop()
-})
+const LEAKS_NO_TOKEN = 'the token is in no log, no process list and no environment of a command'
+test(
+  LEAKS_NO_TOKEN,
+  leaksNoToken(() => ['--capability-url', '--ws-token-file', tokenFile], {}),
+)
+test.full(
+  `${LEAKS_NO_TOKEN}, where it is a header`,
+  leaksNoToken(() => ['--ws-auth', 'capability-token', '--ws-token-file', tokenFile], {
+    authorization: `Bearer ${TOKEN}`,
+  }),
+)
 
 type Contradiction = readonly [args: readonly string[], exitCode: number, message: string]
 
