@@ -74,6 +74,13 @@ export function closeOnExec(fd: number): boolean {
   return functions().ioctl?.(fd, FIOCLEX) === 0
 }
 
+const F_SETFL = 4
+
+/** Makes a descriptor that is open for reading and writing blocking, with all duplicates of it. Linux only. */
+export function makeBlocking(fd: number, calls = functions()): void {
+  calls.fcntl?.(fd, F_SETFL, fileConstants.O_RDWR)
+}
+
 /**
  * Sets close-on-exec on every descriptor above 2 that this process inherited. Linux only: one system call since 5.11.
  */
@@ -227,10 +234,35 @@ export function eraseVariable(name: string, calls = functions()): void {
   if (value !== 0n) memset(value, 0, strlen(value))
 }
 
-/** waitpid: do not block. */
+/** waitpid, waitid: do not block. */
 const WNOHANG = 1
+const WEXITED = 4
+const WNOWAIT = 0x0100_0000
+const P_ALL = 0
+/** The fields of siginfo_t: 128 bytes, the pid at the 16th on 64-bit systems. */
+const SIGINFO_INTS = 32
+const SIGINFO_PID = 4
 
-/** Reaps a zombie child. Does nothing to a live one. */
-export function reap(pid: number): void {
-  functions().waitpid?.(pid, new Int32Array(1), WNOHANG)
+/**
+ * Reaps a zombie child. Returns its status as waitpid has it; undefined for one that is alive; null if it is no child, or
+ * has been reaped.
+ */
+export function reap(pid: number, calls = functions()): number | undefined | null {
+  const status = new Int32Array(1)
+  const reaped = calls.waitpid?.(pid, status, WNOHANG)
+  if (reaped === undefined || reaped < 0) return null
+  return reaped === 0 ? undefined : status[0]
+}
+
+/** A zombie child, which stays one. Undefined if there is none. */
+export function findZombie(calls = functions()): number | undefined {
+  const info = new Int32Array(SIGINFO_INTS)
+  if (calls.waitid?.(P_ALL, 0, info, WEXITED | WNOHANG | WNOWAIT) !== 0) return undefined
+  return info[SIGINFO_PID] === 0 ? undefined : info[SIGINFO_PID]
+}
+
+/** Duplicates a descriptor, close-on-exec, to one that is at least `least`. Undefined on failure. */
+export function duplicateAbove(fd: number, least: number, calls = functions()): number | undefined {
+  const copy = calls.fcntl?.(fd, F_DUPFD_CLOEXEC, least)
+  return copy === undefined || copy < 0 ? undefined : copy
 }

@@ -27,6 +27,15 @@ function openWithNode(): Lookup {
   return (name, signature) => library.getFunction(name, signature)
 }
 
+/**
+ * The address of an array's bytes. They must be used after it is, or they may have been freed: pass them to the same call.
+ * Undefined where the runtime does not tell.
+ */
+export function addressOf(bytes: Uint8Array): bigint | undefined {
+  const ffi = process.getBuiltinModule?.('node:ffi') as Partial<typeof import('node:ffi')> | undefined
+  return isDeno ? undefined : ffi?.getRawPointer?.(bytes)
+}
+
 /** A part of Deno's types. */
 type DenoFfi = { dlopen(path: string, symbols: object): { symbols: object } }
 

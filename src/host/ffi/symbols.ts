@@ -36,6 +36,30 @@ export type Functions = {
   utimensat?: (directory: number, path: Uint8Array, times: BigInt64Array, flags: number) => number
   mkfifo?: (path: Uint8Array, mode: number) => number
   fallocate?: (fd: number, mode: number, offset: bigint, length: bigint) => number
+  waitid?: (type: number, id: number, info: Int32Array, options: number) => number
+  posix_spawn?: (
+    pid: Uint8Array,
+    path: bigint,
+    actions: Uint8Array,
+    attributes: Uint8Array,
+    argv: bigint,
+    envp: bigint,
+  ) => number
+  posix_spawn_file_actions_init?: (actions: Uint8Array) => number
+  posix_spawn_file_actions_adddup2?: (actions: Uint8Array, from: number, to: number) => number
+  posix_spawn_file_actions_addopen?: (
+    actions: Uint8Array,
+    fd: number,
+    path: Uint8Array,
+    flags: number,
+    mode: number,
+  ) => number
+  posix_spawn_file_actions_addchdir_np?: (actions: Uint8Array, path: Uint8Array) => number
+  posix_spawn_file_actions_destroy?: (actions: Uint8Array) => number
+  posix_spawnattr_init?: (attributes: Uint8Array) => number
+  posix_spawnattr_setflags?: (attributes: Uint8Array, flags: number) => number
+  posix_spawnattr_setsigmask?: (attributes: Uint8Array, signals: BigUint64Array) => number
+  posix_spawnattr_setsigdefault?: (attributes: Uint8Array, signals: BigUint64Array) => number
 }
 
 /** Types of C, by Node's names. */
@@ -119,6 +143,19 @@ const SYMBOLS: Readonly<Record<keyof Functions, Entry>> = {
   utimensat: { ...takes('i32', 'pointer', 'pointer', 'i32') },
   mkfifo: { ...takes('pointer', 'u32') },
   fallocate: { ...takes('i32', 'i32', 'i64', 'i64'), only: 'linux node' },
+  // Without one of these the runtime starts processes: see posix-spawn.ts.
+  waitid: { ...takes('i32', 'u32', 'pointer', 'i32'), only: 'linux node' },
+  posix_spawn: { ...takes('pointer', 'u64', 'pointer', 'pointer', 'u64', 'u64'), only: 'linux node' },
+  posix_spawn_file_actions_init: { ...takes('pointer'), only: 'linux node' },
+  posix_spawn_file_actions_adddup2: { ...takes('pointer', 'i32', 'i32'), only: 'linux node' },
+  posix_spawn_file_actions_addopen: { ...takes('pointer', 'i32', 'pointer', 'i32', 'u32'), only: 'linux node' },
+  // glibc 2.29.
+  posix_spawn_file_actions_addchdir_np: { ...takes('pointer', 'pointer'), only: 'linux node' },
+  posix_spawn_file_actions_destroy: { ...takes('pointer'), only: 'linux node' },
+  posix_spawnattr_init: { ...takes('pointer'), only: 'linux node' },
+  posix_spawnattr_setflags: { ...takes('pointer', 'i32'), only: 'linux node' },
+  posix_spawnattr_setsigmask: { ...takes('pointer', 'pointer'), only: 'linux node' },
+  posix_spawnattr_setsigdefault: { ...takes('pointer', 'pointer'), only: 'linux node' },
 }
 
 function takes(...types: CType[]): Signature {

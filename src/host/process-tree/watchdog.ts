@@ -4,13 +4,12 @@
  * process-tag.ts) until none is left, then exits. It is a shell: that costs one megabyte and one millisecond, another
  * instance of this program about fifty of each.
  */
-import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
 import process from 'node:process'
-import type { Writable } from 'node:stream'
 import { setTimeout } from 'node:timers'
 import { errorCode } from '../../base/os-error-text.ts'
 import { canTag, serverTag } from './process-tag.ts'
+import { startProcess } from './start-process.ts'
+import type { StartedProcess } from './start-process.ts'
 
 /**
  * Kills whole groups, since fast forkers are only caught that way. Repeats until only unreaped zombies are left. The
@@ -42,7 +41,7 @@ const NAME = 'devbox-warden'
 /** Delay before a lost watchdog is replaced, in ms, so that a machine short of resources is not kept busy. */
 const REPLACE_MS = 1000
 
-let watchdog: ChildProcess | undefined
+let watchdog: StartedProcess | undefined
 
 /**
  * Starts the watchdog unless it runs already or process tags are not supported. Never throws: if the spawn fails, the
@@ -50,30 +49,26 @@ let watchdog: ChildProcess | undefined
  */
 export function ensureWatchdog(): void {
   if (watchdog !== undefined || !canTag()) return
-  try {
-    watchdog = spawn('/bin/sh', ['-c', SCRIPT, NAME, serverTag], {
-      cwd: '/',
-      // A session of its own, so that a signal to the server's group does not reach it.
-      detached: true,
-      env: { PATH: `${process.env['PATH'] ?? ''}:/usr/bin:/bin` },
-      stdio: ['pipe', 'ignore', 'ignore'],
-    })
-  } catch {
-    // Out of descriptors or processes, for example; the next spawn tries again.
-    return
-  }
-  const stdin: (Writable & { unref?(): void }) | null = watchdog.stdin
+  const child = startProcess({
+    file: '/bin/sh',
+    args: ['-c', SCRIPT, NAME, serverTag],
+    cwd: '/',
+    // A session of its own, so that a signal to the server's group does not reach it.
+    detached: true,
+    env: new Map([['PATH', `${process.env['PATH'] ?? ''}:/usr/bin:/bin`]]),
+    stdio: ['pipe', 'ignore', 'ignore'],
+  })
+  watchdog = child
   const lost = (): void => {
-    stdin?.destroy()
+    child.stdin?.destroy()
     setTimeout(replace, REPLACE_MS).unref()
   }
   // Without /bin/sh, or /dev/null, there is none: see the doctor.
-  watchdog.once('error', (error) => errorCode(error) !== 'ENOENT' && lost())
-  watchdog.once('exit', lost)
-  stdin?.on('error', () => {})
+  child.started.catch((error) => errorCode(error) !== 'ENOENT' && lost())
+  child.onExit(lost)
+  child.stdin?.on('error', () => {})
   // Neither the process nor its pipe keeps the event loop alive.
-  watchdog.unref()
-  stdin?.unref?.()
+  child.unref()
 }
 
 function replace(): void {

@@ -1,6 +1,6 @@
 /**
- * A custom argv[0] on a terminal. node-pty always passes the program's name as argv[0], so this program is started on
- * the terminal first and then replaces itself (execve) with the target.
+ * A custom argv[0] on a terminal where there is no posix_spawn. node-pty always passes the program's name as argv[0], so
+ * this program is started on the terminal first and then replaces itself (execve) with the target.
  */
 import process from 'node:process'
 import { ARGV0_MODE } from './argv0-mode.ts'

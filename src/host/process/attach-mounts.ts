@@ -1,15 +1,18 @@
 /** Runs the mount program, which puts prepared mounts at their places in a sandbox that waits. */
-import { spawn } from 'node:child_process'
-import type { StdioOptions } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import process from 'node:process'
+import { clearTimeout, setTimeout } from 'node:timers'
 import { mountProgramImage, NAMESPACES } from '../../sandbox/linux/mount-program.ts'
 import type { Attachment } from '../../sandbox/linux/staged-mounts.ts'
 import type { Arch } from '../../sandbox/linux/system-calls.ts'
 import { closeDescriptor, owningUserNamespace } from '../ffi/libc.ts'
 import { openMemfd } from '../ffi/memfd.ts'
 import { SANDBOX_SETUP_MS } from '../limits.ts'
+import { exitCode } from '../process-tree/child-exits.ts'
+import type { ProcessExit } from '../process-tree/child-exits.ts'
 import { withProcessTag } from '../process-tree/process-tag.ts'
+import { startProcess } from '../process-tree/start-process.ts'
+import type { NewProcess } from '../process-tree/start-process.ts'
 
 const PROGRAM_FD = NAMESPACES.mount.fd + 1
 
@@ -40,12 +43,17 @@ export async function attachMounts(
   }
 }
 
-async function run(stdio: StdioOptions): Promise<boolean> {
-  const options = { cwd: '/', env: {}, stdio, timeout: SANDBOX_SETUP_MS, killSignal: 'SIGKILL' } as const
+async function run(stdio: NewProcess['stdio']): Promise<boolean> {
+  const program = { file: `/proc/self/fd/${PROGRAM_FD}`, args: [], cwd: '/', env: new Map(), stdio, detached: false }
   // Tagged, so that it is killed with this server.
-  const child = withProcessTag(() => spawn(`/proc/self/fd/${PROGRAM_FD}`, [], options))
-  return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('exit', (code) => resolve(code === 0))
-  })
+  const child = withProcessTag(() => startProcess(program))
+  const timer = setTimeout(child.kill, SANDBOX_SETUP_MS)
+  const { promise: exited, resolve } = Promise.withResolvers<ProcessExit>()
+  child.onExit(resolve)
+  try {
+    await child.started
+    return exitCode(await exited) === 0
+  } finally {
+    clearTimeout(timer)
+  }
 }

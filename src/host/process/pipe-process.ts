@@ -1,44 +1,15 @@
 /** Starts processes on pipes. */
-import { spawn } from 'node:child_process'
-import type { ChildProcess, StdioOptions } from 'node:child_process'
-import { once } from 'node:events'
-import { closeSync } from 'node:fs'
-import { Socket } from 'node:net'
-import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import type { Child, ChildEvents, SpawnSpec } from '../../core/base/host.ts'
 import type { SandboxedStart } from './sandboxed-command.ts'
 import { trackSandboxed, trackGroup } from '../process-tree/process-tracker.ts'
 import type { Group } from '../process-tree/process-tracker.ts'
-import { openPipe } from '../ffi/libc.ts'
 import { systemSignals } from '../process-tree/process-group.ts'
+import { exitCode } from '../process-tree/child-exits.ts'
+import { startProcess } from '../process-tree/start-process.ts'
+import type { NewProcess, StartedProcess } from '../process-tree/start-process.ts'
 import { startTagged } from './start-tagged.ts'
 import { resolveExecutable } from './resolve-executable.ts'
-
-/**
- * One of the child's three standard streams: the descriptor for the child, the server's end of it, and the descriptors
- * to close if the spawn fails.
- */
-type Wire<S> = { child: number | 'pipe'; ours: (process: ChildProcess, index: 0 | 1 | 2) => S; opened: number[] }
-
-/**
- * The runtime's own pipes are socket pairs, which a child cannot reopen by name: `echo x > /dev/stderr` fails. So real
- * pipes are used where foreign functions are available.
- */
-function outputWire(): Wire<Readable> {
-  const pipe = openPipe()
-  if (pipe === undefined)
-    return { child: 'pipe', ours: (process, index) => process.stdio[index] as Readable, opened: [] }
-  const [read, write] = pipe
-  return { child: write, ours: () => new Socket({ fd: read, readable: true, writable: false }), opened: [read, write] }
-}
-
-function inputWire(): Wire<Writable> {
-  const pipe = openPipe()
-  if (pipe === undefined) return { child: 'pipe', ours: (process) => process.stdin as Writable, opened: [] }
-  const [read, write] = pipe
-  return { child: read, ours: () => new Socket({ fd: write, readable: false, writable: true }), opened: [read, write] }
-}
 
 /**
  * Starts a command on pipes.
@@ -46,15 +17,12 @@ function inputWire(): Wire<Writable> {
  */
 export async function startPiped(spec: SpawnSpec, events: ChildEvents): Promise<Child> {
   const { file } = resolveExecutable(spec)
-  const program = {
-    file,
-    argv0: spec.arg0 ?? (spec.argv[0] as string),
-    args: spec.argv.slice(1),
-    cwd: spec.cwd,
-    env: Object.fromEntries(spec.env),
-  }
-  const { child, tag, stdin, outputs } = await spawnPiped(program, spec.stdin === 'pipe', [])
-  return followChild(child, stdin, outputs, trackGroup(child.pid as number, tag), events)
+  const child = await spawnPiped(
+    { file, argv0: spec.arg0 ?? (spec.argv[0] as string), args: spec.argv.slice(1), cwd: spec.cwd, env: spec.env },
+    spec.stdin === 'pipe',
+    [],
+  )
+  return followChild(child, trackGroup(child.pid, child.tag), events)
 }
 
 /**
@@ -66,53 +34,42 @@ export async function startSandboxedPiped(
   command: SandboxedStart,
   events: ChildEvents,
 ): Promise<Child> {
-  const program = { ...command, argv0: command.file, cwd: '/', env: {} }
-  const { child, tag, stdin, outputs } = await spawnPiped(program, pipeStdin, command.descriptors)
-  child.once('exit', command.release)
-  return followChild(child, stdin, outputs, trackSandboxed(child.pid as number, tag, command.sharesNetwork), events)
+  const { file, args, descriptors } = command
+  const child = await spawnPiped({ file, args, cwd: '/', env: new Map() }, pipeStdin, descriptors)
+  return followChild(child, trackSandboxed(child.pid, child.tag, command.sharesNetwork), events, command.release)
 }
 
-type Program = { file: string; argv0: string; args: string[]; cwd: string; env: Record<string, string> }
 type Piped = {
-  child: ChildProcess
+  pid: number
   tag: string | undefined
   stdin: Writable | undefined
   outputs: readonly [Readable, Readable]
+  onExit: StartedProcess['onExit']
 }
 
 async function spawnPiped(
-  { file, args, ...options }: Program,
+  program: Omit<NewProcess, 'stdio' | 'detached'>,
   pipeStdin: boolean,
-  descriptors: number[],
+  descriptors: readonly number[],
 ): Promise<Piped> {
-  const stdinWire = pipeStdin ? inputWire() : undefined
-  const stdoutWire = outputWire()
-  const stderrWire = outputWire()
-  const wires = [stdinWire, stdoutWire, stderrWire].filter((wire) => wire !== undefined)
-  const stdio: StdioOptions = [stdinWire?.child ?? 'ignore', stdoutWire.child, stderrWire.child, ...descriptors]
-  let child: ChildProcess
-  let tag: string | undefined
-  try {
-    // `detached`: a session and process group of its own, without a controlling terminal.
-    ;({ child, tag } = startTagged(() => spawn(file, args, { ...options, detached: true, stdio })))
-    // Some spawn failures arrive as an event after the call.
-    if (child.pid === undefined) throw ((await once(child, 'error')) as unknown[])[0]
-  } catch (error) {
-    for (const fd of wires.flatMap((wire) => wire.opened)) closeSync(fd)
-    throw error
-  }
-  for (const { child: fd } of wires) if (typeof fd === 'number') closeSync(fd)
-  const stdin = stdinWire?.ours(child, 0)
-  const outputs = [stdoutWire.ours(child, 1), stderrWire.ours(child, 2)] as const
-  return { child, tag, stdin, outputs }
+  const { child, tag } = startTagged(() =>
+    startProcess({
+      ...program,
+      // A session and process group of its own, without a controlling terminal.
+      detached: true,
+      stdio: [pipeStdin ? 'pipe' : 'ignore', 'pipe', 'pipe', ...descriptors],
+    }),
+  )
+  await child.started
+  const { pid, stdin, stdout, stderr, onExit } = child
+  return { pid: pid as number, tag, stdin, outputs: [stdout as Readable, stderr as Readable], onExit }
 }
 
 function followChild(
-  process: ChildProcess,
-  stdin: Writable | undefined,
-  outputs: readonly [Readable, Readable],
+  { pid, stdin, outputs, onExit }: Piped,
   group: Group,
   events: ChildEvents,
+  release?: () => void,
 ): Child {
   let open = outputs.length
   let isPaused = false
@@ -131,15 +88,15 @@ function followChild(
   stdin?.on('close', () => events.stdinMoved())
   stdin?.on('drain', () => events.stdinMoved())
 
-  process.on('error', () => {})
-  process.on('exit', (code, signal) => {
+  onExit((exit) => {
+    release?.()
     group.reaped()
     stdin?.destroy()
-    events.exited(signal === null ? (code ?? 0) : 128 + (constants.signals[signal] ?? 0))
+    events.exited(exitCode(exit))
   })
 
   return {
-    pid: process.pid,
+    pid,
     write: (bytes) => void stdin?.write(bytes),
     stdinQueued: () => (stdin === undefined || stdin.destroyed ? 0 : stdin.writableLength),
     stdinOpen: () => stdin?.writable ?? false,

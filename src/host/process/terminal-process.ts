@@ -1,16 +1,16 @@
 /** Starts processes on terminals. */
-import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { closeSync, constants, openSync } from 'node:fs'
-import { constants as osConstants } from 'node:os'
 import type { Child, ChildEvents, SpawnSpec } from '../../core/base/host.ts'
 import { argv0Command } from './argv0.ts'
 import { loginShell } from '../own-user.ts'
 import type { SandboxedStart } from './sandboxed-command.ts'
 import { trackSandboxed, trackGroup } from '../process-tree/process-tracker.ts'
 import type { Group } from '../process-tree/process-tracker.ts'
-import { closeDescriptor, closeOnExec } from '../ffi/libc.ts'
+import { closeDescriptor, closeOnExec, makeBlocking } from '../ffi/libc.ts'
+import { exitCode } from '../process-tree/child-exits.ts'
+import type { ProcessExit } from '../process-tree/child-exits.ts'
+import { hasPosixSpawn, startProcess } from '../process-tree/start-process.ts'
+import type { NewProcess } from '../process-tree/start-process.ts'
 import { foregroundGroup, signalGroup, systemSignals } from '../process-tree/process-group.ts'
 import { checkSize, resolveExecutable } from './resolve-executable.ts'
 import { spawnHelper } from './spawn-helper.ts'
@@ -37,17 +37,29 @@ export function terminalEnvironment(env: ReadonlyMap<string, string>): ReadonlyM
  * @throws an error with an errno name in `code`, or an RpcError, if it cannot be started
  */
 export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Promise<Child> {
-  const { path } = resolveExecutable(spec)
+  const { file, path } = resolveExecutable(spec)
+  if (!hasPosixSpawn()) return forkWithAddon(spec, path, events)
+  const { argv, arg0: argv0 = argv[0] as string, cwd, env } = spec
+  checkSize(argv, env)
+  const terminal = openTerminal(spec.terminalSize)
+  // The first terminal that a session leader opens is its controlling one.
+  const stdio = [0, 1, 2].map(() => ({ terminal: terminal.pty }))
+  const program = { file, argv0, args: argv.slice(1), cwd, env, detached: true, stdio }
+  return startOn(terminal, program, trackGroup, events, () => {})
+}
+
+/** Starts a command on a new terminal where only the addon can. */
+async function forkWithAddon(spec: SpawnSpec, path: string, events: ChildEvents): Promise<Child> {
   const { env, terminalSize: { rows, columns } = USUAL } = spec
   const [file, ...args] = spec.arg0 === undefined ? spec.argv : argv0Command(spec.arg0, path, spec.argv.slice(1))
   checkSize([file as string, ...args], env)
   const addon = ptyAddon()
   const helper = spawnHelper()
 
-  let exited: (code: number, signal: number) => void = () => {}
+  let exited: (exit: ProcessExit) => void = () => {}
   const variables = Array.from(env, ([name, value]) => `${name}=${value}`)
-  const forked = (code: number, signal: number): void => exited(code, signal)
-  const { child: forkedChild, tag } = fork(() =>
+  const forked = (code: number, signal: number): void => exited({ code, signal })
+  const { child: forkedChild, tag } = inWords(() =>
     startTagged(() =>
       addon.fork(file as string, args, variables, spec.cwd, columns, rows, SAME_ID, SAME_ID, false, helper, forked),
     ),
@@ -60,47 +72,62 @@ export async function startOnTerminal(spec: SpawnSpec, events: ChildEvents): Pro
   return followed.child
 }
 
+type Terminal = { master: number; slave: number; pty: string }
+
+/** @throws RpcError (internal) */
+function openTerminal({ rows, columns }: TerminalSize = USUAL): Terminal {
+  const terminal = inWords(() => ptyAddon().open(columns, rows))
+  closeOnExec(terminal.master)
+  closeOnExec(terminal.slave)
+  // The addon makes it non-blocking, which the command would get.
+  makeBlocking(terminal.slave)
+  return terminal
+}
+
 /**
  * Starts a sandbox on a new terminal. The child is only the sandbox process and does not take the controlling terminal:
  * the command inside does, so that job control and Ctrl-C work for it. Rejects if it cannot be started.
  */
 export async function startSandboxedOnTerminal(
   command: SandboxedStart,
-  { rows, columns }: TerminalSize = USUAL,
+  size: TerminalSize | undefined,
   events: ChildEvents,
 ): Promise<Child> {
-  const { master, slave } = fork(() => ptyAddon().open(columns, rows))
-  closeOnExec(master)
-  closeOnExec(slave)
-  const stdio = [slave, slave, slave, ...command.descriptors]
-  let child: ChildProcess
-  let tag: string | undefined
+  const terminal = openTerminal(size)
+  const { file, args, descriptors, sharesNetwork, release } = command
+  const stdio = [terminal.slave, terminal.slave, terminal.slave, ...descriptors]
+  const track = (pid: number, tag: string | undefined): Group => trackSandboxed(pid, tag, sharesNetwork)
+  return startOn(terminal, { file, args, cwd: '/', env: new Map(), detached: true, stdio }, track, events, release)
+}
+
+/** Starts a program that has the terminal among its descriptors. Owns the terminal, also if it rejects. */
+async function startOn(
+  { master, slave }: Terminal,
+  program: NewProcess,
+  track: (pid: number, tag: string | undefined) => Group,
+  events: ChildEvents,
+  release: () => void,
+): Promise<Child> {
   try {
-    ;({ child, tag } = startTagged(() =>
-      spawn(command.file, command.args, { cwd: '/', env: {}, detached: true, stdio }),
-    ))
-    if (child.pid === undefined) throw ((await once(child, 'error')) as unknown[])[0]
+    const { child, tag } = startTagged(() => startProcess(program))
+    await child.started
+    const pid = child.pid as number
+    const { child: followed, exited } = followTerminal(master, pid, track(pid, tag), events, () =>
+      closeDescriptor(slave),
+    )
+    child.onExit((exit) => {
+      release()
+      exited(exit)
+    })
+    return followed
   } catch (error) {
     closeDescriptor(master)
     closeDescriptor(slave)
     throw error
   }
-  const followed = followTerminal(
-    master,
-    child.pid,
-    trackSandboxed(child.pid, tag, command.sharesNetwork),
-    events,
-    () => closeDescriptor(slave),
-  )
-  child.on('error', () => {})
-  child.once('exit', (code, signal) => {
-    command.release()
-    followed.exited(code ?? 0, signal === null ? 0 : (osConstants.signals[signal] ?? 0))
-  })
-  return followed.child
 }
 
-type Followed = { child: Child; exited: (code: number, signal: number) => void }
+type Followed = { child: Child; exited: (exit: ProcessExit) => void }
 
 /**
  * Holds the terminal's slave open until the returned function is called. A child may close all its descriptors of the
@@ -142,12 +169,12 @@ function followTerminal(
     writer.close()
     events.ended()
   })
-  const exited = (code: number, signal: number): void => {
+  const exited = (exit: ProcessExit): void => {
     reaped = true
     release()
     group.reaped()
     writer.close()
-    events.exited(signal > 0 ? 128 + signal : code)
+    events.exited(exitCode(exit))
   }
 
   const child: Child = {
@@ -175,7 +202,7 @@ function followTerminal(
   return { child, exited }
 }
 
-function fork<T>(run: () => T): T {
+function inWords<T>(run: () => T): T {
   try {
     return run()
   } catch (error) {

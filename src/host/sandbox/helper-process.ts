@@ -1,10 +1,10 @@
 /** One fs helper process: starts it in its sandbox, and exchanges one request and response line at a time with it. */
-import { spawn } from 'node:child_process'
-import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { internalError } from '../../protocol/wire/errors.ts'
 import type { SandboxedCommand } from '../process/sandboxed-command.ts'
 import { lineReader } from '../../base/line-reader.ts'
 import { withProcessTag } from '../process-tree/process-tag.ts'
+import { describeExit, startProcess, untilClosed } from '../process-tree/start-process.ts'
+import type { StartedProcess } from '../process-tree/start-process.ts'
 import { HELPER_STDERR_CHARACTERS } from '../limits.ts'
 import { activityOf } from './helper-activity.ts'
 import type { Activity } from './helper-activity.ts'
@@ -46,12 +46,9 @@ export type HelperProcess = Helper & {
   kill(why: string): void
 }
 
-/**
- * Starts a helper. Its responses are limited to `messageBytes`.
- * @throws what spawning throws
- */
+/** Starts a helper. Its responses are limited to `messageBytes`. */
 export function startHelper(command: SandboxedCommand, messageBytes: number): HelperProcess {
-  const { child, exited } = spawnHelper(command)
+  const child = startChild(command)
   let pending: { resolve: (answer: string) => void; reject: (error: Error) => void } | undefined
   const { promise: answered, resolve: hasAnswered } = Promise.withResolvers<void>()
   let [stderr, bytes, isDead, reason] = ['', 0, false, '']
@@ -62,7 +59,7 @@ export function startHelper(command: SandboxedCommand, messageBytes: number): He
     hasAnswered()
     pending?.reject(internalError(why))
     pending = undefined
-    child.kill('SIGKILL')
+    child.kill()
   }
   const lines = lineReader(
     messageBytes,
@@ -82,11 +79,12 @@ export function startHelper(command: SandboxedCommand, messageBytes: number): He
   })
   // EPIPE: the helper has just exited.
   child.stdin?.on('error', () => {})
-  child.on('error', (error) => die(`fs sandbox helper failed to start: ${error.message}`))
-  child.on('close', (code, signal) => {
-    const status = signal === null ? `exit status: ${code}` : `signal: ${signal}`
-    die(`fs sandbox helper failed with status ${status}: ${stderr.trim().slice(0, HELPER_STDERR_CHARACTERS)}`)
-  })
+  child.started.catch((error: Error) => die(`fs sandbox helper failed to start: ${error.message}`))
+  const closed = untilClosed(child).then((exit) =>
+    die(
+      `fs sandbox helper failed with status ${describeExit(exit)}: ${stderr.trim().slice(0, HELPER_STDERR_CHARACTERS)}`,
+    ),
+  )
   const pid = child.pid ?? 0
   const confirm = async (): Promise<void> => {
     try {
@@ -104,7 +102,11 @@ export function startHelper(command: SandboxedCommand, messageBytes: number): He
     pid,
     confirmed: confirm(),
     answered,
-    exited,
+    // Not at its exit: that is the sandbox process, whose streams are open as long as the helper in it lives.
+    exited: child.started.then(
+      () => closed,
+      () => {},
+    ),
     get isDead() {
       return isDead
     },
@@ -112,27 +114,15 @@ export function startHelper(command: SandboxedCommand, messageBytes: number): He
     kill: die,
     ask: (line) =>
       new Promise((resolve, reject) => {
-        if (isDead) throw internalError('the fs sandbox helper has ended')
+        if (isDead) throw internalError(child.pid === undefined ? reason : 'the fs sandbox helper has ended')
         pending = { resolve, reject }
         child.stdin?.write(`${line}\n`)
       }),
   }
 }
 
-function spawnHelper(command: SandboxedCommand): { child: ChildProcess; exited: Promise<void> } {
-  try {
-    const stdio: StdioOptions = ['pipe', 'pipe', 'pipe', ...command.descriptors]
-    // Tagged, so that it is killed with this server.
-    const child = withProcessTag(() => spawn(command.file, command.args, { cwd: '/', env: {}, stdio }))
-    const exited = new Promise<void>((resolve) => {
-      // Not at `exit`: that is the sandbox process, whose streams are open as long as the helper in it lives.
-      child.once('close', () => resolve())
-      child.once('error', () => child.pid === undefined && resolve())
-    })
-    return { child, exited }
-  } catch (error) {
-    command.ended?.()
-    command.close()
-    throw error
-  }
+function startChild({ file, args, descriptors }: SandboxedCommand): StartedProcess {
+  const stdio = ['pipe', 'pipe', 'pipe', ...descriptors] as const
+  // Tagged, so that it is killed with this server.
+  return withProcessTag(() => startProcess({ file, args, cwd: '/', env: new Map(), stdio, detached: false }))
 }

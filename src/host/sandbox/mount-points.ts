@@ -10,7 +10,6 @@
  * They are made and removed in a directory that is held open: a command that swaps that for a link meanwhile does not
  * lead the server elsewhere.
  */
-import { spawn } from 'node:child_process'
 import {
   closeSync,
   constants,
@@ -31,6 +30,7 @@ import type { MountPlan } from '../../sandbox/linux/mounts.ts'
 import { nameOf, parentOf } from '../../sandbox/policy/policy.ts'
 import { canLock, Lock, lockFile } from '../ffi/libc.ts'
 import { nativePath } from '../fs/native-path.ts'
+import { startProcess } from '../process-tree/start-process.ts'
 import { errorCode } from '../../base/os-error-text.ts'
 import { openPlain } from './mount-sources.ts'
 
@@ -222,22 +222,21 @@ function tellCleanUp(line: string): void {
   // Names with a line break, or not valid Unicode, are cleaned up by the server only.
   if (/[\n\0]/.test(line) || !line.isWellFormed()) return
   cleanUp ??= startCleanUp()
-  cleanUp.write(`${line}\n`)
+  cleanUp?.write(`${line}\n`)
 }
 
-function startCleanUp(): Writable {
-  const child = spawn('/bin/sh', ['-c', CLEAN_UP, 'exec-server-janitor'], {
+function startCleanUp(): Writable | undefined {
+  const child = startProcess({
+    file: '/bin/sh',
+    args: ['-c', CLEAN_UP, 'exec-server-janitor'],
     cwd: '/',
-    env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
+    env: new Map([['PATH', '/usr/local/bin:/usr/bin:/bin']]),
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   })
-  const stdin: Writable & { unref?(): void } = child.stdin
   // Without /bin/sh or /dev/null, what a killed server leaves is not removed.
-  child.on('error', () => {})
-  stdin.on('error', () => {})
-  child.on('exit', () => (cleanUp = undefined))
+  child.stdin?.on('error', () => {})
+  child.onExit(() => (cleanUp = undefined))
   child.unref()
-  stdin.unref?.()
-  return stdin
+  return child.stdin
 }
