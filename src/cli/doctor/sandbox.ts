@@ -1,7 +1,13 @@
 /** Which sandboxes this machine can enforce, and otherwise why not and how to fix it. */
 import { existsSync } from 'node:fs'
 import process from 'node:process'
-import { bubblewrapPaths, noBubblewrap, probeBubblewrap, remedyFor } from '../../host/sandbox/bubblewrap.ts'
+import {
+  bubblewrapPaths,
+  noBubblewrap,
+  probeAttaching,
+  probeBubblewrap,
+  remedyFor,
+} from '../../host/sandbox/bubblewrap.ts'
 import { SANDBOX_EXEC } from '../../host/sandbox/sandboxes.ts'
 import type { SandboxOptions } from '../../host/sandbox/sandboxes.ts'
 import { amiss, fine } from './findings.ts'
@@ -31,14 +37,15 @@ async function examineLinux(named: string | undefined): Promise<{ findings: Find
       findings.push(amiss('bubblewrap', path, ...notes))
       continue
     }
-    const { userNamespace, proc, attaches } = result.abilities
+    const { userNamespace, proc } = result.abilities
+    const attaches = await probeAttaching({ path, abilities: result.abilities })
     const noProc = 'no: commands see none. In a container, run it with --security-opt systempaths=unconfined'
     const noNested = 'no: refused while another sandboxed command runs. Use a bubblewrap that is not setuid'
     findings.push(
       fine('bubblewrap', path),
       fine('user namespace', userNamespace ? 'yes' : 'no; as root it works without'),
       proc ? fine('own /proc', 'yes') : amiss('own /proc', noProc),
-      attaches === true ? fine('nested mounts', 'yes') : amiss('nested mounts', noNested),
+      attaches ? fine('nested mounts', 'yes') : amiss('nested mounts', noNested),
       fine('network namespace', 'yes'),
       fine('system call filter', 'yes'),
     )

@@ -1,9 +1,8 @@
 /** bubblewrap on this machine: finds it, probes what it can do, and builds its command line. */
 import type { SandboxedCommand } from '../process/sandboxed-command.ts'
-import { spawn } from 'node:child_process'
-import type { StdioOptions } from 'node:child_process'
 import { accessSync, closeSync, constants, existsSync, realpathSync, statSync } from 'node:fs'
 import process from 'node:process'
+import { clearTimeout, setTimeout } from 'node:timers'
 import { internalError } from '../../protocol/wire/errors.ts'
 import { encodeName } from '../../protocol/schemas/path-uri.ts'
 import type { Network } from '../../protocol/schemas/sandbox.ts'
@@ -15,6 +14,11 @@ import { seccompFilter } from '../../sandbox/linux/seccomp.ts'
 import { stageMounts, unstaged } from '../../sandbox/linux/staged-mounts.ts'
 import type { Arch } from '../../sandbox/linux/system-calls.ts'
 import { openMemfd } from '../ffi/memfd.ts'
+import { exitCode } from '../process-tree/child-exits.ts'
+import type { ProcessExit } from '../process-tree/child-exits.ts'
+import { describeExit, startProcess, untilClosed } from '../process-tree/start-process.ts'
+import { parentOf } from '../../sandbox/policy/policy.ts'
+import { MountsChangedError } from './mount-sources.ts'
 import { prepareVerification, SandboxSetupError } from './mount-verification.ts'
 import { areSandboxesRunning, countSandbox } from '../process/running-sandboxes.ts'
 import { withProcessTag } from '../process-tree/process-tag.ts'
@@ -91,7 +95,10 @@ function call(
   const { coverForbidden, abilities, network } = options
   const plan = wanted && { ...wanted, forbidden: coverForbidden ? wanted.forbidden : [] }
   // It costs a process more, so only where a command may be swapping directories.
-  const attaches = abilities.attaches === true && areSandboxesRunning()
+  const isDisturbed = areSandboxesRunning()
+  // Then it is planned again, which waits for the answer.
+  if (plan !== undefined && isDisturbed && abilities.attaches === undefined) throw new MountsChangedError()
+  const attaches = isDisturbed && abilities.attaches === true
   const staged = plan && (attaches ? stageMounts : unstaged)(plan)
   const verification = prepareVerification(plan, staged?.attach ?? [], abilities.userNamespace)
   const contents: number[] = []
@@ -157,12 +164,16 @@ export function noBubblewrap(named: string | undefined): string {
 /** The outcome of a probe. */
 export type Probe = { abilities: BubblewrapAbilities } | { failure: string }
 
-/** A sandbox with one mount, over a directory that each has. */
-const PROBE: MountPlan = {
-  base: 'readable',
-  mounts: [{ kind: 'mask', path: '/dev/shm', isDirectory: true, leadsOn: false }],
-  links: [],
-  forbidden: [],
+/** A sandbox with a mount over a directory that each has, and one of a directory that is there: bubblewrap's own. */
+function probePlan(bubblewrap: string): MountPlan {
+  const folder = parentOf(bubblewrap) ?? '/'
+  const bind = { kind: 'bind', path: folder, writable: false } as const
+  return {
+    base: 'readable',
+    mounts: [{ kind: 'mask', path: '/dev/shm', isDirectory: true, leadsOn: false }, ...(folder === '/' ? [] : [bind])],
+    links: [],
+    forbidden: [],
+  }
 }
 
 /** Ability sets to probe, best first. Only root can mount without a user namespace. */
@@ -170,71 +181,106 @@ const VARIANTS: BubblewrapAbilities[] = [
   { userNamespace: true, proc: true },
   { userNamespace: true, proc: false },
   ...(process.geteuid?.() === 0 ? [{ userNamespace: false, proc: true }] : []),
-].flatMap((abilities) => [true, false].map((attaches) => ({ ...abilities, attaches })))
+]
 
-/** Probes a bubblewrap by running a complete sandbox. Never rejects: returns its abilities, or the first failure. */
+/**
+ * Probes a bubblewrap by running a complete sandbox. Never rejects: returns its abilities but for `attaches`, or the first
+ * failure.
+ */
 export async function probeBubblewrap(path: string): Promise<Probe> {
   if (process.arch !== 'x64' && process.arch !== 'arm64')
     return { failure: `there is no seccomp filter for the processor ${process.arch}` }
-  const help = run({ file: path, args: ['--help'], descriptors: [] }).catch(() => undefined)
+  let descriptorBinds = true
   let first: string | undefined
-  for (const abilities of VARIANTS) {
-    const failure = await tryOut({ path, abilities }).catch((error: Error) => error.message)
-    if (failure === undefined)
-      return { abilities: { ...abilities, descriptorBinds: (await help)?.stdout.includes('--ro-bind-fd ') === true } }
-    first ??= failure
+  for (let variant = VARIANTS[0]; variant !== undefined; ) {
+    const abilities = { ...variant, descriptorBinds }
+    const failure = await tryOut({ path, abilities })
+    if (failure === undefined) return { abilities }
+    const isOld = descriptorBinds && /option --ro-bind-fd/.test(failure)
+    if (isOld) descriptorBinds = false
+    else {
+      first ??= failure
+      variant = VARIANTS[VARIANTS.indexOf(variant) + 1]
+    }
   }
   return { failure: first as string }
 }
 
+/** The outcomes, and those that are awaited. */
+const attachProbes = new WeakMap<BubblewrapAbilities, Promise<boolean>>()
+
+/**
+ * Finds out whether the mount program works with this bubblewrap, and notes that in its abilities. Once, and only when it
+ * is needed: it takes another sandbox.
+ */
+export function probeAttaching({ path, abilities }: Bubblewrap): Promise<boolean> {
+  const probe = async (): Promise<boolean> => {
+    abilities.attaches = (await tryOut({ path, abilities: { ...abilities, attaches: true } })) === undefined
+    return abilities.attaches
+  }
+  const started = attachProbes.get(abilities) ?? probe()
+  attachProbes.set(abilities, started)
+  return started
+}
+
 /** Returns undefined on success, else the error message. */
 async function tryOut(bubblewrap: Bubblewrap): Promise<string | undefined> {
-  // As if a command were running, for the mount program.
-  const notRunning = countSandbox()
-  const command = launcherCommand({
-    bubblewrap,
-    plan: PROBE,
-    coverForbidden: false,
-    network: 'restricted',
-    cwd: '/',
-    env: new Map(),
-    launch: { terminal: false, arg0: 'bwrap', candidates: [bubblewrap.path], args: ['--version'] },
-  })
-  notRunning()
-  const { status, stderr } = await run(command).finally(command.close)
-  return status === 0 ? undefined : stderr.trim().split('\n')[0] || `it ended with ${status}`
+  const { path, abilities } = bubblewrap
+  // Attaches as if a command were running.
+  const notRunning = abilities.attaches === true ? countSandbox() : () => {}
+  try {
+    const command = launcherCommand({
+      bubblewrap:
+        abilities.attaches === undefined ? { path, abilities: { ...abilities, attaches: false } } : bubblewrap,
+      plan: probePlan(path),
+      coverForbidden: false,
+      network: 'restricted',
+      cwd: '/',
+      env: new Map(),
+      launch: { terminal: false, arg0: 'bwrap', candidates: [path], args: ['--version'] },
+    })
+    notRunning()
+    const { exit, stderr } = await run(command).finally(command.close)
+    return exitCode(exit) === 0 ? undefined : stderr.trim().split('\n')[0] || `it ended with ${describeExit(exit)}`
+  } catch (error) {
+    return (error as Error).message
+  } finally {
+    notRunning()
+  }
 }
 
 /** More than bubblewrap's help has, in characters. */
 const MAX_PROBE_OUTPUT = 64 * 1024
 
-type Ended = { status: number | NodeJS.Signals | null; stdout: string; stderr: string }
-
-async function run({ file, args, descriptors, confirm }: Omit<SandboxedCommand, 'close'>): Promise<Ended> {
-  const stdio: StdioOptions = ['ignore', 'pipe', 'pipe', ...descriptors]
-  const options = { cwd: '/', env: {}, stdio, timeout: PROBE_MS, killSignal: 'SIGKILL' } as const
+async function run({
+  file,
+  args,
+  descriptors,
+  confirm,
+}: Omit<SandboxedCommand, 'close'>): Promise<{ exit: ProcessExit; stderr: string }> {
+  const stdio = ['ignore', 'ignore', 'pipe', ...descriptors] as const
   // Tagged, so that it is killed with this server.
-  const child = withProcessTag(() => spawn(file, args, options))
-  const output = { stdout: '', stderr: '' }
-  for (const name of ['stdout', 'stderr'] as const)
-    child[name]?.on('data', (bytes: Buffer) => {
-      if (output[name].length < MAX_PROBE_OUTPUT) output[name] += bytes.toString()
-    })
-  const ended = new Promise<Ended>((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', (code, signal) => resolve({ status: code ?? signal, ...output }))
+  const child = withProcessTag(() => startProcess({ file, args, cwd: '/', env: new Map(), stdio, detached: false }))
+  let stderr = ''
+  child.stderr?.on('data', (bytes: Buffer) => {
+    if (stderr.length < MAX_PROBE_OUTPUT) stderr += bytes.toString()
   })
+  let isOver = false
+  const ended = untilClosed(child).finally(() => (isOver = true))
+  await child.started
+  const timer = setTimeout(child.kill, PROBE_MS)
   try {
-    if (child.pid !== undefined) await confirm?.(child.pid, () => child.exitCode !== null || child.signalCode !== null)
+    await confirm?.(child.pid as number, () => isOver)
+    return { exit: await ended, stderr }
   } catch (error) {
     // If bubblewrap has ended by itself, its message says why.
-    if (!(error instanceof SandboxSetupError) && child.kill('SIGKILL')) {
-      await ended
-      throw error
-    }
-    child.kill('SIGKILL')
+    child.kill()
+    const exit = await ended
+    if (error instanceof SandboxSetupError) return { exit, stderr }
+    throw error
+  } finally {
+    clearTimeout(timer)
   }
-  return ended
 }
 
 /** The remedy for a bubblewrap that fails with this message. */

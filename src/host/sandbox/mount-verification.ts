@@ -17,6 +17,7 @@ import { nativePath } from '../fs/native-path.ts'
 import { attachMounts } from '../process/attach-mounts.ts'
 import { registerUndisturbed, undisturbedOver } from '../process/running-sandboxes.ts'
 import { childOf, signalQuietly } from '../process-tree/process-group.ts'
+import { statFields } from '../process-tree/proc-stat.ts'
 import { SANDBOX_SETUP_MS } from '../limits.ts'
 import { MountsChangedError, openSources } from './mount-sources.ts'
 import type { MountSources } from './mount-sources.ts'
@@ -97,7 +98,8 @@ async function untilSetUp(bubblewrapPid: number, hasEnded: () => boolean): Promi
   const deadline = performance.now() + SANDBOX_SETUP_MS
   for (;;) {
     const child = childOf(bubblewrapPid)
-    const inside = child === undefined ? undefined : readTable(child)
+    // While it mounts it does not sleep, and a look at the table would get in its way.
+    const inside = child === undefined || statFields(child)?.[0] !== 'S' ? undefined : readTable(child)
     if (child !== undefined && inside?.at('/dev')?.type === 'tmpfs') {
       const outside = readTable('self')
       if (outside !== undefined && isSetUp({ inside, outside, isUnreachable })) return child

@@ -10,7 +10,7 @@ import type { PlanNeeds } from '../../sandbox/policy/resolved-paths.ts'
 import { resolvePolicy } from '../../sandbox/policy/policy.ts'
 import type { Policy, Surroundings } from '../../sandbox/policy/policy.ts'
 import { seatbeltProfile } from '../../sandbox/macos/seatbelt.ts'
-import { bubblewrapPaths, noBubblewrap, probeBubblewrap, remedyFor } from './bubblewrap.ts'
+import { bubblewrapPaths, noBubblewrap, probeAttaching, probeBubblewrap, remedyFor } from './bubblewrap.ts'
 import type { Bubblewrap, Probe } from './bubblewrap.ts'
 import { refuseCaseFolding } from './case-folding.ts'
 import { isMountPointWith } from './mount-points.ts'
@@ -170,7 +170,7 @@ export async function planFor(policy: Policy, bubblewrap: Bubblewrap, needs: Pla
   const deny = [...(needs.deny ?? []), ...matches]
   const plan = planMounts(policy, disk, { ...needs, protect: [...protectedFiles(), bubblewrap.path], deny })
   refuseCaseFolding(plan)
-  if (bubblewrap.abilities.attaches !== true && areSandboxesRunning()) refuseNested(plan)
+  if (areSandboxesRunning() && !(await probeAttaching(bubblewrap))) refuseNested(plan)
   return plan
 }
 

@@ -16,7 +16,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import * as assert from 'uvu/assert'
-import { bubblewrapCommand, bubblewrapPaths, probeBubblewrap } from '../../../src/host/sandbox/bubblewrap.ts'
+import {
+  bubblewrapCommand,
+  bubblewrapPaths,
+  probeAttaching,
+  probeBubblewrap,
+} from '../../../src/host/sandbox/bubblewrap.ts'
 import { MountsChangedError } from '../../../src/host/sandbox/mount-sources.ts'
 import { SandboxSetupError } from '../../../src/host/sandbox/mount-verification.ts'
 import { countSandbox } from '../../../src/host/process/running-sandboxes.ts'
@@ -28,6 +33,7 @@ import { test as everywhere } from '../../support/suite.ts'
 const [path] = process.platform === 'linux' ? bubblewrapPaths(undefined) : []
 const probe = path === undefined ? undefined : await probeBubblewrap(path)
 const abilities = probe !== undefined && 'abilities' in probe ? probe.abilities : undefined
+if (path !== undefined && abilities !== undefined) await probeAttaching({ path, abilities })
 const test = abilities === undefined ? everywhere.skip : everywhere
 
 let folder: string
