@@ -26,6 +26,8 @@ const LINUX_CAPABILITIES = {
   capabilityDiscoveryV2: true,
   // A sandbox that may write everything but a few places keeps the standard devices, and no others.
   linuxRootWritePreservesDevices: true,
+  // What is denied stays denied, also where a protected name at the root, such as /.codex, is a link to it: refused.
+  linuxApprovedRootWritePreservesRestrictions: true,
 }
 
 /**

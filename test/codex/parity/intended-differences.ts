@@ -22,7 +22,6 @@ const LEFT_OUT = [
   'networkProxyTransparentTcp',
   'credentialMasking',
   'credentialMaskingCustomProviders',
-  'linuxApprovedRootWritePreservesRestrictions',
   'windowsMxc',
 ]
 

@@ -40,6 +40,7 @@ test('initialize tells the session and the environment', async () => {
           capabilityDiscoverySandbox: true,
           capabilityDiscoveryV2: true,
           linuxRootWritePreservesDevices: true,
+          linuxApprovedRootWritePreservesRestrictions: true,
         }
       : {}),
   })
