@@ -5,9 +5,9 @@ import type { Session } from './session.ts'
 import { eachTimed, median, rate } from './statistics.ts'
 
 const QUICK = ['/bin/true']
-const WARM_UP = 10
-const RUNS = 100
-const STARTS = 200
+const WARM_UP = 5
+const RUNS = 30
+const STARTS = 50
 const IN_FLIGHT = 8
 
 const quick = (session: Session, tty: boolean) => (): Promise<unknown> => session.run(QUICK, tty)

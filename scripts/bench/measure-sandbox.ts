@@ -7,8 +7,8 @@ import type { Session } from './session.ts'
 import { eachTimed, median } from './statistics.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
-const CALLS = 30
-const COMMANDS = 30
+const CALLS = 15
+const COMMANDS = 15
 
 function setUp({ subject }: Session): { file: string; sandbox: object } {
   const folder = join(temporaryFolder(), 'workspace')

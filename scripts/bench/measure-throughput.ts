@@ -13,7 +13,7 @@ const STDOUT_BYTES = 256 * 1024 * 1024
 const LINE = `${'x'.repeat(79)}\n`
 const LINES = 200_000
 const FILE_BYTES = 8 * 1024 * 1024
-const FILE_RUNS = 9
+const FILE_RUNS = 5
 
 type Output = { argv: readonly string[]; tty: boolean; bytes: number }
 

@@ -14,6 +14,8 @@ export type Measure = {
   rows: readonly Row[]
   /** Runs that are enough, for what hardly varies and takes long. Default: as many as were asked for. */
   maxRuns?: number
+  /** Whether all servers are measured at the same time: for what does not depend on time, and mostly waits. */
+  together?: boolean
   /** Whether plain Node is measured, too. */
   plain?: boolean
   run(subject: Subject): Promise<readonly number[]>
@@ -27,7 +29,7 @@ export function onServer(
   name: string,
   rows: readonly Row[],
   run: (session: Session, server: Server) => Promise<readonly number[]>,
-  more: Pick<Measure, 'maxRuns' | 'plain'> = {},
+  more: Pick<Measure, 'maxRuns' | 'plain' | 'together'> = {},
 ): Measure {
   return {
     name,

@@ -29,7 +29,7 @@ import type { Line } from './table.ts'
 import { plainNode } from './plain-node/subject.ts'
 import { removeTemporaryFolder, temporaryFolder } from './temporary-folder.ts'
 
-const MEASURE_MS = 120_000
+const MEASURE_MS = 180_000
 
 const measures: readonly Measure[] = [
   ...requestMeasures,
@@ -85,13 +85,15 @@ async function compare(measure: Measure, subjects: readonly Subject[], asked: nu
   const runs = Math.min(asked, measure.maxRuns ?? Infinity)
   const figures = new Map<Subject, (readonly number[])[]>(subjects.map((subject) => [subject, []]))
   for (let run = 0; run < runs; run++) {
-    for (const subject of subjects) {
+    const measured = async (subject: Subject): Promise<void> => {
       const found = await inTime(measure.run(subject), `${measure.name} of ${subject.name}`)
       figures.get(subject)?.push(found)
       process.stderr.write(
         `${measure.name} ${run + 1}/${runs} ${subject.name}: ${found.map((value) => value.toFixed(2)).join(' ')}\n`,
       )
     }
+    if (measure.together === true) await Promise.all(subjects.map(measured))
+    else for (const subject of subjects) await measured(subject)
   }
   const of = (name: Subject['name']) => [...figures].find(([subject]) => subject.name === name)?.[1]
   const column = (found: (readonly number[])[] | undefined, index: number): number | undefined =>
