@@ -165,8 +165,8 @@ function failedProcess(started: Promise<void>): StartedProcess {
 }
 
 /**
- * Resolves when a process has exited, and everything that it left running has closed its output. Not if it could not be
- * started.
+ * Resolves when a process has exited, and everything that it left running has closed its output, which must be read. Not
+ * if it could not be started.
  */
 export async function untilClosed({ stdout, stderr, onExit }: StartedProcess): Promise<ProcessExit> {
   const { promise: exited, resolve } = Promise.withResolvers<ProcessExit>()

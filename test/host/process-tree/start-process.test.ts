@@ -158,7 +158,7 @@ test('the exits of many processes at once arrive, beside those of the runtime\u2
 })
 
 test('a process that was killed leaves no zombie', async () => {
-  const child = startProcess(shell('sleep 100'))
+  const child = startProcess(shell('exec sleep 100', { stdio: ['ignore', 'ignore', 'ignore'] }))
   const closed = untilClosed(child)
   await child.started
   child.kill()
