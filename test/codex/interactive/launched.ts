@@ -14,8 +14,8 @@ import { executable } from '../server.ts'
 /** Nothing listens there, and Codex would fall back to this machine. */
 const ELSEWHERE = 'default = "old"\ninclude_local = true\n\n[[environments]]\nid = "old"\nurl = "ws://127.0.0.1:9"\n'
 
-/** Of the background server, which copies the whole program first. */
-const DAEMON_MS = 60_000
+/** Of the background server, which first copies a program of 300 MB: minutes on a machine with other work. */
+const DAEMON_MS = 300_000
 
 /** Runs Codex once, on the server at `url`. */
 export async function runLaunched(
