@@ -11,8 +11,9 @@ export type Part = { name: string; roots: readonly string[] }
 export const PARTS: readonly Part[] = [
   // The main script. A sandboxed file call and a command that changes its name wait for the start of a process.
   { name: 'start', roots: ['src/main.ts', 'src/cli/serve/fs-helper.ts', 'src/host/process/argv0.ts'] },
-  // A server until it prints its URL.
-  { name: 'serve', roots: ['src/cli/serve/run.ts', 'src/server/serve.ts', 'src/cli/serve/next-steps.ts'] },
+  // A server until it prints its URL, and from then on.
+  { name: 'listen', roots: ['src/cli/serve/run.ts'] },
+  { name: 'serve', roots: ['src/server/serve.ts', 'src/cli/serve/next-steps.ts'] },
   {
     name: 'connection',
     roots: ['src/server/connection-check.ts', 'src/server/transports/websocket.ts', 'src/server/auth/peer-check.ts'],
