@@ -5,7 +5,8 @@
  *
  * With `--server reference` it is Codex's own server that is tried, which shows what can be asked of ours, with
  * `--server reverse` ours behind `exec-server accept`, and with `--only` the cases that have this text in their names.
- * `--jobs` is how many cases run at a time: by default one more than there are cores, as they wait for much of their time.
+ * `--jobs` is how many cases run at a time: by default as many as there are cores. With more Codex may
+ * ask its model before its MCP servers have started.
  */
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -24,7 +25,7 @@ import { wholePlays } from './interactive/whole-plays.ts'
 const options = {
   server: { type: 'string', default: 'ours' },
   only: { type: 'string', default: '' },
-  jobs: { type: 'string', default: `${availableParallelism() + 1}` },
+  jobs: { type: 'string', default: `${availableParallelism()}` },
 } as const
 const { values, positionals: asked } = parseArgs({ options, allowPositionals: true })
 if (!(Number.isInteger(Number(values.jobs)) && Number(values.jobs) >= 1))
