@@ -25,7 +25,21 @@ import { withProcessTag } from '../process-tree/process-tag.ts'
 import { PROBE_MS } from '../limits.ts'
 
 /** A bubblewrap that works here: its real path, and what it can do. */
-export type Bubblewrap = { path: string; abilities: BubblewrapAbilities }
+export type Bubblewrap = {
+  path: string
+  abilities: BubblewrapAbilities
+  /** It is not known yet that it can do that: if it cannot, it fails by itself. */
+  isAssumed?: true
+}
+
+/** Whether there is a filter of system calls for this processor. */
+export const canFilter = (): boolean => process.arch === 'x64' || process.arch === 'arm64'
+
+/** What bubblewrap can do on most machines. */
+export const USUAL_ABILITIES: BubblewrapAbilities = { userNamespace: true, proc: true, descriptorBinds: true }
+
+/** Whether an error is bubblewrap's own, which has not run the command then. */
+export const isFromBubblewrap = (error: unknown): boolean => error instanceof Error && /\bbwrap: /.test(error.message)
 
 /** A sandbox to build: its mounts, network, working directory and environment, and the command inside. */
 export type BubblewrapCall = {
@@ -188,8 +202,7 @@ const VARIANTS: BubblewrapAbilities[] = [
  * failure.
  */
 export async function probeBubblewrap(path: string): Promise<Probe> {
-  if (process.arch !== 'x64' && process.arch !== 'arm64')
-    return { failure: `there is no seccomp filter for the processor ${process.arch}` }
+  if (!canFilter()) return { failure: `there is no seccomp filter for the processor ${process.arch}` }
   let descriptorBinds = true
   let first: string | undefined
   for (let variant = VARIANTS[0]; variant !== undefined; ) {

@@ -15,6 +15,7 @@ import type { SandboxedCommand } from '../process/sandboxed-command.ts'
 import { files } from '../fs/files.ts'
 import { withDirectReads } from './direct-reads.ts'
 import type { MountPlan } from '../../sandbox/linux/mounts.ts'
+import { isFromBubblewrap } from './bubblewrap.ts'
 import type { Bubblewrap } from './bubblewrap.ts'
 import { helperCommand, helperFiles, identify } from './helper-command.ts'
 import { selfCommand } from '../self-exec.ts'
@@ -80,7 +81,8 @@ type UseHelper<T> = (ask: Ask, sandboxPid: number) => Promise<T>
 async function withHelper<T>(...[policy, sandbox, sandboxes, pool, use]: Parameters<typeof tryHelper<T>>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
-      return await tryHelper(policy, sandbox, sandboxes, pool, use)
+      // The first call does not wait for the probe of bubblewrap: it goes on beside the start of the helper.
+      return await tryHelper(policy, sandbox, sandboxes, pool, use, tries === 1)
     } catch (error) {
       const isRefusal = error instanceof MountsChangedError
       if (!isRefusal && !(error instanceof SandboxSetupError)) throw error
@@ -98,10 +100,11 @@ async function tryHelper<T>(
   sandboxes: Sandboxes,
   pool: CallersPool,
   use: UseHelper<T>,
+  mayAssume?: boolean,
 ): Promise<T> {
   try {
     const inSandbox = process.platform === 'darwin' ? inSeatbelt : inBubblewrap
-    return await inSandbox(policy, sandbox, sandboxes, pool, use)
+    return await inSandbox(policy, sandbox, sandboxes, pool, use, mayAssume)
   } catch (error) {
     if (error instanceof SandboxUnavailableError) throw invalidRequest(CANNOT_ENFORCE + error.message)
     if (error instanceof MountsChangedError || error instanceof SandboxSetupError) throw error
@@ -132,10 +135,10 @@ type Turn = {
 }
 
 /** Plans in its turn: the plans of a client with many calls would keep the others waiting. */
-const inBubblewrap: InSandbox = async (policy, sandbox, sandboxes, pool, use) => {
+const inBubblewrap: InSandbox = async (policy, sandbox, sandboxes, pool, use, mayAssume) => {
   const turn: Turn = {}
   const getKey = async (): Promise<string | undefined> => {
-    const bubblewrap = (turn.bubblewrap = await sandboxes.bubblewrapFor(policy, sandbox))
+    const bubblewrap = (turn.bubblewrap = await sandboxes.bubblewrapFor(policy, sandbox, mayAssume))
     const plan = (turn.plan = await planFor(policy, bubblewrap, { visible: helperFiles() }))
     turn.isCovered = !bubblewrap.abilities.proc && plan.forbidden.length > 0
     return turn.isCovered ? undefined : (turn.identity = identify(bubblewrap, plan))?.key
@@ -162,6 +165,9 @@ const inBubblewrap: InSandbox = async (policy, sandbox, sandboxes, pool, use) =>
   }
   try {
     return await pool.withHelper(getKey, start, (helper) => use(askIn(helper), helper.pid))
+  } catch (error) {
+    if (turn.bubblewrap?.isAssumed !== true || !isFromBubblewrap(error)) throw error
+    throw new SandboxSetupError((error as Error).message)
   } finally {
     turn.identity?.close()
     turn.points?.release()

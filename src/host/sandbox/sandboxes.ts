@@ -10,7 +10,15 @@ import type { PlanNeeds } from '../../sandbox/policy/resolved-paths.ts'
 import { resolvePolicy } from '../../sandbox/policy/policy.ts'
 import type { Policy, Surroundings } from '../../sandbox/policy/policy.ts'
 import { seatbeltProfile } from '../../sandbox/macos/seatbelt.ts'
-import { bubblewrapPaths, noBubblewrap, probeAttaching, probeBubblewrap, remedyFor } from './bubblewrap.ts'
+import {
+  bubblewrapPaths,
+  canFilter,
+  noBubblewrap,
+  probeAttaching,
+  probeBubblewrap,
+  remedyFor,
+  USUAL_ABILITIES,
+} from './bubblewrap.ts'
 import type { Bubblewrap, Probe } from './bubblewrap.ts'
 import { refuseCaseFolding } from './case-folding.ts'
 import { isMountPointWith } from './mount-points.ts'
@@ -48,15 +56,16 @@ export type Sandboxes = {
   /** Starts the probe ahead of time, once: a client has connected and may soon ask for a sandbox. */
   prepare(): void
   /**
-   * A working bubblewrap that the sandboxed command cannot write.
+   * A working bubblewrap that the sandboxed command cannot write. `mayAssume`: it may also be one whose probe is not over,
+   * with what most can do; ask again without if it fails.
    * @throws SandboxUnavailableError if there is none
    */
-  bubblewrapFor(policy: Policy | undefined, sandbox: Sandbox): Promise<Bubblewrap>
+  bubblewrapFor(policy: Policy | undefined, sandbox: Sandbox, mayAssume?: boolean): Promise<Bubblewrap>
 }
 
 /** Returns the sandboxes of this machine. Nothing is probed yet. */
 export function createSandboxes({ bubblewrap, required, ownSocket }: SandboxOptions): Sandboxes {
-  const probes = new Map<string, { probe: Promise<Probe>; since: number }>()
+  const probes = new Map<string, { probe: Promise<Probe>; since: number; isOver: boolean }>()
 
   const probe = async (path: string): Promise<Probe> => {
     const known = probes.get(path)
@@ -64,9 +73,9 @@ export function createSandboxes({ bubblewrap, required, ownSocket }: SandboxOpti
       const result = await known.probe
       if ('abilities' in result || performance.now() - known.since < FAILED_PROBE_MS) return result
     }
-    const started = { probe: probeBubblewrap(path), since: performance.now() }
+    const started = { probe: probeBubblewrap(path), since: performance.now(), isOver: false }
     probes.set(path, started)
-    return started.probe
+    return started.probe.finally(() => (started.isOver = true))
   }
 
   let isPrepared = process.platform !== 'linux'
@@ -79,7 +88,7 @@ export function createSandboxes({ bubblewrap, required, ownSocket }: SandboxOpti
       isPrepared = true
       for (const path of bubblewrapPaths(bubblewrap).slice(0, 1)) void probe(path)
     },
-    async bubblewrapFor(policy, sandbox) {
+    async bubblewrapFor(policy, sandbox, mayAssume = false) {
       if (process.platform !== 'linux') throw new SandboxUnavailableError(`there is no sandbox for ${process.platform}`)
       const paths = bubblewrapPaths(bubblewrap)
       if (paths.length === 0) throw new SandboxUnavailableError(noBubblewrap(bubblewrap))
@@ -90,7 +99,10 @@ export function createSandboxes({ bubblewrap, required, ownSocket }: SandboxOpti
         )
       let failure = ''
       for (const path of safe) {
-        const result = await probe(path)
+        const probing = probe(path)
+        if (mayAssume && canFilter() && probes.get(path)?.isOver !== true)
+          return { path, abilities: USUAL_ABILITIES, isAssumed: true }
+        const result = await probing
         if ('abilities' in result) return { path, abilities: result.abilities }
         failure ||= `${path} does not work here: ${result.failure}. To mend it, ${remedyFor(result.failure)}`
       }
