@@ -7,7 +7,7 @@ import {
   probeAttaching,
   probeBubblewrap,
   remedyFor,
-} from '../../host/sandbox/bubblewrap.ts'
+} from '../../host/sandbox/bubblewrap-probe.ts'
 import { SANDBOX_EXEC } from '../../host/sandbox/sandboxes.ts'
 import type { SandboxOptions } from '../../host/sandbox/sandboxes.ts'
 import { amiss, fine } from './findings.ts'

@@ -25,13 +25,19 @@ import { helperPool } from './helper-pool.ts'
 import type { HelperCounts, PoolLimits } from './helper-pool.ts'
 import type { Ask, Helper, HelperRequest, WithAsk } from './helper-process.ts'
 import { holdMountPoints } from './mount-points.ts'
-import { whyNoSandbox } from './required-sandbox.ts'
 import { MountsChangedError } from './mount-sources.ts'
 import { SandboxSetupError } from './mount-verification.ts'
 import { SANDBOX_TRIES } from '../limits.ts'
 import { checked, openFile } from '../fs/open-file.ts'
 import { fileError } from '../os-error.ts'
-import { SandboxUnavailableError, planFor, policyOf, SANDBOX_EXEC, seatbeltArguments } from './sandboxes.ts'
+import {
+  SandboxUnavailableError,
+  planFor,
+  policyOf,
+  SANDBOX_EXEC,
+  seatbeltArguments,
+  whyNoSandbox,
+} from './sandboxes.ts'
 import type { Sandboxes } from './sandboxes.ts'
 
 const { O_RDONLY, O_WRONLY } = constants

@@ -11,10 +11,17 @@ import { controlSockets } from './control-sockets.ts'
 import { countSandbox } from '../process/running-sandboxes.ts'
 import type { SandboxedStart } from '../process/sandboxed-command.ts'
 import { holdMountPoints } from './mount-points.ts'
-import { whyNoSandbox } from './required-sandbox.ts'
 import { errorCode } from '../../base/os-error-text.ts'
 import { checkSize, validateSpawn, resolveExecutable, programCandidates } from '../process/resolve-executable.ts'
-import { SandboxUnavailableError, planFor, policyOf, realPath, SANDBOX_EXEC, seatbeltArguments } from './sandboxes.ts'
+import {
+  SandboxUnavailableError,
+  planFor,
+  policyOf,
+  realPath,
+  SANDBOX_EXEC,
+  seatbeltArguments,
+  whyNoSandbox,
+} from './sandboxes.ts'
 import type { Sandboxes } from './sandboxes.ts'
 
 /** How a command is to be started. */

@@ -3,11 +3,12 @@ import { existsSync, realpathSync } from 'node:fs'
 import process from 'node:process'
 import { isWithin } from '../../base/paths.ts'
 import type { Network, Sandbox, SandboxType } from '../../protocol/schemas/sandbox.ts'
+import { unconfinedPath } from '../../sandbox/linux/confinement.ts'
 import { planMounts } from '../../sandbox/linux/mounts.ts'
 import type { MountPlan } from '../../sandbox/linux/mounts.ts'
 import { nestedMountPoint } from '../../sandbox/linux/staged-mounts.ts'
 import type { PlanNeeds } from '../../sandbox/policy/resolved-paths.ts'
-import { resolvePolicy } from '../../sandbox/policy/policy.ts'
+import { MINIMAL_PATHS, resolvePolicy } from '../../sandbox/policy/policy.ts'
 import type { Policy, Surroundings } from '../../sandbox/policy/policy.ts'
 import { seatbeltProfile } from '../../sandbox/macos/seatbelt.ts'
 import {
@@ -18,8 +19,9 @@ import {
   probeBubblewrap,
   remedyFor,
   USUAL_ABILITIES,
-} from './bubblewrap.ts'
-import type { Bubblewrap, Probe } from './bubblewrap.ts'
+} from './bubblewrap-probe.ts'
+import type { Probe } from './bubblewrap-probe.ts'
+import type { Bubblewrap } from './bubblewrap.ts'
 import { refuseCaseFolding } from './case-folding.ts'
 import { isMountPointWith } from './mount-points.ts'
 import { matchedFiles, sandboxDisk } from './sandbox-disk.ts'
@@ -171,6 +173,17 @@ function protectedFiles(): string[] {
  * @throws RpcError (invalid params) where the policy cannot be enforced
  */
 export const planNow = (policy: Policy): MountPlan => planMounts(policy, disk)
+
+/**
+ * Why --require-sandbox and prepared starts do not take this for a sandbox, which must confine files, as the end of a
+ * sentence; undefined if they do. The mounts are judged that a policy comes to here, as links and aliases hide in its words
+ * what it grants. Without a policy every file may be written.
+ * @throws RpcError (invalid params) if the policy cannot be enforced
+ */
+export function whyNoSandbox(policy: Policy | undefined): string | undefined {
+  const path = policy === undefined ? '/' : unconfinedPath(planNow(policy), MINIMAL_PATHS.map(realPath))
+  return path && `in a sandbox that confines nothing: ${path} may be written`
+}
 
 /**
  * Plans the mounts for a policy.

@@ -16,12 +16,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import * as assert from 'uvu/assert'
-import {
-  bubblewrapCommand,
-  bubblewrapPaths,
-  probeAttaching,
-  probeBubblewrap,
-} from '../../../src/host/sandbox/bubblewrap.ts'
+import { bubblewrapPaths, probeAttaching, probeBubblewrap } from '../../../src/host/sandbox/bubblewrap-probe.ts'
+import { bubblewrapCommand } from '../../../src/host/sandbox/bubblewrap.ts'
 import { MountsChangedError } from '../../../src/host/sandbox/mount-sources.ts'
 import { SandboxSetupError } from '../../../src/host/sandbox/mount-verification.ts'
 import { countSandbox } from '../../../src/host/process/running-sandboxes.ts'
