@@ -258,7 +258,8 @@ export const knownDifferences: readonly Known[] = [
     REFUSED,
     /^(deny a link|deny a malformed glob|\.git is a link)$/,
     ANY,
-    /^reference (error -32603|exit 1 denied|exit 1), ours error -32602$/,
+    // 137: terminated before it failed by itself.
+    /^reference (error -32603|exit 1 denied|exit 1|exit 137), ours error -32602$/,
   ),
   design(
     'a pattern with an unclosed class is refused, not read as a literal bracket',
