@@ -1,6 +1,6 @@
 /**
- * Starts processes with posix_spawn. The runtime forks: that copies the page tables of this process, stops its event loop
- * for some milliseconds, and makes each page fault once more that is written afterwards.
+ * Starts processes with posix_spawn. The runtime forks: that copies the page tables of this process, stops its event
+ * loop for some milliseconds, and makes each page fault once more that is written afterwards.
  */
 import { Buffer } from 'node:buffer'
 import { constants as fileConstants } from 'node:fs'
@@ -47,11 +47,12 @@ const NAMES: readonly (keyof Calls)[] = [
 ]
 
 /** The functions, if all of them are there. Looked up once. */
-export const spawnCalls = (): Calls | undefined => {
-  known ??= findCalls(functions())
+export function spawnCalls(): Calls | undefined {
+  if (known === null) known = findCalls(functions())
   return known
 }
 
+/** `null`: not looked up yet. */
 let known: Calls | undefined | null = null
 
 function findCalls(calls: Functions): Calls | undefined {
@@ -69,8 +70,8 @@ const POSIX_SPAWN_SETSIGMASK = 0x08
 const POSIX_SPAWN_SETSID = 0x80
 
 /**
- * All but the real-time ones, and those that cannot be caught: the runtime ignores SIGPIPE, which a child would inherit.
- * 32 and 33 are glibc's own, which it would leave ignored.
+ * All but the real-time ones, and those that cannot be caught: the runtime ignores SIGPIPE, which a child would
+ * inherit. 32 and 33 are glibc's own, which it would leave ignored.
  */
 const DEFAULT_SIGNALS = Array.from({ length: 33 }, (_, index) => index + 1)
   .filter((signal) => signal !== constants.signals.SIGKILL && signal !== constants.signals.SIGSTOP)
@@ -85,26 +86,32 @@ export function posixSpawn(program: SpawnedProgram, calls: Calls): number {
   const actions = new Uint8Array(STRUCTURE_BYTES)
   const attributes = new Uint8Array(STRUCTURE_BYTES)
   const flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | (newSession ? POSIX_SPAWN_SETSID : 0)
-  calls.posix_spawnattr_init(attributes)
-  calls.posix_spawnattr_setflags(attributes, flags)
-  calls.posix_spawnattr_setsigmask(attributes, new BigUint64Array(SIGNAL_WORDS))
-  calls.posix_spawnattr_setsigdefault(attributes, new BigUint64Array(SIGNAL_WORDS).with(0, DEFAULT_SIGNALS))
-  calls.posix_spawn_file_actions_init(actions)
+  // Each says what is wrong by the number of an error.
+  const check = (error: number): void => {
+    if (error !== 0) throw spawnError(getSystemErrorName(-error), file)
+  }
+  check(calls.posix_spawnattr_init(attributes))
+  check(calls.posix_spawnattr_setflags(attributes, flags))
+  check(calls.posix_spawnattr_setsigmask(attributes, new BigUint64Array(SIGNAL_WORDS)))
+  check(calls.posix_spawnattr_setsigdefault(attributes, new BigUint64Array(SIGNAL_WORDS).with(0, DEFAULT_SIGNALS)))
+  check(calls.posix_spawn_file_actions_init(actions))
   const copies: number[] = []
   try {
-    calls.posix_spawn_file_actions_addchdir_np(actions, terminated(cwd))
+    check(calls.posix_spawn_file_actions_addchdir_np(actions, terminated(cwd)))
     stdio.forEach((source, fd) => {
       if (typeof source === 'string') {
-        calls.posix_spawn_file_actions_addopen(actions, fd, terminated(source), fileConstants.O_RDWR, 0)
+        check(calls.posix_spawn_file_actions_addopen(actions, fd, terminated(source), fileConstants.O_RDWR, 0))
         return
       }
       // Otherwise an earlier descriptor of the child could have replaced it by then.
       const from = source >= stdio.length ? source : duplicateAbove(source, stdio.length)
       if (from === undefined) throw spawnError('EMFILE', file)
       if (from !== source) copies.push(from)
-      calls.posix_spawn_file_actions_adddup2(actions, from, fd)
+      check(calls.posix_spawn_file_actions_adddup2(actions, from, fd))
     })
-    return run(program, actions, attributes, calls)
+    const { block, path, argv, envp } = layOut(program)
+    check(calls.posix_spawn(block, path, actions, attributes, argv, envp))
+    return block.readInt32LE(0)
   } finally {
     calls.posix_spawn_file_actions_destroy(actions)
     for (const fd of copies) closeDescriptor(fd)
@@ -113,8 +120,8 @@ export function posixSpawn(program: SpawnedProgram, calls: Calls): number {
 
 const POINTER_BYTES = 8
 
-/** All that the call points to is in one block, which holds it in memory: the pid, the pointers, and the strings. */
-function run({ file, argv, env }: SpawnedProgram, actions: Uint8Array, attributes: Uint8Array, calls: Calls): number {
+/** What the call points to, in one block that holds it in memory: the pid, the pointers, and the strings. */
+function layOut({ file, argv, env }: SpawnedProgram): { block: Buffer; path: bigint; argv: bigint; envp: bigint } {
   const strings = [file, ...argv, ...env.map(([name, value]) => `${name}=${value}`)]
   const pointers = 1 + argv.length + 1 + env.length + 1
   const bytes = strings.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0)
@@ -130,10 +137,7 @@ function run({ file, argv, env }: SpawnedProgram, actions: Uint8Array, attribute
   const table = [...rest.slice(0, argv.length), 0n, ...rest.slice(argv.length), 0n]
   table.forEach((address, index) => block.writeBigUInt64LE(address, (1 + index) * POINTER_BYTES))
   const argvAt = base + BigInt(POINTER_BYTES)
-  const envpAt = argvAt + BigInt((argv.length + 1) * POINTER_BYTES)
-  const failed = calls.posix_spawn(block, path, actions, attributes, argvAt, envpAt)
-  if (failed !== 0) throw spawnError(getSystemErrorName(-failed), file)
-  return block.readInt32LE(0)
+  return { block, path, argv: argvAt, envp: argvAt + BigInt((argv.length + 1) * POINTER_BYTES) }
 }
 
 const terminated = (text: string): Uint8Array => new TextEncoder().encode(`${text}\0`)

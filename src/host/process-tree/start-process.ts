@@ -97,9 +97,7 @@ function startWithSpawn({ file, argv0 = file, args, cwd, env, detached }: NewPro
     hasExited = true
     listener?.(exit)
   })
-  const [stdin, stdout, stderr] = wires.map(({ ours }, fd) =>
-    ours === undefined ? undefined : openEnd(ours, fd === 0),
-  )
+  const [stdin, stdout, stderr] = openEnds(wires, pid)
   return {
     pid,
     started: Promise.resolve(),
@@ -112,6 +110,16 @@ function startWithSpawn({ file, argv0 = file, args, cwd, env, detached }: NewPro
       unrefChild(pid)
       for (const stream of [stdin, stdout, stderr]) stream?.unref()
     },
+  }
+}
+
+/** Opens our ends of the pipes of a process, which is killed if that fails. */
+function openEnds(wires: Wire[], pid: number): (Socket | undefined)[] {
+  try {
+    return wires.map(({ ours }, fd) => (ours === undefined ? undefined : openEnd(ours, fd === 0)))
+  } catch (error) {
+    signalQuietly(pid, 'SIGKILL')
+    throw error
   }
 }
 
@@ -128,7 +136,7 @@ function startWithRuntime({ file, args, env, ...options }: NewProcess, wires: Wi
     return failedProcess(failureOf(child))
   }
   child.on('error', () => {})
-  const ends = wires.map(({ ours }, fd) => (ours === undefined ? undefined : openEnd(ours, fd === 0)))
+  const ends = openEnds(wires, child.pid)
   return {
     pid: child.pid,
     started: Promise.resolve(),
