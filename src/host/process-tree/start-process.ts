@@ -93,11 +93,15 @@ function startWithSpawn({ file, argv0 = file, args, cwd, env, detached }: NewPro
   })
   const pid = posixSpawn({ file, argv: [argv0, ...args], env: [...env], cwd, stdio, newSession: detached }, calls)
   let [hasExited, listener]: [boolean, ((exit: ProcessExit) => void) | undefined] = [false, undefined]
+  let ends: (Socket | undefined)[] = []
   onChildExit(pid, (exit) => {
     hasExited = true
+    // Without a write, its end is not noticed.
+    ends[0]?.destroy()
     listener?.(exit)
   })
-  const [stdin, stdout, stderr] = openEnds(wires, pid)
+  ends = openEnds(wires, pid)
+  const [stdin, stdout, stderr] = ends
   return {
     pid,
     started: Promise.resolve(),
@@ -136,6 +140,7 @@ function startWithRuntime({ file, args, env, ...options }: NewProcess, wires: Wi
     return failedProcess(failureOf(child))
   }
   child.on('error', () => {})
+  child.once('exit', () => ends[0]?.destroy())
   const ends = openEnds(wires, child.pid)
   return {
     pid: child.pid,

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { closeSync, openSync, readdirSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
-import type { Readable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import * as assert from 'uvu/assert'
 import { exitCode } from '../../../src/host/process-tree/child-exits.ts'
 import type { ProcessExit } from '../../../src/host/process-tree/child-exits.ts'
@@ -155,6 +155,14 @@ test('the exits of many processes at once arrive, beside those of the runtime\u2
     (await Promise.all(own)).map(([code]) => code as number),
     Array.from({ length: 10 }, () => 3),
   )
+})
+
+test('the pipe to a process is closed when it exits, also if nothing was written to it', async () => {
+  const child = startProcess(shell('exit', { stdio: ['pipe', 'ignore', 'ignore'] }))
+  const stdin = child.stdin as Writable
+  const closed = once(stdin, 'close')
+  await Promise.all([child.started, untilClosed(child), closed])
+  assert.ok(stdin.destroyed)
 })
 
 test('a process that was killed leaves no zombie', async () => {
