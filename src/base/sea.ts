@@ -19,7 +19,7 @@ export function getRawAsset(key: string): ArrayBuffer {
 }
 
 /** Whether this is the single executable and has this asset. */
-export const hasAsset = (key: string): boolean => isSea() && sea !== undefined && sea.getAssetKeys().includes(key)
+export const hasAsset = (key: string): boolean => sea?.isSea() === true && sea.getAssetKeys().includes(key)
 
 /** The asset that holds the path of the libraries that came with the executable. */
 export const BUNDLED_LIBRARIES_ASSET = 'bundled-libraries'

@@ -69,6 +69,9 @@ export function openTwoWayPipe(calls = functions()): number | undefined {
   }
 }
 
+/** A string as C has it. */
+export const terminated = (text: string): Uint8Array => new TextEncoder().encode(`${text}\0`)
+
 /** Sets close-on-exec on a descriptor. Returns whether it succeeded. */
 export function closeOnExec(fd: number): boolean {
   return functions().ioctl?.(fd, FIOCLEX) === 0
@@ -125,7 +128,7 @@ export function hasFreeDescriptors(count: number, below: bigint, calls = functio
 
 /** Opens a memfd (close-on-exec): works despite read-only and noexec mounts. Undefined where not available. */
 export function openMemoryFile(name: string): number | undefined {
-  const fd = functions().memfd_create?.(new TextEncoder().encode(`${name}\0`), MFD_CLOEXEC)
+  const fd = functions().memfd_create?.(terminated(name), MFD_CLOEXEC)
   return fd === undefined || fd < 0 ? undefined : fd
 }
 
@@ -230,7 +233,7 @@ const NETLINK_REPLY_BYTES = 1024
 export function eraseVariable(name: string, calls = functions()): void {
   const { getenv, strlen, memset } = calls
   if (getenv === undefined || strlen === undefined || memset === undefined) return
-  const value = getenv(new TextEncoder().encode(`${name}\0`))
+  const value = getenv(terminated(name))
   if (value !== 0n) memset(value, 0, strlen(value))
 }
 

@@ -6,7 +6,7 @@ import { Buffer } from 'node:buffer'
 import { constants as fileConstants } from 'node:fs'
 import { constants } from 'node:os'
 import { getSystemErrorName } from 'node:util'
-import { closeDescriptor, duplicateAbove } from './libc.ts'
+import { closeDescriptor, duplicateAbove, terminated } from './libc.ts'
 import { functions } from './functions.ts'
 import { addressOf } from './library.ts'
 import type { Functions } from './symbols.ts'
@@ -25,11 +25,11 @@ export type SpawnedProgram = {
 }
 
 /** The functions that it takes. */
-type Calls = Required<
+export type SpawnCalls = Required<
   Pick<Functions, Extract<keyof Functions, `posix_spawn${string}`> | 'waitid' | 'waitpid' | 'fcntl' | 'close'>
 >
 
-const NAMES: readonly (keyof Calls)[] = [
+const NAMES: readonly (keyof SpawnCalls)[] = [
   'posix_spawn',
   'posix_spawn_file_actions_init',
   'posix_spawn_file_actions_adddup2',
@@ -47,16 +47,16 @@ const NAMES: readonly (keyof Calls)[] = [
 ]
 
 /** The functions, if all of them are there. Looked up once. */
-export function spawnCalls(): Calls | undefined {
+export function spawnCalls(): SpawnCalls | undefined {
   if (known === null) known = findCalls(functions())
   return known
 }
 
 /** `null`: not looked up yet. */
-let known: Calls | undefined | null = null
+let known: SpawnCalls | undefined | null = null
 
-function findCalls(calls: Functions): Calls | undefined {
-  const hasAll = (found: Functions): found is Functions & Calls => NAMES.every((name) => found[name] !== undefined)
+function findCalls(calls: Functions): SpawnCalls | undefined {
+  const hasAll = (found: Functions): found is Functions & SpawnCalls => NAMES.every((name) => found[name] !== undefined)
   return addressOf(new Uint8Array(8)) !== undefined && hasAll(calls) ? calls : undefined
 }
 
@@ -81,7 +81,7 @@ const DEFAULT_SIGNALS = Array.from({ length: 33 }, (_, index) => index + 1)
  * Starts a program and returns its pid. Its signals have their default actions, and none is blocked.
  * @throws an error with an errno name in `code`
  */
-export function posixSpawn(program: SpawnedProgram, calls: Calls): number {
+export function posixSpawn(program: SpawnedProgram, calls: SpawnCalls): number {
   const { file, stdio, cwd, newSession } = program
   const actions = new Uint8Array(STRUCTURE_BYTES)
   const attributes = new Uint8Array(STRUCTURE_BYTES)
@@ -139,8 +139,6 @@ function layOut({ file, argv, env }: SpawnedProgram): { block: Buffer; path: big
   const argvAt = base + BigInt(POINTER_BYTES)
   return { block, path, argv: argvAt, envp: argvAt + BigInt((argv.length + 1) * POINTER_BYTES) }
 }
-
-const terminated = (text: string): Uint8Array => new TextEncoder().encode(`${text}\0`)
 
 const spawnError = (code: string, file: string): Error =>
   Object.assign(new Error(`spawn ${file} ${code}`), { code, syscall: `spawn ${file}`, path: file })

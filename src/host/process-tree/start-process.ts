@@ -9,6 +9,7 @@ import { isMainThread } from 'node:worker_threads'
 import type { Readable, Writable } from 'node:stream'
 import { openPipe } from '../ffi/libc.ts'
 import { posixSpawn, spawnCalls } from '../ffi/posix-spawn.ts'
+import type { SpawnCalls } from '../ffi/posix-spawn.ts'
 import { onChildExit, unrefChild, watchExits } from './child-exits.ts'
 import type { ProcessExit } from './child-exits.ts'
 import { signalQuietly } from './process-group.ts'
@@ -51,13 +52,16 @@ export type StartedProcess = {
 }
 
 /** Whether processes are started with posix_spawn here. A worker gets no signals. */
-export const hasPosixSpawn = (): boolean => isMainThread && spawnCalls() !== undefined
+export const hasPosixSpawn = (): boolean => usableCalls() !== undefined
+
+const usableCalls = (): SpawnCalls | undefined => (isMainThread ? spawnCalls() : undefined)
 
 /** Starts a process. Call it where its limits and tag are set, which it inherits within the call. Never throws. */
 export function startProcess(program: NewProcess): StartedProcess {
   const wires = openWires(program.stdio)
+  const calls = usableCalls()
   try {
-    return hasPosixSpawn() ? startWithSpawn(program, wires) : startWithRuntime(program, wires)
+    return calls === undefined ? startWithRuntime(program, wires) : startWithSpawn(program, wires, calls)
   } catch (error) {
     for (const { ours } of wires) if (ours !== undefined) closeSync(ours)
     return failedProcess(Promise.reject(error))
@@ -82,9 +86,11 @@ function openWires(stdio: NewProcess['stdio']): Wire[] {
   })
 }
 
-function startWithSpawn({ file, argv0 = file, args, cwd, env, detached }: NewProcess, wires: Wire[]): StartedProcess {
-  const calls = spawnCalls()
-  if (calls === undefined) throw new Error('there are no foreign functions here')
+function startWithSpawn(
+  { file, argv0 = file, args, cwd, env, detached }: NewProcess,
+  wires: Wire[],
+  calls: SpawnCalls,
+): StartedProcess {
   watchExits()
   const stdio = wires.map(({ child }) => {
     if (child === 'pipe') throw Object.assign(new Error(`spawn ${file} EMFILE`), { code: 'EMFILE' })

@@ -9,9 +9,8 @@ import { closeDescriptor, owningUserNamespace } from '../ffi/libc.ts'
 import { openMemfd } from '../ffi/memfd.ts'
 import { SANDBOX_SETUP_MS } from '../limits.ts'
 import { exitCode } from '../process-tree/child-exits.ts'
-import type { ProcessExit } from '../process-tree/child-exits.ts'
 import { withProcessTag } from '../process-tree/process-tag.ts'
-import { startProcess } from '../process-tree/start-process.ts'
+import { startProcess, untilClosed } from '../process-tree/start-process.ts'
 import type { NewProcess } from '../process-tree/start-process.ts'
 
 const PROGRAM_FD = NAMESPACES.mount.fd + 1
@@ -48,8 +47,7 @@ async function run(stdio: NewProcess['stdio']): Promise<boolean> {
   // Tagged, so that it is killed with this server.
   const child = withProcessTag(() => startProcess(program))
   const timer = setTimeout(child.kill, SANDBOX_SETUP_MS)
-  const { promise: exited, resolve } = Promise.withResolvers<ProcessExit>()
-  child.onExit(resolve)
+  const exited = untilClosed(child)
   try {
     await child.started
     return exitCode(await exited) === 0

@@ -134,7 +134,7 @@ async function tryOut(bubblewrap: Bubblewrap): Promise<string | undefined> {
   }
 }
 
-/** More than bubblewrap's help has, in characters. */
+/** What is kept of bubblewrap's messages, in characters. */
 const MAX_PROBE_OUTPUT = 64 * 1024
 
 async function run({

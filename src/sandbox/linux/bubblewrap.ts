@@ -15,7 +15,9 @@ export type BubblewrapAbilities = {
    * added them to mend CVE-2024-42472.
    */
   descriptorBinds?: boolean
-  /** Whether the mount program works, so that bubblewrap need not look up what a command may change. */
+  /**
+   * Whether the mount program works, so that bubblewrap need not look up what a command may change. Absent: not tried yet.
+   */
   attaches?: boolean
 }
 
