@@ -60,6 +60,7 @@ test('what a run writes is there for the next server, with its exit code, also i
   assert.is(await first.text(3, { lastBytes: 2 }), 'o\n')
   assert.is(await first.text(3, { sinceMs: 150 }), 'two\n')
   writer.end(run(3, { state: 'closed', exitCode: 7, exitedAtMs: 9 }))
+  await first.store.flush()
   const killed = first.writer(4)
   killed.write('kept')
   killed.write(' cut off')
