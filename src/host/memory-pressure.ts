@@ -22,10 +22,15 @@ import {
 
 let passed = 0
 
-/** Counts bytes received or sent; may run a minor collection. */
-export function noteBytes(bytes: number): void {
+/** There was a message, in memory that is used again. */
+export function noteTraffic(): void {
   quietTicks = 0
   if (settling === undefined) settleLater()
+}
+
+/** Counts bytes received or sent in memory of their own; may run a minor collection. */
+export function noteBytes(bytes: number): void {
+  noteTraffic()
   passed += bytes
   if (passed < COLLECT_AFTER_BYTES) return
   passed = 0

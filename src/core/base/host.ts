@@ -32,7 +32,7 @@ export type SpawnSpec = {
 
 /** Callbacks of a child. None is called before `spawn` has returned. */
 export type ChildEvents = {
-  /** Output was read. The receiver owns the bytes. */
+  /** Output was read. The bytes are valid during the call only: their memory is used for the next read. */
   output(stream: OutputStream, bytes: Uint8Array): void
   /** Called once. `code` is 0-255, or 128 + n for signal n. */
   exited(code: number): void

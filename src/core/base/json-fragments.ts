@@ -126,7 +126,8 @@ class OutputNotice implements Notice {
 
   params(): object {
     const { seq, stream, bytes } = this.#chunk
-    return { processId: this.#processId, seq, stream, chunk: bytes }
+    // A copy: the chunk's memory is used again.
+    return { processId: this.#processId, seq, stream, chunk: bytes.slice() }
   }
 
   json(): RawJson {

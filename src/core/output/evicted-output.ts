@@ -66,8 +66,8 @@ export class EvictedOutput {
     edges.totalBytes += bytes.length
   }
 
-  /** The ring has evicted its oldest chunk. */
-  evicted(chunk: TimedChunk): void {
+  /** The ring has evicted its oldest chunk. Returns whether its bytes are kept here. */
+  evicted(chunk: TimedChunk): boolean {
     const { stream, bytes, seq } = chunk
     const edges = this.#edgesOf(stream)
     edges.ringBytes -= bytes.length
@@ -76,16 +76,17 @@ export class EvictedOutput {
     this.#lastSeq = seq
     if (edges.isShort) {
       edges.isShort = false
-      return
+      return false
     }
     const rest = this.#addToHead(edges, chunk)
-    if (rest === undefined) return
+    if (rest === undefined) return true
     // The usual case of a flood: the ring holds more of this stream than its tail has to.
-    if (edges.tail.length === 0 && edges.ringBytes >= this.#bounds.tail) return
+    if (edges.tail.length === 0 && edges.ringBytes >= this.#bounds.tail) return false
     this.#keep(rest)
     edges.tail.push(rest)
     edges.tailBytes += rest.bytes.length
     this.#trim(edges)
+    return rest === chunk
   }
 
   /** Adds what fits to the head. Returns the rest. */

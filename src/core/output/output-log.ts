@@ -41,7 +41,7 @@ export class OutputLog implements Evictable {
   #sink: OutputSink | undefined
 
   /** Output read in this turn of the event loop, which is not a chunk yet. */
-  readonly #pending = new ChunkBuilder()
+  readonly #pending: ChunkBuilder
   #isSealScheduled = false
 
   #nextSeq = 1
@@ -63,6 +63,7 @@ export class OutputLog implements Evictable {
     this.#notices = processNotices(processId)
     const { outputWindow, limits } = options
     this.#retained = new RetainedOutput(limits)
+    this.#pending = new ChunkBuilder(limits.chunkBytes)
     if (outputWindow !== undefined)
       this.#window = new FlowWindow(Math.min(outputWindow, limits.retainedPerProcess), limits.unacknowledgedChunks)
     this.#acknowledged = outputWindow === undefined ? Infinity : 0
@@ -103,11 +104,12 @@ export class OutputLog implements Evictable {
   /** Writes all output down in `sink`, too. */
   record(sink: OutputSink): void {
     this.#sink = sink
+    this.#retained.lendAll()
   }
 
   // ---- new events ----
 
-  /** Appends output; it becomes a chunk by the end of this turn of the event loop. */
+  /** Appends a copy of output; it becomes a chunk by the end of this turn of the event loop. */
   append(stream: OutputStream, bytes: Uint8Array): void {
     this.#outputBytes += bytes.length
     this.#options.totals.outputRead += bytes.length
@@ -115,8 +117,7 @@ export class OutputLog implements Evictable {
     const pending = this.#pending
     if (pending.length > 0 && (stream !== pending.stream || pending.length + bytes.length > chunkBytes)) this.seal()
     for (let at = 0; at < bytes.length; at += chunkBytes) {
-      const piece = bytes.length <= chunkBytes ? bytes : bytes.subarray(at, at + chunkBytes)
-      pending.add(stream, piece)
+      pending.add(stream, bytes.length <= chunkBytes ? bytes : bytes.subarray(at, at + chunkBytes))
       if (pending.length >= chunkBytes) this.seal()
     }
     this.#scheduleSeal()
@@ -234,7 +235,7 @@ export class OutputLog implements Evictable {
    */
   read(afterSeq: number, maxBytes: number | undefined): BytesResult {
     this.seal()
-    const chunks = this.#ring.read(afterSeq, maxBytes ?? Infinity)
+    const chunks = this.#retained.lend().read(afterSeq, maxBytes ?? Infinity)
     const last = chunks.at(-1)
     return readResult(chunks, {
       nextSeq: maxBytes === undefined || last === undefined ? this.#nextSeq : last.seq + 1,
@@ -251,12 +252,12 @@ export class OutputLog implements Evictable {
   /** All chunks that process/read returns, oldest first. */
   retained(): Chunk[] {
     this.seal()
-    return this.#ring.read(0, Infinity)
+    return this.#retained.lend().read(0, Infinity)
   }
 
   /** The first chunk after `seq` that process/read returns. */
   after(seq: number): TimedChunk | undefined {
-    return this.#ring.after(seq)
+    return this.#retained.lend().after(seq)
   }
 
   /** Number of the last chunk that process/read no longer returns. */

@@ -1,5 +1,6 @@
 /** What is retained of one process's output: the ring that process/read returns, and the ends of each stream. */
 import type { OutputStream } from '../../protocol/schemas/process.ts'
+import { release } from '../base/bytes.ts'
 import type { TimedChunk } from '../base/chunk.ts'
 import type { Limits } from '../base/limits.ts'
 import type { LogPart, LogRange } from '../base/run-store.ts'
@@ -16,14 +17,31 @@ export class RetainedOutput {
   readonly ring: OutputRing<TimedChunk>
   readonly #evicted: EvictedOutput
   #totalBytes = 0
+  /** Number of the last chunk, and of the last one whose bytes others may hold. */
+  #lastSeq = 0
+  #lastLent = 0
 
   constructor({ retainedPerProcess, retainedEdge, chunksPerProcess, chunkOverhead }: Bounds) {
     const edge = retainedPerProcess * retainedEdge
     const evicted = new EvictedOutput({ head: edge, tail: edge, chunkOverhead })
     this.#evicted = evicted
-    this.ring = new OutputRing({ bytes: retainedPerProcess, chunks: chunksPerProcess, chunkOverhead }, (chunk) =>
-      evicted.evicted(chunk),
-    )
+    this.ring = new OutputRing({ bytes: retainedPerProcess, chunks: chunksPerProcess, chunkOverhead }, (chunk) => {
+      if (!evicted.evicted(chunk) && chunk.seq > this.#lastLent) release(chunk.bytes)
+    })
+  }
+
+  /**
+   * The ring, for those who hold on to the bytes of its chunks. The memory of others is used again when the ring has dropped
+   * them.
+   */
+  lend(): OutputRing<TimedChunk> {
+    this.#lastLent = Math.max(this.#lastLent, this.#lastSeq)
+    return this.ring
+  }
+
+  /** All chunks to come are held on to. */
+  lendAll(): void {
+    this.#lastLent = Infinity
   }
 
   /** Memory in bytes, with the overhead of each chunk. */
@@ -45,6 +63,7 @@ export class RetainedOutput {
   append(seq: number, stream: OutputStream, bytes: Uint8Array, keptAfter: number): TimedChunk {
     const chunk: TimedChunk = { seq, stream, bytes, atMs: Date.now(), position: this.#totalBytes }
     this.#totalBytes += bytes.length
+    this.#lastSeq = seq
     this.#evicted.added(chunk)
     this.ring.append(chunk, keptAfter)
     return chunk
@@ -54,14 +73,16 @@ export class RetainedOutput {
   ends(stream: OutputStream): StreamEnds | undefined {
     const { head, tail, totalBytes } = this.#evicted.of(stream)
     if (totalBytes === 0) return undefined
-    const inRing = this.ring.read(0, Infinity).filter((chunk) => chunk.stream === stream)
+    const inRing = this.lend()
+      .read(0, Infinity)
+      .filter((chunk) => chunk.stream === stream)
     return streamEnds(head, [...tail, ...inRing], totalBytes)
   }
 
   /** Reads all that is retained, the beginning included. */
   logs(range: LogRange): LogPart {
     const ends = this.#evicted.chunks().sort((one, other) => one.position - other.position)
-    return logPart([...ends, ...this.ring.read(0, Infinity)], this.#totalBytes, range)
+    return logPart([...ends, ...this.lend().read(0, Infinity)], this.#totalBytes, range)
   }
 
   /**

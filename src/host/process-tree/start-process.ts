@@ -1,4 +1,5 @@
 /** Starts processes: with posix_spawn where that is there, else by the runtime. */
+import type { Buffer } from 'node:buffer'
 import { spawn } from 'node:child_process'
 import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { once } from 'node:events'
@@ -12,6 +13,7 @@ import { posixSpawn, spawnCalls } from '../ffi/posix-spawn.ts'
 import type { SpawnCalls } from '../ffi/posix-spawn.ts'
 import { onChildExit, unrefChild, watchExits } from './child-exits.ts'
 import type { ProcessExit } from './child-exits.ts'
+import { openOutputPipe } from './output-pipe.ts'
 import { signalQuietly } from './process-group.ts'
 
 type StdioEntry = 'ignore' | 'pipe' | number | { terminal: string }
@@ -32,7 +34,11 @@ export type NewProcess = {
   stdio: readonly StdioEntry[]
   /** In a session of its own, without a controlling terminal. */
   detached: boolean
+  /** Gets what it writes to pipes; the bytes are valid during the call only. Without it, the caller reads the streams. */
+  onOutput?: OnOutput
 }
+
+type OnOutput = (stream: 'stdout' | 'stderr', bytes: Uint8Array) => void
 
 /** A process that was started, or is about to fail. */
 export type StartedProcess = {
@@ -87,7 +93,7 @@ function openWires(stdio: NewProcess['stdio']): Wire[] {
 }
 
 function startWithSpawn(
-  { file, argv0 = file, args, cwd, env, detached }: NewProcess,
+  { file, argv0 = file, args, cwd, env, detached, onOutput }: NewProcess,
   wires: Wire[],
   calls: SpawnCalls,
 ): StartedProcess {
@@ -106,7 +112,7 @@ function startWithSpawn(
     ends[0]?.destroy()
     listener?.(exit)
   })
-  ends = openEnds(wires, pid)
+  ends = openEnds(wires, pid, onOutput)
   const [stdin, stdout, stderr] = ends
   return {
     pid,
@@ -124,18 +130,23 @@ function startWithSpawn(
 }
 
 /** Opens our ends of the pipes of a process, which is killed if that fails. */
-function openEnds(wires: Wire[], pid: number): (Socket | undefined)[] {
+function openEnds(wires: Wire[], pid: number, onOutput: OnOutput | undefined): (Socket | undefined)[] {
   try {
-    return wires.map(({ ours }, fd) => (ours === undefined ? undefined : openEnd(ours, fd === 0)))
+    return wires.map(({ ours }, fd) => (ours === undefined ? undefined : openEnd(ours, fd, onOutput)))
   } catch (error) {
     signalQuietly(pid, 'SIGKILL')
     throw error
   }
 }
 
-const openEnd = (fd: number, writable: boolean): Socket => new Socket({ fd, readable: !writable, writable })
+function openEnd(ours: number, fd: number, onOutput: OnOutput | undefined): Socket {
+  if (fd > 0 && onOutput !== undefined) return openOutputPipe(ours, (bytes) => onOutput(outputName(fd), bytes))
+  return new Socket({ fd: ours, readable: fd > 0, writable: fd === 0 })
+}
 
-function startWithRuntime({ file, args, env, ...options }: NewProcess, wires: Wire[]): StartedProcess {
+const outputName = (fd: number): 'stdout' | 'stderr' => (fd === 1 ? 'stdout' : 'stderr')
+
+function startWithRuntime({ file, args, env, onOutput, ...options }: NewProcess, wires: Wire[]): StartedProcess {
   const stdio: StdioOptions = wires.map(({ child }) => {
     if (typeof child === 'object') throw new Error('the runtime starts no process on a terminal')
     return child
@@ -147,7 +158,9 @@ function startWithRuntime({ file, args, env, ...options }: NewProcess, wires: Wi
   }
   child.on('error', () => {})
   child.once('exit', () => ends[0]?.destroy())
-  const ends = openEnds(wires, child.pid)
+  const ends = openEnds(wires, child.pid, onOutput)
+  if (onOutput !== undefined)
+    for (const name of ['stdout', 'stderr'] as const) child[name]?.on('data', (bytes: Buffer) => onOutput(name, bytes))
   return {
     pid: child.pid,
     started: Promise.resolve(),

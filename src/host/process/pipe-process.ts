@@ -21,6 +21,7 @@ export async function startPiped(spec: SpawnSpec, events: ChildEvents): Promise<
     { file, argv0: spec.arg0 ?? (spec.argv[0] as string), args: spec.argv.slice(1), cwd: spec.cwd, env: spec.env },
     spec.stdin === 'pipe',
     [],
+    events,
   )
   return followChild(child, trackGroup(child.pid, child.tag), events)
 }
@@ -35,7 +36,7 @@ export async function startSandboxedPiped(
   events: ChildEvents,
 ): Promise<Child> {
   const { file, args, descriptors } = command
-  const child = await spawnPiped({ file, args, cwd: '/', env: new Map() }, pipeStdin, descriptors)
+  const child = await spawnPiped({ file, args, cwd: '/', env: new Map() }, pipeStdin, descriptors, events)
   return followChild(child, trackSandboxed(child.pid, child.tag, command.sharesNetwork), events, command.release)
 }
 
@@ -51,6 +52,7 @@ async function spawnPiped(
   program: Omit<NewProcess, 'stdio' | 'detached'>,
   pipeStdin: boolean,
   descriptors: readonly number[],
+  events: ChildEvents,
 ): Promise<Piped> {
   const { child, tag } = startTagged(() =>
     startProcess({
@@ -58,6 +60,7 @@ async function spawnPiped(
       // A session and process group of its own, without a controlling terminal.
       detached: true,
       stdio: [pipeStdin ? 'pipe' : 'ignore', 'pipe', 'pipe', ...descriptors],
+      onOutput: (stream, bytes) => events.output(stream, bytes),
     }),
   )
   await child.started
@@ -73,15 +76,13 @@ function followChild(
 ): Child {
   let open = outputs.length
   let isPaused = false
-  outputs.forEach((output, index) => {
-    const stream = index === 0 ? 'stdout' : 'stderr'
-    output.on('data', (bytes: Buffer) => events.output(stream, bytes))
+  for (const output of outputs) {
     // The runtime resumes its own pipes when the child exits; keep the back-pressure for processes that still write.
     output.on('resume', () => isPaused && output.pause())
     // A read error is an end of file; `close` follows.
     output.on('error', () => output.destroy())
     output.on('close', () => --open === 0 && events.ended())
-  })
+  }
 
   // EPIPE: a closed stdin is only noticed at the next write.
   stdin?.on('error', () => stdin.destroy())

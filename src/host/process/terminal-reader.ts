@@ -5,29 +5,23 @@
 import { readSync } from 'node:fs'
 import { ReadStream } from 'node:tty'
 import { isDeno } from '../../base/runtime.ts'
-
-/** Most bytes read in one turn: one chunk of output. Then other work gets its turn. */
-const READ_BYTES = 64 * 1024
+import { readBuffer } from '../process-tree/output-pipe.ts'
 
 /** A read of fewer bytes than this has drained the terminal. */
 const FULL_READ_BYTES = 1024
 
-/** Shared by all terminals: data is copied before the next read begins. */
-let buffer: Buffer | undefined
-
-/** Opens a stream on a master. `take` gets copies, which it may keep. */
+/** Opens a stream on a master. `take` gets bytes that are valid during the call only. */
 export function openMaster(fd: number, take: (bytes: Uint8Array) => void): ReadStream {
   if (isDeno) {
     const master = new ReadStream(fd)
     master.on('data', (bytes: Buffer) => take(bytes))
     return master
   }
-  buffer ??= Buffer.allocUnsafeSlow(READ_BYTES)
   const onread = {
-    buffer,
+    buffer: readBuffer(),
     callback: (length: number, bytes: Buffer): boolean => {
       const total = length < FULL_READ_BYTES ? length : readOn(fd, bytes, length)
-      take(new Uint8Array(bytes.subarray(0, total)))
+      take(bytes.subarray(0, total))
       return true
     },
   }

@@ -19,7 +19,6 @@ export async function startRecorded(
   let recording: Recording | undefined
   const child = await start({
     output: (stream, bytes) => {
-      // First the recording, as the receiver owns the bytes.
       recording?.output(bytes)
       events.output(stream, bytes)
       if (recording?.isBehind === true) child.pause()

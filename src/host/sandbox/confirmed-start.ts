@@ -48,7 +48,9 @@ function holdBack(events: ChildEvents) {
   const holding: ChildEvents = {
     output: (stream, bytes) => {
       room -= bytes.length
-      if (room >= 0) calls.push(() => events.output(stream, bytes))
+      if (room < 0) return
+      const copy = new Uint8Array(bytes)
+      calls.push(() => events.output(stream, copy))
     },
     exited: (code) => {
       hasExited = true

@@ -1,11 +1,15 @@
 /** Encodes messages into buffers of the transport, whole or piece by piece. */
-import { RawJson } from '../../core/base/json-fragments.ts'
+import { base64Length, RawJson } from '../../core/base/json-fragments.ts'
+import { base64Encoder } from '../../host/ffi/base64.ts'
 
 /**
  * Bytes encoded as base64 at a time: a multiple of three (no padding inside), and a short-lived string, made in memory that
  * is in use anyway.
  */
 const PIECE_BYTES = 24 * 1024
+
+/** Fewer bytes are encoded faster by way of a string. */
+const WORTH_A_CALL_BYTES = 1024
 
 /** A UTF-16 unit has at most so many bytes in UTF-8. */
 export const MAX_UNIT_BYTES = 3
@@ -36,6 +40,12 @@ export function discard(message: string | RawJson): void {
 }
 
 function writeBase64(target: Buffer, bytes: Uint8Array, at: number): number {
+  const encode = bytes.length < WORTH_A_CALL_BYTES ? undefined : base64Encoder()
+  if (encode !== undefined) {
+    const length = base64Length(bytes.length)
+    encode(bytes, target.subarray(at, at + length))
+    return length
+  }
   let to = at
   for (let from = 0; from < bytes.length; from += PIECE_BYTES)
     to += target.write(bytes.subarray(from, from + PIECE_BYTES).toBase64(), to, 'latin1')

@@ -5,7 +5,7 @@
 import process from 'node:process'
 import { setImmediate } from 'node:timers'
 import type { RawJson } from '../../core/base/json-fragments.ts'
-import { noteBytes, onQuiet } from '../../host/memory-pressure.ts'
+import { noteTraffic, onQuiet } from '../../host/memory-pressure.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { discard, PieceEncoder } from './message-encoding.ts'
 import { frameRoom, writeFragment, writeFrame } from './websocket-frames.ts'
@@ -129,7 +129,7 @@ export class Outgoing {
       return
     }
     const bytes = item instanceof Batch ? this.#takeBatch(item) : this.#takeFragment(item)
-    noteBytes(bytes.length)
+    noteTraffic()
     this.#turnBytes += bytes.length
     this.#sink.write(bytes, this.#written)
   }

@@ -216,6 +216,55 @@ test('the ring keeps what is unsent or unacknowledged, and drops the oldest of t
   assert.equal(windowed.seqs(), [3, 4, 5], 'sent, and unacknowledged')
 })
 
+test('whoever holds bytes of a chunk keeps them when its memory would be used again', () => {
+  const KiB = 1024
+  const limits = { retainedPerProcess: 256 * KiB, retainedEdge: 0 }
+  const pattern = (seq: number): Uint8Array => new Uint8Array(64 * KiB).fill(seq)
+  const holders: ((log: OutputLog) => Uint8Array[])[] = [
+    (log) => (log.read(0, undefined).values() as { chunks: { chunk: Uint8Array }[] }).chunks.map(({ chunk }) => chunk),
+    (log) => log.retained().map(({ bytes }) => bytes),
+    (log) =>
+      log.logs({ position: 0, lastBytes: undefined, sinceMs: 0, maxBytes: 1e9 }).entries.map(({ bytes }) => bytes),
+    (log) => [log.after(1)?.bytes ?? new Uint8Array()],
+    (log) => [log.ends('stdout')?.head ?? new Uint8Array()],
+    (log) => {
+      const params = log.takeEvent()?.params() as { chunk: Uint8Array }
+      return [params.chunk]
+    },
+  ]
+  for (const hold of holders) {
+    const { log, takeAll } = setup({ limits })
+    for (let seq = 1; seq <= 4; seq++) log.append('stdout', pattern(seq))
+    const held = hold(log)
+    const before = held.map((bytes) => bytes.slice())
+    assert.ok(held.length > 0 && held.every(({ length }) => length > 0))
+    takeAll()
+    for (let seq = 5; seq <= 20; seq++) {
+      log.append('stdout', pattern(seq))
+      takeAll()
+    }
+    assert.equal(held, before, `${hold}`)
+    assert.equal(
+      log.retained().map(({ seq, bytes }) => [seq, bytes.length, bytes.every((byte) => byte === seq)]),
+      [17, 18, 19, 20].map((seq) => [seq, 64 * KiB, true]),
+    )
+  }
+})
+
+test('what is written down elsewhere keeps its bytes', () => {
+  const { log, takeAll } = setup({ limits: { retainedPerProcess: 1000, retainedEdge: 0 } })
+  const written: Uint8Array[] = []
+  log.record({ write: ({ bytes }) => void written.push(bytes), isBehind: false })
+  for (let seq = 1; seq <= 5; seq++) {
+    log.append('stdout', new Uint8Array(64 * 1024).fill(seq))
+    takeAll()
+  }
+  assert.equal(
+    written.map((bytes, index) => bytes.length === 64 * 1024 && bytes.every((byte) => byte === index + 1)),
+    [true, true, true, true, true],
+  )
+})
+
 test('the budget drops chunks that were sent and acknowledged, and says what that freed', () => {
   const { log, chunk, take, seqs } = setup({ outputWindow: 1000, limits: { chunkOverhead: 5 } })
   assert.equal([log.dropOldest(), log.dropUnacknowledged(), log.dropAll()], [0, 0, 0], 'there is nothing')

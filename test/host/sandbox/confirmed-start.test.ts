@@ -34,7 +34,12 @@ function stage() {
     abandon: note('abandon'),
     forget: note('forget'),
   }
-  const say = (text: string): void => events.output('stderr', Buffer.from(text))
+  const say = (text: string): void => {
+    const bytes = Buffer.from(text)
+    events.output('stderr', bytes)
+    // The memory of the next read.
+    bytes.fill('?')
+  }
   const start = async (given: ChildEvents): Promise<Child> => {
     events = given
     return child
