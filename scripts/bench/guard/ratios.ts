@@ -33,9 +33,13 @@ async function costOf(pid: number, run: () => Promise<unknown>): Promise<{ cpu: 
 
 /** A Node process that does the same work, see `plain.ts`. */
 async function startPlain() {
-  const child = spawn(process.execPath, ['--max-semi-space-size=4', join(import.meta.dirname, 'plain.ts')], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
+  const child = spawn(
+    process.execPath,
+    ['--min-semi-space-size=4', '--max-semi-space-size=4', join(import.meta.dirname, 'plain.ts')],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  )
   const url = await firstLine(child)
   const lines = createInterface({ input: child.stdout })
   return {

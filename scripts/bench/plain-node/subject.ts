@@ -25,6 +25,6 @@ export async function plainNode(path: (path: string) => string): Promise<Subject
     // `ws` is CommonJS.
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
   })
-  const command = [process.execPath, '--max-semi-space-size=4', program]
+  const command = [process.execPath, '--min-semi-space-size=4', '--max-semi-space-size=4', program]
   return { name: 'Node', program: process.execPath, command, path, env: process.env }
 }
