@@ -49,7 +49,10 @@ export class RawJson {
   }
 }
 
-/** A notification, for both kinds of clients: JSON text, and values for a client in this program. Neither is kept. */
+/**
+ * A notification, for both kinds of clients: JSON text, and values for a client in this program. Neither is kept, and both are
+ * written down or copied when they are sent: the memory of bytes is used again.
+ */
 export type Notice = {
   readonly method: string
   /** The params, with bytes in place of base64. */
@@ -126,8 +129,7 @@ class OutputNotice implements Notice {
 
   params(): object {
     const { seq, stream, bytes } = this.#chunk
-    // A copy: the chunk's memory is used again.
-    return { processId: this.#processId, seq, stream, chunk: bytes.slice() }
+    return { processId: this.#processId, seq, stream, chunk: bytes }
   }
 
   json(): RawJson {

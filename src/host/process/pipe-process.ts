@@ -54,7 +54,7 @@ async function spawnPiped(
   descriptors: readonly number[],
   events: ChildEvents,
 ): Promise<Piped> {
-  const { child, tag } = startTagged(() =>
+  const { child, tag } = await startTagged(() =>
     startProcess({
       ...program,
       // A session and process group of its own, without a controlling terminal.

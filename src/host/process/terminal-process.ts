@@ -59,8 +59,8 @@ async function forkWithAddon(spec: SpawnSpec, path: string, events: ChildEvents)
   let exited: (exit: ProcessExit) => void = () => {}
   const variables = Array.from(env, ([name, value]) => `${name}=${value}`)
   const forked = (code: number, signal: number): void => exited({ code, signal })
-  const { child: forkedChild, tag } = inWords(() =>
-    startTagged(() =>
+  const { child: forkedChild, tag } = await startTagged(() =>
+    inWords(() =>
       addon.fork(file as string, args, variables, spec.cwd, columns, rows, SAME_ID, SAME_ID, false, helper, forked),
     ),
   )
@@ -109,7 +109,7 @@ async function startOn(
   release: () => void,
 ): Promise<Child> {
   try {
-    const { child, tag } = startTagged(() => startProcess(program))
+    const { child, tag } = await startTagged(() => startProcess(program))
     await child.started
     const pid = child.pid as number
     const { child: followed, exited } = followTerminal(master, pid, track(pid, tag), events, () =>

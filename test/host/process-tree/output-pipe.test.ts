@@ -1,5 +1,7 @@
 /** Reading pipes through shared memory. */
+import { Buffer } from 'node:buffer'
 import { closeSync, writeSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
 import { openPipe } from '../../../src/host/ffi/libc.ts'
 import { openOutputPipe } from '../../../src/host/process-tree/output-pipe.ts'
@@ -52,6 +54,36 @@ onNode('a pipe that is paused is not read, and goes on where it was', async () =
   pipe.resume()
   await closed
   assert.is(text, `${'x'.repeat(100_000)}y`)
+})
+
+onNode('pipes that are flooded share the turns of the event loop, and none is left out', async () => {
+  const KiB = 1024
+  const seen = new Map<number, number>()
+  const open = Array.from({ length: 20 }, (_, index) => {
+    const [read, write] = openPipe() ?? []
+    assert.ok(read !== undefined && write !== undefined)
+    writeSync(write, Buffer.alloc(256 * KiB))
+    closeSync(write)
+    const pipe = openOutputPipe(read, ({ length }) => {
+      turn += length
+      seen.set(index, (seen.get(index) ?? 0) + length)
+    })
+    return new Promise<void>((close) => void pipe.once('close', () => close()))
+  })
+  let [turn, most, isOver] = [0, 0, false]
+  const watching = (async () => {
+    for (; !isOver; turn = 0) {
+      await setImmediate()
+      most = Math.max(most, turn)
+    }
+  })()
+  await Promise.all(open)
+  isOver = true
+  await watching
+  assert.equal([...new Set(seen.values())], [256 * KiB])
+  assert.is(seen.size, 20)
+  // In the first turn each is read once, and one more often. Without turns each would be read to its end then.
+  assert.ok(most <= (20 * 64 + 256) * KiB, `${most / KiB} KiB`)
 })
 
 test.run()
