@@ -5,6 +5,7 @@
 import { encodeNotification, encodeResult } from '../../protocol/wire/envelope.ts'
 import type { IdText } from '../../protocol/wire/envelope.ts'
 import { Method } from '../../protocol/wire/methods.ts'
+import { asciiJson } from '../../protocol/wire/string-bytes.ts'
 import type { BytesOrBase64 } from '../../protocol/schemas/runs.ts'
 import { release } from './bytes.ts'
 import type { HttpResponse } from './host.ts'
@@ -12,15 +13,15 @@ import type { Chunk } from './chunk.ts'
 
 /**
  * A message, or the result of a request, as JSON text in ASCII-only parts, so that its length in bytes is known. A body of bytes
- * stands for their base64, which the transport encodes when it sends.
+ * stands for their base64, which the transport encodes when it sends; one of many parts is not joined.
  */
 export class RawJson {
   readonly head: string
-  readonly body: string | Uint8Array
+  readonly body: string | readonly string[] | Uint8Array
   readonly tail: string
   /** Whether the bytes may be freed once they are written. */
   readonly isLastUse: boolean
-  constructor(head: string, body: string | Uint8Array, tail: string, isLastUse = false) {
+  constructor(head: string, body: RawJson['body'], tail: string, isLastUse = false) {
     this.head = head
     this.body = body
     this.tail = tail
@@ -29,18 +30,18 @@ export class RawJson {
 
   /** Length in bytes. */
   get length(): number {
-    const { body } = this
-    return this.head.length + (typeof body === 'string' ? body.length : base64Length(body.length)) + this.tail.length
+    return this.head.length + bodyLength(this.body) + this.tail.length
   }
 
   /** The complete JSON text. */
   get text(): string {
-    return this.head + (typeof this.body === 'string' ? this.body : this.body.toBase64()) + this.tail
+    const { body } = this
+    return this.head + (body instanceof Uint8Array ? body.toBase64() : textsOf(body).join('')) + this.tail
   }
 
   /** Frees the bytes, if they may be freed: the message has been written, or will not be. */
   discard(): void {
-    if (this.isLastUse && typeof this.body !== 'string') release(this.body)
+    if (this.isLastUse && this.body instanceof Uint8Array) release(this.body)
   }
 
   /** Wraps this result in the response to request `id`. */
@@ -107,13 +108,17 @@ export const resultWithBytes = (build: (encode: (bytes: Uint8Array) => BytesOrBa
 /** The result of a request. */
 export type Result = BytesResult | object
 
+/** The texts that a body of text consists of. */
+export const textsOf = (body: string | readonly string[]): readonly string[] =>
+  typeof body === 'string' ? [body] : body
+
+function bodyLength(body: RawJson['body']): number {
+  if (body instanceof Uint8Array) return base64Length(body.length)
+  return textsOf(body).reduce((sum, { length }) => sum + length, 0)
+}
+
 /** Length of the base64 of so many bytes. */
 export const base64Length = (bytes: number): number => Math.ceil(bytes / 3) * 4
-
-/** Escapes all non-ASCII characters of JSON text. */
-function asciiJson(json: string): string {
-  return json.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
-}
 
 /** A chunk of output. A class, since there are many: the methods are shared. */
 class OutputNotice implements Notice {

@@ -26,6 +26,7 @@ export function valueOutbox(transport: ValueTransport): Outbox<SizedMessage> {
       const copy = copier.copy(hasBytes ? result.values() : result)
       return { message: { id: Number(id), result: copy }, bytes: copier.bytes + `{"id":${id},"result":}`.length }
     },
+    resultSteps: () => undefined,
     error: (id, code, text) => ({
       message: { id: Number(id), error: { code, message: text.toWellFormed() } },
       bytes: stringBytes(text) + ENVELOPE_BYTES,

@@ -237,7 +237,8 @@ export class Connection {
 
   async #respondLater(ticket: Ticket, result: Promise<Result>): Promise<void> {
     try {
-      this.#responder.succeed(ticket, await result)
+      const later = this.#responder.succeedInTurns(ticket, await result)
+      if (later !== undefined) await later
     } catch (error) {
       this.#responder.fail(ticket, error)
     }

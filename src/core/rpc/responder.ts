@@ -4,6 +4,8 @@ import type { PathMap } from '../../protocol/schemas/path-map.ts'
 import { NO_ID } from '../../protocol/wire/envelope.ts'
 import { ErrorCode, invalidRequest, RpcError } from '../../protocol/wire/errors.ts'
 import { Method } from '../../protocol/wire/methods.ts'
+import type { Steps } from '../../protocol/wire/steps.ts'
+import type { Clock } from '../base/clock.ts'
 import type { Host } from '../base/host.ts'
 import type { Result } from '../base/json-fragments.ts'
 import type { Limits } from '../base/limits.ts'
@@ -16,8 +18,12 @@ import type { Transport, ValueTransport } from '../base/transport.ts'
 import { valueOutbox } from '../base/value-outbox.ts'
 import type { Ticket } from './ticket.ts'
 
+/** Time to encode in one turn, in milliseconds: hardly noticed by other clients. */
+const TURN_MS = 2
+
 /** Dependencies of a {@link Responder}. `source` describes the messages in errors; see `Transport`. */
 export type ResponderOptions = {
+  clock: Clock
   limits: Limits
   host: Pick<Host, 'report'>
   observer: Observer
@@ -27,7 +33,7 @@ export type ResponderOptions = {
 }
 
 /** What answers the requests of a connection. */
-export type Responds = Pick<Responder<never>, 'succeed' | 'fail' | 'refuse' | 'stop'>
+export type Responds = Pick<Responder<never>, 'succeed' | 'succeedInTurns' | 'fail' | 'refuse' | 'stop'>
 
 /** Opens what answers on a transport, and what sends notifications there. */
 export function openResponder(
@@ -59,10 +65,37 @@ export class Responder<M> {
    * @throws what encoding and the transport throw; then call `fail`
    */
   succeed(ticket: Ticket, result: Result): void {
-    const { limits, pathMap } = this.#options
-    const { messageBytes } = limits
-    const shown = pathMap === undefined ? result : mapResult(ticket.method, result, pathMap)
-    const message = this.#outbox.result(ticket.id, shown)
+    this.#answer(ticket, result, this.#outbox.result(ticket.id, this.#shown(ticket, result)))
+  }
+
+  /** As {@link succeed}, but a result that takes long is encoded in several turns of the event loop: then a promise. */
+  succeedInTurns(ticket: Ticket, result: Result): Promise<void> | undefined {
+    const shown = this.#shown(ticket, result)
+    const steps = this.#outbox.resultSteps(ticket.id, shown)
+    if (steps !== undefined) return this.#inTurns(steps).then((message) => this.#answer(ticket, result, message))
+    this.#answer(ticket, result, this.#outbox.result(ticket.id, shown))
+    return undefined
+  }
+
+  async #inTurns(steps: Steps<M>): Promise<M> {
+    const { clock } = this.#options
+    for (let since = clock.now(); ; ) {
+      const step = steps.next()
+      if (step.done === true) return step.value
+      if (clock.now() - since < TURN_MS) continue
+      await new Promise<void>((next) => clock.soon(next))
+      since = clock.now()
+    }
+  }
+
+  /** The result with the client's paths. */
+  #shown(ticket: Ticket, result: Result): Result {
+    const { pathMap } = this.#options
+    return pathMap === undefined ? result : mapResult(ticket.method, result, pathMap)
+  }
+
+  #answer(ticket: Ticket, result: Result, message: M): void {
+    const { messageBytes } = this.#options.limits
     if (this.#outbox.exceeds(message, messageBytes))
       return this.fail(ticket, invalidRequest(`the answer is larger than ${messageBytes} bytes`))
     this.#send(ticket, message)

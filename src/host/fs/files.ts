@@ -6,6 +6,7 @@ import { constants, lstatSync, statSync } from 'node:fs'
 import { lstat, open, realpath, rm, rmdir, stat, unlink } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { discover } from '../../core/capabilities/capability-discovery.ts'
 import type { Files, ReadFileOptions } from '../../core/base/host.ts'
 import { internalError, invalidRequest } from '../../protocol/wire/errors.ts'
@@ -20,6 +21,7 @@ import { allMountsAreLocal } from './mounts.ts'
 import { nativePath } from './native-path.ts'
 import { checked, openAt, openFile } from './open-file.ts'
 import { errorCode, osErrorText } from '../../base/os-error-text.ts'
+import { LISTED_AT_ONCE } from '../limits.ts'
 import { fileError } from '../os-error.ts'
 import { fileFailure } from './file-failure.ts'
 import { walk } from './walk.ts'
@@ -100,6 +102,7 @@ async function readDirectory(path: string): Promise<DirectoryEntry[]> {
     // Names that are not UTF-8 have no exact form in JSON.
     if (kind !== undefined)
       entries.push({ fileName: textOf(entry), isDirectory: kind.isDirectory(), isFile: kind.isFile() })
+    if (entries.length % LISTED_AT_ONCE === 0) await setImmediate()
   }
   return entries
 }

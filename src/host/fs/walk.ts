@@ -1,11 +1,14 @@
 /** Implements fs/walk: lists a tree breadth-first. */
 import type { BigIntStats } from 'node:fs'
 import { lstat, stat } from 'node:fs/promises'
+import { setImmediate } from 'node:timers/promises'
 import type { WalkOptions, WalkResult } from '../../protocol/schemas/fs.ts'
 import { pathToUri } from '../../protocol/schemas/path-uri.ts'
 import { listDirectory, nameOf } from './list-directory.ts'
 import type { EntryType, Listed } from './list-directory.ts'
 import { nativePath } from './native-path.ts'
+import { sortInTurns } from './sort-in-turns.ts'
+import { LISTED_AT_ONCE } from '../limits.ts'
 import { fileError } from '../os-error.ts'
 
 /**
@@ -38,7 +41,7 @@ export async function walk(
     let names: Listed[]
     let hidden: ReadonlySet<string>
     try {
-      names = (await listDirectory(path)).sort((a, b) => (a.bytes < b.bytes ? -1 : 1))
+      names = await sortInTurns(await listDirectory(path), (a, b) => (a.bytes < b.bytes ? -1 : 1))
       hidden = await hiddenIn(path)
     } catch (error) {
       result.errors.push({ path: pathToUri(path), message: fileError(error).message })
@@ -52,6 +55,7 @@ export async function walk(
       const kind = kindOf(entry.type) ?? (await kindAt(entry.type, at))
       if (kind === 'nothing') continue
       if (looked++ === maxEntries) return { ...result, truncated: true }
+      if (looked % LISTED_AT_ONCE === 0) await setImmediate()
       const isListed =
         kind === 'file' || kind === 'directory' || (kind === 'link to a directory' && followDirectorySymlinks)
       if (!isListed) continue

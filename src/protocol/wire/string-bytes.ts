@@ -24,3 +24,8 @@ function surrogateBytes(text: string, at: number): number | undefined {
   const other = text.charCodeAt(isFirst ? at + 1 : at - 1)
   return (isFirst ? other >= 0xdc00 && other <= 0xdfff : other >= 0xd800 && other < 0xdc00) ? 1 : 5
 }
+
+/** Escapes all non-ASCII characters of JSON text. */
+export function asciiJson(json: string): string {
+  return json.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}

@@ -1,5 +1,5 @@
 /** Encodes messages into buffers of the transport, whole or piece by piece. */
-import { base64Length, RawJson } from '../../core/base/json-fragments.ts'
+import { base64Length, RawJson, textsOf } from '../../core/base/json-fragments.ts'
 import { base64Encoder } from '../../host/ffi/base64.ts'
 
 /**
@@ -29,7 +29,8 @@ export function writePayload(target: Buffer, message: string | RawJson, at: numb
   if (typeof message === 'string') return target.write(message, at)
   const { head, body, tail } = message
   let to = at + target.write(head, at, 'latin1')
-  to += typeof body === 'string' ? target.write(body, to, 'latin1') : writeBase64(target, body, to)
+  if (body instanceof Uint8Array) to += writeBase64(target, body, to)
+  else for (const text of textsOf(body)) to += target.write(text, to, 'latin1')
   message.discard()
   return to + target.write(tail, to, 'latin1') - at
 }
@@ -87,7 +88,8 @@ export class PieceEncoder {
     if (typeof message === 'string') this.#parts = [textPart(message)]
     else {
       const { head, body, tail } = message
-      this.#parts = [textPart(head), typeof body === 'string' ? textPart(body) : base64Part(body), textPart(tail)]
+      const parts = body instanceof Uint8Array ? [base64Part(body)] : textsOf(body).map(textPart)
+      this.#parts = [textPart(head), ...parts, textPart(tail)]
     }
   }
 

@@ -5,6 +5,7 @@ import { silentObserver } from '../../../src/core/base/observer.ts'
 import { textOutbox } from '../../../src/core/base/outbox.ts'
 import { Responder } from '../../../src/core/rpc/responder.ts'
 import { ErrorCode, invalidRequest } from '../../../src/protocol/wire/errors.ts'
+import { ManualClock, settled } from '../../support/fakes/manual-clock.ts'
 import { MemoryTransport } from '../../support/fakes/memory-transport.ts'
 import { openTicket } from '../../support/fakes/open-ticket.ts'
 import { test } from '../../support/suite.ts'
@@ -14,13 +15,15 @@ function setup(limits: Partial<Limits> = {}) {
   const observer = silentObserver()
   const reported: unknown[] = []
   const host = { report: (fault: unknown) => void reported.push(fault) }
+  const clock = new ManualClock()
   const responder = new Responder(textOutbox(transport), {
+    clock,
     host,
     observer,
     limits: { ...defaultLimits, ...limits },
     source: transport.source,
   })
-  return { transport, observer, reported, responder, ...openTicket(limits) }
+  return { clock, transport, observer, reported, responder, ...openTicket(limits) }
 }
 
 test('a response is sent, then what follows runs, then the observer learns the outcome', () => {
@@ -31,6 +34,29 @@ test('a response is sent, then what follows runs, then the observer learns the o
   assert.equal(seen, [1, 0])
   assert.equal(transport.messages, ['{"id":1,"result":{"a":1}}'])
   assert.equal([outcomes, requests.size], [[{ result: { a: 1 } }], 0])
+})
+
+test('a long list is encoded in several turns, and what is short in none', async () => {
+  const { clock, transport, responder, ticket, outcomes } = setup()
+  const list = Array.from({ length: 5000 }, (_, index) => ({ index }))
+  // Each look at the clock takes longer than a turn may.
+  clock.now = () => (time += 3)
+  let time = 0
+  const later = responder.succeedInTurns(ticket, { list })
+  assert.ok(later)
+  let turns = 0
+  for (; transport.messages.length === 0 && turns < 100; turns++) {
+    clock.turn()
+    await settled()
+  }
+  await later
+  assert.ok(turns >= 5 && turns < 10, `${turns}`)
+  assert.equal(transport.messages, [JSON.stringify({ id: 1, result: { list } })])
+  assert.is(outcomes.length, 1)
+
+  const other = setup()
+  assert.is(other.responder.succeedInTurns(other.ticket, { list: [] }), undefined)
+  assert.equal(other.transport.messages, ['{"id":1,"result":{"list":[]}}'])
 })
 
 test('a request is answered once, with the first of two', () => {

@@ -16,6 +16,7 @@ const messages: fc.Arbitrary<Message> = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 1500 }),
   fc.tuple(ascii, ascii, ascii).map(([head, body, tail]) => new RawJson(head, body, tail)),
   fc.tuple(ascii, fc.uint8Array({ maxLength: 900 }), ascii).map(([head, body, tail]) => new RawJson(head, body, tail)),
+  fc.tuple(ascii, fc.array(ascii), ascii).map(([head, body, tail]) => new RawJson(head, body, tail)),
 )
 
 function checkWhole(message: Message): void {
