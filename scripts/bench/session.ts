@@ -90,6 +90,14 @@ export class Session {
     return processId
   }
 
+  /** Starts a process that waits. Returns a function that lets it run, and waits until it is closed. */
+  async hold(argv: readonly string[]): Promise<() => Promise<unknown>> {
+    const processId = `p${this.#nextProcess++}`
+    const closed = new Promise<string>((resolve, reject) => this.#closed.set(processId, { resolve, reject }))
+    await this.#start(processId, ['sh', '-c', 'read line; exec "$@"', 'sh', ...argv], false, { pipeStdin: true })
+    return () => Promise.all([this.ask('process/write', { processId, chunk: btoa('\n') }), closed])
+  }
+
   #start(processId: string, argv: readonly string[], tty: boolean, more: object = {}): Promise<string> {
     const env = { PATH: '/usr/local/bin:/usr/bin:/bin' }
     return this.ask('process/start', {

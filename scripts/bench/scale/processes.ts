@@ -9,7 +9,7 @@ import { whileAnotherAsks } from './probe.ts'
 
 const IN_FLIGHT = 8
 const STARTS = 200
-const FLOOD_BYTES = 256 * 1024 * 1024
+const FLOOD_BYTES = 1024 * 1024 * 1024
 /** Longer than any run of this. */
 const SLEEP = ['sleep', '600']
 const QUICK = ['/bin/true']
@@ -47,7 +47,9 @@ async function* floods(server: Server): AsyncGenerator<Point> {
     const argv = ['head', '-c', String(Math.ceil(FLOOD_BYTES / count)), '/dev/zero']
     let ms = 0
     const wait = await whileAnotherAsks(server, async () => {
-      ms = await timed(() => Promise.all(Array.from({ length: count }, () => session.run(argv))))
+      // All at once, and not while the others are still being started.
+      const held = await Promise.all(Array.from({ length: count }, () => session.hold(argv)))
+      ms = await timed(() => Promise.all(held.map((run) => run())))
     })
     yield { x: count, values: [FLOOD_BYTES / 1e3 / ms, wait] }
   }

@@ -98,18 +98,20 @@ async function getMetadata(path: string, { followSymlinks }: { followSymlinks: b
 async function readDirectory(path: string): Promise<DirectoryEntry[]> {
   const entries: DirectoryEntry[] = []
   for (const entry of await listDirectory(path)) {
-    const kind = entry.type.isSymbolicLink() ? await kindBehind(`${path}/${nameOf(entry)}`) : entry.type
+    const { type } = entry
+    const kind = type === 'link' || type === 'unknown' ? await kindBehind(`${path}/${nameOf(entry)}`) : type
     // Names that are not UTF-8 have no exact form in JSON.
     if (kind !== undefined)
-      entries.push({ fileName: textOf(entry), isDirectory: kind.isDirectory(), isFile: kind.isFile() })
+      entries.push({ fileName: textOf(entry), isDirectory: kind === 'directory', isFile: kind === 'file' })
     if (entries.length % LISTED_AT_ONCE === 0) await setImmediate()
   }
   return entries
 }
 
-async function kindBehind(link: string): Promise<{ isDirectory(): boolean; isFile(): boolean } | undefined> {
+async function kindBehind(path: string): Promise<'file' | 'directory' | 'other' | undefined> {
   try {
-    return await stat(nativePath(link))
+    const info = await stat(nativePath(path))
+    return info.isFile() ? 'file' : info.isDirectory() ? 'directory' : 'other'
   } catch {
     return undefined
   }

@@ -9,11 +9,16 @@ import { nativePath } from './native-path.ts'
 /** An entry. Each byte of its name is a character (latin1): compared as text, names are in byte order. */
 export type Listed = { bytes: string; type: EntryType }
 
-/** What an entry itself is, as opposed to what a link leads to. */
-export type EntryType = Pick<
-  Dirent,
-  'isFile' | 'isDirectory' | 'isSymbolicLink' | 'isFIFO' | 'isSocket' | 'isCharacterDevice' | 'isBlockDevice'
->
+/** What an entry itself is, as opposed to what a link leads to. `unknown`: the file system does not tell. */
+export type EntryType = 'file' | 'directory' | 'link' | 'other' | 'unknown'
+
+function typeOf(entry: Dirent<string> | Dirent<Buffer>): EntryType {
+  if (entry.isFile()) return 'file'
+  if (entry.isDirectory()) return 'directory'
+  if (entry.isSymbolicLink()) return 'link'
+  const isOther = entry.isFIFO() || entry.isSocket() || entry.isCharacterDevice() || entry.isBlockDevice()
+  return isOther ? 'other' : 'unknown'
+}
 
 /**
  * Lists a directory in the order of its file system.
@@ -25,14 +30,14 @@ export async function listDirectory(path: string): Promise<Listed[]> {
     try {
       const listed: Listed[] = []
       const directory = await opendir(native, { encoding: 'latin1', bufferSize: LISTED_AT_ONCE })
-      for await (const type of directory) listed.push({ bytes: type.name, type })
+      for await (const entry of directory) listed.push({ bytes: entry.name, type: typeOf(entry) })
       return listed
     } catch {
       // Where the file system gives no types, Node looks each name up, and cannot find those that are not ASCII.
     }
   }
   const listed = await readdir(native, { withFileTypes: true, encoding: 'buffer' })
-  return listed.map((type) => ({ bytes: type.name.toString('latin1'), type }))
+  return listed.map((entry) => ({ bytes: entry.name.toString('latin1'), type: typeOf(entry) }))
 }
 
 const ASCII = /^[\0-\x7f]*$/

@@ -52,7 +52,8 @@ export async function walk(
       const name = nameOf(entry)
       if (hidden.has(name)) continue
       const at = `${below}${name}`
-      const kind = kindOf(entry.type) ?? (await kindAt(entry.type, at))
+      const { type } = entry
+      const kind = type === 'link' || type === 'unknown' ? await kindAt(type, at) : type
       if (kind === 'nothing') continue
       if (looked++ === maxEntries) return { ...result, truncated: true }
       if (looked % LISTED_AT_ONCE === 0) await setImmediate()
@@ -70,20 +71,12 @@ export async function walk(
 /** `nothing` is a dangling link; `other` is a pipe, socket, device, or link to a file. */
 type Kind = 'file' | 'directory' | 'link to a directory' | 'other' | 'nothing'
 
-/** Undefined: it has to be looked at. */
-function kindOf(type: EntryType): Kind | undefined {
-  if (type.isFile()) return 'file'
-  if (type.isDirectory()) return 'directory'
-  if (type.isFIFO() || type.isSocket() || type.isCharacterDevice() || type.isBlockDevice()) return 'other'
-  return undefined
-}
-
 async function kindAt(type: EntryType, path: string): Promise<Kind> {
   try {
     const target = await stat(nativePath(path))
     // Some file systems give no type with the names.
-    const own = type.isSymbolicLink() ? type : await lstat(nativePath(path))
-    if (own.isSymbolicLink()) return target.isDirectory() ? 'link to a directory' : 'other'
+    const isLink = type === 'link' || (await lstat(nativePath(path))).isSymbolicLink()
+    if (isLink) return target.isDirectory() ? 'link to a directory' : 'other'
     return target.isFile() ? 'file' : target.isDirectory() ? 'directory' : 'other'
   } catch {
     return 'nothing'
