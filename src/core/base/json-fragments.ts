@@ -10,6 +10,7 @@ import type { BytesOrBase64 } from '../../protocol/schemas/runs.ts'
 import { release } from './bytes.ts'
 import type { HttpResponse } from './host.ts'
 import type { Chunk } from './chunk.ts'
+import { WRITTEN_AT_ONCE_BYTES } from './transport.ts'
 
 /**
  * A message, or the result of a request, as JSON text in ASCII-only parts, so that its length in bytes is known. A body of bytes
@@ -139,7 +140,11 @@ class OutputNotice implements Notice {
 
   json(): RawJson {
     const { seq, stream, bytes } = this.#chunk
-    return new RawJson(`${this.#head}${seq},"stream":"${stream}","chunk":"`, bytes, '"}}')
+    const text = (body: Uint8Array): RawJson =>
+      new RawJson(`${this.#head}${seq},"stream":"${stream}","chunk":"`, body, '"}}')
+    const message = text(bytes)
+    // With a very long process id it is sent later, when the chunk may have been dropped.
+    return message.length <= WRITTEN_AT_ONCE_BYTES ? message : text(new Uint8Array(bytes))
   }
 }
 

@@ -38,7 +38,7 @@ export async function runCapture<T>(
       bytes += chunk.length
       if (bytes > maxBytes) return fail()
       if (stream === 'stderr') return
-      chunks.push(chunk)
+      chunks.push(new Uint8Array(chunk))
       printed += chunk.length
       look()
     },

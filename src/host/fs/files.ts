@@ -97,13 +97,13 @@ async function getMetadata(path: string, { followSymlinks }: { followSymlinks: b
 /** Lists a directory. A link has the kind of its target; dangling links are left out. */
 async function readDirectory(path: string): Promise<DirectoryEntry[]> {
   const entries: DirectoryEntry[] = []
-  for (const entry of await listDirectory(path)) {
+  for (const [index, entry] of (await listDirectory(path)).entries()) {
     const { type } = entry
     const kind = type === 'link' || type === 'unknown' ? await kindBehind(`${path}/${nameOf(entry)}`) : type
     // Names that are not UTF-8 have no exact form in JSON.
     if (kind !== undefined)
       entries.push({ fileName: textOf(entry), isDirectory: kind === 'directory', isFile: kind === 'file' })
-    if (entries.length % LISTED_AT_ONCE === 0) await setImmediate()
+    if (index % LISTED_AT_ONCE === LISTED_AT_ONCE - 1) await setImmediate()
   }
   return entries
 }

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import { RawJson, fileResult, processNotices, readResult } from '../../../src/core/base/json-fragments.ts'
 import type { Chunk } from '../../../src/core/base/chunk.ts'
+import { WRITTEN_AT_ONCE_BYTES } from '../../../src/core/base/transport.ts'
 import { test } from '../../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })
@@ -36,6 +37,18 @@ test('an output event says what the chunk holds, for any process id', () => {
       })
     }),
   )
+})
+
+test('an output event that is too long to be written down at once has bytes of its own', () => {
+  const bytes = new Uint8Array(64 * 1024)
+  const bodyFor = (processId: string): unknown => {
+    const json = processNotices(processId).output({ seq: 1, stream: 'stdout', bytes }).json()
+    return json instanceof RawJson && json.body
+  }
+  assert.is(bodyFor('p'), bytes)
+  const long = bodyFor('p'.repeat(WRITTEN_AT_ONCE_BYTES))
+  assert.equal(long, bytes)
+  assert.is.not(long, bytes)
 })
 
 test('exit and close events carry their numbers', () => {

@@ -4,6 +4,7 @@ import { RawJson } from '../../../src/core/base/json-fragments.ts'
 import { Outgoing } from '../../../src/server/transports/outgoing.ts'
 import { decode } from '../../support/frame-reader.ts'
 import type { Frame } from '../../support/frame-reader.ts'
+import { WRITTEN_AT_ONCE_BYTES } from '../../../src/core/base/transport.ts'
 import { test } from '../../support/suite.ts'
 
 const MiB = 1024 * 1024
@@ -69,6 +70,18 @@ test('messages of one turn are one write, and those that come while it is under 
   sink.accept()
   assert.is(sink.writes.length, 2)
   assert.equal(texts(sink.frames()), ['1', '2', '3', '4', '5'])
+})
+
+test('a message with a chunk of output is written down at once, as its memory is used again', async () => {
+  const sink = slowSink()
+  const bytes = new Uint8Array((WRITTEN_AT_ONCE_BYTES / 4) * 3).fill(7)
+  const message = new RawJson('', bytes, '')
+  const { text } = message
+  assert.is(message.length, WRITTEN_AT_ONCE_BYTES)
+  for (let count = 0; count < 5; count++) sink.outgoing.send(message)
+  bytes.fill(0)
+  await acceptAll(sink)
+  assert.equal(texts(sink.frames()), [text, text, text, text, text])
 })
 
 test('a large message goes out in fragments, what was sent before it before them, and later ones behind', async () => {

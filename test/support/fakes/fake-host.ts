@@ -63,6 +63,8 @@ export class FakeChild implements Child {
       if (piece === undefined) break
       this.#taken++
       this.#events.output(piece.stream, piece.bytes)
+      // As of a real host, it is the memory of the next read.
+      piece.bytes.fill(0)
     }
     if (this.#taken === this.#pipe.length) {
       this.#pipe = []

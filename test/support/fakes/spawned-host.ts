@@ -30,7 +30,11 @@ function start(spec: SpawnSpec, events: ChildEvents, onKill: () => void): Child 
   })
   let open = 2
   for (const stream of ['stdout', 'stderr'] as const) {
-    child[stream].on('data', (bytes: Buffer) => events.output(stream, new Uint8Array(bytes)))
+    child[stream].on('data', (bytes: Buffer) => {
+      events.output(stream, bytes)
+      // As of a real host, it is the memory of the next read.
+      bytes.fill(0)
+    })
     child[stream].on('close', () => --open === 0 && events.ended())
   }
   child.on('exit', (code) => events.exited(code ?? 137))
