@@ -20,23 +20,28 @@ import {
   TRIM_AFTER_MS,
 } from './limits.ts'
 
+/** Bytes since memory was looked after, and since the last collection. */
 let passed = 0
+let uncollected = 0
 
-/** There was a message, in memory that is used again. */
-export function noteTraffic(): void {
+/** Counts bytes sent from memory that is used again. */
+export function noteTraffic(bytes: number): void {
   quietTicks = 0
   if (settling === undefined) settleLater()
-}
-
-/** Counts bytes received or sent in memory of their own; may run a minor collection. */
-export function noteBytes(bytes: number): void {
-  noteTraffic()
   passed += bytes
   if (passed < COLLECT_AFTER_BYTES) return
   passed = 0
   keepMemory()
-  collector().minor()
   tidyLater()
+}
+
+/** Counts bytes received or sent in memory of their own; may run a minor collection. */
+export function noteBytes(bytes: number): void {
+  noteTraffic(bytes)
+  uncollected += bytes
+  if (uncollected < COLLECT_AFTER_BYTES) return
+  uncollected = 0
+  collector().minor()
 }
 
 /** Only with traffic: small servers keep nothing. */

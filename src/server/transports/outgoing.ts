@@ -129,7 +129,7 @@ export class Outgoing {
       return
     }
     const bytes = item instanceof Batch ? this.#takeBatch(item) : this.#takeFragment(item)
-    noteTraffic()
+    noteTraffic(bytes.length)
     this.#turnBytes += bytes.length
     this.#sink.write(bytes, this.#written)
   }
