@@ -10,7 +10,7 @@ import type { BytesOrBase64 } from '../../protocol/schemas/runs.ts'
 import { release } from './bytes.ts'
 import type { HttpResponse } from './host.ts'
 import type { Chunk } from './chunk.ts'
-import { WRITTEN_AT_ONCE_BYTES } from './transport.ts'
+import { WRITTEN_AT_ONCE_BYTES } from './limits.ts'
 
 /**
  * A message, or the result of a request, as JSON text in ASCII-only parts, so that its length in bytes is known. A body of bytes

@@ -205,6 +205,9 @@ export type Limits = NetLimits & {
 
 const MiB = 1024 * 1024
 
+/** Bytes of the longest message that a transport writes down at once, and so of one with a chunk of output. */
+export const WRITTEN_AT_ONCE_BYTES = 128 * 1024
+
 /**
  * Memory of messages and files that is kept for the next ones while there is traffic: two of the largest messages, as
  * many as one connection may have waiting.

@@ -1,14 +1,11 @@
 /** What a connection needs from its transport, e.g. a WebSocket or stdio. */
 import type { RawJson } from './json-fragments.ts'
 
-/** Bytes of the longest message with a chunk of output. */
-export const WRITTEN_AT_ONCE_BYTES = 128 * 1024
-
 /** Sends messages as JSON text. */
 export type Transport = BaseTransport & {
   /**
-   * Queues a message. One of at most {@link WRITTEN_AT_ONCE_BYTES} has been written down when it returns: the memory of a chunk
-   * of output is used again.
+   * Queues a message. One of at most WRITTEN_AT_ONCE_BYTES has been written down when it returns: the memory of a chunk of
+   * output is used again.
    */
   send(message: string | RawJson): void
 }

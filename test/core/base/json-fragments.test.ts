@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import { RawJson, fileResult, processNotices, readResult } from '../../../src/core/base/json-fragments.ts'
 import type { Chunk } from '../../../src/core/base/chunk.ts'
-import { WRITTEN_AT_ONCE_BYTES } from '../../../src/core/base/transport.ts'
+import { WRITTEN_AT_ONCE_BYTES } from '../../../src/core/base/limits.ts'
 import { test } from '../../support/suite.ts'
 
 fc.configureGlobal({ includeErrorInReport: true })

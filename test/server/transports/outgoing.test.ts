@@ -4,7 +4,7 @@ import { RawJson } from '../../../src/core/base/json-fragments.ts'
 import { Outgoing } from '../../../src/server/transports/outgoing.ts'
 import { decode } from '../../support/frame-reader.ts'
 import type { Frame } from '../../support/frame-reader.ts'
-import { WRITTEN_AT_ONCE_BYTES } from '../../../src/core/base/transport.ts'
+import { WRITTEN_AT_ONCE_BYTES } from '../../../src/core/base/limits.ts'
 import { test } from '../../support/suite.ts'
 
 const MiB = 1024 * 1024
