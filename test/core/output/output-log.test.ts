@@ -216,7 +216,7 @@ test('the ring keeps what is unsent or unacknowledged, and drops the oldest of t
   assert.equal(windowed.seqs(), [3, 4, 5], 'sent, and unacknowledged')
 })
 
-test('whoever holds bytes of a chunk keeps them when its memory would be used again', () => {
+test('bytes of a chunk that were handed out stay as they are when more output comes', () => {
   const KiB = 1024
   const limits = { retainedPerProcess: 256 * KiB, retainedEdge: 0 }
   const pattern = (seq: number): Uint8Array => new Uint8Array(64 * KiB).fill(seq)
