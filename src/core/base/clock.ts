@@ -12,3 +12,6 @@ export type Clock = {
    */
   soon(call: () => void): void
 }
+
+/** Resolves once the input that is ready now has been handled. */
+export const nextTurn = (clock: Pick<Clock, 'soon'>): Promise<void> => new Promise((next) => clock.soon(next))

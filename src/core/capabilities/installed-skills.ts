@@ -6,6 +6,7 @@ import type {
   InstalledSkill,
 } from '../../protocol/schemas/capability-roots.ts'
 import { parsePath } from '../../protocol/schemas/path-uri.ts'
+import { nextTurn } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
 import { nameIn } from './plugin-manifest.ts'
 import { readSkillHead } from './skill-head.ts'
@@ -24,7 +25,7 @@ export async function skillsOf(
   const found: InstalledSkill[] = []
   for (const skill of skills) {
     // Each is parsed at once; between them it is the turn of other clients.
-    await new Promise<void>((resolve) => clock.soon(resolve))
+    await nextTurn(clock)
     const { path } = skill.instructions
     const described = await describe(skill, pluginAround(path, plugins))
     if (described === undefined) warn(`passed over ${path}: its head is not valid`)

@@ -5,6 +5,7 @@ import { NO_ID } from '../../protocol/wire/envelope.ts'
 import { ErrorCode, invalidRequest, RpcError } from '../../protocol/wire/errors.ts'
 import { Method } from '../../protocol/wire/methods.ts'
 import type { Steps } from '../../protocol/wire/steps.ts'
+import { nextTurn } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Host } from '../base/host.ts'
 import type { Result } from '../base/json-fragments.ts'
@@ -83,7 +84,7 @@ export class Responder<M> {
       const step = steps.next()
       if (step.done === true) return step.value
       if (clock.now() - since < TURN_MS) continue
-      await new Promise<void>((next) => clock.soon(next))
+      await nextTurn(clock)
       since = clock.now()
     }
   }

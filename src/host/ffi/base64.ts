@@ -2,6 +2,7 @@
  * Base64 straight into memory. The runtime encodes only to strings, which take four times as long to copy, and most of the
  * processor time of the garbage collector in a flood of output. The function is the one that the runtime itself uses.
  */
+import { base64Length } from '../../core/base/json-fragments.ts'
 import { functions } from './functions.ts'
 import type { Functions } from './symbols.ts'
 
@@ -23,7 +24,7 @@ export function encoderOf(calls: Functions): Encode | undefined {
   const binaryToBase64 = calls._ZN7simdutf16binary_to_base64EPKcmPcNS_14base64_optionsE
   if (binaryToBase64 === undefined) return undefined
   const encode: Encode = (bytes, target) => {
-    if (target.length < Math.ceil(bytes.length / 3) * 4) throw new RangeError('no room for base64')
+    if (target.length < base64Length(bytes.length)) throw new RangeError('no room for base64')
     binaryToBase64(bytes, BigInt(bytes.length), target, STANDARD)
   }
   const probe = new Uint8Array(8)

@@ -4,7 +4,7 @@
  */
 import { Buffer } from 'node:buffer'
 import { Socket } from 'node:net'
-import { setImmediate } from 'node:timers'
+import { afterTurn } from './after-turn.ts'
 
 /** Most bytes of one read: one chunk of output. */
 const READ_BYTES = 64 * 1024
@@ -18,7 +18,6 @@ let buffer: Buffer | undefined
 export const readBuffer = (): Buffer => (buffer ??= Buffer.allocUnsafeSlow(READ_BYTES))
 
 let turnBytes = 0
-let isTurnOpen = false
 /** Pipes that go on in a later turn, in that order. */
 const stopped = new Set<Socket>()
 
@@ -46,16 +45,8 @@ function mayReadOn(pipe: Socket, length: number): boolean {
   return false
 }
 
-/** Sees to it that the next turn begins after this one. */
-function openTurn(): void {
-  if (isTurnOpen) return
-  isTurnOpen = true
-  setImmediate(nextTurn)
-}
-
 /** Lets as many pipes read on as there is time for. */
-function nextTurn(): void {
-  isTurnOpen = false
+const openTurn = afterTurn(() => {
   turnBytes = 0
   let room = TURN_BYTES / READ_BYTES
   for (const pipe of stopped) {
@@ -65,4 +56,4 @@ function nextTurn(): void {
     if (--room === 0) break
   }
   if (stopped.size > 0) openTurn()
-}
+})

@@ -1,12 +1,16 @@
 /** Spreads starts over the turns of the event loop: each takes a millisecond, during which no client is served. */
-import { setImmediate } from 'node:timers'
+import { afterTurn } from '../process-tree/after-turn.ts'
 
 /** Time for starts in one turn, in milliseconds: hardly noticed by other clients. */
 const TURN_MS = 2
 
 let usedMs = 0
-let isOpen = false
 const waiting: (() => void)[] = []
+
+const openTurn = afterTurn(() => {
+  usedMs = 0
+  waiting.shift()?.()
+})
 
 /** Calls `start` now, or in a later turn if earlier starts have used the time of this one. */
 export async function inStartTurn<T>(start: () => T): Promise<T> {
@@ -19,15 +23,4 @@ export async function inStartTurn<T>(start: () => T): Promise<T> {
     usedMs += performance.now() - since
     if (usedMs < TURN_MS) waiting.shift()?.()
   }
-}
-
-/** Sees to it that the next turn begins after this one. */
-function openTurn(): void {
-  if (isOpen) return
-  isOpen = true
-  setImmediate(() => {
-    isOpen = false
-    usedMs = 0
-    waiting.shift()?.()
-  })
 }

@@ -10,8 +10,11 @@ export type ListText = { head: string; elements: string[]; tail: string }
 
 /** Encodes a result. Undefined if it has no long list: it is encoded in one go. */
 export function encodeSteps(result: object): Steps<ListText> | undefined {
-  for (const [name, value] of Object.entries(result))
+  // Without entries: most results are small, and each passes here.
+  for (const name in result) {
+    const value: unknown = Reflect.get(result, name)
     if (Array.isArray(value) && value.length > STEP_ELEMENTS) return listSteps(result, name, value)
+  }
   return undefined
 }
 
